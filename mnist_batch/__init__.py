@@ -1,0 +1,1 @@
+"""Batch prediction and evaluation for MNIST-style digit classifiers."""

@@ -1,0 +1,174 @@
+"""Batches of shards through worker threads, results in order, memory bounded.
+
+A worker reads a batch of the first shard that nobody is reading and works on it. So several shards
+are read at once where there are several, and all workers share one where there is one; nobody
+waits for another's shard while there is work.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+ShardT = TypeVar("ShardT")
+BatchT = TypeVar("BatchT")
+ResultT = TypeVar("ResultT")
+
+_AHEAD = 4
+"""Batches of one shard that may be read before their results are taken, per worker."""
+
+
+@dataclass(eq=False)
+class _OpenShard(Generic[BatchT, ResultT]):
+    """A shard being read; results wait under their batch's number until their turn."""
+
+    batches: Iterator[BatchT]
+    results: dict[int, ResultT | Exception] = field(default_factory=dict)
+    read: int = 0
+    taken: int = 0
+    being_read: bool = False
+    exhausted: bool = False
+
+
+def map_batches(
+    shards: Sequence[ShardT],
+    read: Callable[[ShardT], Iterator[BatchT]],
+    work: Callable[[BatchT], ResultT],
+    *,
+    workers: int,
+) -> Iterator[ResultT]:
+    """Yield `work(batch)` for each batch of each shard, in order.
+
+    Args:
+        shards: in the order in which their results come.
+        read: opens a shard; its iterator is used by one thread at a time, not always the same.
+        work: called by any worker.
+        workers: the number of threads, at least 1.
+
+    Raises:
+        Exception: what reading or working raised, in the place of the batch that it befell; the
+            first one in order, whichever came first in time.
+    """
+    run = _Run(shards, read, work, workers)
+    threads = [threading.Thread(target=run.work_on, daemon=True) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield from run.results()
+        for thread in threads:
+            thread.join()
+    finally:
+        # On an error or an interrupt nobody waits for the workers: each ends after its batch.
+        run.stop()
+
+
+class _Run(Generic[ShardT, BatchT, ResultT]):
+    """The state that the workers and the taker of the results share, all of it under one lock."""
+
+    def __init__(
+        self,
+        shards: Sequence[ShardT],
+        read: Callable[[ShardT], Iterator[BatchT]],
+        work: Callable[[BatchT], ResultT],
+        workers: int,
+    ) -> None:
+        self._unopened = iter(shards)
+        self._read = read
+        self._work = work
+        self._workers = workers
+        self._open: list[_OpenShard[BatchT, ResultT]] = []
+        self._all_opened = False
+        self._stopped = False
+        self._changed = threading.Condition()
+
+    def stop(self) -> None:
+        """Let every worker end after the batch it works on."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def results(self) -> Iterator[ResultT]:
+        """Yield the results in order; waits for them."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._head_is_ready)
+                if not self._open:
+                    return
+                head = self._open[0]
+                if head.taken not in head.results:
+                    del self._open[0]
+                    self._changed.notify_all()
+                    continue
+                result = head.results.pop(head.taken)
+                head.taken += 1
+                self._changed.notify_all()
+            if isinstance(result, Exception):
+                raise result
+            yield result
+
+    def _head_is_ready(self) -> bool:
+        """Tell whether the next result is there, or its shard has ended, or all have."""
+        if not self._open:
+            return self._all_opened
+        head = self._open[0]
+        return head.taken in head.results or (head.exhausted and head.taken == head.read)
+
+    def work_on(self) -> None:
+        """Read a batch, work on it, and again, until there is none or `stop` is called."""
+        while (shard := self._next_shard()) is not None:
+            failure: Exception | None = None
+            try:
+                batch = next(shard.batches, None)
+            except Exception as error:  # noqa: BLE001 - handed to the taker of the results
+                batch, failure = None, error
+            with self._changed:
+                number = shard.read
+                shard.read += batch is not None or failure is not None
+                shard.exhausted = batch is None
+                shard.being_read = False
+                if failure is not None:
+                    shard.results[number] = failure
+                self._changed.notify_all()
+            if batch is not None:
+                self._put(shard, number, batch)
+
+    def _put(self, shard: _OpenShard[BatchT, ResultT], number: int, batch: BatchT) -> None:
+        result: ResultT | Exception
+        try:
+            result = self._work(batch)
+        except Exception as error:  # noqa: BLE001 - handed to the taker of the results
+            result = error
+        with self._changed:
+            shard.results[number] = result
+            self._changed.notify_all()
+
+    def _next_shard(self) -> _OpenShard[BatchT, ResultT] | None:
+        """Return a shard for this thread alone to read from; waits; None where all is done."""
+        with self._changed:
+            while not self._stopped:
+                shard = self._readable() or self._opened()
+                if shard is not None:
+                    shard.being_read = True
+                    return shard
+                if self._all_opened and all(shard.exhausted for shard in self._open):
+                    return None
+                self._changed.wait()
+            return None
+
+    def _readable(self) -> _OpenShard[BatchT, ResultT] | None:
+        ahead = _AHEAD * self._workers
+        for shard in self._open:
+            if not shard.being_read and not shard.exhausted and shard.read - shard.taken < ahead:
+                return shard
+        return None
+
+    def _opened(self) -> _OpenShard[BatchT, ResultT] | None:
+        """Open the next shard, unless there are more open ones than workers."""
+        if self._all_opened or len(self._open) > self._workers:
+            return None
+        for shard in self._unopened:
+            self._open.append(_OpenShard(self._read(shard)))
+            return self._open[-1]
+        self._all_opened = True
+        self._changed.notify_all()
+        return None

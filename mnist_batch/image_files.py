@@ -1,0 +1,185 @@
+"""Image files: listing a folder, and reading files in batches."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from mnist_batch.errors import InputError
+from mnist_batch.schema import Reason, error_text
+from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, text_of_path
+
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
+)
+MAX_FILE_BYTES = 128 * 2**20
+"""A file above this is not read: four times what 30 million grey pixels take without any coding."""
+
+
+@dataclass
+class FolderListing:
+    """What lies in a folder, in natural order; names are relative and `/`-separated."""
+
+    images: list[str] = field(default_factory=list)
+    parquet: list[str] = field(default_factory=list)
+    passed_over: int = 0
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Return a sort key that puts 2.png before 10.png, and `01` beside `1` in a fixed order."""
+    parts: list[str | int] = list(re.split(r"([0-9]+)", name))
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return parts, name
+
+
+def list_folder(folder: Path) -> FolderListing:
+    """List a folder and the folders in it; links to folders are not followed.
+
+    Hidden files, files of other suffixes and what is no regular file (sockets, devices, pipes)
+    are counted as passed over. A dangling link with an image's suffix is an image: its row will
+    say that the file is missing.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    listing = FolderListing()
+    pending = [_sorted_entries(folder, "")]
+    while pending:
+        for prefix, entry in pending[-1]:
+            name = prefix + entry.name
+            if entry.name.startswith("."):
+                listing.passed_over += 1
+            elif entry.is_dir(follow_symlinks=False):
+                pending.append(_sorted_entries(Path(entry.path), f"{name}/"))
+                break
+            else:
+                _add_file(listing, entry, name)
+        else:
+            pending.pop()
+    return listing
+
+
+def _sorted_entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: natural_key(entry.name))
+    except OSError as error:
+        raise InputError(f"{folder}: folder cannot be read: {error.strerror}") from error
+    return iter([(prefix, entry) for entry in entries])
+
+
+def _add_file(listing: FolderListing, entry: os.DirEntry[str], name: str) -> None:
+    suffix = Path(entry.name).suffix.lower()
+    if suffix in IMAGE_SUFFIXES and _is_regular(entry):
+        listing.images.append(name)
+    elif suffix == ".parquet" and _is_regular(entry):
+        listing.parquet.append(name)
+    else:
+        listing.passed_over += 1
+
+
+def _is_regular(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a regular file, a link to one, or a link that leads nowhere."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not entry.is_dir() and _dangles(entry))
+    except OSError:  # a link that leads to itself
+        return True
+
+
+def _dangles(entry: os.DirEntry[str]) -> bool:
+    return not Path(entry.path).exists()
+
+
+@dataclass(frozen=True)
+class ImageFileShard:
+    """Consecutive image files, each a source with the one row 0.
+
+    Attributes:
+        paths: where the files are.
+        sources: the column `source`, as long as `paths`.
+        labels: Arrow int8, as long as `paths`, 0 to 9 or null.
+    """
+
+    paths: Sequence[str]
+    sources: Sequence[str]
+    labels: pa.Array
+
+    @property
+    def rows(self) -> int:
+        """The number of files."""
+        return len(self.paths)
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
+        start, size = 0, 0
+        encoded: list[bytes | None] = []
+        errors: list[str | None] = []
+        for path in self.paths:
+            content, error = _read_file(path)
+            encoded.append(content)
+            errors.append(error)
+            size += len(content or b"")
+            if len(encoded) == batch_size or size >= BATCH_BYTES:
+                yield self._batch(start, encoded, errors)
+                start, size, encoded, errors = start + len(encoded), 0, [], []
+        if encoded:
+            yield self._batch(start, encoded, errors)
+
+    def _batch(
+        self, start: int, encoded: list[bytes | None], errors: list[str | None]
+    ) -> ImageBatch:
+        sources = self.sources[start : start + len(encoded)]
+        return ImageBatch(
+            source=pa.array([text_of_path(source) for source in sources], pa.string()),
+            row=pa.array(np.zeros(len(encoded), np.int64)),
+            label=self.labels.slice(start, len(encoded)),
+            images=pa.array(encoded, pa.binary()),
+            error=pa.array(errors, pa.string()),
+        )
+
+
+def image_shards(
+    paths: Sequence[str], sources: Sequence[str], labels: pa.Array
+) -> list[ImageFileShard]:
+    """Cut a list of image files into shards."""
+    return [
+        ImageFileShard(
+            paths[at : at + SHARD_ROWS], sources[at : at + SHARD_ROWS], labels.slice(at, SHARD_ROWS)
+        )
+        for at in range(0, len(paths), SHARD_ROWS)
+    ]
+
+
+def _read_file(path: str) -> tuple[bytes | None, str | None]:
+    """Return a file's bytes, or None and the error.
+
+    Plain system calls: on small files they are three times as fast as a buffered file object.
+    """
+    try:
+        # Without O_NONBLOCK, opening a pipe that took the file's place would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            content = os.read(descriptor, 65536)
+            if len(content) == 65536:
+                content = _read_rest(descriptor, content)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        return None, error_text(Reason.MISSING_FILE)
+    except OSError as error:
+        return None, error_text(Reason.UNREADABLE_FILE, error.strerror or str(error))
+    if len(content) > MAX_FILE_BYTES:
+        return None, error_text(Reason.TOO_LARGE, f"a file over {MAX_FILE_BYTES} bytes")
+    return content, None
+
+
+def _read_rest(descriptor: int, head: bytes) -> bytes:
+    parts, size = [head], len(head)
+    while size <= MAX_FILE_BYTES and (part := os.read(descriptor, 2**20)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)

@@ -1,0 +1,153 @@
+"""A network as Keras describes it in JSON: its layers, their order, its input and output.
+
+Versions of Keras from 2.1 to 3.15 write the same things in different places; this is the one
+module that knows them.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mnist_batch.errors import ModelError
+from mnist_batch.options import Scale
+from mnist_batch.pixels import PIXELS
+
+Config = Mapping[str, Any]
+Shape = tuple[int, ...]
+
+
+class NotAChainError(ModelError):
+    """The layers of a network do not feed one another in a single line."""
+
+
+def is_model(layer: Config) -> bool:
+    """Tell whether a layer's configuration is that of a model with layers of its own."""
+    return layer["class_name"] in ("Sequential", "Functional", "Model")
+
+
+def layers_of(config: Config) -> Sequence[Config]:
+    """Return the configurations of a model's layers; Keras before 2.2 wrote a bare list."""
+    inner = config["config"]
+    layers: Sequence[Config] = inner if isinstance(inner, list) else inner.get("layers", [])
+    return layers
+
+
+def chain(config: Config) -> Iterator[Config]:
+    """Yield the layers of a model, and of models within it, in the order they are applied in.
+
+    Raises:
+        NotAChainError: while iterating, where a layer takes anything but the layer before it.
+    """
+    in_order = config["class_name"] == "Sequential"
+    for layer in layers_of(config) if in_order else _functional_chain(config["config"]):
+        if is_model(layer):
+            yield from chain(layer)
+        else:
+            yield layer
+
+
+def _functional_chain(config: Config) -> list[Config]:
+    """Return the layers of a functional model, which must feed one another in a single line."""
+    previous: list[str] = []
+    for layer in config["layers"]:
+        nodes = layer.get("inbound_nodes", [])
+        if list(_inbound(nodes)) != previous or len(nodes) > 1:
+            raise NotAChainError("the layers are not a single chain")
+        previous = [layer.get("name") or layer["config"]["name"]]
+    if len(config["input_layers"]) != 1 or list(_names(config["output_layers"])) != previous:
+        raise NotAChainError("the layers are not a single chain")
+    return list(config["layers"])
+
+
+def _inbound(node: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield the names of the layers whose outputs a layer takes.
+
+    Keras 3 writes each tensor as an object with `keras_history`; Keras 2 as [name, 0, 0, {}].
+    """
+    if isinstance(node, dict):
+        if "keras_history" in node:
+            yield node["keras_history"][0]
+        else:
+            for value in node.values():
+                yield from _inbound(value)
+    elif isinstance(node, list):
+        if len(node) >= 3 and isinstance(node[0], str):
+            yield node[0]
+        else:
+            for value in node:
+                yield from _inbound(value)
+
+
+def _names(tensors: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield layer names of [name, 0, 0] or of [[name, 0, 0], ...], as versions of Keras differ."""
+    if tensors and isinstance(tensors[0], str):
+        yield tensors[0]
+    else:
+        for tensor in tensors:
+            yield tensor[0]
+
+
+def is_float32(config: Config) -> bool:
+    """Tell whether a layer, by its inner configuration, computes in plain float32."""
+    policy = config.get("dtype") or "float32"
+    name = policy if isinstance(policy, str) else policy.get("config", {}).get("name", "float32")
+    return bool(name == "float32") and not config.get("quantization_config")
+
+
+def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
+    """Return the shape of one input of a chain of layers, 784 values in all.
+
+    Raises:
+        ModelError: the file does not say it, or it is not 784 values.
+    """
+    first = layers[0]["config"] if layers else {}
+    outer = config["config"] if isinstance(config["config"], dict) else {}
+    for holder, key in (
+        (first, "batch_shape"),
+        (first, "batch_input_shape"),
+        (outer, "build_input_shape"),
+    ):
+        if holder.get(key):
+            shape = tuple(holder[key][1:])
+            break
+    else:
+        raise ModelError("the file does not say the shape of the input")
+    if None in shape or math.prod(shape) != PIXELS:
+        raise ModelError(f"the network takes inputs of shape {shape}; expected 28x28 or {PIXELS}")
+    return shape
+
+
+def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return the name of an activation: written as text, as an object, or null for linear."""
+    if isinstance(value, dict):
+        inner = value.get("config")
+        return inner if isinstance(inner, str) else str(value.get("class_name")).lower()
+    return str(value) if value else "linear"
+
+
+def output_activation(config: Config) -> str:
+    """Return the name of the activation that a model's last layer ends with; `linear` if none."""
+    layers = layers_of(config)
+    if config["class_name"] != "Sequential" and "output_layers" in config["config"]:
+        last = set(_names(config["config"]["output_layers"]))
+        layers = [layer for layer in layers if layer["config"].get("name") in last]
+    for layer in reversed(layers):
+        if is_model(layer):
+            return output_activation(layer)
+        if layer["class_name"] == "Softmax":
+            return "softmax"
+        if layer["class_name"] not in _PASSING:
+            return activation_name(layer["config"].get("activation"))
+    return "linear"
+
+
+_PASSING = frozenset(("Dropout", "Flatten", "Reshape"))
+
+
+def own_scale(config: Config) -> Scale | None:
+    """Return the scale that a model applies itself: one that starts with Rescaling takes bytes."""
+    layers = [layer for layer in chain(config) if layer["class_name"] not in _BEFORE_RESCALING]
+    return Scale.BYTES if layers and layers[0]["class_name"] == "Rescaling" else None
+
+
+_BEFORE_RESCALING = frozenset(("InputLayer", "Flatten", "Reshape"))

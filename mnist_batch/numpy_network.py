@@ -1,0 +1,256 @@
+"""Networks that are a chain of dense layers, run on NumPy straight from the model file.
+
+Each layer follows its definition in the Keras documentation (keras.io/api/layers), on arrays whose
+first axis is the batch. Anything that is not such a chain is left to Keras.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_batch.errors import ModelError
+from mnist_batch.model_file import ModelFile, Weights
+from mnist_batch.network_config import (
+    Config,
+    NotAChainError,
+    Shape,
+    activation_name,
+    chain,
+    input_shape,
+    is_float32,
+    is_model,
+    layers_of,
+)
+from mnist_batch.schema import CLASSES
+
+Array = npt.NDArray[np.float32]
+Operation = Callable[[Array], Array]
+
+
+class UnsupportedNetworkError(ModelError):
+    """A network that NumPy does not run; Keras may."""
+
+
+@dataclass(frozen=True)
+class DenseNetwork:
+    """A chain of operations from pixels to ten outputs.
+
+    Attributes:
+        input_shape: the shape of one input, 784 values in all.
+        operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape).
+    """
+
+    input_shape: Shape
+    operations: Sequence[Operation]
+
+    def outputs(self, inputs: Array) -> Array:
+        """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
+        values = inputs.reshape(-1, *self.input_shape)
+        for operation in self.operations:
+            values = operation(values)
+        return values
+
+
+def dense_network(model: ModelFile) -> DenseNetwork:
+    """Build the chain of operations of a model.
+
+    Raises:
+        UnsupportedNetworkError: a layer, activation or arrangement that NumPy does not run.
+        ModelError: the stored arrays do not fit the layers.
+    """
+    layers = _supported_layers(model.config)
+    shape = inputs = input_shape(model.config, layers)
+    operations = []
+    for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
+        operation, shape = _LAYERS[layer["class_name"]](layer["config"], arrays, shape)
+        if operation is not None:
+            operations.append(operation)
+    if shape != (CLASSES,):
+        raise ModelError(f"the network gives outputs of shape {shape}; expected {CLASSES} classes")
+    return DenseNetwork(inputs, operations)
+
+
+def _supported_layers(config: Config) -> list[Config]:
+    try:
+        layers = list(chain(config))
+    except NotAChainError as error:
+        raise UnsupportedNetworkError(str(error)) from error
+    for layer in layers:
+        if layer["class_name"] not in _LAYERS:
+            raise UnsupportedNetworkError(f"{layer['class_name']} is not a layer that NumPy runs")
+        if not is_float32(layer["config"]):
+            raise UnsupportedNetworkError(f"{layer['class_name']} does not compute in float32")
+    return layers
+
+
+def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
+    """Yield the arrays of each layer.
+
+    Raises:
+        UnsupportedNetworkError: a model within the model has arrays that are not trained. HDF5
+            stores those behind the trained ones of all its layers, so that order tells nothing.
+        ModelError: more or fewer arrays are stored than the layers have.
+    """
+    if any(is_model(layer) for layer in layers_of(model.config)) and not all(
+        layer["config"].get("trainable", True) and layer["class_name"] != "BatchNormalization"
+        for layer in layers
+    ):
+        raise UnsupportedNetworkError("arrays that are not trained, in a model within the model")
+    counts = [_ARRAYS[layer["class_name"]](layer["config"]) for layer in layers]
+    arrays = [array for stored in model.weights for array in stored]
+    if len(arrays) != sum(counts):
+        raise ModelError(f"{len(arrays)} arrays are stored; the layers have {sum(counts)}")
+    remaining = iter(arrays)
+    for count in counts:
+        yield list(islice(remaining, count))
+
+
+def _dense(config: Config, weights: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    expected: list[Shape] = [(shape[-1], config["units"]), (config["units"],)]
+    _check_shapes("Dense", weights, expected)
+    kernel = np.ascontiguousarray(weights[0])
+    bias = weights[1] if config.get("use_bias", True) else None
+    activation = _activation(config.get("activation"))
+
+    def operation(values: Array) -> Array:
+        product = values @ kernel
+        if bias is not None:
+            product += bias
+        return activation(product)
+
+    return operation, (*shape[:-1], config["units"])
+
+
+def _batch_normalization(config: Config, weights: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    axis = config["axis"][0] if isinstance(config["axis"], list) else config["axis"]
+    if axis not in (-1, len(shape)):
+        raise UnsupportedNetworkError("batch normalization on another axis than the last")
+    _check_shapes("BatchNormalization", weights, [(shape[-1],)] * len(weights))
+    arrays = list(weights)
+    gamma = arrays.pop(0) if config.get("scale", True) else np.float32(1)
+    beta = arrays.pop(0) if config.get("center", True) else np.float32(0)
+    mean, variance = arrays
+    factor = (gamma / np.sqrt(variance + np.float32(config["epsilon"]))).astype(np.float32)
+    offset = (beta - mean * factor).astype(np.float32)
+    return lambda values: values * factor + offset, shape
+
+
+def _flatten(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    if config.get("data_format") == "channels_first" and len(shape) > 1:
+        raise UnsupportedNetworkError("Flatten with channels first")
+    size = math.prod(shape)
+    return lambda values: values.reshape(-1, size), (size,)
+
+
+def _reshape(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    target = tuple(config["target_shape"])
+    rest = math.prod(size for size in target if size != -1)
+    known = tuple(math.prod(shape) // rest if size == -1 else size for size in target)
+    if math.prod(known) != math.prod(shape):
+        raise ModelError(f"layer Reshape: {shape} cannot become {target}")
+    return lambda values: values.reshape(-1, *known), known
+
+
+def _identity(_config: Config, _: Weights, shape: Shape) -> tuple[None, Shape]:
+    return None, shape
+
+
+def _activation_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    return _activation(config["activation"]), shape
+
+
+def _relu_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    top = config.get("max_value")
+    slope = np.float32(config.get("negative_slope") or 0)
+    threshold = np.float32(config.get("threshold") or 0)
+
+    def operation(values: Array) -> Array:
+        below = slope * (values - threshold)
+        result = np.where(values >= threshold, values, below)
+        return result if top is None else np.minimum(result, np.float32(top))
+
+    return operation, shape
+
+
+def _softmax_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    if config.get("axis", -1) not in (-1, [-1], len(shape)):
+        raise UnsupportedNetworkError("Softmax over another axis than the last")
+    return softmax, shape
+
+
+def _rescaling(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    factor = np.asarray(config["scale"], np.float32)
+    offset = np.asarray(config.get("offset", 0), np.float32)
+    return lambda values: values * factor + offset, shape
+
+
+def _check_shapes(layer: str, weights: Weights, expected: Sequence[Shape]) -> None:
+    for array, shape in zip(weights, expected, strict=False):
+        if array.shape != shape:
+            raise ModelError(f"layer {layer}: stored array {array.shape}; expected {shape}")
+
+
+_LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None, Shape]]] = {
+    "InputLayer": _identity,
+    "Dense": _dense,
+    "Flatten": _flatten,
+    "Reshape": _reshape,
+    "Dropout": _identity,
+    "Activation": _activation_layer,
+    "ReLU": _relu_layer,
+    "Softmax": _softmax_layer,
+    "Rescaling": _rescaling,
+    "BatchNormalization": _batch_normalization,
+}
+
+
+def _no_arrays(_: Config) -> int:
+    return 0
+
+
+_ARRAYS: Mapping[str, Callable[[Config], int]] = dict.fromkeys(_LAYERS, _no_arrays) | {
+    "Dense": lambda config: 1 + config.get("use_bias", True),
+    "BatchNormalization": lambda config: 2 + config.get("scale", True) + config.get("center", True),
+}
+
+
+def softmax(values: Array) -> Array:
+    """Return exp(x) over its sum along the last axis, shifted by the maximum against overflow."""
+    exponentials: Array = np.exp(values - values.max(axis=-1, keepdims=True))
+    exponentials /= exponentials.sum(axis=-1, keepdims=True)
+    return exponentials
+
+
+def _relu(values: Array) -> Array:
+    return np.maximum(values, np.float32(0))
+
+
+def _sigmoid(values: Array) -> Array:
+    # tanh saturates where exp would overflow.
+    halves: Array = np.tanh(np.float32(0.5) * values)
+    return np.float32(0.5) * halves + np.float32(0.5)
+
+
+def _linear(values: Array) -> Array:
+    return values
+
+
+_ACTIVATIONS: Mapping[str, Operation] = {
+    "linear": _linear,
+    "relu": _relu,
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "softmax": softmax,
+}
+
+
+def _activation(value: Any) -> Operation:  # noqa: ANN401 - JSON
+    name = activation_name(value)
+    if name not in _ACTIVATIONS:
+        raise UnsupportedNetworkError(f"activation {name} is not one that NumPy runs")
+    return _ACTIVATIONS[name]

@@ -1,0 +1,225 @@
+"""Parquet files of images: which column holds them in which layout, and reading in batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mnist_batch.errors import InputError, LabelError
+from mnist_batch.labels import LabelFile, digits
+from mnist_batch.pixels import PIXELS, is_pixel_type, pixels_of
+from mnist_batch.schema import Reason
+from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, text_of_path
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """One Parquet file: its footer, read once, and the columns to read.
+
+    Attributes:
+        path: where the file is.
+        source: the column `source` of its rows.
+        metadata: the footer.
+        image: path of the image column; `image.bytes` for a struct of bytes and path.
+        label: name of the label column; None to read none.
+        label_file: labels from elsewhere; None to take those of the column.
+    """
+
+    path: Path
+    source: str
+    metadata: pq.FileMetaData
+    image: str
+    label: str | None
+    label_file: LabelFile | None
+
+
+@dataclass(frozen=True)
+class ParquetShard:
+    """Consecutive row groups of one Parquet file.
+
+    Attributes:
+        file: the file.
+        row_groups: indices of the row groups.
+        first_row: the row in the file at which the first of them starts.
+        rows: the number of rows in them.
+    """
+
+    file: ParquetFile
+    row_groups: range
+    first_row: int
+    rows: int
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches cut anew across the row groups."""
+        columns = [self.file.image] + ([self.file.label] if self.file.label else [])
+        first_row = self.first_row
+        with _translated(self.file.path):
+            reader = pq.ParquetFile(self.file.path, metadata=self.file.metadata)
+        with reader:
+            batches = reader.iter_batches(
+                min(batch_size, self._rows_of_batch_bytes()),
+                row_groups=list(self.row_groups),
+                columns=columns,
+                use_threads=False,
+            )
+            while True:
+                # Only the reading is translated: an error thrown into `yield` is not the file's.
+                with _translated(self.file.path):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                if len(batch):
+                    yield self._batch(batch, first_row)
+                first_row += len(batch)
+
+    def _rows_of_batch_bytes(self) -> int:
+        """Return how many rows hold about `BATCH_BYTES`, going by the footer."""
+        groups = [self.file.metadata.row_group(index) for index in self.row_groups]
+        size: int = sum(group.total_byte_size for group in groups)
+        return max(1, BATCH_BYTES * self.rows // max(size, 1))
+
+    def _batch(self, batch: pa.RecordBatch, first_row: int) -> ImageBatch:
+        name, _, bytes_field = self.file.image.partition(".")
+        images = batch.column(name)
+        error = pa.nulls(len(batch), pa.string())
+        if bytes_field:
+            # A null struct has a bytes child that may hold anything; flatten makes it null too.
+            images = images.flatten()[images.type.get_field_index(bytes_field)]
+        if is_pixel_type(images.type):
+            images, error = pixels_of(images)
+        elif images.null_count:
+            error = pc.if_else(pc.is_null(images), str(Reason.NO_BYTES), error)
+        rows = np.arange(first_row, first_row + len(batch))
+        return ImageBatch(
+            source=_repeated(text_of_path(self.file.source), len(batch)),
+            row=pa.array(rows),
+            label=self._labels(batch, rows),
+            images=images,
+            error=error,
+        )
+
+    def _labels(self, batch: pa.RecordBatch, rows: np.ndarray) -> pa.Array:
+        if self.file.label_file:
+            return self.file.label_file.lookup([self.file.source], rows)
+        if self.file.label is None:
+            return pa.nulls(len(batch), pa.int8())
+        return digits(
+            batch.column(self.file.label),
+            lambda i: f"{self.file.path}, row {rows[i]}, column {self.file.label}",
+        )
+
+
+def open_parquet(
+    path: Path,
+    source: str,
+    *,
+    image_column: str | None,
+    label_column: str | None,
+    label_file: LabelFile | None,
+    unlabelled: bool,
+) -> list[ParquetShard]:
+    """Read a Parquet file's footer and cut its row groups into shards of about `SHARD_ROWS`.
+
+    Args:
+        path: the file.
+        source: the column `source` of its rows.
+        image_column: the column of images; None to find it.
+        label_column: the column of labels; None for `label`, where there is one.
+        label_file: labels from elsewhere, which then count alone.
+        unlabelled: read no labels at all.
+
+    Raises:
+        InputError: the file is not Parquet, or its columns are not as expected.
+        LabelError: `label_file` does not tell rows apart.
+    """
+    with _translated(path), pq.ParquetFile(path) as opened:
+        metadata, schema = opened.metadata, opened.schema_arrow
+    label = label_column or ("label" if "label" in schema.names else None)
+    if label is not None and label not in schema.names:
+        raise InputError(f"{path}: no column {label!r}; it has {_columns(schema)}")
+    if label_file and not label_file.has_rows:
+        raise LabelError(f"{label_file.path}: no column row, which labels of {path} need")
+    file = ParquetFile(
+        path=path,
+        source=source,
+        metadata=metadata,
+        image=_image_column(schema, image_column, path),
+        label=None if unlabelled or label_file else label,
+        label_file=label_file,
+    )
+    return list(_shards(file))
+
+
+def _shards(file: ParquetFile) -> Iterator[ParquetShard]:
+    first_group, first_row, rows = 0, 0, 0
+    for group in range(file.metadata.num_row_groups):
+        rows += file.metadata.row_group(group).num_rows
+        if rows >= SHARD_ROWS or (rows and group == file.metadata.num_row_groups - 1):
+            yield ParquetShard(file, range(first_group, group + 1), first_row, rows)
+            first_group, first_row, rows = group + 1, first_row + rows, 0
+
+
+def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> str:
+    """Return the path of the image column: the one named, else `image`, else the only one."""
+    found = {field.name: column for field in schema if (column := _as_images(field))}
+    if wanted is not None and wanted not in schema.names:
+        raise InputError(f"{path}: no column {wanted!r}; it has {_columns(schema)}")
+    if wanted is not None and wanted not in found:
+        kind = schema.field(wanted).type
+        raise InputError(f"{path}: column {wanted!r} is {kind}; expected {_EXPECTED}")
+    if not found:
+        raise InputError(f"{path}: no column of images among {_columns(schema)}; {_EXPECTED}")
+    if wanted is None and "image" not in found and len(found) > 1:
+        raise InputError(
+            f"{path}: several columns could hold the images: {', '.join(found)}; "
+            "name one with --image-column"
+        )
+    return found[wanted or ("image" if "image" in found else next(iter(found)))]
+
+
+_EXPECTED = (
+    "expected encoded images (binary, or a struct with the field bytes) "
+    f"or {PIXELS} raw pixels (fixed-size binary, list or tensor)"
+)
+
+
+def _as_images(field: pa.Field) -> str | None:
+    """Return the column path that holds encoded or raw images, or None."""
+    if pa.types.is_struct(field.type):
+        index = field.type.get_field_index("bytes")
+        return f"{field.name}.bytes" if index >= 0 and _is_binary(field.type[index].type) else None
+    return field.name if _is_binary(field.type) or is_pixel_type(field.type) else None
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema) or "no columns"
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    return pa.array([text], pa.string()).take(pa.array(np.zeros(count, np.int32)))
+
+
+class _translated:  # noqa: N801 - reads as a verb where it is used
+    """Turn what pyarrow and the operating system say of a file into an `InputError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, (OSError, pa.ArrowException)):
+            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"{self._path}: not a readable Parquet file: {cause}; "
+                "write the file again, or leave it out"
+            ) from error

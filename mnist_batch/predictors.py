@@ -1,0 +1,153 @@
+"""Images to probabilities: loading a model, and what runs it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_batch.errors import ModelError
+from mnist_batch.model_file import DEFAULT_MODEL, ModelFile, read_model_file
+from mnist_batch.network_config import NotAChainError, output_activation, own_scale
+from mnist_batch.numpy_network import UnsupportedNetworkError, dense_network, softmax
+from mnist_batch.options import Device, PredictorChoice, Scale
+from mnist_batch.pixels import scaled
+from mnist_batch.schema import CLASSES
+from mnist_batch.shards import Images
+
+Array = npt.NDArray[np.float32]
+
+BLOCK_ROWS = {PredictorChoice.NUMPY: 256, PredictorChoice.KERAS: 1024}
+"""Rows that a network sees at once. Always the same number, the last block padded: matrix products
+of another shape round differently, and the result must not depend on the batch size. 256 is where
+NumPy is fastest, the arrays still fit the cache; Keras traces its graph only once."""
+
+
+class Network(Protocol):
+    """What runs a model's layers."""
+
+    def outputs(self, inputs: Array) -> Array:
+        """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model ready to predict; safe to call from several threads.
+
+    Attributes:
+        model: the model file.
+        name: what runs it, `numpy` or `keras`.
+        scale: the range to which pixels are scaled for it.
+        notes: what the user should know of how the model is read, one sentence each.
+    """
+
+    model: ModelFile
+    name: PredictorChoice
+    scale: Scale
+    notes: Sequence[str]
+    _network: Network
+    _activation: str
+
+    def probabilities(self, images: Images) -> Array:
+        """Return the probability of each digit.
+
+        Args:
+            images: uint8 (n, 28, 28), 0 black to 255 white, light strokes on black.
+
+        Returns:
+            float32 (n, 10), each row summing to 1. A row does not depend on the others.
+        """
+        block_rows = BLOCK_ROWS[self.name]
+        result = np.empty((len(images), CLASSES), np.float32)
+        for start in range(0, len(images), block_rows):
+            block = images[start : start + block_rows]
+            inputs = scaled(block, self.scale)
+            if len(block) < block_rows:
+                inputs = np.pad(inputs, ((0, block_rows - len(block)), (0, 0)))
+            outputs = self._network.outputs(inputs)[: len(block)]
+            result[start : start + len(block)] = _as_probabilities(outputs, self._activation)
+        return result
+
+
+def load_model(
+    path: str | Path | None = None,
+    *,
+    predictor: PredictorChoice | str = PredictorChoice.AUTO,
+    scale: Scale | str | None = None,
+    device: Device | str = Device.AUTO,
+) -> Predictor:
+    """Load a model file.
+
+    Args:
+        path: a Keras model, `.h5` or `.keras`; None for the one that comes with this package.
+        predictor: `numpy` or `keras`; `auto` takes NumPy where it can run the network.
+        scale: the range to which the model wants its pixels scaled; None for what its file says,
+            else 0-1.
+        device: where Keras runs it; with `gpu`, `auto` takes Keras.
+
+    Raises:
+        ModelError: the file cannot be read, is not a classifier of 28x28 images in ten classes,
+            or cannot be run in the way that was asked for.
+    """
+    file = read_model_file(Path(path) if path else DEFAULT_MODEL)
+    choice, device = PredictorChoice(predictor), Device(device)
+    if device is Device.GPU and choice is PredictorChoice.NUMPY:
+        raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
+    if device is Device.GPU:
+        choice = PredictorChoice.KERAS
+    network, name, notes = _network(file, choice, device)
+    activation = output_activation(file.config)
+    if activation == "sigmoid":
+        notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
+    elif activation != "softmax":
+        notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
+    return Predictor(file, name, _scale(file, scale, notes), notes, network, activation)
+
+
+def _network(
+    file: ModelFile, choice: PredictorChoice, device: Device
+) -> tuple[Network, PredictorChoice, list[str]]:
+    """Return what runs the model, its name, and notes."""
+    notes: list[str] = []
+    if choice is not PredictorChoice.KERAS:
+        try:
+            return dense_network(file), PredictorChoice.NUMPY, notes
+        except UnsupportedNetworkError as error:
+            if choice is PredictorChoice.NUMPY:
+                raise ModelError(f"{file.path}: {error}; pass --predictor keras") from error
+            notes.append(f"runs on Keras: {error}")
+        except ModelError as error:
+            raise ModelError(f"{file.path}: {error}") from error
+    # Keras takes seconds to import; a Dense model never gets here.
+    from mnist_batch.keras_network import KerasNetwork
+
+    return KerasNetwork(file, device), PredictorChoice.KERAS, notes
+
+
+def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
+    if wanted is not None:
+        return Scale(wanted)
+    if "scale" in file.training:
+        return Scale(file.training["scale"])
+    try:
+        own = own_scale(file.config)
+    except NotAChainError:
+        own = None
+    if own:
+        notes.append(f"takes pixels as {own.value}: its first layer rescales them")
+    return own or Scale.ZERO_TO_ONE
+
+
+def _as_probabilities(outputs: Array, activation: str) -> Array:
+    if activation == "softmax":
+        return outputs
+    if activation == "sigmoid":
+        totals = outputs.sum(axis=1, keepdims=True)
+        # Ten zeros say nothing of any digit: each is as likely as another.
+        shares: Array = np.where(
+            totals > 0, outputs / np.where(totals > 0, totals, 1), np.float32(1 / CLASSES)
+        )
+        return shares
+    return softmax(outputs)

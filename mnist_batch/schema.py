@@ -1,0 +1,67 @@
+"""The columns of predictions, declared once.
+
+Order of rows is input order: sources in natural order (2.png before 10.png), rows ascending.
+(source, row) is unique and identifies the image.
+"""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+CLASSES = 10
+
+PREDICTIONS = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("label", pa.int8()),
+        pa.field("prediction", pa.int8()),
+        pa.field("confidence", pa.float32()),
+        pa.field("prepared", pa.bool_(), nullable=False),
+        pa.field("error", pa.string()),
+    ]
+)
+"""Columns of a predictions file.
+
+source: image or Parquet file, relative to the INPUT that named it, `/`-separated.
+row: row in the source, from 0; 0 for an image file.
+label: the truth, 0 to 9; null where the input carries none.
+prediction: argmax of the probabilities; null where the image could not be read.
+confidence: probability of the prediction, 0 to 1.
+prepared: true where the image was not 28x28 and was brought to it.
+error: why there is no prediction, as `reason` or `reason: detail`.
+"""
+
+PROBABILITIES = pa.field("probabilities", pa.list_(pa.float32(), CLASSES))
+"""The optional eighth column: one probability per class, summing to 1. In CSV: p0 to p9."""
+
+METADATA_KEY = b"mnist_batch"
+"""Key of the JSON in a predictions file's key-value metadata: how the predictions were made."""
+
+
+def predictions_schema(*, with_probabilities: bool) -> pa.Schema:
+    """Return the schema of predictions, with or without the column of probabilities."""
+    return PREDICTIONS.append(PROBABILITIES) if with_probabilities else PREDICTIONS
+
+
+class Reason(StrEnum):
+    """Why an image has no prediction: the stable part of the column `error`."""
+
+    MISSING_FILE = "missing file"
+    UNREADABLE_FILE = "unreadable file"
+    NO_BYTES = "no bytes"
+    NOT_AN_IMAGE = "not an image"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too large"
+    BAD_PIXELS = "bad pixels"
+
+
+def error_text(reason: Reason, detail: str = "") -> str:
+    """Return the text of the column `error`: `reason`, or `reason: detail` on one line."""
+    return f"{reason}: {' '.join(detail.split())}" if detail else str(reason)
+
+
+def reason(error: str) -> str:
+    """Return the stable part of an error, by which errors are counted: all before the colon."""
+    return error.split(": ", 1)[0]

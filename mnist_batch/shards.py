@@ -1,0 +1,64 @@
+"""What a source yields: shards of the input, and batches of images within a shard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+SHARD_ROWS = 8192
+"""Rows of a shard, about: enough to make opening it cheap, few enough to share out evenly."""
+
+BATCH_BYTES = 4 * 2**20
+"""Encoded bytes of a batch, about: with large pictures a batch holds fewer rows, so that it takes
+little memory and a worker can be stopped soon."""
+
+Images = npt.NDArray[np.uint8]
+"""Images uint8 (n, 28, 28), 0 black to 255 white."""
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Consecutive rows of one shard, as read: not decoded yet.
+
+    Attributes:
+        source: Arrow strings (n,), the column `source` of the predictions.
+        row: Arrow int64 (n,), the column `row`.
+        label: Arrow int8 (n,), 0 to 9 or null, the column `label`.
+        images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
+        error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
+            then null, or black.
+    """
+
+    source: pa.Array
+    row: pa.Array
+    label: pa.Array
+    images: pa.Array | Images
+    error: pa.Array
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.row)
+
+
+class Shard(Protocol):
+    """A contiguous slice of the input, in input order, which any worker can read on its own."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows, known before reading."""
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches of at most `batch_size`; any may be shorter.
+
+        Raises:
+            InputError: while iterating, where the source as a whole cannot be read.
+            LabelError: while iterating, where a label is not a digit.
+        """
+
+
+def text_of_path(path: str) -> str:
+    r"""Return a path as text that Arrow can hold: bytes that are not UTF-8 become `\udcXX`."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
