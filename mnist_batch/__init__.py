@@ -1,1 +1,87 @@
-"""Batch prediction and evaluation for MNIST-style digit classifiers."""
+"""Batch prediction and evaluation for MNIST-style digit classifiers.
+
+    import mnist_batch
+
+    summary = mnist_batch.predict("digits/", "predictions.parquet")
+    print(summary.metrics.accuracy)
+
+The names below are loaded when first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mnist_batch.errors import (
+        InputError,
+        LabelError,
+        MnistBatchError,
+        ModelError,
+        OutputError,
+        PredictionsError,
+    )
+    from mnist_batch.evaluation import Metrics
+    from mnist_batch.jobs import (
+        Progress,
+        Summary,
+        evaluate,
+        predict,
+        stream,
+    )
+    from mnist_batch.model import TrainingProgress, TrainingResult, train
+    from mnist_batch.predictors import Predictor, load_model
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "InputError": "errors",
+    "LabelError": "errors",
+    "Metrics": "evaluation",
+    "MnistBatchError": "errors",
+    "ModelError": "errors",
+    "OutputError": "errors",
+    "PredictionsError": "errors",
+    "Predictor": "predictors",
+    "Progress": "jobs",
+    "Summary": "jobs",
+    "TrainingProgress": "model",
+    "TrainingResult": "model",
+    "evaluate": "jobs",
+    "load_model": "predictors",
+    "predict": "jobs",
+    "stream": "jobs",
+    "train": "model",
+}
+
+__all__ = [
+    "InputError",
+    "LabelError",
+    "Metrics",
+    "MnistBatchError",
+    "ModelError",
+    "OutputError",
+    "PredictionsError",
+    "Predictor",
+    "Progress",
+    "Summary",
+    "TrainingProgress",
+    "TrainingResult",
+    "__version__",
+    "evaluate",
+    "load_model",
+    "predict",
+    "stream",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - of whatever type the name is
+    """Load a public name from its module."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return __all__

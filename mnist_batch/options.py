@@ -1,6 +1,13 @@
-"""The choices a user makes by name, with their values as they are typed."""
+"""The choices a user makes by name, with their values as they are typed, and common defaults.
+
+The command line needs them for its help, so this module imports nothing that takes time.
+"""
 
 from enum import StrEnum
+
+BATCH_ROWS = 2048
+"""Rows of a batch, unless the user says otherwise: enough that the work per batch is small beside
+the work per row, and 1.6 MB of pixels, so that a few batches per core are little memory."""
 
 
 class Scale(StrEnum):

@@ -9,12 +9,11 @@ import pyarrow as pa
 
 from mnist_batch.decode import decode_batch
 from mnist_batch.engine import map_batches
+from mnist_batch.options import BATCH_ROWS
 from mnist_batch.predictors import Predictor
 from mnist_batch.schema import PREDICTIONS, PROBABILITIES
 from mnist_batch.shards import ImageBatch, Images
 from mnist_batch.sources import OpenInputs
-
-BATCH_ROWS = 2048
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ METADATA_KEY = b"mnist_batch"
 """Key of the JSON in a predictions file's key-value metadata: how the predictions were made."""
 
 
+FORMULA = r"'*[=+\-@\t]"
+"""How a text starts that a spreadsheet would run as a formula, after any number of `'`: in CSV one
+more `'` is put before it, and taken away again when the file is read."""
+
+
 def predictions_schema(*, with_probabilities: bool) -> pa.Schema:
     """Return the schema of predictions, with or without the column of probabilities."""
     return PREDICTIONS.append(PROBABILITIES) if with_probabilities else PREDICTIONS

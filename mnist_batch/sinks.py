@@ -9,13 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
-from mnist_batch.schema import CLASSES, METADATA_KEY, predictions_schema
+from mnist_batch.schema import CLASSES, FORMULA, METADATA_KEY, predictions_schema
 from mnist_batch.staging import StagedFile, translated
 
 ROW_GROUP_ROWS = 100_000
-
-FORMULA = r"^[=+\-@\t]"
-"""A text cell that starts so would run as a formula in a spreadsheet: CSV puts a `'` before it."""
 
 
 class Writer(Protocol):
@@ -97,7 +94,7 @@ class CsvPredictions:
 
 def _defused(column: pa.Array) -> pa.Array:
     guarded = pc.binary_join_element_wise("'", column, "")
-    return pc.if_else(pc.match_substring_regex(column, FORMULA), guarded, column)
+    return pc.if_else(pc.match_substring_regex(column, f"^{FORMULA}"), guarded, column)
 
 
 WRITERS: Mapping[str, Callable[[Path, pa.Schema], Writer]] = {

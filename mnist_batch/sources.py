@@ -238,7 +238,8 @@ def _find_file(path: Path, typed: str) -> _Found:
 
 def _find_globbed(pattern: str) -> list[_Found]:
     """Return the files that a glob matches, named relative to its last folder without a `*`."""
-    matches = [path for path in glob(pattern, recursive=True) if Path(path).is_file()]
+    # Path.glob takes no absolute pattern.
+    matches = [path for path in glob(pattern, recursive=True) if Path(path).is_file()]  # noqa: PTH207
     parquet = sorted((path for path in matches if _suffix(path) == ".parquet"), key=_path_key)
     images = sorted((path for path in matches if _suffix(path) in IMAGE_SUFFIXES), key=_path_key)
     if parquet and images:

@@ -1,0 +1,325 @@
+"""The command line: each command parses, calls the library once, prints and exits.
+
+Exit status: 0 done; 1 could not be done; 2 usage; 3 done, but more rows without a prediction than
+`--max-errors` allows; 4 done, but below `--min-accuracy`; 130 interrupted.
+"""
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_batch import __version__
+from mnist_batch.errors import MnistBatchError
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
+
+# What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
+# that needs it: --help answers at once.
+if TYPE_CHECKING:
+    from mnist_batch.evaluation import Metrics
+    from mnist_batch.jobs import Progress, Summary
+
+app = typer.Typer(
+    name="mnist-batch",
+    help="Batch prediction and evaluation for MNIST-style digit classifiers.",
+    epilog="Example: mnist-batch predict digits/ --out predictions.parquet",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ERRORS_STATUS, GATE_STATUS, INTERRUPTED_STATUS = 3, 4, 130
+
+# Options that several commands share, by the panel of the help that they stand in.
+_READING, _MODEL, _OUTPUT = "Reading", "Model", "Output"
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(help="Parquet column of images, where several fit.", rich_help_panel=_READING),
+]
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="Folder of the report, where not the output's name with the suffix .report.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+NoReport = Annotated[
+    bool, typer.Option("--no-report", help="Write no report.", rich_help_panel=_OUTPUT)
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
+]
+MinAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Exit with status 4 below this accuracy.", rich_help_panel=_OUTPUT
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=_OUTPUT)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no notes.", rich_help_panel=_OUTPUT)
+]
+
+
+@app.callback(invoke_without_command=True)
+def _main_options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(f"mnist-batch {__version__}")
+        raise typer.Exit
+
+
+@app.command(
+    help="Predict the digit on each image, and evaluate where labels are known.\n\n"
+    "Every image is a row of the output, in input order, with a prediction or the reason why "
+    "there is none. A report stands beside it: metrics, confusion matrix, accuracy per class and "
+    "ten samples.\n\n"
+    "INPUT is a folder of images or of Parquet files, an image, a Parquet file, a quoted glob, "
+    "hf://datasets/OWNER/NAME, or - for a list of paths on standard input.",
+    epilog="Example: mnist-batch predict digits/ --out predictions.parquet",
+)
+def predict(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="Predictions: .parquet or .csv.", rich_help_panel=_OUTPUT
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keras model, .h5 or .keras, instead of the one that comes along.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    predictor: Annotated[
+        PredictorChoice,
+        typer.Option(help="What runs it: NumPy where it can.", rich_help_panel=_MODEL),
+    ] = PredictorChoice.AUTO,
+    scale: Annotated[
+        Scale | None,
+        typer.Option(
+            help="Pixel range it wants, where its file does not say it; else 0-1.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    device: Annotated[
+        Device, typer.Option(help="Where Keras runs it.", rich_help_panel=_MODEL)
+    ] = Device.AUTO,
+    image_column: ImageColumn = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Parquet column of labels, if not label.", rich_help_panel=_READING),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.csv|none",
+            help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
+            "column; none reads no labels.",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Images in a batch.", rich_help_panel=_READING)
+    ] = BATCH_ROWS,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads, if not one a core.", rich_help_panel=_READING),
+    ] = None,
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities",
+            help="Write the probability of each digit; log loss and Brier score need them.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    report: ReportFolder = None,
+    no_report: NoReport = False,
+    sample_seed: Annotated[
+        int, typer.Option(help="Chooses the ten samples.", rich_help_panel=_OUTPUT)
+    ] = 0,
+    max_errors: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Exit with status 3 above this many rows without prediction.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = 0,
+    min_accuracy: MinAccuracy = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    from mnist_batch import jobs
+
+    with _prediction_bar(quiet=quiet) as progress:
+        summary = jobs.predict(
+            inputs,
+            out,
+            model=model,
+            predictor=predictor,
+            scale=scale,
+            device=device,
+            image_column=image_column,
+            label_column=label_column,
+            labels=labels,
+            batch_size=batch_size,
+            workers=workers,
+            probabilities=probabilities,
+            report=report or not no_report,
+            sample_seed=sample_seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _print_result(summary, quiet=quiet, as_json=as_json)
+    if summary.metrics.errors > max_errors:
+        raise typer.Exit(ERRORS_STATUS)
+    _exit_below(min_accuracy, summary.metrics)
+
+
+@app.command(
+    help="Evaluate a predictions file: the same report again, without predicting.",
+    epilog="Example: mnist-batch evaluate predictions.parquet --images digits/ --overwrite",
+)
+def evaluate(
+    predictions: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What predict wrote, .parquet or .csv.")
+    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INPUT",
+            help="What was predicted, to draw the samples; repeat for several.",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    image_column: ImageColumn = None,
+    report: ReportFolder = None,
+    no_report: NoReport = False,
+    sample_seed: Annotated[
+        int | None,
+        typer.Option(help="Chooses other samples than predict did.", rich_help_panel=_OUTPUT),
+    ] = None,
+    min_accuracy: MinAccuracy = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    from mnist_batch import jobs
+
+    summary = jobs.evaluate(
+        predictions,
+        report=report or not no_report,
+        images=images,
+        image_column=image_column,
+        sample_seed=sample_seed,
+        overwrite=overwrite,
+    )
+    _print_result(summary, quiet=quiet, as_json=as_json)
+    _exit_below(min_accuracy, summary.metrics)
+
+
+@app.command(
+    help="Draw digits as pen strokes: sample images in the form of MNIST's, to try things with.",
+    epilog="Example: mnist-batch generate --count 1000 --out digits.parquet",
+)
+def generate(
+    out: Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")],
+    count: Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other images.")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    from mnist_batch import synthetic
+
+    if out.suffix.lower() == ".parquet":
+        synthetic.write_parquet(out, count, seed=seed, overwrite=overwrite)
+    else:
+        synthetic.write_folder(out, count, seed=seed)
+    print(f"{count:,} digits in {out}")
+
+
+def main() -> None:
+    """Run the command line and exit with the status of the contract."""
+    # Where pandas is installed, pyarrow imports it at its first array, for 0.2 to 0.5 s and for
+    # nothing: no command uses it. With None in its place the import fails at once.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    # What Pillow remarks on odd images is not for the terminal: each is a row with a reason.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    try:
+        app()
+    except MnistBatchError as error:
+        _say(f"error: {error}")
+        sys.exit(1)
+    except SystemExit as end:
+        if end.code != INTERRUPTED_STATUS:
+            raise
+        _say("interrupted: nothing was written")
+        sys.stdout.flush()
+        # A worker may still be in the middle of a large picture; the ordinary exit would take the
+        # libraries down under it.
+        os._exit(INTERRUPTED_STATUS)
+
+
+def _prediction_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progress], None] | None]":
+    """Return a progress bar on standard error; none where that is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        return nullcontext()
+    from mnist_batch.progress import prediction_bar
+
+    return prediction_bar()
+
+
+def _print_result(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
+    """Print the result on standard output, and the notes on standard error."""
+    if as_json:
+        print(json.dumps(summary.record(), indent=2))
+    else:
+        from rich.console import Console
+
+        from mnist_batch.terminal import evaluation_summary, files_summary
+
+        console = Console(highlight=False)
+        console.print(evaluation_summary(summary.metrics))
+        console.print(files_summary(summary), soft_wrap=True)
+    for note in () if quiet else summary.notes:
+        _say(f"note: {note}")
+
+
+def _exit_below(min_accuracy: float | None, metrics: "Metrics") -> None:
+    if min_accuracy is None:
+        return
+    if metrics.accuracy is None:
+        _say("error: --min-accuracy: no row has both a label and a prediction")
+        raise typer.Exit(GATE_STATUS)
+    if metrics.accuracy < min_accuracy:
+        _say(f"error: accuracy {metrics.accuracy:.4f} is below --min-accuracy {min_accuracy}")
+        raise typer.Exit(GATE_STATUS)
+
+
+def _say(text: str) -> None:
+    """Print a message on standard error, on one line, without control characters."""
+    from mnist_batch.terminal import printable
+
+    print(printable(text), file=sys.stderr)

@@ -1,0 +1,193 @@
+"""Data sets of the Hugging Face hub: downloaded once, then read from the cache.
+
+`huggingface_hub` does the work and keeps its own settings: HF_HOME names the cache, HF_TOKEN lets
+private data sets in, HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 forbids the network.
+"""
+
+import contextlib
+import glob
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import unquote
+
+from mnist_batch.errors import InputError
+
+# The grammar of `hf://` is https://huggingface.co/docs/huggingface_hub/package_reference/hf_uris;
+# two kinds of revision hold a slash, any other one is written with %2F.
+_URI = re.compile(
+    r"hf://datasets/(?P<dataset>[\w.-]+/[\w.-]+)"
+    r"(?:@(?P<revision>refs/(?:convert/[\w.-]+|pr/\d+)|[^/@]+))?"
+    r"(?:/(?P<path>.*))?"
+)
+_INSTEAD = "or pass local files (INPUT, or --data for training): a folder or FILE.parquet"
+
+
+@dataclass(frozen=True)
+class _Location:
+    """A place on the hub.
+
+    Attributes:
+        uri: as the user wrote it.
+        dataset: `OWNER/NAME`.
+        revision: a branch, tag or commit.
+        path: a file or folder in the data set; empty for all of it.
+    """
+
+    uri: str
+    dataset: str
+    revision: str
+    path: str
+
+    def patterns(self) -> list[str]:
+        """Return which files to download; `*` matches across folders in huggingface_hub."""
+        path = glob.escape(self.path)
+        if _is_parquet(self.path):
+            return [path]
+        return [f"{path}/*.parquet" if path else "*.parquet"]
+
+
+def local_copy(uri: str) -> Path:
+    """Return where the Parquet files of a data set on the hub lie on this machine.
+
+    What is not in the cache yet is downloaded; where the hub does not answer, the cache is used as
+    it is. Nothing but Parquet is downloaded.
+
+    Args:
+        uri: `hf://datasets/OWNER/NAME[@REVISION][/PATH]`; PATH is a file or a folder.
+
+    Returns:
+        The file, where PATH ends in `.parquet`, or else the folder that holds the files.
+
+    Raises:
+        InputError: the URI is malformed, there is no such data set, revision or file, or it can
+            be neither reached nor found in the cache.
+    """
+    location = _parsed(uri)
+    with _quiet():
+        path = Path(_download(location)) / location.path
+    if path.is_file() or any(path.rglob("*.parquet")):
+        return path
+    raise InputError(f"{uri}: no Parquet files there; check the path, {_INSTEAD}")
+
+
+def _parsed(uri: str) -> _Location:
+    match = _URI.fullmatch(uri)
+    path = (match["path"] or "").strip("/") if match else ""
+    if match is None or ".." in path.split("/"):
+        raise InputError(
+            f"{uri}: expected hf://datasets/OWNER/NAME[@REVISION][/PATH], such as "
+            "hf://datasets/ylecun/mnist"
+        )
+    return _Location(uri, match["dataset"], unquote(match["revision"] or "main"), path)
+
+
+def _is_parquet(path: str) -> bool:
+    return path.lower().endswith(".parquet")
+
+
+def _download(location: _Location) -> str:
+    """Return the folder of a snapshot that holds what is wanted of the data set."""
+    # It takes 0.3 s to import, and only INPUTs on the hub need it.
+    from huggingface_hub import snapshot_download
+
+    unreachable = _why_unreachable(location)
+    try:
+        folder: str = snapshot_download(
+            location.dataset,
+            repo_type="dataset",
+            revision=location.revision,
+            allow_patterns=location.patterns(),
+            local_files_only=unreachable is not None,
+        )
+    except Exception as error:
+        # Which HTTP library raises here depends on the release of huggingface_hub.
+        if unreachable is not None:
+            _raise_not_cached(location, unreachable)
+        raise InputError(
+            f"{location.uri}: download failed: {_cause(error)}; try again, {_INSTEAD}"
+        ) from error
+    return folder
+
+
+def _why_unreachable(location: _Location) -> Exception | None:
+    """Return None where the hub knows the data set, or else why it did not answer.
+
+    `snapshot_download` of huggingface_hub 2.4 asks without a time limit, and up to six times for a
+    commit: where packets are dropped it would hang for minutes. So this asks first.
+
+    Raises:
+        InputError: the hub answered that there is no such data set or revision.
+    """
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import (
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        HfApi().dataset_info(
+            location.dataset, revision=location.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT
+        )
+    except HFValidationError as error:
+        raise InputError(f"{location.uri}: {_cause(error)}") from error
+    except RevisionNotFoundError as error:
+        raise InputError(
+            f"{location.uri}: the data set has no revision {location.revision!r}; "
+            "name a branch, tag or commit of it"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise InputError(
+            f"{location.uri}: no such data set on {constants.ENDPOINT}, or one that needs a token "
+            f"(HF_TOKEN); check the name, {_INSTEAD}"
+        ) from error
+    except Exception as error:  # noqa: BLE001 - see `_download`
+        return error
+    return None
+
+
+def _raise_not_cached(location: _Location, unreachable: Exception) -> NoReturn:
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise InputError(
+            f"{location.uri}: not in the cache, and HF_HUB_OFFLINE forbids the network; "
+            f"unset it, {_INSTEAD}"
+        )
+    raise InputError(
+        f"{location.uri}: not in the cache, and {constants.ENDPOINT} cannot be reached "
+        f"({_cause(unreachable)}); connect to the network, {_INSTEAD}"
+    ) from unreachable
+
+
+def _cause(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep huggingface_hub from writing to stderr: bars, log messages, warnings."""
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    logger = logging.getLogger("huggingface_hub")
+    level, had_bars = logger.level, not are_progress_bars_disabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.CRITICAL)
+        disable_progress_bars()
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            if had_bars:
+                enable_progress_bars()

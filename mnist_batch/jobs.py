@@ -1,0 +1,348 @@
+"""Whole jobs: predict an input into a file with its report, and evaluate such a file again."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mnist_batch import __version__
+from mnist_batch.errors import OutputError
+from mnist_batch.evaluation import Metrics, PredictionCounts
+from mnist_batch.lookup import find_images
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
+from mnist_batch.pipeline import available_workers, predict_batches
+from mnist_batch.predictions_file import PredictionsFile
+from mnist_batch.predictors import Predictor, load_model
+from mnist_batch.report import Report, metrics_record
+from mnist_batch.samples import SampleChooser, Samples
+from mnist_batch.schema import predictions_schema
+from mnist_batch.sinks import Sink
+from mnist_batch.sources import NO_LABELS, OpenInputs, ReadOptions, open_inputs
+
+Inputs = str | Path | Iterable[str | Path]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: rows done, rows in all, rows without a prediction so far."""
+
+    done: int
+    total: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a job did.
+
+    Attributes:
+        predictions: the predictions file, written or evaluated.
+        metrics: counts and, where labels are known, accuracy and all that goes with it.
+        run: how the predictions were made, as in the file's metadata; None where it says nothing.
+        report_files: the files of the report; empty without one.
+        notes: what the user should know, one sentence each.
+    """
+
+    predictions: Path
+    metrics: Metrics
+    run: Mapping[str, Any] | None
+    report_files: Sequence[Path]
+    notes: Sequence[str]
+
+    def record(self) -> dict[str, Any]:
+        """Return what `metrics.json` holds, the notes, and where the files are."""
+        return {
+            **metrics_record(self.metrics, self.run),
+            "notes": list(self.notes),
+            "predictions_file": str(self.predictions),
+            "report_files": [str(path) for path in self.report_files],
+        }
+
+
+def stream(
+    inputs: Inputs,
+    *,
+    model: str | Path | Predictor | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    labels: str | Path | None = None,
+    batch_size: int = BATCH_ROWS,
+    workers: int | None = None,
+    probabilities: bool = False,
+) -> Iterator[pa.RecordBatch]:
+    """Yield predictions lazily, as Arrow record batches of `schema.predictions_schema`.
+
+    Args:
+        inputs: folders, files, globs, `hf://` or `-`, as `sources.open_inputs` takes them.
+        model: a model file, a loaded model, or None for the one of this package.
+        image_column: the Parquet column of images; None to find it.
+        label_column: the Parquet column of labels; None for `label`, where there is one.
+        labels: a CSV file of labels; `none` to read none; None for what the inputs carry.
+        batch_size: rows in a batch at most. The predictions do not depend on it.
+        workers: threads; None for one a core. The predictions do not depend on it.
+        probabilities: add the column `probabilities`.
+
+    Raises:
+        InputError: while iterating, an input cannot be read.
+        LabelError: while iterating, a label is not a digit.
+        ModelError: while iterating, the model cannot be loaded.
+    """
+    opened = open_inputs(_listed(inputs), _read_options(image_column, label_column, labels))
+    predictor = model if isinstance(model, Predictor) else load_model(model)
+    names = predictions_schema(with_probabilities=probabilities).names
+    for batch in predict_batches(opened, predictor, batch_size=batch_size, workers=workers):
+        yield batch.predictions.select(names)
+
+
+def predict(
+    inputs: Inputs,
+    out: str | Path,
+    *,
+    model: str | Path | Predictor | None = None,
+    predictor: PredictorChoice | str = PredictorChoice.AUTO,
+    scale: Scale | str | None = None,
+    device: Device | str = Device.AUTO,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    labels: str | Path | None = None,
+    batch_size: int = BATCH_ROWS,
+    workers: int | None = None,
+    probabilities: bool = False,
+    report: str | Path | bool = True,
+    sample_seed: int = 0,
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Predict all images of the inputs into one file, with a report beside it.
+
+    Every row of the input is a row of the output, in input order. Nothing is at `out` before all
+    of it is; on an error nothing is left.
+
+    Args:
+        inputs: as for `stream`.
+        out: the predictions file; its suffix, `.parquet` or `.csv`, tells the format.
+        model: as for `stream`.
+        predictor: what runs the model, see `load_model`; not for a loaded model.
+        scale: how the model wants its pixels, see `load_model`; not for a loaded model.
+        device: where Keras runs the model, see `load_model`; not for a loaded model.
+        image_column: as for `stream`.
+        label_column: as for `stream`.
+        labels: as for `stream`.
+        batch_size: as for `stream`.
+        workers: as for `stream`.
+        probabilities: add the ten probabilities of each row; log loss and Brier score need them.
+        report: the report's folder; True for `<out without suffix>.report`, False for none.
+        sample_seed: chooses the ten images of `samples.png`.
+        overwrite: replace an output and a report that exist.
+        progress: called after each batch, in the calling thread.
+
+    Raises:
+        OutputError: the output exists, cannot be written, or lies within an input folder.
+        InputError: an input cannot be read.
+        LabelError: a label is not a digit.
+        ModelError: the model cannot be loaded.
+    """
+    inputs, out = _listed(inputs), Path(out)
+    folder = _report_folder(out, report)
+    for path in (out, folder):
+        _check_outside(path, inputs)
+    report_writer = Report(folder, overwrite=overwrite) if folder else None
+    # What can fail at once fails before the model is loaded and before a long listing.
+    with Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink:
+        loaded = _loaded(model, predictor, scale, device)
+        opened = open_inputs(inputs, _read_options(image_column, label_column, labels))
+        batch_names = predictions_schema(with_probabilities=probabilities).names
+        counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
+        started, done, errors = time.perf_counter(), 0, 0
+        for batch in predict_batches(opened, loaded, batch_size=batch_size, workers=workers):
+            predictions = batch.predictions.select(batch_names)
+            sink.write(predictions)
+            counts.add(predictions)
+            chooser.add(done, predictions, batch.images)
+            done += len(predictions)
+            errors += len(predictions) - predictions.column("error").null_count
+            if progress:
+                progress(Progress(done, opened.rows, errors))
+        metrics = counts.metrics()
+        run = _run_record(
+            loaded,
+            metrics,
+            time.perf_counter() - started,
+            {
+                "inputs": [str(item) for item in inputs],
+                "image_column": image_column,
+                "label_column": label_column,
+                "labels": None if labels is None else str(labels),
+                "device": str(Device(device)),
+                "batch_size": batch_size,
+                "workers": workers or available_workers(),
+                "probabilities": probabilities,
+                "sample_seed": sample_seed,
+            },
+        )
+        sink.finish(run)
+        with _staged(report_writer, metrics, chooser.samples(), run):
+            sink.commit()
+            if report_writer:
+                report_writer.commit()
+    return Summary(
+        predictions=out,
+        metrics=metrics,
+        run=run,
+        report_files=report_writer.files if report_writer else [],
+        notes=_notes(loaded, opened, metrics, labels),
+    )
+
+
+def evaluate(
+    predictions: str | Path,
+    *,
+    report: str | Path | bool = True,
+    images: Inputs | None = None,
+    image_column: str | None = None,
+    sample_seed: int | None = None,
+    overwrite: bool = False,
+) -> Summary:
+    """Evaluate a predictions file, and make its report again.
+
+    Args:
+        predictions: a file that `predict` wrote, Parquet or CSV.
+        report: the report's folder; True for `<predictions without suffix>.report`, False for
+            none.
+        images: the inputs that were predicted, for `samples.png`; None to leave it out.
+        image_column: the Parquet column of `images`; None to find it.
+        sample_seed: chooses the ten images; None for the choice of the run that predicted.
+        overwrite: replace a report that exists.
+
+    Raises:
+        PredictionsError: the file cannot be read or is no predictions file.
+        InputError: `images` cannot be read or are not those that were predicted.
+        OutputError: the report exists or cannot be written.
+    """
+    file = PredictionsFile(Path(predictions))
+    folder = _report_folder(file.path, report)
+    report_writer = Report(folder, overwrite=overwrite) if folder else None
+    if sample_seed is None:
+        sample_seed = (file.run or {}).get("options", {}).get("sample_seed", 0)
+    counts, chooser, rows = PredictionCounts(), SampleChooser(sample_seed), 0
+    for batch in file.batches():
+        counts.add(batch)
+        chooser.add(rows, batch)
+        rows += len(batch)
+    metrics, samples, notes = counts.metrics(), chooser.samples(), []
+    if images is not None:
+        opened = open_inputs(_listed(images), ReadOptions(image_column, labels=NO_LABELS))
+        samples = samples.with_images(find_images(samples, opened, rows))
+    elif report_writer:
+        notes.append("samples.png is left out: pass --images INPUT to draw it")
+    with _staged(report_writer, metrics, samples, file.run):
+        if report_writer:
+            report_writer.commit()
+    return Summary(
+        predictions=file.path,
+        metrics=metrics,
+        run=file.run,
+        report_files=report_writer.files if report_writer else [],
+        notes=notes,
+    )
+
+
+def _listed(inputs: Inputs) -> list[str | Path]:
+    return [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+
+
+def _read_options(
+    image_column: str | None, label_column: str | None, labels: str | Path | None
+) -> ReadOptions:
+    return ReadOptions(image_column, label_column, None if labels is None else str(labels))
+
+
+def _loaded(
+    model: str | Path | Predictor | None,
+    predictor: PredictorChoice | str,
+    scale: Scale | str | None,
+    device: Device | str,
+) -> Predictor:
+    if isinstance(model, Predictor):
+        return model
+    return load_model(model, predictor=predictor, scale=scale, device=device)
+
+
+def _report_folder(out: Path, report: str | Path | bool) -> Path | None:
+    if report is True:
+        return out.with_suffix(".report")
+    return Path(report) if report else None
+
+
+def _check_outside(path: Path | None, inputs: Iterable[str | Path]) -> None:
+    """Refuse an output within an input folder: the next run would read it as digits."""
+    for folder in map(Path, inputs):
+        if path and folder.is_dir() and path.resolve().is_relative_to(folder.resolve()):
+            raise OutputError(
+                f"{path}: lies in the INPUT folder {folder}, where the next run would take it "
+                "for digits; name a place outside"
+            )
+
+
+@contextlib.contextmanager
+def _staged(
+    report: Report | None, metrics: Metrics, samples: Samples, run: Mapping[str, Any] | None
+) -> Iterator[None]:
+    """Write a report's files unseen, for the caller to commit; then remove what was not."""
+    if report is None:
+        yield
+        return
+    report.stage(metrics, samples, run)
+    try:
+        yield
+    finally:
+        report.discard()
+
+
+def _run_record(
+    predictor: Predictor, metrics: Metrics, elapsed_s: float, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how predictions were made: what the metadata and the report say."""
+    import platform
+    from importlib.metadata import version
+
+    packages = ["numpy", "pyarrow", "pillow"]
+    if predictor.name is PredictorChoice.KERAS:
+        packages += ["keras", "tensorflow"]
+    return {
+        "version": __version__,
+        "model": {"name": predictor.model.path.name, "sha256": predictor.model.sha256},
+        "predictor": str(predictor.name),
+        "options": {**options, "scale": str(predictor.scale)},
+        "counts": {
+            "rows": metrics.rows,
+            "labelled": metrics.labelled,
+            "prepared": metrics.prepared,
+            "errors": dict(metrics.errors_by_reason),
+        },
+        "elapsed_s": round(elapsed_s, 3),
+        "images_per_s": round(metrics.rows / elapsed_s) if elapsed_s else None,
+        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in packages},
+        },
+    }
+
+
+def _notes(
+    predictor: Predictor, opened: OpenInputs, metrics: Metrics, labels: str | Path | None
+) -> list[str]:
+    notes = [f"model {predictor.model.path.name}: {note}" for note in predictor.notes]
+    if opened.passed_over:
+        notes.append(f"passed over {opened.passed_over:,} files that are not images")
+    if metrics.prepared:
+        notes.append(f"{metrics.prepared:,} images were not 28x28 and were resized")
+    if labels not in (None, NO_LABELS) and metrics.rows and not metrics.labelled:
+        notes.append(f"{labels} names none of the images; it needs their names as in `source`")
+    return notes

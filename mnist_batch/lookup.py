@@ -1,0 +1,66 @@
+"""Finding the images of a few predictions again, by their places in the inputs."""
+
+from itertools import accumulate
+
+import numpy as np
+
+from mnist_batch.decode import decode_batch
+from mnist_batch.errors import InputError
+from mnist_batch.pixels import SIDE
+from mnist_batch.samples import Samples
+from mnist_batch.shards import ImageBatch, Images, Shard
+from mnist_batch.sources import OpenInputs
+
+_BATCH_ROWS = 64
+"""Rows read at once: few, since all of a batch that holds a sample is decoded."""
+
+
+def find_images(samples: Samples, opened: OpenInputs, rows: int) -> Images:
+    """Return the images of samples, as the network saw them.
+
+    Args:
+        samples: rows of the predictions.
+        opened: the inputs that were predicted.
+        rows: the number of predictions.
+
+    Returns:
+        uint8 (k, 28, 28), in the order of the samples.
+
+    Raises:
+        InputError: these are not the inputs that were predicted: another number of rows, or
+            another image in the place of a sample.
+    """
+    if opened.rows != rows:
+        raise InputError(
+            f"--images holds {opened.rows:,} images, the predictions {rows:,} rows; name the "
+            "INPUT that was predicted"
+        )
+    images = np.zeros((len(samples.index), SIDE, SIDE), np.uint8)
+    starts = accumulate((shard.rows for shard in opened.shards), initial=0)
+    for shard, start in zip(opened.shards, starts, strict=False):
+        if np.any((samples.index >= start) & (samples.index < start + shard.rows)):
+            _find_in_shard(samples, shard, start, images)
+    return images
+
+
+def _find_in_shard(samples: Samples, shard: Shard, start: int, images: Images) -> None:
+    """Fill in the images of those samples that lie in a shard, whose first row is `start`."""
+    for batch in shard.read(_BATCH_ROWS):
+        inside = (samples.index >= start) & (samples.index < start + len(batch))
+        if inside.any():
+            decoded = decode_batch(batch).images
+            for place in np.flatnonzero(inside):
+                row = int(samples.index[place]) - start
+                _check_same(samples, int(place), batch, row)
+                images[place] = decoded[row]
+        start += len(batch)
+
+
+def _check_same(samples: Samples, place: int, batch: ImageBatch, row: int) -> None:
+    found = (batch.source[row].as_py(), batch.row[row].as_py())
+    expected = (samples.source[place], int(samples.row[place]))
+    if found != expected:
+        raise InputError(
+            f"--images has {found[0]} (row {found[1]}) where the predictions have {expected[0]} "
+            f"(row {expected[1]}); name the INPUT that was predicted"
+        )

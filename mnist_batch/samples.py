@@ -1,0 +1,119 @@
+"""Choosing a few rows of a stream at random, the same ones wherever the batches are cut."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The chosen rows, in row order; entry i of every attribute is the same row.
+
+    Attributes:
+        index: int64 (k,), the rows' places in the whole stream, from 0, ascending.
+        source: the files, as in the predictions.
+        row: int64 (k,), the rows in the sources.
+        label: the true digits, None where a row has no label.
+        prediction: the predicted digits.
+        images: uint8 (k, 28, 28), light strokes on black, 0 to 255; None where not given.
+    """
+
+    index: NDArray[np.int64]
+    source: list[str]
+    row: NDArray[np.int64]
+    label: list[int | None]
+    prediction: list[int]
+    images: NDArray[np.uint8] | None
+
+    def with_images(self, images: NDArray[np.uint8]) -> "Samples":
+        """Return these rows with `images`, uint8 (k, 28, 28), in the same order."""
+        return replace(self, images=images)
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    key: int
+    index: int
+    source: str
+    row: int
+    label: int | None
+    prediction: int
+    image: NDArray[np.uint8] | None
+
+
+class SampleChooser:
+    """Chooses `size` rows among those that have a prediction, or all if there are fewer.
+
+    Each row has a random key that depends on `seed` and its place in the stream alone; the rows
+    with the smallest keys are chosen. Neither the cuts between batches nor their order matter,
+    every set of rows is equally likely, and only the chosen images are kept in memory.
+
+    Attributes:
+        seed: any integer.
+        size: rows to choose, at least 1.
+    """
+
+    def __init__(self, seed: int, size: int = 10) -> None:
+        self.seed = seed
+        self.size = size
+        self._chosen: list[_Row] = []  # ascending by key
+
+    def add(
+        self, start: int, batch: pa.RecordBatch, images: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Let the rows of `batch` take part.
+
+        Args:
+            start: place in the whole stream of the batch's first row, from 0.
+            batch: predictions, columns of `schema.PREDICTIONS`.
+            images: uint8 (n, 28, 28), one per row of the batch; kept by copy.
+        """
+        keys = _splitmix64(self.seed, start, batch.num_rows)
+        takes_part = batch.column("prediction").is_valid().to_numpy(zero_copy_only=False)
+        if len(self._chosen) == self.size:
+            takes_part = takes_part & (keys < self._chosen[-1].key)
+        candidates = np.flatnonzero(takes_part)
+        smallest = candidates[np.argsort(keys[candidates])][: self.size]
+        rows = batch.select(["source", "row", "label", "prediction"]).take(pa.array(smallest))
+        new = [
+            _Row(
+                key=int(keys[place]),
+                index=start + int(place),
+                image=None if images is None else images[place].copy(),
+                **row,
+            )
+            for place, row in zip(smallest, rows.to_pylist(), strict=True)
+        ]
+        self._chosen = sorted(self._chosen + new, key=lambda row: row.key)[: self.size]
+
+    def samples(self) -> Samples:
+        """Return the rows chosen so far; without images unless every batch came with them."""
+        rows = sorted(self._chosen, key=lambda row: row.index)
+        images = [row.image for row in rows if row.image is not None]
+        return Samples(
+            index=np.array([row.index for row in rows], dtype=np.int64),
+            source=[row.source for row in rows],
+            row=np.array([row.row for row in rows], dtype=np.int64),
+            label=[row.label for row in rows],
+            prediction=[row.prediction for row in rows],
+            images=np.stack(images) if images and len(images) == len(rows) else None,
+        )
+
+
+def _splitmix64(seed: int, start: int, count: int) -> NDArray[np.uint64]:
+    """Return outputs `start` to `start + count` of the generator SplitMix64 seeded with `seed`.
+
+    G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA
+    2014. Output i is a bijective mix of seed + (i + 1) * gamma, so any one can be had alone and
+    no two of one seed are equal. Arrays of uint64 wrap around without a warning, as is meant.
+    """
+    gamma = np.uint64(0x9E3779B97F4A7C15)
+    steps = np.arange(start + 1, start + count + 1, dtype=np.uint64)
+    z = np.uint64(seed & _MASK) + steps * gamma
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

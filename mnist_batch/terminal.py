@@ -1,0 +1,159 @@
+"""Metrics as text for a terminal, built from rich's parts; nothing is printed here.
+
+Everything fits into 80 columns with counts of up to six digits. Only ASCII is used, because a
+terminal or a pipe of another encoding would fail on the rest.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mnist_batch.evaluation import Metrics
+from mnist_batch.schema import CLASSES
+
+if TYPE_CHECKING:
+    from mnist_batch.jobs import Summary
+
+_UNDEFINED = "-"
+
+
+def evaluation_summary(metrics: Metrics) -> Group:
+    """Return what a person wants to know first of `metrics`.
+
+    With scored rows: accuracy, the numbers per digit, the confusion matrix and the pairs most
+    often confused; without: how often each digit was predicted. Then, in both cases, why rows
+    have no prediction.
+    """
+    parts = _scores(metrics) if metrics.scored else _predictions(metrics)
+    return Group(*parts, *_errors(metrics))
+
+
+def files_summary(summary: "Summary") -> Text:
+    """Return where the files of a job are, and how fast it was."""
+    lines = ["", f"predictions  {printable(str(summary.predictions))}"]
+    if summary.report_files:
+        folder = printable(str(summary.report_files[0].parent))
+        names = sorted(path.name for path in summary.report_files)
+        lines.append(f"report       {folder}: {', '.join(names)}")
+    if summary.run and summary.run["images_per_s"]:
+        lines.append(
+            f"speed        {summary.run['images_per_s']:,} images/s, "
+            f"{summary.run['elapsed_s']:.2f} s in all"
+        )
+    return Text("\n".join(lines))
+
+
+def printable(text: str) -> str:
+    """Return `text` with each control character and each other unprintable one as `?`.
+
+    Names of files and messages of decoders come from outside; an escape sequence in one could
+    rewrite the screen, a line break could fake a line of output.
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _scores(metrics: Metrics) -> Iterator[RenderableType]:
+    yield _accuracy_line(metrics)
+    yield Text(_averages_line(metrics))
+    if metrics.scored < metrics.rows:
+        yield Text(
+            f"{metrics.rows:,} rows: {metrics.rows - metrics.labelled:,} without a label, "
+            f"{metrics.errors:,} without a prediction"
+        )
+    yield _titled("Per digit", _per_class_table(metrics))
+    yield _titled("Confusion matrix: rows true, columns predicted", _confusion_table(metrics))
+    if pairs := metrics.confused_pairs():
+        lines = (f"{true} read as {predicted}: {_times(count)}" for true, predicted, count in pairs)
+        yield _titled("Most often confused", Text("\n".join(lines)))
+
+
+def _accuracy_line(metrics: Metrics) -> Text:
+    low, high = metrics.accuracy_interval or (0.0, 1.0)
+    return Text.assemble(
+        ("accuracy ", "bold"),
+        (f"{metrics.accuracy:.4f}", "bold"),
+        f" (95 % interval {low:.4f} to {high:.4f}), {metrics.correct:,} of {metrics.scored:,}",
+    )
+
+
+def _averages_line(metrics: Metrics) -> str:
+    """Return the averages and, where there were probabilities, what they were worth."""
+    numbers = {
+        "macro precision": metrics.macro_precision,
+        "recall": metrics.macro_recall,
+        "F1": metrics.macro_f1,
+        "log loss": metrics.log_loss,
+        "Brier": metrics.brier,
+    }
+    return ", ".join(f"{name} {value:.4f}" for name, value in numbers.items() if value is not None)
+
+
+def _per_class_table(metrics: Metrics) -> Table:
+    table = _table("digit", "support", "precision", "recall", "F1")
+    for digit in metrics.per_class:
+        scores = (digit.precision, digit.recall, digit.f1)
+        table.add_row(
+            str(digit.digit),
+            f"{digit.support:,}",
+            *(_dim(digit.undefined) if score is None else Text(f"{score:.4f}") for score in scores),
+        )
+    return table
+
+
+def _confusion_table(metrics: Metrics) -> Table:
+    table = _table("", *(str(digit) for digit in range(CLASSES)), gap=1)
+    for column in table.columns[1:]:
+        column.min_width = max(4, len(str(metrics.confusion_matrix.max())))
+    for true, counts in enumerate(metrics.confusion_matrix.tolist()):
+        cells = (_confusion_cell(count, right=true == i) for i, count in enumerate(counts))
+        table.add_row(Text(str(true), "bold"), *cells)
+    return table
+
+
+def _confusion_cell(count: int, *, right: bool) -> Text:
+    # A dot, because ninety zeros would hide the few mistakes.
+    return Text(str(count), "bold" if right else "") if count else _dim(".")
+
+
+def _predictions(metrics: Metrics) -> Iterator[RenderableType]:
+    predicted = sum(metrics.predictions)
+    yield Text(f"{predicted:,} of {metrics.rows:,} rows predicted, none of them with a label")
+    table = _table("digit", "predicted", "share")
+    for digit, count in enumerate(metrics.predictions):
+        share = f"{count / predicted:.1%}" if predicted else _UNDEFINED
+        table.add_row(str(digit), f"{count:,}", share)
+    yield _titled("Predictions per digit", table)
+
+
+def _errors(metrics: Metrics) -> Iterator[RenderableType]:
+    if metrics.errors_by_reason:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(overflow="fold")
+        for reason, count in metrics.errors_by_reason.items():
+            table.add_row(f"{count:,}", Text(printable(reason)))
+        yield _titled("Rows without a prediction", table)
+
+
+def _titled(title: str, content: RenderableType) -> Group:
+    return Group(Text(), Text(title, "bold"), content)
+
+
+def _table(*columns: str, gap: int = 3) -> Table:
+    """Return a table of right-aligned numbers with `gap` spaces between the columns."""
+    table = Table(box=None, padding=(0, 0, 0, gap), pad_edge=False, header_style="bold")
+    for name in columns:
+        # A number too long for the screen goes on in the next line; cut off it would be wrong.
+        table.add_column(name, justify="right", overflow="fold")
+    return table
+
+
+def _dim(text: str) -> Text:
+    return Text(text, "dim")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
