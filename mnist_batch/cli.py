@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,13 +19,14 @@ import typer
 
 from mnist_batch import __version__
 from mnist_batch.errors import MnistBatchError
-from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
+from mnist_batch.options import BATCH_ROWS, MNIST, Device, PredictorChoice, Scale
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
 # that needs it: --help answers at once.
 if TYPE_CHECKING:
     from mnist_batch.evaluation import Metrics
     from mnist_batch.jobs import Progress, Summary
+    from mnist_batch.model import TrainingProgress
 
 app = typer.Typer(
     name="mnist-batch",
@@ -241,6 +243,77 @@ def evaluate(
 
 
 @app.command(
+    help="Train Dense 128-64-10 on labelled digits, and test it on their test split.\n\n"
+    "The model, its report and its learning curves are written; a plain keras.models.load_model "
+    "reads the model. In a folder or on Hugging Face, the names of the files tell which are for "
+    "training and which for the test.",
+    epilog="Example: mnist-batch train --data mnist/ --epochs 20 --out MNIST.h5",
+)
+def train(
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="INPUT", help="Labelled digits, as for predict.", rich_help_panel=_READING
+        ),
+    ] = MNIST,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="The model: .h5 or .keras.", rich_help_panel=_OUTPUT
+        ),
+    ] = Path("MNIST.h5"),
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the data.", rich_help_panel=_MODEL)
+    ] = 100,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Images per step.", rich_help_panel=_MODEL)
+    ] = 196,
+    validation_split: Annotated[
+        float,
+        typer.Option(
+            min=0, max=0.99, help="Share that only watches.", rich_help_panel=_MODEL
+        ),
+    ] = 0.2,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            help="Same seed and machine, same weights.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 0,
+    report: ReportFolder = None,
+    no_report: NoReport = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    from mnist_batch import model
+
+    with _training_bar(quiet=quiet) as progress:
+        result = model.train(
+            data,
+            out,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation_split=validation_split,
+            seed=seed,
+            report=report or not no_report,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if as_json:
+        print(json.dumps(result.record(), indent=2))
+    else:
+        from rich.console import Console
+
+        from mnist_batch.terminal import training_summary
+
+        Console(highlight=False).print(training_summary(result), soft_wrap=True)
+
+
+@app.command(
     help="Draw digits as pen strokes: sample images in the form of MNIST's, to try things with.",
     epilog="Example: mnist-batch generate --count 1000 --out digits.parquet",
 )
@@ -259,11 +332,21 @@ def generate(
     print(f"{count:,} digits in {out}")
 
 
+class _WithoutPandas(MetaPathFinder):
+    """Lets `import pandas` fail.
+
+    Where pandas is installed, pyarrow imports it at its first array, which takes 0.2 to 0.5 s and
+    is for nothing: no command uses it.
+    """
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is not needed here", name=fullname)
+
+
 def main() -> None:
     """Run the command line and exit with the status of the contract."""
-    # Where pandas is installed, pyarrow imports it at its first array, for 0.2 to 0.5 s and for
-    # nothing: no command uses it. With None in its place the import fails at once.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    sys.meta_path.insert(0, _WithoutPandas())
     # What Pillow remarks on odd images is not for the terminal: each is a row with a reason.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -289,6 +372,17 @@ def _prediction_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progres
     from mnist_batch.progress import prediction_bar
 
     return prediction_bar()
+
+
+def _training_bar(
+    *, quiet: bool
+) -> "AbstractContextManager[Callable[[TrainingProgress], None] | None]":
+    """Return a bar like that of `_prediction_bar`, for epochs."""
+    if quiet or not sys.stderr.isatty():
+        return nullcontext()
+    from mnist_batch.progress import training_bar
+
+    return training_bar()
 
 
 def _print_result(summary: "Summary", *, quiet: bool, as_json: bool) -> None:

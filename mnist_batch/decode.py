@@ -98,22 +98,25 @@ def decode_image(content: bytes) -> tuple[bytes, bool] | str:
         return _damaged(error)
     if grey.size == (SIDE, SIDE):
         return grey.tobytes(), False
-    return grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS).tobytes(), True
+    # In two steps: in one, a line of 30 million pixels takes 16 s and 1.4 GB.
+    small = grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return small.tobytes(), True
 
 
 def _grey(image: Image.Image) -> Image.Image:
     """Decode and return an image in mode L, upright."""
+    image.load()  # and what stands after the pixels, which may be the orientation
     if image.mode == "L" and image.format == "PNG" and not image.info:
-        image.load()  # most digits are such: nothing to rotate, nothing to blend
-        return image
-    image.load()
+        return image  # most digits are such: nothing to rotate, nothing to blend
     upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith(("I", "F")):
+        values = np.array(upright, np.float64)
+        values[values == upright.info.get("transparency")] = 65535  # only a 16-bit PNG has it
+        return _to_8_bit(values, _white_candidates(image))
     if upright.has_transparency_data:
         over_white = Image.new("RGBA", upright.size, "white")
         over_white.alpha_composite(upright.convert("RGBA"))
         return over_white.convert("L")
-    if upright.mode.startswith(("I", "F")):
-        return _to_8_bit(np.asarray(upright, np.float64), _white_candidates(image))
     return upright.convert("L")
 
 

@@ -94,7 +94,7 @@ def per_class_figure(metrics: Metrics) -> "Figure":
     axes.set_xlabel("digit, and its number of samples")
     axes.set_ylabel(f"recall (axis starts at {bottom:.2f})" if bottom else "recall")
     axes.spines[["top", "right"]].set_visible(False)
-    _title(axes, "Recall per digit")
+    _title(axes, "Accuracy per digit (recall)")
     return figure
 
 

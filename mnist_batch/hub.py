@@ -173,21 +173,21 @@ def _cause(error: Exception) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep huggingface_hub from writing to stderr: bars, log messages, warnings."""
-    from huggingface_hub.utils import (
+    from huggingface_hub.utils import logging as hub_logging
+    from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
         disable_progress_bars,
         enable_progress_bars,
     )
 
-    logger = logging.getLogger("huggingface_hub")
-    level, had_bars = logger.level, not are_progress_bars_disabled()
+    level, had_bars = hub_logging.get_verbosity(), not are_progress_bars_disabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.CRITICAL)
+        hub_logging.set_verbosity(logging.CRITICAL)
         disable_progress_bars()
         try:
             yield
         finally:
-            logger.setLevel(level)
+            hub_logging.set_verbosity(level)
             if had_bars:
                 enable_progress_bars()

@@ -2,8 +2,12 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from glob import has_magic
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +65,58 @@ def list_folder(folder: Path) -> FolderListing:
         else:
             pending.pop()
     return listing
+
+
+def list_glob(pattern: str) -> tuple[Path, FolderListing]:
+    """List what a glob matches, relative to its last folder without a wildcard.
+
+    `**` stands for any number of folders. As in `list_folder` links to folders are not followed:
+    `glob.glob` goes dozens of times through a link to the folder that it lies in. As in a shell
+    `*` matches no hidden file.
+
+    Returns:
+        That folder, and the files.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    parts = Path(pattern).parts
+    root = Path(*takewhile(lambda part: not has_magic(part), parts))
+    *above, last = parts[len(root.parts) :] + (("*",) if parts[-1] == "**" else ())
+    folders = [""]
+    for part in above:
+        below = (name for folder in folders for name in _folders(root, folder, part))
+        folders = list(dict.fromkeys(below))  # two `**` find a folder several times
+    listing = FolderListing()
+    for folder in folders:
+        for _, entry in _sorted_entries(root / folder, folder):
+            if _matches(entry.name, last) and not entry.is_dir(follow_symlinks=False):
+                _add_file(listing, entry, folder + entry.name)
+    listing.images.sort(key=_path_key)
+    listing.parquet.sort(key=_path_key)
+    return root, listing
+
+
+def _folders(root: Path, folder: str, part: str) -> list[str]:
+    """Return the folders in a folder that one part of a glob matches; each name ends in `/`."""
+    if part != "**":
+        return [
+            f"{folder}{entry.name}/"
+            for _, entry in _sorted_entries(root / folder, folder)
+            if entry.is_dir(follow_symlinks=False) and _matches(entry.name, part)
+        ]
+    found = [folder]
+    for known in found:  # grows meanwhile
+        found += _folders(root, known, "*")
+    return found
+
+
+def _matches(name: str, part: str) -> bool:
+    return fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+
+
+def _path_key(path: str) -> list[tuple[list[str | int], str]]:
+    return [natural_key(part) for part in path.split("/")]
 
 
 def _sorted_entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -163,6 +219,8 @@ def _read_file(path: str) -> tuple[bytes | None, str | None]:
         # Without O_NONBLOCK, opening a pipe that took the file's place would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None, error_text(Reason.UNREADABLE_FILE, "not a regular file")
             content = os.read(descriptor, 65536)
             if len(content) == 65536:
                 content = _read_rest(descriptor, content)
@@ -172,6 +230,8 @@ def _read_file(path: str) -> tuple[bytes | None, str | None]:
         return None, error_text(Reason.MISSING_FILE)
     except OSError as error:
         return None, error_text(Reason.UNREADABLE_FILE, error.strerror or str(error))
+    except ValueError as error:  # a path that holds a null character
+        return None, error_text(Reason.UNREADABLE_FILE, str(error))
     if len(content) > MAX_FILE_BYTES:
         return None, error_text(Reason.TOO_LARGE, f"a file over {MAX_FILE_BYTES} bytes")
     return content, None

@@ -4,8 +4,12 @@ import contextlib
 import logging
 import math
 import os
+import shutil
+import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -26,20 +30,36 @@ def import_keras() -> ModuleType:
 
     This takes 4 to 9 seconds with TensorFlow, so only what needs Keras calls it. TensorFlow takes
     memory of a GPU as it needs it, not all at once.
+
+    Raises:
+        ModelError: Keras knows no such backend, or it is not installed.
     """
     # TensorFlow reads this when it is imported; 3 silences all but fatal messages.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
-    with _silent_stderr():
-        import keras
+    try:
+        with _silent_stderr():
+            import keras
 
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            for gpu in tf.config.list_physical_devices("GPU"):
-                tf.config.experimental.set_memory_growth(gpu, True)
+            if keras.backend.backend() == "tensorflow":
+                _let_gpu_memory_grow()
+    except (ImportError, ValueError) as error:
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise ModelError(
+            f"Keras cannot start on {backend}: {error}; "
+            "install it, or let KERAS_BACKEND name another backend"
+        ) from error
     module: ModuleType = keras
     return module
+
+
+def _let_gpu_memory_grow() -> None:
+    import tensorflow as tf
+
+    # RuntimeError: the program around us has used the GPU already, and its setting stays.
+    with contextlib.suppress(RuntimeError):
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 @contextlib.contextmanager
@@ -86,7 +106,8 @@ class KerasNetwork:
         """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
         with self._lock, self._keras.device(self._device):
             outputs = self._model.predict_on_batch(inputs.reshape(-1, *self.input_shape))
-        return np.asarray(outputs, np.float32).reshape(-1, CLASSES)
+        [values] = self._keras.tree.flatten(outputs)  # a named output comes in a dict
+        return np.asarray(values, np.float32).reshape(-1, CLASSES)
 
     def _device_name(self, device: Device) -> str:
         gpus = self._keras.distribution.list_devices("gpu")
@@ -99,7 +120,8 @@ class KerasNetwork:
 
     def _load(self, file: ModelFile) -> Any:  # noqa: ANN401 - Keras has no types
         try:
-            return self._keras.models.load_model(file.path, compile=False, safe_mode=True)
+            with _known_suffix(file.path) as path:
+                return self._keras.models.load_model(path, compile=False, safe_mode=True)
         except Exception as error:
             # Keras raises nearly any type on files of other versions and on unknown layers.
             lines = str(error).strip().splitlines()
@@ -107,11 +129,28 @@ class KerasNetwork:
             raise ModelError(f"{file.path}: Keras cannot load this model: {cause}") from error
 
 
+@contextlib.contextmanager
+def _known_suffix(path: Path) -> Iterator[Path]:
+    """Give a model file under a name that Keras takes: it goes by the suffix, in small letters."""
+    suffix = ".keras" if zipfile.is_zipfile(path) else ".h5"
+    if path.suffix == suffix:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield shutil.copyfile(path, Path(folder) / f"model{suffix}")
+
+
 def _shape_of_digit(model: Any, file: ModelFile) -> tuple[int, ...]:  # noqa: ANN401 - Keras
     """Return the shape in which a model takes one digit; height and width may be open."""
-    given, outputs = model.input_shape, model.output_shape
-    if isinstance(given, list) or isinstance(outputs, list):
-        raise ModelError(f"{file.path}: several inputs or outputs; expected one of each")
+    try:
+        given, outputs = model.input_shape, model.output_shape
+    except AttributeError as error:
+        raise ModelError(
+            f"{file.path}: the file does not say the shape of the input; "
+            "save the model after it was built or trained"
+        ) from error
+    if not (isinstance(given, tuple) and isinstance(outputs, tuple)):
+        raise ModelError(f"{file.path}: several or named inputs or outputs; expected one of each")
     shape = tuple(SIDE if size is None else size for size in given[1:])
     if shape[2:] == (SIDE,):
         shape = (*shape[:2], 1)  # an open number of channels: a digit has one

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
+from mnist_batch.schema import FORMULA
+from mnist_batch.shards import text_of_path
 
 _FOLDERS = frozenset("0123456789")
-_DIGIT = r"^\s*[0-9](\.0*)?\s*$"
+_DIGIT = r"^[0-9](\.0*)?$"
 
 
 def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
@@ -28,7 +30,10 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
         values = values.dictionary_decode()
     if pa.types.is_null(values.type):
         return values.cast(pa.int8())
+    if pa.types.is_string_view(values.type):
+        values = values.cast(pa.string())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values = pc.utf8_trim_whitespace(values)
         good = pc.match_substring_regex(values, _DIGIT)
     elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         as_float = pc.cast(values, pa.float64(), safe=False)
@@ -80,13 +85,20 @@ class LabelFile:
         table = _read_csv(path)
         source_column = "file_name" if "file_name" in table.column_names else "source"
         for column in (source_column, "label"):
-            if column not in table.column_names:
+            if table.column_names.count(column) != 1:
                 raise LabelError(
-                    f"{path}: no column {column!r} among {', '.join(table.column_names)}; "
-                    "expected file_name (or source) and label"
+                    f"{path}: expected one column {column!r} among "
+                    f"{', '.join(table.column_names)}; a file of labels has file_name (or source) "
+                    "and label"
                 )
         self.has_rows = "row" in table.column_names
-        source = table[source_column].combine_chunks().dictionary_encode()
+        source = table[source_column].combine_chunks()
+        if source.null_count:
+            line = source.is_null().index(True).as_py() + 2
+            raise LabelError(f"{path}, line {line}: a label without a {source_column}")
+        if source_column == "source":  # written by this package, with formulas guarded
+            source = pc.replace_substring_regex(source, f"^'({FORMULA})", r"\1")
+        source = source.dictionary_encode()
         self._codes = {name: code for code, name in enumerate(source.dictionary.to_pylist())}
         rows = table["row"].to_numpy() if self.has_rows else np.zeros(len(table), np.int64)
         keys = _keys(source.indices.to_numpy(), rows)
@@ -108,7 +120,9 @@ class LabelFile:
             sources: the source of each image, or one source for all of them.
             rows: int64 (n,), the row of each image in its source.
         """
-        codes = np.array([self._codes.get(source, -1) for source in sources], np.int64)
+        codes = np.array(
+            [self._codes.get(text_of_path(source), -1) for source in sources], np.int64
+        )
         keys = _keys(codes, rows)
         if not len(self._keys):
             return pa.nulls(len(keys), pa.int8())
@@ -134,6 +148,7 @@ def _read_csv(path: Path) -> pa.Table:
     try:
         table = pa_csv.read_csv(
             path,
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
         )
     except (OSError, pa.ArrowException) as error:

@@ -8,10 +8,12 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from mnist_batch import __version__
 from mnist_batch.errors import InputError, OutputError
@@ -25,7 +27,7 @@ from mnist_batch.predictors import load_model
 from mnist_batch.report import Report
 from mnist_batch.samples import SampleChooser, Samples
 from mnist_batch.schema import CLASSES
-from mnist_batch.sources import open_inputs
+from mnist_batch.sources import HUB, open_inputs
 from mnist_batch.staging import StagedFile, check_writable, translated
 from mnist_batch.training_data import LabelledImages, find_splits, read_images
 
@@ -116,9 +118,16 @@ class _Settings:
             raise ValueError(f"seed must be from 0 to 2**32 - 1, got {self.seed}")
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The digits of a run; `test_inputs` are read again by the pipeline that tests the file."""
+@dataclass(frozen=True, eq=False)
+class _Digits:
+    """The data of a run.
+
+    Attributes:
+        name: a data set of the hub as the user wrote it; of a path the last part.
+        training: rows to train on, those for validation included.
+        test: rows to test on; None without a test split.
+        test_inputs: the same as INPUTs, for the pipeline that tests the saved file.
+    """
 
     name: str
     training: LabelledImages
@@ -126,17 +135,18 @@ class _Data:
     test_inputs: Sequence[str]
 
     @property
+    def rows(self) -> int:
+        return len(self.training.labels)
+
+    @property
     def test_rows(self) -> int:
         return len(self.test.labels) if self.test else 0
 
-    def record(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "rows": len(self.training.labels),
-            "sha256": self.training.sha256,
-            "test_rows": self.test_rows,
-            "test_sha256": self.test.sha256 if self.test else None,
-        }
+    @property
+    def unreadable(self) -> Counter[str]:
+        return Counter(self.training.unreadable) + Counter(
+            self.test.unreadable if self.test else {}
+        )
 
 
 def build_network() -> Any:  # noqa: ANN401 - Keras has no types
@@ -200,25 +210,211 @@ def train(
     settings = _Settings(epochs, batch_size, validation_split, seed)
     out = Path(out)
     # What can be refused is refused before hours of training.
-    save = _saver(out)
+    _check_suffix(out)
     check_writable(out, overwrite=overwrite)
     folder = _report_folder(out, report)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     digits = _read(os.fspath(data))
-    _check_splittable(len(digits.training.labels), settings)
+    _check_enough(digits.rows, settings)
 
     network, history = _fit(digits.training, settings, progress)
-    with _staged(out, overwrite=overwrite) as staged:
-        with translated(out):
-            save(network, staged.path)
+    with contextlib.ExitStack() as on_exit:
+        staged = StagedFile(out, overwrite=overwrite)
+        on_exit.callback(staged.discard)
+        _save(network, staged)
         metrics, samples = _tested(staged.path, digits.test_inputs, seed)
         record = _record(settings, digits, metrics)
-        with translated(out):
-            _DESCRIBERS[out.suffix](staged.path, json.dumps(record))
+        _describe(staged, record)
         sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
-        run = {"model": {"name": out.name, "sha256": sha256}, **record}
-        with _staged_report(report_writer, metrics, samples, run, history):
-            staged.commit()
-            if report_writer:
-                report_writer.commit()
-    return TrainingResult()
+        if report_writer:
+            on_exit.callback(report_writer.discard)
+            run = {"model": {"name": out.name, "sha256": sha256}, **record}
+            report_writer.stage(metrics, samples, run, history)
+        staged.commit()
+        if report_writer:
+            report_writer.commit()
+    return TrainingResult(
+        out=out,
+        sha256=sha256,
+        rows=digits.rows,
+        test_rows=digits.test_rows,
+        unreadable=digits.unreadable,
+        data_sha256=digits.training.sha256,
+        history=history,
+        metrics=metrics if digits.test else None,
+        report_files=report_writer.files if report_writer else [],
+        elapsed_s=time.perf_counter() - started,
+    )
+
+
+def _check_suffix(out: Path) -> None:
+    if out.suffix not in _FORMATS:  # capitals too: Keras would refuse to load the file
+        raise OutputError(
+            f"{out}: the suffix is {out.suffix or 'missing'}, which is no format of models; "
+            f"expected {' or '.join(_FORMATS)}"
+        )
+
+
+def _report_folder(out: Path, report: str | Path | bool) -> Path | None:
+    if report is True:
+        return out.with_suffix(".report")
+    return Path(report) if report else None
+
+
+def _read(data: str) -> _Digits:
+    splits = find_splits(data)
+    return _Digits(
+        # Model files go to other people, whom a path would tell of this machine.
+        name=data if data.startswith(HUB) else Path(data).absolute().name,
+        training=read_images(splits.train),
+        test=read_images(splits.test) if splits.test else None,
+        test_inputs=splits.test,
+    )
+
+
+def _check_enough(rows: int, settings: _Settings) -> None:
+    """Raise `InputError` where Keras could not split the rows; by its own formula."""
+    left = math.floor(rows * (1 - settings.validation_split))
+    if settings.validation_split and left in (0, rows):
+        raise InputError(
+            f"{rows} rows are too few to split at {settings.validation_split}; bring more, or "
+            "pass --validation-split 0"
+        )
+
+
+def _fit(
+    training: LabelledImages,
+    settings: _Settings,
+    progress: Callable[[TrainingProgress], None] | None,
+) -> tuple[Any, History]:
+    """Return a network, trained, and how loss and accuracy went."""
+    keras = import_keras()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Sums over several threads would else be added in whatever order they come.
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(settings.seed)
+    network = build_network()
+    images, labels = training.mixed(settings.seed)
+    fitted = network.fit(
+        scaled(images, SCALE),
+        labels,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        validation_split=settings.validation_split,
+        verbose=0,
+        callbacks=[_reporter(keras, settings.epochs, progress)] if progress else [],
+    )
+    return network, {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
+
+
+def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgress], None]) -> Any:  # noqa: ANN401 - Keras has no types
+    """Return a callback of Keras that tells `progress` of each epoch."""
+
+    def report(epoch: int, logs: Mapping[str, float]) -> None:
+        progress(
+            TrainingProgress(
+                epoch=epoch + 1,
+                epochs=epochs,
+                loss=logs["loss"],
+                accuracy=logs["accuracy"],
+                val_loss=logs.get("val_loss"),
+                val_accuracy=logs.get("val_accuracy"),
+            )
+        )
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=report)
+
+
+def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:
+    """Return how well a saved model predicts, and ten of its predictions."""
+    counts, chooser, rows = PredictionCounts(), SampleChooser(seed), 0
+    for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
+        counts.add(batch.predictions)
+        chooser.add(rows, batch.predictions, batch.images)
+        rows += len(batch.predictions)
+    return counts.metrics(), chooser.samples()
+
+
+def _record(settings: _Settings, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
+    """Return what the model file says of itself."""
+    keras = import_keras()
+    return {
+        "version": __version__,
+        "scale": str(SCALE),
+        "class_names": [str(digit) for digit in range(CLASSES)],
+        "training": {
+            **asdict(settings),
+            "optimizer": OPTIMIZER,
+            "loss": LOSS,
+            "backend": keras.backend.backend(),
+            "keras": keras.__version__,
+        },
+        "data": {
+            "name": digits.name,
+            "rows": digits.rows,
+            "sha256": digits.training.sha256,
+            "test_rows": digits.test_rows,
+            "test_sha256": digits.test.sha256 if digits.test else None,
+        },
+        "test_accuracy": metrics.accuracy,
+    }
+
+
+def _save(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Keras has no types
+    """Write a trained network, compiled, without what the optimizer has gathered."""
+    fresh = build_network()
+    fresh.set_weights(network.get_weights())
+    suffix = staged.target.suffix
+    # Keras tells the format by the suffix, which a staged file does not have.
+    with translated(staged.target), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, f"model{suffix}")
+        _FORMATS[suffix].write(fresh, file)
+        staged.path.write_bytes(file.read_bytes())
+
+
+def _describe(staged: StagedFile, record: Mapping[str, Any]) -> None:
+    """Put `record` into a model file, where `model_file.read_model_file` finds it."""
+    with translated(staged.target):
+        _FORMATS[staged.target.suffix].describe(staged.path, json.dumps(record))
+
+
+def _write_hdf5(network: Any, path: Path) -> None:  # noqa: ANN401 - Keras has no types
+    import h5py
+
+    network.save(path)
+    with h5py.File(path, "r+") as file:
+        # Two of the optimizer's 14 arrays: Keras 3.15 warns of a part, but not of none.
+        del file["optimizer_weights"]
+
+
+def _describe_hdf5(path: Path, record: str) -> None:
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        file.attrs[ATTRIBUTE] = record
+
+
+def _write_zip(network: Any, path: Path) -> None:  # noqa: ANN401 - Keras has no types
+    # In this format Keras 3.15 warns of none as well, so there are all 14, as before training.
+    network.optimizer.build(network.trainable_variables)
+    network.save(path)
+
+
+def _describe_zip(path: Path, record: str) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{ATTRIBUTE}.json", record)
+
+
+class _Format(NamedTuple):
+    """How a kind of model file is written, and how it is told what it says of itself."""
+
+    write: Callable[[Any, Path], None]
+    describe: Callable[[Path, str], None]
+
+
+_FORMATS = {
+    ".h5": _Format(_write_hdf5, _describe_hdf5),
+    ".keras": _Format(_write_zip, _describe_zip),
+}

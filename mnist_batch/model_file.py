@@ -13,9 +13,11 @@ member, named `ATTRIBUTE`.
 
 import hashlib
 import io
+import itertools
 import json
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -68,7 +70,9 @@ def read_model_file(path: Path) -> ModelFile:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: model cannot be read: {error.strerror}") from error
+        raise ModelError(
+            f"{path}: model cannot be read: {error.strerror}; expected a file, .h5 or .keras"
+        ) from error
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         if content.startswith(_HDF5_SIGNATURE):
@@ -79,16 +83,33 @@ def read_model_file(path: Path) -> ModelFile:
             raise ModelError(
                 f"{path}: not a Keras model; expected HDF5 (.h5) or a Keras v3 file (.keras)"
             )
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
-        # What h5py, zipfile and json raise on damaged files.
-        raise ModelError(f"{path}: damaged or incomplete model file: {error}") from error
+    except _DAMAGE as error:
+        cause = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(
+            f"{path}: damaged or incomplete model file ({cause}); copy or save it anew"
+        ) from error
     if config is None:
         raise ModelError(
-            f"{path}: holds weights without the network's configuration; "
+            f"{path}: holds no configuration of a network, as a file of weights alone; "
             "save the whole model with model.save(...)"
         )
     return ModelFile(path, sha256, config, weights, training)
 
+
+# What h5py, zipfile and json raise on damaged files, and reading a structure that is not Keras's.
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 _Parts = tuple[Config | None, Sequence[Weights], Config]
 
@@ -101,9 +122,9 @@ def _read_hdf5(content: bytes) -> _Parts:
         if config is None:
             return None, [], {}
         groups = file["model_weights"]
-        layers = [groups[_text(name)] for name in groups.attrs["layer_names"]]
+        layers = [groups[name] for name in _names(groups, "layer_names")]
         weights = [
-            [_array(layer[_text(name)]) for name in layer.attrs["weight_names"]] for layer in layers
+            [_array(layer[name]) for name in _names(layer, "weight_names")] for layer in layers
         ]
         training = json.loads(file.attrs.get(ATTRIBUTE, "{}"))
     return json.loads(config), [arrays for arrays in weights if arrays], training
@@ -114,7 +135,7 @@ def _read_zip(content: bytes) -> _Parts:
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if "config.json" not in archive.namelist():
-            return None, [], {}
+            raise KeyError("no config.json in it")
         config = json.loads(archive.read("config.json"))
         training = (
             json.loads(archive.read(f"{ATTRIBUTE}.json"))
@@ -145,16 +166,21 @@ def _stored(group: Any, path: str, layer: Config) -> Iterator[npt.NDArray[np.flo
             yield from _stored(group[path], inner_path, inner)
     elif "vars" in group[path]:
         variables = group[path]["vars"]
-        for name in sorted(variables, key=int):
+        for name in sorted(variables, key=lambda name: (len(name), name)):
             yield _array(variables[name])
+
+
+def _names(group: Any, attribute: str) -> Iterator[str]:  # noqa: ANN401 - h5py has no types
+    """Yield the names in an attribute; Keras cuts a list of over 64 KB in numbered attributes."""
+    pieces = (f"{attribute}{number}" for number in itertools.count())
+    whole = [attribute] if attribute in group.attrs else []
+    for piece in whole or itertools.takewhile(group.attrs.__contains__, pieces):
+        for name in group.attrs[piece]:
+            yield name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _array(dataset: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401 - h5py has no types
     return np.asarray(dataset[()])
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _snake_case(name: str) -> str:

@@ -4,6 +4,7 @@ Versions of Keras from 2.1 to 3.15 write the same things in different places; th
 module that knows them.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ Shape = tuple[int, ...]
 
 
 class NotAChainError(ModelError):
-    """The layers of a network do not feed one another in a single line."""
+    """The layers of a network do not feed one another in a single line, each as in prediction."""
 
 
 def is_model(layer: Config) -> bool:
@@ -48,43 +49,39 @@ def chain(config: Config) -> Iterator[Config]:
 
 def _functional_chain(config: Config) -> list[Config]:
     """Return the layers of a functional model, which must feed one another in a single line."""
+    if "output_layers" not in config:
+        raise NotAChainError("it is neither a Sequential nor a functional model")
     previous: list[str] = []
     for layer in config["layers"]:
         nodes = layer.get("inbound_nodes", [])
-        if list(_inbound(nodes)) != previous or len(nodes) > 1:
+        if list(_sources(nodes)) != previous or len(nodes) > 1:
             raise NotAChainError("the layers are not a single chain")
+        if '"training": true' in json.dumps(nodes):
+            raise NotAChainError("a layer is called as in training")
         previous = [layer.get("name") or layer["config"]["name"]]
-    if len(config["input_layers"]) != 1 or list(_names(config["output_layers"])) != previous:
+    if list(_sources(config["output_layers"])) != previous:
         raise NotAChainError("the layers are not a single chain")
     return list(config["layers"])
 
 
-def _inbound(node: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yield the names of the layers whose outputs a layer takes.
+def _sources(tensors: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield the names of the layers that give tensors: those a layer takes, or a model's outputs.
 
-    Keras 3 writes each tensor as an object with `keras_history`; Keras 2 as [name, 0, 0, {}].
+    Keras 3 writes a tensor that a layer takes as an object with `keras_history`, Keras 2 as
+    [name, 0, 0, {}]; both write an output as [name, 0, 0]. They stand alone, in lists or objects.
     """
-    if isinstance(node, dict):
-        if "keras_history" in node:
-            yield node["keras_history"][0]
+    if isinstance(tensors, dict):
+        if "keras_history" in tensors:
+            yield tensors["keras_history"][0]
         else:
-            for value in node.values():
-                yield from _inbound(value)
-    elif isinstance(node, list):
-        if len(node) >= 3 and isinstance(node[0], str):
-            yield node[0]
+            for value in tensors.values():
+                yield from _sources(value)
+    elif isinstance(tensors, list):
+        if len(tensors) >= 3 and isinstance(tensors[0], str):
+            yield tensors[0]
         else:
-            for value in node:
-                yield from _inbound(value)
-
-
-def _names(tensors: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yield layer names of [name, 0, 0] or of [[name, 0, 0], ...], as versions of Keras differ."""
-    if tensors and isinstance(tensors[0], str):
-        yield tensors[0]
-    else:
-        for tensor in tensors:
-            yield tensor[0]
+            for value in tensors:
+                yield from _sources(value)
 
 
 def is_float32(config: Config) -> bool:
@@ -111,17 +108,23 @@ def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
             shape = tuple(holder[key][1:])
             break
     else:
-        raise ModelError("the file does not say the shape of the input")
+        raise ModelError(
+            "the file does not say the shape of the input; "
+            "save the model after it was built or trained"
+        )
     if None in shape or math.prod(shape) != PIXELS:
         raise ModelError(f"the network takes inputs of shape {shape}; expected 28x28 or {PIXELS}")
     return shape
 
 
 def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the name of an activation: written as text, as an object, or null for linear."""
+    """Return the name of an activation: written as text, as an object, or null for linear.
+
+    A layer as activation keeps its class name, as `ReLU`: unlike the function it has settings.
+    """
     if isinstance(value, dict):
         inner = value.get("config")
-        return inner if isinstance(inner, str) else str(value.get("class_name")).lower()
+        return inner if isinstance(inner, str) else str(value.get("class_name"))
     return str(value) if value else "linear"
 
 
@@ -129,7 +132,7 @@ def output_activation(config: Config) -> str:
     """Return the name of the activation that a model's last layer ends with; `linear` if none."""
     layers = layers_of(config)
     if config["class_name"] != "Sequential" and "output_layers" in config["config"]:
-        last = set(_names(config["config"]["output_layers"]))
+        last = set(_sources(config["config"]["output_layers"]))
         layers = [layer for layer in layers if layer["config"].get("name") in last]
     for layer in reversed(layers):
         if is_model(layer):
@@ -137,7 +140,7 @@ def output_activation(config: Config) -> str:
         if layer["class_name"] == "Softmax":
             return "softmax"
         if layer["class_name"] not in _PASSING:
-            return activation_name(layer["config"].get("activation"))
+            return activation_name(layer["config"].get("activation")).lower()
     return "linear"
 
 
@@ -145,9 +148,30 @@ _PASSING = frozenset(("Dropout", "Flatten", "Reshape"))
 
 
 def own_scale(config: Config) -> Scale | None:
-    """Return the scale that a model applies itself: one that starts with Rescaling takes bytes."""
-    layers = [layer for layer in chain(config) if layer["class_name"] not in _BEFORE_RESCALING]
-    return Scale.BYTES if layers and layers[0]["class_name"] == "Rescaling" else None
+    """Return the scale in which a model takes pixels by its first layers, None if they do not say.
+
+    A model takes bytes if its input is of whole numbers, or if it starts with a Rescaling by less
+    than 1, after layers that move pixels but do not change their range.
+    """
+    for layer in _unnested(config):
+        name, inner = layer["class_name"], layer["config"]
+        if name == "InputLayer" and "int" in str(inner.get("dtype")):
+            return Scale.BYTES
+        if name == "Rescaling":
+            factor = inner["scale"]
+            return Scale.BYTES if not isinstance(factor, int | float) or factor < 1 else None
+        if name not in _BEFORE_RESCALING and not name.startswith("Random"):
+            return None
+    return None
+
+
+def _unnested(config: Config) -> Iterator[Config]:
+    """Yield the layers of a model, and of models within it, in the order of the file."""
+    for layer in layers_of(config):
+        if is_model(layer):
+            yield from _unnested(layer)
+        else:
+            yield layer
 
 
 _BEFORE_RESCALING = frozenset(("InputLayer", "Flatten", "Reshape"))

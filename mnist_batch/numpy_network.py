@@ -61,8 +61,19 @@ def dense_network(model: ModelFile) -> DenseNetwork:
 
     Raises:
         UnsupportedNetworkError: a layer, activation or arrangement that NumPy does not run.
-        ModelError: the stored arrays do not fit the layers.
+        ModelError: the stored arrays do not fit the layers, or the network does not take 784
+            values and give ten.
     """
+    try:
+        return _built(model)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A damaged configuration, or one of an unknown version: Keras is the judge of that.
+        raise UnsupportedNetworkError(
+            f"its configuration is not as expected ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _built(model: ModelFile) -> DenseNetwork:
     layers = _supported_layers(model.config)
     shape = inputs = input_shape(model.config, layers)
     operations = []
@@ -92,9 +103,9 @@ def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
     """Yield the arrays of each layer.
 
     Raises:
-        UnsupportedNetworkError: a model within the model has arrays that are not trained. HDF5
+        UnsupportedNetworkError: more or fewer arrays are stored than the layers have by the
+            settings known here; or a model within the model has arrays that are not trained. HDF5
             stores those behind the trained ones of all its layers, so that order tells nothing.
-        ModelError: more or fewer arrays are stored than the layers have.
     """
     if any(is_model(layer) for layer in layers_of(model.config)) and not all(
         layer["config"].get("trainable", True) and layer["class_name"] != "BatchNormalization"
@@ -104,7 +115,9 @@ def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
     counts = [_ARRAYS[layer["class_name"]](layer["config"]) for layer in layers]
     arrays = [array for stored in model.weights for array in stored]
     if len(arrays) != sum(counts):
-        raise ModelError(f"{len(arrays)} arrays are stored; the layers have {sum(counts)}")
+        raise UnsupportedNetworkError(
+            f"{len(arrays)} arrays are stored where {sum(counts)} were expected"
+        )
     remaining = iter(arrays)
     for count in counts:
         yield list(islice(remaining, count))

@@ -24,7 +24,8 @@ class ParquetFile:
         path: where the file is.
         source: the column `source` of its rows.
         metadata: the footer.
-        image: path of the image column; `image.bytes` for a struct of bytes and path.
+        image: name of the image column.
+        image_path: what is read of it; `image.bytes` of a struct of bytes and path.
         label: name of the label column; None to read none.
         label_file: labels from elsewhere; None to take those of the column.
     """
@@ -33,6 +34,7 @@ class ParquetFile:
     source: str
     metadata: pq.FileMetaData
     image: str
+    image_path: str
     label: str | None
     label_file: LabelFile | None
 
@@ -55,7 +57,7 @@ class ParquetShard:
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches cut anew across the row groups."""
-        columns = [self.file.image] + ([self.file.label] if self.file.label else [])
+        columns = [self.file.image_path] + ([self.file.label] if self.file.label else [])
         first_row = self.first_row
         with _translated(self.file.path):
             reader = pq.ParquetFile(self.file.path, metadata=self.file.metadata)
@@ -71,10 +73,16 @@ class ParquetShard:
                 with _translated(self.file.path):
                     batch = next(batches, None)
                 if batch is None:
-                    return
+                    break
                 if len(batch):
                     yield self._batch(batch, first_row)
                 first_row += len(batch)
+        if first_row != self.first_row + self.rows:
+            raise InputError(
+                f"{self.file.path}: damaged: rows {self.first_row} to "
+                f"{self.first_row + self.rows - 1} are {first_row - self.first_row} rows; "
+                "write the file again, or leave it out"
+            )
 
     def _rows_of_batch_bytes(self) -> int:
         """Return how many rows hold about `BATCH_BYTES`, going by the footer."""
@@ -83,12 +91,13 @@ class ParquetShard:
         return max(1, BATCH_BYTES * self.rows // max(size, 1))
 
     def _batch(self, batch: pa.RecordBatch, first_row: int) -> ImageBatch:
-        name, _, bytes_field = self.file.image.partition(".")
-        images = batch.column(name)
+        images = batch.column(self.file.image)
         error = pa.nulls(len(batch), pa.string())
-        if bytes_field:
+        if pa.types.is_struct(images.type):
             # A null struct has a bytes child that may hold anything; flatten makes it null too.
-            images = images.flatten()[images.type.get_field_index(bytes_field)]
+            images = images.flatten()[images.type.get_field_index("bytes")]
+        if pa.types.is_dictionary(images.type):
+            images = images.dictionary_decode()
         if is_pixel_type(images.type):
             images, error = pixels_of(images)
         elif images.null_count:
@@ -136,18 +145,27 @@ def open_parquet(
         InputError: the file is not Parquet, or its columns are not as expected.
         LabelError: `label_file` does not tell rows apart.
     """
-    with _translated(path), pq.ParquetFile(path) as opened:
-        metadata, schema = opened.metadata, opened.schema_arrow
-    label = label_column or ("label" if "label" in schema.names else None)
-    if label is not None and label not in schema.names:
+    with _translated(path):
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise InputError(f"{path}: not a regular file; expected Parquet")
+        with pq.ParquetFile(path) as opened:
+            metadata, schema = opened.metadata, opened.schema_arrow
+            names = schema.names
+    label = label_column or ("label" if "label" in names else None)
+    image, image_path = _image_column(schema, image_column, path)
+    if label is not None and label not in names:
         raise InputError(f"{path}: no column {label!r}; it has {_columns(schema)}")
+    for name in (image, label):
+        if names.count(name) > 1:
+            raise InputError(f"{path}: {names.count(name)} columns {name!r}; rename all but one")
     if label_file and not label_file.has_rows:
         raise LabelError(f"{label_file.path}: no column row, which labels of {path} need")
     file = ParquetFile(
         path=path,
         source=source,
         metadata=metadata,
-        image=_image_column(schema, image_column, path),
+        image=image,
+        image_path=image_path,
         label=None if unlabelled or label_file else label,
         label_file=label_file,
     )
@@ -163,8 +181,8 @@ def _shards(file: ParquetFile) -> Iterator[ParquetShard]:
             first_group, first_row, rows = group + 1, first_row + rows, 0
 
 
-def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> str:
-    """Return the path of the image column: the one named, else `image`, else the only one."""
+def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tuple[str, str]:
+    """Return name and path of the image column: the one named, else `image`, else the only one."""
     found = {field.name: column for field in schema if (column := _as_images(field))}
     if wanted is not None and wanted not in schema.names:
         raise InputError(f"{path}: no column {wanted!r}; it has {_columns(schema)}")
@@ -178,7 +196,8 @@ def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> str:
             f"{path}: several columns could hold the images: {', '.join(found)}; "
             "name one with --image-column"
         )
-    return found[wanted or ("image" if "image" in found else next(iter(found)))]
+    name = wanted or ("image" if "image" in found else next(iter(found)))
+    return name, found[name]
 
 
 _EXPECTED = (
@@ -192,11 +211,15 @@ def _as_images(field: pa.Field) -> str | None:
     if pa.types.is_struct(field.type):
         index = field.type.get_field_index("bytes")
         return f"{field.name}.bytes" if index >= 0 and _is_binary(field.type[index].type) else None
-    return field.name if _is_binary(field.type) or is_pixel_type(field.type) else None
+    return field.name if _is_binary(field.type) or is_pixel_type(_values(field.type)) else None
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return _values(kind) in (pa.binary(), pa.large_binary(), pa.binary_view())
+
+
+def _values(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _columns(schema: pa.Schema) -> str:
@@ -217,7 +240,8 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
         pass
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, (OSError, pa.ArrowException)):
+        # A damaged footer may hold names of columns that are not UTF-8.
+        if isinstance(error, (OSError, pa.ArrowException, UnicodeDecodeError)):
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
                 f"{self._path}: not a readable Parquet file: {cause}; "

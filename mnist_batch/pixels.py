@@ -63,12 +63,13 @@ def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
     values: _Numbers
     if pa.types.is_fixed_size_binary(column.type):
         values, bounds = _bytes(column), np.arange(len(column) + 1) * PIXELS
+        complete = np.ones(len(column), np.bool_)
     elif isinstance(column.type, pa.FixedShapeTensorType):
-        values, bounds = _leaves(column.storage)
+        values, bounds, complete = _leaves(column.storage)
     else:
-        values, bounds = _leaves(column)
+        values, bounds, complete = _leaves(column)
     present = column.is_valid().to_numpy(zero_copy_only=False)
-    whole = present & (np.diff(bounds) == PIXELS)
+    whole = present & complete & (np.diff(bounds) == PIXELS)
     rows, in_range = _uint8(_gather(values, bounds, whole))
     if isinstance(column.type, pa.FixedShapeTensorType):
         rows = _logical_order(rows, column.type)
@@ -103,9 +104,16 @@ def _bytes(column: pa.Array) -> npt.NDArray[np.uint8]:
 _NO_BYTES = np.zeros(0, np.uint8)
 
 
-def _leaves(column: pa.Array) -> tuple[_Numbers, npt.NDArray[np.int64]]:
-    """Return the innermost numbers of nested lists, and where each row's begin and end (n + 1)."""
+def _leaves(
+    column: pa.Array,
+) -> tuple[_Numbers, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return the innermost numbers of nested lists, row by row.
+
+    Returns:
+        The numbers; where each row's begin and end (n + 1); and which rows hold no null (n).
+    """
     bounds = np.arange(len(column) + 1)
+    complete = np.ones(len(column), np.bool_)
     while _is_list(column.type):
         if pa.types.is_fixed_size_list(column.type):
             bounds = (column.offset + bounds) * column.type.list_size
@@ -113,8 +121,12 @@ def _leaves(column: pa.Array) -> tuple[_Numbers, npt.NDArray[np.int64]]:
             bounds = column.offsets.to_numpy().astype(np.int64)[bounds]
         # Unlike `flatten`, `values` keeps what lies under null rows, so that positions hold.
         column = column.values
-    values: _Numbers = column.to_numpy(zero_copy_only=False)  # null becomes NaN: out of range
-    return values, bounds
+        if column.null_count:
+            nulls = np.append(0, np.cumsum(column.is_null().to_numpy(zero_copy_only=False)))
+            complete &= nulls[bounds[1:]] == nulls[bounds[:-1]]
+            column = column.fill_null(0) if _is_number(column.type) else column
+    values: _Numbers = column.to_numpy(zero_copy_only=False)
+    return values, bounds, complete
 
 
 def _gather(

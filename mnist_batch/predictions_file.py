@@ -141,9 +141,9 @@ class _Format(NamedTuple):
 
 def _parquet_header(path: Path) -> tuple[list[str], dict[str, Any] | None]:
     with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-    run = (schema.metadata or {}).get(METADATA_KEY)
-    return schema.names, json.loads(run) if run is not None else None
+        names, metadata = file.schema_arrow.names, file.metadata.metadata or {}
+    run = metadata.get(METADATA_KEY)
+    return names, json.loads(run) if run is not None else None
 
 
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from mnist_batch.jobs import Progress
+from mnist_batch.model import TrainingProgress
 
 
 @contextmanager
@@ -30,6 +31,35 @@ def prediction_bar() -> Iterator[Callable[[Progress], None]]:
                 total=progress.total,
                 rate=bar.tasks[0].speed or 0.0,
                 errors=progress.errors,
+            )
+
+        yield move
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
+    """Yield what moves the bar, to be passed to `model.train`; the bar goes when it is done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("epoch {task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[scores]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        # Until the first epoch ends there is only this to say; TensorFlow takes its seconds.
+        task = bar.add_task("Starting", total=None, scores="")
+
+        def move(progress: TrainingProgress) -> None:
+            scores = f"loss {progress.loss:.4f}"
+            if progress.val_accuracy is not None:
+                scores += f", validation accuracy {progress.val_accuracy:.4f}"
+            bar.update(
+                task,
+                description="Training",
+                completed=progress.epoch,
+                total=progress.epochs,
+                scores=scores,
             )
 
         yield move

@@ -2,17 +2,24 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from glob import glob, has_magic
-from itertools import groupby, takewhile
+from glob import has_magic
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from mnist_batch.errors import InputError
-from mnist_batch.image_files import IMAGE_SUFFIXES, image_shards, list_folder, natural_key
+from mnist_batch.image_files import (
+    IMAGE_SUFFIXES,
+    FolderListing,
+    image_shards,
+    list_folder,
+    list_glob,
+)
 from mnist_batch.labels import LabelFile, folder_digits
 from mnist_batch.parquet_files import open_parquet
 from mnist_batch.shards import Shard
@@ -64,16 +71,16 @@ class _Found:
         names: paths relative to `root`, in order.
         root: the folder that the names start from; empty where they are complete.
         typed: `root` as the user wrote it.
-        labels: Arrow int8, the truth about each image file that its place gives.
         passed_over: files in the folder that are no input.
+        metadata: the file of labels in the folder of the images, where there is one.
     """
 
     parquet: bool
     names: Sequence[str]
     root: str
     typed: str
-    labels: pa.Array | None = None
     passed_over: int = 0
+    metadata: Path | None = None
 
     def paths(self) -> list[str]:
         """Return where the files are."""
@@ -84,6 +91,12 @@ class _Found:
         if not qualified or not self.typed:
             return self.names
         return [f"{self.typed.rstrip('/')}/{name}" for name in self.names]
+
+    def labels(self) -> pa.Array:
+        """Return the truth about each image file, which its folder tells: Arrow int8 or null."""
+        if self.metadata:
+            return LabelFile(self.metadata).lookup(self.names, np.zeros(len(self.names), np.int64))
+        return folder_digits(self.paths())
 
 
 def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None) -> OpenInputs:
@@ -101,9 +114,9 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     """
     options = options or ReadOptions()
     found = [one for item in inputs for one in _find(os.fspath(item))]
-    qualified = _has_twins(found, qualified=False)
-    if qualified and _has_twins(found, qualified=True):
-        raise InputError("a file is named by two INPUTs; name each file once")
+    qualified = _twin(found, qualified=False) is not None
+    if qualified and (twin := _twin(found, qualified=True)) is not None:
+        raise InputError(f"{twin}: named by two INPUTs; name each file once")
     label_file = None
     if options.labels not in (None, NO_LABELS):
         label_file = LabelFile(Path(options.labels))
@@ -120,9 +133,10 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     )
 
 
-def _has_twins(found: Sequence[_Found], *, qualified: bool) -> bool:
-    names = [name for one in found for name in one.sources(qualified=qualified)]
-    return len(set(names)) < len(names)
+def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:
+    """Return a name that two files have, or None."""
+    names = Counter(name for one in found for name in one.sources(qualified=qualified))
+    return next((name for name, count in names.items() if count > 1), None)
 
 
 def _parquet_shards(
@@ -158,37 +172,42 @@ def _image_shards(
     elif options.labels == NO_LABELS:
         labels = pa.nulls(len(sources), pa.int8())
     else:
-        labels = pa.concat_arrays([one.labels for one in found])
+        labels = pa.concat_arrays([one.labels() for one in found])
     return image_shards(paths, sources, labels)
 
 
 def _find(text: str) -> list[_Found]:
     """Return what one INPUT holds."""
+    if not text:
+        raise InputError("an INPUT is empty; name a folder or a file of digits")
     if text == STDIN:
-        lines = (line.removesuffix("\n") for line in sys.stdin)
-        return [one for line in lines if line for one in _find_listed(line)]
+        # Bytes: a name need not be UTF-8.
+        lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer)
+        return [_find_listed(line) for line in lines if line]
     path = Path(text)
     if text.startswith(HUB):
         from mnist_batch.hub import local_copy
 
         path = local_copy(text)
-    if path.is_dir():
-        return [_find_in_folder(path, text)]
-    if path.is_file():
-        return [_find_file(path, text)]
-    if has_magic(text):
-        return _find_globbed(text)
-    if path.exists():
-        raise InputError(f"{text}: not a regular file; expected a folder or a file of digits")
+    try:
+        if path.is_dir():
+            return [_find_in_folder(path, text)]
+        if path.is_file():
+            return [_find_file(path, text)]
+        if has_magic(text):
+            return [_find_globbed(text)]
+        if path.exists():
+            raise InputError(f"{text}: not a regular file; expected a folder or a file of digits")
+    except OSError as error:
+        raise InputError(f"{text}: cannot be read: {error.strerror}; check the path") from error
     raise InputError(f"{text}: no such file or folder; check the path")
 
 
-def _find_listed(line: str) -> list[_Found]:
+def _find_listed(line: str) -> _Found:
     """Return what one line of a list of paths names; a file that is not there is a row too."""
-    if Path(line).is_dir():
-        return [_find_in_folder(Path(line), line)]
-    labels = folder_digits([line])
-    return [_Found(_suffix(line) == ".parquet", [line], root="", typed="", labels=labels)]
+    if os.path.isdir(line):  # noqa: PTH112 - unlike Path.is_dir it raises for no path
+        return _find_in_folder(Path(line), line)
+    return _Found(_suffix(line) == ".parquet", [line], root="", typed="")
 
 
 def _find_in_folder(folder: Path, typed: str) -> _Found:
@@ -203,23 +222,21 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
         raise InputError(
             f"{typed}: no digits in this folder, only {listing.passed_over} other files; {_KINDS}"
         )
-    found = _Found(
+    metadata = folder / _METADATA
+    if not listing.images or not metadata.is_file():
+        return _listed(listing, folder, typed)
+    listing.passed_over -= 1
+    return replace(_listed(listing, folder, typed), metadata=metadata)
+
+
+def _listed(listing: FolderListing, root: Path, typed: str) -> _Found:
+    return _Found(
         parquet=bool(listing.parquet),
         names=listing.parquet or listing.images,
-        root=str(folder),
+        root=str(root),
         typed=typed,
         passed_over=listing.passed_over,
     )
-    return found if found.parquet else _labelled(found)
-
-
-def _labelled(found: _Found) -> _Found:
-    """Return the images of a folder with their labels: from metadata.csv, else folder names."""
-    metadata = Path(found.root, _METADATA)
-    if not metadata.is_file():
-        return replace(found, labels=folder_digits(found.paths()))
-    labels = LabelFile(metadata).lookup(found.names, np.zeros(len(found.names), np.int64))
-    return replace(found, labels=labels, passed_over=found.passed_over - 1)
 
 
 def _find_file(path: Path, typed: str) -> _Found:
@@ -232,16 +249,13 @@ def _find_file(path: Path, typed: str) -> _Found:
         names=[name],
         root=str(path.parent),
         typed=folder,
-        labels=folder_digits([str(path)]),
     )
 
 
-def _find_globbed(pattern: str) -> list[_Found]:
+def _find_globbed(pattern: str) -> _Found:
     """Return the files that a glob matches, named relative to its last folder without a `*`."""
-    # Path.glob takes no absolute pattern.
-    matches = [path for path in glob(pattern, recursive=True) if Path(path).is_file()]  # noqa: PTH207
-    parquet = sorted((path for path in matches if _suffix(path) == ".parquet"), key=_path_key)
-    images = sorted((path for path in matches if _suffix(path) in IMAGE_SUFFIXES), key=_path_key)
+    root, listing = list_glob(pattern)
+    images, parquet = listing.images, listing.parquet
     if parquet and images:
         raise InputError(
             f"{pattern}: matches {len(images)} images and {len(parquet)} Parquet files, which may "
@@ -249,22 +263,8 @@ def _find_globbed(pattern: str) -> list[_Found]:
         )
     if not parquet and not images:
         raise InputError(f"{pattern}: matches no file of digits; {_KINDS}")
-    fixed = Path(*takewhile(lambda part: not has_magic(part), Path(pattern).parts))
-    return [
-        _Found(
-            parquet=bool(parquet),
-            names=[Path(path).relative_to(fixed).as_posix() for path in parquet or images],
-            root=str(fixed),
-            typed="" if fixed == Path() else fixed.as_posix(),
-            labels=folder_digits(images),
-            passed_over=len(matches) - len(parquet) - len(images),
-        )
-    ]
+    return _listed(listing, root, typed="" if root == Path() else root.as_posix())
 
 
 def _suffix(path: str) -> str:
     return Path(path).suffix.lower()
-
-
-def _path_key(path: str) -> list[tuple[list[str | int], str]]:
-    return [natural_key(part) for part in path.split("/")]

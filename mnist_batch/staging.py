@@ -76,9 +76,10 @@ def translated(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cause = error.strerror or str(error)
+        # Arrow's own text wraps the system's; the number gives it plain.
+        cause = os.strerror(error.errno) if error.errno else str(error)
         raise OutputError(
-            f"{target} could not be written: {cause}; nothing was replaced"
+            f"{target} could not be written: {cause}; nothing was replaced, make room or name another place"
         ) from error
 
 

@@ -36,8 +36,7 @@ def files_summary(summary: "Summary") -> Text:
     lines = ["", f"predictions  {printable(str(summary.predictions))}"]
     if summary.report_files:
         folder = printable(str(summary.report_files[0].parent))
-        names = sorted(path.name for path in summary.report_files)
-        lines.append(f"report       {folder}: {', '.join(names)}")
+        lines.append(f"report       {folder}, {len(summary.report_files)} files")
     if summary.run and summary.run["images_per_s"]:
         lines.append(
             f"speed        {summary.run['images_per_s']:,} images/s, "

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from glob import glob, has_magic
-from itertools import takewhile
+from glob import has_magic
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from mnist_batch.decode import decode_batch
 from mnist_batch.engine import map_batches
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.image_files import IMAGE_SUFFIXES, list_folder, natural_key
+from mnist_batch.image_files import list_folder, list_glob
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.pipeline import available_workers
 from mnist_batch.pixels import SIDE
@@ -103,15 +102,13 @@ def find_splits(data: str) -> Splits:
 
         path = local_copy(data)
     if path.is_dir():
-        listing = list_folder(path)
-        names = listing.parquet or listing.images
-        splits = _by_folder(names, whole=True) or _by_file(names)
-        root = path
+        root, listing, whole = path, list_folder(path), True
     elif has_magic(data) and not path.exists():
-        root, names = _globbed(data)
-        splits = _by_folder(names, whole=False) or _by_file(names)
+        (root, listing), whole = list_glob(data), False
     else:
         return Splits([str(path)], [])
+    names = listing.parquet or listing.images
+    splits = _by_folder(names, whole=whole) or _by_file(names)
     if not splits:
         return Splits([str(path)], [])
     if TRAIN not in splits:
@@ -121,18 +118,6 @@ def find_splits(data: str) -> Splits:
         )
     train, test = splits[TRAIN], splits.get(TEST, [])
     return Splits([str(root / name) for name in train], [str(root / name) for name in test])
-
-
-def _globbed(pattern: str) -> tuple[Path, list[str]]:
-    """Return the files that a glob matches, relative to its last folder without a `*`."""
-    root = Path(*takewhile(lambda part: not has_magic(part), Path(pattern).parts))
-    matches = [Path(match) for match in glob(pattern, recursive=True)]
-    names = [
-        match.relative_to(root).as_posix()
-        for match in matches
-        if match.suffix.lower() in (".parquet", *IMAGE_SUFFIXES)
-    ]
-    return root, sorted(names, key=natural_key)
 
 
 def _by_folder(names: Iterable[str], *, whole: bool) -> dict[str, list[str]]:
@@ -192,7 +177,8 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
         rows = end
     if not rows:
         causes = ", ".join(f"{count} x {text}" for text, count in unreadable.items()) or "no rows"
-        raise InputError(f"{', '.join(inputs)}: nothing to train on: {causes}")
+        more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
+        raise InputError(f"{inputs[0]}{more}: no digits to train on or to test on: {causes}")
     images, labels = images[:rows], labels[:rows]
     return LabelledImages(images, labels, _sha256(images, labels), dict(unreadable))
 

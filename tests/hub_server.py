@@ -46,11 +46,11 @@ class HubServer:
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+            def do_GET(self) -> None:
                 reply = self._reply()
                 self.wfile.write(reply.body)
 
-            def do_HEAD(self) -> None:  # noqa: N802 - the name is http.server's
+            def do_HEAD(self) -> None:
                 self._reply()
 
             def log_message(self, *_: object) -> None:

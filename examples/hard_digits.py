@@ -1,0 +1,21 @@
+"""Which digits is the model least sure of? Predictions as a pandas table, batch by batch.
+
+Run: python examples/hard_digits.py [INPUT]
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import mnist_batch
+
+digits = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "digits"
+
+# stream() is lazy: an input of any size could be filtered here in little memory.
+unsure = [
+    table[table["confidence"] < 0.9]
+    for table in (batch.to_pandas() for batch in mnist_batch.stream(digits))
+]
+table = pd.concat(unsure).sort_values("confidence")
+print(table[["source", "label", "prediction", "confidence"]].head(10).to_string(index=False))

@@ -1,0 +1,60 @@
+"""What several tests share. Real data is found by the environment, and its tests skip without."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from mnist_batch import synthetic
+
+
+def _folder_of(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} does not name a folder of real data")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Path:
+    """The folder of the real MNIST, as Parquet in Hugging Face's layout and as IDX."""
+    return _folder_of("MNIST_DATA")
+
+
+@pytest.fixture(scope="session")
+def seed_model() -> Path:
+    """The original project's model file."""
+    return _folder_of("MNIST_SEED") / "MNIST.h5"
+
+
+@pytest.fixture(scope="session")
+def mnist_test_images(mnist: Path) -> npt.NDArray[np.uint8]:
+    """MNIST's test images uint8 (10000, 28, 28), from the IDX file."""
+    content = gzip.decompress((mnist / "t10k-images-idx3-ubyte.gz").read_bytes())
+    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28)
+
+
+@pytest.fixture(scope="session")
+def mnist_test_labels(mnist: Path) -> npt.NDArray[np.uint8]:
+    """MNIST's test labels uint8 (10000,), from the IDX file."""
+    content = gzip.decompress((mnist / "t10k-labels-idx1-ubyte.gz").read_bytes())
+    return np.frombuffer(content, np.uint8, offset=8)
+
+
+@pytest.fixture(scope="session")
+def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty generated digits as PNG files in class folders."""
+    folder = tmp_path_factory.mktemp("digits") / "digits"
+    synthetic.write_folder(folder, 30)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits_parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,050 generated digits as Parquet, in row groups of 100."""
+    path = tmp_path_factory.mktemp("parquet") / "digits.parquet"
+    synthetic.write_parquet(path, 1050)
+    return path

@@ -1,0 +1,47 @@
+"""A model file made by hand, and what it must predict, computed independently of the package."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+
+def write_linear_model(path: Path) -> None:
+    """Write an HDF5 model of one Dense(10, softmax) layer on 784 inputs, without Keras."""
+    kernel, bias = _weights()
+    layer = {"name": "dense", "units": 10, "activation": "softmax", "use_bias": True}
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "layers": [
+                {"class_name": "InputLayer", "config": {"batch_shape": [None, 784]}},
+                {"class_name": "Dense", "config": layer},
+            ]
+        },
+    }
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        group = file.create_group("model_weights")
+        group.attrs["layer_names"] = ["dense"]
+        dense = group.create_group("dense")
+        dense.attrs["weight_names"] = ["kernel", "bias"]
+        dense["kernel"], dense["bias"] = kernel, bias
+
+
+def linear_probabilities(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Return what the model must give for images uint8 (n, 28, 28), float64 (n, 10)."""
+    kernel, bias = _weights()
+    logits = images.reshape(-1, 784) / 255 @ kernel.astype(np.float64) + bias
+    exponentials = np.exp(logits)
+    shares: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _weights() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    random = np.random.default_rng(7)
+    return (
+        random.normal(size=(784, 10)).astype(np.float32) / 10,
+        random.normal(size=10).astype(np.float32),
+    )

@@ -1,0 +1,303 @@
+"""The command as a process: what it prints where, its exit status, its speed of starting."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from handmade import write_linear_model
+from PIL import Image
+
+from mnist_batch.cli import app
+
+COMMAND = [sys.executable, "-m", "mnist_batch"]
+
+
+def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command and return what it said."""
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hand-made model of one layer."""
+    path = tmp_path_factory.mktemp("model") / "linear.h5"
+    write_linear_model(path)
+    return path
+
+
+def test_results_go_to_stdout_and_notes_to_stderr(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Tables and where the files are on one, what to know on the other; no progress bar."""
+    ended = run("predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv")
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("accuracy 0.")
+    assert "Confusion matrix" in ended.stdout
+    assert str(tmp_path / "out.csv") in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_json_is_all_there_is_on_stdout(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """A machine reads the whole of it."""
+    out = tmp_path / "out.parquet"
+    ended = run("predict", digits_folder, "--model", model, "--out", out, "--json")
+    result = json.loads(ended.stdout)
+    assert result["rows"] == 30
+    assert result["predictions_file"] == str(out)
+    report = json.loads((tmp_path / "out.report" / "metrics.json").read_text())
+    assert {name: result[name] for name in report} == report
+
+
+def test_evaluate_prints_what_predict_printed(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """The same table again."""
+    out = tmp_path / "out.parquet"
+    first = run("predict", digits_folder, "--model", model, "--out", out)
+    again = run("evaluate", out, "--images", digits_folder, "--overwrite")
+    assert again.returncode == 0
+    assert again.stdout == first.stdout
+
+
+def test_a_list_of_paths_is_read_from_standard_input(tmp_path: Path, model: Path) -> None:
+    """In the order of the list; a path that leads nowhere is a row with the reason."""
+    Image.new("L", (28, 28)).save(tmp_path / "b.png")
+    Image.new("L", (28, 28)).save(tmp_path / "a.png")
+    ended = run(
+        *("predict", "-", "--model", model, "--out", "out.parquet"),
+        cwd=tmp_path,
+        input="b.png\nabsent.png\na.png\n",
+    )
+    assert ended.returncode == 3
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["source"] for row in rows] == ["b.png", "absent.png", "a.png"]
+    assert [row["error"] for row in rows] == [None, "missing file", None]
+
+
+def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> None:
+    """Written all the same; `--max-errors` says how many are still status 0."""
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"not an image")
+    arguments = ("predict", f"{tmp_path}/*.png", "--model", model, "--overwrite", "--out")
+    out = tmp_path / "out.parquet"
+    ended = run(*arguments, out)
+    assert ended.returncode == 3
+    assert re.search(r"Rows without a prediction\n *2 +not an image", ended.stdout)
+    assert len(pq.read_table(out)) == 2
+    assert run(*arguments, out, "--max-errors", 1).returncode == 3
+    assert run(*arguments, out, "--max-errors", 2).returncode == 0
+
+
+def test_a_missed_gate_is_status_4(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """Written all the same, and said; without labels no gate can be met."""
+    out = tmp_path / "out.parquet"
+    arguments = ("predict", digits_folder, "--model", model, "--out", out, "--overwrite")
+    assert run(*arguments, "--min-accuracy", 0).returncode == 0
+    missed = run(*arguments, "--min-accuracy", 1)
+    assert missed.returncode == 4
+    assert re.fullmatch(r"error: accuracy 0\.\d+ is below --min-accuracy 1\.0\n", missed.stderr)
+    assert run("evaluate", out, "--no-report", "--min-accuracy", 1).returncode == 4
+    assert run(*arguments, "--labels", "none", "--min-accuracy", 0).returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "absent", "--out", "o.csv"], r"absent: no such file or folder"),
+        (["predict", "empty", "--out", "o.csv"], r"empty: no digits in this folder"),
+        (["predict", "a.txt", "--out", "o.csv"], r"a\.txt: neither an image nor Parquet"),
+        (["predict", "a.png", "--out", "o.xlsx"], r"o\.xlsx: no format has the suffix"),
+        (["predict", "a.png", "--out", "present.csv"], r"present\.csv exists already"),
+        (["predict", "a.png", "--out", "no/o.csv"], r"no is not a folder"),
+        (["predict", "a.png", "--out", "o.csv", "--model", "no.h5"], r"no\.h5: model cannot be"),
+        (["predict", "a.png", "--out", "o.csv", "--model", "a.txt"], r"a\.txt: not a Keras model"),
+        (["predict", "a.png", "--out", "o.csv", "--labels", "no.csv"], r"no\.csv: not a readable"),
+        (["predict", "bad.parquet", "--out", "o.csv"], r"bad\.parquet: not a readable Parquet"),
+        (["predict", "a.png", "a.png", "--out", "o.csv"], r"named by two INPUTs"),
+        (["evaluate", "absent.parquet"], r"absent\.parquet"),
+        (["evaluate", "bad.parquet"], r"bad\.parquet"),
+        (["evaluate", "a.txt"], r"a\.txt is no predictions file"),
+        (["generate", "--out", "full"], r"full"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_status_1(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    """On standard error, no traceback, nothing begun."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    (tmp_path / "a.txt").write_text("words")
+    (tmp_path / "present.csv").write_text("old")
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
+    Image.new("L", (28, 28)).save(tmp_path / "a.png")
+    before = sorted(tmp_path.rglob("*"))
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == 1, ended
+    assert re.fullmatch(rf"error: .*{message}.*\n", ended.stderr), ended.stderr
+    assert ended.stdout == ""
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "present.csv").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict"],
+        ["predict", "a.png"],
+        ["predict", "a.png", "--out", "o.csv", "--batch-size", "0"],
+        ["predict", "a.png", "--out", "o.csv", "--scale", "0-2"],
+        ["unknown"],
+    ],
+)
+def test_wrong_usage_is_status_2(tmp_path: Path, arguments: list[str]) -> None:
+    """With what was expected on standard error."""
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "Usage" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_scale_that_begins_with_a_minus_is_a_value(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """`--scale -1-1` is not taken for an option."""
+    out = tmp_path / "out.parquet"
+    ended = run("predict", digits_folder, "--model", model, "--scale", "-1-1", "--out", out)
+    assert ended.returncode == 0, ended.stderr
+    run_record = json.loads(pq.read_metadata(out).metadata[b"mnist_batch"])
+    assert run_record["options"]["scale"] == "-1-1"
+
+
+def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
+    """An escape sequence in a file's name is shown, not sent."""
+    ended = run("predict", f"{tmp_path}/\x1b[2Jevil\n.png", "--out", tmp_path / "out.csv")
+    assert ended.returncode == 1
+    assert "\x1b" not in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_ctrl_c_stops_within_a_second_and_leaves_nothing(tmp_path: Path, model: Path) -> None:
+    """Status 130, in the middle of pictures that take long to decode."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8)
+    Image.fromarray(noise).save(folder / "0.jpg", quality=80)
+    for i in range(1, 60):
+        shutil.copy(folder / "0.jpg", folder / f"{i}.jpg")
+    process = subprocess.Popen(
+        [*COMMAND, "predict", str(folder), "--model", str(model), "--out", "out.parquet"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob(".out.parquet.*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    assert process.poll() is None, "it ended before it could be interrupted"
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, messages = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert messages == "interrupted: nothing was written\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
+    assert time.monotonic() - started < 10  # a second on an idle machine; this one may be busy
+
+
+def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """With the number of images; none with `--quiet`."""
+    for options, expected in (([], True), (["--quiet"], False)):
+        ours, theirs = pty.openpty()
+        arguments = ["predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv"]
+        subprocess.run(
+            [*COMMAND, *map(str, arguments), "--overwrite", *options],
+            stderr=theirs,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+            check=True,
+        )
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed: how Linux says that all is read
+                break
+            if not part:
+                break
+            seen += part
+        os.close(ours)
+        assert (b"30/30 images" in seen) is expected
+
+
+_MODULES = """
+import sys
+sys.argv = ["mnist-batch", *sys.argv[1:]]
+from mnist_batch.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(sorted(name for name in sys.modules if "." not in name), file=sys.stderr)
+    sys.exit(end.code)
+"""
+
+
+def _imported(*arguments: object) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", _MODULES, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ended.stderr
+
+
+def test_a_dense_model_imports_no_tensorflow(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Nor Keras, nor what else takes long and is not needed: that is why it starts so soon."""
+    imported = _imported("predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv")
+    assert "'numpy'" in imported
+    for name in ("tensorflow", "keras", "huggingface_hub", "scipy"):
+        assert f"'{name}'" not in imported
+    without_report = _imported(
+        *("predict", digits_folder, "--model", model, "--no-report"),
+        *("--out", tmp_path / "other.csv"),
+    )
+    assert "'matplotlib'" not in without_report
+
+
+def test_help_imports_nothing_that_takes_long() -> None:
+    """Not even numpy."""
+    imported = _imported("predict", "--help")
+    for name in ("numpy", "pyarrow", "PIL", "matplotlib", "h5py"):
+        assert f"'{name}'" not in imported
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    """One that begins with the command itself."""
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
+    assert names
+    for name in names:
+        ended = run(name, "--help", env={**os.environ, "COLUMNS": "120"})
+        assert f"Example: mnist-batch {name} " in ended.stdout
+
+
+def test_version_is_the_packages() -> None:
+    """As installed."""
+    from importlib.metadata import version
+
+    assert run("--version").stdout == f"mnist-batch {version('mnist-batch')}\n"

@@ -1,0 +1,535 @@
+"""Encoded images to pixels: every format and colour type, and every way of being damaged."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_batch.decode import DecodedBatch, decode_batch, decode_image
+from mnist_batch.shards import ImageBatch
+
+# What Pillow remarks on damaged images is not the subject here.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+
+RAMP: NDArray[np.uint8] = (np.arange(784) % 256).astype(np.uint8).reshape(28, 28)
+NOISE = np.random.default_rng(0).integers(0, 256, (28, 28, 4), dtype=np.uint8)
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:  # noqa: ANN401
+    """Return an image as a file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def decoded(content: bytes) -> NDArray[np.uint8]:
+    """Return the pixels of an image that is 28x28 and can be read."""
+    result = decode_image(content)
+    assert not isinstance(result, str), result
+    pixels, prepared = result
+    assert not prepared
+    return np.frombuffer(pixels, np.uint8).reshape(28, 28)
+
+
+def error_of(content: bytes) -> str:
+    """Return why an image cannot be read."""
+    result = decode_image(content)
+    assert isinstance(result, str)
+    return result
+
+
+def batch_of(contents: list[bytes | None], errors: list[str | None] | None = None) -> ImageBatch:
+    """Return a batch of encoded images."""
+    n = len(contents)
+    return ImageBatch(
+        source=pa.array(["x"] * n, pa.string()),
+        row=pa.array(range(n), pa.int64()),
+        label=pa.nulls(n, pa.int8()),
+        images=pa.array(contents, pa.binary()),
+        error=pa.array(errors or [None] * n, pa.string()),
+    )
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Return a PNG chunk (PNG specification, 5.3)."""
+    return (
+        struct.pack(">I", len(content)) + kind + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )  # fmt: skip
+
+
+def png(
+    bits: int,
+    colour: int,
+    lines: list[bytes],
+    *,
+    before: bytes = b"",
+    after: bytes = b"",
+    size: tuple[int, int] = (28, 28),
+) -> bytes:
+    """Return a PNG written by hand, with chunks before and after its pixels."""
+    header = struct.pack(">IIBBBBB", *size, bits, colour, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + line for line in lines))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + chunk(b"IDAT", pixels) + after
+        + chunk(b"IEND", b"")
+    )  # fmt: skip
+
+
+def packed(samples: NDArray[np.int64], bits: int) -> list[bytes]:
+    """Return lines of samples of 1, 2, 4, 8 or 16 bits, first pixel in the highest bits."""
+    places = np.arange(bits)[::-1]
+    in_bits = (samples.reshape(28, -1, 1) >> places) & 1
+    return [np.packbits(line).tobytes() for line in in_bits.reshape(28, -1).astype(np.uint8)]
+
+
+def luma(colours: NDArray[Any]) -> NDArray[np.float64]:
+    """Return ITU-R 601-2 luma: 0.299 R + 0.587 G + 0.114 B."""
+    grey: NDArray[np.float64] = colours[..., :3] @ np.array([0.299, 0.587, 0.114])
+    return grey
+
+
+def over_white(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.float64]:
+    """Return colours (..., 3) with alpha 0 to 255 laid over white."""
+    share = alpha[..., None] / 255
+    blended: NDArray[np.float64] = colours * share + 255 * (1 - share)
+    return blended
+
+
+def assert_close(found: NDArray[np.uint8], expected: NDArray[Any], within: float = 1) -> None:
+    """Fail unless all pixels are within a rounding of what is expected."""
+    assert np.abs(found - expected.astype(np.float64)).max() <= within
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF", "PPM"])
+def test_lossless_grey_is_exact(kind: str) -> None:
+    """8-bit grey comes back as it was, from every lossless format."""
+    np.testing.assert_array_equal(decoded(saved(Image.fromarray(RAMP), kind)), RAMP)
+
+
+def test_lossless_webp_is_exact() -> None:
+    """WebP without loss gives each grey as it was."""
+    np.testing.assert_array_equal(
+        decoded(saved(Image.fromarray(RAMP), "WEBP", lossless=True)), RAMP
+    )
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_grey_is_near(kind: str) -> None:
+    """Formats with loss give nearly what was put in."""
+    smooth = np.add.outer(np.arange(28) * 4, np.arange(28) * 4).astype(np.uint8)
+    assert_close(decoded(saved(Image.fromarray(smooth), kind, quality=95)), smooth, within=6)
+
+
+@pytest.mark.parametrize("options", [{"compression": name} for name in (
+    "raw", "tiff_lzw", "tiff_adobe_deflate", "packbits")], ids=str)  # fmt: skip
+def test_tiff_compressions_are_exact(options: dict[str, str]) -> None:
+    """TIFF's usual compressions give each grey as it was."""
+    np.testing.assert_array_equal(decoded(saved(Image.fromarray(RAMP), "TIFF", **options)), RAMP)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_png_of_every_depth_spans_black_to_white(bits: int) -> None:
+    """Grey of 1 to 16 bits is scaled so that the highest sample is 255."""
+    top = 2**bits - 1
+    samples = np.random.default_rng(bits).integers(0, top + 1, (28, 28))
+    samples[0, :2] = (0, top)
+    found = decoded(png(bits, 0, packed(samples, bits)))
+    np.testing.assert_array_equal(found, np.rint(samples * (255 / top)))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_colour_png_is_luma_over_white(bits: int, colour: int, channels: int) -> None:
+    """Colour is luma, alpha lies over white, 16 bits keep their upper eight."""
+    eight = NOISE[..., :channels].astype(np.int64)
+    eight[0, 0, -1], eight[0, 1, -1] = 0, 255
+    samples = eight if bits == 8 else eight * 256 + 77
+    found = decoded(png(bits, colour, packed(samples, bits)))
+    colours = eight[..., :3] if channels >= 3 else np.repeat(eight[..., :1], 3, axis=2)
+    if channels in (2, 4):
+        expected = luma(over_white(colours, eight[..., -1]))
+        assert found[0, 0] == 255
+        assert_close(found, expected, within=1.5)  # blended and then weighed: rounded twice
+    else:
+        assert_close(found, luma(colours), within=0.51)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palette_png_is_the_luma_of_its_colours(bits: int) -> None:
+    """A pixel is the luma of its palette entry, and white where that is transparent."""
+    colours = np.random.default_rng(9).integers(0, 256, (2**bits, 3), dtype=np.uint8)
+    samples = np.random.default_rng(bits).integers(0, 2**bits, (28, 28))
+    palette = chunk(b"PLTE", colours.tobytes())
+    found = decoded(png(bits, 3, packed(samples, bits), before=palette))
+    assert_close(found, luma(colours)[samples], within=0.51)
+
+    first_clear = palette + chunk(b"tRNS", b"\0")
+    found = decoded(png(bits, 3, packed(samples, bits), before=first_clear))
+    grey = luma(colours)
+    grey[0] = 255
+    assert_close(found, grey[samples])
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+def test_transparent_grey_is_white(bits: int) -> None:
+    """Where PNG names a grey that is transparent, that grey is white and all others stay."""
+    top = 2**bits - 1
+    samples = np.random.default_rng(bits).integers(1, top + 1, (28, 28))
+    samples[4:9] = 0
+    found = decoded(png(bits, 0, packed(samples, bits), before=chunk(b"tRNS", b"\0\0")))
+    expected = np.where(samples == 0, 255, np.rint(samples * (255 / top)))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_transparent_colour_is_white() -> None:
+    """Where PNG names a colour that is transparent, that colour is white."""
+    colours = NOISE[..., :3].astype(np.int64)
+    colours[3, 3] = (1, 2, 3)
+    found = decoded(
+        png(8, 2, packed(colours, 8), before=chunk(b"tRNS", struct.pack(">HHH", 1, 2, 3)))
+    )
+    expected = luma(colours)
+    expected[3, 3] = 255
+    assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        *[("PNG", mode) for mode in ("1", "L", "P", "RGB")],
+        *[("JPEG", mode) for mode in ("1", "L", "RGB", "CMYK", "YCbCr")],
+        *[("BMP", mode) for mode in ("1", "L", "P", "RGB")],
+        *[("GIF", mode) for mode in ("1", "L", "P", "RGB")],
+        *[("TIFF", mode) for mode in ("1", "L", "P", "RGB", "CMYK", "YCbCr", "RGBX")],
+        *[("WEBP", mode) for mode in ("L", "P", "RGB")],
+        *[("PPM", mode) for mode in ("1", "L", "RGB")],
+    ],
+)
+def test_modes_without_alpha_are_as_pillow_converts_them(kind: str, mode: str) -> None:
+    """What a format can hold without alpha is grey as Pillow's own convert('L') makes it."""
+    content = saved(Image.fromarray(NOISE[..., :3]).convert(mode), kind)
+    with Image.open(io.BytesIO(content)) as image:
+        assert not image.has_transparency_data
+        expected = np.asarray(image.convert("L"))
+    np.testing.assert_array_equal(decoded(content), expected)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_alpha_lies_over_white(kind: str) -> None:
+    """An RGBA image of any format is blended with white, then weighed."""
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    content = saved(Image.fromarray(NOISE, "RGBA"), kind, **options)
+    expected = luma(over_white(NOISE[..., :3].astype(np.int64), NOISE[..., 3]))
+    assert_close(decoded(content), expected, within=1.5)
+
+
+def test_transparent_gif_is_white() -> None:
+    """Where a GIF is transparent it is white."""
+    image = Image.fromarray(RAMP).convert("P")
+    found = decoded(saved(image, "GIF", transparency=0))
+    np.testing.assert_array_equal(found, np.where(RAMP == 0, 255, RAMP))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_first_frame_counts(kind: str) -> None:
+    """Of several frames or pages the first is read."""
+    first, second = Image.new("L", (28, 28), 200), Image.new("L", (28, 28), 30)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    content = saved(first, kind, save_all=True, append_images=[second], **options)
+    assert_close(decoded(content), np.full((28, 28), 200))
+
+
+def ascii_pgm(top: int, samples: NDArray[np.int64]) -> bytes:
+    """Return a plain PGM (netpbm, pgm(5))."""
+    return f"P2\n28 28\n{top}\n{' '.join(map(str, samples.ravel()))}\n".encode()
+
+
+@pytest.mark.parametrize("top", [1, 15, 255, 1000, 65535])
+@pytest.mark.parametrize("plain", [True, False])
+def test_pgm_of_every_range_spans_black_to_white(top: int, plain: bool) -> None:
+    """A PGM's greatest value is white, in text or in bytes."""
+    samples = np.random.default_rng(top).integers(0, top + 1, (28, 28))
+    samples[0, :2] = (0, top)
+    raw = samples.astype(">u2" if top > 255 else "u1").tobytes()
+    content = ascii_pgm(top, samples) if plain else f"P5\n28 28\n{top}\n".encode() + raw
+    assert_close(decoded(content), samples * (255 / top), within=0.51)
+
+
+@pytest.mark.parametrize(
+    ("white", "kind"),
+    [(255, np.int32), (65535, np.int32), (1, np.float32), (255, np.float32), (65535, np.float32)],
+)
+def test_deep_tiff_is_scaled_by_its_range(white: float, kind: type[Any]) -> None:
+    """32-bit TIFF says no white: it is the smallest of 1, 255 and 65535 that holds all pixels."""
+    values = (RAMP / 255 * white).astype(kind)
+    content = saved(Image.fromarray(values), "TIFF")
+    assert_close(decoded(content), values * (255 / white), within=0.51)
+
+
+def test_16_bit_tiff_is_scaled_by_its_depth() -> None:
+    """In 16 bits white is 65535, in either byte order."""
+    values = RAMP.astype(np.uint16) * 257
+    for image in (
+        Image.fromarray(values),
+        Image.frombytes("I;16B", (28, 28), values.astype(">u2").tobytes()),
+    ):
+        np.testing.assert_array_equal(decoded(saved(image, "TIFF")), RAMP)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5, 1e12])
+def test_pixels_off_every_scale_are_corrupt(value: float) -> None:
+    """A floating TIFF with NaN, negative or enormous pixels cannot be read as grey."""
+    values = np.zeros((28, 28), np.float32)
+    values[3, 3] = value
+    assert error_of(saved(Image.fromarray(values), "TIFF")) == "corrupt: pixels out of range"
+
+
+# What brings a stored image upright (EXIF 2.3, tag Orientation), in terms of the stored rows.
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.T,
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].T,
+    8: lambda a: np.rot90(a),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
+    """All eight orientations are turned upright, in each format that carries EXIF."""
+    stored = np.add.outer(np.arange(28) * 6, np.arange(28) * 3).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = saved(Image.fromarray(stored), kind, exif=exif, quality=95)
+    assert_close(decoded(content), UPRIGHT[orientation](stored), within=8)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_png_orientation_may_stand_after_the_pixels(place: str) -> None:
+    """PNG's eXIf chunk counts on both sides of the pixels."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    turned = chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    lines = [line.tobytes() for line in RAMP]
+    content = png(8, 0, lines, before=turned if place == "before" else b"",
+                  after=turned if place == "after" else b"")  # fmt: skip
+    np.testing.assert_array_equal(decoded(content), RAMP[::-1, ::-1])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (28, 29), (27, 28), (56, 56), (640, 480), (1, 5000)])
+def test_other_sizes_are_resized_and_marked(size: tuple[int, int]) -> None:
+    """An image that is not 28x28 becomes so, is marked, and one grey stays that grey."""
+    result = decode_image(saved(Image.new("L", size, 77), "PNG"))
+    assert result == (bytes([77]) * 784, True)
+
+
+def test_resizing_is_lanczos() -> None:
+    """A small image is resized as Pillow does by Lanczos, a large one within two grey levels."""
+    for side, within in ((50, 0), (28 * 40, 2)):
+        grey = np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8)
+        expected = Image.fromarray(grey).resize((28, 28), Image.Resampling.LANCZOS)
+        result = decode_image(saved(Image.fromarray(grey), "BMP"))
+        assert not isinstance(result, str)
+        found = np.frombuffer(result[0], np.uint8).reshape(28, 28)
+        assert_close(found, np.asarray(expected), within=within)
+
+
+def test_rotated_by_exif_is_not_resized() -> None:
+    """Turning a 28x28 image upright is no resizing."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    result = decode_image(saved(Image.fromarray(RAMP), "PNG", exif=exif))
+    assert not isinstance(result, str)
+    assert result[1] is False
+
+
+def test_zero_bytes_are_no_image() -> None:
+    """An empty file is a row with its reason."""
+    assert error_of(b"") == "no bytes"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"x", b"hello, world", b"\0" * 5000, b"%PDF-1.7", b"PK\3\4", b"<svg/>", b"PAR1", b"\x89PN"],
+)
+def test_what_never_was_an_image_is_not_an_image(content: bytes) -> None:
+    """Text, PDF, ZIP and SVG are no images, and said to be none."""
+    assert error_of(content) == "not an image"
+
+
+@pytest.mark.parametrize("kind", ["ICO", "PCX", "TGA", "JPEG2000", "EPS", "SGI"])
+def test_other_formats_are_not_opened(kind: str) -> None:
+    """Of Pillow's many formats only the named ones are opened: the rest is attack surface."""
+    content = saved(Image.fromarray(RAMP).convert("RGB"), kind)
+    assert decode_image(content) == "not an image"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"])
+def test_every_cut_of_an_image_is_one_row(kind: str) -> None:
+    """An image cut off anywhere is an error of one line, or an image where enough is left."""
+    whole = saved(Image.fromarray(NOISE[..., 0]), kind)
+    for size in {*range(min(200, len(whole))), *range(200, len(whole), 37)}:
+        result = decode_image(whole[:size])
+        if isinstance(result, str):
+            reason = result.split(":")[0]
+            assert reason in ("no bytes", "not an image", "truncated", "corrupt")
+            assert len(result.splitlines()) == 1
+        else:
+            assert len(result[0]) == 784
+    assert isinstance(decode_image(whole[: len(whole) // 3]), str)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "PPM", "BMP"])
+def test_half_an_image_is_truncated(kind: str) -> None:
+    """An image that ends in the midst of its pixels is truncated."""
+    whole = saved(Image.fromarray(NOISE[..., 0]), kind)
+    assert error_of(whole[: len(whole) // 2 + 20]).startswith("truncated: ")
+
+
+def test_damaged_pixels_are_corrupt() -> None:
+    """A PNG with a damaged stream of pixels is corrupt, and so is one with a damaged header."""
+    whole = saved(Image.fromarray(NOISE[..., 0]), "PNG")
+    start = whole.index(b"IDAT") + 4
+    assert error_of(whole[:start] + b"\xff" * 30 + whole[start + 30 :]).startswith("corrupt: ")
+    assert error_of(whole[:12] + b"XXXX" + whole[16:]) == "corrupt: the image's header is damaged"
+
+
+FUZZED = {
+    kind: saved(Image.fromarray(RAMP), kind)
+    for kind in ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"]),
+    st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_damaged_bytes_never_raise(
+    kind: str,
+    changes: list[tuple[float, int]],
+    early: bool,
+) -> None:
+    """Whatever bytes are overwritten, each image is one row: pixels, or an error of one line."""
+    whole = bytearray(FUZZED[kind])
+    for place, value in changes:
+        whole[int(place * (min(60, len(whole)) if early else len(whole)))] = value
+    result = decode_batch(batch_of([bytes(whole), FUZZED["PNG"]]))
+    assert result.images.shape == (2, 28, 28)
+    text = result.error[0].as_py()
+    assert text is None or len(text.splitlines()) == 1
+    assert result.error[1].as_py() is None
+    np.testing.assert_array_equal(result.images[1], RAMP)
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM",
+       b"GIF89a", b"II*\0", b"RIFF", b"P5 ", b"P2 28 28 255 "]))  # fmt: skip
+def test_any_bytes_are_one_row(content: bytes, start: bytes) -> None:
+    """No bytes raise, whatever format they pretend to be."""
+    result = decode_image(start + content)
+    assert isinstance(result, str) or len(result[0]) == 784
+
+
+@pytest.mark.parametrize("size", [(30_001, 1000), (1000, 30_001), (100_001, 100_000)])
+@pytest.mark.parametrize("bits", [1, 8])
+def test_too_large_is_said_before_pixels_are_decoded(size: tuple[int, int], bits: int) -> None:
+    """A header of over 30 million pixels is enough: there need be no pixels behind it."""
+    text = error_of(png(bits, 0, [b"\0"], size=size))
+    assert text.startswith("too large: ")
+    assert text.endswith(" pixels, more than 30000000")
+
+
+@pytest.mark.parametrize("size", [(30_000_000, 1), (30_000, 1000)])
+def test_largest_image_is_read(size: tuple[int, int]) -> None:
+    """Thirty million pixels are read, in one line or in many."""
+    line = bytes((size[0] + 7) // 8)
+    result = decode_image(png(1, 0, [line] * size[1], size=size))
+    assert result == (bytes(784), True)
+
+
+def test_a_batch_keeps_rows_in_place() -> None:
+    """Errors, known before or found now, leave their rows black and all others in place."""
+    good, large = saved(Image.fromarray(RAMP), "PNG"), saved(Image.new("L", (9, 9), 50), "PNG")
+    batch = batch_of(
+        [good, None, b"text", large, good, b""],
+        [None, "missing file", None, None, "unreadable file: x", None],
+    )
+    result = decode_batch(batch)
+    assert result.error.type == pa.string()
+    assert result.error.to_pylist() == [
+        None, "missing file", "not an image", None, "unreadable file: x", "no bytes",
+    ]  # fmt: skip
+    assert result.prepared.tolist() == [False, False, False, True, False, False]
+    np.testing.assert_array_equal(result.images[0], RAMP)
+    assert result.images[3].min() == result.images[3].max() == 50
+    assert not result.images[[1, 2, 4, 5]].any()
+
+
+def test_raw_pixels_pass_untouched() -> None:
+    """Pixels that are pixels already are the result, with their errors."""
+    images = np.stack([RAMP, RAMP * 0])
+    batch = ImageBatch(
+        source=pa.array(["x", "x"]),
+        row=pa.array([0, 1]),
+        label=pa.nulls(2, pa.int8()),
+        images=images,
+        error=pa.array([None, "no bytes"]),
+    )
+    result = decode_batch(batch)
+    assert result.images is images
+    assert not result.prepared.any()
+    assert result.error.to_pylist() == [None, "no bytes"]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()], ids=str)
+def test_batches_of_any_cut_and_type_give_the_same_rows(kind: pa.DataType) -> None:
+    """Batches of 1, 7 and all rows, slices of any binary type, give the same images."""
+    contents = [saved(Image.new("L", (28 + i % 2, 28), i), "PNG") for i in range(20)]
+    contents[5], contents[11] = b"", b"text"
+    whole = batch_of(list(contents))
+    column = pa.array(contents, kind)
+
+    def parts(size: int) -> list[DecodedBatch]:
+        return [
+            decode_batch(
+                ImageBatch(
+                    source=whole.source.slice(at, size),
+                    row=whole.row.slice(at, size),
+                    label=whole.label.slice(at, size),
+                    images=column.slice(at, size),
+                    error=whole.error.slice(at, size),
+                )
+            )
+            for at in range(0, 20, size)
+        ]
+
+    expected = decode_batch(whole)
+    for size in (1, 7, 20):
+        found = parts(size)
+        np.testing.assert_array_equal(np.concatenate([p.images for p in found]), expected.images)
+        np.testing.assert_array_equal(
+            np.concatenate([p.prepared for p in found]), expected.prepared
+        )
+        assert pa.concat_arrays([p.error for p in found]).equals(expected.error)
+    assert expected.images[:, 4, 4].tolist() == [0 if i in (5, 11) else i for i in range(20)]
+
+
+def test_empty_batch_is_empty() -> None:
+    """No rows give no images."""
+    result = decode_batch(batch_of([]))
+    assert result.images.shape == (0, 28, 28)
+    assert len(result.error) == len(result.prepared) == 0

@@ -1,0 +1,267 @@
+"""Whole jobs through the library: predict, stream and evaluate."""
+
+import json
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from handmade import linear_probabilities, write_linear_model
+from PIL import Image
+
+import mnist_batch
+from mnist_batch import synthetic
+from mnist_batch.errors import InputError, LabelError, OutputError
+from mnist_batch.jobs import Progress
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hand-made model of one layer."""
+    path = tmp_path_factory.mktemp("model") / "linear.h5"
+    write_linear_model(path)
+    return path
+
+
+def test_predict_writes_predictions_and_a_report(
+    tmp_path: Path, digits_parquet: Path, model: Path
+) -> None:
+    """The accuracy in the summary is that of the rows, counted by hand."""
+    out = tmp_path / "out.parquet"
+    summary = mnist_batch.predict(digits_parquet, out, model=model)
+    images, labels = synthetic.draw_digits(1050)
+    correct = (linear_probabilities(images).argmax(axis=1) == labels).sum()
+    assert summary.metrics.correct == correct
+    assert summary.metrics.accuracy == correct / 1050
+    assert len(pq.read_table(out)) == 1050
+    assert {path.name for path in (tmp_path / "out.report").iterdir()} == {
+        "metrics.json",
+        "confusion_matrix.csv",
+        "confusion_matrix.png",
+        "per_class.csv",
+        "per_class.png",
+        "samples.png",
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet", "out.report"]
+
+
+def test_the_file_says_how_it_was_made(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """Version, model with its SHA-256, predictor, options, counts, time."""
+    import hashlib
+
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model, report=False, batch_size=7)
+    run = json.loads(pq.read_metadata(out).metadata[b"mnist_batch"])
+    assert run["version"] == mnist_batch.__version__
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    assert run["model"] == {"name": "linear.h5", "sha256": sha256}
+    assert run["predictor"] == "numpy"
+    assert run["options"]["batch_size"] == 7
+    assert run["options"]["scale"] == "0-1"
+    assert run["counts"] == {"rows": 30, "labelled": 30, "prepared": 0, "errors": {}}
+    assert run["created_utc"].endswith("+00:00")
+
+
+def test_stream_is_predict_without_the_file(
+    tmp_path: Path, digits_parquet: Path, model: Path
+) -> None:
+    """The same rows in the same order, one batch at a time."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_parquet, out, model=model, report=False, probabilities=True)
+    batches = mnist_batch.stream(digits_parquet, model=model, batch_size=100, probabilities=True)
+    assert pa.Table.from_batches(batches).equals(pq.read_table(out))
+
+
+def test_evaluate_makes_the_same_report_again(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Every file, byte for byte, from the predictions and the images."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model, probabilities=True, sample_seed=5)
+    again = tmp_path / "again"
+    mnist_batch.evaluate(out, report=again, images=digits_folder)
+    first = {path.name: path.read_bytes() for path in (tmp_path / "out.report").iterdir()}
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == first
+
+
+def test_evaluate_says_what_it_leaves_out(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """Samples need the images."""
+    out = tmp_path / "out.csv"
+    mnist_batch.predict(digits_folder, out, model=model, report=False)
+    summary = mnist_batch.evaluate(out)
+    assert not (tmp_path / "out.report" / "samples.png").exists()
+    assert any("--images" in note for note in summary.notes)
+    assert summary.metrics.rows == 30
+
+
+def test_evaluate_refuses_other_images(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """Another number of images, or the same number of others: samples would belong elsewhere."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model, report=False)
+    synthetic.write_folder(tmp_path / "fewer", 20)
+    with pytest.raises(InputError, match="20 images, the predictions 30 rows"):
+        mnist_batch.evaluate(out, images=tmp_path / "fewer")
+    shutil.copytree(digits_folder, tmp_path / "renamed")
+    for path in sorted((tmp_path / "renamed").rglob("*.png")):
+        path.rename(path.with_stem(f"x{path.stem}"))
+    with pytest.raises(InputError, match="name the INPUT that was predicted"):
+        mnist_batch.evaluate(out, images=tmp_path / "renamed")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".report"] == []
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 2048])
+def test_the_samples_do_not_depend_on_the_batches(
+    tmp_path: Path, digits_parquet: Path, model: Path, batch_size: int
+) -> None:
+    """The same ten images, drawn by the seed alone."""
+    reports = []
+    for name, size in (("a", batch_size), ("b", 100)):
+        out = tmp_path / f"{name}.parquet"
+        mnist_batch.predict(digits_parquet, out, model=model, batch_size=size)
+        reports.append((tmp_path / f"{name}.report" / "samples.png").read_bytes())
+    assert reports[0] == reports[1]
+
+
+def test_without_labels_there_is_a_histogram(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """And no accuracy, nor a figure that would need labels."""
+    out = tmp_path / "out.parquet"
+    summary = mnist_batch.predict(digits_folder, out, model=model, labels="none")
+    assert summary.metrics.accuracy is None
+    assert {path.name for path in summary.report_files} == {
+        "metrics.json",
+        "predictions.png",
+        "samples.png",
+    }
+
+
+def test_a_label_that_is_no_digit_leaves_nothing(tmp_path: Path, model: Path) -> None:
+    """The row is named, and neither output nor report is begun."""
+    path = tmp_path / "digits.parquet"
+    pq.write_table(pa.table({"image": [b"", b""], "label": [3, 10]}), path)
+    with pytest.raises(LabelError, match=r"digits\.parquet, row 1, column label: label 10"):
+        mnist_batch.predict(path, tmp_path / "out.parquet", model=model)
+    assert [path.name for path in tmp_path.iterdir()] == ["digits.parquet"]
+
+
+def test_outputs_that_exist_are_kept(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """The predictions as well as the report, unless overwriting is asked for."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(OutputError, match="--overwrite"):
+        mnist_batch.predict(digits_folder, out, model=model)
+    with pytest.raises(OutputError, match="--overwrite"):
+        mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    mnist_batch.predict(digits_folder, out, model=model, overwrite=True)
+
+
+def test_an_output_within_the_input_is_refused(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """The next run would read the report's figures as digits."""
+    folder = tmp_path / "digits"
+    shutil.copytree(digits_folder, folder)
+    with pytest.raises(OutputError, match="lies in the INPUT folder"):
+        mnist_batch.predict(folder, folder / "out.parquet", model=model)
+    with pytest.raises(OutputError, match="lies in the INPUT folder"):
+        mnist_batch.predict(folder, tmp_path / "out.parquet", model=model, report=folder / "report")
+
+
+def test_progress_counts_rows_and_errors(tmp_path: Path, model: Path) -> None:
+    """After each batch, up to all rows."""
+    path = tmp_path / "digits.parquet"
+    pq.write_table(pa.table({"image": [b"no image"] * 5}), path)
+    seen: list[Progress] = []
+    mnist_batch.predict(
+        path,
+        tmp_path / "out.parquet",
+        model=model,
+        batch_size=2,
+        report=False,
+        progress=seen.append,
+    )
+    assert [(step.done, step.total, step.errors) for step in seen] == [
+        (2, 5, 2),
+        (4, 5, 4),
+        (5, 5, 5),
+    ]
+
+
+def test_no_rows_are_no_error(tmp_path: Path, model: Path) -> None:
+    """An empty Parquet file gives an empty predictions file and a report that says so."""
+    path = tmp_path / "none.parquet"
+    pq.write_table(pa.table({"image": pa.array([], pa.binary())}), path)
+    summary = mnist_batch.predict(path, tmp_path / "out.parquet", model=model)
+    assert summary.metrics.rows == 0
+    assert len(pq.read_table(tmp_path / "out.parquet")) == 0
+
+
+def test_images_of_another_size_are_marked(tmp_path: Path, model: Path) -> None:
+    """Resized, predicted, and said to be so."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    Image.new("L", (28, 28)).save(folder / "a.png")
+    Image.new("L", (56, 40)).save(folder / "b.png")
+    summary = mnist_batch.predict(folder, tmp_path / "out.parquet", model=model)
+    assert pq.read_table(tmp_path / "out.parquet")["prepared"].to_pylist() == [False, True]
+    assert any("1 images were not 28x28" in note for note in summary.notes)
+
+
+def test_labels_that_name_nothing_are_said(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """A mistaken file of labels does not pass for an unlabelled input."""
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file_name,label\nelsewhere.png,3\n")
+    summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, labels=labels)
+    assert any("names none of the images" in note for note in summary.notes)
+
+
+def test_a_thousand_images_with_ten_broken_ones(tmp_path: Path, model: Path) -> None:
+    """A thousand rows in order; each broken file, in its own way, is a row with its reason."""
+    folder = tmp_path / "digits"
+    synthetic.write_folder(folder, 1000)
+    good = (folder / "0" / "00000.png").read_bytes()
+    jpeg = tmp_path / "x.jpg"
+    Image.fromarray(np.arange(784, dtype=np.uint8).reshape(28, 28)).save(jpeg)
+    header_of_a_bomb = bytearray(good)
+    header_of_a_bomb[16:24] = (50_000).to_bytes(4, "big") * 2
+    header_of_a_bomb[29:33] = zlib.crc32(header_of_a_bomb[12:29]).to_bytes(4, "big")
+    bad_sum = bytearray(good)
+    bad_sum[45] ^= 0xFF
+    broken = {
+        "1/00001.png": b"",
+        "2/00002.png": b"these are words",
+        "3/00003.png": good[:60],
+        "4/00004.png": bytes(bad_sum),
+        "5/00005.png": bytes(header_of_a_bomb),
+        "6/00006.png": good[:12],
+        "7/00007.png": jpeg.read_bytes()[:200],
+        "8/00008.png": None,
+        "9/00009.png": b"GIF89a" + bytes(3),
+        "0/00010.png": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    }
+    for name, content in broken.items():
+        (folder / name).unlink()
+        if content is None:
+            (folder / name).symlink_to("gone.png")
+        else:
+            (folder / name).write_bytes(content)
+    summary = mnist_batch.predict(folder, tmp_path / "out.parquet", model=model)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert len(rows) == 1000
+    failed = {row["source"]: row["error"] for row in rows if row["prediction"] is None}
+    assert failed.keys() == broken.keys()
+    assert all(failed.values())
+    assert summary.metrics.errors == 10
+    assert summary.metrics.scored == 990
+    assert failed["1/00001.png"] == "no bytes"
+    assert failed["2/00002.png"] == "not an image"
+    assert failed["5/00005.png"].startswith("too large: ")
+    assert failed["8/00008.png"] == "missing file"

@@ -1,0 +1,140 @@
+"""The promises about the real MNIST, on the files as they come from Hugging Face and as IDX."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import mnist_batch
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def expected(mnist: Path, seed_model: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    """The original model's predictions on the test split's Parquet file."""
+    out = tmp_path_factory.mktemp("expected") / "out.parquet"
+    mnist_batch.predict(mnist / "test-00000-of-00001.parquet", out, model=seed_model, report=False)
+    return pq.read_table(out)
+
+
+def _predictions(source: Path, model: Path, tmp_path: Path) -> pa.Table:
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(source, out, model=model, report=False)
+    return pq.read_table(out)
+
+
+def test_the_original_model_scores_as_it_did(expected: pa.Table, mnist_test_labels: Pixels) -> None:
+    """10,000 rows in order, 0.979 of them right."""
+    assert expected["row"].to_pylist() == list(range(10_000))
+    assert expected["label"].to_pylist() == mnist_test_labels.tolist()
+    correct = (expected["prediction"].to_numpy() == mnist_test_labels).sum()
+    assert correct == 9790
+
+
+def test_a_folder_of_png_files_gives_the_same(
+    expected: pa.Table,
+    mnist_test_images: Pixels,
+    mnist_test_labels: Pixels,
+    seed_model: Path,
+    tmp_path: Path,
+) -> None:
+    """Every prediction and confidence, found by the file's name."""
+    _save_folder(tmp_path / "png", mnist_test_images, mnist_test_labels, ".png")
+    table = _predictions(tmp_path / "png", seed_model, tmp_path)
+    rows = [int(Path(source).stem) for source in table["source"].to_pylist()]
+    assert sorted(rows) == list(range(10_000))
+    same_order = expected.take(pa.array(rows))
+    for column in ("label", "prediction", "confidence", "prepared", "error"):
+        assert table[column].to_pylist() == same_order[column].to_pylist()
+
+
+def test_jpeg_files_are_read_nearly_as_well(
+    expected: pa.Table,
+    mnist_test_images: Pixels,
+    mnist_test_labels: Pixels,
+    seed_model: Path,
+    tmp_path: Path,
+) -> None:
+    """Compression costs at most 0.005 of accuracy."""
+    _save_folder(tmp_path / "jpeg", mnist_test_images, mnist_test_labels, ".jpg")
+    table = _predictions(tmp_path / "jpeg", seed_model, tmp_path)
+    accuracy = np.mean(table["prediction"].to_numpy() == table["label"].to_numpy())
+    assert accuracy == pytest.approx(0.979, abs=0.005)
+
+
+@pytest.mark.parametrize("layout", ["tensor", "binary(784)", "list of 784", "one row group"])
+def test_other_layouts_of_parquet_give_the_same(
+    expected: pa.Table,
+    mnist: Path,
+    mnist_test_images: Pixels,
+    seed_model: Path,
+    tmp_path: Path,
+    layout: str,
+) -> None:
+    """Raw pixels from the IDX file, and the encoded images in another cut."""
+    if layout == "tensor":
+        images = pa.FixedShapeTensorArray.from_numpy_ndarray(mnist_test_images)
+    elif layout == "binary(784)":
+        images = pa.array([image.tobytes() for image in mnist_test_images], pa.binary(784))
+    elif layout == "list of 784":
+        flat = mnist_test_images.reshape(-1, 784).tolist()
+        images = pa.array(flat, pa.list_(pa.uint8()))
+    else:
+        images = pq.read_table(mnist / "test-00000-of-00001.parquet")["image"]
+    pq.write_table(pa.table({"image": images}), tmp_path / "digits.parquet")
+    table = _predictions(tmp_path / "digits.parquet", seed_model, tmp_path)
+    for column in ("row", "prediction", "confidence", "prepared", "error"):
+        assert table[column].to_pylist() == expected[column].to_pylist()
+
+
+def test_the_default_model_scores_what_its_card_says(mnist: Path, tmp_path: Path) -> None:
+    """On the test split, to the last image."""
+    summary = mnist_batch.predict(
+        mnist / "test-00000-of-00001.parquet", tmp_path / "out.parquet", report=False
+    )
+    card = (Path(mnist_batch.__file__).parent / "MODEL_CARD.md").read_text()
+    assert f"{summary.metrics.correct:,} of 10,000" in card
+    assert summary.metrics.accuracy is not None
+    assert summary.metrics.accuracy >= 0.975
+
+
+_PEAK = """
+import resource, sys
+import mnist_batch
+mnist_batch.predict(sys.argv[1], sys.argv[2], report=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_input(mnist: Path, tmp_path: Path) -> None:
+    """Four times the rows take the same peak, in MB, and that is under 500."""
+    train = pq.read_table(mnist / "train-00000-of-00001.parquet")
+    peaks = []
+    for times in (1, 4):
+        path = tmp_path / f"{times}.parquet"
+        with pq.ParquetWriter(path, train.schema) as writer:
+            for _ in range(times):
+                writer.write_table(train, row_group_size=100)
+        ended = subprocess.run(
+            [sys.executable, "-c", _PEAK, path, tmp_path / f"{times}-out.parquet"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks.append(int(ended.stdout))
+    assert max(peaks) < 500
+    assert peaks[1] < peaks[0] * 1.15
+
+
+def _save_folder(folder: Path, images: Pixels, labels: Pixels, suffix: str) -> None:
+    for digit in range(10):
+        (folder / str(digit)).mkdir(parents=True)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        Image.fromarray(image).save(folder / str(label) / f"{index}{suffix}")

@@ -1,0 +1,89 @@
+"""Images to predictions: complete, in order, and the same however the work is cut."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from handmade import linear_probabilities, write_linear_model
+
+from mnist_batch import synthetic
+from mnist_batch.pipeline import available_workers, predict_batches
+from mnist_batch.predictors import Predictor, load_model
+from mnist_batch.sources import open_inputs
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    """A hand-made model of one layer."""
+    path = tmp_path_factory.mktemp("model") / "linear.h5"
+    write_linear_model(path)
+    return load_model(path)
+
+
+def _predicted(
+    path: Path, predictor: Predictor, *, batch_size: int = 2048, workers: int | None = None
+) -> pa.Table:
+    batches = predict_batches(
+        open_inputs([path]), predictor, batch_size=batch_size, workers=workers
+    )
+    return pa.Table.from_batches([batch.predictions for batch in batches]).combine_chunks()
+
+
+def test_predictions_are_the_networks(digits_parquet: Path, predictor: Predictor) -> None:
+    """Each row's probabilities, prediction and confidence are those of its own image."""
+    images, labels = synthetic.draw_digits(1050)
+    expected = linear_probabilities(images)
+    table = _predicted(digits_parquet, predictor)
+    probabilities = np.array(table["probabilities"].to_pylist())
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    assert table["prediction"].to_pylist() == expected.argmax(axis=1).tolist()
+    np.testing.assert_allclose(table["confidence"], expected.max(axis=1), atol=1e-5)
+    assert table["label"].to_pylist() == labels.tolist()
+    assert table["row"].to_pylist() == list(range(1050))
+    assert set(table["source"].to_pylist()) == {"digits.parquet"}
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100, 4096])
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_the_result_does_not_depend_on_how_the_work_is_cut(
+    digits_parquet: Path, predictor: Predictor, batch_size: int, workers: int
+) -> None:
+    """Bit for bit, in every column, the probabilities included."""
+    cut = _predicted(digits_parquet, predictor, batch_size=batch_size, workers=workers)
+    assert cut.equals(_predicted(digits_parquet, predictor))
+
+
+def test_an_unreadable_image_is_a_row_without_prediction(
+    tmp_path: Path, predictor: Predictor
+) -> None:
+    """Null in every column that the image would have filled; its neighbours keep theirs."""
+    images, _ = synthetic.draw_digits(3)
+    encoded = [None, b"not an image", b""]
+    path = tmp_path / "digits.parquet"
+    synthetic.write_parquet(path, 3)
+    column = pq.read_table(path)["image"].combine_chunks().field("bytes").to_pylist()
+    mixed = [column[0], *encoded, column[2]]
+    pq.write_table(pa.table({"image": pa.array(mixed, pa.binary())}), tmp_path / "mixed.parquet")
+    rows = _predicted(tmp_path / "mixed.parquet", predictor).to_pylist()
+    expected = linear_probabilities(images).argmax(axis=1)
+    assert [row["prediction"] for row in rows] == [expected[0], None, None, None, expected[2]]
+    assert [row["error"] for row in rows] == [None, "no bytes", "not an image", "no bytes", None]
+    assert [row["row"] for row in rows] == [0, 1, 2, 3, 4]
+    for row in rows[1:4]:
+        assert row["confidence"] is None
+        assert row["probabilities"] is None
+
+
+def test_the_images_are_what_the_network_saw(digits_folder: Path, predictor: Predictor) -> None:
+    """Decoded, 28x28, in the order of the rows: files of a folder in natural order."""
+    (batch,) = predict_batches(open_inputs([digits_folder]), predictor)
+    images, labels = synthetic.draw_digits(30)
+    by_folder = np.argsort(labels, kind="stable")
+    np.testing.assert_array_equal(batch.images, images[by_folder])
+
+
+def test_there_is_a_worker_for_each_core_that_may_be_used() -> None:
+    """At least one."""
+    assert available_workers() >= 1
