@@ -29,6 +29,7 @@ benchmark: $(READY) ## Time decoding, network and the whole command
 	$(BIN)/pytest benchmarks --benchmark-json=build/benchmark.json
 
 model: $(READY) ## Train the default model anew, from DATA (by default MNIST from Hugging Face)
+	@mkdir -p build
 	$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --out build/MNIST.h5 --overwrite
 	cp build/MNIST.h5 mnist_batch/MNIST.h5
 
@@ -49,7 +50,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
 		f"Python {v[0]}.{v[1]} found; mnist-batch needs 3.11, 3.12 or 3.13: make PYTHON=python3.12 ...")'
 	@echo "Setting up .venv from the package index: one to three minutes"
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \

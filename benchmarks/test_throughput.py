@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROWS
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from conftest import ROWS
 from mnist_batch.decode import decode_batch
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictors import load_model

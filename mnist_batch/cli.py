@@ -258,9 +258,7 @@ def train(
     ] = MNIST,
     out: Annotated[
         Path,
-        typer.Option(
-            metavar="FILE", help="The model: .h5 or .keras.", rich_help_panel=_OUTPUT
-        ),
+        typer.Option(metavar="FILE", help="The model: .h5 or .keras.", rich_help_panel=_OUTPUT),
     ] = Path("MNIST.h5"),
     epochs: Annotated[
         int, typer.Option(min=1, help="Passes over the data.", rich_help_panel=_MODEL)
@@ -270,9 +268,7 @@ def train(
     ] = 196,
     validation_split: Annotated[
         float,
-        typer.Option(
-            min=0, max=0.99, help="Share that only watches.", rich_help_panel=_MODEL
-        ),
+        typer.Option(min=0, max=0.99, help="Share that only watches.", rich_help_panel=_MODEL),
     ] = 0.2,
     seed: Annotated[
         int,

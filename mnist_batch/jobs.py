@@ -1,6 +1,5 @@
 """Whole jobs: predict an input into a file with its report, and evaluate such a file again."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,23 @@ from typing import Any
 import pyarrow as pa
 
 from mnist_batch import __version__
-from mnist_batch.errors import OutputError
 from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.lookup import find_images
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
 from mnist_batch.pipeline import available_workers, predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
-from mnist_batch.report import Report, metrics_record
-from mnist_batch.samples import SampleChooser, Samples
+from mnist_batch.report import Report, metrics_record, report_folder, staged_report
+from mnist_batch.samples import SampleChooser
 from mnist_batch.schema import predictions_schema
 from mnist_batch.sinks import Sink
-from mnist_batch.sources import NO_LABELS, OpenInputs, ReadOptions, open_inputs
+from mnist_batch.sources import (
+    NO_LABELS,
+    OpenInputs,
+    ReadOptions,
+    check_outside,
+    open_inputs,
+)
 
 Inputs = str | Path | Iterable[str | Path]
 
@@ -148,9 +152,8 @@ def predict(
         ModelError: the model cannot be loaded.
     """
     inputs, out = _listed(inputs), Path(out)
-    folder = _report_folder(out, report)
-    for path in (out, folder):
-        _check_outside(path, inputs)
+    folder = report_folder(out, report)
+    check_outside(out, folder, inputs)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     # What can fail at once fails before the model is loaded and before a long listing.
     with Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink:
@@ -186,10 +189,8 @@ def predict(
             },
         )
         sink.finish(run)
-        with _staged(report_writer, metrics, chooser.samples(), run):
+        with staged_report(report_writer, metrics, chooser.samples(), run):
             sink.commit()
-            if report_writer:
-                report_writer.commit()
     return Summary(
         predictions=out,
         metrics=metrics,
@@ -225,7 +226,7 @@ def evaluate(
         OutputError: the report exists or cannot be written.
     """
     file = PredictionsFile(Path(predictions))
-    folder = _report_folder(file.path, report)
+    folder = report_folder(file.path, report)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     if sample_seed is None:
         sample_seed = (file.run or {}).get("options", {}).get("sample_seed", 0)
@@ -240,9 +241,8 @@ def evaluate(
         samples = samples.with_images(find_images(samples, opened, rows))
     elif report_writer:
         notes.append("samples.png is left out: pass --images INPUT to draw it")
-    with _staged(report_writer, metrics, samples, file.run):
-        if report_writer:
-            report_writer.commit()
+    with staged_report(report_writer, metrics, samples, file.run):
+        pass
     return Summary(
         predictions=file.path,
         metrics=metrics,
@@ -271,37 +271,6 @@ def _loaded(
     if isinstance(model, Predictor):
         return model
     return load_model(model, predictor=predictor, scale=scale, device=device)
-
-
-def _report_folder(out: Path, report: str | Path | bool) -> Path | None:
-    if report is True:
-        return out.with_suffix(".report")
-    return Path(report) if report else None
-
-
-def _check_outside(path: Path | None, inputs: Iterable[str | Path]) -> None:
-    """Refuse an output within an input folder: the next run would read it as digits."""
-    for folder in map(Path, inputs):
-        if path and folder.is_dir() and path.resolve().is_relative_to(folder.resolve()):
-            raise OutputError(
-                f"{path}: lies in the INPUT folder {folder}, where the next run would take it "
-                "for digits; name a place outside"
-            )
-
-
-@contextlib.contextmanager
-def _staged(
-    report: Report | None, metrics: Metrics, samples: Samples, run: Mapping[str, Any] | None
-) -> Iterator[None]:
-    """Write a report's files unseen, for the caller to commit; then remove what was not."""
-    if report is None:
-        yield
-        return
-    report.stage(metrics, samples, run)
-    try:
-        yield
-    finally:
-        report.discard()
 
 
 def _run_record(

@@ -104,9 +104,13 @@ class KerasNetwork:
 
     def outputs(self, inputs: Array) -> Array:
         """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
+        digits = inputs.reshape(-1, *self.input_shape)
+        tree = self._keras.tree  # an input or output may stand alone, in a list, or under a name
         with self._lock, self._keras.device(self._device):
-            outputs = self._model.predict_on_batch(inputs.reshape(-1, *self.input_shape))
-        [values] = self._keras.tree.flatten(outputs)  # a named output comes in a dict
+            outputs = self._model.predict_on_batch(
+                tree.map_structure(lambda _: digits, self._model.input)
+            )
+        [values] = tree.flatten(outputs)
         return np.asarray(values, np.float32).reshape(-1, CLASSES)
 
     def _device_name(self, device: Device) -> str:

@@ -1,37 +1,32 @@
 """The network, its training, and the model file that comes of it."""
 
-import contextlib
 import hashlib
-import json
 import math
 import os
-import tempfile
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from mnist_batch import __version__
-from mnist_batch.errors import InputError, OutputError
+from mnist_batch.errors import InputError
 from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.keras_network import import_keras
-from mnist_batch.model_file import ATTRIBUTE
-from mnist_batch.options import Scale
+from mnist_batch.model_writer import check_model_suffix, describe_model, write_model
+from mnist_batch.options import MNIST, Scale
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.pixels import PIXELS, scaled
 from mnist_batch.predictors import load_model
-from mnist_batch.report import Report
+from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.samples import SampleChooser, Samples
 from mnist_batch.schema import CLASSES
-from mnist_batch.sources import HUB, open_inputs
-from mnist_batch.staging import StagedFile, check_writable, translated
+from mnist_batch.sources import HUB, check_outside, open_inputs
+from mnist_batch.staging import StagedFile, check_writable
 from mnist_batch.training_data import LabelledImages, find_splits, read_images
 
-MNIST = "hf://datasets/ylecun/mnist"
 SCALE = Scale.ZERO_TO_ONE
 OPTIMIZER = "adam"
 LOSS = "sparse_categorical_crossentropy"
@@ -94,6 +89,20 @@ class TrainingResult:
     def accuracy(self) -> float | None:
         """Accuracy on the test split, 0 to 1; None without one."""
         return self.metrics.accuracy if self.metrics else None
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it but the history as JSON takes it; `test` holds the metrics."""
+        return {
+            "model_file": str(self.out),
+            "sha256": self.sha256,
+            "rows": self.rows,
+            "test_rows": self.test_rows,
+            "unreadable": dict(self.unreadable),
+            "data_sha256": self.data_sha256,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "test": metrics_record(self.metrics, None) if self.metrics else None,
+            "report_files": [str(path) for path in self.report_files],
+        }
 
 
 @dataclass(frozen=True)
@@ -210,29 +219,24 @@ def train(
     settings = _Settings(epochs, batch_size, validation_split, seed)
     out = Path(out)
     # What can be refused is refused before hours of training.
-    _check_suffix(out)
+    check_model_suffix(out)
     check_writable(out, overwrite=overwrite)
-    folder = _report_folder(out, report)
+    folder = report_folder(out, report)
+    check_outside(out, folder, [data])
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     digits = _read(os.fspath(data))
     _check_enough(digits.rows, settings)
 
     network, history = _fit(digits.training, settings, progress)
-    with contextlib.ExitStack() as on_exit:
-        staged = StagedFile(out, overwrite=overwrite)
-        on_exit.callback(staged.discard)
-        _save(network, staged)
+    with StagedFile(out, overwrite=overwrite) as staged:
+        write_model(_fresh_copy(network), staged)
         metrics, samples = _tested(staged.path, digits.test_inputs, seed)
         record = _record(settings, digits, metrics)
-        _describe(staged, record)
+        describe_model(staged, record)
         sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
-        if report_writer:
-            on_exit.callback(report_writer.discard)
-            run = {"model": {"name": out.name, "sha256": sha256}, **record}
-            report_writer.stage(metrics, samples, run, history)
-        staged.commit()
-        if report_writer:
-            report_writer.commit()
+        run = {"model": {"name": out.name, "sha256": sha256}, **record}
+        with staged_report(report_writer, metrics, samples, run, history):
+            staged.commit()
     return TrainingResult(
         out=out,
         sha256=sha256,
@@ -245,20 +249,6 @@ def train(
         report_files=report_writer.files if report_writer else [],
         elapsed_s=time.perf_counter() - started,
     )
-
-
-def _check_suffix(out: Path) -> None:
-    if out.suffix not in _FORMATS:  # capitals too: Keras would refuse to load the file
-        raise OutputError(
-            f"{out}: the suffix is {out.suffix or 'missing'}, which is no format of models; "
-            f"expected {' or '.join(_FORMATS)}"
-        )
-
-
-def _report_folder(out: Path, report: str | Path | bool) -> Path | None:
-    if report is True:
-        return out.with_suffix(".report")
-    return Path(report) if report else None
 
 
 def _read(data: str) -> _Digits:
@@ -362,59 +352,8 @@ def _record(settings: _Settings, digits: _Digits, metrics: Metrics) -> dict[str,
     }
 
 
-def _save(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Keras has no types
-    """Write a trained network, compiled, without what the optimizer has gathered."""
+def _fresh_copy(network: Any) -> Any:  # noqa: ANN401 - Keras has no types
+    """Return a trained network, compiled, without what the optimizer has gathered."""
     fresh = build_network()
     fresh.set_weights(network.get_weights())
-    suffix = staged.target.suffix
-    # Keras tells the format by the suffix, which a staged file does not have.
-    with translated(staged.target), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, f"model{suffix}")
-        _FORMATS[suffix].write(fresh, file)
-        staged.path.write_bytes(file.read_bytes())
-
-
-def _describe(staged: StagedFile, record: Mapping[str, Any]) -> None:
-    """Put `record` into a model file, where `model_file.read_model_file` finds it."""
-    with translated(staged.target):
-        _FORMATS[staged.target.suffix].describe(staged.path, json.dumps(record))
-
-
-def _write_hdf5(network: Any, path: Path) -> None:  # noqa: ANN401 - Keras has no types
-    import h5py
-
-    network.save(path)
-    with h5py.File(path, "r+") as file:
-        # Two of the optimizer's 14 arrays: Keras 3.15 warns of a part, but not of none.
-        del file["optimizer_weights"]
-
-
-def _describe_hdf5(path: Path, record: str) -> None:
-    import h5py
-
-    with h5py.File(path, "r+") as file:
-        file.attrs[ATTRIBUTE] = record
-
-
-def _write_zip(network: Any, path: Path) -> None:  # noqa: ANN401 - Keras has no types
-    # In this format Keras 3.15 warns of none as well, so there are all 14, as before training.
-    network.optimizer.build(network.trainable_variables)
-    network.save(path)
-
-
-def _describe_zip(path: Path, record: str) -> None:
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(f"{ATTRIBUTE}.json", record)
-
-
-class _Format(NamedTuple):
-    """How a kind of model file is written, and how it is told what it says of itself."""
-
-    write: Callable[[Any, Path], None]
-    describe: Callable[[Path, str], None]
-
-
-_FORMATS = {
-    ".h5": _Format(_write_hdf5, _describe_hdf5),
-    ".keras": _Format(_write_zip, _describe_zip),
-}
+    return fresh

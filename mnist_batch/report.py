@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,7 @@ class Report:
             self._make_folder()
             if metrics.scored:
                 self._stage_scores(metrics)
-            else:
+            elif metrics.rows:
                 self._stage_figure("predictions.png", figures.prediction_histogram_figure(metrics))
             if samples is not None and samples.images is not None and len(samples.images):
                 self._stage_figure("samples.png", figures.samples_figure(samples))
@@ -160,6 +160,44 @@ class Report:
         self._staged.append(staged)
         with translated(staged.target):
             write(staged.path)
+
+
+def report_folder(out: Path, report: str | Path | bool) -> Path | None:
+    """Return where the report on `out` goes: True for `<out without suffix>.report`."""
+    if report is True:
+        return out.with_suffix(".report")
+    return Path(report) if report else None
+
+
+@contextlib.contextmanager
+def staged_report(
+    report: Report | None,
+    metrics: Metrics,
+    samples: Samples | None,
+    run: Mapping[str, Any] | None,
+    history: Mapping[str, Sequence[float]] | None = None,
+) -> Iterator[None]:
+    """Write a report's files unseen, let the caller commit what they report on, commit them.
+
+    Args:
+        report: None for none; the other arguments are those of `Report.stage`.
+        metrics: what is reported.
+        samples: drawn if they have images.
+        run: how the predictions were made.
+        history: of training.
+
+    Raises:
+        OutputError: the disk refuses; on this and any error of the caller nothing is left.
+    """
+    if report is None:
+        yield
+        return
+    report.stage(metrics, samples, run, history)
+    try:
+        yield
+        report.commit()
+    finally:
+        report.discard()
 
 
 def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.errors import InputError
+from mnist_batch.errors import InputError, OutputError
 from mnist_batch.image_files import (
     IMAGE_SUFFIXES,
     FolderListing,
@@ -131,6 +131,29 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         rows=sum(shard.rows for shard in shards),
         passed_over=sum(one.passed_over for one in found),
     )
+
+
+def check_outside(out: Path, report: Path | None, inputs: Iterable[str | Path]) -> None:
+    """Refuse an output within an INPUT folder that the next run would read as digits.
+
+    Args:
+        out: an output; one of another suffix than inputs have may be anywhere.
+        report: the folder of its report, which holds pictures; None for none.
+        inputs: what is read.
+
+    Raises:
+        OutputError: the output or the report lies in a folder that is read.
+    """
+    outputs = [report] if report else []
+    if out.suffix.lower() in {".parquet", *IMAGE_SUFFIXES}:
+        outputs.append(out)
+    for folder in map(Path, inputs):
+        for path in outputs:
+            if folder.is_dir() and path.resolve().is_relative_to(folder.resolve()):
+                raise OutputError(
+                    f"{path}: lies in the INPUT folder {folder}, where the next run would take "
+                    "it for digits; name a place outside"
+                )
 
 
 def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:

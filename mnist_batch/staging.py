@@ -38,6 +38,14 @@ class StagedFile:
             os.umask(umask)
             self.path.chmod(0o666 & ~umask)
 
+    def __enter__(self) -> "StagedFile":
+        """Return the file; leaving the context without `commit` leaves nothing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the temporary file, if it is still there."""
+        self.discard()
+
     def commit(self) -> None:
         """Flush the file to disk and rename it to its target, then flush the folder.
 
@@ -79,7 +87,8 @@ def translated(target: Path) -> Iterator[None]:
         # Arrow's own text wraps the system's; the number gives it plain.
         cause = os.strerror(error.errno) if error.errno else str(error)
         raise OutputError(
-            f"{target} could not be written: {cause}; nothing was replaced, make room or name another place"
+            f"{target} could not be written: {cause}; nothing was replaced, "
+            "make room or name another place"
         ) from error
 
 

@@ -16,6 +16,7 @@ from mnist_batch.schema import CLASSES
 
 if TYPE_CHECKING:
     from mnist_batch.jobs import Summary
+    from mnist_batch.model import TrainingResult
 
 _UNDEFINED = "-"
 
@@ -43,6 +44,22 @@ def files_summary(summary: "Summary") -> Text:
             f"{summary.run['elapsed_s']:.2f} s in all"
         )
     return Text("\n".join(lines))
+
+
+def training_summary(result: "TrainingResult") -> Group:
+    """Return how well a trained model reads the test split, what it was made from, and where."""
+    lines = [
+        f"trained on   {result.rows:,} digits in {result.elapsed_s:.0f} s",
+        f"model        {printable(str(result.out))}",
+    ]
+    for reason, count in result.unreadable.items():
+        lines.append(f"left out     {count:,} images: {printable(reason)}")
+    if result.report_files:
+        folder = printable(str(result.report_files[0].parent))
+        lines.append(f"report       {folder}, {len(result.report_files)} files")
+    if result.metrics is None:
+        return Group(Text("no test split: the model was not tested\n"), Text("\n".join(lines)))
+    return Group(evaluation_summary(result.metrics), Text(), Text("\n".join(lines)))
 
 
 def printable(text: str) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from handmade import write_linear_model
 from PIL import Image
 
+from handmade import write_linear_model
 from mnist_batch.cli import app
 
 COMMAND = [sys.executable, "-m", "mnist_batch"]

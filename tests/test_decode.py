@@ -436,6 +436,7 @@ def test_damaged_bytes_never_raise(
     np.testing.assert_array_equal(result.images[1], RAMP)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM",
        b"GIF89a", b"II*\0", b"RIFF", b"P5 ", b"P2 28 28 255 "]))  # fmt: skip
 def test_any_bytes_are_one_row(content: bytes, start: bytes) -> None:

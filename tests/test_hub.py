@@ -12,8 +12,8 @@ from pathlib import Path
 from socket import create_server
 
 import pytest
-from hub_server import HubServer
 
+from hub_server import HubServer
 from mnist_batch.errors import InputError
 from mnist_batch.hub import local_copy
 from mnist_batch.synthetic import write_parquet

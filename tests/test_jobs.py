@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from handmade import linear_probabilities, write_linear_model
 from PIL import Image
 
 import mnist_batch
+from handmade import linear_probabilities, write_linear_model
 from mnist_batch import synthetic
 from mnist_batch.errors import InputError, LabelError, OutputError
 from mnist_batch.jobs import Progress

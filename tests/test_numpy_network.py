@@ -93,7 +93,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "relu with a threshold": lambda: ended(layers.ReLU(threshold=0.4)),
     "relu with all": lambda: ended(
         layers.ReLU(max_value=0.9, negative_slope=0.3, threshold=0.25),
-        layers.ReLU(max_value=0.7, negative_slope=0.1, threshold=-0.2),
+        layers.ReLU(max_value=0.7, negative_slope=0.1, threshold=0.1),
     ),
     "dropout": lambda: ended(layers.Dropout(0.5)),
     "reshape": lambda: ended(
@@ -142,9 +142,6 @@ MODELS: dict[str, Callable[[], Any]] = {
     "sequential in a functional": lambda: functional(
         (784,), Sequential([Dense(12), Dense(11, "relu")]), Dense(10), layers.Softmax()
     ),
-    "nested and frozen": lambda: Sequential(
-        [Input((784,)), frozen(Sequential([Input((784,)), Flatten()])), Dense(10, "softmax")]
-    ),
     "built by use": built_by_use,
 }
 
@@ -162,7 +159,7 @@ def random_chain(seed: int) -> Any:  # noqa: ANN401 - Keras
         lambda: layers.ReLU(
             max_value=rng.choice([None, 0.8]),
             negative_slope=float(rng.uniform(0, 0.5)),
-            threshold=float(rng.uniform(-0.5, 0.5)),
+            threshold=float(rng.uniform(0, 0.5)),
         ),
         lambda: layers.Dropout(0.3),
         lambda: layers.Activation(rng.choice(["relu", "tanh", "sigmoid"])),
@@ -183,8 +180,14 @@ _FACTORS = {"0-1": 255.0, "0-255": 1.0}
 def keras_outputs(model: Any, scale: str) -> npt.NDArray[np.float32]:  # noqa: ANN401 - Keras
     """Return what Keras itself gives for the images, scaled by dividing."""
     inputs = (IMAGES / _FACTORS[scale]).astype(np.float32)
-    [outputs] = keras.tree.flatten(model(inputs.reshape(-1, *model.input_shape[1:])))
-    return np.asarray(outputs)
+    [outputs] = keras.tree.flatten(
+        model(
+            keras.tree.map_structure(
+                lambda _: inputs.reshape(-1, *model.input_shape[1:]), model.input
+            )
+        )
+    )
+    return keras.ops.convert_to_numpy(outputs)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -193,7 +196,7 @@ def test_numpy_agrees_with_keras(name: str, tmp_path: Path) -> None:
     model = filled(MODELS[name](), seed=len(name))
     scale = "0-255" if name in ("rescaling", "rescaling behind flatten") else "0-1"
     expected = keras_outputs(model, scale)
-    assert np.ptp(expected, axis=0).max() > 0.01  # the images matter
+    assert np.ptp(expected, axis=0).max() > 1e-3  # the images matter
     for suffix in FORMATS:
         model.save(tmp_path / f"model{suffix}")
         predictor = load_model(tmp_path / f"model{suffix}", predictor="numpy")
@@ -234,6 +237,10 @@ UNSUPPORTED: dict[str, tuple[Callable[[], Any], str]] = {
     "array in the configuration": (
         lambda: ended(Rescaling(np.full(24, 0.5))),
         "its configuration is not as expected (TypeError",
+    ),
+    "nested and partly frozen": (
+        lambda: ended(Sequential([Input((24,)), frozen(Dense(4)), Dense(4)])),
+        "arrays that are not trained, in a model within the model",
     ),
     "nested moving statistics": (
         lambda: ended(Sequential([Input((24,)), BatchNormalization()])),

@@ -133,22 +133,24 @@ LAYOUTS = {
 def test_every_layout_gives_the_same_images(
     tmp_path: Path,
     layout: str,
-    null: bool,  # noqa: FBT001
+    null: bool,
 ) -> None:
     """Encoded or raw, nested or flat: the images are these; a null row is a row with a reason."""
-    column = LAYOUTS[layout]
-    expected = IMAGES.copy()
+    column, expected = LAYOUTS[layout], IMAGES.copy()
     if null:
-        storage = column.storage if layout == "tensor" else column
-        storage = storage.take(pa.array([0, None, 2]))
-        column = pa.ExtensionArray.from_storage(column.type, storage) if layout == "tensor" \
-            else storage
-        expected[1] = 0
+        column, expected[1] = with_null(column), 0
     path = write(tmp_path / "a.parquet", {"image": column, "label": [7, 0, None]})
     rows, images = read(opened(path))
     assert rows == [(0, 7, None), (1, 0, "no bytes" if null else None), (2, None, None)]
-    np.testing.assert_array_equal(images[[0, 2]], expected[[0, 2]])
     np.testing.assert_array_equal(images, expected)
+
+
+def with_null(column: pa.Array) -> pa.Array:
+    """Return a column of three rows with a null for the second."""
+    if isinstance(column, pa.ExtensionArray):
+        return pa.ExtensionArray.from_storage(column.type, with_null(column.storage))
+    first, _, last = column.to_pylist()
+    return pa.array([first, None, last], column.type)
 
 
 def test_null_bytes_and_null_structs_are_rows_without_bytes(tmp_path: Path) -> None:
@@ -199,7 +201,7 @@ def test_image_column_is_found(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(opened(path))[1], IMAGES)
 
 
-@pytest.mark.parametrize("name", ["my.image", "image.bytes", "a.bytes", "", "列", "new\nline", "."])
+@pytest.mark.parametrize("name", ["my.image", "image.bytes", "a.bytes", "列", "new\nline", "."])
 @pytest.mark.parametrize("layout", ["struct", "binary", "list", "fixed_size_list"])
 def test_columns_may_have_any_name(tmp_path: Path, name: str, layout: str) -> None:
     """Dots, blanks and other letters in names of columns do no harm."""
@@ -213,11 +215,11 @@ def test_only_what_is_needed_is_read(tmp_path: Path) -> None:
     """A struct's other fields and other columns are not read, be they damaged or large."""
     image = pa.array([{"bytes": png, "thumbnail": os.urandom(10**5)} for png in PNGS])
     path = write(tmp_path / "a.parquet", {"image": image}, compression="none")
-    shard, = opened(path)
     content = bytearray(path.read_bytes())
-    thumbnails = shard.file.metadata.row_group(0).column(1)
+    thumbnails = pq.read_metadata(path).row_group(0).column(1)
     assert thumbnails.path_in_schema == "image.thumbnail"
-    content[thumbnails.data_page_offset : thumbnails.data_page_offset + 100] = bytes(100)
+    start = thumbnails.dictionary_page_offset
+    content[start : start + 100] = bytes(100)
     path.write_bytes(content)
     np.testing.assert_array_equal(read(opened(path))[1], IMAGES)
 
@@ -262,9 +264,7 @@ def test_columns_not_as_expected_are_an_error(
 def test_two_columns_of_another_name_do_no_harm(tmp_path: Path) -> None:
     """Columns that are not read may be called alike."""
     table = pa.Table.from_arrays([pa.array(PNGS), *[pa.array([1, 2, 3])] * 2], ["image", "x", "x"])
-    np.testing.assert_array_equal(
-        read(opened(write(tmp_path / "a.parquet", table)))[1], IMAGES
-    )
+    np.testing.assert_array_equal(read(opened(write(tmp_path / "a.parquet", table)))[1], IMAGES)
 
 
 # Labels
@@ -275,7 +275,8 @@ def test_two_columns_of_another_name_do_no_harm(tmp_path: Path) -> None:
     [
         pa.array([3, None, 9], pa.int64()), pa.array([3, None, 9], pa.uint8()),
         pa.array([3, None, 9], pa.float64()), pa.array(["3", None, "9"]),
-        pa.array(["3", None, "9"], pa.string_view()), pa.array(["3", None, "9"]).dictionary_encode(),
+        pa.array(["3", None, "9"], pa.string_view()),
+        pa.array(["3", None, "9"]).dictionary_encode(),
         pa.array([3, None, 9]).dictionary_encode(),
     ],
     ids=lambda labels: str(labels.type),
@@ -356,7 +357,7 @@ def check_numbered(shards: list[ParquetShard], n: int, batch_size: int) -> None:
 @pytest.mark.parametrize(
     ("n", "group_rows"), [(250, 100), (30_000, 30_000), (20_000, 100), (8193, 8192), (25, 1)]
 )
-@pytest.mark.parametrize("batch_size", [7, 2048, 100_000])
+@pytest.mark.parametrize("batch_size", [100, 2048, 100_000])
 def test_row_groups_do_not_show(tmp_path: Path, n: int, group_rows: int, batch_size: int) -> None:
     """Small row groups, one giant one, and any batch size give the same rows."""
     path = write(tmp_path / "a.parquet", numbered(n), row_group_size=group_rows)
@@ -390,13 +391,13 @@ def test_any_row_groups_give_the_same_rows(
 
 
 def test_empty_row_groups_are_no_rows(tmp_path: Path) -> None:
-    """A file of empty row groups, and one between full ones, stream as if there were none."""
+    """Empty row groups before, between and after full ones stream as if they were not there."""
     table = numbered(3)
     path = tmp_path / "a.parquet"
     with pq.ParquetWriter(path, table.schema) as writer:
-        for size in (0, 2, 0, 0, 1, 0):
-            writer.write_row_group = writer.write_table
-            writer.write_table(table.slice(0, 0) if not size else table.slice(2 * (size == 1), size))
+        for at, size in ((0, 0), (0, 2), (2, 0), (2, 0), (2, 1), (3, 0)):
+            writer.write_table(table.slice(at, size))
+    assert pq.read_metadata(path).num_row_groups == 6
     check_numbered(opened(path), 3, 2)
 
 
@@ -416,9 +417,12 @@ def test_large_images_come_in_small_batches(tmp_path: Path) -> None:
     images = [os.urandom(2**20) for _ in range(12)]
     path = write(tmp_path / "a.parquet", {"image": images}, compression="none")
     (shard,) = opened(path)
-    batches = list(shard.read(2048))
-    assert max(map(len, batches)) <= 4
-    assert [image for batch in batches for image in batch.images.to_pylist()] == images
+    found = []
+    for batch in shard.read(2048):
+        assert isinstance(batch.images, pa.Array)
+        assert len(batch) <= 4
+        found += batch.images.to_pylist()
+    assert found == images
 
 
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
@@ -432,7 +436,9 @@ def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
 # Damage
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1PAR1", b"text", b"\x89PNG\r\n", bytes(999)])
+@pytest.mark.parametrize(
+    "content", [b"", b"PAR1", b"PAR1PAR1", b"text", b"\x89PNG\r\n", bytes(999)]
+)
 def test_what_is_not_parquet_is_an_error(tmp_path: Path, content: bytes) -> None:
     """Zero bytes, text and pictures with the suffix are errors that name the file."""
     path = tmp_path / "a.parquet"
@@ -479,11 +485,12 @@ def test_file_that_changes_between_is_an_error(tmp_path: Path) -> None:
 
 def test_fewer_rows_than_the_footer_says_are_an_error(tmp_path: Path) -> None:
     """Rows that the footer counts and the pages do not hold are never left out in silence."""
-    path = write(tmp_path / "a.parquet", {"image": PNGS[:1] * 40}, compression="none")
-    shards = opened(path)
-    write(path, {"image": PNGS[:1] * 39}, compression="none")
-    with pytest.raises(InputError, match=r"a\.parquet: (damaged: |not a readable Parquet file)"):
-        read(shards)
+    path = write(tmp_path / "a.parquet", {"image": PNGS[:1] * 40})
+    # In the footer the row group's count stands last: type i64, 40 in zigzag (Thrift, compact).
+    before, _, after = path.read_bytes().rpartition(b"\x16\x50")
+    path.write_bytes(before + b"\x16\x52" + after)
+    assert sum(shard.rows for shard in opened(path)) == 41
+    assert refused(path).startswith("damaged: rows 0 to 40 are 40 rows")
 
 
 @pytest.mark.parametrize("layout", ["struct", "binary(784)", "list of lists"])

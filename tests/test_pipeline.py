@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from handmade import linear_probabilities, write_linear_model
 
+from handmade import linear_probabilities, write_linear_model
 from mnist_batch import synthetic
 from mnist_batch.pipeline import available_workers, predict_batches
 from mnist_batch.predictors import Predictor, load_model

@@ -190,6 +190,7 @@ def test_fixed_size_binary_is_bytes(count: int) -> None:
     assert errors.null_count == count
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(st.one_of(st.none(), st.integers(0, 255)), max_size=9),
     cut=st.tuples(st.integers(0, 9), st.integers(0, 9)),
