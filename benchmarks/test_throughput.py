@@ -3,6 +3,7 @@
 Each benchmark handles 10,000 images a round; the columns are seconds a round.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,15 +15,26 @@ import pyarrow.parquet as pq
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from conftest import ROWS
+from mnist_batch import synthetic
 from mnist_batch.decode import decode_batch
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictors import load_model
 from mnist_batch.shards import ImageBatch, Images
 from mnist_batch.sources import open_inputs
 
+ROWS = 10_000
 # Accuracy that the default model reaches on either data; a wrong decoder or network does not.
 LEAST_ACCURACY = 0.95
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PNG images in row groups of 100: the real MNIST where `MNIST_DATA` names it, else our own."""
+    if folder := os.environ.get("MNIST_DATA"):
+        return Path(folder) / "test-00000-of-00001.parquet"
+    path = tmp_path_factory.mktemp("digits") / "generated.parquet"
+    synthetic.write_parquet(path, ROWS)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +56,10 @@ def labels(batches: list[ImageBatch]) -> pa.Array:
 
 
 def _time(benchmark: BenchmarkFixture, work: Callable[[], object], rounds: int = 7) -> object:
-    result = benchmark.pedantic(work, rounds=rounds, warmup_rounds=1, iterations=1)
+    result: object = benchmark.pedantic(  # type: ignore[no-untyped-call] # it has no types
+        work, rounds=rounds, warmup_rounds=1, iterations=1
+    )
+    assert benchmark.stats is not None
     benchmark.extra_info["images_per_s"] = round(ROWS / benchmark.stats.stats.median)
     return result
 

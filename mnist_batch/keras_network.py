@@ -99,17 +99,18 @@ class KerasNetwork:
         with self._keras.device(self._device):
             self._model = self._load(file)
         self.input_shape = _shape_of_digit(self._model, file)
+        self._input = getattr(self._model, "input", 0)  # a Sequential has none: it stands alone
         # Keras models are not made to be called by several threads at once.
         self._lock = threading.Lock()
 
     def outputs(self, inputs: Array) -> Array:
         """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
         digits = inputs.reshape(-1, *self.input_shape)
-        tree = self._keras.tree  # an input or output may stand alone, in a list, or under a name
+        # The one input and the one output may stand alone, in a list, or under a name.
+        tree = self._keras.tree
+        given = tree.map_structure(lambda _: digits, self._input)
         with self._lock, self._keras.device(self._device):
-            outputs = self._model.predict_on_batch(
-                tree.map_structure(lambda _: digits, self._model.input)
-            )
+            outputs = self._model.predict_on_batch(given)
         [values] = tree.flatten(outputs)
         return np.asarray(values, np.float32).reshape(-1, CLASSES)
 

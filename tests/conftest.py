@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from handmade import write_linear_model
 from mnist_batch import synthetic
 
 
@@ -57,4 +58,12 @@ def digits_parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,050 generated digits as Parquet, in row groups of 100."""
     path = tmp_path_factory.mktemp("parquet") / "digits.parquet"
     synthetic.write_parquet(path, 1050)
+    return path
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hand-made model of one layer; `handmade.linear_probabilities` is what it must predict."""
+    path = tmp_path_factory.mktemp("model") / "linear.h5"
+    write_linear_model(path)
     return path

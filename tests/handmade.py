@@ -42,6 +42,6 @@ def linear_probabilities(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float6
 def _weights() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     random = np.random.default_rng(7)
     return (
-        random.normal(size=(784, 10)).astype(np.float32) / 10,
+        random.normal(size=(784, 10)).astype(np.float32) * np.float32(0.1),
         random.normal(size=10).astype(np.float32),
     )

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from handmade import write_linear_model
 from mnist_batch.cli import app
 
 COMMAND = [sys.executable, "-m", "mnist_batch"]
@@ -27,14 +26,6 @@ def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[st
     return subprocess.run(  # type: ignore[call-overload, no-any-return]
         [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, **options
     )
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A hand-made model of one layer."""
-    path = tmp_path_factory.mktemp("model") / "linear.h5"
-    write_linear_model(path)
-    return path
 
 
 def test_results_go_to_stdout_and_notes_to_stderr(
@@ -221,7 +212,14 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, mod
     """With the number of images; none with `--quiet`."""
     for options, expected in (([], True), (["--quiet"], False)):
         ours, theirs = pty.openpty()
-        arguments = ["predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv"]
+        arguments = [
+            "predict",
+            digits_folder,
+            "--model",
+            model,
+            "--out",
+            tmp_path / "out.csv",
+        ]
         subprocess.run(
             [*COMMAND, *map(str, arguments), "--overwrite", *options],
             stderr=theirs,

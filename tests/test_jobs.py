@@ -12,18 +12,10 @@ import pytest
 from PIL import Image
 
 import mnist_batch
-from handmade import linear_probabilities, write_linear_model
+from handmade import linear_probabilities
 from mnist_batch import synthetic
 from mnist_batch.errors import InputError, LabelError, OutputError
 from mnist_batch.jobs import Progress
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A hand-made model of one layer."""
-    path = tmp_path_factory.mktemp("model") / "linear.h5"
-    write_linear_model(path)
-    return path
 
 
 def test_predict_writes_predictions_and_a_report(

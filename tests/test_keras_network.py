@@ -99,7 +99,7 @@ def test_keras_runs_what_numpy_does_not(name: str, tmp_path: Path) -> None:
     model = make()
     shape = [size or 28 for size in keras.tree.flatten(model.inputs)[0].shape[1:]]
     inputs = (IMAGES / divisor).astype(np.float32).reshape(-1, *shape)
-    outputs = model(keras.tree.map_structure(lambda _: inputs, model.input))
+    outputs = model(keras.tree.map_structure(lambda _: inputs, getattr(model, "input", 0)))
     expected = keras.ops.convert_to_numpy(keras.tree.flatten(outputs)[0])
     for suffix in FORMATS:
         model.save(tmp_path / f"model{suffix}")

@@ -157,7 +157,7 @@ def random_chain(seed: int) -> Any:  # noqa: ANN401 - Keras
         ),
         lambda: BatchNormalization(scale=bool(rng.integers(2)), center=bool(rng.integers(2))),
         lambda: layers.ReLU(
-            max_value=rng.choice([None, 0.8]),
+            max_value=[None, 0.8][rng.integers(2)],
             negative_slope=float(rng.uniform(0, 0.5)),
             threshold=float(rng.uniform(0, 0.5)),
         ),
@@ -183,7 +183,7 @@ def keras_outputs(model: Any, scale: str) -> npt.NDArray[np.float32]:  # noqa: A
     [outputs] = keras.tree.flatten(
         model(
             keras.tree.map_structure(
-                lambda _: inputs.reshape(-1, *model.input_shape[1:]), model.input
+                lambda _: inputs.reshape(-1, *model.input_shape[1:]), getattr(model, "input", 0)
             )
         )
     )

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from handmade import linear_probabilities, write_linear_model
+from handmade import linear_probabilities
 from mnist_batch import synthetic
 from mnist_batch.pipeline import available_workers, predict_batches
 from mnist_batch.predictors import Predictor, load_model
@@ -15,11 +15,9 @@ from mnist_batch.sources import open_inputs
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    """A hand-made model of one layer."""
-    path = tmp_path_factory.mktemp("model") / "linear.h5"
-    write_linear_model(path)
-    return load_model(path)
+def predictor(model: Path) -> Predictor:
+    """The hand-made model of one layer, loaded."""
+    return load_model(model)
 
 
 def _predicted(
