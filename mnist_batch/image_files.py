@@ -230,8 +230,8 @@ def _read_file(path: str) -> tuple[bytes | None, str | None]:
         return None, error_text(Reason.MISSING_FILE)
     except OSError as error:
         return None, error_text(Reason.UNREADABLE_FILE, error.strerror or str(error))
-    except ValueError as error:  # a path that holds a null character
-        return None, error_text(Reason.UNREADABLE_FILE, str(error))
+    except ValueError:
+        return None, error_text(Reason.UNREADABLE_FILE, "a null character in the path")
     if len(content) > MAX_FILE_BYTES:
         return None, error_text(Reason.TOO_LARGE, f"a file over {MAX_FILE_BYTES} bytes")
     return content, None

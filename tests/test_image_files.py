@@ -394,7 +394,7 @@ def test_enormous_file_is_a_row_with_its_reason(tmp_path: Path) -> None:
         ("", "missing file"),
         ("a.png/b.png", "unreadable file: Not a directory"),
         ("n" * 300 + ".png", "unreadable file: File name too long"),
-        ("a\0b.png", "unreadable file: embedded null byte"),
+        ("a\0b.png", "unreadable file: a null character in the path"),
     ],
 )
 def test_path_that_cannot_be_opened_is_a_row(

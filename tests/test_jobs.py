@@ -63,7 +63,7 @@ def test_stream_is_predict_without_the_file(
     """The same rows in the same order, one batch at a time."""
     out = tmp_path / "out.parquet"
     mnist_batch.predict(digits_parquet, out, model=model, report=False, probabilities=True)
-    batches = mnist_batch.stream(digits_parquet, model=model, batch_size=100, probabilities=True)
+    batches = mnist_batch.stream(digits_parquet, model=model, probabilities=True)
     assert pa.Table.from_batches(batches).equals(pq.read_table(out))
 
 

@@ -45,14 +45,13 @@ def test_a_folder_of_png_files_gives_the_same(
     seed_model: Path,
     tmp_path: Path,
 ) -> None:
-    """Every prediction and confidence, found by the file's name."""
+    """Every prediction, found by the file's name."""
     _save_folder(tmp_path / "png", mnist_test_images, mnist_test_labels, ".png")
     table = _predictions(tmp_path / "png", seed_model, tmp_path)
     rows = [int(Path(source).stem) for source in table["source"].to_pylist()]
     assert sorted(rows) == list(range(10_000))
     same_order = expected.take(pa.array(rows))
-    for column in ("label", "prediction", "confidence", "prepared", "error"):
-        assert table[column].to_pylist() == same_order[column].to_pylist()
+    _assert_same(table, same_order, ["label", "prediction", "prepared", "error"])
 
 
 def test_jpeg_files_are_read_nearly_as_well(
@@ -90,8 +89,7 @@ def test_other_layouts_of_parquet_give_the_same(
         images = pq.read_table(mnist / "test-00000-of-00001.parquet")["image"]
     pq.write_table(pa.table({"image": images}), tmp_path / "digits.parquet")
     table = _predictions(tmp_path / "digits.parquet", seed_model, tmp_path)
-    for column in ("row", "prediction", "confidence", "prepared", "error"):
-        assert table[column].to_pylist() == expected[column].to_pylist()
+    _assert_same(table, expected, ["row", "prediction", "prepared", "error"])
 
 
 def test_the_default_model_scores_what_its_card_says(mnist: Path, tmp_path: Path) -> None:
@@ -106,13 +104,16 @@ def test_the_default_model_scores_what_its_card_says(mnist: Path, tmp_path: Path
 
 
 _PEAK = """
-import resource, sys
+import re, sys
+from pathlib import Path
 import mnist_batch
 mnist_batch.predict(sys.argv[1], sys.argv[2], report=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not ru_maxrss, which begins at the size of the process that started this one.
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux")
 def test_memory_does_not_grow_with_the_input(mnist: Path, tmp_path: Path) -> None:
     """Four times the rows take the same peak, in MB, and that is under 500."""
     train = pq.read_table(mnist / "train-00000-of-00001.parquet")
@@ -131,6 +132,12 @@ def test_memory_does_not_grow_with_the_input(mnist: Path, tmp_path: Path) -> Non
         peaks.append(int(ended.stdout))
     assert max(peaks) < 500
     assert peaks[1] < peaks[0] * 1.15
+
+
+def _assert_same(table: pa.Table, expected: pa.Table, columns: list[str]) -> None:
+    """Equal in the columns; in the confidence but for the last bits, which depend on the place."""
+    assert table.select(columns).to_pydict() == expected.select(columns).to_pydict()
+    np.testing.assert_allclose(table["confidence"], expected["confidence"], rtol=0, atol=1e-6)
 
 
 def _save_folder(folder: Path, images: Pixels, labels: Pixels, suffix: str) -> None:

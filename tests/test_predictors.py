@@ -168,7 +168,9 @@ def test_scale_is_the_range_of_pixels(
     model = load_model(folder / "softmax.keras", scale=scale)
     assert model.scale == (scale or Scale.ZERO_TO_ONE)
     expected = outputs(folder / "softmax.keras", inputs)
-    np.testing.assert_allclose(model.probabilities(IMAGES), expected, rtol=0, atol=1e-5)
+    # This network was not trained: inputs up to 255 give sums in the hundreds, and round so.
+    atol = 1e-3 if scale == "0-255" else 1e-5
+    np.testing.assert_allclose(model.probabilities(IMAGES), expected, rtol=0, atol=atol)
 
 
 def test_scale_of_the_file_is_said_and_can_be_overruled(tmp_path: Path) -> None:
