@@ -59,7 +59,7 @@ class Predictor:
 
         Returns:
             float32 (n, 10), each row summing to 1. A row does not depend on what the others show.
-            It is the same bit for bit for batches cut at multiples of `BLOCK_ROWS`, and to 1e-6
+            It is the same bit for bit for batches cut at multiples of `BLOCK_ROWS`, and to 2e-6
             for any other cut.
         """
         block_rows = BLOCK_ROWS[self.name]

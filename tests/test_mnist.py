@@ -135,9 +135,12 @@ def test_memory_does_not_grow_with_the_input(mnist: Path, tmp_path: Path) -> Non
 
 
 def _assert_same(table: pa.Table, expected: pa.Table, columns: list[str]) -> None:
-    """Equal in the columns; in the confidence but for the last bits, which depend on the place."""
+    """Equal in the columns; in the confidence but for the last bits, which depend on the place.
+
+    Measured on the kernels that OpenBLAS has for AVX2: up to 1.3e-6; with AVX-512 none.
+    """
     assert table.select(columns).to_pydict() == expected.select(columns).to_pydict()
-    np.testing.assert_allclose(table["confidence"], expected["confidence"], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(table["confidence"], expected["confidence"], rtol=0, atol=2e-6)
 
 
 def _save_folder(folder: Path, images: Pixels, labels: Pixels, suffix: str) -> None:
