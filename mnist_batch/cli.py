@@ -355,7 +355,6 @@ def main() -> None:
         if end.code != INTERRUPTED_STATUS:
             raise
         _say("interrupted: nothing was written")
-        sys.stdout.flush()
         # A worker may still be in the middle of a large picture; the ordinary exit would take the
         # libraries down under it.
         os._exit(INTERRUPTED_STATUS)

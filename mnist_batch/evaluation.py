@@ -163,10 +163,14 @@ class Metrics:
 
 
 class PredictionCounts:
-    """Adds up batches of predictions; the order and the size of the batches do not matter."""
+    """Adds up batches of predictions; the order and the size of the batches do not matter.
+
+    Attributes:
+        rows: the number of rows so far.
+    """
 
     def __init__(self) -> None:
-        self._rows = 0
+        self.rows = 0
         self._labelled = 0
         self._prepared = 0
         self._errors: Counter[str] = Counter()
@@ -184,7 +188,7 @@ class PredictionCounts:
         labels, labelled = _digits(batch.column("label"))
         predictions, predicted = _digits(batch.column("prediction"))
         scored = labelled & predicted
-        self._rows += batch.num_rows
+        self.rows += batch.num_rows
         self._labelled += int(labelled.sum())
         self._prepared += pc.sum(batch.column("prepared")).as_py() or 0
         self._predictions += np.bincount(predictions[predicted], minlength=CLASSES)
@@ -195,12 +199,17 @@ class PredictionCounts:
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), labels, scored)
 
+    @property
+    def errors(self) -> int:
+        """Rows without a prediction so far."""
+        return self._errors.total()
+
     def metrics(self) -> Metrics:
         """Divide the counts so far."""
         confusion = self._confusion.reshape(CLASSES, CLASSES).copy()
         complete = 0 < self._with_probabilities == confusion.sum()
         return Metrics(
-            rows=self._rows,
+            rows=self.rows,
             labelled=self._labelled,
             prepared=self._prepared,
             errors_by_reason=dict(sorted(self._errors.items(), key=lambda item: (-item[1], item))),

@@ -19,7 +19,7 @@ from mnist_batch.predictors import Predictor, load_model
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.samples import SampleChooser
 from mnist_batch.schema import predictions_schema
-from mnist_batch.sinks import Sink
+from mnist_batch.sinks import Sink, check_output
 from mnist_batch.sources import (
     NO_LABELS,
     OpenInputs,
@@ -153,24 +153,23 @@ def predict(
     """
     inputs, out = _listed(inputs), Path(out)
     folder = report_folder(out, report)
+    # What can be refused at once is refused before a model is loaded or a large folder listed.
     check_outside(out, folder, inputs)
+    check_output(out, overwrite=overwrite)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
-    # What can fail at once fails before the model is loaded and before a long listing.
+    loaded = _loaded(model, predictor, scale, device)
+    opened = open_inputs(inputs, _read_options(image_column, label_column, labels))
+    names = predictions_schema(with_probabilities=probabilities).names
+    counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
+    started = time.perf_counter()
     with Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink:
-        loaded = _loaded(model, predictor, scale, device)
-        opened = open_inputs(inputs, _read_options(image_column, label_column, labels))
-        batch_names = predictions_schema(with_probabilities=probabilities).names
-        counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
-        started, done, errors = time.perf_counter(), 0, 0
         for batch in predict_batches(opened, loaded, batch_size=batch_size, workers=workers):
-            predictions = batch.predictions.select(batch_names)
+            predictions = batch.predictions.select(names)
             sink.write(predictions)
+            chooser.add(counts.rows, predictions, batch.images)
             counts.add(predictions)
-            chooser.add(done, predictions, batch.images)
-            done += len(predictions)
-            errors += len(predictions) - predictions.column("error").null_count
             if progress:
-                progress(Progress(done, opened.rows, errors))
+                progress(Progress(counts.rows, opened.rows, counts.errors))
         metrics = counts.metrics()
         run = _run_record(
             loaded,
@@ -230,15 +229,14 @@ def evaluate(
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     if sample_seed is None:
         sample_seed = (file.run or {}).get("options", {}).get("sample_seed", 0)
-    counts, chooser, rows = PredictionCounts(), SampleChooser(sample_seed), 0
+    counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
     for batch in file.batches():
+        chooser.add(counts.rows, batch)
         counts.add(batch)
-        chooser.add(rows, batch)
-        rows += len(batch)
     metrics, samples, notes = counts.metrics(), chooser.samples(), []
     if images is not None:
         opened = open_inputs(_listed(images), ReadOptions(image_column, labels=NO_LABELS))
-        samples = samples.with_images(find_images(samples, opened, rows))
+        samples = samples.with_images(find_images(samples, opened, metrics.rows))
     elif report_writer:
         notes.append("samples.png is left out: pass --images INPUT to draw it")
     with staged_report(report_writer, metrics, samples, file.run):

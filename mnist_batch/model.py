@@ -319,11 +319,10 @@ def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgre
 
 def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:
     """Return how well a saved model predicts, and ten of its predictions."""
-    counts, chooser, rows = PredictionCounts(), SampleChooser(seed), 0
+    counts, chooser = PredictionCounts(), SampleChooser(seed)
     for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
+        chooser.add(counts.rows, batch.predictions, batch.images)
         counts.add(batch.predictions)
-        chooser.add(rows, batch.predictions, batch.images)
-        rows += len(batch.predictions)
     return counts.metrics(), chooser.samples()
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
 from mnist_batch.schema import CLASSES, FORMULA, METADATA_KEY, predictions_schema
-from mnist_batch.staging import StagedFile, translated
+from mnist_batch.staging import StagedFile, check_writable, translated
 
 ROW_GROUP_ROWS = 100_000
 
@@ -103,6 +103,19 @@ WRITERS: Mapping[str, Callable[[Path, pa.Schema], Writer]] = {
 }
 
 
+def check_output(out: Path, *, overwrite: bool) -> None:
+    """Refuse what a `Sink` would refuse, before any work is done; nothing is touched.
+
+    Raises:
+        OutputError: the suffix of `out` is not known, or `out` exists or cannot be written.
+    """
+    if out.suffix.lower() not in WRITERS:
+        raise OutputError(
+            f"{out}: no format has the suffix {out.suffix!r}; expected {' or '.join(WRITERS)}"
+        )
+    check_writable(out, overwrite=overwrite)
+
+
 class Sink:
     """The output of a run, unseen until `commit`; a context that leaves nothing behind."""
 
@@ -112,18 +125,13 @@ class Sink:
         Raises:
             OutputError: the suffix is not known, or `out` exists or cannot be written.
         """
-        make = WRITERS.get(out.suffix.lower())
-        if make is None:
-            known = " or ".join(WRITERS)
-            raise OutputError(f"{out}: no format has the suffix {out.suffix!r}; expected {known}")
+        check_output(out, overwrite=overwrite)
         self._out = out
         self._staged = StagedFile(out, overwrite=overwrite)
-        self._writer: Writer | None = None
+        schema = predictions_schema(with_probabilities=with_probabilities)
         try:
             with translated(out):
-                self._writer = make(
-                    self._staged.path, predictions_schema(with_probabilities=with_probabilities)
-                )
+                self._writer = WRITERS[out.suffix.lower()](self._staged.path, schema)
         except BaseException:
             self._staged.discard()
             raise
@@ -143,7 +151,7 @@ class Sink:
             OutputError: the disk refuses.
         """
         with translated(self._out):
-            self._open_writer().write(batch)
+            self._writer.write(batch)
 
     def finish(self, run: Mapping[str, Any]) -> None:
         """Write the rest, and how the predictions were made; the output is complete but unseen.
@@ -152,8 +160,7 @@ class Sink:
             OutputError: the disk refuses.
         """
         with translated(self._out):
-            self._open_writer().close(run)
-        self._writer = None
+            self._writer.close(run)
 
     def commit(self) -> None:
         """Put the finished output in its place.
@@ -162,8 +169,3 @@ class Sink:
             OutputError: the output came to exist meanwhile, or the disk refuses.
         """
         self._staged.commit()
-
-    def _open_writer(self) -> Writer:
-        if self._writer is None:
-            raise RuntimeError("the output is finished")
-        return self._writer

@@ -8,6 +8,7 @@ presses the pen. What comes out has MNIST's form, but no pixel of MNIST is in it
 import functools
 import io
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,8 @@ def draw_digits(
 def write_folder(folder: Path, count: int, *, seed: int = 0) -> None:
     """Write `draw_digits(count, seed=seed)` as 8-bit grey PNG files `<digit>/<index>.png`.
 
-    The index is that of the series, in at least five digits: `folder/7/00017.png`.
+    The index is that of the series, in at least five digits: `folder/7/00017.png`. The folder
+    appears when it is complete.
 
     Raises:
         OutputError: `folder` holds something already, or cannot be written.
@@ -152,11 +154,15 @@ def write_folder(folder: Path, count: int, *, seed: int = 0) -> None:
             raise OutputError(f"{folder} is a file; name a folder")
         if folder.exists() and any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty; name a new folder")
-        for digit in STROKES:
-            (folder / str(digit)).mkdir(parents=True)
-        for index in range(count):
-            images, labels = draw_digits(1, seed=seed, start=index)
-            (folder / str(labels[0]) / f"{index:05d}.png").write_bytes(_png(images[0]))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as staged:
+            whole = Path(staged, folder.name)
+            for digit in STROKES:
+                (whole / str(digit)).mkdir(parents=True)
+            for index in range(count):
+                images, labels = draw_digits(1, seed=seed, start=index)
+                (whole / str(labels[0]) / f"{index:05d}.png").write_bytes(_png(images[0]))
+            whole.rename(folder)  # onto an empty folder too
 
 
 def write_parquet(
