@@ -1,6 +1,6 @@
 """Which of several models reads an input best? One predictions file and report for each.
 
-Run: python examples/compare_models.py OUTPUT_FOLDER [MODEL.h5 ...]
+Run: python examples/compare_models.py [MODEL.h5 ...]
 """
 
 import sys
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import mnist_batch
 
-folder, models = Path(sys.argv[1]), sys.argv[2:]
 digits = Path(__file__).parent / "digits"
-folder.mkdir(parents=True, exist_ok=True)
+folder = Path("comparison")
+folder.mkdir(exist_ok=True)
 
-for model in [None, *models]:  # None is the model that comes with the package
-    name = Path(model).stem if model else "default"
+for number, model in enumerate([None, *sys.argv[1:]]):  # None is the model of the package
+    name = f"{number}-{Path(model).stem if model else 'default'}"
     summary = mnist_batch.predict(digits, folder / f"{name}.parquet", model=model, overwrite=True)
     low, high = summary.metrics.accuracy_interval or (0.0, 1.0)
     print(f"{name}: accuracy {summary.metrics.accuracy:.3f} ({low:.3f} to {high:.3f})")

@@ -18,4 +18,6 @@ unsure = [
     for table in (batch.to_pandas() for batch in mnist_batch.stream(digits))
 ]
 table = pd.concat(unsure).sort_values("confidence")
-print(table[["source", "label", "prediction", "confidence"]].head(10).to_string(index=False))
+columns = ["source", "row", "label", "prediction", "confidence"]
+print(f"unsure of {len(table)} digits; the least sure:")
+print(table[columns].head(10).to_string(index=False))

@@ -1,16 +1,18 @@
 """The command line: each command parses, calls the library once, prints and exits.
 
 Exit status: 0 done; 1 could not be done; 2 usage; 3 done, but more rows without a prediction than
-`--max-errors` allows; 4 done, but below `--min-accuracy`; 130 interrupted.
+`--max-errors` allows; 4 done, but below `--min-accuracy`; 130 interrupted, 143 terminated.
 """
 
+import io
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +26,8 @@ from mnist_batch.options import BATCH_ROWS, MNIST, Device, PredictorChoice, Scal
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
 # that needs it: --help answers at once.
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from mnist_batch.evaluation import Metrics
     from mnist_batch.jobs import Progress, Summary
     from mnist_batch.model import TrainingProgress
@@ -38,7 +42,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-ERRORS_STATUS, GATE_STATUS, INTERRUPTED_STATUS = 3, 4, 130
+ERRORS_STATUS, GATE_STATUS = 3, 4
+STOPPED_STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 # Options that several commands share, by the panel of the help that they stand in.
 _READING, _MODEL, _OUTPUT = "Reading", "Model", "Output"
@@ -51,7 +56,7 @@ ReportFolder = Annotated[
     typer.Option(
         "--report",
         metavar="DIR",
-        help="Folder of the report, where not the output's name with the suffix .report.",
+        help="Folder of the report; by default FILE with the suffix .report.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -114,12 +119,12 @@ def predict(
     ] = None,
     predictor: Annotated[
         PredictorChoice,
-        typer.Option(help="What runs it: NumPy where it can.", rich_help_panel=_MODEL),
+        typer.Option(help="What runs it; auto is numpy where it can.", rich_help_panel=_MODEL),
     ] = PredictorChoice.AUTO,
     scale: Annotated[
         Scale | None,
         typer.Option(
-            help="Pixel range it wants, where its file does not say it; else 0-1.",
+            help="Pixel range it wants; by default what its file says, else 0-1.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -145,7 +150,7 @@ def predict(
     ] = BATCH_ROWS,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads, if not one a core.", rich_help_panel=_READING),
+        typer.Option(min=1, help="Threads; by default one a core.", rich_help_panel=_READING),
     ] = None,
     probabilities: Annotated[
         bool,
@@ -189,15 +194,21 @@ def predict(
             batch_size=batch_size,
             workers=workers,
             probabilities=probabilities,
-            report=report or not no_report,
+            report=_report(report, no_report=no_report),
             sample_seed=sample_seed,
             overwrite=overwrite,
             progress=progress,
         )
     _print_result(summary, quiet=quiet, as_json=as_json)
+    missed = _misses(min_accuracy, summary.metrics)
     if summary.metrics.errors > max_errors:
+        _say(
+            f"error: rows without a prediction: {summary.metrics.errors:,}, more than "
+            f"--max-errors {max_errors}"
+        )
         raise typer.Exit(ERRORS_STATUS)
-    _exit_below(min_accuracy, summary.metrics)
+    if missed:
+        raise typer.Exit(GATE_STATUS)
 
 
 @app.command(
@@ -232,21 +243,22 @@ def evaluate(
 
     summary = jobs.evaluate(
         predictions,
-        report=report or not no_report,
+        report=_report(report, no_report=no_report),
         images=images,
         image_column=image_column,
         sample_seed=sample_seed,
         overwrite=overwrite,
     )
     _print_result(summary, quiet=quiet, as_json=as_json)
-    _exit_below(min_accuracy, summary.metrics)
+    if _misses(min_accuracy, summary.metrics):
+        raise typer.Exit(GATE_STATUS)
 
 
 @app.command(
     help="Train Dense 128-64-10 on labelled digits, and test it on their test split.\n\n"
     "The model, its report and its learning curves are written; a plain keras.models.load_model "
-    "reads the model. In a folder or on Hugging Face, the names of the files tell which are for "
-    "training and which for the test.",
+    "reads the model. Files or folders named train and test, as train-00000-of-00001.parquet, tell "
+    "what is for training and what for the test; without such names all is for training.",
     epilog="Example: mnist-batch train --data mnist/ --epochs 20 --out MNIST.h5",
 )
 def train(
@@ -268,7 +280,9 @@ def train(
     ] = 196,
     validation_split: Annotated[
         float,
-        typer.Option(min=0, max=0.99, help="Share that only watches.", rich_help_panel=_MODEL),
+        typer.Option(
+            min=0, max=0.99, help="Share of the data that only measures.", rich_help_panel=_MODEL
+        ),
     ] = 0.2,
     seed: Annotated[
         int,
@@ -295,18 +309,13 @@ def train(
             batch_size=batch_size,
             validation_split=validation_split,
             seed=seed,
-            report=report or not no_report,
+            report=_report(report, no_report=no_report),
             overwrite=overwrite,
             progress=progress,
         )
-    if as_json:
-        print(json.dumps(result.record(), indent=2))
-    else:
-        from rich.console import Console
+    from mnist_batch.terminal import training_summary
 
-        from mnist_batch.terminal import training_summary
-
-        Console(highlight=False).print(training_summary(result), soft_wrap=True)
+    _print(json.dumps(result.record()) if as_json else training_summary(result))
 
 
 @app.command(
@@ -317,7 +326,9 @@ def generate(
     out: Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")],
     count: Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other images.")] = 0,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a Parquet file that exists.")
+    ] = False,
 ) -> None:
     from mnist_batch import synthetic
 
@@ -343,6 +354,11 @@ class _WithoutPandas(MetaPathFinder):
 def main() -> None:
     """Run the command line and exit with the status of the contract."""
     sys.meta_path.insert(0, _WithoutPandas())
+    signal.signal(signal.SIGTERM, _stop)
+    for output in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is shown by numbers; it is no error.
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")
     # What Pillow remarks on odd images is not for the terminal: each is a row with a reason.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -352,12 +368,24 @@ def main() -> None:
         _say(f"error: {error}")
         sys.exit(1)
     except SystemExit as end:
-        if end.code != INTERRUPTED_STATUS:
+        if not isinstance(end.code, int) or end.code not in STOPPED_STATUSES.values():
             raise
         _say("interrupted: nothing was written")
         # A worker may still be in the middle of a large picture; the ordinary exit would take the
         # libraries down under it.
-        os._exit(INTERRUPTED_STATUS)
+        os._exit(end.code)
+
+
+def _stop(number: int, _: object) -> None:
+    """End as on Ctrl-C, which typer turns into `SystemExit`: what is half written goes."""
+    raise SystemExit(STOPPED_STATUSES[signal.Signals(number)])
+
+
+def _report(folder: Path | None, *, no_report: bool) -> Path | bool:
+    """Return the library's argument `report`."""
+    if folder and no_report:
+        raise typer.BadParameter("--report and --no-report exclude each other")
+    return folder or not no_report
 
 
 def _prediction_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progress], None] | None]":
@@ -382,29 +410,34 @@ def _training_bar(
 
 def _print_result(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
     """Print the result on standard output, and the notes on standard error."""
-    if as_json:
-        print(json.dumps(summary.record(), indent=2))
-    else:
-        from rich.console import Console
+    from mnist_batch.terminal import job_summary
 
-        from mnist_batch.terminal import evaluation_summary, files_summary
-
-        console = Console(highlight=False)
-        console.print(evaluation_summary(summary.metrics))
-        console.print(files_summary(summary), soft_wrap=True)
+    _print(json.dumps(summary.record()) if as_json else job_summary(summary))
     for note in () if quiet else summary.notes:
         _say(f"note: {note}")
 
 
-def _exit_below(min_accuracy: float | None, metrics: "Metrics") -> None:
+def _print(content: "RenderableType") -> None:
+    """Print on standard output."""
+    from rich.console import Console
+
+    # Where the reader went away, as `head` does, rich ends the process with status 1; but the
+    # work is done, and its own status says more.
+    with suppress(SystemExit):
+        Console(highlight=False, markup=False).print(content, soft_wrap=True)
+
+
+def _misses(min_accuracy: float | None, metrics: "Metrics") -> bool:
+    """Tell whether the accuracy is too low, on standard error as well."""
     if min_accuracy is None:
-        return
+        return False
     if metrics.accuracy is None:
         _say("error: --min-accuracy: no row has both a label and a prediction")
-        raise typer.Exit(GATE_STATUS)
+        return True
     if metrics.accuracy < min_accuracy:
         _say(f"error: accuracy {metrics.accuracy:.4f} is below --min-accuracy {min_accuracy}")
-        raise typer.Exit(GATE_STATUS)
+        return True
+    return False
 
 
 def _say(text: str) -> None:

@@ -146,6 +146,10 @@ def _unidentified(content: bytes) -> str:
         return error_text(Reason.NO_BYTES)
     if content.startswith(_SIGNATURES):
         return error_text(Reason.CORRUPT, "the image's header is damaged")
+    if len(content) == PIXELS:
+        return error_text(
+            Reason.NOT_AN_IMAGE, f"{PIXELS} bytes: raw pixels go into a fixed-size binary column"
+        )
     return error_text(Reason.NOT_AN_IMAGE)
 
 

@@ -307,9 +307,12 @@ def _notes(
 ) -> list[str]:
     notes = [f"model {predictor.model.path.name}: {note}" for note in predictor.notes]
     if opened.passed_over:
-        notes.append(f"passed over {opened.passed_over:,} files that are not images")
+        notes.append(f"files that are not images, passed over: {opened.passed_over:,}")
     if metrics.prepared:
-        notes.append(f"{metrics.prepared:,} images were not 28x28 and were resized")
-    if labels not in (None, NO_LABELS) and metrics.rows and not metrics.labelled:
-        notes.append(f"{labels} names none of the images; it needs their names as in `source`")
+        notes.append(f"images that were not 28x28, resized: {metrics.prepared:,}")
+    if labels not in (None, NO_LABELS) and metrics.labelled < metrics.rows:
+        notes.append(
+            f"{labels} labels {metrics.labelled:,} of {metrics.rows:,} images; it has to name them "
+            "as the column source does"
+        )
     return notes

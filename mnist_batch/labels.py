@@ -1,5 +1,6 @@
 """The truth about each image: from a column, a folder's name or a CSV file."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -87,9 +88,8 @@ class LabelFile:
         for column in (source_column, "label"):
             if table.column_names.count(column) != 1:
                 raise LabelError(
-                    f"{path}: expected one column {column!r} among "
-                    f"{', '.join(table.column_names)}; a file of labels has file_name (or source) "
-                    "and label"
+                    f"{path}: has the columns {', '.join(table.column_names)}; expected file_name "
+                    "(or source) and label once each, separated by commas"
                 )
         self.has_rows = "row" in table.column_names
         source = table[source_column].combine_chunks()
@@ -108,7 +108,8 @@ class LabelFile:
         if len(twice):
             line = int(order[twice[0] + 1])
             raise LabelError(
-                f"{path}, line {line + 2}: {source[line].as_py()!r} has a label already"
+                f"{path}, line {line + 2}: {source[line].as_py()!r} has a label already; "
+                "name each image once"
             )
         labels = digits(table["label"].combine_chunks(), lambda i: f"{path}, line {i + 2}")
         self._labels = labels.take(pa.array(order))
@@ -152,7 +153,11 @@ def _read_csv(path: Path) -> pa.Table:
             convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
         )
     except (OSError, pa.ArrowException) as error:
-        raise LabelError(f"{path}: not a readable CSV file of labels: {error}") from error
+        number = getattr(error, "errno", None)
+        cause = os.strerror(number) if number else str(error).splitlines()[0]
+        raise LabelError(
+            f"{path}: not a readable CSV file of labels: {cause}; check the path and the file"
+        ) from error
     if "row" in table.column_names and table["row"].null_count:
         raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
     return table

@@ -62,5 +62,5 @@ def _check_same(samples: Samples, place: int, batch: ImageBatch, row: int) -> No
     if found != expected:
         raise InputError(
             f"--images has {found[0]} (row {found[1]}) where the predictions have {expected[0]} "
-            f"(row {expected[1]}); name the INPUT that was predicted"
+            f"(row {expected[1]}); name what was predicted, in the same order"
         )

@@ -20,7 +20,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,8 @@ class ModelFile:
 
     path: Path
     sha256: str
-    config: Config
-    weights: Sequence[Weights]
+    config: Config = field(repr=False)
+    weights: Sequence[Weights] = field(repr=False)
     training: Config
 
 

@@ -223,7 +223,13 @@ def _values(kind: pa.DataType) -> pa.DataType:
 
 
 def _columns(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name} ({field.type})" for field in schema) or "no columns"
+    named = [f"{field.name} ({field.type})" for field in schema]
+    if len(named) > _COLUMNS_SHOWN:
+        named[_COLUMNS_SHOWN:] = [f"{len(named) - _COLUMNS_SHOWN} more"]
+    return ", ".join(named) or "no columns"
+
+
+_COLUMNS_SHOWN = 12
 
 
 def _repeated(text: str, count: int) -> pa.Array:

@@ -54,7 +54,10 @@ def predict_batches(
     Raises:
         InputError: while iterating, where a source as a whole cannot be read.
         LabelError: while iterating, where a label is not a digit.
+        ValueError: while iterating, where `batch_size` or `workers` is below 1.
     """
+    if batch_size < 1 or (workers is not None and workers < 1):
+        raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
     # It takes 20 ms to import.
     from threadpoolctl import threadpool_limits
 

@@ -1,7 +1,7 @@
 """Images to probabilities: loading a model, and what runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -48,7 +48,7 @@ class Predictor:
     name: PredictorChoice
     scale: Scale
     notes: Sequence[str]
-    _network: Network
+    _network: Network = field(repr=False)
     _activation: str
 
     def probabilities(self, images: Images) -> Array:

@@ -16,21 +16,20 @@ def prediction_bar() -> Iterator[Callable[[Progress], None]]:
     """Yield what moves the bar, to be passed to `jobs.predict`; the bar goes when it is done."""
     columns = (
         BarColumn(),
-        TextColumn("{task.completed:,}/{task.total:,} images"),
-        TextColumn("{task.fields[rate]:,.0f}/s"),
+        TextColumn("{task.description}"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[errors]:,} errors"),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=0, rate=0.0, errors=0)
+        task = bar.add_task("starting", total=None)
 
         def move(progress: Progress) -> None:
+            done = f"{progress.done:,}/{progress.total:,} images"
+            speed = f"{bar.tasks[0].speed or 0:,.0f}/s"
             bar.update(
                 task,
+                description=f"{done}  {speed}  errors {progress.errors:,}",
                 completed=progress.done,
                 total=progress.total,
-                rate=bar.tasks[0].speed or 0.0,
-                errors=progress.errors,
             )
 
         yield move
@@ -42,13 +41,13 @@ def training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("epoch {task.completed}/{task.total}"),
+        TextColumn("{task.fields[epochs]}"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[scores]}"),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         # Until the first epoch ends there is only this to say; TensorFlow takes its seconds.
-        task = bar.add_task("Starting", total=None, scores="")
+        task = bar.add_task("Starting", total=None, epochs="", scores="")
 
         def move(progress: TrainingProgress) -> None:
             scores = f"loss {progress.loss:.4f}"
@@ -59,6 +58,7 @@ def training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
                 description="Training",
                 completed=progress.epoch,
                 total=progress.epochs,
+                epochs=f"epoch {progress.epoch}/{progress.epochs}",
                 scores=scores,
             )
 

@@ -205,7 +205,9 @@ def _find(text: str) -> list[_Found]:
         raise InputError("an INPUT is empty; name a folder or a file of digits")
     if text == STDIN:
         # Bytes: a name need not be UTF-8.
-        lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer)
+        lines = [os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer]
+        if not any(lines):
+            raise InputError("-: no path came on standard input; expected one a line")
         return [_find_listed(line) for line in lines if line]
     path = Path(text)
     if text.startswith(HUB):
@@ -243,7 +245,8 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
         )
     if not listing.images and not listing.parquet:
         raise InputError(
-            f"{typed}: no digits in this folder, only {listing.passed_over} other files; {_KINDS}"
+            f"{typed}: no digits in this folder; files of other kinds: {listing.passed_over}; "
+            f"{_KINDS}"
         )
     metadata = folder / _METADATA
     if not listing.images or not metadata.is_file():

@@ -32,34 +32,40 @@ def evaluation_summary(metrics: Metrics) -> Group:
     return Group(*parts, *_errors(metrics))
 
 
-def files_summary(summary: "Summary") -> Text:
-    """Return where the files of a job are, and how fast it was."""
+def job_summary(summary: "Summary") -> Group:
+    """Return the metrics, where the files are, and how fast the images were predicted."""
     lines = ["", f"predictions  {printable(str(summary.predictions))}"]
     if summary.report_files:
-        folder = printable(str(summary.report_files[0].parent))
-        lines.append(f"report       {folder}, {len(summary.report_files)} files")
+        lines.append(f"report       {printable(str(summary.report_files[0].parent))}")
     if summary.run and summary.run["images_per_s"]:
         lines.append(
             f"speed        {summary.run['images_per_s']:,} images/s, "
-            f"{summary.run['elapsed_s']:.2f} s in all"
+            f"{summary.run['elapsed_s']:.2f} s from the first read to the last write"
         )
-    return Text("\n".join(lines))
+    return Group(evaluation_summary(summary.metrics), Text("\n".join(lines)))
 
 
 def training_summary(result: "TrainingResult") -> Group:
     """Return how well a trained model reads the test split, what it was made from, and where."""
+    last = {name: numbers[-1] for name, numbers in result.history.items()}
     lines = [
-        f"trained on   {result.rows:,} digits in {result.elapsed_s:.0f} s",
-        f"model        {printable(str(result.out))}",
+        "",
+        f"data         {result.rows:,} digits, in {result.elapsed_s:.0f} s",
+        f"last epoch   loss {last['loss']:.4f}, accuracy {last['accuracy']:.4f}",
     ]
+    if "val_accuracy" in last:
+        lines[-1] += f", validation accuracy {last['val_accuracy']:.4f}"
     for reason, count in result.unreadable.items():
-        lines.append(f"left out     {count:,} images: {printable(reason)}")
+        lines.append(f"left out     {printable(reason)}: {count:,}")
+    lines.append(f"model        {printable(str(result.out))}")
     if result.report_files:
-        folder = printable(str(result.report_files[0].parent))
-        lines.append(f"report       {folder}, {len(result.report_files)} files")
-    if result.metrics is None:
-        return Group(Text("no test split: the model was not tested\n"), Text("\n".join(lines)))
-    return Group(evaluation_summary(result.metrics), Text(), Text("\n".join(lines)))
+        lines.append(f"report       {printable(str(result.report_files[0].parent))}")
+    tested = (
+        evaluation_summary(result.metrics)
+        if result.metrics
+        else Text("not tested: the data has no files or folders named test")
+    )
+    return Group(tested, Text("\n".join(lines)))
 
 
 def printable(text: str) -> str:
@@ -136,7 +142,8 @@ def _confusion_cell(count: int, *, right: bool) -> Text:
 
 def _predictions(metrics: Metrics) -> Iterator[RenderableType]:
     predicted = sum(metrics.predictions)
-    yield Text(f"{predicted:,} of {metrics.rows:,} rows predicted, none of them with a label")
+    labelled = f"{metrics.labelled:,}" if metrics.labelled else "none"
+    yield Text(f"{predicted:,} of {metrics.rows:,} rows predicted; {labelled} with a label")
     table = _table("digit", "predicted", "share")
     for digit, count in enumerate(metrics.predictions):
         share = f"{count / predicted:.1%}" if predicted else _UNDEFINED

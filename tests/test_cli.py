@@ -85,6 +85,7 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     out = tmp_path / "out.parquet"
     ended = run(*arguments, out)
     assert ended.returncode == 3
+    assert ended.stderr == "error: rows without a prediction: 2, more than --max-errors 0\n"
     assert re.search(r"Rows without a prediction\n *2 +not an image", ended.stdout)
     assert len(pq.read_table(out)) == 2
     assert run(*arguments, out, "--max-errors", 1).returncode == 3
@@ -117,6 +118,7 @@ def test_a_missed_gate_is_status_4(tmp_path: Path, digits_folder: Path, model: P
         (["predict", "a.png", "--out", "o.csv", "--labels", "no.csv"], r"no\.csv: not a readable"),
         (["predict", "bad.parquet", "--out", "o.csv"], r"bad\.parquet: not a readable Parquet"),
         (["predict", "a.png", "a.png", "--out", "o.csv"], r"named by two INPUTs"),
+        (["predict", "-", "--out", "o.csv"], r"-: no path came on standard input"),
         (["evaluate", "absent.parquet"], r"absent\.parquet"),
         (["evaluate", "bad.parquet"], r"bad\.parquet"),
         (["evaluate", "a.txt"], r"a\.txt is no predictions file"),
@@ -135,7 +137,7 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
     Image.new("L", (28, 28)).save(tmp_path / "a.png")
     before = sorted(tmp_path.rglob("*"))
-    ended = run(*arguments, cwd=tmp_path)
+    ended = run(*arguments, cwd=tmp_path, input="")
     assert ended.returncode == 1, ended
     assert re.fullmatch(rf"error: .*{message}.*\n", ended.stderr), ended.stderr
     assert ended.stdout == ""
@@ -150,6 +152,7 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["predict", "a.png"],
         ["predict", "a.png", "--out", "o.csv", "--batch-size", "0"],
         ["predict", "a.png", "--out", "o.csv", "--scale", "0-2"],
+        ["predict", "a.png", "--out", "o.csv", "--report", "r", "--no-report"],
         ["unknown"],
     ],
 )
@@ -180,8 +183,11 @@ def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_ctrl_c_stops_within_a_second_and_leaves_nothing(tmp_path: Path, model: Path) -> None:
-    """Status 130, in the middle of pictures that take long to decode."""
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_within_a_second_and_leaves_nothing(
+    tmp_path: Path, model: Path, sent: signal.Signals, status: int
+) -> None:
+    """In the middle of pictures that take long to decode; SIGTERM as Ctrl-C."""
     folder = tmp_path / "photos"
     folder.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8)
@@ -199,13 +205,46 @@ def test_ctrl_c_stops_within_a_second_and_leaves_nothing(tmp_path: Path, model: 
         time.sleep(0.02)
     time.sleep(0.5)
     assert process.poll() is None, "it ended before it could be interrupted"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     started = time.monotonic()
     _, messages = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert messages == "interrupted: nothing was written\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
     assert time.monotonic() - started < 10  # a second on an idle machine; this one may be busy
+
+
+def test_a_reader_that_goes_away_changes_nothing(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """The output is whole and the status is that of the work, as in `mnist-batch ... | head`."""
+    for options in ([], ["--json"]):
+        out = tmp_path / f"out{len(options)}.parquet"
+        arguments = ["predict", digits_folder, "--model", model, "--min-accuracy", 1, "--out", out]
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        messages = process.stderr.read()
+        assert process.wait() == 4
+        assert re.fullmatch(r"error: accuracy .*\n", messages)
+        assert len(pq.read_table(out)) == 30
+
+
+def test_names_beyond_the_terminals_encoding_are_shown_by_number(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """An ASCII terminal is no reason to fail."""
+    out = tmp_path / "\N{GREEK SMALL LETTER OMEGA}.csv"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = run("predict", digits_folder, "--model", model, "--out", out, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert "\\u03c9.csv" in ended.stdout
 
 
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, model: Path) -> None:

@@ -99,7 +99,7 @@ def test_evaluate_refuses_other_images(tmp_path: Path, digits_folder: Path, mode
     shutil.copytree(digits_folder, tmp_path / "renamed")
     for path in sorted((tmp_path / "renamed").rglob("*.png")):
         path.rename(path.with_stem(f"x{path.stem}"))
-    with pytest.raises(InputError, match="name the INPUT that was predicted"):
+    with pytest.raises(InputError, match="name what was predicted, in the same order"):
         mnist_batch.evaluate(out, images=tmp_path / "renamed")
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".report"] == []
 
@@ -202,7 +202,7 @@ def test_images_of_another_size_are_marked(tmp_path: Path, model: Path) -> None:
     Image.new("L", (56, 40)).save(folder / "b.png")
     summary = mnist_batch.predict(folder, tmp_path / "out.parquet", model=model)
     assert pq.read_table(tmp_path / "out.parquet")["prepared"].to_pylist() == [False, True]
-    assert any("1 images were not 28x28" in note for note in summary.notes)
+    assert any("images that were not 28x28, resized: 1" in note for note in summary.notes)
 
 
 def test_labels_that_name_nothing_are_said(
@@ -212,7 +212,7 @@ def test_labels_that_name_nothing_are_said(
     labels = tmp_path / "labels.csv"
     labels.write_text("file_name,label\nelsewhere.png,3\n")
     summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, labels=labels)
-    assert any("names none of the images" in note for note in summary.notes)
+    assert any("labels 0 of 30 images" in note for note in summary.notes)
 
 
 def test_a_thousand_images_with_ten_broken_ones(tmp_path: Path, model: Path) -> None:

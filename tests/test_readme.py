@@ -111,5 +111,5 @@ def test_the_examples_run(tmp_path: Path, environment: dict[str, str]) -> None:
     """Both scripts, on the sample digits."""
     examples = PROJECT / "examples"
     assert "confidence" in _run(f"python {examples}/hard_digits.py", tmp_path, environment)
-    printed = _run(f"python {examples}/compare_models.py out", tmp_path, environment)
-    assert re.fullmatch(r"default: accuracy [01]\.\d{3} \(.*\)\n", printed)
+    printed = _run(f"python {examples}/compare_models.py", tmp_path, environment)
+    assert re.fullmatch(r"0-default: accuracy [01]\.\d{3} \(.*\)\n", printed)

@@ -226,10 +226,10 @@ def test_listed_pipe_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused("-").startswith("a.parquet: not a regular file")
 
 
-def test_empty_list_is_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No line is no image."""
+def test_empty_list_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `find` that found nothing does not pass for a run without fault."""
     typed(monkeypatch, b"\n\n")
-    assert open_inputs(["-"]).rows == 0
+    assert refused("-").startswith("-: no path came on standard input")
 
 
 def test_several_inputs_keep_their_order() -> None:
@@ -322,8 +322,8 @@ def test_folder_of_images_and_parquet_is_an_error() -> None:
         ("*.parquet", "*.parquet: matches no file of digits"),
         ("notes.txt", "notes.txt: neither an image nor Parquet"),
         ("notes.*", "notes.*: matches no file of digits"),
-        ("empty", "empty: no digits in this folder, only 0 other files"),
-        ("others", "others: no digits in this folder, only 2 other files"),
+        ("empty", "empty: no digits in this folder; files of other kinds: 0"),
+        ("others", "others: no digits in this folder; files of other kinds: 2"),
         ("pipe.png", "pipe.png: not a regular file"),
         ("notes.txt/a.png", "notes.txt/a.png: no such file or folder"),
         ("loop.png", "loop.png: no such file or folder"),
@@ -388,7 +388,7 @@ def test_metadata_file_counts_for_its_own_folder_only() -> None:
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        ("file_name,text\na.png,x\n", "'label'"),
+        ("file_name,text\na.png,x\n", "columns file_name, text;"),
         ("file_name,label\na.png,1\na.png,1\n", "line 3"),
         ("file_name,label\na.png,12\n", "line 2: label '12'"),
         ("", "not a readable CSV"),

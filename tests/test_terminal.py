@@ -117,7 +117,7 @@ def test_reasons_come_with_their_counts() -> None:
 def test_without_labels_the_predictions_are_counted() -> None:
     """Nothing is said about right and wrong."""
     lines = shown(WITHOUT_LABELS)
-    assert lines[0] == "30 of 30 rows predicted, none of them with a label"
+    assert lines[0] == "30 of 30 rows predicted; none with a label"
     header, *body = after(lines, "Predictions per digit")
     assert header == ["digit", "predicted", "share"]
     assert body[1] == ["1", "27", "90.0%"]
