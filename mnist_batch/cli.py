@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -370,7 +370,7 @@ def main() -> None:
     except SystemExit as end:
         if not isinstance(end.code, int) or end.code not in STOPPED_STATUSES.values():
             raise
-        _say("interrupted: nothing was written")
+        _say("interrupted")
         # A worker may still be in the middle of a large picture; the ordinary exit would take the
         # libraries down under it.
         os._exit(end.code)
@@ -390,7 +390,7 @@ def _report(folder: Path | None, *, no_report: bool) -> Path | bool:
 
 def _prediction_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progress], None] | None]":
     """Return a progress bar on standard error; none where that is no terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _is_terminal(sys.stderr):
         return nullcontext()
     from mnist_batch.progress import prediction_bar
 
@@ -401,11 +401,15 @@ def _training_bar(
     *, quiet: bool
 ) -> "AbstractContextManager[Callable[[TrainingProgress], None] | None]":
     """Return a bar like that of `_prediction_bar`, for epochs."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _is_terminal(sys.stderr):
         return nullcontext()
     from mnist_batch.progress import training_bar
 
     return training_bar()
+
+
+def _is_terminal(output: TextIO | None) -> bool:
+    return output is not None and output.isatty()  # None where it was closed
 
 
 def _print_result(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
@@ -421,10 +425,15 @@ def _print(content: "RenderableType") -> None:
     """Print on standard output."""
     from rich.console import Console
 
-    # Where the reader went away, as `head` does, rich ends the process with status 1; but the
-    # work is done, and its own status says more.
-    with suppress(SystemExit):
-        Console(highlight=False, markup=False).print(content, soft_wrap=True)
+    # The work is done and its status says more than that nobody can read the result: rich ends
+    # the process with status 1 where the reader went away, as `head` does.
+    try:
+        with suppress(SystemExit):
+            Console(highlight=False, markup=False).print(content, soft_wrap=True)
+    except OSError as error:
+        _say(f"error: the result could not be printed: {error.strerror}")
+        # Nor what is left of it, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _misses(min_accuracy: float | None, metrics: "Metrics") -> bool:
@@ -444,4 +453,5 @@ def _say(text: str) -> None:
     """Print a message on standard error, on one line, without control characters."""
     from mnist_batch.terminal import printable
 
-    print(printable(text), file=sys.stderr)
+    if sys.stderr is not None:  # None where it was closed
+        print(printable(text), file=sys.stderr)

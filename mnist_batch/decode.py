@@ -112,7 +112,7 @@ def _grey(image: Image.Image) -> Image.Image:
         return image  # most digits are such: nothing to rotate, nothing to blend
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
-        values = np.array(upright, np.float64)
+        values = np.array(upright, np.float32)
         values[values == upright.info.get("transparency")] = 65535  # only a 16-bit PNG has it
         return _to_8_bit(values, _white_candidates(image))
     if upright.has_transparency_data:
@@ -129,7 +129,7 @@ def _white_candidates(image: Image.Image) -> tuple[int, ...]:
     return (1, 255, 65535) if image.mode == "F" else (255, 65535, 2**32 - 1)
 
 
-def _to_8_bit(values: npt.NDArray[np.float64], whites: tuple[int, ...]) -> Image.Image:
+def _to_8_bit(values: npt.NDArray[np.float32], whites: tuple[int, ...]) -> Image.Image:
     """Return grey values as mode L; white is the smallest candidate that no pixel exceeds."""
     if not np.all((values >= 0) & (values <= whites[-1])):  # false for NaN
         raise ValueError("pixels out of range")

@@ -14,8 +14,8 @@ ShardT = TypeVar("ShardT")
 BatchT = TypeVar("BatchT")
 ResultT = TypeVar("ResultT")
 
-_AHEAD = 4
-"""Batches of one shard that may be read before their results are taken, per worker."""
+_AHEAD = 2
+"""Batches per worker that may be read before their results are taken, over all open shards."""
 
 
 @dataclass(eq=False)
@@ -23,7 +23,7 @@ class _OpenShard(Generic[BatchT, ResultT]):
     """A shard being read; results wait under their batch's number until their turn."""
 
     batches: Iterator[BatchT]
-    results: dict[int, ResultT | Exception] = field(default_factory=dict)
+    results: dict[int, ResultT | BaseException] = field(default_factory=dict)
     read: int = 0
     taken: int = 0
     being_read: bool = False
@@ -102,7 +102,7 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
                 result = head.results.pop(head.taken)
                 head.taken += 1
                 self._changed.notify_all()
-            if isinstance(result, Exception):
+            if isinstance(result, BaseException):
                 raise result
             yield result
 
@@ -116,10 +116,10 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
     def work_on(self) -> None:
         """Read a batch, work on it, and again, until there is none or `stop` is called."""
         while (shard := self._next_shard()) is not None:
-            failure: Exception | None = None
+            failure: BaseException | None = None
             try:
                 batch = next(shard.batches, None)
-            except Exception as error:  # noqa: BLE001 - handed to the taker of the results
+            except BaseException as error:  # noqa: BLE001 - handed to the taker of the results
                 batch, failure = None, error
             with self._changed:
                 number = shard.read
@@ -133,10 +133,10 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
                 self._put(shard, number, batch)
 
     def _put(self, shard: _OpenShard[BatchT, ResultT], number: int, batch: BatchT) -> None:
-        result: ResultT | Exception
+        result: ResultT | BaseException
         try:
             result = self._work(batch)
-        except Exception as error:  # noqa: BLE001 - handed to the taker of the results
+        except BaseException as error:  # noqa: BLE001 - handed to the taker of the results
             result = error
         with self._changed:
             shard.results[number] = result
@@ -156,19 +156,30 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
             return None
 
     def _readable(self) -> _OpenShard[BatchT, ResultT] | None:
-        ahead = _AHEAD * self._workers
+        """Return an open shard to read from: the first one always, if it is waited for."""
         for shard in self._open:
-            if not shard.being_read and not shard.exhausted and shard.read - shard.taken < ahead:
+            waited_for = shard is self._open[0] and shard.read == shard.taken
+            if not shard.being_read and not shard.exhausted and (waited_for or self._has_room()):
                 return shard
         return None
 
+    def _has_room(self) -> bool:
+        ahead = sum(shard.read - shard.taken for shard in self._open)
+        return ahead < _AHEAD * self._workers
+
     def _opened(self) -> _OpenShard[BatchT, ResultT] | None:
-        """Open the next shard, unless there are more open ones than workers."""
+        """Open the next shard, unless enough are open, or enough is read ahead."""
         if self._all_opened or len(self._open) > self._workers:
             return None
+        if self._open and not self._has_room():
+            return None
         for shard in self._unopened:
-            self._open.append(_OpenShard(self._read(shard)))
+            self._open.append(_OpenShard(self._batches(shard)))
             return self._open[-1]
         self._all_opened = True
         self._changed.notify_all()
         return None
+
+    def _batches(self, shard: ShardT) -> Iterator[BatchT]:
+        """Read a shard; a generator, so that a failure to open it comes with the first batch."""
+        yield from self._read(shard)

@@ -24,6 +24,7 @@ from mnist_batch.sources import (
     NO_LABELS,
     OpenInputs,
     ReadOptions,
+    check_not_read,
     check_outside,
     open_inputs,
 )
@@ -152,13 +153,14 @@ def predict(
         ModelError: the model cannot be loaded.
     """
     inputs, out = _listed(inputs), Path(out)
-    folder = report_folder(out, report)
     # What can be refused at once is refused before a model is loaded or a large folder listed.
-    check_outside(out, folder, inputs)
     check_output(out, overwrite=overwrite)
+    folder = report_folder(out, report)
+    check_outside(out, folder, inputs)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     loaded = _loaded(model, predictor, scale, device)
     opened = open_inputs(inputs, _read_options(image_column, label_column, labels))
+    check_not_read(out, [*opened.files, *([labels] if labels else [])])
     names = predictions_schema(with_probabilities=probabilities).names
     counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
     started = time.perf_counter()
@@ -238,7 +240,7 @@ def evaluate(
         opened = open_inputs(_listed(images), ReadOptions(image_column, labels=NO_LABELS))
         samples = samples.with_images(find_images(samples, opened, metrics.rows))
     elif report_writer:
-        notes.append("samples.png is left out: pass --images INPUT to draw it")
+        notes.append("samples.png is not drawn: pass --images INPUT for it")
     with staged_report(report_writer, metrics, samples, file.run):
         pass
     return Summary(

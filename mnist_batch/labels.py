@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import LabelError
 from mnist_batch.schema import FORMULA
 from mnist_batch.shards import text_of_path
@@ -148,7 +149,7 @@ def _read_csv(path: Path) -> pa.Table:
     }
     try:
         table = pa_csv.read_csv(
-            path,
+            open_native(path),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
         )

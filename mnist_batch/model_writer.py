@@ -1,5 +1,6 @@
 """Writing a trained network into a model file that says how it was made."""
 
+import io
 import json
 import tempfile
 import zipfile
@@ -31,8 +32,14 @@ def write_model(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Ker
     # Keras tells the format by the suffix, which a staged file does not have.
     with translated(staged.target), tempfile.TemporaryDirectory() as folder:
         file = Path(folder, f"model{suffix}")
-        _FORMATS[suffix].write(network, file)
-        staged.path.write_bytes(file.read_bytes())
+        _check_room(file, 4 * sum(array.nbytes for array in network.get_weights()) + 2**20)
+        staged.path.write_bytes(_FORMATS[suffix].saved(network, file))
+
+
+def _check_room(file: Path, size: int) -> None:
+    """Raise `OSError` where `size` bytes cannot be written: HDF5 crashes on a full disk."""
+    file.write_bytes(bytes(size))
+    file.unlink()
 
 
 def describe_model(staged: StagedFile, record: Mapping[str, Any]) -> None:
@@ -42,44 +49,53 @@ def describe_model(staged: StagedFile, record: Mapping[str, Any]) -> None:
         OutputError: the disk refuses.
     """
     with translated(staged.target):
-        _FORMATS[staged.target.suffix].describe(staged.path, json.dumps(record))
+        content = staged.path.read_bytes()
+        described = _FORMATS[staged.target.suffix].described(content, json.dumps(record))
+        staged.path.write_bytes(described)
 
 
-def _write_hdf5(network: Any, path: Path) -> None:  # noqa: ANN401 - Keras has no types
+def _saved_hdf5(network: Any, file: Path) -> bytes:  # noqa: ANN401 - Keras has no types
     import h5py
 
-    network.save(path)
-    with h5py.File(path, "r+") as file:
+    network.save(file)
+    content = io.BytesIO(file.read_bytes())
+    with h5py.File(content, "r+") as opened:
         # Two of the optimizer's 14 arrays: Keras 3.15 warns of a part, but not of none.
-        del file["optimizer_weights"]
+        del opened["optimizer_weights"]
+    return content.getvalue()
 
 
-def _describe_hdf5(path: Path, record: str) -> None:
+def _described_hdf5(content: bytes, record: str) -> bytes:
     import h5py
 
-    with h5py.File(path, "r+") as file:
+    changed = io.BytesIO(content)
+    with h5py.File(changed, "r+") as file:
         file.attrs[ATTRIBUTE] = record
+    return changed.getvalue()
 
 
-def _write_zip(network: Any, path: Path) -> None:  # noqa: ANN401 - Keras has no types
+def _saved_zip(network: Any, file: Path) -> bytes:  # noqa: ANN401 - Keras has no types
     # In this format Keras 3.15 warns of none as well, so there are all 14, as before training.
     network.optimizer.build(network.trainable_variables)
-    network.save(path)
+    network.save(file)
+    return file.read_bytes()
 
 
-def _describe_zip(path: Path, record: str) -> None:
-    with zipfile.ZipFile(path, "a") as archive:
+def _described_zip(content: bytes, record: str) -> bytes:
+    changed = io.BytesIO(content)
+    with zipfile.ZipFile(changed, "a") as archive:
         archive.writestr(f"{ATTRIBUTE}.json", record)
+    return changed.getvalue()
 
 
 class _Format(NamedTuple):
-    """How a kind of model file is written, and how it is told what it says of itself."""
+    """How a kind of model file is made of a network, and told what it says of itself."""
 
-    write: Callable[[Any, Path], None]
-    describe: Callable[[Path, str], None]
+    saved: Callable[[Any, Path], bytes]
+    described: Callable[[bytes, str], bytes]
 
 
 _FORMATS = {
-    ".h5": _Format(_write_hdf5, _describe_hdf5),
-    ".keras": _Format(_write_zip, _describe_zip),
+    ".h5": _Format(_saved_hdf5, _described_hdf5),
+    ".keras": _Format(_saved_zip, _described_zip),
 }

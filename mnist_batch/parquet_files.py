@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.labels import LabelFile, digits
 from mnist_batch.pixels import PIXELS, is_pixel_type, pixels_of
@@ -60,8 +61,12 @@ class ParquetShard:
         columns = [self.file.image_path] + ([self.file.label] if self.file.label else [])
         first_row = self.first_row
         with _translated(self.file.path):
-            reader = pq.ParquetFile(self.file.path, metadata=self.file.metadata)
-        with reader:
+            opened = open_native(self.file.path)
+            # Without these two a row group is in memory whole, and one can be all of the input.
+            reader = pq.ParquetFile(
+                opened, metadata=self.file.metadata, pre_buffer=False, buffer_size=2**20
+            )
+        with opened, reader:
             batches = reader.iter_batches(
                 min(batch_size, self._rows_of_batch_bytes()),
                 row_groups=list(self.row_groups),
@@ -148,7 +153,7 @@ def open_parquet(
     with _translated(path):
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise InputError(f"{path}: not a regular file; expected Parquet")
-        with pq.ParquetFile(path) as opened:
+        with open_native(path) as file, pq.ParquetFile(file) as opened:
             metadata, schema = opened.metadata, opened.schema_arrow
             names = schema.names
     label = label_column or ("label" if "label" in names else None)

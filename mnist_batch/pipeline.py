@@ -1,17 +1,21 @@
 """Images of an input to predictions: batch by batch, in order, on all cores."""
 
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mnist_batch.decode import decode_batch
 from mnist_batch.engine import map_batches
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.predictors import Predictor
-from mnist_batch.schema import PREDICTIONS, PROBABILITIES
+from mnist_batch.schema import PREDICTIONS, PROBABILITIES, Reason
 from mnist_batch.shards import ImageBatch, Images
 from mnist_batch.sources import OpenInputs
 
@@ -58,24 +62,58 @@ def predict_batches(
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
-    # It takes 20 ms to import.
-    from threadpoolctl import threadpool_limits
+    yield from map_batches(
+        inputs.shards,
+        lambda shard: shard.read(batch_size),
+        lambda batch: _predict_batch(batch, predictor),
+        workers=workers or available_workers(),
+    )
 
-    # The workers are the parallelism: matrix products on several threads each would only queue.
-    with threadpool_limits(1, user_api="blas"):
-        yield from map_batches(
-            inputs.shards,
-            lambda shard: shard.read(batch_size),
-            lambda batch: _predict_batch(batch, predictor),
-            workers=workers or available_workers(),
-        )
+
+class _OneBlasThread:
+    """While any thread is within this context, matrix products run on one thread each.
+
+    The workers are the parallelism; products on several threads each would only queue. The setting
+    is one of the whole process, so the first to enter makes it and the last to leave takes it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._limit = _blas().limit(limits=1, user_api="blas")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
+
+
+@cache
+def _blas() -> Any:  # noqa: ANN401 - threadpoolctl has no types
+    from threadpoolctl import ThreadpoolController  # it takes 20 ms to import
+
+    return ThreadpoolController()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 def _predict_batch(batch: ImageBatch, predictor: Predictor) -> PredictedBatch:
     decoded = decode_batch(batch)
-    probabilities = predictor.probabilities(decoded.images)
+    with _one_blas_thread:
+        probabilities = predictor.probabilities(decoded.images)
     predictions = probabilities.argmax(axis=1)
-    failed = decoded.error.is_valid().to_numpy(zero_copy_only=False)
+    unreadable = decoded.error.is_valid().to_numpy(zero_copy_only=False)
+    failed = unreadable | ~np.isfinite(probabilities).all(axis=1)
+    error = decoded.error
+    if failed.sum() > unreadable.sum():  # the network's own numbers overflowed
+        error = pc.if_else(pa.array(failed & ~unreadable), str(Reason.NO_PROBABILITIES), error)
     confidences = probabilities[np.arange(len(batch)), predictions]
     columns = [
         batch.source,
@@ -84,7 +122,7 @@ def _predict_batch(batch: ImageBatch, predictor: Predictor) -> PredictedBatch:
         pa.array(predictions.astype(np.int8), mask=failed),
         pa.array(confidences, mask=failed),
         pa.array(decoded.prepared),
-        decoded.error,
+        error,
         pa.FixedSizeListArray.from_arrays(
             pa.array(probabilities.reshape(-1)), type=PROBABILITIES.type, mask=pa.array(failed)
         ),

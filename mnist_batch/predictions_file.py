@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import PredictionsError
 from mnist_batch.schema import (
     CLASSES,
@@ -140,14 +141,25 @@ class _Format(NamedTuple):
 
 
 def _parquet_header(path: Path) -> tuple[list[str], dict[str, Any] | None]:
-    with pq.ParquetFile(path) as file:
+    with open_native(path) as opened, pq.ParquetFile(opened) as file:
         names, metadata = file.schema_arrow.names, file.metadata.metadata or {}
-    run = metadata.get(METADATA_KEY)
-    return names, json.loads(run) if run is not None else None
+    run = json.loads(metadata.get(METADATA_KEY, "null"))
+    return names, run if _is_run(run) else None
+
+
+def _is_run(run: Any) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether metadata is what `predict` wrote, so far as this package reads it again."""
+    return (
+        isinstance(run, dict)
+        and isinstance(run.get("options"), dict)
+        and isinstance(run["options"].get("sample_seed"), int)
+        and isinstance(run.get("elapsed_s"), int | float)
+        and isinstance(run.get("images_per_s"), int | float | None)
+    )
 
 
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path) as file:
+    with open_native(path) as opened, pq.ParquetFile(opened) as file:
         yield from file.iter_batches(columns=columns)
 
 
@@ -159,7 +171,7 @@ def _csv_header(path: Path) -> tuple[list[str], None]:
 
 def _csv_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     reader = pyarrow.csv.open_csv(
-        path,
+        open_native(path),
         # A file name may hold a line break; it is inside quotes then.
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(

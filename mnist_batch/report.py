@@ -53,6 +53,7 @@ class Report:
         self.files: list[Path] = []
         self._overwrite = overwrite
         self._staged: list[StagedFile] = []
+        self._kept: set[str] = set()
         self._made_folder = False
         if folder.is_dir():
             self._check_files()
@@ -88,7 +89,9 @@ class Report:
                 self._stage_scores(metrics)
             elif metrics.rows:
                 self._stage_figure("predictions.png", figures.prediction_histogram_figure(metrics))
-            if samples is not None and samples.images is not None and len(samples.images):
+            if samples is not None and samples.images is None:
+                self._kept = {"samples.png"}  # it was drawn when the images were at hand
+            elif samples is not None and samples.images is not None and len(samples.images):
                 self._stage_figure("samples.png", figures.samples_figure(samples))
             if history is not None:
                 self._stage_table("history.csv", _history_table(history))
@@ -111,7 +114,7 @@ class Report:
             self.files.append(staged.target)
         for name in FILES:
             stale = self.folder / name
-            if stale not in self.files:
+            if stale not in self.files and name not in self._kept:
                 with translated(stale):
                     stale.unlink(missing_ok=True)
 

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     CORRUPT = "corrupt"
     TOO_LARGE = "too large"
     BAD_PIXELS = "bad pixels"
+    NO_PROBABILITIES = "no probabilities"
 
 
 def error_text(reason: Reason, detail: str = "") -> str:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import OutputError
 from mnist_batch.schema import CLASSES, FORMULA, METADATA_KEY, predictions_schema
 from mnist_batch.staging import StagedFile, check_writable, translated
@@ -34,8 +35,9 @@ class ParquetPredictions:
         self._schema = schema
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
+        self._file = open_native(path, "wb")
         self._writer = pq.ParquetWriter(
-            path, schema, compression="zstd", use_dictionary=["source", "error"]
+            self._file, schema, compression="zstd", use_dictionary=["source", "error"]
         )
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -51,6 +53,7 @@ class ParquetPredictions:
             self._write_rows()
         self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(run)})
         self._writer.close()
+        self._file.close()
 
     def _write_rows(self) -> None:
         table = pa.Table.from_batches(self._batches, self._schema)
@@ -70,8 +73,9 @@ class CsvPredictions:
         if self._with_probabilities:
             fields += [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
         self._schema = pa.schema(fields)
+        self._file = open_native(path, "wb")
         self._writer = pa_csv.CSVWriter(
-            path, self._schema, write_options=pa_csv.WriteOptions(quoting_style="needed")
+            self._file, self._schema, write_options=pa_csv.WriteOptions(quoting_style="needed")
         )
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -90,6 +94,7 @@ class CsvPredictions:
         """End the file."""
         del run  # CSV has no place for it
         self._writer.close()
+        self._file.close()
 
 
 def _defused(column: pa.Array) -> pa.Array:

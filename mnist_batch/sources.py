@@ -53,11 +53,13 @@ class OpenInputs:
 
     Attributes:
         shards: all there is to read, in input order.
+        files: where they are read from.
         rows: the number of rows in them.
         passed_over: how many files in folders are no input.
     """
 
     shards: Sequence[Shard]
+    files: Sequence[str]
     rows: int
     passed_over: int
 
@@ -128,13 +130,25 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
             shards += _image_shards(list(group), options, label_file, qualified=qualified)
     return OpenInputs(
         shards=shards,
+        files=[path for one in found for path in one.paths()],
         rows=sum(shard.rows for shard in shards),
         passed_over=sum(one.passed_over for one in found),
     )
 
 
+def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
+    """Refuse an output that is one of the files that a run reads.
+
+    Raises:
+        OutputError: it would be replaced by what is made of it.
+    """
+    same_name = (Path(file) for file in files if os.path.basename(file) == out.name)  # noqa: PTH119 - of 60,000 files
+    if out.exists() and any(file.resolve() == out.resolve() for file in same_name):
+        raise OutputError(f"{out}: is read by this run; name another file")
+
+
 def check_outside(out: Path, report: Path | None, inputs: Iterable[str | Path]) -> None:
-    """Refuse an output within an INPUT folder that the next run would read as digits.
+    """Refuse an output within an INPUT folder, or matched by a glob, that would be read next time.
 
     Args:
         out: an output; one of another suffix than inputs have may be anywhere.
@@ -142,8 +156,14 @@ def check_outside(out: Path, report: Path | None, inputs: Iterable[str | Path]) 
         inputs: what is read.
 
     Raises:
-        OutputError: the output or the report lies in a folder that is read.
+        OutputError: the output or the report lies where the inputs do.
     """
+    for pattern in map(str, inputs):
+        if has_magic(pattern) and out.absolute().match(str(Path(pattern).absolute())):
+            raise OutputError(
+                f"{out}: is matched by {pattern}, which would read it as digits the next time; "
+                "name a place outside"
+            )
     outputs = [report] if report else []
     if out.suffix.lower() in {".parquet", *IMAGE_SUFFIXES}:
         outputs.append(out)
@@ -205,7 +225,8 @@ def _find(text: str) -> list[_Found]:
         raise InputError("an INPUT is empty; name a folder or a file of digits")
     if text == STDIN:
         # Bytes: a name need not be UTF-8.
-        lines = [os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer]
+        stream = sys.stdin.buffer if sys.stdin else ()  # None where it was closed
+        lines = [os.fsdecode(line.rstrip(b"\r\n")) for line in stream]
         if not any(lines):
             raise InputError("-: no path came on standard input; expected one a line")
         return [_find_listed(line) for line in lines if line]

@@ -57,7 +57,9 @@ class StagedFile:
         with translated(self.target):
             _sync(self.path)
             self.path.replace(self.target)
-            # The rename itself is on disk only once the folder is.
+        # The rename itself is on disk only once the folder is; but it has happened, and some
+        # folders cannot be opened.
+        with contextlib.suppress(OSError):
             _sync(self.target.parent)
 
     def discard(self) -> None:
@@ -87,8 +89,7 @@ def translated(target: Path) -> Iterator[None]:
         # Arrow's own text wraps the system's; the number gives it plain.
         cause = os.strerror(error.errno) if error.errno else str(error)
         raise OutputError(
-            f"{target} could not be written: {cause}; nothing was replaced, "
-            "make room or name another place"
+            f"{target} could not be written: {cause}; make room, or name another place"
         ) from error
 
 

@@ -154,15 +154,20 @@ def write_folder(folder: Path, count: int, *, seed: int = 0) -> None:
             raise OutputError(f"{folder} is a file; name a folder")
         if folder.exists() and any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty; name a new folder")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as staged:
-            whole = Path(staged, folder.name)
+        target = folder.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as staged:
+            whole = Path(staged, "digits")
             for digit in STROKES:
                 (whole / str(digit)).mkdir(parents=True)
             for index in range(count):
                 images, labels = draw_digits(1, seed=seed, start=index)
                 (whole / str(labels[0]) / f"{index:05d}.png").write_bytes(_png(images[0]))
-            whole.rename(folder)  # onto an empty folder too
+            if target.exists():  # and is empty; someone may be working in it
+                for digit in STROKES:
+                    (whole / str(digit)).rename(target / str(digit))
+            else:
+                whole.rename(target)
 
 
 def write_parquet(

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -89,6 +90,9 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     assert re.search(r"Rows without a prediction\n *2 +not an image", ended.stdout)
     assert len(pq.read_table(out)) == 2
     assert run(*arguments, out, "--max-errors", 1).returncode == 3
+    both = run(*arguments, out, "--min-accuracy", 1)
+    assert both.returncode == 3  # unread rows first: the accuracy is that of the others
+    assert "--min-accuracy" in both.stderr
     assert run(*arguments, out, "--max-errors", 2).returncode == 0
 
 
@@ -199,6 +203,8 @@ def test_a_signal_stops_within_a_second_and_leaves_nothing(
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job is born with SIGINT ignored, and so would this test's child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
     while not list(tmp_path.glob(".out.parquet.*")) and time.monotonic() < deadline:
@@ -209,7 +215,7 @@ def test_a_signal_stops_within_a_second_and_leaves_nothing(
     started = time.monotonic()
     _, messages = process.communicate(timeout=30)
     assert process.returncode == status
-    assert messages == "interrupted: nothing was written\n"
+    assert messages == "interrupted\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
     assert time.monotonic() - started < 10  # a second on an idle machine; this one may be busy
 
@@ -308,7 +314,7 @@ def test_a_dense_model_imports_no_tensorflow(
     """Nor Keras, nor what else takes long and is not needed: that is why it starts so soon."""
     imported = _imported("predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv")
     assert "'numpy'" in imported
-    for name in ("tensorflow", "keras", "huggingface_hub", "scipy"):
+    for name in ("tensorflow", "keras", "huggingface_hub", "pandas", "scipy"):
         assert f"'{name}'" not in imported
     without_report = _imported(
         *("predict", digits_folder, "--model", model, "--no-report"),
@@ -338,3 +344,92 @@ def test_version_is_the_packages() -> None:
     from importlib.metadata import version
 
     assert run("--version").stdout == f"mnist-batch {version('mnist-batch')}\n"
+
+
+def test_files_that_are_passed_over_are_said(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """On standard error, and not with `--quiet`."""
+    folder = tmp_path / "digits"
+    shutil.copytree(digits_folder, folder)
+    (folder / "notes.txt").write_text("not an image")
+    arguments = ["predict", folder, "--model", model, "--overwrite", "--out", tmp_path / "o.csv"]
+    assert run(*arguments).stderr == "note: files that are not images, passed over: 1\n"
+    assert run(*arguments, "--quiet").stderr == ""
+
+
+def test_an_input_is_never_the_output(tmp_path: Path, digits_parquet: Path, model: Path) -> None:
+    """Nor is the file of labels, nor what the INPUT's glob would match the next time."""
+    (tmp_path / "in").mkdir()
+    digits = tmp_path / "in" / "digits.parquet"
+    shutil.copy(digits_parquet, digits)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("source,row,label\ndigits.parquet,0,0\n")
+    before = {path: path.read_bytes() for path in (digits, labels)}
+    for source, out in (
+        (digits, digits),
+        (digits, tmp_path / "in" / ".." / "in" / "digits.parquet"),
+        (f"{tmp_path}/in/*.parquet", tmp_path / "in" / "out.parquet"),
+        (digits, labels),
+    ):
+        ended = run(
+            *("predict", source, "--labels", labels, "--model", model),
+            *("--out", out, "--overwrite", "--no-report"),
+        )
+        assert ended.returncode == 1, ended
+        assert re.fullmatch("error: .*name (another file|a place outside)\n", ended.stderr)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_paths_need_not_be_utf_8(tmp_path: Path, digits_parquet: Path, model: Path) -> None:
+    """INPUT, labels and outputs: a path is bytes."""
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - of bytes
+    name = os.fsdecode(folder)
+    shutil.copy(digits_parquet, f"{name}/digits.parquet")
+    Path(f"{name}/labels.csv").write_text("source,row,label\ndigits.parquet,0,7\n")
+    for suffix in ("parquet", "csv"):
+        out = f"{name}/out.{suffix}"
+        ended = run(
+            *("predict", f"{name}/digits.parquet", "--labels", f"{name}/labels.csv"),
+            *("--model", model, "--out", out, "--overwrite"),
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert run("evaluate", out, "--overwrite").returncode == 0
+
+
+def test_a_result_that_cannot_be_printed_is_said(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """The output is there all the same."""
+    arguments = ["predict", digits_folder, "--model", model, "--out", tmp_path / "out.parquet"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 0
+    expected = "error: the result could not be printed: No space left on device\n"
+    assert ended.stderr == expected
+    assert len(pq.read_table(tmp_path / "out.parquet")) == 30
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+def test_a_closed_stream_is_no_traceback(
+    tmp_path: Path, digits_folder: Path, model: Path, closed: str
+) -> None:
+    """As a scheduler may start a job."""
+    inputs = "-" if closed == "<&-" else str(digits_folder)
+    command = shlex.join([*COMMAND, "predict", inputs, "--model", str(model), "--out", "o.csv"])
+    ended = subprocess.run(
+        f"{command} {closed}", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    if closed == "<&-":
+        assert ended.returncode == 1
+        assert ended.stderr == ("error: -: no path came on standard input; expected one a line\n")
+    else:
+        assert ended.returncode == 0
+        assert ended.stdout.startswith("accuracy ")

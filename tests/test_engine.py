@@ -88,7 +88,7 @@ def test_reading_keeps_close_to_the_taker(workers: int) -> None:
             time.sleep(0.01)
         most_ahead = max(most_ahead, read_so_far - taken)
     assert read_so_far == 3000
-    assert most_ahead <= (workers + 1) * (4 * workers + 1) + workers
+    assert most_ahead <= 2 * workers + 2 + workers  # and those in the workers' hands
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -134,3 +134,27 @@ def test_workers_end_when_the_results_are_not_wanted() -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_a_shard_that_cannot_be_opened_is_a_failure_in_its_place() -> None:
+    """Also where `read` is no generator, and raises when it is called."""
+
+    def read(shard: int) -> Iterator[int]:
+        if shard == 1:
+            raise OSError("gone")
+        return iter([shard])
+
+    results = map_batches([0, 1, 2], read, lambda number: number, workers=2)
+    assert next(results) == 0
+    with pytest.raises(OSError, match="gone"):
+        next(results)
+
+
+def test_no_kind_of_exception_is_lost() -> None:
+    """Nor does the taker of the results wait for ever."""
+
+    def work(number: int) -> int:
+        raise SystemExit(number)
+
+    with pytest.raises(SystemExit):
+        list(map_batches([[1]], iter, work, workers=2))

@@ -86,6 +86,9 @@ def test_evaluate_says_what_it_leaves_out(tmp_path: Path, digits_folder: Path, m
     summary = mnist_batch.evaluate(out)
     assert not (tmp_path / "out.report" / "samples.png").exists()
     assert any("--images" in note for note in summary.notes)
+    mnist_batch.evaluate(out, images=digits_folder, overwrite=True)
+    mnist_batch.evaluate(out, overwrite=True)
+    assert (tmp_path / "out.report" / "samples.png").exists()  # what was drawn stays
     assert summary.metrics.rows == 30
 
 

@@ -7,6 +7,8 @@ test trains on MNIST itself, where MNIST_DATA names its folder.
 import csv
 import hashlib
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -390,3 +392,40 @@ def test_two_epochs_of_mnist_are_enough_for_95_percent(mnist: Path, tmp_path: Pa
     assert (result.rows, result.test_rows) == (60_000, 10_000)
     assert result.accuracy is not None
     assert result.accuracy > 0.95
+
+
+_TRAIN_WITHIN = """
+import resource, sys
+from mnist_batch.errors import OutputError
+from mnist_batch.keras_network import import_keras
+from mnist_batch.model import train
+import_keras()
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    train(sys.argv[1], sys.argv[2], epochs=1, report=False)
+except OutputError as error:
+    print(error)
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+@pytest.mark.parametrize("limit", [10_000, 440_000])
+def test_a_full_disk_leaves_nothing(data: Path, tmp_path: Path, suffix: str, limit: int) -> None:
+    """One line, and no crash of HDF5, however much of the file there was room for."""
+    out = tmp_path / f"digits{suffix}"
+    ended = subprocess.run(
+        [sys.executable, "-c", _TRAIN_WITHIN, data, out, str(limit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert ended.stdout.startswith(f"{out} could not be written: File too large")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_among_the_data_is_refused(data: Path) -> None:
+    """The next training would take its pictures for digits."""
+    with pytest.raises(OutputError, match="lies in the INPUT folder"):
+        train(data, data / "digits.h5", epochs=1)

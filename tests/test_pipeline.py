@@ -1,11 +1,14 @@
 """Images to predictions: complete, in order, and the same however the work is cut."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_info
 
 from handmade import linear_probabilities
 from mnist_batch import synthetic
@@ -91,3 +94,53 @@ def test_the_images_are_what_the_network_saw(digits_folder: Path, predictor: Pre
 def test_there_is_a_worker_for_each_core_that_may_be_used() -> None:
     """At least one."""
     assert available_workers() >= 1
+
+
+def _blas_threads() -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_the_programs_own_matrix_products_keep_their_threads(
+    digits_parquet: Path, predictor: Predictor
+) -> None:
+    """While two streams are begun, whichever ends first, and afterwards."""
+    before = _blas_threads()
+    opened = open_inputs([digits_parquet])
+    first = predict_batches(opened, predictor, batch_size=100)
+    second = predict_batches(opened, predictor, batch_size=100)
+    next(first)
+    next(second)
+    list(first)
+    list(second)
+    assert _blas_threads() == before
+
+
+def test_a_network_that_overflows_gives_no_prediction(
+    digits_parquet: Path, predictor: Predictor
+) -> None:
+    """Not a digit with the confidence NaN."""
+
+    class Overflowing:
+        def outputs(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            outputs = np.zeros((len(inputs), 10), np.float32)
+            outputs[inputs[:, 400] > 0] = np.nan
+            return outputs
+
+    overflowing = replace(predictor, _network=Overflowing())
+    images, _ = synthetic.draw_digits(1050)
+    expected = images.reshape(-1, 784)[:, 400] > 0
+    table = _predicted(digits_parquet, overflowing)
+    assert 0 < expected.sum() < 1050
+    assert table["prediction"].is_null().to_pylist() == expected.tolist()
+    assert table["confidence"].is_null().to_pylist() == expected.tolist()
+    reasons = ["no probabilities" if failed else None for failed in expected]
+    assert table["error"].to_pylist() == reasons
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(0, 1), (1, 0), (1, -1)])
+def test_numbers_below_one_are_refused(
+    digits_parquet: Path, predictor: Predictor, batch_size: int, workers: int
+) -> None:
+    """They would wait for ever."""
+    with pytest.raises(ValueError, match="expected at least 1"):
+        _predicted(digits_parquet, predictor, batch_size=batch_size, workers=workers)

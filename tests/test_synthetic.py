@@ -242,3 +242,16 @@ def test_failure_half_way_leaves_the_old_parquet_and_nothing_beside_it(tmp_path:
         write_parquet(path, 3, seed=-1, overwrite=True)
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the one that one stands in, and one behind a link."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    write_folder(tmp_path / "link", 10)
+    assert len(list((tmp_path / "empty").glob("*/*.png"))) == 10
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    write_folder(Path(), 10)
+    assert len(list((tmp_path / "here").glob("*/*.png"))) == 10
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "link", "here"}
