@@ -123,11 +123,19 @@ def test_a_file_without_rows_is_no_error(tmp_path: Path) -> None:
 
 def test_the_run_is_in_the_parquet_metadata(tmp_path: Path) -> None:
     """As JSON under the key of the schema; a CSV file has none."""
-    run = {"version": "1.0", "model": {"name": "MNIST.h5"}}
+    run = {"options": {"sample_seed": 3}, "elapsed_s": 0.5, "images_per_s": 8, "model": "any"}
     metadata = {METADATA_KEY: json.dumps(run).encode()}
     path = written(tmp_path, table().replace_schema_metadata(metadata))
     assert PredictionsFile(path).run == run
     assert PredictionsFile(csv_file(tmp_path, CSV)).run is None
+
+
+@pytest.mark.parametrize("foreign", ["1", "[1]", "{}", '{"options": null}', '{"elapsed_s": "x"}'])
+def test_metadata_of_another_kind_is_passed_over(tmp_path: Path, foreign: str) -> None:
+    """Whoever wrote it under our key: the rows are what counts."""
+    metadata = {METADATA_KEY: foreign.encode()}
+    path = written(tmp_path, table().replace_schema_metadata(metadata))
+    assert PredictionsFile(path).run is None
 
 
 def test_batches_can_be_read_twice(tmp_path: Path) -> None:
