@@ -89,10 +89,11 @@ class Report:
                 self._stage_scores(metrics)
             elif metrics.rows:
                 self._stage_figure("predictions.png", figures.prediction_histogram_figure(metrics))
-            if samples is not None and samples.images is None:
-                self._kept = {"samples.png"}  # it was drawn when the images were at hand
-            elif samples is not None and samples.images is not None and len(samples.images):
-                self._stage_figure("samples.png", figures.samples_figure(samples))
+            if samples is not None and len(samples.index):
+                if samples.images is None:
+                    self._kept = {"samples.png"}  # it was drawn when the images were at hand
+                else:
+                    self._stage_figure("samples.png", figures.samples_figure(samples))
             if history is not None:
                 self._stage_table("history.csv", _history_table(history))
                 self._stage_figure("learning_curves.png", figures.learning_curves_figure(history))

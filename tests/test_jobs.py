@@ -260,3 +260,15 @@ def test_a_thousand_images_with_ten_broken_ones(tmp_path: Path, model: Path) -> 
     assert failed["2/00002.png"] == "not an image"
     assert failed["5/00005.png"].startswith("too large: ")
     assert failed["8/00008.png"] == "missing file"
+
+
+def test_a_run_without_predictions_leaves_no_samples_of_another(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """The picture of an earlier run is not this one's."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model)
+    assert (tmp_path / "out.report" / "samples.png").exists()
+    pq.write_table(pa.table({"image": [b"no image"]}), tmp_path / "broken.parquet")
+    mnist_batch.predict(tmp_path / "broken.parquet", out, model=model, overwrite=True)
+    assert not (tmp_path / "out.report" / "samples.png").exists()
