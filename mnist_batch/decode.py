@@ -1,9 +1,15 @@
-"""Encoded images to pixels, by Pillow; an image that cannot be read becomes a reason."""
+"""Encoded images to pixels; an image that cannot be read becomes a reason.
+
+Images like MNIST's own are decoded a batch at a time by `png_kernels`, all others by Pillow, which
+also gives the reason where there is one.
+"""
 
 import io
 import threading
 import zlib
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +29,35 @@ MAX_PIXELS = 30_000_000
 # First bytes of the formats: they tell a damaged image from what never was one.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P2")
 
-# Threads that decode small images at once take the interpreter lock from each other and are
-# slower together than one alone: 14,700 images/s with two, 30,100/s with one, 28x28 PNG. From
+# Threads that decode small images by Pillow at once take the interpreter lock from each other and
+# are slower together than one alone: 14,700 images/s with two, 30,100/s with one, 28x28 PNG. From
 # about this size on, Pillow spends its time without that lock, and threads add up.
 _SMALL_IMAGE_BYTES = 4096
 _one_at_a_time = threading.Lock()
+
+KERNELS_PAY_ROWS = 20_000
+"""From so many images on the compiled decoder is loaded; Pillow takes longer for as many."""
+
+_kernels_ready = threading.Event()
+
+
+@cache
+def load_kernels() -> threading.Thread:
+    """Begin to load the compiled decoder, once in a process; until it is there Pillow decodes all.
+
+    It takes 1.5 s, and 6 s more where it has to be compiled first. A process that is done before
+    waits for it at its end, so that the next one finds it compiled.
+    """
+    thread = threading.Thread(target=_load_kernels)
+    thread.start()
+    return thread
+
+
+def _load_kernels() -> None:
+    from mnist_batch import png_kernels
+
+    png_kernels.load()
+    _kernels_ready.set()
 
 
 @dataclass(frozen=True)
@@ -49,28 +79,57 @@ def decode_batch(batch: ImageBatch) -> DecodedBatch:
     """Decode a batch; raw pixels pass as they are. No image raises."""
     if not isinstance(batch.images, pa.Array):
         return DecodedBatch(batch.images, np.zeros(len(batch), np.bool_), batch.error)
-    if batch.images.nbytes > _SMALL_IMAGE_BYTES * len(batch):
-        return _decode_all(batch.images, batch.error)
-    with _one_at_a_time:
-        return _decode_all(batch.images, batch.error)
+    images = np.zeros((len(batch), PIXELS), np.uint8)
+    prepared = np.zeros(len(batch), np.bool_)
+    remaining = batch.error.is_null().to_numpy(zero_copy_only=False)
+    if _kernels_ready.is_set():
+        remaining &= ~_decode_pngs(batch.images, remaining, images)
+    error = batch.error
+    if remaining.any():
+        error = _decode_each(batch, np.flatnonzero(remaining), images, prepared)
+    return DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, error)
 
 
-def _decode_all(encoded: pa.Array, errors: pa.Array) -> DecodedBatch:
+def _decode_pngs(
+    encoded: pa.Array, wanted: npt.NDArray[np.bool_], images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.bool_]:
+    """Decode the images that are like MNIST's into `images`; return which they are."""
+    from mnist_batch.png_kernels import decode_pngs
+
+    decoded = np.zeros(len(encoded), np.bool_)
+    if encoded.type != pa.binary():
+        encoded = encoded.cast(pa.binary())  # of a batch, which is far from its limit of 2 GiB
+    _, bounds, data = encoded.buffers()
+    if data is not None:
+        offsets = np.frombuffer(bounds, np.int32, len(encoded) + 1, 4 * encoded.offset)
+        decode_pngs(np.frombuffer(data, np.uint8), offsets, wanted, images, decoded)
+    return decoded
+
+
+def _decode_each(
+    batch: ImageBatch,
+    places: npt.NDArray[np.int64],
+    images: npt.NDArray[np.uint8],
+    prepared: npt.NDArray[np.bool_],
+) -> pa.Array:
+    """Decode the images at some places by Pillow; return the errors of all of the batch."""
+    encoded = batch.images.take(pa.array(places)).to_pylist()
+    small = sum(map(len, encoded)) <= _SMALL_IMAGE_BYTES * len(encoded)
+    with _one_at_a_time if small else nullcontext():
+        decoded = [decode_image(content) for content in encoded]
+    good = np.array([not isinstance(image, str) for image in decoded])
+    pixels = [image for image in decoded if not isinstance(image, str)]
     # Bytes joined once: a row at a time into an array takes a sixth longer, decoding included.
-    pixels, prepared, texts = [], [], []
-    for content, error in zip(encoded.to_pylist(), errors.to_pylist(), strict=True):
-        decoded = decode_image(content) if error is None else error
-        text, (grey, resized) = (
-            (decoded, (_BLACK, False)) if isinstance(decoded, str) else (None, decoded)
-        )
-        pixels.append(grey)
-        prepared.append(resized)
-        texts.append(text)
-    images = np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, SIDE, SIDE)
-    return DecodedBatch(images, np.array(prepared, np.bool_), pa.array(texts, pa.string()))
-
-
-_BLACK = bytes(PIXELS)
+    joined = np.frombuffer(b"".join(grey for grey, _ in pixels), np.uint8)
+    images[places[good]] = joined.reshape(-1, PIXELS)
+    prepared[places[good]] = [resized for _, resized in pixels]
+    if good.all():
+        return batch.error
+    errors = batch.error.to_pylist()
+    for place, image in zip(places, decoded, strict=True):
+        if isinstance(image, str):
+            errors[place] = image
+    return pa.array(errors, pa.string())
 
 
 def decode_image(content: bytes) -> tuple[bytes, bool] | str:

@@ -1,7 +1,8 @@
 """Networks that are a chain of dense layers, run on NumPy straight from the model file.
 
 Each layer follows its definition in the Keras documentation (keras.io/api/layers), on arrays whose
-first axis is the batch. Anything that is not such a chain is left to Keras.
+first axis is the batch. Anything that is not such a chain is left to Keras. An operation may write
+its result over its argument: memory that is written for the first time takes as long as the sums.
 """
 
 import math
@@ -26,6 +27,8 @@ from mnist_batch.network_config import (
     is_model,
     layers_of,
 )
+from mnist_batch.options import Scale
+from mnist_batch.pixels import factor_and_offset
 from mnist_batch.schema import CLASSES
 
 Array = npt.NDArray[np.float32]
@@ -42,22 +45,27 @@ class DenseNetwork:
 
     Attributes:
         input_shape: the shape of one input, 784 values in all.
-        operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape).
+        operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape); scaling the
+            pixels is among them, or in the weights of the first.
     """
 
     input_shape: Shape
     operations: Sequence[Operation]
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
+        """Return the network's outputs, float32 (n, 10).
+
+        Args:
+            inputs: float32 (n, 784), pixels from 0 to 255; they are lost.
+        """
         values = inputs.reshape(-1, *self.input_shape)
         for operation in self.operations:
             values = operation(values)
         return values
 
 
-def dense_network(model: ModelFile) -> DenseNetwork:
-    """Build the chain of operations of a model.
+def dense_network(model: ModelFile, scale: Scale) -> DenseNetwork:
+    """Build the chain of operations of a model that wants its pixels in `scale`.
 
     Raises:
         UnsupportedNetworkError: a layer, activation or arrangement that NumPy does not run.
@@ -65,7 +73,7 @@ def dense_network(model: ModelFile) -> DenseNetwork:
             values and give ten.
     """
     try:
-        return _built(model)
+        return _built(model, scale)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # A damaged configuration, or one of an unknown version: Keras is the judge of that.
         raise UnsupportedNetworkError(
@@ -73,17 +81,42 @@ def dense_network(model: ModelFile) -> DenseNetwork:
         ) from error
 
 
-def _built(model: ModelFile) -> DenseNetwork:
+def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
     layers = _supported_layers(model.config)
     shape = inputs = input_shape(model.config, layers)
-    operations = []
+    operations: list[Operation] = []
+    scaling: tuple[np.float32, np.float32] | None = factor_and_offset(scale)
     for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
-        operation, shape = _LAYERS[layer["class_name"]](layer["config"], arrays, shape)
+        name = layer["class_name"]
+        if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias
+            arrays, scaling = _taking_bytes(arrays, *scaling), None
+        elif scaling and name not in _ONLY_SHAPE:
+            operations.append(_scaling(*scaling))
+            scaling = None
+        operation, shape = _LAYERS[name](layer["config"], arrays, shape)
         if operation is not None:
             operations.append(operation)
     if shape != (CLASSES,):
         raise ModelError(f"the network gives outputs of shape {shape}; expected {CLASSES} classes")
     return DenseNetwork(inputs, operations)
+
+
+def _taking_bytes(weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
+    """Return a dense layer's arrays for pixels from 0 to 255 instead of scaled ones.
+
+    A kernel is scaled once, the pixels would be for each image.
+    """
+    kernel, bias = weights
+    return [kernel * factor, bias + offset * kernel.sum(axis=0)]
+
+
+def _scaling(factor: np.float32, offset: np.float32) -> Operation:
+    def operation(values: Array) -> Array:
+        values *= factor
+        values += offset
+        return values
+
+    return operation
 
 
 def _supported_layers(config: Config) -> list[Config]:
@@ -222,6 +255,10 @@ _LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None,
 }
 
 
+_ONLY_SHAPE = frozenset(("InputLayer", "Flatten", "Reshape", "Dropout"))
+"""Layers that leave the numbers as they are."""
+
+
 def _no_arrays(_: Config) -> int:
     return 0
 
@@ -234,13 +271,14 @@ _ARRAYS: Mapping[str, Callable[[Config], int]] = dict.fromkeys(_LAYERS, _no_arra
 
 def softmax(values: Array) -> Array:
     """Return exp(x) over its sum along the last axis, shifted by the maximum against overflow."""
-    exponentials: Array = np.exp(values - values.max(axis=-1, keepdims=True))
+    values = values - values.max(axis=-1, keepdims=True)
+    exponentials: Array = np.exp(values, out=values)
     exponentials /= exponentials.sum(axis=-1, keepdims=True)
     return exponentials
 
 
 def _relu(values: Array) -> Array:
-    return np.maximum(values, np.float32(0))
+    return np.maximum(values, np.float32(0), out=values)
 
 
 def _sigmoid(values: Array) -> Array:

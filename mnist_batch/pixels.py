@@ -25,13 +25,20 @@ _SCALES = {  # factor and offset
 }
 
 
+def factor_and_offset(scale: Scale) -> tuple[np.float32, np.float32]:
+    """Return by what a pixel from 0 to 255 is multiplied, and what is then added."""
+    factor, offset = _SCALES[scale]
+    return np.float32(factor), np.float32(offset)
+
+
 def scaled(images: Images, scale: Scale) -> npt.NDArray[np.float32]:
     """Return images uint8 (n, 28, 28) as a network's inputs, float32 (n, 784), within `scale`."""
-    factor, offset = _SCALES[scale]
+    factor, offset = factor_and_offset(scale)
     inputs = images.reshape(-1, PIXELS).astype(np.float32)
-    inputs *= np.float32(factor)
+    if factor != 1:
+        inputs *= factor
     if offset:
-        inputs += np.float32(offset)
+        inputs += offset
     return inputs
 
 

@@ -30,7 +30,7 @@ class Network(Protocol):
     """What runs a model's layers."""
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
+        """Return the network's outputs, float32 (n, 10), for pixels float32 (n, 784)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Predictor:
     scale: Scale
     notes: Sequence[str]
     _network: Network = field(repr=False)
+    _input_scale: Scale
     _activation: str
 
     def probabilities(self, images: Images) -> Array:
@@ -66,7 +67,7 @@ class Predictor:
         result = np.empty((len(images), CLASSES), np.float32)
         for start in range(0, len(images), block_rows):
             block = images[start : start + block_rows]
-            inputs = scaled(block, self.scale)
+            inputs = scaled(block, self._input_scale)
             if len(block) < block_rows:
                 inputs = np.pad(inputs, ((0, block_rows - len(block)), (0, 0)))
             outputs = self._network.outputs(inputs)[: len(block)]
@@ -100,13 +101,17 @@ def load_model(
         raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
     if device is Device.GPU:
         choice = PredictorChoice.KERAS
-    network, name, notes = _network(file, choice, device)
+    notes: list[str] = []
+    wanted = _scale(file, scale, notes)
+    network, name = _network(file, choice, device, wanted, notes)
+    # The network on NumPy has the scale in its weights.
+    input_scale = Scale.BYTES if name is PredictorChoice.NUMPY else wanted
     activation = output_activation(file.config)
     if activation == "sigmoid":
         notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
     elif activation != "softmax":
         notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
-    loaded = Predictor(file, name, _scale(file, scale, notes), notes, network, activation)
+    loaded = Predictor(file, name, wanted, notes, network, input_scale, activation)
     if np.isnan(loaded.probabilities(np.zeros((1, SIDE, SIDE), np.uint8))).any():
         raise ModelError(
             f"{file.path}: the network gives NaN for a black image: its training went wrong; "
@@ -116,13 +121,12 @@ def load_model(
 
 
 def _network(
-    file: ModelFile, choice: PredictorChoice, device: Device
-) -> tuple[Network, PredictorChoice, list[str]]:
-    """Return what runs the model, its name, and notes."""
-    notes: list[str] = []
+    file: ModelFile, choice: PredictorChoice, device: Device, scale: Scale, notes: list[str]
+) -> tuple[Network, PredictorChoice]:
+    """Return what runs the model, and its name; add to the notes."""
     if choice is not PredictorChoice.KERAS:
         try:
-            return dense_network(file), PredictorChoice.NUMPY, notes
+            return dense_network(file, scale), PredictorChoice.NUMPY
         except UnsupportedNetworkError as error:
             if choice is PredictorChoice.NUMPY:
                 raise ModelError(f"{file.path}: {error}; pass --predictor keras") from error
@@ -132,7 +136,7 @@ def _network(
     # Keras takes seconds to import; a Dense model never gets here.
     from mnist_batch.keras_network import KerasNetwork
 
-    return KerasNetwork(file, device), PredictorChoice.KERAS, notes
+    return KerasNetwork(file, device), PredictorChoice.KERAS
 
 
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:

@@ -12,7 +12,7 @@ from mnist_batch.errors import ModelError
 from mnist_batch.keras_network import import_keras
 from mnist_batch.model_file import read_model_file
 from mnist_batch.numpy_network import UnsupportedNetworkError, dense_network, softmax
-from mnist_batch.options import PredictorChoice
+from mnist_batch.options import PredictorChoice, Scale
 from mnist_batch.predictors import load_model
 from mnist_batch.synthetic import draw_digits
 
@@ -257,7 +257,7 @@ def test_what_numpy_does_not_run_is_named(name: str, suffix: str, tmp_path: Path
     path = tmp_path / f"model{suffix}"
     make().save(path)
     with pytest.raises(UnsupportedNetworkError) as caught:
-        dense_network(read_model_file(path))
+        dense_network(read_model_file(path), Scale.ZERO_TO_ONE)
     assert reason in str(caught.value)
     with pytest.raises(ModelError) as caught_outside:
         load_model(path, predictor=PredictorChoice.NUMPY)
