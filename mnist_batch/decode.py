@@ -9,13 +9,13 @@ import threading
 import zlib
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mnist_batch import kernels
 from mnist_batch.pixels import PIXELS, SIDE
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import ImageBatch, Images
@@ -34,30 +34,6 @@ _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RI
 # about this size on, Pillow spends its time without that lock, and threads add up.
 _SMALL_IMAGE_BYTES = 4096
 _one_at_a_time = threading.Lock()
-
-KERNELS_PAY_ROWS = 20_000
-"""From so many images on the compiled decoder is loaded; Pillow takes longer for as many."""
-
-_kernels_ready = threading.Event()
-
-
-@cache
-def load_kernels() -> threading.Thread:
-    """Begin to load the compiled decoder, once in a process; until it is there Pillow decodes all.
-
-    It takes 1.5 s, and 6 s more where it has to be compiled first. A process that is done before
-    waits for it at its end, so that the next one finds it compiled.
-    """
-    thread = threading.Thread(target=_load_kernels)
-    thread.start()
-    return thread
-
-
-def _load_kernels() -> None:
-    from mnist_batch import png_kernels
-
-    png_kernels.load()
-    _kernels_ready.set()
 
 
 @dataclass(frozen=True)
@@ -79,14 +55,17 @@ def decode_batch(batch: ImageBatch) -> DecodedBatch:
     """Decode a batch; raw pixels pass as they are. No image raises."""
     if not isinstance(batch.images, pa.Array):
         return DecodedBatch(batch.images, np.zeros(len(batch), np.bool_), batch.error)
+    encoded = batch.images
+    if pa.types.is_binary_view(encoded.type):  # few of Arrow's functions take it
+        encoded = encoded.cast(pa.large_binary())
     images = np.zeros((len(batch), PIXELS), np.uint8)
     prepared = np.zeros(len(batch), np.bool_)
     remaining = batch.error.is_null().to_numpy(zero_copy_only=False)
-    if _kernels_ready.is_set():
-        remaining &= ~_decode_pngs(batch.images, remaining, images)
+    if kernels.ready():
+        remaining &= ~_decode_pngs(encoded, remaining, images)
     error = batch.error
     if remaining.any():
-        error = _decode_each(batch, np.flatnonzero(remaining), images, prepared)
+        error = _decode_each(encoded, batch.error, np.flatnonzero(remaining), images, prepared)
     return DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, error)
 
 
@@ -97,8 +76,10 @@ def _decode_pngs(
     from mnist_batch.png_kernels import decode_pngs
 
     decoded = np.zeros(len(encoded), np.bool_)
-    if encoded.type != pa.binary():
-        encoded = encoded.cast(pa.binary())  # of a batch, which is far from its limit of 2 GiB
+    if pa.types.is_large_binary(encoded.type):
+        if encoded.nbytes >= 2**31:
+            return decoded
+        encoded = encoded.cast(pa.binary())
     _, bounds, data = encoded.buffers()
     if data is not None:
         offsets = np.frombuffer(bounds, np.int32, len(encoded) + 1, 4 * encoded.offset)
@@ -107,16 +88,17 @@ def _decode_pngs(
 
 
 def _decode_each(
-    batch: ImageBatch,
+    encoded: pa.Array,
+    error: pa.Array,
     places: npt.NDArray[np.int64],
     images: npt.NDArray[np.uint8],
     prepared: npt.NDArray[np.bool_],
 ) -> pa.Array:
     """Decode the images at some places by Pillow; return the errors of all of the batch."""
-    encoded = batch.images.take(pa.array(places)).to_pylist()
-    small = sum(map(len, encoded)) <= _SMALL_IMAGE_BYTES * len(encoded)
+    contents = encoded.take(pa.array(places)).to_pylist()
+    small = sum(map(len, contents)) <= _SMALL_IMAGE_BYTES * len(contents)
     with _one_at_a_time if small else nullcontext():
-        decoded = [decode_image(content) for content in encoded]
+        decoded = [decode_image(content) for content in contents]
     good = np.array([not isinstance(image, str) for image in decoded])
     pixels = [image for image in decoded if not isinstance(image, str)]
     # Bytes joined once: a row at a time into an array takes a sixth longer, decoding included.
@@ -124,8 +106,9 @@ def _decode_each(
     images[places[good]] = joined.reshape(-1, PIXELS)
     prepared[places[good]] = [resized for _, resized in pixels]
     if good.all():
-        return batch.error
-    errors = batch.error.to_pylist()
+        return error
+    images[places[~good]] = 0  # the compiled decoder may have got some way
+    errors = error.to_pylist()
     for place, image in zip(places, decoded, strict=True):
         if isinstance(image, str):
             errors[place] = image

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from mnist_batch import kernels
 from mnist_batch.errors import InputError
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, text_of_path
@@ -33,11 +34,21 @@ class FolderListing:
     passed_over: int = 0
 
 
-def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Return a sort key that puts 2.png before 10.png, and `01` beside `1` in a fixed order."""
-    parts: list[str | int] = list(re.split(r"([0-9]+)", name))
-    parts[1::2] = [int(digits) for digits in parts[1::2]]
-    return parts, name
+def natural_key(name: str) -> tuple[str, str]:
+    """Return a sort key that puts 2.png before 10.png, and `01` beside `1` in a fixed order.
+
+    A name's numbers stand in the key by their length and then their digits, behind a character
+    that is in no name and before all others, so that keys compare as text and number in turn would.
+    """
+    return _NUMBER.sub(_by_length, name), name
+
+
+def _by_length(match: re.Match[str]) -> str:
+    digits = match[0].lstrip("0")
+    return f"\0{chr(len(digits))}{digits}"
+
+
+_NUMBER = re.compile("[0-9]+")
 
 
 def list_folder(folder: Path) -> FolderListing:
@@ -115,21 +126,21 @@ def _matches(name: str, part: str) -> bool:
     return fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
 
 
-def _path_key(path: str) -> list[tuple[list[str | int], str]]:
+def _path_key(path: str) -> list[tuple[str, str]]:
     return [natural_key(part) for part in path.split("/")]
 
 
 def _sorted_entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: natural_key(entry.name))
+            entries = {entry.name: entry for entry in found}
     except OSError as error:
         raise InputError(f"{folder}: folder cannot be read: {error.strerror}") from error
-    return iter([(prefix, entry) for entry in entries])
+    return iter([(prefix, entries[name]) for name in sorted(entries, key=natural_key)])
 
 
 def _add_file(listing: FolderListing, entry: os.DirEntry[str], name: str) -> None:
-    suffix = Path(entry.name).suffix.lower()
+    suffix = entry.name[entry.name.rfind(".") :].lower()  # by `Path` it takes a tenth of a listing
     if suffix in IMAGE_SUFFIXES and _is_regular(entry):
         listing.images.append(name)
     elif suffix == ".parquet" and _is_regular(entry):
@@ -171,31 +182,18 @@ class ImageFileShard:
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
-        start, size = 0, 0
-        encoded: list[bytes | None] = []
-        errors: list[str | None] = []
-        for path in self.paths:
-            content, error = _read_file(path)
-            encoded.append(content)
-            errors.append(error)
-            size += len(content or b"")
-            if len(encoded) == batch_size or size >= BATCH_BYTES:
-                yield self._batch(start, encoded, errors)
-                start, size, encoded, errors = start + len(encoded), 0, [], []
-        if encoded:
-            yield self._batch(start, encoded, errors)
-
-    def _batch(
-        self, start: int, encoded: list[bytes | None], errors: list[str | None]
-    ) -> ImageBatch:
-        sources = self.sources[start : start + len(encoded)]
-        return ImageBatch(
-            source=pa.array([text_of_path(source) for source in sources], pa.string()),
-            row=pa.array(np.zeros(len(encoded), np.int64)),
-            label=self.labels.slice(start, len(encoded)),
-            images=pa.array(encoded, pa.binary()),
-            error=pa.array(errors, pa.string()),
-        )
+        start = 0
+        while start < len(self.paths):
+            paths = self.paths[start : start + batch_size]
+            encoded, error = _read_at_once(paths) or _read_each(paths)
+            yield ImageBatch(
+                source=_texts(self.sources[start : start + len(encoded)]),
+                row=pa.array(np.zeros(len(encoded), np.int64)),
+                label=self.labels.slice(start, len(encoded)),
+                images=encoded,
+                error=error,
+            )
+            start += len(encoded)
 
 
 def image_shards(
@@ -210,19 +208,69 @@ def image_shards(
     ]
 
 
+def _texts(sources: Sequence[str]) -> pa.Array:
+    try:
+        return pa.array(sources, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([text_of_path(source) for source in sources], pa.string())
+
+
+def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
+    """Return what `_read_each` does, by compiled code; None where that is not loaded."""
+    if not kernels.ready():
+        return None
+    from mnist_batch.file_kernels import MAX_BYTES, read_files
+
+    joined = np.frombuffer(os.fsencode("\0".join([*paths, ""])), np.uint8)
+    ends = np.flatnonzero(joined == 0)
+    if len(ends) != len(paths):  # a null character in a path
+        return None
+    data, bounds = np.empty(BATCH_BYTES + MAX_BYTES, np.uint8), np.empty(len(paths) + 1, np.int32)
+    count = read_files(joined, np.append(0, ends[:-1] + 1), _READING, data, bounds)
+    bounds = bounds[: count + 1]
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(data[: bounds[-1]])]
+    encoded = pa.Array.from_buffers(pa.binary(), count, buffers)
+    remaining = np.flatnonzero(np.diff(bounds) == 0)
+    if not len(remaining):
+        return encoded, pa.nulls(count, pa.string())
+    contents: list[bytes | None] = encoded.to_pylist()
+    errors: list[str | None] = [None] * count
+    for place in remaining.tolist():
+        contents[place], errors[place] = _read_file(paths[place])
+    return pa.array(contents, pa.binary()), pa.array(errors, pa.string())
+
+
+def _read_each(paths: Sequence[str]) -> tuple[pa.Array, pa.Array]:
+    """Return the bytes of files, null where there are none to be had, and the errors.
+
+    There may be fewer than files were named, but at least one: about `BATCH_BYTES` are read.
+    """
+    contents: list[bytes | None] = []
+    errors: list[str | None] = []
+    size = 0
+    for path in paths:
+        content, error = _read_file(path)
+        contents.append(content)
+        errors.append(error)
+        size += len(content or b"")
+        if size >= BATCH_BYTES:
+            break
+    return pa.array(contents, pa.binary()), pa.array(errors, pa.string())
+
+
 def _read_file(path: str) -> tuple[bytes | None, str | None]:
     """Return a file's bytes, or None and the error.
 
-    Plain system calls: on small files they are three times as fast as a buffered file object.
+    Plain system calls, and three of them where all is well: on small files they are three times as
+    fast as a buffered file object.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe that took the file's place would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _READING)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None, error_text(Reason.UNREADABLE_FILE, "not a regular file")
-            content = os.read(descriptor, 65536)
-            if len(content) == 65536:
+            content = os.read(descriptor, _FIRST_BYTES)
+            if not 0 < len(content) < _FIRST_BYTES:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    return None, error_text(Reason.UNREADABLE_FILE, "not a regular file")
                 content = _read_rest(descriptor, content)
         finally:
             os.close(descriptor)
@@ -235,6 +283,13 @@ def _read_file(path: str) -> tuple[bytes | None, str | None]:
     if len(content) > MAX_FILE_BYTES:
         return None, error_text(Reason.TOO_LARGE, f"a file over {MAX_FILE_BYTES} bytes")
     return content, None
+
+
+# Without O_NONBLOCK, opening a pipe that took a file's place would wait for ever.
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+_FIRST_BYTES = 65536
+"""A file below this is read at once; an empty one may be a pipe, a full one a device."""
 
 
 def _read_rest(descriptor: int, head: bytes) -> bytes:

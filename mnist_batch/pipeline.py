@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch.decode import KERNELS_PAY_ROWS, decode_batch, load_kernels
+from mnist_batch import kernels
+from mnist_batch.decode import decode_batch
 from mnist_batch.engine import map_batches
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.predictors import Predictor
@@ -62,8 +63,8 @@ def predict_batches(
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
-    if inputs.rows >= KERNELS_PAY_ROWS:
-        load_kernels()
+    if inputs.rows >= kernels.PAY_ROWS:
+        kernels.load()
     yield from map_batches(
         inputs.shards,
         lambda shard: shard.read(batch_size),

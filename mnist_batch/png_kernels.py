@@ -8,17 +8,16 @@ Sources of the formats: PNG (W3C Recommendation, third edition), zlib (RFC 1950)
 (RFC 1951). Numbers are int64 throughout, because Numba makes int64 and uint64 together a float.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from mnist_batch.compiled import compiled
 
 _Bytes = npt.NDArray[np.uint8]
 _Table = npt.NDArray[np.uint16]
 _Numbers = npt.NDArray[np.int64]
-_Function = TypeVar("_Function", bound=Callable[..., object])
 
 _SIDE = 28
 _LINE = 1 + _SIDE
@@ -57,15 +56,6 @@ _AHEAD = len(_END) + 4 - 8
 _at = np.uintp
 
 
-def _compiled(function: _Function) -> _Function:
-    """Compile at the first call, or load what an earlier process compiled."""
-    try:
-        compiled: _Function = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder that can be written, to keep it in
-        compiled = njit(nogil=True)(function)
-    return compiled
-
-
 class _Room(NamedTuple):
     """What decoding needs room for, kept from image to image.
 
@@ -98,7 +88,7 @@ class _Room(NamedTuple):
     entries: _Numbers
 
 
-@_compiled
+@compiled
 def decode_pngs(
     data: _Bytes,
     bounds: npt.NDArray[np.int32],
@@ -129,13 +119,13 @@ def load() -> None:
     decode_pngs(data, bounds, flags, np.zeros((0, _SIDE * _SIDE), np.uint8), flags)
 
 
-@_compiled
+@compiled
 def _zero() -> int:
     """Return 0 as a number like any other: for each literal Numba compiles a function anew."""
     return np.int64(0)
 
 
-@_compiled
+@compiled
 def _new_room() -> _Room:
     """Return room with the tables of the fixed codes in it."""
     size = 1 << _MAX_CODE_BITS
@@ -157,7 +147,7 @@ def _new_room() -> _Room:
     return room
 
 
-@_compiled
+@compiled
 def _decode(data: _Bytes, begin: int, end: int, image: _Bytes, room: _Room) -> bool:
     """Decode one file into an image, uint8 (784,); tell whether it is like MNIST's, and whole."""
     around = len(_FRONT) + 4 + len(_IDAT) + 4 + len(_END)  # with the chunk's size and its CRC
@@ -176,7 +166,7 @@ def _decode(data: _Bytes, begin: int, end: int, image: _Bytes, room: _Room) -> b
     )
 
 
-@_compiled
+@compiled
 def _holds(data: _Bytes, at: int, expected: _Bytes) -> bool:
     for i in range(len(expected)):
         if data[_at(at + i)] != expected[i]:
@@ -184,7 +174,7 @@ def _holds(data: _Bytes, at: int, expected: _Bytes) -> bool:
     return True
 
 
-@_compiled
+@compiled
 def _inflate(data: _Bytes, at: int, end: int, room: _Room) -> bool:
     """Decompress a zlib stream into `room.lines`; tell whether it is sound and just fills them.
 
@@ -241,7 +231,7 @@ def _inflate(data: _Bytes, at: int, end: int, room: _Room) -> bool:
     return filled == len(lines) and at + 4 == end and _checksum_fits(data, at, lines)
 
 
-@_compiled
+@compiled
 def _inflate_block(
     data: _Bytes,
     bits: int,
@@ -301,7 +291,7 @@ def _inflate_block(
     return wrong
 
 
-@_compiled
+@compiled
 def _refill(data: _Bytes, bits: int, held: int, at: int) -> tuple[int, int, int]:
     """Return the reader's state with at least 56 bits of the stream in it.
 
@@ -314,7 +304,7 @@ def _refill(data: _Bytes, bits: int, held: int, at: int) -> tuple[int, int, int]
     return bits, held + (more << 3), at + more
 
 
-@_compiled
+@compiled
 def _load(data: _Bytes, at: int) -> int:
     """Return eight bytes as a little-endian number; LLVM makes one load of it."""
     low = np.int64(data[_at(at)]) | np.int64(data[_at(at + 1)]) << 8
@@ -324,7 +314,7 @@ def _load(data: _Bytes, at: int) -> int:
     return low | high << 32
 
 
-@_compiled
+@compiled
 def _read_codes(
     data: _Bytes, bits: int, held: int, at: int, end: int, room: _Room
 ) -> tuple[int, int, int, int, int]:
@@ -393,7 +383,7 @@ def _read_codes(
     return bits, held, at, longest_literal, longest_distance
 
 
-@_compiled
+@compiled
 def _fill(table: _Table, begin: int, end: int, first: int, room: _Room) -> int:
     """Fill the table of a canonical Huffman code (section 3.2.2); return its longest code's bits.
 
@@ -446,7 +436,7 @@ def _fill(table: _Table, begin: int, end: int, first: int, room: _Room) -> int:
     return longest
 
 
-@_compiled
+@compiled
 def _checksum_fits(data: _Bytes, at: int, lines: _Bytes) -> bool:
     """Tell whether the Adler-32 checksum (RFC 1950, section 8.2) at `at` is that of `lines`.
 
@@ -464,7 +454,7 @@ def _checksum_fits(data: _Bytes, at: int, lines: _Bytes) -> bool:
     )
 
 
-@_compiled
+@compiled
 def _unfilter(lines: _Bytes, image: _Bytes) -> bool:
     """Undo the filters of the lines (PNG, section 9) into an image; tell whether all are known."""
     for y in range(_SIDE):

@@ -185,7 +185,7 @@ def test_pipes_and_sockets_are_passed_over(tmp_path: Path, monkeypatch: pytest.M
         assert error_of("socket.png") == "unreadable file: No such device or address"
     assert error_of("pipe.png") == "unreadable file: not a regular file"
     assert error_of("/dev/zero") == "unreadable file: not a regular file"
-    assert error_of(tmp_path) == "unreadable file: not a regular file"
+    assert error_of(tmp_path) == "unreadable file: Is a directory"
 
 
 @pytest.mark.parametrize(
