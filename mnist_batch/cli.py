@@ -179,6 +179,7 @@ def predict(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
+    _begin_to_draw(no_report=no_report)
     from mnist_batch import jobs
 
     with _prediction_bar(quiet=quiet) as progress:
@@ -240,6 +241,7 @@ def evaluate(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
+    _begin_to_draw(no_report=no_report)
     from mnist_batch import jobs
 
     summary = jobs.evaluate(
@@ -390,6 +392,14 @@ def _report(folder: Path | None, *, no_report: bool) -> Path | bool:
     if folder and no_report:
         raise typer.BadParameter("--report and --no-report exclude each other")
     return folder or not no_report
+
+
+def _begin_to_draw(*, no_report: bool) -> None:
+    """Let matplotlib be imported elsewhere while this process imports and does the rest."""
+    if not no_report:
+        from mnist_batch import drawing
+
+        drawing.start_process()
 
 
 def _prediction_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progress], None] | None]":

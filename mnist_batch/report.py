@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_batch import figures
+from mnist_batch.drawing import draw
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation import ClassMetrics, Metrics
 from mnist_batch.samples import Samples
@@ -88,15 +89,15 @@ class Report:
             if metrics.scored:
                 self._stage_scores(metrics)
             elif metrics.rows:
-                self._stage_figure("predictions.png", figures.prediction_histogram_figure(metrics))
+                self._stage_figure("predictions.png", figures.prediction_histogram_figure, metrics)
             if samples is not None and len(samples.index):
                 if samples.images is None:
                     self._kept = {"samples.png"}  # it was drawn when the images were at hand
                 else:
-                    self._stage_figure("samples.png", figures.samples_figure(samples))
+                    self._stage_figure("samples.png", figures.samples_figure, samples)
             if history is not None:
                 self._stage_table("history.csv", _history_table(history))
-                self._stage_figure("learning_curves.png", figures.learning_curves_figure(history))
+                self._stage_figure("learning_curves.png", figures.learning_curves_figure, history)
             text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"
             self._stage("metrics.json", lambda path: path.write_text(text, encoding="utf-8"))
         except BaseException:
@@ -145,9 +146,9 @@ class Report:
 
     def _stage_scores(self, metrics: Metrics) -> None:
         self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
-        self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure(metrics))
+        self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
         self._stage_table("per_class.csv", _per_class_table(metrics))
-        self._stage_figure("per_class.png", figures.per_class_figure(metrics))
+        self._stage_figure("per_class.png", figures.per_class_figure, metrics)
 
     def _stage_table(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         def write(path: Path) -> None:
@@ -156,8 +157,8 @@ class Report:
 
         self._stage(name, write)
 
-    def _stage_figure(self, name: str, figure: "Figure") -> None:
-        self._stage(name, lambda path: figures.save(figure, path))
+    def _stage_figure(self, name: str, make: "Callable[[Any], Figure]", content: object) -> None:
+        self._stage(name, lambda path: draw(make, content, path))
 
     def _stage(self, name: str, write: Callable[[Path], object]) -> None:
         staged = StagedFile(self.folder / name, overwrite=self._overwrite)

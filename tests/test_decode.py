@@ -15,6 +15,7 @@ from PIL import Image
 
 from mnist_batch.decode import DecodedBatch, decode_batch, decode_image
 from mnist_batch.shards import ImageBatch
+from pngs import SIGNATURE, chunk
 
 # What Pillow remarks on damaged images is not the subject here.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
@@ -58,14 +59,6 @@ def batch_of(contents: list[bytes | None], errors: list[str | None] | None = Non
     )
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """Return a PNG chunk (PNG specification, 5.3)."""
-    return (
-        struct.pack(">I", len(content)) + kind + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )  # fmt: skip
-
-
 def png(
     bits: int,
     colour: int,
@@ -79,7 +72,7 @@ def png(
     header = struct.pack(">IIBBBBB", *size, bits, colour, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + line for line in lines))
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + chunk(b"IDAT", pixels) + after
+        SIGNATURE + chunk(b"IHDR", header) + before + chunk(b"IDAT", pixels) + after
         + chunk(b"IEND", b"")
     )  # fmt: skip
 
