@@ -195,7 +195,8 @@ class PredictionCounts:
         self._confusion += np.bincount(
             labels[scored] * CLASSES + predictions[scored], minlength=CLASSES * CLASSES
         )
-        self._add_errors(batch.column("error").filter(pa.array(~predicted)))
+        if not predicted.all():
+            self._add_errors(batch.column("error").filter(pa.array(~predicted)))
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), labels, scored)
 
@@ -260,6 +261,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 def _digits(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return a column's digits, 0 where there is none, and where there is one."""
+    if not column.null_count:  # the usual case, and four times as fast
+        return column.to_numpy().astype(np.int64), np.ones(len(column), np.bool_)
     known = column.is_valid().to_numpy(zero_copy_only=False)
     return column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64), known
 

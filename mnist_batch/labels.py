@@ -32,6 +32,8 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
         values = values.dictionary_decode()
     if pa.types.is_null(values.type):
         return values.cast(pa.int8())
+    if pa.types.is_integer(values.type) and _within_digits(values):
+        return values.cast(pa.int8())
     if pa.types.is_string_view(values.type):
         values = values.cast(pa.string())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
@@ -50,6 +52,13 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
             "correct it, or pass --labels none to predict without labels"
         )
     return pc.cast(values, pa.float64(), safe=False).cast(pa.int8())
+
+
+def _within_digits(values: pa.Array) -> bool:
+    """Tell whether all integers that are known are digits, as nearly always."""
+    extremes = pc.min_max(values)
+    least, greatest = extremes["min"].as_py(), extremes["max"].as_py()
+    return least is None or (least >= 0 and greatest <= 9)
 
 
 def folder_digits(paths: Sequence[str]) -> pa.Array:

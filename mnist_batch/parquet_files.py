@@ -238,7 +238,7 @@ _COLUMNS_SHOWN = 12
 
 
 def _repeated(text: str, count: int) -> pa.Array:
-    return pa.array([text], pa.string()).take(pa.array(np.zeros(count, np.int32)))
+    return pa.repeat(pa.scalar(text, pa.string()), count)
 
 
 class _translated:  # noqa: N801 - reads as a verb where it is used

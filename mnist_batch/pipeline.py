@@ -113,9 +113,9 @@ def _predict_batch(batch: ImageBatch, predictor: Predictor) -> PredictedBatch:
         probabilities = predictor.probabilities(decoded.images)
     predictions = probabilities.argmax(axis=1)
     unreadable = decoded.error.is_valid().to_numpy(zero_copy_only=False)
-    failed = unreadable | ~np.isfinite(probabilities).all(axis=1)
-    error = decoded.error
-    if failed.sum() > unreadable.sum():  # the network's own numbers overflowed
+    failed, error = unreadable, decoded.error
+    if not np.isfinite(probabilities).all():  # the network's own numbers overflowed
+        failed = unreadable | ~np.isfinite(probabilities).all(axis=1)
         error = pc.if_else(pa.array(failed & ~unreadable), str(Reason.NO_PROBABILITIES), error)
     confidences = probabilities[np.arange(len(batch)), predictions]
     columns = [

@@ -94,6 +94,8 @@ def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
 def _errors(
     present: npt.NDArray[np.bool_], whole: npt.NDArray[np.bool_], good: npt.NDArray[np.bool_]
 ) -> pa.Array:
+    if good.all():
+        return pa.nulls(len(good), pa.string())
     texts = np.full(len(good), None, object)
     texts[~good] = error_text(Reason.BAD_PIXELS, "expected numbers from 0 to 255")
     texts[~whole] = error_text(Reason.BAD_PIXELS, f"expected {PIXELS} of them")

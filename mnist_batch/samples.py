@@ -75,8 +75,10 @@ class SampleChooser:
         keys = _splitmix64(self.seed, start, batch.num_rows)
         takes_part = batch.column("prediction").is_valid().to_numpy(zero_copy_only=False)
         if len(self._chosen) == self.size:
-            takes_part = takes_part & (keys < self._chosen[-1].key)
+            takes_part &= keys < self._chosen[-1].key
         candidates = np.flatnonzero(takes_part)
+        if not len(candidates):
+            return  # as in nearly every batch of a long stream
         smallest = candidates[np.argsort(keys[candidates])][: self.size]
         rows = batch.select(["source", "row", "label", "prediction"]).take(pa.array(smallest))
         new = [
