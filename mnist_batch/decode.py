@@ -58,9 +58,10 @@ def decode_batch(batch: ImageBatch) -> DecodedBatch:
     encoded = batch.images
     if pa.types.is_binary_view(encoded.type):  # few of Arrow's functions take it
         encoded = encoded.cast(pa.large_binary())
-    images = np.zeros((len(batch), PIXELS), np.uint8)
+    images = np.empty((len(batch), PIXELS), np.uint8)
     prepared = np.zeros(len(batch), np.bool_)
     remaining = batch.error.is_null().to_numpy(zero_copy_only=False)
+    images[~remaining] = 0
     if kernels.ready():
         remaining &= ~_decode_pngs(encoded, remaining, images)
     error = batch.error
