@@ -54,7 +54,8 @@ class DecodedBatch:
 def decode_batch(batch: ImageBatch) -> DecodedBatch:
     """Decode a batch; raw pixels pass as they are. No image raises."""
     if not isinstance(batch.images, pa.Array):
-        return DecodedBatch(batch.images, np.zeros(len(batch), np.bool_), batch.error)
+        prepared = np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
+        return DecodedBatch(batch.images, prepared, batch.error)
     encoded = batch.images
     if pa.types.is_binary_view(encoded.type):  # few of Arrow's functions take it
         encoded = encoded.cast(pa.large_binary())

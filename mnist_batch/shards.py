@@ -30,6 +30,8 @@ class ImageBatch:
         images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
         error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
             then null, or black.
+        prepared: bool (n,), with pixels: true where the image was resized before it was stored;
+            None where none was.
     """
 
     source: pa.Array
@@ -37,6 +39,7 @@ class ImageBatch:
     label: pa.Array
     images: pa.Array | Images
     error: pa.Array
+    prepared: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
