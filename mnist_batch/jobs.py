@@ -97,7 +97,7 @@ def stream(
         LabelError: while iterating, a label is not a digit.
         ModelError: while iterating, the model cannot be loaded.
     """
-    opened = open_inputs(_listed(inputs), _read_options(image_column, label_column, labels))
+    opened = open_inputs(listed(inputs), read_options(image_column, label_column, labels))
     predictor = model if isinstance(model, Predictor) else load_model(model)
     names = predictions_schema(with_probabilities=probabilities).names
     for batch in predict_batches(opened, predictor, batch_size=batch_size, workers=workers):
@@ -152,14 +152,14 @@ def predict(
         LabelError: a label is not a digit.
         ModelError: the model cannot be loaded.
     """
-    inputs, out = _listed(inputs), Path(out)
+    inputs, out = listed(inputs), Path(out)
     # What can be refused at once is refused before a model is loaded or a large folder listed.
     check_output(out, overwrite=overwrite)
     folder = report_folder(out, report)
     check_outside(out, folder, inputs)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     loaded = _loaded(model, predictor, scale, device)
-    opened = open_inputs(inputs, _read_options(image_column, label_column, labels))
+    opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     names = predictions_schema(with_probabilities=probabilities).names
     counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
@@ -237,7 +237,7 @@ def evaluate(
         counts.add(batch)
     metrics, samples, notes = counts.metrics(), chooser.samples(), []
     if images is not None:
-        opened = open_inputs(_listed(images), ReadOptions(image_column, labels=NO_LABELS))
+        opened = open_inputs(listed(images), ReadOptions(image_column, labels=NO_LABELS))
         samples = samples.with_images(find_images(samples, opened, metrics.rows))
     elif report_writer:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
@@ -252,13 +252,15 @@ def evaluate(
     )
 
 
-def _listed(inputs: Inputs) -> list[str | Path]:
+def listed(inputs: Inputs) -> list[str | Path]:
+    """Return INPUTs as a list, be it only one."""
     return [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
 
 
-def _read_options(
+def read_options(
     image_column: str | None, label_column: str | None, labels: str | Path | None
 ) -> ReadOptions:
+    """Return how INPUTs are read, `labels` as a path or as text."""
     return ReadOptions(image_column, label_column, None if labels is None else str(labels))
 
 
@@ -307,14 +309,38 @@ def _run_record(
 def _notes(
     predictor: Predictor, opened: OpenInputs, metrics: Metrics, labels: str | Path | None
 ) -> list[str]:
-    notes = [f"model {predictor.model.path.name}: {note}" for note in predictor.notes]
+    return [
+        *(f"model {predictor.model.path.name}: {note}" for note in predictor.notes),
+        *reading_notes(
+            opened,
+            rows=metrics.rows,
+            labelled=metrics.labelled,
+            prepared=metrics.prepared,
+            labels=labels,
+        ),
+    ]
+
+
+def reading_notes(
+    opened: OpenInputs, *, rows: int, labelled: int, prepared: int, labels: str | Path | None
+) -> list[str]:
+    """Return what the user should know of how the inputs were read, one sentence each.
+
+    Args:
+        opened: the inputs.
+        rows: the number of rows read.
+        labelled: those with a label.
+        prepared: those whose image was resized.
+        labels: what the user named as labels.
+    """
+    notes = []
     if opened.passed_over:
         notes.append(f"files that are not images, passed over: {opened.passed_over:,}")
-    if metrics.prepared:
-        notes.append(f"images that were not 28x28, resized: {metrics.prepared:,}")
-    if labels not in (None, NO_LABELS) and metrics.labelled < metrics.rows:
+    if prepared:
+        notes.append(f"images that were not 28x28, resized: {prepared:,}")
+    if labels not in (None, NO_LABELS) and labelled < rows:
         notes.append(
-            f"{labels} labels {metrics.labelled:,} of {metrics.rows:,} images; it has to name them "
+            f"{labels} labels {labelled:,} of {rows:,} images; it has to name them "
             "as the column source does"
         )
     return notes
