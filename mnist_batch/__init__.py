@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         stream,
     )
     from mnist_batch.model import TrainingProgress, TrainingResult, train
+    from mnist_batch.packing import PackSummary, pack
     from mnist_batch.predictors import Predictor, load_model
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ _MODULES = {
     "MnistBatchError": "errors",
     "ModelError": "errors",
     "OutputError": "errors",
+    "PackSummary": "packing",
     "PredictionsError": "errors",
     "Predictor": "predictors",
     "Progress": "jobs",
@@ -48,6 +50,7 @@ _MODULES = {
     "TrainingResult": "model",
     "evaluate": "jobs",
     "load_model": "predictors",
+    "pack": "packing",
     "predict": "jobs",
     "stream": "jobs",
     "train": "model",
@@ -60,6 +63,7 @@ __all__ = [
     "MnistBatchError",
     "ModelError",
     "OutputError",
+    "PackSummary",
     "PredictionsError",
     "Predictor",
     "Progress",
@@ -69,6 +73,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "load_model",
+    "pack",
     "predict",
     "stream",
     "train",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -12,9 +13,10 @@ import pyarrow.parquet as pq
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.labels import LabelFile, digits
+from mnist_batch.packed_file import is_packed
 from mnist_batch.pixels import PIXELS, is_pixel_type, pixels_of
 from mnist_batch.schema import Reason
-from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, text_of_path
+from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class ParquetFile:
         image_path: what is read of it; `image.bytes` of a struct of bytes and path.
         label: name of the label column; None to read none.
         label_file: labels from elsewhere; None to take those of the column.
+        packed: each row says itself what its source, row and error are.
+        folder: what stands before the sources that the rows of a packed file name; empty, or the
+            file's own name and a `/`.
     """
 
     path: Path
@@ -38,6 +43,8 @@ class ParquetFile:
     image_path: str
     label: str | None
     label_file: LabelFile | None
+    packed: bool
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -59,12 +66,18 @@ class ParquetShard:
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches cut anew across the row groups."""
         columns = [self.file.image_path] + ([self.file.label] if self.file.label else [])
+        if self.file.packed:
+            columns += _PACKED_COLUMNS
         first_row = self.first_row
         with _translated(self.file.path):
             opened = open_native(self.file.path)
             # Without these two a row group is in memory whole, and one can be all of the input.
             reader = pq.ParquetFile(
-                opened, metadata=self.file.metadata, pre_buffer=False, buffer_size=2**20
+                opened,
+                metadata=self.file.metadata,
+                pre_buffer=False,
+                buffer_size=2**20,
+                page_checksum_verification=True,  # where there are checksums
             )
         with opened, reader:
             batches = reader.iter_batches(
@@ -108,12 +121,47 @@ class ParquetShard:
         elif images.null_count:
             error = pc.if_else(pc.is_null(images), str(Reason.NO_BYTES), error)
         rows = np.arange(first_row, first_row + len(batch))
+        if self.file.packed:
+            return self._packed_batch(batch, rows, images, error)
         return ImageBatch(
             source=_repeated(text_of_path(self.file.source), len(batch)),
             row=pa.array(rows),
             label=self._labels(batch, rows),
             images=images,
             error=error,
+        )
+
+    def _packed_batch(
+        self,
+        batch: pa.RecordBatch,
+        rows: npt.NDArray[np.int64],
+        images: pa.Array | Images,
+        error: pa.Array,
+    ) -> ImageBatch:
+        """Return a batch with what its own columns tell of each row."""
+        for name in _PACKED_COLUMNS[:3]:
+            if batch.column(name).null_count:
+                row = rows[batch.column(name).is_null().index(True).as_py()]
+                raise InputError(
+                    f"{self.file.path}, row {row}: the column {name} of this packed file is "
+                    "empty; pack the images again"
+                )
+        source, row = batch.column("source"), batch.column("row")
+        if self.file.folder:
+            source = pc.binary_join_element_wise(self.file.folder, source, "")
+        if label_file := self.file.label_file:
+            if not label_file.has_rows and pc.max(row).as_py() > 0:
+                raise _lacks_rows(label_file, self.file.path)
+            label = label_file.lookup(source.to_pylist(), row.to_numpy())
+        else:
+            label = self._labels(batch, rows)
+        return ImageBatch(
+            source=source,
+            row=row,
+            label=label,
+            images=images,
+            error=pc.coalesce(batch.column("error"), error),
+            prepared=batch.column("prepared").to_numpy(zero_copy_only=False),
         )
 
     def _labels(self, batch: pa.RecordBatch, rows: np.ndarray) -> pa.Array:
@@ -135,6 +183,7 @@ def open_parquet(
     label_column: str | None,
     label_file: LabelFile | None,
     unlabelled: bool,
+    alone: bool,
 ) -> list[ParquetShard]:
     """Read a Parquet file's footer and cut its row groups into shards of about `SHARD_ROWS`.
 
@@ -145,6 +194,8 @@ def open_parquet(
         label_column: the column of labels; None for `label`, where there is one.
         label_file: labels from elsewhere, which then count alone.
         unlabelled: read no labels at all.
+        alone: no other file is read. Then the rows of a packed file have just the sources that they
+            were packed from; else `source` and a `/` stand in front, as of a folder.
 
     Raises:
         InputError: the file is not Parquet, or its columns are not as expected.
@@ -156,6 +207,7 @@ def open_parquet(
         with open_native(path) as file, pq.ParquetFile(file) as opened:
             metadata, schema = opened.metadata, opened.schema_arrow
             names = schema.names
+    packed = is_packed(path, metadata, schema)
     label = label_column or ("label" if "label" in names else None)
     image, image_path = _image_column(schema, image_column, path)
     if label is not None and label not in names:
@@ -163,8 +215,8 @@ def open_parquet(
     for name in (image, label):
         if names.count(name) > 1:
             raise InputError(f"{path}: {names.count(name)} columns {name!r}; rename all but one")
-    if label_file and not label_file.has_rows:
-        raise LabelError(f"{label_file.path}: no column row, which labels of {path} need")
+    if label_file and not label_file.has_rows and not packed:
+        raise _lacks_rows(label_file, path)
     file = ParquetFile(
         path=path,
         source=source,
@@ -173,8 +225,33 @@ def open_parquet(
         image_path=image_path,
         label=None if unlabelled or label_file else label,
         label_file=label_file,
+        packed=packed,
+        folder="" if alone else f"{text_of_path(source)}/",
     )
     return list(_shards(file))
+
+
+_PACKED_COLUMNS = ["source", "row", "prepared", "error"]
+
+
+def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:
+    return LabelError(f"{label_file.path}: no column row, which labels of {path} need")
+
+
+def packed_sources(path: Path) -> list[str]:
+    """Return the sources that a packed file names, each once; none for another Parquet file.
+
+    Raises:
+        InputError: the file is not Parquet, or is damaged.
+    """
+    with _translated(path), open_native(path) as opened, pq.ParquetFile(opened) as file:
+        if not is_packed(path, file.metadata, file.schema_arrow):
+            return []
+        batches = file.iter_batches(columns=["source"], use_threads=False)
+        sources = dict.fromkeys(
+            source for batch in batches for source in batch.column(0).unique().to_pylist()
+        )
+    return list(sources)
 
 
 def _shards(file: ParquetFile) -> Iterator[ParquetShard]:

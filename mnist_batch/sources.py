@@ -2,6 +2,7 @@
 
 import os
 import sys
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -111,7 +112,9 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     An INPUT is a folder of images or of Parquet files (searched through, in natural order), an
     image file, a Parquet file, a glob of either, `hf://datasets/OWNER/NAME`, or `-` for a list of
     paths on standard input, one a line. Sources are named relative to their INPUT; where two
-    INPUTs hold the same name, all sources get their INPUT as typed in front.
+    INPUTs hold the same name, all sources get their INPUT as typed in front. The rows of a packed
+    file have the sources that they were packed from; beside other files the packed file is the
+    folder that these lie in.
 
     Raises:
         InputError: an INPUT does not exist, holds no images, or holds both images and Parquet;
@@ -126,10 +129,11 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     label_file = None
     if options.labels not in (None, NO_LABELS):
         label_file = LabelFile(Path(options.labels))
+    alone = sum(len(one.names) for one in found) == 1
     shards: list[Shard] = []
     for parquet, group in groupby(found, key=lambda one: one.parquet):
         if parquet:
-            shards += _parquet_shards(group, options, label_file, qualified=qualified)
+            shards += _parquet_shards(group, options, label_file, qualified=qualified, alone=alone)
         else:
             shards += _image_shards(list(group), options, label_file, qualified=qualified)
     return OpenInputs(
@@ -183,9 +187,20 @@ def check_outside(out: Path, report: Path | None, inputs: Iterable[str | Path]) 
 
 
 def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:
-    """Return a name that two files have, or None."""
+    """Return a name that two files have, or None.
+
+    A Parquet file may be packed, and then is the folder of its rows: no other file may lie in it.
+    """
     names = Counter(name for one in found for name in one.sources(qualified=qualified))
-    return next((name for name, count in names.items() if count > 1), None)
+    if twin := next((name for name, count in names.items() if count > 1), None):
+        return twin
+    ordered = sorted(names)
+    parquet = (one.sources(qualified=qualified) for one in found if one.parquet)
+    for folder in (f"{name}/" for sources in parquet for name in sources):
+        place = bisect(ordered, folder)
+        if place < len(ordered) and ordered[place].startswith(folder):
+            return ordered[place]
+    return None
 
 
 def _parquet_shards(
@@ -194,6 +209,7 @@ def _parquet_shards(
     label_file: LabelFile | None,
     *,
     qualified: bool,
+    alone: bool,
 ) -> Iterator[Shard]:
     for one in found:
         for path, source in zip(one.paths, one.sources(qualified=qualified), strict=True):
@@ -204,6 +220,7 @@ def _parquet_shards(
                 label_column=options.label_column,
                 label_file=label_file,
                 unlabelled=options.labels == NO_LABELS,
+                alone=alone,
             )
 
 

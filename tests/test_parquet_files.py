@@ -56,6 +56,7 @@ def opened(
         label_column=label_column,
         label_file=label_file,
         unlabelled=unlabelled,
+        alone=True,
     )
 
 
