@@ -18,6 +18,7 @@ from mnist_batch.engine import map_batches
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.image_files import list_folder, list_glob
 from mnist_batch.options import BATCH_ROWS
+from mnist_batch.parquet_files import packed_sources
 from mnist_batch.pipeline import available_workers
 from mnist_batch.pixels import SIDE
 from mnist_batch.schema import reason
@@ -157,10 +158,14 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
     """Read all images and labels of INPUTs into memory, 785 bytes a row.
 
     Raises:
-        InputError: there are no rows, or none that can be read.
+        InputError: there are no rows, or none that can be read, or a file is packed from both
+            training and test data.
         LabelError: a row has no label, or one that is not a digit.
     """
     opened = open_inputs(inputs)
+    for file in opened.files:
+        if file.lower().endswith(".parquet"):
+            _refuse_packed_together(Path(file))
     images = np.empty((opened.rows, SIDE, SIDE), np.uint8)
     labels = np.empty(opened.rows, np.int8)
     unreadable: Counter[str] = Counter()
@@ -181,6 +186,17 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
         raise InputError(f"{inputs[0]}{more}: no digits to train on or to test on: {causes}")
     images, labels = images[:rows], labels[:rows]
     return LabelledImages(images, labels, _sha256(images, labels), dict(unreadable))
+
+
+def _refuse_packed_together(file: Path) -> None:
+    """Refuse a packed file that holds both what to train on and what to test on."""
+    sources = packed_sources(file)
+    splits = _by_folder(sources, whole=True) or _by_file(sources)
+    if TRAIN in splits and TEST in splits:
+        raise InputError(
+            f"{file}: is packed from data for training ({splits[TRAIN][0]}) and for the test "
+            f"({splits[TEST][0]}); pack each into its own file, as train.parquet and test.parquet"
+        )
 
 
 @dataclass(frozen=True, eq=False)

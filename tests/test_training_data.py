@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mnist_batch import pack
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.synthetic import draw_digits, write_folder, write_parquet
 from mnist_batch.training_data import LabelledImages, Splits, find_splits, read_images
@@ -129,6 +130,33 @@ def test_a_name_of_two_splits_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "train_test.parquet")
     with pytest.raises(InputError, match=r"train_test.parquet: the name says train and test"):
         find_splits(str(tmp_path))
+
+
+def test_packed_training_and_test_data_are_refused_together(tmp_path: Path) -> None:
+    """A packed file remembers what it was packed from; one of either is as good as the original."""
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    write_parquet(folder / "train-00000-of-00001.parquet", 30)
+    write_parquet(folder / "test-00000-of-00001.parquet", 20, seed=1)
+    pack(folder, tmp_path / "all.parquet")
+    with pytest.raises(
+        InputError, match=r"all\.parquet: is packed from data for training \(train-"
+    ):
+        read_images([str(tmp_path / "all.parquet")])
+    (tmp_path / "packed").mkdir()
+    for split in ("train", "test"):
+        pack(folder / f"{split}-00000-of-00001.parquet", tmp_path / "packed" / f"{split}.parquet")
+    packed, original = find_splits(str(tmp_path / "packed")), find_splits(str(folder))
+    assert read_images(packed.train).sha256 == read_images(original.train).sha256
+    assert read_images(packed.test).sha256 == read_images(original.test).sha256
+
+
+def test_a_packed_folder_of_digits_is_all_training_data(tmp_path: Path) -> None:
+    """As the folder is."""
+    write_folder(tmp_path / "digits", 20)
+    pack(tmp_path / "digits", tmp_path / "test.parquet")
+    read = read_images([str(tmp_path / "test.parquet")])
+    assert read.sha256 == read_images([str(tmp_path / "digits")]).sha256
 
 
 def test_images_and_labels_come_in_input_order(tmp_path: Path) -> None:
