@@ -1,6 +1,6 @@
 """The command line: each command parses, calls the library once, prints and exits.
 
-Exit status: 0 done; 1 could not be done; 2 usage; 3 done, but more rows without a prediction than
+Exit status: 0 done; 1 could not be done; 2 usage; 3 done, but more rows with an error than
 `--max-errors` allows; 4 done, but below `--min-accuracy`; 130 interrupted, 143 terminated.
 """
 
@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
@@ -52,6 +52,27 @@ ImageColumn = Annotated[
     str | None,
     typer.Option(help="Parquet column of images, where several fit.", rich_help_panel=_READING),
 ]
+InputList = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(help="Parquet column of labels, if not label.", rich_help_panel=_READING),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.csv|none",
+        help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
+        "column; none reads no labels.",
+        rich_help_panel=_READING,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Threads; by default one a core.", rich_help_panel=_READING),
+]
 ReportFolder = Annotated[
     Path | None,
     typer.Option(
@@ -66,6 +87,14 @@ NoReport = Annotated[
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
+]
+MaxErrors = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Exit with status 3 above this many rows with an error.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 MinAccuracy = Annotated[
     float | None,
@@ -100,10 +129,7 @@ def _main_options(
     epilog="Example: mnist-batch predict digits/ --out predictions.parquet",
 )
 def predict(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
-    ],
+    inputs: InputList,
     out: Annotated[
         Path,
         typer.Option(
@@ -133,26 +159,12 @@ def predict(
         Device, typer.Option(help="Where Keras runs it.", rich_help_panel=_MODEL)
     ] = Device.AUTO,
     image_column: ImageColumn = None,
-    label_column: Annotated[
-        str | None,
-        typer.Option(help="Parquet column of labels, if not label.", rich_help_panel=_READING),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.csv|none",
-            help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
-            "column; none reads no labels.",
-            rich_help_panel=_READING,
-        ),
-    ] = None,
+    label_column: LabelColumn = None,
+    labels: Labels = None,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Images in a batch.", rich_help_panel=_READING)
     ] = BATCH_ROWS,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Threads; by default one a core.", rich_help_panel=_READING),
-    ] = None,
+    workers: Workers = None,
     probabilities: Annotated[
         bool,
         typer.Option(
@@ -166,14 +178,7 @@ def predict(
     sample_seed: Annotated[
         int, typer.Option(help="Chooses the ten samples.", rich_help_panel=_OUTPUT)
     ] = 0,
-    max_errors: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Exit with status 3 above this many rows without prediction.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = 0,
+    max_errors: MaxErrors = 0,
     min_accuracy: MinAccuracy = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -203,12 +208,7 @@ def predict(
         )
     _print_result(summary, quiet=quiet, as_json=as_json)
     missed = _misses(min_accuracy, summary.metrics)
-    if summary.metrics.errors > max_errors:
-        _say(
-            f"error: rows without a prediction: {summary.metrics.errors:,}, more than "
-            f"--max-errors {max_errors}"
-        )
-        raise typer.Exit(ERRORS_STATUS)
+    _check_errors(summary.metrics.errors, max_errors, "a prediction")
     if missed:
         raise typer.Exit(GATE_STATUS)
 
@@ -322,6 +322,47 @@ def train(
 
 
 @app.command(
+    help="Decode images once, into one Parquet file that predicts as they do but faster.\n\n"
+    "Every image is a row of raw pixels, in input order, with its source, label and, where it "
+    "cannot be read, the reason. The predictions of the file are those of the INPUT.\n\n"
+    "INPUT is what predict takes.",
+    epilog="Example: mnist-batch pack digits/ --out packed.parquet",
+)
+def pack(
+    inputs: InputList,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="The packed file: .parquet.", rich_help_panel=_OUTPUT),
+    ],
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    labels: Labels = None,
+    workers: Workers = None,
+    max_errors: MaxErrors = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    from mnist_batch import packing
+    from mnist_batch.terminal import pack_summary
+
+    with _prediction_bar(quiet=quiet) as progress:
+        summary = packing.pack(
+            inputs,
+            out,
+            image_column=image_column,
+            label_column=label_column,
+            labels=labels,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _print(json.dumps(summary.record()) if as_json else pack_summary(summary))
+    _say_notes(summary.notes, quiet=quiet)
+    _check_errors(summary.errors, max_errors, "an image")
+
+
+@app.command(
     help="Draw digits as pen strokes: sample images in the form of MNIST's, to try things with.",
     epilog="Example: mnist-batch generate --count 1000 --out digits.parquet",
 )
@@ -431,8 +472,19 @@ def _print_result(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
     from mnist_batch.terminal import job_summary
 
     _print(json.dumps(summary.record()) if as_json else job_summary(summary))
-    for note in () if quiet else summary.notes:
+    _say_notes(summary.notes, quiet=quiet)
+
+
+def _say_notes(notes: Sequence[str], *, quiet: bool) -> None:
+    for note in () if quiet else notes:
         _say(f"note: {note}")
+
+
+def _check_errors(errors: int, max_errors: int, lacking: str) -> None:
+    """Say that more rows than allowed lack something, and exit."""
+    if errors > max_errors:
+        _say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {max_errors}")
+        raise typer.Exit(ERRORS_STATUS)
 
 
 def _print(content: "RenderableType") -> None:

@@ -4,7 +4,7 @@ Everything fits into 80 columns with counts of up to six digits. Only ASCII is u
 terminal or a pipe of another encoding would fail on the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -17,6 +17,7 @@ from mnist_batch.schema import CLASSES
 if TYPE_CHECKING:
     from mnist_batch.jobs import Summary
     from mnist_batch.model import TrainingResult
+    from mnist_batch.packing import PackSummary
 
 _UNDEFINED = "-"
 
@@ -29,7 +30,7 @@ def evaluation_summary(metrics: Metrics) -> Group:
     have no prediction.
     """
     parts = _scores(metrics) if metrics.scored else _predictions(metrics)
-    return Group(*parts, *_errors(metrics))
+    return Group(*parts, *_errors("Rows without a prediction", metrics.errors_by_reason))
 
 
 def job_summary(summary: "Summary") -> Group:
@@ -43,6 +44,24 @@ def job_summary(summary: "Summary") -> Group:
             f"{summary.run['elapsed_s']:.2f} s from the first read to the last write"
         )
     return Group(evaluation_summary(summary.metrics), Text("\n".join(lines)))
+
+
+def pack_summary(summary: "PackSummary") -> Group:
+    """Return how many images were packed, how large the file is, and how fast that was."""
+    lines = ["", f"packed       {printable(str(summary.out))}"]
+    lines.append(f"size         {summary.size_bytes / 1e6:,.1f} MB")
+    if summary.images_per_s:
+        lines.append(
+            f"speed        {summary.images_per_s:,} images/s, {summary.elapsed_s:.2f} s from the "
+            "first read to the last write"
+        )
+    labelled = f"{summary.labelled:,}" if summary.labelled else "none"
+    counts = f"{summary.rows - summary.errors:,} of {summary.rows:,} rows with an image"
+    return Group(
+        Text(f"{counts}; {labelled} with a label"),
+        *_errors("Rows without an image", summary.errors_by_reason),
+        Text("\n".join(lines)),
+    )
 
 
 def training_summary(result: "TrainingResult") -> Group:
@@ -151,14 +170,14 @@ def _predictions(metrics: Metrics) -> Iterator[RenderableType]:
     yield _titled("Predictions per digit", table)
 
 
-def _errors(metrics: Metrics) -> Iterator[RenderableType]:
-    if metrics.errors_by_reason:
+def _errors(title: str, errors_by_reason: Mapping[str, int]) -> Iterator[RenderableType]:
+    if errors_by_reason:
         table = Table.grid(padding=(0, 2))
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
-        for reason, count in metrics.errors_by_reason.items():
+        for reason, count in errors_by_reason.items():
             table.add_row(f"{count:,}", Text(printable(reason)))
-        yield _titled("Rows without a prediction", table)
+        yield _titled(title, table)
 
 
 def _titled(title: str, content: RenderableType) -> Group:

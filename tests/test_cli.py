@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -96,6 +97,37 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     assert run(*arguments, out, "--max-errors", 2).returncode == 0
 
 
+def test_packing_says_what_it_did(tmp_path: Path, digits_folder: Path) -> None:
+    """Rows, size and speed on standard output; with `--json` the same for machines."""
+    out = tmp_path / "packed.parquet"
+    ended = run("pack", digits_folder, "--out", out)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("30 of 30 rows with an image; 30 with a label\n")
+    assert f"packed       {out}\nsize " in ended.stdout
+    again = run("pack", out, "--out", tmp_path / "again.parquet", "--json")
+    result = json.loads(again.stdout)
+    assert (result["rows"], result["labelled"]) == (30, 30)
+    assert result["packed_file"] == str(tmp_path / "again.parquet")
+
+
+def test_rows_without_an_image_are_status_3(tmp_path: Path) -> None:
+    """Packed all the same, with their reasons; notes can be left out."""
+    Image.new("L", (40, 40)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"not an image")
+    out = tmp_path / "packed.parquet"
+    arguments = ("pack", f"{tmp_path}/*.png", "--out", out, "--overwrite")
+    ended = run(*arguments)
+    assert ended.returncode == 3
+    assert ended.stderr == (
+        "note: images that were not 28x28, resized: 1\n"
+        "error: rows without an image: 1, more than --max-errors 0\n"
+    )
+    assert re.search(r"Rows without an image\n *1 +not an image", ended.stdout)
+    assert pq.read_table(out)["error"].to_pylist() == [None, "not an image"]
+    allowed = run(*arguments, "--max-errors", 1, "--quiet")
+    assert (allowed.returncode, allowed.stderr) == (0, "")
+
+
 def test_a_missed_gate_is_status_4(tmp_path: Path, digits_folder: Path, model: Path) -> None:
     """Written all the same, and said; without labels no gate can be met."""
     out = tmp_path / "out.parquet"
@@ -127,6 +159,12 @@ def test_a_missed_gate_is_status_4(tmp_path: Path, digits_folder: Path, model: P
         (["evaluate", "bad.parquet"], r"bad\.parquet"),
         (["evaluate", "a.txt"], r"a\.txt is no predictions file"),
         (["generate", "--out", "full"], r"full"),
+        (["pack", "absent", "--out", "o.parquet"], r"absent: no such file or folder"),
+        (["pack", "a.png", "--out", "o.csv"], r"o\.csv: a packed file is Parquet"),
+        (["pack", "a.png", "--out", "present.parquet"], r"present\.parquet exists already"),
+        (["pack", "bad.parquet", "--out", "o.parquet"], r"bad\.parquet: not a readable Parquet"),
+        (["pack", "said.parquet", "--out", "o.parquet"], r"said\.parquet: .* column 'label' is m"),
+        (["predict", "said.parquet", "--out", "o.csv"], r"said\.parquet: .* column 'label' is mi"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_1(
@@ -138,6 +176,9 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
     (tmp_path / "full" / "file").write_text("")
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "present.csv").write_text("old")
+    (tmp_path / "present.parquet").write_text("old")
+    with pq.ParquetWriter(tmp_path / "said.parquet", pa.schema({"image": pa.binary(784)})) as said:
+        said.add_key_value_metadata({"mnist_batch_packed": '{"format": 1}'})
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
     Image.new("L", (28, 28)).save(tmp_path / "a.png")
     before = sorted(tmp_path.rglob("*"))
@@ -157,6 +198,8 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["predict", "a.png", "--out", "o.csv", "--batch-size", "0"],
         ["predict", "a.png", "--out", "o.csv", "--scale", "0-2"],
         ["predict", "a.png", "--out", "o.csv", "--report", "r", "--no-report"],
+        ["pack", "a.png"],
+        ["pack", "a.png", "--out", "o.parquet", "--workers", "0"],
         ["unknown"],
     ],
 )
@@ -187,9 +230,10 @@ def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["predict", "pack"])
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_within_a_second_and_leaves_nothing(
-    tmp_path: Path, model: Path, sent: signal.Signals, status: int
+    tmp_path: Path, command: str, sent: signal.Signals, status: int
 ) -> None:
     """In the middle of pictures that take long to decode; SIGTERM as Ctrl-C."""
     folder = tmp_path / "photos"
@@ -199,7 +243,7 @@ def test_a_signal_stops_within_a_second_and_leaves_nothing(
     for i in range(1, 60):
         shutil.copy(folder / "0.jpg", folder / f"{i}.jpg")
     process = subprocess.Popen(
-        [*COMMAND, "predict", str(folder), "--model", str(model), "--out", "out.parquet"],
+        [*COMMAND, command, str(folder), "--out", "out.parquet"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,

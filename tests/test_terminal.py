@@ -1,14 +1,16 @@
 """What a person reads: every number, within 80 columns, and nothing a file name could fake."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from mnist_batch.evaluation import Metrics
+from mnist_batch.packing import PackSummary
 from mnist_batch.schema import CLASSES
-from mnist_batch.terminal import evaluation_summary, printable
+from mnist_batch.terminal import evaluation_summary, pack_summary, printable
 
 COUNTS = 900 * np.eye(CLASSES, dtype=np.int64)
 COUNTS[4, 9] = 23
@@ -165,3 +167,31 @@ def test_control_characters_are_replaced(character: str) -> None:
 def test_letters_of_all_languages_are_printable() -> None:
     """Only what has no shape is replaced."""
     assert printable("Bild größer als 28 mal 28, 数字") == "Bild größer als 28 mal 28, 数字"
+
+
+def test_packing_says_rows_errors_size_and_speed() -> None:
+    """And where the file is."""
+    summary = PackSummary(
+        out=Path("packed\x1b.parquet"),
+        rows=600_000,
+        labelled=0,
+        prepared=0,
+        errors_by_reason={"not an image": 1200, "truncated": 3},
+        size_bytes=99_566_140,
+        elapsed_s=2.5,
+        notes=[],
+    )
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(pack_summary(summary))
+    assert [line.rstrip() for line in capture.get().splitlines()] == [
+        "598,797 of 600,000 rows with an image; none with a label",
+        "",
+        "Rows without an image",
+        "1,200  not an image",
+        "    3  truncated",
+        "",
+        "packed       packed?.parquet",
+        "size         99.6 MB",
+        "speed        240,000 images/s, 2.50 s from the first read to the last write",
+    ]
