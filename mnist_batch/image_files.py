@@ -180,6 +180,11 @@ class ImageFileShard:
         """The number of files."""
         return len(self.paths)
 
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+        return True
+
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
         start = 0

@@ -1,12 +1,21 @@
 """When the compiled code is loaded: it is worth waiting for only where there is much to do."""
 
 import threading
+from collections.abc import Iterable
 from functools import cache
 
-PAY_ROWS = 20_000
+from mnist_batch.shards import Shard
+
+_PAY_IMAGES = 20_000
 """From so many images on it pays; without it they take about as long as loading it."""
 
 _ready = threading.Event()
+
+
+def load_where_it_pays(shards: Iterable[Shard]) -> None:
+    """Begin to load the compiled code if there are enough images to be decoded."""
+    if sum(shard.rows for shard in shards if shard.encoded) >= _PAY_IMAGES:
+        load()
 
 
 @cache

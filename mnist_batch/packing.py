@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch import __version__
+from mnist_batch import __version__, kernels
 from mnist_batch.decode import decode_batch
 from mnist_batch.engine import map_batches
 from mnist_batch.errors import OutputError
@@ -117,6 +117,7 @@ def pack(
     check_outside(out, None, inputs)
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
+    kernels.load_where_it_pays(opened.shards)
     counts = _Counts()
     started = time.perf_counter()
     with StagedFile(out, overwrite=overwrite) as staged:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,29 +22,29 @@ from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, Images, text
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """One Parquet file: its footer, read once, and the columns to read.
+    """One Parquet file, and the columns to read.
 
     Attributes:
         path: where the file is.
         source: the column `source` of its rows.
-        metadata: the footer.
         image: name of the image column.
         image_path: what is read of it; `image.bytes` of a struct of bytes and path.
         label: name of the label column; None to read none.
         label_file: labels from elsewhere; None to take those of the column.
         packed: each row says itself what its source, row and error are.
+        encoded: its images are encoded, not raw pixels.
         folder: what stands before the sources that the rows of a packed file name; empty, or the
             file's own name and a `/`.
     """
 
     path: Path
     source: str
-    metadata: pq.FileMetaData
     image: str
     image_path: str
     label: str | None
     label_file: LabelFile | None
     packed: bool
+    encoded: bool
     folder: str
 
 
@@ -71,17 +72,18 @@ class ParquetShard:
         first_row = self.first_row
         with _translated(self.file.path):
             opened = open_native(self.file.path)
+            footer = _footer(self.file.path)
             # Without these two a row group is in memory whole, and one can be all of the input.
             reader = pq.ParquetFile(
                 opened,
-                metadata=self.file.metadata,
+                metadata=footer,
                 pre_buffer=False,
                 buffer_size=2**20,
                 page_checksum_verification=True,  # where there are checksums
             )
         with opened, reader:
             batches = reader.iter_batches(
-                min(batch_size, self._rows_of_batch_bytes()),
+                min(batch_size, self._rows_of_batch_bytes(footer)),
                 row_groups=list(self.row_groups),
                 columns=columns,
                 use_threads=False,
@@ -102,9 +104,14 @@ class ParquetShard:
                 "write the file again, or leave it out"
             )
 
-    def _rows_of_batch_bytes(self) -> int:
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+        return self.file.encoded
+
+    def _rows_of_batch_bytes(self, footer: pq.FileMetaData) -> int:
         """Return how many rows hold about `BATCH_BYTES`, going by the footer."""
-        groups = [self.file.metadata.row_group(index) for index in self.row_groups]
+        groups = [footer.row_group(index) for index in self.row_groups]
         size: int = sum(group.total_byte_size for group in groups)
         return max(1, BATCH_BYTES * self.rows // max(size, 1))
 
@@ -220,15 +227,15 @@ def open_parquet(
     file = ParquetFile(
         path=path,
         source=source,
-        metadata=metadata,
         image=image,
         image_path=image_path,
         label=None if unlabelled or label_file else label,
         label_file=label_file,
         packed=packed,
+        encoded=not is_pixel_type(_values(schema.field(image).type)),
         folder="" if alone else f"{text_of_path(source)}/",
     )
-    return list(_shards(file))
+    return list(_shards(file, metadata))
 
 
 _PACKED_COLUMNS = ["source", "row", "prepared", "error"]
@@ -254,11 +261,27 @@ def packed_sources(path: Path) -> list[str]:
     return list(sources)
 
 
-def _shards(file: ParquetFile) -> Iterator[ParquetShard]:
+def _footer(path: Path) -> pq.FileMetaData:
+    """Return a file's footer.
+
+    The shards of a file follow one another, so a few are kept; all of a long list of files are
+    not, since one of 600 row groups takes 2 MB.
+    """
+    status = path.stat()
+    return _read_footer(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _read_footer(path: Path, _: tuple[int, ...]) -> pq.FileMetaData:
+    with open_native(path) as file:
+        return pq.read_metadata(file)
+
+
+def _shards(file: ParquetFile, footer: pq.FileMetaData) -> Iterator[ParquetShard]:
     first_group, first_row, rows = 0, 0, 0
-    for group in range(file.metadata.num_row_groups):
-        rows += file.metadata.row_group(group).num_rows
-        if rows >= SHARD_ROWS or (rows and group == file.metadata.num_row_groups - 1):
+    for group in range(footer.num_row_groups):
+        rows += footer.row_group(group).num_rows
+        if rows >= SHARD_ROWS or (rows and group == footer.num_row_groups - 1):
             yield ParquetShard(file, range(first_group, group + 1), first_row, rows)
             first_group, first_row, rows = group + 1, first_row + rows, 0
 

@@ -63,8 +63,7 @@ def predict_batches(
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
-    if inputs.rows >= kernels.PAY_ROWS:
-        kernels.load()
+    kernels.load_where_it_pays(inputs.shards)
     yield from map_batches(
         inputs.shards,
         lambda shard: shard.read(batch_size),

@@ -53,6 +53,10 @@ class Shard(Protocol):
     def rows(self) -> int:
         """The number of rows, known before reading."""
 
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches of at most `batch_size`; any may be shorter.
 

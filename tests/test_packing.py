@@ -198,6 +198,7 @@ class _Opened:
 
     files: tuple[str, ...] = ()
     passed_over = 0
+    encoded = False
 
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:
         self.rows = len(rows)
