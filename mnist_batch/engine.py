@@ -6,7 +6,7 @@ waits for another's shard while there is work.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -36,7 +36,7 @@ def map_batches(
     work: Callable[[BatchT], ResultT],
     *,
     workers: int,
-) -> Iterator[ResultT]:
+) -> Generator[ResultT, None, None]:
     """Yield `work(batch)` for each batch of each shard, in order.
 
     Args:

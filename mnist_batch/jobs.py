@@ -88,17 +88,18 @@ def stream(
         image_column: the Parquet column of images; None to find it.
         label_column: the Parquet column of labels; None for `label`, where there is one.
         labels: a CSV file of labels; `none` to read none; None for what the inputs carry.
-        batch_size: rows in a batch at most. The predictions do not depend on it.
+        batch_size: rows in a batch at most; Keras runs just so many at once, if `model` is none
+            loaded before (see `load_model`). The predictions do not depend on it.
         workers: threads; None for one a core. The predictions do not depend on it.
         probabilities: add the column `probabilities`.
 
     Raises:
         InputError: while iterating, an input cannot be read.
         LabelError: while iterating, a label is not a digit.
-        ModelError: while iterating, the model cannot be loaded.
+        ModelError: while iterating, the model cannot be loaded or run.
     """
     opened = open_inputs(listed(inputs), read_options(image_column, label_column, labels))
-    predictor = model if isinstance(model, Predictor) else load_model(model)
+    predictor = model if isinstance(model, Predictor) else load_model(model, batch_size=batch_size)
     names = predictions_schema(with_probabilities=probabilities).names
     for batch in predict_batches(opened, predictor, batch_size=batch_size, workers=workers):
         yield batch.predictions.select(names)
@@ -150,7 +151,7 @@ def predict(
         OutputError: the output exists, cannot be written, or lies within an input folder.
         InputError: an input cannot be read.
         LabelError: a label is not a digit.
-        ModelError: the model cannot be loaded.
+        ModelError: the model cannot be loaded or run.
     """
     inputs, out = listed(inputs), Path(out)
     # What can be refused at once is refused before a model is loaded or a large folder listed.
@@ -158,7 +159,7 @@ def predict(
     folder = report_folder(out, report)
     check_outside(out, folder, inputs)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
-    loaded = _loaded(model, predictor, scale, device)
+    loaded = _loaded(model, predictor, scale, device, batch_size)
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     names = predictions_schema(with_probabilities=probabilities).names
@@ -269,10 +270,11 @@ def _loaded(
     predictor: PredictorChoice | str,
     scale: Scale | str | None,
     device: Device | str,
+    batch_size: int,
 ) -> Predictor:
     if isinstance(model, Predictor):
         return model
-    return load_model(model, predictor=predictor, scale=scale, device=device)
+    return load_model(model, predictor=predictor, scale=scale, device=device, batch_size=batch_size)
 
 
 def _run_record(
@@ -282,9 +284,11 @@ def _run_record(
     import platform
     from importlib.metadata import version
 
-    packages = ["numpy", "pyarrow", "pillow"]
+    versions = {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
     if predictor.name is PredictorChoice.KERAS:
-        packages += ["keras", "tensorflow"]
+        from mnist_batch import keras_network  # imported already, by what loaded the model
+
+        versions |= keras_network.versions()
     return {
         "version": __version__,
         "model": {"name": predictor.model.path.name, "sha256": predictor.model.sha256},
@@ -299,10 +303,7 @@ def _run_record(
         "elapsed_s": round(elapsed_s, 3),
         "images_per_s": round(metrics.rows / elapsed_s) if elapsed_s else None,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in packages},
-        },
+        "versions": {"python": platform.python_version(), **versions},
     }
 
 

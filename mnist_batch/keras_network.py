@@ -4,11 +4,13 @@ import contextlib
 import logging
 import math
 import os
+import re
 import shutil
+import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -80,39 +82,105 @@ def _silent_stderr() -> Iterator[None]:
         os.close(null)
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of Keras and of its backend, once Keras is imported."""
+    import keras
+
+    backend = keras.backend.backend()
+    return {"keras": keras.__version__, backend: sys.modules[backend].__version__}
+
+
 class KerasNetwork:
     """A model that Keras loads and runs, on one device, one batch at a time.
 
     Attributes:
         input_shape: the shape of one input, 784 values in all.
+        batch_rows: how many rows `outputs` takes.
     """
 
-    def __init__(self, file: ModelFile, device: Device) -> None:
+    def __init__(
+        self, file: ModelFile, device: Device, batch_rows: int, note: Callable[[str], None]
+    ) -> None:
         """Load a model file.
+
+        Args:
+            file: the model.
+            device: where it runs.
+            batch_rows: how many rows it is to run at once, unless it was saved for a fixed number.
+            note: called with a sentence where the user should know of something.
 
         Raises:
             ModelError: Keras refuses the file, it is no classifier of 28x28 images in ten classes,
                 or there is no such device.
         """
+        self._path = file.path
+        self._note = note
         self._keras = import_keras()
         self._device = self._device_name(device)
         with self._keras.device(self._device):
             self._model = self._load(file)
         self.input_shape = _shape_of_digit(self._model, file)
         self._input = getattr(self._model, "input", 0)  # a Sequential has none: it stands alone
+        fixed: int | None = self._model.input_shape[0]
+        self.batch_rows = fixed or batch_rows
+        self._rows, self._least_rows = self.batch_rows, fixed or 1
         # Keras models are not made to be called by several threads at once.
         self._lock = threading.Lock()
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the network's outputs, float32 (n, 10), for scaled pixels float32 (n, 784)."""
+        """Return the network's outputs, float32 (n, 10).
+
+        Where memory runs out, the rows are run again in batches of half the size, and so are all
+        that follow.
+
+        Args:
+            inputs: scaled pixels, float32 (n, 784), n being `batch_rows`: with a number that stays
+                the same, Keras traces its graph only once.
+
+        Raises:
+            ModelError: the model raises an exception, or memory does not even do for the smallest
+                batch.
+        """
+        outputs = np.empty((len(inputs), CLASSES), np.float32)
+        with self._lock:
+            done = 0
+            while done < len(inputs):
+                # Where a batch would be short it reaches back: all have the same shape.
+                start = min(done, len(inputs) - self._rows)
+                batch = slice(start, start + self._rows)
+                values = self._run(inputs[batch])
+                if values is not None:
+                    outputs[batch], done = values, batch.stop
+        return outputs
+
+    def _run(self, inputs: Array) -> Array | None:
+        """Return the outputs of a batch, or None where memory ran out: the batches then shrink."""
         digits = inputs.reshape(-1, *self.input_shape)
         # The one input and the one output may stand alone, in a list, or under a name.
         tree = self._keras.tree
         given = tree.map_structure(lambda _: digits, self._input)
-        with self._lock, self._keras.device(self._device):
-            outputs = self._model.predict_on_batch(given)
+        try:
+            with self._keras.device(self._device):
+                outputs = self._model.predict_on_batch(given)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise ModelError(
+                    f"{self._path}: Keras cannot run this model: {_cause(error)}"
+                ) from error
+            self._shrink()
+            return None  # and try again without the exception, whose frames hold on to memory
         [values] = tree.flatten(outputs)
         return np.asarray(values, np.float32).reshape(-1, CLASSES)
+
+    def _shrink(self) -> None:
+        where = "the GPU" if self._device.startswith("gpu") else "this machine"
+        if self._rows == self._least_rows:
+            raise ModelError(
+                f"{self._path}: {where} runs out of memory even at batches of {self._rows}; "
+                "free memory, or run the model elsewhere"
+            )
+        self._rows, before = self._rows // 2, self._rows
+        self._note(f"{where} ran out of memory at batches of {before}; went on with {self._rows}")
 
     def _device_name(self, device: Device) -> str:
         gpus = self._keras.distribution.list_devices("gpu")
@@ -129,9 +197,41 @@ class KerasNetwork:
                 return self._keras.models.load_model(path, compile=False, safe_mode=True)
         except Exception as error:
             # Keras raises nearly any type on files of other versions and on unknown layers.
-            lines = str(error).strip().splitlines()
-            cause = lines[0] if lines else type(error).__name__
-            raise ModelError(f"{file.path}: Keras cannot load this model: {cause}") from error
+            raise ModelError(
+                f"{file.path}: Keras cannot load this model: {_cause(error)}"
+            ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether memory ran out, by what the backends raise then.
+
+    TensorFlow's ResourceExhaustedError, and an InternalError where it cannot copy to a GPU that is
+    full; the OutOfMemoryError of PyTorch, on a CPU its RuntimeError; JAX's JaxRuntimeError, which
+    is raised for much else; MemoryError of NumPy. Keras raises some of them anew as another type
+    with the message in it.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError"}:
+        return True
+    return any(sign in str(error) for sign in _SIGNS_OF_FULL_MEMORY)
+
+
+_SIGNS_OF_FULL_MEMORY = (
+    "RESOURCE_EXHAUSTED",
+    "out of memory",
+    "DefaultCPUAllocator: ",
+    "Dst tensor is not initialized",
+)
+
+
+def _cause(error: Exception) -> str:
+    """Return the line of an exception's message that says most, without colours."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Keras first says in which layer it happened, TensorFlow that it happened in a graph.
+    headings = ("Exception encountered when calling", "Graph execution error")
+    said = [line for line in lines if not line.startswith(headings)]
+    return (said or lines or [type(error).__name__])[0]
 
 
 @contextlib.contextmanager

@@ -3,22 +3,27 @@
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import kernels
-from mnist_batch.decode import decode_batch
+from mnist_batch.blocks import map_blocks
+from mnist_batch.decode import DecodedBatch, decode_batch
 from mnist_batch.engine import map_batches
-from mnist_batch.options import BATCH_ROWS
+from mnist_batch.options import BATCH_ROWS, PredictorChoice
 from mnist_batch.predictors import Predictor
 from mnist_batch.schema import PREDICTIONS, PROBABILITIES, Reason
 from mnist_batch.shards import ImageBatch, Images
 from mnist_batch.sources import OpenInputs
+
+Probabilities = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,52 @@ def predict_batches(
     Raises:
         InputError: while iterating, where a source as a whole cannot be read.
         LabelError: while iterating, where a label is not a digit.
+        ModelError: while iterating, where Keras cannot run the model.
         ValueError: while iterating, where `batch_size` or `workers` is below 1.
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
     kernels.load_where_it_pays(inputs.shards)
-    yield from map_batches(
-        inputs.shards,
-        lambda shard: shard.read(batch_size),
-        lambda batch: _predict_batch(batch, predictor),
-        workers=workers or available_workers(),
-    )
+    workers = workers or available_workers()
+    if predictor.name is PredictorChoice.KERAS:
+        yield from _predict_on_keras(inputs, predictor, batch_size, workers)
+    else:
+        yield from map_batches(
+            inputs.shards,
+            lambda shard: shard.read(batch_size),
+            lambda batch: _predict_batch(batch, predictor),
+            workers=workers,
+        )
+
+
+def _predict_on_keras(
+    inputs: OpenInputs, predictor: Predictor, batch_size: int, workers: int
+) -> Iterator[PredictedBatch]:
+    """Decode on the workers, and run the network on one thread of its own, in full blocks.
+
+    Keras takes one batch at a time and shares it out over the cores or a GPU itself. Meanwhile the
+    workers decode what comes next, and the taker of the results writes.
+    """
+
+    def predicted(_: None) -> Iterator[tuple[tuple[ImageBatch, DecodedBatch], Probabilities]]:
+        with closing(
+            map_batches(
+                inputs.shards,
+                lambda shard: shard.read(batch_size),
+                lambda batch: (batch, decode_batch(batch)),
+                workers=workers,
+            )
+        ) as decoded:
+            yield from map_blocks(
+                decoded,
+                lambda item: item[1].images,
+                predictor.probabilities,
+                rows=predictor.block_rows,
+            )
+
+    with closing(map_batches([None], predicted, lambda item: item, workers=1)) as results:
+        for (batch, decoded), probabilities in results:
+            yield _predictions(batch, decoded, probabilities)
 
 
 class _OneBlasThread:
@@ -110,6 +150,12 @@ def _predict_batch(batch: ImageBatch, predictor: Predictor) -> PredictedBatch:
     decoded = decode_batch(batch)
     with _one_blas_thread:
         probabilities = predictor.probabilities(decoded.images)
+    return _predictions(batch, decoded, probabilities)
+
+
+def _predictions(
+    batch: ImageBatch, decoded: DecodedBatch, probabilities: Probabilities
+) -> PredictedBatch:
     predictions = probabilities.argmax(axis=1)
     unreadable = decoded.error.is_valid().to_numpy(zero_copy_only=False)
     failed, error = unreadable, decoded.error

@@ -12,18 +12,15 @@ from mnist_batch.errors import ModelError
 from mnist_batch.model_file import DEFAULT_MODEL, ModelFile, read_model_file
 from mnist_batch.network_config import output_activation, own_scale
 from mnist_batch.numpy_network import UnsupportedNetworkError, dense_network, softmax
-from mnist_batch.options import Device, PredictorChoice, Scale
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
 from mnist_batch.pixels import SIDE, scaled
 from mnist_batch.schema import CLASSES
 from mnist_batch.shards import Images
 
 Array = npt.NDArray[np.float32]
 
-BLOCK_ROWS = {PredictorChoice.NUMPY: 256, PredictorChoice.KERAS: 1024}
-"""Rows that a network sees at once. Always the same number, the last block padded: matrix products
-of another shape round differently. Only the place in its block can move a row's last bit: OpenBLAS
-0.3.31 on AVX2 sums two halves of twelve rows in different orders, and TensorFlow pools so. 256 is
-where NumPy is fastest, the arrays still fit the cache; Keras traces its graph only once."""
+NUMPY_ROWS = 256
+"""Rows that NumPy works on at once: here it is fastest, the arrays still fit the cache."""
 
 
 class Network(Protocol):
@@ -41,13 +38,19 @@ class Predictor:
         model: the model file.
         name: what runs it, `numpy` or `keras`.
         scale: the range to which pixels are scaled for it.
-        notes: what the user should know of how the model is read, one sentence each.
+        notes: what the user should know of how the model is read and run, one sentence each; one
+            is added where memory runs out.
+        block_rows: rows that the network sees at once. Always the same number, the last block
+            padded: matrix products of another shape round differently, and Keras would trace its
+            graph anew. Only the place in its block can move a row's last bit: OpenBLAS 0.3.31 on
+            AVX2 sums two halves of twelve rows in different orders, and TensorFlow pools so.
     """
 
     model: ModelFile
     name: PredictorChoice
     scale: Scale
     notes: Sequence[str]
+    block_rows: int
     _network: Network = field(repr=False)
     _input_scale: Scale
     _activation: str
@@ -60,10 +63,13 @@ class Predictor:
 
         Returns:
             float32 (n, 10), each row summing to 1. A row does not depend on what the others show.
-            It is the same bit for bit for batches cut at multiples of `BLOCK_ROWS`, and to 2e-6
+            It is the same bit for bit for batches cut at multiples of `block_rows`, and to 2e-6
             for any other cut.
+
+        Raises:
+            ModelError: Keras cannot run the model.
         """
-        block_rows = BLOCK_ROWS[self.name]
+        block_rows = self.block_rows
         result = np.empty((len(images), CLASSES), np.float32)
         for start in range(0, len(images), block_rows):
             block = images[start : start + block_rows]
@@ -81,6 +87,7 @@ def load_model(
     predictor: PredictorChoice | str = PredictorChoice.AUTO,
     scale: Scale | str | None = None,
     device: Device | str = Device.AUTO,
+    batch_size: int = BATCH_ROWS,
 ) -> Predictor:
     """Load a model file.
 
@@ -90,11 +97,16 @@ def load_model(
         scale: the range to which the model wants its pixels scaled; None for what its file says,
             else 0-1.
         device: where Keras runs it; with `gpu`, `auto` takes Keras.
+        batch_size: how many images Keras runs at once, at least 1. Half as many each time that
+            memory runs out; a model that was saved for a fixed number gets that number.
 
     Raises:
         ModelError: the file cannot be read, is not a classifier of 28x28 images in ten classes,
             or cannot be run in the way that was asked for.
+        ValueError: `batch_size` is below 1.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size {batch_size}: expected at least 1")
     file = read_model_file(Path(path) if path else DEFAULT_MODEL)
     choice, device = PredictorChoice(predictor), Device(device)
     if device is Device.GPU and choice is PredictorChoice.NUMPY:
@@ -103,7 +115,7 @@ def load_model(
         choice = PredictorChoice.KERAS
     notes: list[str] = []
     wanted = _scale(file, scale, notes)
-    network, name = _network(file, choice, device, wanted, notes)
+    network, name, block_rows = _network(file, choice, device, wanted, batch_size, notes)
     # The network on NumPy has the scale in its weights.
     input_scale = Scale.BYTES if name is PredictorChoice.NUMPY else wanted
     activation = output_activation(file.config)
@@ -111,7 +123,7 @@ def load_model(
         notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
     elif activation != "softmax":
         notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
-    loaded = Predictor(file, name, wanted, notes, network, input_scale, activation)
+    loaded = Predictor(file, name, wanted, notes, block_rows, network, input_scale, activation)
     if np.isnan(loaded.probabilities(np.zeros((1, SIDE, SIDE), np.uint8))).any():
         raise ModelError(
             f"{file.path}: the network gives NaN for a black image: its training went wrong; "
@@ -121,12 +133,17 @@ def load_model(
 
 
 def _network(
-    file: ModelFile, choice: PredictorChoice, device: Device, scale: Scale, notes: list[str]
-) -> tuple[Network, PredictorChoice]:
-    """Return what runs the model, and its name; add to the notes."""
+    file: ModelFile,
+    choice: PredictorChoice,
+    device: Device,
+    scale: Scale,
+    batch_size: int,
+    notes: list[str],
+) -> tuple[Network, PredictorChoice, int]:
+    """Return what runs the model, its name, and how many rows it takes at once; add to the notes."""
     if choice is not PredictorChoice.KERAS:
         try:
-            return dense_network(file, scale), PredictorChoice.NUMPY
+            return dense_network(file, scale), PredictorChoice.NUMPY, NUMPY_ROWS
         except UnsupportedNetworkError as error:
             if choice is PredictorChoice.NUMPY:
                 raise ModelError(f"{file.path}: {error}; pass --predictor keras") from error
@@ -136,7 +153,8 @@ def _network(
     # Keras takes seconds to import; a Dense model never gets here.
     from mnist_batch.keras_network import KerasNetwork
 
-    return KerasNetwork(file, device), PredictorChoice.KERAS
+    network = KerasNetwork(file, device, batch_size, notes.append)
+    return network, PredictorChoice.KERAS, network.batch_rows
 
 
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:

@@ -129,7 +129,7 @@ def test_workers_end_when_the_results_are_not_wanted() -> None:
     before = threading.active_count()
     results = map_batches([list(range(1000))], iter, lambda number: number, workers=4)
     assert next(iter(results)) == 0
-    results.close()  # type: ignore[attr-defined] # a generator, which the signature does not promise
+    results.close()
     deadline = time.monotonic() + 10
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)

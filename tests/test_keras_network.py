@@ -14,7 +14,7 @@ import pytest
 
 from mnist_batch.errors import ModelError
 from mnist_batch.keras_network import import_keras
-from mnist_batch.predictors import BLOCK_ROWS, load_model
+from mnist_batch.predictors import load_model
 from mnist_batch.synthetic import draw_digits
 
 keras = import_keras()
@@ -124,16 +124,16 @@ def cnn_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_prediction_does_not_depend_on_its_batch(cnn_file: Path) -> None:
     """Any cut gives the same to 1e-6, and a cut at the block gives the same bit for bit."""
-    rows = BLOCK_ROWS["keras"] + 300  # type: ignore[index]
+    predictor = load_model(cnn_file)
+    rows = predictor.block_rows + 300
     images = np.resize(IMAGES, (rows, 28, 28))
     images[::3] = np.roll(images[::3], 2, axis=2)
-    predictor = load_model(cnn_file)
     whole = predictor.probabilities(images)
     for cuts in ([1, 8, 500], [rows // 2]):
         parts = np.concatenate([predictor.probabilities(part) for part in np.split(images, cuts)])
         np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-6)
         np.testing.assert_array_equal(parts.argmax(axis=1), whole.argmax(axis=1))
-    blocks = np.split(images, [BLOCK_ROWS["keras"]])  # type: ignore[index]
+    blocks = np.split(images, [predictor.block_rows])
     parts = np.concatenate([predictor.probabilities(part) for part in blocks])
     np.testing.assert_array_equal(parts, whole)
 

@@ -17,7 +17,7 @@ from mnist_batch.errors import ModelError
 from mnist_batch.keras_network import import_keras
 from mnist_batch.model_file import DEFAULT_MODEL
 from mnist_batch.options import Scale
-from mnist_batch.predictors import BLOCK_ROWS, load_model
+from mnist_batch.predictors import load_model
 from mnist_batch.shards import Images
 from mnist_batch.synthetic import draw_digits
 
@@ -169,8 +169,8 @@ def test_prediction_does_not_depend_on_its_batch(name: str, folder: Path, cuts: 
 def test_batches_of_whole_blocks_give_the_same_bits(predictor: str, folder: Path) -> None:
     """Batches that end where blocks end give the same bit for bit as all images at once."""
     model = load_model(folder / "softmax.h5", predictor=predictor)
-    images = np.resize(IMAGES, (2 * BLOCK_ROWS[model.name] + 100, 28, 28))
-    cuts = [BLOCK_ROWS[model.name], 2 * BLOCK_ROWS[model.name]]
+    images = np.resize(IMAGES, (2 * model.block_rows + 100, 28, 28))
+    cuts = [model.block_rows, 2 * model.block_rows]
     parts = np.concatenate([model.probabilities(part) for part in np.split(images, cuts)])
     np.testing.assert_array_equal(parts, model.probabilities(images))
 
