@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mnist_batch.pixels import SIDE
 from mnist_batch.schema import CLASSES
 from mnist_batch.shards import Images
 
@@ -30,34 +31,37 @@ def map_blocks(
     Args:
         items: what holds images; any number of them each, none included.
         images_of: returns an item's images, uint8 (n, 28, 28).
-        work: maps images uint8 (m, 28, 28) to results float32 (m, 10).
+        work: maps images uint8 (m, 28, 28) to results float32 (m, 10); the images are overwritten
+            afterwards.
         rows: how many images `work` gets at once, across the bounds of items; the last time what
             is left.
     """
     waiting: deque[tuple[ItemT, Array]] = deque()
-    block: list[tuple[Images, Array]] = []  # images, and where their results go
-    room = rows
+    block = np.empty((rows, SIDE, SIDE), np.uint8)
+    pieces: list[Array] = []  # where the results of what the block holds go
+    filled = 0
     for item in items:
         images = images_of(item)
         results = np.empty((len(images), CLASSES), np.float32)
         waiting.append((item, results))
-        for start, stop in pairwise([0, *range(room, len(images), rows), len(images)]):
-            block.append((images[start:stop], results[start:stop]))
-            room -= stop - start
-            if room == 0:
-                _work_on(block, work)
-                block, room = [], rows
+        first_cut = rows - filled
+        for start, stop in pairwise([0, *range(first_cut, len(images), rows), len(images)]):
+            block[filled : filled + stop - start] = images[start:stop]
+            pieces.append(results[start:stop])
+            filled += stop - start
+            if filled == rows:
+                _share_out(work(block), pieces)
+                pieces, filled = [], 0
         # Of each item that is not done yet the open block holds one piece, if an empty one.
-        while len(waiting) > len(block):
+        while len(waiting) > len(pieces):
             yield waiting.popleft()
-    if block:
-        _work_on(block, work)
+    if pieces:
+        _share_out(work(block[:filled]), pieces)
     yield from waiting
 
 
-def _work_on(block: list[tuple[Images, Array]], work: Callable[[Images], Array]) -> None:
-    values = work(np.concatenate([images for images, _ in block]))
+def _share_out(results: Array, pieces: list[Array]) -> None:
     start = 0
-    for _, results in block:
-        results[:] = values[start : start + len(results)]
-        start += len(results)
+    for piece in pieces:
+        piece[:] = results[start : start + len(piece)]
+        start += len(piece)

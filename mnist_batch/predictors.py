@@ -1,5 +1,6 @@
 """Images to probabilities: loading a model, and what runs it."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from mnist_batch.model_file import DEFAULT_MODEL, ModelFile, read_model_file
 from mnist_batch.network_config import output_activation, own_scale
 from mnist_batch.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
-from mnist_batch.pixels import SIDE, scaled
+from mnist_batch.pixels import PIXELS, SIDE, scaled
 from mnist_batch.schema import CLASSES
 from mnist_batch.shards import Images
 
@@ -54,6 +55,7 @@ class Predictor:
     _network: Network = field(repr=False)
     _input_scale: Scale
     _activation: str
+    _threads: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     def probabilities(self, images: Images) -> Array:
         """Return the probability of each digit.
@@ -69,16 +71,22 @@ class Predictor:
         Raises:
             ModelError: Keras cannot run the model.
         """
-        block_rows = self.block_rows
         result = np.empty((len(images), CLASSES), np.float32)
-        for start in range(0, len(images), block_rows):
-            block = images[start : start + block_rows]
-            inputs = scaled(block, self._input_scale)
-            if len(block) < block_rows:
-                inputs = np.pad(inputs, ((0, block_rows - len(block)), (0, 0)))
+        inputs = self._own_inputs()
+        for start in range(0, len(images), self.block_rows):
+            block = images[start : start + self.block_rows]
+            scaled(block, self._input_scale, out=inputs[: len(block)])
+            inputs[len(block) :] = 0
             outputs = self._network.outputs(inputs)[: len(block)]
             result[start : start + len(block)] = _as_probabilities(outputs, self._activation)
         return result
+
+    def _own_inputs(self) -> Array:
+        """Return this thread's room for a block's inputs, float32 (block_rows, 784)."""
+        if not hasattr(self._threads, "inputs"):
+            self._threads.inputs = np.empty((self.block_rows, PIXELS), np.float32)
+        inputs: Array = self._threads.inputs
+        return inputs
 
 
 def load_model(
@@ -140,7 +148,7 @@ def _network(
     batch_size: int,
     notes: list[str],
 ) -> tuple[Network, PredictorChoice, int]:
-    """Return what runs the model, its name, and how many rows it takes at once; add to the notes."""
+    """Return what runs the model, its name, and its rows at once; add to the notes."""
     if choice is not PredictorChoice.KERAS:
         try:
             return dense_network(file, scale), PredictorChoice.NUMPY, NUMPY_ROWS
