@@ -162,7 +162,12 @@ def predict(
     label_column: LabelColumn = None,
     labels: Labels = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Images in a batch.", rich_help_panel=_READING)
+        int,
+        typer.Option(
+            min=1,
+            help="Images in a batch; Keras runs just so many at once.",
+            rich_help_panel=_READING,
+        ),
     ] = BATCH_ROWS,
     workers: Workers = None,
     probabilities: Annotated[
@@ -387,11 +392,12 @@ class _WithoutPandas(MetaPathFinder):
     """Lets `import pandas` fail.
 
     Where pandas is installed, pyarrow imports it at its first array, which takes 0.2 to 0.5 s and
-    is for nothing: no command uses it.
+    is for nothing: no command uses it. PyTorch asks whether it is there, and takes no exception for
+    an answer.
     """
 
     def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas":
+        if fullname == "pandas" and "torch" not in sys.modules:
             raise ModuleNotFoundError("pandas is not needed here", name=fullname)
 
 

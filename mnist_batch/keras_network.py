@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -183,13 +183,22 @@ class KerasNetwork:
         self._note(f"{where} ran out of memory at batches of {before}; went on with {self._rows}")
 
     def _device_name(self, device: Device) -> str:
-        gpus = self._keras.distribution.list_devices("gpu")
+        gpus = self._gpus()
         if device is Device.GPU and not gpus:
             backend = self._keras.backend.backend()
             raise ModelError(
                 f"--device gpu: Keras on {backend} sees no GPU here; pass --device cpu or auto"
             )
         return "cpu:0" if device is Device.CPU or not gpus else "gpu:0"
+
+    def _gpus(self) -> Sequence[str]:
+        if self._keras.backend.backend() == "torch":  # Keras 3.15 lists no devices on it
+            return ["gpu:0"] if sys.modules["torch"].cuda.is_available() else []
+        try:
+            gpus: Sequence[str] = self._keras.distribution.list_devices("gpu")
+        except RuntimeError:  # what JAX raises where there is none
+            return []
+        return gpus
 
     def _load(self, file: ModelFile) -> Any:  # noqa: ANN401 - Keras has no types
         try:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -52,13 +52,14 @@ def predict_batches(
     *,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
-) -> Iterator[PredictedBatch]:
+) -> Generator[PredictedBatch, None, None]:
     """Yield the predictions of all rows, in input order.
 
     Args:
         inputs: what to read.
         predictor: the model.
-        batch_size: rows in a batch at most, at least 1. The predictions do not depend on it.
+        batch_size: rows in a batch at most, at least 1. The predictions do not depend on it. Keras
+            runs the predictor's `block_rows` at once, across the bounds of batches.
         workers: threads, at least 1; None for one a core. The predictions do not depend on it.
 
     Raises:

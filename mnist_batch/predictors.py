@@ -155,7 +155,7 @@ def _network(
         except UnsupportedNetworkError as error:
             if choice is PredictorChoice.NUMPY:
                 raise ModelError(f"{file.path}: {error}; pass --predictor keras") from error
-            notes.append(f"runs on Keras: {error}")
+            notes.insert(0, f"runs on Keras: {error}")
         except ModelError as error:
             raise ModelError(f"{file.path}: {error}") from error
     # Keras takes seconds to import; a Dense model never gets here.

@@ -4,17 +4,24 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.errors import ModelError
+from mnist_batch.jobs import predict
 from mnist_batch.keras_network import import_keras
+from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictors import load_model
+from mnist_batch.sources import open_inputs
 from mnist_batch.synthetic import draw_digits
 
 keras = import_keras()
@@ -206,6 +213,145 @@ def test_numpy_refuses_a_convolution(cnn_file: Path) -> None:
     assert str(caught.value) == (
         f"{cnn_file}: Conv2D is not a layer that NumPy runs; pass --predictor keras"
     )
+
+
+def test_a_graph_is_traced_once(cnn_file: Path, digits_parquet: Path) -> None:
+    """Although 1,050 images in batches of 100 and shorter ones do not fill blocks of 400."""
+    predictor = load_model(cnn_file, batch_size=400)
+    network: Any = predictor._network
+    batches = list(predict_batches(open_inputs([digits_parquet]), predictor, batch_size=100))
+    assert [len(batch.images) for batch in batches] == [100] * 10 + [50]
+    assert network._model.predict_function.experimental_get_tracing_count() == 1
+    # The last block of 250 was padded to 400: Keras alone, without padding, gives the same.
+    model = keras.models.load_model(cnn_file, compile=False)
+    inputs = (draw_digits(1050)[0] / 255).astype(np.float32)[..., None]
+    column = pa.concat_arrays([batch.predictions["probabilities"] for batch in batches])
+    expected = model.predict(inputs, batch_size=1050, verbose=0)
+    np.testing.assert_allclose(column.to_pylist(), expected, rtol=0, atol=1e-6)
+
+
+def test_a_model_of_a_fixed_batch_gets_just_that(tmp_path: Path) -> None:
+    """A network that keeps a state for each of 32 rows takes no other number of them."""
+    model = Sequential(
+        [Input((28, 28), batch_size=32), layers.LSTM(4, stateful=True), Dense(10, "softmax")]
+    )
+    model.save(tmp_path / "model.keras")
+    predictor = load_model(tmp_path / "model.keras", batch_size=100)
+    assert predictor.block_rows == 32
+    assert predictor.probabilities(IMAGES).shape == (50, 10)
+
+
+def test_no_thread_goes_on_when_the_rest_is_not_wanted(
+    cnn_file: Path, digits_parquet: Path
+) -> None:
+    """Neither the one that runs the network nor those that decode."""
+    predictor = load_model(cnn_file, batch_size=100)
+    before = threading.active_count()
+    batches = predict_batches(open_inputs([digits_parquet]), predictor, batch_size=10, workers=3)
+    assert len(next(batches).images) == 10
+    batches.close()
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+@keras.saving.register_keras_serializable("tests")
+class Greedy(layers.Layer):  # type: ignore[misc, name-defined] # Keras has no types
+    """Wants more memory than there is for batches of more than `rows_that_fit`."""
+
+    rows_that_fit = 200
+
+    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - a tensor
+        """Return the inputs, or fail when the graph runs: as TensorFlow's ResourceExhaustedError.
+
+        That is what TensorFlow makes of a MemoryError here; its own allocator waits 10 s first.
+        """
+        import tensorflow as tf
+
+        def checked(values: np.ndarray) -> np.ndarray:
+            if len(values) > Greedy.rows_that_fit:
+                raise MemoryError("OOM when allocating tensor")
+            return values
+
+        outputs = tf.numpy_function(checked, [inputs], inputs.dtype)
+        return tf.ensure_shape(outputs, inputs.shape)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the inputs' shape."""
+        return shape
+
+
+@keras.saving.register_keras_serializable("tests")
+class Broken(layers.Layer):  # type: ignore[misc, name-defined] # Keras has no types
+    """Can be saved and loaded, and not run on more than one row."""
+
+    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - a tensor
+        """Raise an exception while the graph is traced for a number of rows above 1."""
+        if inputs.shape[0] not in (None, 1):
+            raise ValueError("the layer is broken\nin more than one line")
+        return inputs
+
+
+def with_layer(path: Path, layer: Any) -> Path:  # noqa: ANN401 - Keras
+    """Save a network with a layer of its own."""
+    Sequential([Input((784,)), layer, Dense(10, "softmax")]).save(path)
+    return path
+
+
+def test_batches_are_halved_where_memory_runs_out(tmp_path: Path, digits_parquet: Path) -> None:
+    """The same rows again, 600 to 300 to 150, and so on from there; the notes say so."""
+    path = with_layer(tmp_path / "model.keras", Greedy())
+    out = tmp_path / "out.parquet"
+    summary = predict(
+        digits_parquet, out, model=path, batch_size=600, report=False, probabilities=True
+    )
+    model = keras.models.load_model(path, compile=False)
+    images = (draw_digits(1050)[0] / 255).astype(np.float32).reshape(-1, 784)
+    expected = model.predict(images, batch_size=150, verbose=0)
+    probabilities = pq.read_table(out)["probabilities"].to_pylist()
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-6)
+    notes = [note for note in summary.notes if "memory" in note]
+    assert notes == [
+        "model model.keras: this machine ran out of memory at batches of 600; went on with 300",
+        "model model.keras: this machine ran out of memory at batches of 300; went on with 150",
+    ]
+
+
+def test_memory_may_run_out_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where 7 rows no longer fit, in batches of 3 the last one reaches back: none is lost."""
+    path = with_layer(tmp_path / "model.keras", Greedy())
+    predictor = load_model(path, batch_size=7)
+    whole = predictor.probabilities(IMAGES)
+    assert not any("memory" in note for note in predictor.notes)
+    monkeypatch.setattr(Greedy, "rows_that_fit", 3)
+    np.testing.assert_allclose(predictor.probabilities(IMAGES), whole, rtol=0, atol=1e-6)
+    assert predictor.notes[-1] == ("this machine ran out of memory at batches of 7; went on with 3")
+
+
+def test_memory_that_does_not_do_for_one_image_is_an_error(
+    tmp_path: Path, digits_parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, and nothing is written."""
+    path = with_layer(tmp_path / "model.keras", Greedy())
+    predictor = load_model(path, batch_size=8)
+    monkeypatch.setattr(Greedy, "rows_that_fit", 0)
+    with pytest.raises(ModelError) as caught:
+        predict(digits_parquet, tmp_path / "out.parquet", model=predictor)
+    assert str(caught.value) == (
+        f"{path}: this machine runs out of memory even at batches of 1; "
+        "free memory, or run the model elsewhere"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_what_a_model_raises_is_one_line(tmp_path: Path, digits_parquet: Path) -> None:
+    """The cause, not the layer's name that Keras puts first; and nothing is written."""
+    path = with_layer(tmp_path / "model.keras", Broken())
+    with pytest.raises(ModelError) as caught:
+        predict(digits_parquet, tmp_path / "out.parquet", model=path)
+    assert str(caught.value) == f"{path}: Keras cannot run this model: the layer is broken"
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
 
 
 _PREDICT = (
