@@ -174,12 +174,18 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
         if self._open and not self._has_room():
             return None
         for shard in self._unopened:
-            self._open.append(_OpenShard(self._batches(shard)))
+            self._open.append(_OpenShard(_batches(self._read, shard)))
             return self._open[-1]
         self._all_opened = True
         self._changed.notify_all()
         return None
 
-    def _batches(self, shard: ShardT) -> Iterator[BatchT]:
-        """Read a shard; a generator, so that a failure to open it comes with the first batch."""
-        yield from self._read(shard)
+
+def _batches(
+    read: Callable[[ShardT], Iterator[BatchT]], shard: ShardT
+) -> Generator[BatchT, None, None]:
+    """Read a shard; a generator, so that a failure to open it comes with the first batch.
+
+    It does not hold on to the run, so that it is closed as soon as the run's last thread ends.
+    """
+    yield from read(shard)

@@ -175,7 +175,10 @@ def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Sca
             raise ModelError(
                 f"{file.path}: names an unknown scale ({error}); pass --scale"
             ) from error
-    own = own_scale(file.config)
+    try:
+        own = own_scale(file.config)
+    except (AttributeError, LookupError, TypeError):
+        own = None  # a damaged configuration: what loads the network says so
     if own:
         notes.append(f"takes pixels as {own.value}, as its first layers say")
     return own or Scale.ZERO_TO_ONE
