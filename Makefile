@@ -1,12 +1,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PERCENT ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check benchmark model examples lock clean
+.PHONY: help setup demo test lint check benchmark benchmark-quick benchmark-compare peers \
+	model examples lock clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything into .venv, as requirements.lock has it
 
@@ -24,9 +26,24 @@ lint: $(READY) ## Check style and types
 
 check: lint test demo ## All that has to pass before a change is merged
 
-benchmark: $(READY) ## Time decoding, network and the whole command
-	@mkdir -p build
-	$(BIN)/pytest benchmarks --benchmark-json=build/benchmark.json
+# What is measured is kept in .benchmarks, full and quick runs apart, for benchmark-compare.
+BENCHMARK = $(BIN)/pytest benchmarks --benchmark-quiet --benchmark-json=build/$(1)/benchmark.json \
+	--benchmark-storage=.benchmarks/$(1) --benchmark-autosave --benchmark-save-data
+
+benchmark: $(READY) ## Measure speed and memory, and other ways; see also `make peers`
+	@mkdir -p build/full
+	$(call BENCHMARK,full)
+	$(BIN)/python -m benchmarks.report build/full/benchmark.json
+
+benchmark-quick: $(READY) ## The same with fewer images, in two minutes
+	@mkdir -p build/quick
+	$(call BENCHMARK,quick) --quick
+	$(BIN)/python -m benchmarks.report build/quick/benchmark.json
+
+benchmark-compare: $(READY) ## The last `make benchmark` beside the one before; fails if PERCENT slower
+	$(BIN)/python -m benchmarks.compare .benchmarks/full --percent $(PERCENT)
+
+peers: .venv-peers/.ready ## Install the other ways that `make benchmark` compares with
 
 model: $(READY) ## Train the default model anew, from DATA (by default MNIST from Hugging Face)
 	@mkdir -p build
@@ -37,13 +54,16 @@ examples: $(READY) ## Draw examples/digits anew
 	rm -rf examples/digits
 	$(BIN)/mnist-batch generate --count 100 --out examples/digits
 
-lock: $(READY) ## Choose the newest releases for requirements.lock
+lock: $(READY) ## Choose the newest releases for requirements.lock and benchmarks/peers.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
 		--group dev --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
+		--group peers --output-file benchmarks/peers.lock
 
 clean: ## Remove all that was made here
-	rm -rf .venv build dist *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml
@@ -55,4 +75,10 @@ $(READY): requirements.lock pyproject.toml
 		--requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--no-build-isolation --editable .
+	@touch $@
+
+.venv-peers/.ready: benchmarks/peers.lock
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement benchmarks/peers.lock
 	@touch $@

@@ -1,0 +1,35 @@
+"""What the benchmarks run on: processor, cores, memory, package versions."""
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from mnist_batch.pipeline import available_workers
+
+PACKAGES = ("numpy", "pyarrow", "pillow", "numba", "h5py", "keras", "tensorflow", "jax", "torch")
+
+
+def describe() -> Mapping[str, Any]:
+    """Return what stands beside the results."""
+    return {
+        "cores": available_workers(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def identity(machine: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what tells one machine from another: its name, its processor and its cores."""
+    return (machine["node"], machine["cpu"].get("brand_raw", "unknown"), str(machine["cores"]))
+
+
+def _versions() -> Mapping[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # another backend of Keras
+            continue
+    return found

@@ -1,0 +1,78 @@
+"""The layers apart and together: decoding, the network, and reading with both."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from benchmarks.data import FORMS, Digits
+from benchmarks.devices import sweep_images, sweep_rows
+from benchmarks.recording import Measure
+from benchmarks.results import NETWORK, Row
+from mnist_batch.decode import DecodedBatch, decode_batch
+from mnist_batch.options import BATCH_ROWS
+from mnist_batch.pipeline import available_workers, predict_batches
+from mnist_batch.predictors import load_model
+from mnist_batch.sources import open_inputs
+
+BATCH_SIZES = (1, 16, 64, 256, 1024, 4096, 16_384, 65_536)
+CORES = available_workers()
+THREADS = [1] if CORES == 1 else [1, CORES]
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("form", ["parquet-100", "mixed"])
+def test_decoding_gives_the_pixels(
+    measure: Measure, digits: Digits, form: str, threads: int
+) -> None:
+    """Encoded bytes in memory become the pixels that Pillow gives."""
+    source = digits.source(form)
+    batches = [b for shard in open_inputs([source.path]).shards for b in shard.read(BATCH_ROWS)]
+    pool = ThreadPoolExecutor(threads)
+
+    def decode() -> list[DecodedBatch]:
+        return list(pool.map(decode_batch, batches))
+
+    name = f"decode: {FORMS[form]}, {threads} thread{'s' if threads > 1 else ''}"
+    row = Row("Layers", name, source.rows, batch_size=BATCH_ROWS, threads=threads)
+    decoded = measure(decode, row)
+    pool.shutdown()
+    assert all(batch.error.null_count == len(batch.error) for batch in decoded)
+    images = np.concatenate([batch.images for batch in decoded])
+    if form != "mixed":  # which is in another order, and JPEG changes pixels
+        np.testing.assert_array_equal(images, digits.images)
+    assert len(images) == source.rows
+
+
+def test_reading_decoding_and_predicting_agree_with_the_reference(
+    measure: Measure, digits: Digits
+) -> None:
+    """Parquet becomes batches of predictions, on all cores."""
+    source = digits.source("parquet-100")
+    predictor = load_model()
+
+    def predict() -> list[pa.RecordBatch]:
+        opened = open_inputs([source.path])
+        return [batch.predictions for batch in predict_batches(opened, predictor)]
+
+    row = Row(
+        "Layers", "read + decode + network", source.rows, batch_size=BATCH_ROWS, threads=CORES
+    )
+    source.check(pa.Table.from_batches(measure(predict, row)))
+
+
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+def test_the_network_agrees_with_the_reference(
+    measure: Measure, digits: Digits, batch_size: int
+) -> None:
+    """Resident pixels become probabilities, by the default model on NumPy."""
+    predictor = load_model()
+    batches = sweep_images(digits.images, batch_size)
+    expected = sweep_images(digits.expected, batch_size)
+    row = Row(
+        NETWORK, f"NumPy, batch {batch_size:,}", sweep_rows(batch_size), batch_size, threads=CORES
+    )
+    probabilities = measure(lambda: [predictor.probabilities(batch) for batch in batches], row)
+    predictions = np.concatenate(probabilities).argmax(axis=1)
+    assert np.mean(predictions == np.concatenate(expected)) > 0.999

@@ -1,0 +1,46 @@
+"""One worker, two, four, ... up to the cores, taking turns."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.data import FORMS, Digits
+from benchmarks.recording import Measure
+from benchmarks.results import Row
+from mnist_batch import jobs
+from mnist_batch.options import BATCH_ROWS
+from mnist_batch.pipeline import available_workers
+
+CORES = available_workers()
+WORKERS = sorted({2**power for power in range(CORES.bit_length())} | {CORES})
+
+
+@pytest.mark.parametrize("form", ["parquet-100", "packed"])
+@pytest.mark.parametrize("workers", WORKERS)
+def test_the_number_of_workers_changes_no_prediction(
+    measure: Measure,
+    digits: Digits,
+    quick: bool,
+    tmp_path: Path,
+    turn: int,
+    form: str,
+    workers: int,
+) -> None:
+    """A job without its report, which is drawn by one thread however many there are."""
+    source = digits.source(form, large=not quick)
+    out = tmp_path / "out.parquet"
+    row = Row(
+        f"Workers, {FORMS[form]}, {source.rows:,} images",
+        "1 worker" if workers == 1 else f"{workers} workers",
+        source.rows,
+        batch_size=BATCH_ROWS,
+        threads=workers,
+        ratio_to="1 worker",
+    )
+    measure.turn(
+        turn,
+        lambda: jobs.predict(source.path, out, workers=workers, report=False, overwrite=True),
+        row,
+    )
+    source.check(pq.read_table(out))
