@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import identity
-from benchmarks.results import Run, read_run
+from benchmarks.results import Row, Run, read_run
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,12 @@ class Change:
     """A row that both runs have.
 
     Attributes:
-        group: the part of the table.
-        name: the row.
+        row: what was measured.
         before_s: the median of the run before, in seconds.
         now_s: that of the last run.
     """
 
-    group: str
-    name: str
+    row: Row
     before_s: float
     now_s: float
 
@@ -54,16 +52,12 @@ class Comparison:
     same_machine: bool
 
     def changes(self) -> list[Change]:
-        """Return the rows that both runs have, with the same number of images, in order."""
-        earlier = {(one.row.group, one.row.name, one.row.rows): one for one in self.before.results}
-        pairs = [
-            (one, earlier.get((one.row.group, one.row.name, one.row.rows)))
-            for one in self.now.results
-        ]
+        """Return the rows that were run in both, in order."""
+        earlier = {result.row: result for result in self.before.results if result.seconds}
         return [
-            Change(now.row.group, now.row.name, before.median_s, now.median_s)
-            for now, before in pairs
-            if before is not None and before.seconds and now.seconds
+            Change(result.row, earlier[result.row].median_s, result.median_s)
+            for result in self.now.results
+            if result.seconds and result.row in earlier
         ]
 
     def slower(self, percent: float) -> list[Change]:
@@ -110,24 +104,32 @@ def main() -> int:
 
 def _table(comparison: Comparison, percent: float) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    headings = [_heading(run) for run in (comparison.before, comparison.now)]
     table.add_column("")
-    for heading in (comparison.before, comparison.now):
-        commit = heading.commit["id"][:8] + ("*" if heading.commit["dirty"] else "")
-        table.add_column(f"{heading.time[5:16].replace('T', ' ')}\n{commit}", justify="right")
-    table.add_column("change", justify="right")
+    for heading in ("batch", "threads", *headings, "change"):
+        table.add_column(heading, justify="right", no_wrap=True)
     group = None
     for change in comparison.changes():
-        if change.group != group:
-            group = change.group
+        row = change.row
+        if row.group != group:
+            group = row.group
             table.add_row(group, style="bold")
         table.add_row(
-            f"  {change.name}",
+            f"  {row.name}",
+            "" if row.batch_size is None else f"{row.batch_size:,}",
+            "" if row.threads is None else str(row.threads),
             f"{change.before_s:.4g} s",
             f"{change.now_s:.4g} s",
             f"{change.percent:+.0f} %",
             style="red" if change.percent > percent else None,
         )
     return table
+
+
+def _heading(run: Run) -> str:
+    """Return when a run was, and its commit; a star where there were uncommitted changes."""
+    commit = run.commit["id"][:8] + ("*" if run.commit["dirty"] else "")
+    return f"{run.time[5:16].replace('T', ' ')}\n{commit}"
 
 
 if __name__ == "__main__":

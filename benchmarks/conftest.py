@@ -128,8 +128,12 @@ def measure(
 
 
 def _takes_long(item: pytest.Item) -> bool:
-    parameters = item.callspec.params if isinstance(item, pytest.Function) else {}
-    return bool(parameters.get("large")) or parameters.get("way") in _SLOW_WAYS
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return (
+        bool(parameters.get("large"))
+        or parameters.get("way") in _SLOW_WAYS
+        or parameters.get("form") == "mixed"  # Pillow, an image at a time
+    )
 
 
 def _rounds(config: pytest.Config) -> int:

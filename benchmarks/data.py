@@ -31,9 +31,10 @@ LARGE = 10
 MIXED_FORMATS = ("png", "jpg", "bmp", "gif", "tif", "webp", "pgm")
 """The formats of the mixed folder, in turn; JPEG of quality 95, WebP without loss."""
 
+# What they are called; in brackets the rows of a row group.
 FORMS = {
-    "parquet-100": "PNG Parquet, groups of 100",
-    "parquet-10000": "PNG Parquet, groups of 10,000",
+    "parquet-100": "PNG Parquet (100)",
+    "parquet-10000": "PNG Parquet (10,000)",
     "packed": "packed Parquet",
     "folder": "folder of PNG files",
     "mixed": "folder of mixed formats",

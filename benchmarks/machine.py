@@ -16,6 +16,7 @@ def describe() -> Mapping[str, Any]:
     return {
         "cores": available_workers(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "keras_backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "versions": {"python": platform.python_version(), **_versions()},
     }
 

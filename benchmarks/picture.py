@@ -1,5 +1,6 @@
 """The results as a picture: throughput by way, and over the batch size."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def write_picture(run: Run, path: Path) -> None:
-    """Write a PNG: the ways that are compared, on a log axis, and the network by batch size."""
+    """Write a PNG: the ways that are compared, and the network by batch size, on log axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = Figure(figsize=(12, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     ways, sizes = figure.subplots(1, 2)
     _draw_ways(ways, _ways(run))
@@ -26,24 +27,22 @@ def write_picture(run: Run, path: Path) -> None:
 
 
 def _ways(run: Run) -> Sequence[Result]:
-    """Return those that are timed against each other, each by the most images that it had."""
-    best: dict[str, Result] = {}
-    for result in run.results:
-        if result.row.ratio_of and result.images_per_s:
-            before = best.get(result.row.name)
-            if before is None or (result.row.rows or 0) > (before.row.rows or 0):
-                best[result.row.name] = result
-    return sorted(best.values(), key=lambda result: result.images_per_s or 0)
+    """Return what is timed against each other, the slowest first."""
+    compared = [result for result in run.results if result.row.ratio_of and result.images_per_s]
+    return sorted(compared, key=lambda result: result.images_per_s or 0)
 
 
 def _draw_ways(axes: "Axes", results: Sequence[Result]) -> None:
-    names = [f"{result.row.name}\n{result.row.rows:,} images" for result in results]
+    names = [f"{result.row.name}\n{result.row.group}" for result in results]
     speeds = [result.images_per_s or 0 for result in results]
-    colours = ["C0" if name.startswith("mnist-batch") else "0.6" for name in names]
-    bars = axes.barh(names, speeds, color=colours)
-    axes.bar_label(bars, [f" {speed:,.0f}" for speed in speeds])
-    axes.set_xscale("log")
-    axes.set_xlim(right=max(speeds, default=1) * 4)  # room for the numbers
+    ours = [result.row.name == result.row.ratio_of for result in results]
+    # By number, not by name: two bars may be of the same name.
+    bars = axes.barh(range(len(speeds)), speeds, color=["C0" if own else "0.7" for own in ours])
+    axes.set_yticks(range(len(speeds)), names, fontsize=8)
+    axes.bar_label(bars, [f" {speed:,.0f}" for speed in speeds], fontsize=8)
+    if speeds:  # from the power of ten below the slowest, with room for the numbers
+        axes.set_xscale("log")
+        axes.set_xlim(10 ** math.floor(math.log10(speeds[0])), speeds[-1] * 4)
     axes.set_xlabel("images/s, disk to written predictions")
     axes.set_title("By way")
 
@@ -51,18 +50,18 @@ def _draw_ways(axes: "Axes", results: Sequence[Result]) -> None:
 def _draw_sizes(axes: "Axes", results: Sequence[Result]) -> None:
     lines: dict[str, list[tuple[int, float]]] = {}
     for result in results:
-        name = result.row.name.partition(", batch ")[0]
+        name = result.row.name
         # On the CPU a copy alone is nearly nothing, and says nothing of the network.
-        if result.row.batch_size and result.images_per_s and not name.endswith("copy alone"):
+        if result.row.batch_size and result.images_per_s and not name.endswith(", copy"):
             lines.setdefault(name, []).append((result.row.batch_size, result.images_per_s))
     for name, points in lines.items():
         sizes, speeds = zip(*sorted(points), strict=True)
         axes.plot(sizes, speeds, marker="o", label=name)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
     axes.set_xlabel("batch size")
     axes.set_ylabel("images/s, network on resident pixels")
     axes.set_title("By batch size")
     axes.grid(alpha=0.3)
     if lines:
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
         axes.legend()

@@ -12,6 +12,9 @@ from benchmarks.results import Row
 
 ResultT = TypeVar("ResultT")
 
+FEW_ROUNDS = 3
+"""Rounds of what takes several seconds."""
+
 
 @dataclass
 class NotRun:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pytest_benchmark.stats import Stats
+
 NETWORK = "Network on resident pixels"
-"""The group of the sweep over batch sizes, whose names are `<what>, batch <size>`."""
+"""The group of the sweep over batch sizes."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured: a row of the table.
+    """What is measured: a row of the table, which no other row equals.
 
     Attributes:
         group: the part of the table that it stands in.
@@ -61,15 +63,11 @@ class Result:
 
     @property
     def iqr_s(self) -> float:
-        """The interquartile range over the rounds, in seconds; 0 of one round.
-
-        Quartiles as pytest-benchmark has them: the medians of the lower and of the upper half.
-        """
-        ordered = sorted(self.seconds)
-        half = len(ordered) // 2
-        if not half:
-            return 0.0
-        return statistics.median(ordered[-half:]) - statistics.median(ordered[:half])
+        """The interquartile range over the rounds, in seconds; 0 of one round."""
+        stats = Stats()  # type: ignore[no-untyped-call] # pytest-benchmark has no types
+        for value in self.seconds:
+            stats.update(value)  # type: ignore[no-untyped-call]
+        return float(stats.iqr)
 
     @property
     def images_per_s(self) -> float | None:
@@ -134,19 +132,18 @@ def read_run(path: Path) -> Run:
 
 
 def _run(record: Mapping[str, Any]) -> Run:
-    merged: dict[tuple[str, str], Result] = {}
+    merged: dict[Row, Result] = {}
     for benchmark in record["benchmarks"]:
         extra = benchmark["extra_info"]
         row = Row(**{field.name: extra[field.name] for field in fields(Row)})
-        key = row.group, row.name
-        before = merged.get(key, Result(row, ()))
+        before = merged.get(row, Result(row, ()))
         peaks = [before.peak_memory_bytes, extra["peak_memory_bytes"]]
         known = [peak for peak in peaks if peak is not None]
         seconds = [*before.seconds, *benchmark["stats"]["data"]]
-        merged[key] = Result(row, seconds, max(known, default=None))
+        merged[row] = Result(row, seconds, max(known, default=None))
     for missing in record["not_run"]:
         row = Row(**missing["row"])
-        merged[row.group, row.name] = Result(row, (), reason=missing["reason"])
+        merged[row] = Result(row, (), reason=missing["reason"])
     return Run(
         results=list(merged.values()),
         machine=record["machine_info"],

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.data import FORMS, Digits
-from benchmarks.recording import Measure
+from benchmarks.recording import FEW_ROUNDS, Measure
 from benchmarks.results import Row
 from mnist_batch import jobs
 from mnist_batch.options import BATCH_ROWS
@@ -36,7 +36,7 @@ def test_a_job_agrees_with_the_reference(
         batch_size=BATCH_ROWS,
         threads=available_workers(),
     )
-    rounds = 3 if large else None
+    rounds = FEW_ROUNDS if large or form == "mixed" else None
     measure(lambda: jobs.predict(source.path, out, overwrite=True), row, rounds=rounds)
     source.check(pq.read_table(out))
     assert (tmp_path / "out.report" / "metrics.json").exists()
@@ -63,5 +63,5 @@ def test_a_process_agrees_with_the_reference(
         subprocess.run([*command, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
 
     # Its peak memory is measured in test_memory.py, from inside.
-    measure(run, row, rounds=3 if large else None, peak=lambda: None)
+    measure(run, row, rounds=FEW_ROUNDS if large else None, peak=lambda: None)
     source.check(pq.read_table(out))

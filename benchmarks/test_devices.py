@@ -39,7 +39,7 @@ def test_a_device_agrees_with_the_reference(
 ) -> None:
     """The host's pixels are copied and predicted, apart and together."""
     import_keras()  # quietly
-    on = f"Keras on {device} ({backend()})"
+    on = f"Keras on {device}"
     if device not in devices():
         not_run.skip(Row(NETWORK, on, None), f"Keras on {backend()} sees no such device here")
     measure: Measure = request.getfixturevalue("measure")
@@ -47,8 +47,7 @@ def test_a_device_agrees_with_the_reference(
     works = [
         network.parts(network.inputs(images)) for images in sweep_images(digits.images, batch_size)
     ]
-    name = on if part == "copy + network" else f"{on}, {part} alone"
-    row = Row(NETWORK, f"{name}, batch {batch_size:,}", sweep_rows(batch_size), batch_size)
+    row = Row(NETWORK, f"{on}, {part}", sweep_rows(batch_size), batch_size)
     given = measure(lambda: [work[part]() for work in works], row)
     outputs = [network.network(tensor) for tensor in given] if part == "copy" else given
     predictions = np.concatenate(outputs).argmax(axis=1)

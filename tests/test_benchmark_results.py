@@ -1,0 +1,215 @@
+"""What becomes of the benchmarks' measurements: results, ratios, tables, comparisons."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.compare import Comparison, choose
+from benchmarks.picture import write_picture
+from benchmarks.results import NETWORK, Result, Row, Run, read_run
+from benchmarks.table import markdown, terminal_table
+
+MACHINE = {
+    "node": "desk",
+    "system": "Linux",
+    "cpu": {"brand_raw": "Some Processor"},
+    "cores": 2,
+    "memory_bytes": 8 * 2**30,
+    "keras_backend": "tensorflow",
+    "versions": {"python": "3.11.7", "numpy": "2.4.6"},
+}
+DATA = {"name": "generated", "sha256": "ab" * 32, "model": "MNIST.h5", "model_sha256": "cd" * 32}
+OURS = Row("Ways", "mnist-batch", 1000, threads=2, ratio_of="mnist-batch")
+PEER = Row("Ways", "a peer", 1000, ratio_of="mnist-batch")
+ABSENT = Row("Ways", "an absent peer", 1000, ratio_of="mnist-batch")
+
+
+def _run(
+    *results: Result, node: str = "desk", time: str = "2026-01-01T00:00:00", **data: str
+) -> Run:
+    commit = {"id": "0123456789abcdef", "dirty": False}
+    return Run(results, {**MACHINE, "node": node}, commit, {**DATA, **data}, time, quick=False)
+
+
+def _record(row: Row, *seconds: float, peak: int | None = None) -> dict[str, Any]:
+    """Return what pytest-benchmark writes of one benchmark."""
+    return {
+        "extra_info": {**asdict(row), "peak_memory_bytes": peak, "data": "generated"},
+        "stats": {"data": list(seconds)},
+    }
+
+
+def _write_run(path: Path, *records: dict[str, Any], not_run: Any = ()) -> Path:  # noqa: ANN401 - JSON
+    record = {
+        "benchmarks": records,
+        "not_run": list(not_run),
+        "machine_info": MACHINE,
+        "commit_info": {"id": "0123456789abcdef", "dirty": True},
+        "data": DATA,
+        "datetime": "2026-01-01T00:00:00+00:00",
+        "quick": False,
+    }
+    path.write_text(json.dumps(record))
+    return path
+
+
+def test_the_turns_of_a_way_are_one_result(tmp_path: Path) -> None:
+    """Its rounds are those of all turns, its peak is the highest."""
+    turns = [_record(OURS, 1.0, peak=10), _record(PEER, 8.0), _record(OURS, 3.0, peak=30)]
+    run = read_run(_write_run(tmp_path / "run.json", *turns))
+    assert run.results == [Result(OURS, [1.0, 3.0], 30), Result(PEER, [8.0], None)]
+
+
+def test_rows_of_other_batch_sizes_are_other_results(tmp_path: Path) -> None:
+    """Though they are called the same."""
+    rows = [Row(NETWORK, "NumPy", 4096, batch_size=size) for size in (1, 16)]
+    run = read_run(_write_run(tmp_path / "run.json", *(_record(row, 1.0) for row in rows)))
+    assert [result.row for result in run.results] == rows
+
+
+def test_a_row_that_was_not_run_has_a_reason_and_no_time(tmp_path: Path) -> None:
+    """It is never a zero."""
+    missing = {"row": asdict(ABSENT), "reason": "no such package"}
+    run = read_run(_write_run(tmp_path / "run.json", _record(OURS, 1.0), not_run=[missing]))
+    absent = run.results[1]
+    assert (absent.seconds, absent.reason, absent.images_per_s) == ((), "no such package", None)
+    assert run.ratio(absent) is None
+
+
+def test_a_file_of_other_benchmarks_is_refused(tmp_path: Path) -> None:
+    """By its name."""
+    (tmp_path / "other.json").write_text('{"benchmarks": []}')
+    with pytest.raises(ValueError, match=r"other\.json: not a run"):
+        read_run(tmp_path / "other.json")
+
+
+def test_speed_is_by_the_median() -> None:
+    """1,000 images in 1, 2 and 9 seconds are 500 a second."""
+    assert Result(OURS, [9.0, 1.0, 2.0]).images_per_s == 500
+
+
+@pytest.mark.parametrize(
+    ("seconds", "iqr"), [([5.0], 0), ([1.0, 2.0, 4.0, 9.0], 5), ([1.0, 2.0, 3.0, 5.0, 8.0], 4)]
+)
+def test_the_interquartile_range(seconds: list[float], iqr: float) -> None:
+    """Of an even number between the medians of the halves, of an odd one by Wikipedia's method 3.
+
+    1.5 and 6.5 of the four, 0.25 * 1 + 0.75 * 2 and 0.75 * 5 + 0.25 * 8 of the five.
+    """
+    assert Result(OURS, seconds).iqr_s == iqr
+
+
+def test_the_ratio_to_a_peer_says_how_many_times_as_fast_we_are() -> None:
+    """2 seconds against its 5; we are not compared with ourselves."""
+    ours, peer = Result(OURS, [2.0]), Result(PEER, [5.0])
+    run = _run(ours, peer)
+    assert run.ratio(peer) == pytest.approx(2.5)
+    assert run.ratio(ours) is None
+
+
+def test_the_ratio_of_two_workers_says_how_many_times_as_fast_they_are() -> None:
+    """6 seconds of one worker against 4 of two."""
+    one = Result(Row("Workers", "1 worker", 10, threads=1, ratio_to="1 worker"), [6.0])
+    two = Result(Row("Workers", "2 workers", 10, threads=2, ratio_to="1 worker"), [4.0])
+    assert _run(one, two).ratio(two) == pytest.approx(1.5)
+
+
+def test_the_ratio_is_per_image() -> None:
+    """A peer with half of the images in the same time is half as fast."""
+    half = Result(Row("Ways", "a peer", 500, ratio_of="mnist-batch"), [2.0])
+    assert _run(Result(OURS, [2.0]), half).ratio(half) == 2
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    """Names are wrapped, numbers stand whole."""
+    long = Row("Ways", "a peer whose name is longer than the column of names, by far", 1_234_567)
+    table = terminal_table(_run(Result(OURS, [0.5, 0.5]), Result(long, [1.0])), width)
+    assert max(map(len, table.splitlines())) <= width
+    assert "2,000" in table
+    assert "1,230,000" in table
+
+
+def test_the_table_says_what_was_not_run_and_what_ratios_are() -> None:
+    """A line for the absent one, with its reason; the direction of ratios in the title."""
+    absent = Result(ABSENT, (), reason="no such package")
+    table = terminal_table(_run(Result(OURS, [1.0]), Result(PEER, [4.0]), absent), 80)
+    lines = table.splitlines()
+    assert "Ways (ratio: mnist-batch to the row)" in lines
+    assert "  an absent peer: not run: no such package" in lines
+    assert [line.split()[-1] for line in lines if "a peer" in line] == ["4.00"]
+
+
+def test_markdown_has_the_same_numbers_and_the_facts() -> None:
+    """One table a group, and the data and the machine above."""
+    absent = Result(ABSENT, (), reason="no such package")
+    text = markdown(_run(Result(OURS, [0.5, 1.5], 3_000_000), Result(PEER, [4.0]), absent))
+    assert "| mnist-batch | 1,000 | 100% | 2 |  | 2 | 3 |  |" in text
+    assert "| a peer | 250 |  | 1 |  |  |  | 4.00 |" in text
+    assert "| an absent peer | not run: no such package |" in text
+    for fact in ("generated", "abababab", "MNIST.h5", "cdcdcdcd", "Some Processor", "0123456789ab"):
+        assert fact in text
+
+
+def test_seconds_are_shown_where_there_are_no_images() -> None:
+    """The start of a process."""
+    assert "| --help | 0.25 s |" in markdown(_run(Result(Row("Start", "--help", None), [0.25])))
+
+
+def test_the_picture_is_drawn_also_of_a_run_without_peers(tmp_path: Path) -> None:
+    """A PNG file in either case."""
+    numpy = [Result(Row(NETWORK, "NumPy", 4096, batch_size=size), [1.0]) for size in (1, 16)]
+    for name, results in (("whole.png", [Result(OURS, [1.0]), *numpy]), ("empty.png", [])):
+        write_picture(_run(*results), tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_row_that_is_slower_than_the_percentage_fails() -> None:
+    """By the median: from 2 to 2.5 seconds is 25 per cent, whatever the outliers."""
+    before = _run(Result(OURS, [2.0, 2.0, 2.0]))
+    now = _run(Result(OURS, [2.5, 1.0, 99.0]), time="2026-01-02T00:00:00")
+    comparison = choose([now, before])
+    assert comparison == Comparison(before, now, same_machine=True)
+    assert comparison is not None
+    assert [change.percent for change in comparison.changes()] == [25]
+    assert comparison.slower(24)
+    assert not comparison.slower(25)
+
+
+def test_rows_that_only_one_run_has_are_not_compared() -> None:
+    """Nor those that were not run in one."""
+    before = _run(Result(OURS, [1.0]), Result(PEER, (), reason="no such package"))
+    now = _run(Result(PEER, [1.0]), Result(ABSENT, [1.0]), time="2026-01-02T00:00:00")
+    comparison = choose([before, now])
+    assert comparison is not None
+    assert comparison.changes() == []
+
+
+def test_the_last_run_of_the_same_machine_is_taken() -> None:
+    """Though one of another machine came later."""
+    runs = [
+        _run(Result(OURS, [1.0]), time="2026-01-01T00:00:00"),
+        _run(Result(OURS, [2.0]), time="2026-01-02T00:00:00"),
+        _run(Result(OURS, [3.0]), time="2026-01-03T00:00:00", node="other"),
+        _run(Result(OURS, [4.0]), time="2026-01-04T00:00:00"),
+    ]
+    assert choose(runs) == Comparison(runs[1], runs[3], same_machine=True)
+
+
+def test_another_machine_is_said_to_be_one() -> None:
+    """Where there is no other run to compare with."""
+    before = _run(Result(OURS, [1.0]), node="other")
+    now = _run(Result(OURS, [9.0]), time="2026-01-02T00:00:00")
+    assert choose([before, now]) == Comparison(before, now, same_machine=False)
+
+
+def test_runs_on_other_data_are_not_compared() -> None:
+    """Nor is a single run, or none."""
+    before = _run(Result(OURS, [1.0]), name="MNIST")
+    now = _run(Result(OURS, [1.0]), time="2026-01-02T00:00:00")
+    assert choose([before, now]) is None
+    assert choose([now]) is None
+    assert choose([]) is None
