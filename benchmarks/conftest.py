@@ -133,6 +133,7 @@ def _takes_long(item: pytest.Item) -> bool:
         bool(parameters.get("large"))
         or parameters.get("way") in _SLOW_WAYS
         or parameters.get("form") == "mixed"  # Pillow, an image at a time
+        or ("way" in parameters and parameters.get("form") == "folder")  # no peer is left there
     )
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 from benchmarks.picture import write_picture
@@ -15,10 +16,10 @@ def main() -> None:
     run = read_run(path)
     path.with_suffix(".md").write_text(markdown(run))
     write_picture(run, path.with_suffix(".png"))
+    width = min(max(shutil.get_terminal_size((80, 24)).columns, 80), 120)
     for fact in facts(run):
-        print(fact)
-    width = shutil.get_terminal_size((80, 24)).columns
-    print(f"\n{terminal_table(run, min(max(width, 80), 120))}\n")
+        print(textwrap.fill(fact, width, subsequent_indent="  "))
+    print(f"\n{terminal_table(run, width)}\n")
     for suffix in (".json", ".md", ".png"):
         print(path.with_suffix(suffix))
 

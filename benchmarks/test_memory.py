@@ -32,7 +32,7 @@ def test_the_peak_of_a_process_that_predicts_right(
         peaks.append(peak_while_running([*command, "--out", str(out), "--quiet"]))
 
     row = Row(
-        "Memory of the whole command as a process",
+        "Memory of the whole command: all its processes together",
         f"{FORMS[form]}, {source.rows:,}",
         source.rows,
         batch_size=BATCH_ROWS,

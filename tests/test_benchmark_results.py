@@ -1,6 +1,9 @@
 """What becomes of the benchmarks' measurements: results, ratios, tables, comparisons."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,14 +45,20 @@ def _record(row: Row, *seconds: float, peak: int | None = None) -> dict[str, Any
     }
 
 
-def _write_run(path: Path, *records: dict[str, Any], not_run: Any = ()) -> Path:  # noqa: ANN401 - JSON
+def _write_run(
+    path: Path,
+    *records: dict[str, Any],
+    not_run: Sequence[Any] = (),
+    node: str = "desk",
+    time: str = "2026-01-01T00:00:00",
+) -> Path:
     record = {
         "benchmarks": records,
         "not_run": list(not_run),
-        "machine_info": MACHINE,
+        "machine_info": {**MACHINE, "node": node},
         "commit_info": {"id": "0123456789abcdef", "dirty": True},
         "data": DATA,
-        "datetime": "2026-01-01T00:00:00+00:00",
+        "datetime": time,
         "quick": False,
     }
     path.write_text(json.dumps(record))
@@ -213,3 +222,21 @@ def test_runs_on_other_data_are_not_compared() -> None:
     assert choose([before, now]) is None
     assert choose([now]) is None
     assert choose([]) is None
+
+
+@pytest.mark.parametrize(("node", "status"), [("desk", 1), ("other", 0)])
+def test_make_benchmark_compare_fails_on_the_same_machine_only(
+    tmp_path: Path, node: str, status: int
+) -> None:
+    """A row that takes twice as long; another machine warns."""
+    (tmp_path / "saved").mkdir()
+    _write_run(tmp_path / "saved" / "0001.json", _record(OURS, 1.0), node=node)
+    later = "2026-01-02T00:00:00"
+    _write_run(tmp_path / "saved" / "0002.json", _record(OURS, 2.0), time=later)
+    command = [sys.executable, "-m", "benchmarks.compare", str(tmp_path), "--percent", "20"]
+    project = Path(__file__).parent.parent
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert ended.returncode == status
+    assert "+100 %" in ended.stdout
+    assert "slower by more than 20 %: 1" in ended.stdout
+    assert ("warning" in ended.stdout) == (status == 0)
