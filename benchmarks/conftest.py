@@ -16,6 +16,7 @@ from benchmarks import machine
 from benchmarks.data import Digits
 from benchmarks.plain_network import PlainNetwork, read_network
 from benchmarks.recording import Measure, NotRun
+from mnist_batch import kernels
 from mnist_batch.model_file import DEFAULT_MODEL
 
 ROWS, QUICK_ROWS = 60_000, 10_000
@@ -115,6 +116,12 @@ def facts(request: pytest.FixtureRequest, digits: Digits) -> Mapping[str, str]:
         model_sha256=hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest(),
     )
     return found
+
+
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """The compiled code is loaded, as in a process that has done a large job before."""
+    kernels.load().join()
 
 
 @pytest.fixture
