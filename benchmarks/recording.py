@@ -73,6 +73,10 @@ class Measure:
         )
         return result
 
+    def note_versions(self, versions: Mapping[str, str]) -> None:
+        """Put versions of packages beside the result, where they are not this process'."""
+        self._benchmark.extra_info["versions"] = dict(versions)
+
     def turn(
         self,
         number: int,

@@ -7,7 +7,7 @@ each, then the next round. pytest-benchmark then has one record a round, which a
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,7 @@ class Run:
         data: `name`, `sha256`, `model` and `model_sha256` of what was predicted.
         time: when, ISO 8601 in UTC.
         quick: with fewer images and rounds.
+        versions: of the packages of the ways that are compared, by way.
     """
 
     results: Sequence[Result]
@@ -96,6 +97,7 @@ class Run:
     data: Mapping[str, str]
     time: str
     quick: bool
+    versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def groups(self) -> Mapping[str, Sequence[Result]]:
         """Return the results by group."""
@@ -133,14 +135,17 @@ def read_run(path: Path) -> Run:
 
 def _run(record: Mapping[str, Any]) -> Run:
     merged: dict[Row, Result] = {}
+    versions: dict[str, Mapping[str, str]] = {}
     for benchmark in record["benchmarks"]:
         extra = benchmark["extra_info"]
-        row = Row(**{field.name: extra[field.name] for field in fields(Row)})
+        row = Row(**{part.name: extra[part.name] for part in fields(Row)})
         before = merged.get(row, Result(row, ()))
         peaks = [before.peak_memory_bytes, extra["peak_memory_bytes"]]
         known = [peak for peak in peaks if peak is not None]
         seconds = [*before.seconds, *benchmark["stats"]["data"]]
         merged[row] = Result(row, seconds, max(known, default=None))
+        if "versions" in extra:
+            versions[row.name] = extra["versions"]
     for missing in record["not_run"]:
         row = Row(**missing["row"])
         merged[row] = Result(row, (), reason=missing["reason"])
@@ -151,4 +156,5 @@ def _run(record: Mapping[str, Any]) -> Run:
         data=record["data"],
         time=record["datetime"],
         quick=record["quick"],
+        versions=versions,
     )

@@ -1,7 +1,7 @@
 """The results as one table: for the terminal and for Markdown."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Run
@@ -47,15 +47,16 @@ def facts(run: Run) -> list[str]:
     """Return what stands above the table: the run, the machine, the data."""
     machine, data = run.machine, run.data
     dirty = " with uncommitted changes" if run.commit["dirty"] else ""
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    ways = [f"{way} ({_listed(versions)})" for way, versions in run.versions.items()]
     return [
         f"{'Quick run' if run.quick else 'Run'} of {run.time[:16].replace('T', ' ')} UTC, "
         f"commit {run.commit['id'][:12]}{dirty}",
         f"{machine['cpu'].get('brand_raw', 'unknown processor')}, {machine['cores']} cores, "
         f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']}",
-        f"{versions}; Keras on {machine['keras_backend']}",
+        f"{_listed(machine['versions'])}; Keras on {machine['keras_backend']}",
         f"data: {data['name']}, SHA-256 {data['sha256'][:16]}; "
         f"model: {data['model']}, SHA-256 {data['model_sha256'][:16]}",
+        *([f"ways: {', '.join(ways)}"] if ways else []),
         "images/s by the median over the rounds; IQR: their interquartile range by the median; "
         "MB: peak memory; Parquet (100), (10,000): rows in a row group",
     ]
@@ -97,6 +98,10 @@ def markdown(run: Run) -> str:
             rows.append(_markdown_row([line.name, *cells]))
         parts.append(f"## {group_title(group, results)}\n\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{package} {number}" for package, number in versions.items())
 
 
 def _cells(run: Run, result: Result) -> list[str]:

@@ -66,6 +66,7 @@ def test_a_way_starts(
         worker = measure(lambda: workers(way), row, rounds=1, warmup_rounds=0, peak=lambda: None)
     except NotInstalledError as error:
         not_run.skip(row, str(error))
+    measure.note_versions(worker.versions)
     worker.predict(source.path, tmp_path / "out.parquet")
     source.check_counts(pq.read_table(tmp_path / "out.parquet"))
 
@@ -96,6 +97,7 @@ def test_a_way_agrees_with_the_reference(
     except NotInstalledError as error:
         not_run.skip(row, str(error))
     measure: Measure = request.getfixturevalue("measure")
+    measure.note_versions(worker.versions)
     out = folder / f"{list(WAYS).index(way)}-predictions.parquet"
     measure.turn(turn, lambda: worker.predict(source.path, out), row, peak=worker.peak_memory_bytes)
     source.check_counts(pq.read_table(out))

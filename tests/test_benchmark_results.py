@@ -72,6 +72,14 @@ def test_the_turns_of_a_way_are_one_result(tmp_path: Path) -> None:
     assert run.results == [Result(OURS, [1.0, 3.0], 30), Result(PEER, [8.0], None)]
 
 
+def test_the_versions_of_a_way_stand_beside_its_result(tmp_path: Path) -> None:
+    """They are of its own environment, not of this one."""
+    record = _record(PEER, 1.0)
+    record["extra_info"]["versions"] = {"pyarrow": "25.0.1"}
+    run = read_run(_write_run(tmp_path / "run.json", record))
+    assert "- ways: a peer (pyarrow 25.0.1)" in markdown(run)
+
+
 def test_rows_of_other_batch_sizes_are_other_results(tmp_path: Path) -> None:
     """Though they are called the same."""
     rows = [Row(NETWORK, "NumPy", 4096, batch_size=size) for size in (1, 16)]
