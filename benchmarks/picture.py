@@ -33,7 +33,7 @@ def _ways(run: Run) -> Sequence[Result]:
 
 
 def _draw_ways(axes: "Axes", results: Sequence[Result]) -> None:
-    names = [f"{result.row.name}\n{result.row.group}" for result in results]
+    names = [f"{result.row.name}\n{result.row.group.removeprefix('Ways, ')}" for result in results]
     speeds = [result.images_per_s or 0 for result in results]
     ours = [result.row.name == result.row.ratio_of for result in results]
     # By number, not by name: two bars may be of the same name.
