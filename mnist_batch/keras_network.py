@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -88,6 +88,17 @@ def versions() -> dict[str, str]:
 
     backend = keras.backend.backend()
     return {"keras": keras.__version__, backend: sys.modules[backend].__version__}
+
+
+def sees_gpu() -> bool:
+    """Tell whether Keras has a GPU to run on; it is imported if it is not yet."""
+    keras = import_keras()
+    if keras.backend.backend() == "torch":  # Keras 3.15 lists no devices on it
+        return bool(sys.modules["torch"].cuda.is_available())
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except RuntimeError:  # what JAX raises where there is none
+        return False
 
 
 class KerasNetwork:
@@ -183,22 +194,13 @@ class KerasNetwork:
         self._note(f"{where} ran out of memory at batches of {before}; went on with {self._rows}")
 
     def _device_name(self, device: Device) -> str:
-        gpus = self._gpus()
-        if device is Device.GPU and not gpus:
+        gpu = sees_gpu()
+        if device is Device.GPU and not gpu:
             backend = self._keras.backend.backend()
             raise ModelError(
                 f"--device gpu: Keras on {backend} sees no GPU here; pass --device cpu or auto"
             )
-        return "cpu:0" if device is Device.CPU or not gpus else "gpu:0"
-
-    def _gpus(self) -> Sequence[str]:
-        if self._keras.backend.backend() == "torch":  # Keras 3.15 lists no devices on it
-            return ["gpu:0"] if sys.modules["torch"].cuda.is_available() else []
-        try:
-            gpus: Sequence[str] = self._keras.distribution.list_devices("gpu")
-        except RuntimeError:  # what JAX raises where there is none
-            return []
-        return gpus
+        return "cpu:0" if device is Device.CPU or not gpu else "gpu:0"
 
     def _load(self, file: ModelFile) -> Any:  # noqa: ANN401 - Keras has no types
         try:
