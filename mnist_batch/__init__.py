@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from mnist_batch.model import TrainingProgress, TrainingResult, train
     from mnist_batch.packing import PackSummary, pack
     from mnist_batch.predictors import Predictor, load_model
+    from mnist_batch.tuning import BenchmarkResult, benchmark
 
 __version__ = "0.1.0"
 
 _MODULES = {
+    "BenchmarkResult": "tuning",
     "InputError": "errors",
     "LabelError": "errors",
     "Metrics": "evaluation",
@@ -48,6 +50,7 @@ _MODULES = {
     "Summary": "jobs",
     "TrainingProgress": "model",
     "TrainingResult": "model",
+    "benchmark": "tuning",
     "evaluate": "jobs",
     "load_model": "predictors",
     "pack": "packing",
@@ -57,6 +60,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "BenchmarkResult",
     "InputError",
     "LabelError",
     "Metrics",
@@ -71,6 +75,7 @@ __all__ = [
     "TrainingProgress",
     "TrainingResult",
     "__version__",
+    "benchmark",
     "evaluate",
     "load_model",
     "pack",

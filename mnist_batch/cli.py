@@ -22,7 +22,14 @@ import typer
 
 from mnist_batch import __version__
 from mnist_batch.errors import MnistBatchError
-from mnist_batch.options import BATCH_ROWS, MNIST, Device, PredictorChoice, Scale
+from mnist_batch.options import (
+    BATCH_ROWS,
+    BATCH_SIZES,
+    MNIST,
+    Device,
+    PredictorChoice,
+    Scale,
+)
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
 # that needs it: --help answers at once.
@@ -47,7 +54,7 @@ ERRORS_STATUS, GATE_STATUS = 3, 4
 STOPPED_STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 # Options that several commands share, by the panel of the help that they stand in.
-_READING, _MODEL, _OUTPUT = "Reading", "Model", "Output"
+_READING, _MODEL, _MEASURING, _OUTPUT = "Reading", "Model", "Measuring", "Output"
 ImageColumn = Annotated[
     str | None,
     typer.Option(help="Parquet column of images, where several fit.", rich_help_panel=_READING),
@@ -72,6 +79,25 @@ Labels = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Threads; by default one a core.", rich_help_panel=_READING),
+]
+ModelFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Keras model, .h5 or .keras, instead of the one that comes along.",
+        rich_help_panel=_MODEL,
+    ),
+]
+PredictorName = Annotated[
+    PredictorChoice,
+    typer.Option(help="What runs it; auto is numpy where it can.", rich_help_panel=_MODEL),
+]
+PixelScale = Annotated[
+    Scale | None,
+    typer.Option(
+        help="Pixel range it wants; by default what its file says, else 0-1.",
+        rich_help_panel=_MODEL,
+    ),
 ]
 ReportFolder = Annotated[
     Path | None,
@@ -136,25 +162,9 @@ def predict(
             metavar="FILE", help="Predictions: .parquet or .csv.", rich_help_panel=_OUTPUT
         ),
     ],
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Keras model, .h5 or .keras, instead of the one that comes along.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    predictor: Annotated[
-        PredictorChoice,
-        typer.Option(help="What runs it; auto is numpy where it can.", rich_help_panel=_MODEL),
-    ] = PredictorChoice.AUTO,
-    scale: Annotated[
-        Scale | None,
-        typer.Option(
-            help="Pixel range it wants; by default what its file says, else 0-1.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
+    model: ModelFile = None,
+    predictor: PredictorName = PredictorChoice.AUTO,
+    scale: PixelScale = None,
     device: Annotated[
         Device, typer.Option(help="Where Keras runs it.", rich_help_panel=_MODEL)
     ] = Device.AUTO,
@@ -368,6 +378,61 @@ def pack(
 
 
 @app.command(
+    help="Time a model and an input on this machine: which batch size, workers and device to take."
+    "\n\nReading, decoding and the network are timed apart, then the whole. The end is the "
+    "command line to copy, and which part binds. At most the first 20,000 images are used.\n\n"
+    "INPUT is what predict takes; without one, digits are drawn.",
+    epilog="Example: mnist-batch benchmark digits/ --batch-sizes 256,2048 --seconds 0.2",
+)
+def benchmark(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
+    ] = None,
+    model: ModelFile = None,
+    predictor: PredictorName = PredictorChoice.AUTO,
+    scale: PixelScale = None,
+    device: Annotated[
+        Device,
+        typer.Option(help="What to measure; auto is all there is.", rich_help_panel=_MODEL),
+    ] = Device.AUTO,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    labels: Labels = None,
+    batch_sizes: Annotated[
+        str,
+        typer.Option(metavar="N,N,...", help="Batch sizes to measure.", rich_help_panel=_MEASURING),
+    ] = ",".join(map(str, BATCH_SIZES)),
+    seconds: Annotated[
+        float,
+        typer.Option(min=0, help="Time for each setting, about.", rich_help_panel=_MEASURING),
+    ] = 1.0,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    sizes = _batch_sizes(batch_sizes)
+    from mnist_batch import tuning
+    from mnist_batch.terminal import benchmark_summary
+
+    with _benchmark_bar(quiet=quiet) as progress:
+        result = tuning.benchmark(
+            inputs or [],
+            model=model,
+            predictor=predictor,
+            scale=scale,
+            device=device,
+            image_column=image_column,
+            label_column=label_column,
+            labels=labels,
+            batch_sizes=sizes,
+            seconds=seconds,
+            progress=progress,
+        )
+    _print(json.dumps(result.record()) if as_json else benchmark_summary(result))
+    _say_notes(result.notes, quiet=quiet)
+
+
+@app.command(
     help="Draw digits as pen strokes: sample images in the form of MNIST's, to try things with.",
     epilog="Example: mnist-batch generate --count 1000 --out digits.parquet",
 )
@@ -441,6 +506,17 @@ def _report(folder: Path | None, *, no_report: bool) -> Path | bool:
     return folder or not no_report
 
 
+def _batch_sizes(text: str) -> list[int]:
+    """Return the numbers of `--batch-sizes`."""
+    numbers = [number.strip() for number in text.split(",")]
+    # isascii: isdecimal alone takes the digits of every script.
+    if not all(number.isascii() and number.isdecimal() and int(number) for number in numbers):
+        raise typer.BadParameter(
+            f"{text!r}: expected whole numbers from 1, as in 256,2048", param_hint="--batch-sizes"
+        )
+    return [int(number) for number in numbers]
+
+
 def _begin_to_draw(*, no_report: bool) -> None:
     """Let matplotlib be imported elsewhere while this process imports and does the rest."""
     if not no_report:
@@ -467,6 +543,15 @@ def _training_bar(
     from mnist_batch.progress import training_bar
 
     return training_bar()
+
+
+def _benchmark_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[str], None] | None]":
+    """Return what says on a terminal what is measured."""
+    if quiet or not _is_terminal(sys.stderr):
+        return nullcontext()
+    from mnist_batch.progress import benchmark_bar
+
+    return benchmark_bar()
 
 
 def _is_terminal(output: TextIO | None) -> bool:

@@ -9,6 +9,9 @@ BATCH_ROWS = 2048
 """Rows of a batch, unless the user says otherwise: enough that the work per batch is small beside
 the work per row, and 1.6 MB of pixels, so that a few batches per core are little memory."""
 
+BATCH_SIZES = (256, 1024, 2048, 4096, 16384)
+"""What `benchmark` measures, unless the user says otherwise."""
+
 MNIST = "hf://datasets/ylecun/mnist"
 """The real MNIST on Hugging Face: 60,000 digits for training, 10,000 for the test."""
 

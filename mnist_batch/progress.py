@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from mnist_batch.jobs import Progress
@@ -63,3 +63,12 @@ def training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
             )
 
         yield move
+
+
+@contextmanager
+def benchmark_bar() -> Iterator[Callable[[str], None]]:
+    """Yield what says what is measured, to be passed to `tuning.benchmark`; it goes at the end."""
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda text: bar.update(task, description=text)

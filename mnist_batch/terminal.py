@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mnist_batch.jobs import Summary
     from mnist_batch.model import TrainingResult
     from mnist_batch.packing import PackSummary
+    from mnist_batch.tuning import BenchmarkResult
 
 _UNDEFINED = "-"
 
@@ -85,6 +86,51 @@ def training_summary(result: "TrainingResult") -> Group:
         else Text("not tested: the data has no files or folders named test")
     )
     return Group(tested, Text("\n".join(lines)))
+
+
+def benchmark_summary(result: "BenchmarkResult") -> Group:
+    """Return the speed of each part at each setting, which part binds, and what to run."""
+    inputs = ", ".join(result.inputs) or "generated digits, for want of an INPUT"
+    used = "all" if result.rows_used == result.rows else f"the first {result.rows_used:,}"
+    lines = [
+        f"images       {used} of {result.rows:,}: {printable(inputs)}",
+        f"model        {printable(result.model['name'])}",
+        f"machine      {result.machine['cpu'] or 'unknown processor'}, "
+        f"cores: {result.machine['cores']}",
+    ]
+    if result.accuracy is not None:
+        lines.append(f"accuracy     {result.accuracy:.4f} of {result.labelled:,} with a label")
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("part", "runs on"):
+        table.add_column(name, overflow="fold")
+    for name in ("batch", "workers", "images/s", "spread"):
+        table.add_column(name, justify="right", overflow="fold")
+    for one in result.measurements:
+        table.add_row(
+            str(one.part),
+            f"{one.predictor}, {one.device}" if one.predictor else "cpu",
+            f"{one.batch_size:,}",
+            str(one.workers),
+            f"{one.images_per_s:,.0f}",
+            f"{one.timing.spread:.0%}",
+            style="bold" if one is result.recommended else "",
+        )
+    skipped = [f"not run: {one.what}: {one.reason}" for one in result.not_run]
+    slowest = result.binding.images_per_s[result.binding.part]
+    others = (
+        f"{part} {rate:,.0f}"
+        for part, rate in result.binding.images_per_s.items()
+        if part is not result.binding.part
+    )
+    advice = [
+        "",
+        f"{result.binding.part} binds: {slowest:,.0f} images/s; {', '.join(others)}",
+        result.binding.advice,
+        "",
+        f"recommended, for {result.recommended.images_per_s:,.0f} images/s:",
+        printable(result.command),
+    ]
+    return Group(Text("\n".join(lines)), Text(), table, Text("\n".join(skipped + advice)))
 
 
 def printable(text: str) -> str:

@@ -128,6 +128,37 @@ def test_rows_without_an_image_are_status_3(tmp_path: Path) -> None:
     assert (allowed.returncode, allowed.stderr) == (0, "")
 
 
+def test_the_benchmark_recommends(digits_folder: Path, model: Path) -> None:
+    """A table and a command on standard output; with `--json` the same for machines."""
+    arguments = ("benchmark", digits_folder, "--model", model, "--batch-sizes", "64, 32")
+    ended = run(*arguments, "--seconds", 0, "--quiet")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"images       all of 30: {digits_folder}\n")
+    assert re.search(r"\nnetwork +numpy, cpu +32 +\d+ +[\d,]+ +\d+%\n", ended.stdout)
+    assert re.search(r"\n(read|decode|network) binds: [\d,]+ images/s; ", ended.stdout)
+    assert ended.stdout.splitlines()[-1].startswith(f"mnist-batch predict {digits_folder} --out ")
+    again = json.loads(run(*arguments, "--seconds", 0, "--json").stdout)
+    assert again["rows_used"] == 30
+    assert again["recommended"]["command"].startswith(f"mnist-batch predict {digits_folder} ")
+
+
+def test_a_benchmark_without_input_draws_digits(model: Path) -> None:
+    """And says so; a signal ends it at once."""
+    arguments = ("benchmark", "--model", model, "--batch-sizes", "256", "--seconds", 0)
+    ended = run(*arguments, "--quiet")
+    assert ended.stdout.startswith("images       all of 2,000: generated digits, for want of an I")
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments[:-1]), "60"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, messages = process.communicate(timeout=30)
+    assert (process.returncode, messages) == (130, "interrupted\n")
+
+
 def test_a_missed_gate_is_status_4(tmp_path: Path, digits_folder: Path, model: Path) -> None:
     """Written all the same, and said; without labels no gate can be met."""
     out = tmp_path / "out.parquet"
@@ -159,6 +190,8 @@ def test_a_missed_gate_is_status_4(tmp_path: Path, digits_folder: Path, model: P
         (["evaluate", "bad.parquet"], r"bad\.parquet"),
         (["evaluate", "a.txt"], r"a\.txt is no predictions file"),
         (["generate", "--out", "full"], r"full"),
+        (["benchmark", "absent"], r"absent: no such file or folder"),
+        (["benchmark", "a.png", "--model", "a.txt"], r"a\.txt: not a Keras model"),
         (["pack", "absent", "--out", "o.parquet"], r"absent: no such file or folder"),
         (["pack", "a.png", "--out", "o.csv"], r"o\.csv: a packed file is Parquet"),
         (["pack", "a.png", "--out", "present.parquet"], r"present\.parquet exists already"),
@@ -198,6 +231,10 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["predict", "a.png", "--out", "o.csv", "--batch-size", "0"],
         ["predict", "a.png", "--out", "o.csv", "--scale", "0-2"],
         ["predict", "a.png", "--out", "o.csv", "--report", "r", "--no-report"],
+        ["benchmark", "--batch-sizes", "0"],
+        ["benchmark", "--batch-sizes", "256,,512"],
+        ["benchmark", "--batch-sizes", "many"],
+        ["benchmark", "--seconds", "-1"],
         ["pack", "a.png"],
         ["pack", "a.png", "--out", "o.parquet", "--workers", "0"],
         ["unknown"],
@@ -360,6 +397,12 @@ def test_a_dense_model_imports_no_tensorflow(
     assert "'numpy'" in imported
     for name in ("tensorflow", "keras", "huggingface_hub", "pandas", "scipy"):
         assert f"'{name}'" not in imported
+    measured = _imported(
+        *("benchmark", digits_folder, "--model", model),
+        *("--batch-sizes", "256", "--seconds", "0", "--quiet"),
+    )
+    assert "'numba'" in measured
+    assert "'keras'" not in measured
     without_report = _imported(
         *("predict", digits_folder, "--model", model, "--no-report"),
         *("--out", tmp_path / "other.csv"),

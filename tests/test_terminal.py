@@ -8,9 +8,18 @@ import pytest
 from rich.console import Console
 
 from mnist_batch.evaluation import Metrics
+from mnist_batch.options import Device, PredictorChoice
 from mnist_batch.packing import PackSummary
+from mnist_batch.recommendation import Measurement, NotRun, Part, binding
 from mnist_batch.schema import CLASSES
-from mnist_batch.terminal import evaluation_summary, pack_summary, printable
+from mnist_batch.terminal import (
+    benchmark_summary,
+    evaluation_summary,
+    pack_summary,
+    printable,
+)
+from mnist_batch.timings import Timing
+from mnist_batch.tuning import BenchmarkResult
 
 COUNTS = 900 * np.eye(CLASSES, dtype=np.int64)
 COUNTS[4, 9] = 23
@@ -194,4 +203,52 @@ def test_packing_says_rows_errors_size_and_speed() -> None:
         "packed       packed?.parquet",
         "size         99.6 MB",
         "speed        240,000 images/s, 2.50 s from the first read to the last write",
+    ]
+
+
+def test_a_benchmark_is_a_table_and_a_command() -> None:
+    """What was not run has no number; the command stands alone on its line, to be copied."""
+    keras, gpu = PredictorChoice.KERAS, Device.GPU
+    measurements = [
+        Measurement(Part.READ, 16, 2048, Timing(2_000_000, [1, 1, 1])),
+        Measurement(Part.DECODE, 16, 2048, Timing(900_000, [1, 1, 1])),
+        Measurement(Part.NETWORK, 16, 16384, Timing(1_000_000, [1, 1, 1]), keras, gpu),
+        Measurement(Part.WHOLE, 16, 16384, Timing(800_000, [1, 1, 1.2]), keras, gpu),
+    ]
+    result = BenchmarkResult(
+        machine={"cores": 16, "cpu": None},
+        model={"name": "cnn.keras"},
+        inputs=["digits\x1b"],
+        rows=60_000,
+        rows_used=20_000,
+        labelled=19_000,
+        accuracy=0.9876,
+        measurements=measurements,
+        not_run=[NotRun("network on cpu in batches of 16384", "a batch would take about 9 s")],
+        recommended=measurements[-1],
+        binding=binding(measurements),
+        command="mnist-batch predict digits --out p.parquet",
+        notes=[],
+    )
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(benchmark_summary(result))
+    assert [line.rstrip() for line in capture.get().splitlines()] == [
+        "images       the first 20,000 of 60,000: digits?",
+        "model        cnn.keras",
+        "machine      unknown processor, cores: 16",
+        "accuracy     0.9876 of 19,000 with a label",
+        "",
+        "part      runs on       batch   workers    images/s   spread",
+        "read      cpu           2,048        16   2,000,000       0%",
+        "decode    cpu           2,048        16     900,000       0%",
+        "network   keras, gpu   16,384        16   1,000,000       0%",
+        "whole     keras, gpu   16,384        16     800,000      10%",
+        "not run: network on cpu in batches of 16384: a batch would take about 9 s",
+        "",
+        "decode binds: 900,000 images/s; read 2,000,000, network 1,000,000",
+        "pack the images once: mnist-batch pack INPUT --out packed.parquet",
+        "",
+        "recommended, for 800,000 images/s:",
+        "mnist-batch predict digits --out p.parquet",
     ]
