@@ -129,7 +129,7 @@ def test_rows_without_an_image_are_status_3(tmp_path: Path) -> None:
 
 
 def test_the_benchmark_recommends(digits_folder: Path, model: Path) -> None:
-    """A table and a command on standard output; with `--json` the same for machines."""
+    """A table and a command on standard output, notes elsewhere."""
     arguments = ("benchmark", digits_folder, "--model", model, "--batch-sizes", "64, 32")
     ended = run(*arguments, "--seconds", 0, "--quiet")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -137,18 +137,21 @@ def test_the_benchmark_recommends(digits_folder: Path, model: Path) -> None:
     assert re.search(r"\nnetwork +numpy, cpu +32 +\d+ +[\d,]+ +\d+%\n", ended.stdout)
     assert re.search(r"\n(read|decode|network) binds: [\d,]+ images/s; ", ended.stdout)
     assert ended.stdout.splitlines()[-1].startswith(f"mnist-batch predict {digits_folder} --out ")
-    again = json.loads(run(*arguments, "--seconds", 0, "--json").stdout)
-    assert again["rows_used"] == 30
-    assert again["recommended"]["command"].startswith(f"mnist-batch predict {digits_folder} ")
 
 
 def test_a_benchmark_without_input_draws_digits(model: Path) -> None:
-    """And says so; a signal ends it at once."""
+    """And says so, here as JSON."""
     arguments = ("benchmark", "--model", model, "--batch-sizes", "256", "--seconds", 0)
-    ended = run(*arguments, "--quiet")
-    assert ended.stdout.startswith("images       all of 2,000: generated digits, for want of an I")
+    result = json.loads(run(*arguments, "--json").stdout)
+    assert (result["generated"], result["rows_used"]) == (True, 2000)
+    assert result["recommended"]["command"].startswith("mnist-batch predict INPUT --out ")
+
+
+def test_a_signal_ends_a_benchmark(model: Path) -> None:
+    """While it starts as well as while it measures."""
+    arguments = ("benchmark", "--model", model, "--batch-sizes", "256", "--seconds", 60)
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments[:-1]), "60"],
+        [*COMMAND, *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
