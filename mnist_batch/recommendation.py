@@ -99,18 +99,16 @@ def best_network(measurements: Iterable[Measurement]) -> Measurement:
     measurements of the network count, one at least.
     """
     networks = [one for one in measurements if one.part is Part.NETWORK]
-    best = max(networks, key=lambda one: one.images_per_s)
-    # The standard error of a difference of two medians of n rounds, for normal noise: a median's is
-    # 1.253 sigma / sqrt(n), the interquartile range 1.349 sigma.
-    error = math.sqrt(2) * 1.253 / 1.349 * best.timing.spread / math.sqrt(len(best.timing.seconds))
-    good = _within(max(NOISE, error), networks)
-    return min(good, key=lambda one: (one.device or "", one.batch_size))
+    return min(_good(networks), key=lambda one: (one.device or "", one.batch_size))
 
 
 def best_whole(measurements: Iterable[Measurement]) -> Measurement:
-    """Return the whole work with the fewest workers within the noise of the best; one has to be."""
+    """Return the whole work with the fewest workers, then the smallest batches, that is as good.
+
+    That is within the noise of the best. There has to be one measurement of the whole.
+    """
     wholes = [one for one in measurements if one.part is Part.WHOLE]
-    return min(_within(NOISE, wholes), key=lambda one: one.workers)
+    return min(_good(wholes), key=lambda one: (one.workers, one.batch_size))
 
 
 def binding(measurements: Sequence[Measurement]) -> Binding:
@@ -127,9 +125,14 @@ def binding(measurements: Sequence[Measurement]) -> Binding:
     return Binding(part, rates, _advice(part, network, encoded=Part.DECODE in rates))
 
 
-def _within(noise: float, measurements: Sequence[Measurement]) -> list[Measurement]:
-    best = max(one.images_per_s for one in measurements)
-    return [one for one in measurements if one.images_per_s >= (1 - noise) * best]
+def _good(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Return those within the noise of the best."""
+    best = max(measurements, key=lambda one: one.images_per_s)
+    # The standard error of a difference of two medians of n rounds, for normal noise: a median's is
+    # 1.253 sigma / sqrt(n), the interquartile range 1.349 sigma.
+    error = math.sqrt(2) * 1.253 / 1.349 * best.timing.spread / math.sqrt(len(best.timing.seconds))
+    least = (1 - max(NOISE, error)) * best.images_per_s
+    return [one for one in measurements if one.images_per_s >= least]
 
 
 def _advice(part: Part, network: Measurement, *, encoded: bool) -> str:

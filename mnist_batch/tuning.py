@@ -127,8 +127,9 @@ def benchmark(
     """Time reading, decoding, the network and the whole of it, and recommend a setting.
 
     Reading, decoding and the network are timed apart, the network for each batch size on each
-    device; then the whole with the best of these for each number of workers. At most the first
-    20,000 images are used; with fewer, rounds repeat them.
+    device; then the whole for each batch size on the best device, and with the best of these for
+    each number of workers. At most the first 20,000 images are used; with fewer, rounds repeat
+    them.
 
     Args:
         inputs: as for `predict`; none for generated digits.
@@ -309,9 +310,10 @@ class _Bench:
         done += self._decode()
         done += self._network()
         best = best_network(done)
+        networks = [one for one in done if one.part is Part.NETWORK and one.device == best.device]
         slowest = min(one.images_per_s for one in done if one.workers == self._workers)
         self._say("the whole")
-        return done + self._whole(best, slowest)
+        return done + self._whole(networks, slowest)
 
     def _read(self) -> list[Measurement]:
         source = repeated(self._files, self._rows_of_a_round)
@@ -399,25 +401,40 @@ class _Bench:
             repeated([shard], rows), predictor, device, batch_size, self._workers, shard.rows
         )
 
-    def _whole(self, network: Measurement, rate: float) -> list[Measurement]:
-        """Time files to predictions at the network's best setting, for each number of workers."""
-        batch_size, device = network.batch_size, network.device or Device.CPU
-        predictor = self._networks.load(device, batch_size)
-        counts = worker_counts(self._workers)
+    def _whole(self, networks: Sequence[Measurement], rate: float) -> list[Measurement]:
+        """Time files to predictions: for each batch size on all workers, then for fewer of them.
+
+        Args:
+            networks: what was measured of the network on its best device.
+            rate: images per second of the slowest part.
+        """
+        all_workers = [(one.batch_size, self._workers) for one in networks]
+        done = self._whole_at(all_workers, networks[0].device or Device.CPU, rate)
+        best = best_whole(done)
+        fewer = [(best.batch_size, n) for n in worker_counts(self._workers) if n < self._workers]
+        return done + self._whole_at(fewer, best.device or Device.CPU, rate)
+
+    def _whole_at(
+        self, settings: Sequence[tuple[int, int]], device: Device, rate: float
+    ) -> list[Measurement]:
+        """Time files to predictions for batch sizes and numbers of workers."""
         rounds = []
-        for workers in counts:
+        for batch_size, workers in settings:
             # Enough batches for each that it matters little who waits at the end, if that does not
             # take too long; full ones, because Keras fills up the last.
             enough, affordable = 4 * batch_size * workers, int(rate * self._seconds / 2)
             rows = max(self._rows_of_a_round, min(enough, affordable))
             rows = max(rows // batch_size * batch_size, min(rows, batch_size))
             source = repeated(self._files, rows)
+            predictor = self._networks.load(device, batch_size)
             rounds.append(
                 self._prediction_round(source, predictor, device, batch_size, workers, self.rows)
             )
+        timings = time_in_turn(rounds, self._seconds)
+        name = self._networks.first.name
         return [
-            Measurement(Part.WHOLE, workers, batch_size, timing, predictor.name, device)
-            for workers, timing in zip(counts, time_in_turn(rounds, self._seconds), strict=True)
+            Measurement(Part.WHOLE, workers, batch_size, timing, name, device)
+            for (batch_size, workers), timing in zip(settings, timings, strict=True)
         ]
 
     def _prediction_round(
