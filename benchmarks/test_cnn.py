@@ -16,8 +16,8 @@ from benchmarks.recording import Measure
 from benchmarks.results import Row
 from benchmarks.workers import PROJECT
 from mnist_batch import jobs
+from mnist_batch.engine import available_workers
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.pipeline import available_workers
 from mnist_batch.predictors import Predictor, load_model
 
 ALONE = "the network alone"

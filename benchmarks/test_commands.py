@@ -14,8 +14,8 @@ from benchmarks.data import FORMS, Digits
 from benchmarks.recording import FEW_ROUNDS, Measure
 from benchmarks.results import Row
 from mnist_batch import jobs
+from mnist_batch.engine import available_workers
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.pipeline import available_workers
 
 # Not the mixed formats ten times: all but PNG is decoded by Pillow, an image at a time, whatever
 # their number.

@@ -11,8 +11,9 @@ from benchmarks.devices import sweep_images, sweep_rows
 from benchmarks.recording import FEW_ROUNDS, Measure
 from benchmarks.results import NETWORK, Row
 from mnist_batch.decode import DecodedBatch, decode_batch
+from mnist_batch.engine import available_workers
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.pipeline import available_workers, predict_batches
+from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictors import load_model
 from mnist_batch.sources import open_inputs
 

@@ -9,8 +9,8 @@ from benchmarks.data import FORMS, Digits
 from benchmarks.recording import Measure
 from benchmarks.results import Row
 from mnist_batch import jobs
+from mnist_batch.engine import available_workers
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.pipeline import available_workers
 
 CORES = available_workers()
 WORKERS = sorted({2**power for power in range(CORES.bit_length())} | {CORES})

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mnist_batch.predictors import Predictor, load_model
     from mnist_batch.tuning import BenchmarkResult, benchmark
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = {
     "BenchmarkResult": "tuning",

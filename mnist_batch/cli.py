@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -481,17 +481,40 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     try:
-        app()
+        try:
+            app()
+        except SystemExit as end:
+            if end.code not in STOPPED_STATUSES.values():
+                _wait_for_compiler()
+            raise
     except MnistBatchError as error:
         _say(f"error: {error}")
-        sys.exit(1)
+        _exit_at_once(1)
+    except KeyboardInterrupt:  # while waiting
+        _exit_at_once(STOPPED_STATUSES[signal.SIGINT])
     except SystemExit as end:
         if not isinstance(end.code, int) or end.code not in STOPPED_STATUSES.values():
             raise
         _say("interrupted")
-        # A worker may still be in the middle of a large picture; the ordinary exit would take the
-        # libraries down under it.
-        os._exit(end.code)
+        _exit_at_once(end.code)
+
+
+def _exit_at_once(status: int) -> NoReturn:
+    """Exit under threads in the middle of something: a large picture, a compiler."""
+    for output in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError):  # closed, or nobody reads it
+            output.flush()
+    os._exit(status)
+
+
+def _wait_for_compiler() -> None:
+    """Let the compiler finish, once on a machine, so that the next run has what it made."""
+    kernels = sys.modules.get("mnist_batch.kernels")
+    if kernels is None or not kernels.loading():
+        return
+    if _is_terminal(sys.stderr):
+        _say("note: compiling the fast decoder for later runs, some seconds, once; Ctrl-C skips it")
+    kernels.load().join()
 
 
 def _stop(number: int, _: object) -> None:
@@ -506,13 +529,20 @@ def _report(folder: Path | None, *, no_report: bool) -> Path | bool:
     return folder or not no_report
 
 
+_LARGEST_BATCH = 1_000_000  # its pixels alone are 3 GB for the network
+
+
 def _batch_sizes(text: str) -> list[int]:
     """Return the numbers of `--batch-sizes`."""
     numbers = [number.strip() for number in text.split(",")]
     # isascii: isdecimal alone takes the digits of every script.
-    if not all(number.isascii() and number.isdecimal() and int(number) for number in numbers):
+    if not all(
+        number.isascii() and number.isdecimal() and 1 <= int(number) <= _LARGEST_BATCH
+        for number in numbers
+    ):
         raise typer.BadParameter(
-            f"{text!r}: expected whole numbers from 1, as in 256,2048", param_hint="--batch-sizes"
+            f"{text!r}: expected whole numbers from 1 to {_LARGEST_BATCH}, as in 256,2048",
+            param_hint="'--batch-sizes'",
         )
     return [int(number) for number in numbers]
 

@@ -78,14 +78,20 @@ def _decode_pngs(
     from mnist_batch.png_kernels import decode_pngs
 
     decoded = np.zeros(len(encoded), np.bool_)
-    if pa.types.is_large_binary(encoded.type):
-        if encoded.nbytes >= 2**31:
-            return decoded
-        encoded = encoded.cast(pa.binary())
     _, bounds, data = encoded.buffers()
-    if data is not None:
-        offsets = np.frombuffer(bounds, np.int32, len(encoded) + 1, 4 * encoded.offset)
-        decode_pngs(np.frombuffer(data, np.uint8), offsets, wanted, images, decoded)
+    if data is None:
+        return decoded
+    wide = pa.types.is_large_binary(encoded.type)
+    kind = np.dtype(np.int64 if wide else np.int32)
+    offsets = np.frombuffer(bounds, kind, len(encoded) + 1, kind.itemsize * encoded.offset)
+    contents = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    if len(contents) >= 2**31:
+        return decoded
+    # Of one type always: for Numba other integers are another, and so is memory to be written.
+    places = (offsets - offsets[0]).astype(np.int32)
+    for array in (contents, places):
+        array.flags.writeable = False
+    decode_pngs(contents, places, wanted, images, decoded)
     return decoded
 
 

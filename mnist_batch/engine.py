@@ -5,6 +5,7 @@ are read at once where there are several, and all workers share one where there 
 waits for another's shard while there is work.
 """
 
+import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,13 @@ class _OpenShard(Generic[BatchT, ResultT]):
     taken: int = 0
     being_read: bool = False
     exhausted: bool = False
+
+
+def available_workers() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def map_batches(

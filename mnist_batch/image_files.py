@@ -260,9 +260,14 @@ def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
         return encoded, pa.nulls(count, pa.string())
     contents: list[bytes | None] = encoded.to_pylist()
     errors: list[str | None] = [None] * count
+    size = int(bounds[-1])
     for place in remaining.tolist():
+        if size >= BATCH_BYTES:
+            count = place  # of large files only so many
+            break
         contents[place], errors[place] = _read_file(paths[place])
-    return pa.array(contents, pa.binary()), pa.array(errors, pa.string())
+        size += len(contents[place] or b"")
+    return pa.array(contents[:count], pa.binary()), pa.array(errors[:count], pa.string())
 
 
 def _read_each(paths: Sequence[str]) -> tuple[pa.Array, pa.Array]:

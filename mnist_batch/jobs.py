@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from mnist_batch import __version__
+from mnist_batch import __version__, kernels
+from mnist_batch.engine import available_workers
 from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.lookup import find_images
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
-from mnist_batch.pipeline import available_workers, predict_batches
+from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
@@ -335,6 +336,11 @@ def reading_notes(
         labels: what the user named as labels.
     """
     notes = []
+    if failure := kernels.failure():
+        notes.append(
+            "the compiled decoder could not be loaded, so Pillow decoded all, at a tenth of the "
+            f"speed: {failure}"
+        )
     if opened.passed_over:
         notes.append(f"files that are not images, passed over: {opened.passed_over:,}")
     if prepared:

@@ -85,7 +85,7 @@ def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
     layers = _supported_layers(model.config)
     shape = inputs = input_shape(model.config, layers)
     operations: list[Operation] = []
-    scaling: tuple[np.float32, np.float32] | None = factor_and_offset(scale)
+    scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
     for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
         name = layer["class_name"]
         if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias
@@ -107,6 +107,7 @@ def _taking_bytes(weights: Weights, factor: np.float32, offset: np.float32) -> W
     A kernel is scaled once, the pixels would be for each image.
     """
     kernel, bias = weights
+    _check_shapes("Dense", [bias], [kernel.shape[1:]])  # before one of another is stretched
     return [kernel * factor, bias + offset * kernel.sum(axis=0)]
 
 

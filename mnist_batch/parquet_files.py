@@ -82,6 +82,8 @@ class ParquetShard:
                 page_checksum_verification=True,  # where there are checksums
             )
         with opened, reader:
+            if self._rows_in(footer) != self.rows:
+                raise self._damaged(self._rows_in(footer))
             batches = reader.iter_batches(
                 min(batch_size, self._rows_of_batch_bytes(footer)),
                 row_groups=list(self.row_groups),
@@ -98,11 +100,19 @@ class ParquetShard:
                     yield self._batch(batch, first_row)
                 first_row += len(batch)
         if first_row != self.first_row + self.rows:
-            raise InputError(
-                f"{self.file.path}: damaged: rows {self.first_row} to "
-                f"{self.first_row + self.rows - 1} are {first_row - self.first_row} rows; "
-                "write the file again, or leave it out"
-            )
+            raise self._damaged(first_row - self.first_row)
+
+    def _rows_in(self, footer: pq.FileMetaData) -> int:
+        """Return the rows of the shard's row groups; other ones where the file was replaced."""
+        groups = [index for index in self.row_groups if index < footer.num_row_groups]
+        return sum(footer.row_group(index).num_rows for index in groups)
+
+    def _damaged(self, rows: int) -> InputError:
+        return InputError(
+            f"{self.file.path}: damaged, or replaced meanwhile: rows {self.first_row} to "
+            f"{self.first_row + self.rows - 1} are {rows} rows; write the file again, or leave it "
+            "out"
+        )
 
     @property
     def encoded(self) -> bool:

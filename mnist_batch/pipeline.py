@@ -1,6 +1,5 @@
 """Images of an input to predictions: batch by batch, in order, on all cores."""
 
-import os
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from mnist_batch import kernels
 from mnist_batch.blocks import map_blocks
 from mnist_batch.decode import DecodedBatch, decode_batch
-from mnist_batch.engine import map_batches
+from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.options import BATCH_ROWS, PredictorChoice
 from mnist_batch.predictors import Predictor
 from mnist_batch.schema import PREDICTIONS, PROBABILITIES, Reason
@@ -37,13 +36,6 @@ class PredictedBatch:
 
     predictions: pa.RecordBatch
     images: Images
-
-
-def available_workers() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def predict_batches(

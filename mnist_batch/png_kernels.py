@@ -114,7 +114,7 @@ def decode_pngs(
 def load() -> None:
     """Compile `decode_pngs`, which takes 3 s once on a machine, or load it, which takes 0.6 s."""
     flags = np.zeros(0, np.bool_)
-    # Arrow's memory is read-only, which for Numba is another type.
+    # Memory that is only read is another type for Numba.
     data, bounds = np.frombuffer(b"-", np.uint8), np.frombuffer(bytes(4), np.int32)
     decode_pngs(data, bounds, flags, np.zeros((0, _SIDE * _SIDE), np.uint8), flags)
 
@@ -324,6 +324,8 @@ def _read_codes(
     distance: `_NOT_A_CODE` where the data is wrong.
     """
     wrong = bits, held, at, _NOT_A_CODE, _NOT_A_CODE
+    if at > end + _AHEAD:
+        return wrong
     bits, held, at = _refill(data, bits, held, at)
     literals, distances, codes = (bits & 31) + 257, (bits >> 5 & 31) + 1, (bits >> 10 & 15) + 4
     bits, held = bits >> 14, held - 14

@@ -65,8 +65,7 @@ class Predictor:
 
         Returns:
             float32 (n, 10), each row summing to 1. A row does not depend on what the others show.
-            It is the same bit for bit for batches cut at multiples of `block_rows`, and to 2e-6
-            for any other cut.
+            It is the same to 3e-6 however the batches are cut and whichever thread works.
 
         Raises:
             ModelError: Keras cannot run the model.

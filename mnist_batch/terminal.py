@@ -127,7 +127,7 @@ def benchmark_summary(result: "BenchmarkResult") -> Group:
         f"{result.binding.part} binds: {slowest:,.0f} images/s; {', '.join(others)}",
         result.binding.advice,
         "",
-        f"recommended, for {result.recommended.images_per_s:,.0f} images/s:",
+        f"recommended, for {result.recommended.images_per_s:,.0f} images/s once it has started:",
         printable(result.command),
     ]
     return Group(Text("\n".join(lines)), Text(), table, Text("\n".join(skipped + advice)))

@@ -14,12 +14,11 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from mnist_batch.decode import decode_batch
-from mnist_batch.engine import map_batches
+from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.image_files import list_folder, list_glob
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.parquet_files import packed_sources
-from mnist_batch.pipeline import available_workers
 from mnist_batch.pixels import SIDE
 from mnist_batch.schema import reason
 from mnist_batch.shards import ImageBatch, Images

@@ -25,12 +25,12 @@ import pyarrow as pa
 from mnist_batch import __version__, kernels, synthetic
 from mnist_batch.agreement import CPU_TOLERANCE, GPU_TOLERANCE, Reference
 from mnist_batch.decode import decode_batch
-from mnist_batch.engine import map_batches
+from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation import PredictionCounts
 from mnist_batch.jobs import Inputs, listed, read_options
 from mnist_batch.options import BATCH_ROWS, BATCH_SIZES, Device, PredictorChoice, Scale
-from mnist_batch.pipeline import PredictedBatch, available_workers, predict_batches
+from mnist_batch.pipeline import PredictedBatch, predict_batches
 from mnist_batch.pixels import SIDE
 from mnist_batch.predictors import Predictor, load_model
 from mnist_batch.recommendation import (
@@ -252,7 +252,7 @@ class _Networks:
 
     def _look_for_gpu(self) -> None:
         if self.first.name is PredictorChoice.NUMPY:
-            reason = "NumPy runs this model; --device gpu runs Keras"
+            reason = "NumPy runs this model, on the CPU"
             self.not_run.append(NotRun("network on gpu", reason))
             return
         from mnist_batch.keras_network import sees_gpu
@@ -531,8 +531,8 @@ def _noise_notes(measurements: Sequence[Measurement]) -> list[str]:
     if worst <= _NOISY:
         return []
     return [
-        f"the rounds of a setting differ by up to {worst:.0%}: other programs run here; small "
-        "differences say nothing, and --seconds 5 measures longer"
+        f"the rounds of a setting differ by up to {worst:.0%} (spread: the middle half of them, of "
+        "the median); small differences say nothing, and --seconds 5 measures longer"
     ]
 
 

@@ -1,6 +1,7 @@
 """A second process draws the same pictures, and its failures are as those of the first."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,12 +31,11 @@ def metrics() -> Metrics:
 def process() -> Iterator["subprocess.Popen[bytes]"]:
     """The second process, of this test alone."""
     drawing.start_process()
-    process = drawing._process
-    assert process
-    yield process
-    process.kill()
-    process.communicate()
-    drawing._process = None
+    second = drawing._second
+    assert second
+    yield second.process
+    drawing._stop(second)
+    drawing._second = None
 
 
 @pytest.mark.usefixtures("process")
@@ -68,7 +68,8 @@ def test_its_failure_comes_up_here(metrics: Metrics, tmp_path: Path) -> None:
 def test_it_ends_with_the_first(tmp_path: Path) -> None:
     """Nothing stays behind, and an end before the figures does not wait for matplotlib."""
     program = (
-        "from mnist_batch import drawing; drawing.start_process(); print(drawing._process.pid)"
+        "from mnist_batch import drawing\n"
+        "drawing.start_process(); print(drawing._second.process.pid)"
     )
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
@@ -89,3 +90,24 @@ def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folde
     )
     assert result.stdout.splitlines()[-1] == "False"
     assert (tmp_path / "a.report" / "samples.png").stat().st_size
+
+
+def test_what_other_code_prints_does_no_harm(metrics: Metrics, tmp_path: Path) -> None:
+    """Code that runs when Python starts may write to standard output, as `sitecustomize` can."""
+    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+    program = (
+        "import pickle, sys; from pathlib import Path; from mnist_batch import drawing, figures\n"
+        "drawing.start_process(); metrics = pickle.load(sys.stdin.buffer)\n"
+        "drawing.draw(figures.per_class_figure, metrics, Path('a.png'))\n"
+        "print('matplotlib.figure' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(metrics),
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert result.stdout.decode().split() == ["hello", "False"]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

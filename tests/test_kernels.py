@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -13,7 +14,9 @@ from mnist_batch import kernels
 from mnist_batch.decode import decode_batch, decode_image
 from mnist_batch.file_kernels import MAX_BYTES, read_files
 from mnist_batch.image_files import image_shards
+from mnist_batch.png_kernels import decode_pngs
 from mnist_batch.shards import BATCH_BYTES, ImageBatch
+from mnist_batch.sources import open_inputs
 from pngs import compressed, file_of, filtered
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
@@ -112,6 +115,34 @@ def test_a_batch_of_files_takes_a_bounded_amount_of_memory(tmp_path: Path) -> No
     assert max(batch.images.nbytes for batch in batches) < BATCH_BYTES + 2 * MAX_BYTES
     joined = b"".join(content for batch in batches for content in contents_of(batch) if content)
     assert joined == b"".join(Path(path).read_bytes() for path in paths)
+
+
+@pytest.mark.parametrize("size", [MAX_BYTES, 600_000])
+def test_a_batch_of_large_files_is_cut(tmp_path: Path, size: int) -> None:
+    """Files that are not read at once count too: links to one file, each read anew."""
+    content = os.urandom(size)
+    (tmp_path / "a.png").write_bytes(content)
+    paths = [str(tmp_path / f"{i}.png") for i in range(100)]
+    for path in paths:
+        Path(path).symlink_to(tmp_path / "a.png")
+    batches = read(paths, paths, 1000)
+    assert all(batch.images.nbytes < BATCH_BYTES + 2 * size for batch in batches)
+    assert [name for batch in batches for name in batch.source.to_pylist()] == paths
+    assert all(contents_of(batch) == [content] * len(batch) for batch in batches)
+
+
+def test_every_source_runs_the_same_compiled_code(tmp_path: Path) -> None:
+    """What is loaded beforehand is what batches need: no other types are compiled on the way."""
+    path = tmp_path / "a.png"
+    path.write_bytes(png(1))
+    for kind in (pa.binary(), pa.large_binary(), pa.binary_view()):
+        table = pa.table({"image": pa.array([png(1)] * 3, kind)})
+        pq.write_table(table, tmp_path / "a.parquet")
+        for source in (tmp_path / "a.parquet", path):
+            [shard] = open_inputs([source]).shards
+            for batch in shard.read(2):
+                assert decode_batch(batch).images.any()
+    assert len(decode_pngs.signatures) == 1  # type: ignore[attr-defined] # of Numba's
 
 
 def test_descriptors_are_closed(tmp_path: Path) -> None:

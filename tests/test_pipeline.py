@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_info
 
 from handmade import linear_probabilities
 from mnist_batch import synthetic
-from mnist_batch.pipeline import available_workers, predict_batches
+from mnist_batch.engine import available_workers
+from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictors import Predictor, load_model
 from mnist_batch.sources import open_inputs
 

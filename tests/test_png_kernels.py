@@ -262,3 +262,39 @@ except IndexError:
         check=False,
     )
     assert (result.stdout.strip(), result.returncode) == ("checked", 0), result.stderr
+
+
+def test_nothing_behind_a_file_is_read() -> None:
+    """Files with random damage, each right before memory that may not be read, crash nothing."""
+    program = """
+import ctypes, mmap
+import numpy as np
+from mnist_batch.png_kernels import decode_pngs
+from test_png_kernels import WHOLE
+page = mmap.PAGESIZE
+memory = mmap.mmap(-1, 2 * page)
+start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(start + page), page, 0) == 0
+random = np.random.default_rng(3)
+image, flag, wanted = np.zeros((1, 784), np.uint8), np.zeros(1, np.bool_), np.ones(1, np.bool_)
+for whole in WHOLE.values():
+    for _ in range(30_000):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        places = random.integers(43, len(whole) - 16, random.integers(1, 5))
+        damaged[places] = random.integers(0, 256, len(places))
+        memory[page - len(whole) : page] = damaged.tobytes()
+        data = np.frombuffer(memory, np.uint8, page)
+        bounds = np.array([page - len(whole), page], np.int32)
+        data.flags.writeable = bounds.flags.writeable = False
+        decode_pngs(data, bounds, wanted, image, flag)
+print("whole", flush=True)
+import os; os._exit(0)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.stdout.strip(), result.returncode) == ("whole", 0), result.stderr

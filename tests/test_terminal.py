@@ -249,6 +249,6 @@ def test_a_benchmark_is_a_table_and_a_command() -> None:
         "decode binds: 900,000 images/s; read 2,000,000, network 1,000,000",
         "pack the images once: mnist-batch pack INPUT --out packed.parquet",
         "",
-        "recommended, for 800,000 images/s:",
+        "recommended, for 800,000 images/s once it has started:",
         "mnist-batch predict digits --out p.parquet",
     ]

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
+from mnist_batch.engine import available_workers
 from mnist_batch.errors import InputError, ModelError
 from mnist_batch.options import Device, PredictorChoice
-from mnist_batch.pipeline import available_workers
 from mnist_batch.predictors import Predictor
 from mnist_batch.recommendation import Part
 from mnist_batch.tuning import BenchmarkResult, worker_counts
