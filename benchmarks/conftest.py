@@ -121,7 +121,7 @@ def facts(request: pytest.FixtureRequest, digits: Digits) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def compiled() -> None:
     """The compiled code is loaded, as in a process that has done a large job before."""
-    kernels.load().join()
+    kernels.load()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def mnist_batch_job(_: Path) -> Predict:
     from mnist_batch.jobs import predict
 
     # Else the first job would begin without the compiled code, and load it meanwhile.
-    kernels.load().join()
+    kernels.load()
 
     def run(source: Path, out: Path) -> None:
         predict(source, out, report=False, overwrite=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -481,40 +481,17 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     try:
-        try:
-            app()
-        except SystemExit as end:
-            if end.code not in STOPPED_STATUSES.values():
-                _wait_for_compiler()
-            raise
+        app()
     except MnistBatchError as error:
         _say(f"error: {error}")
-        _exit_at_once(1)
-    except KeyboardInterrupt:  # while waiting
-        _exit_at_once(STOPPED_STATUSES[signal.SIGINT])
+        sys.exit(1)
     except SystemExit as end:
         if not isinstance(end.code, int) or end.code not in STOPPED_STATUSES.values():
             raise
         _say("interrupted")
-        _exit_at_once(end.code)
-
-
-def _exit_at_once(status: int) -> NoReturn:
-    """Exit under threads in the middle of something: a large picture, a compiler."""
-    for output in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError):  # closed, or nobody reads it
-            output.flush()
-    os._exit(status)
-
-
-def _wait_for_compiler() -> None:
-    """Let the compiler finish, once on a machine, so that the next run has what it made."""
-    kernels = sys.modules.get("mnist_batch.kernels")
-    if kernels is None or not kernels.loading():
-        return
-    if _is_terminal(sys.stderr):
-        _say("note: compiling the fast decoder for later runs, some seconds, once; Ctrl-C skips it")
-    kernels.load().join()
+        # A worker may still be in the middle of a large picture; the ordinary exit would take the
+        # libraries down under it.
+        os._exit(end.code)
 
 
 def _stop(number: int, _: object) -> None:

@@ -335,12 +335,7 @@ def reading_notes(
         prepared: those whose image was resized.
         labels: what the user named as labels.
     """
-    notes = []
-    if failure := kernels.failure():
-        notes.append(
-            "the compiled decoder could not be loaded, so Pillow decoded all, at a tenth of the "
-            f"speed: {failure}"
-        )
+    notes = list(kernels.notes())
     if opened.passed_over:
         notes.append(f"files that are not images, passed over: {opened.passed_over:,}")
     if prepared:

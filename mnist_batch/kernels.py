@@ -1,42 +1,36 @@
 """When the compiled code is loaded: it is worth waiting for only where there is much to do."""
 
-import atexit
 import threading
+import time
 from collections.abc import Iterable
 from functools import cache
 
 from mnist_batch.shards import Shard
 
-_PAY_IMAGES = 60_000
-"""From so many images on it pays in a process of its own; Pillow takes as long for fewer as the
-loading does, which it would share the interpreter with."""
+_PAY_IMAGES = 40_000
+"""From so many images on it pays in a process of its own; Pillow takes 2 s for as many."""
 
+_COMPILED_S = 4.0
+"""What takes longer to load was compiled first."""
+
+_lock = threading.Lock()
 _ready = threading.Event()
-_failures: list[str] = []
 
 
 def load_where_it_pays(shards: Iterable[Shard]) -> None:
-    """Begin to load the compiled code if there are enough images to be decoded."""
+    """Load the compiled code if there are enough images to be decoded."""
     if sum(shard.rows for shard in shards if shard.encoded) >= _PAY_IMAGES:
         load()
 
 
-@cache
-def load() -> threading.Thread:
-    """Begin to load the compiled code, once in a process; other threads go on without it.
+def load() -> None:
+    """Load the compiled code, once in a process; it takes 1.5 s.
 
-    Importing Numba and loading takes 1.5 s, and compiling 6 s or more, once on a machine. A process
-    that is done before waits for it at its end, so that the next one finds it compiled.
+    Where it was never compiled before, on a new machine, that takes 6 s more. Nothing else is done
+    meanwhile: other threads would share the interpreter with it, and both be slower.
     """
-    thread = threading.Thread(target=_load, daemon=True)
-    thread.start()
-    atexit.register(thread.join)  # nobody may tear the compiler down while it works
-    return thread
-
-
-def loading() -> bool:
-    """Tell whether it is being loaded just now."""
-    return load.cache_info().currsize > 0 and load().is_alive()
+    with _lock:  # by threads that begin at the same time
+        _loaded()
 
 
 def ready() -> bool:
@@ -44,18 +38,25 @@ def ready() -> bool:
     return _ready.is_set()
 
 
-def failure() -> str | None:
-    """Return why it could not be loaded, or None."""
-    return next(iter(_failures), None)
+def notes() -> list[str]:
+    """Return what the user should know of the loading, one sentence each."""
+    return _loaded() if _loaded.cache_info().currsize else []
 
 
-def _load() -> None:
+@cache
+def _loaded() -> list[str]:
+    """Load it, and return what is to be said of that."""
+    started = time.perf_counter()
     try:
         from mnist_batch import file_kernels, png_kernels
 
         png_kernels.load()
         file_kernels.load()
     except Exception as error:  # noqa: BLE001 - a damaged cache or installation raises any type
-        _failures.append(f"{type(error).__name__}: {error}")
-    else:
-        _ready.set()
+        cause = f"{type(error).__name__}: {error}"
+        return [f"the compiled decoder could not be loaded, so Pillow decoded all: {cause}"]
+    _ready.set()
+    elapsed_s = time.perf_counter() - started
+    if elapsed_s < _COMPILED_S:
+        return []
+    return [f"the fast decoder was compiled, once on this machine: {elapsed_s:.0f} s"]

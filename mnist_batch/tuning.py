@@ -156,11 +156,10 @@ def benchmark(
         raise ValueError(f"batch_sizes {batch_sizes}: expected numbers from 1")
     say = progress or (lambda _: None)
     say("starting")
-    kernels.load()
+    kernels.load()  # what it takes to load is not timed
     networks = _Networks(model, predictor, scale, Device(device), batch_sizes)
     options = read_options(image_column, label_column, labels)
     with _without_retracing_warnings(), _opened(listed(inputs), options) as opened:
-        kernels.load().join()  # what it takes to load is not timed
         bench = _Bench(opened, networks, seconds, say)
         measurements = bench.measurements()
     best = best_whole(measurements)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeW
 @pytest.fixture(autouse=True)
 def loaded() -> None:
     """Use the compiled code, as a large input does."""
-    kernels.load().join()
+    kernels.load()
     assert kernels.ready()
 
 
