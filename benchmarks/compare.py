@@ -52,13 +52,18 @@ class Comparison:
     same_machine: bool
 
     def changes(self) -> list[Change]:
-        """Return the rows that were run in both, in order."""
-        earlier = {result.row: result for result in self.before.results if result.seconds}
+        """Return the rows that were run in both, in order; not those of a single round."""
+        earlier = {result.row: result for result in self.before.results if len(result.seconds) > 1}
         return [
             Change(result.row, earlier[result.row].median_s, result.median_s)
             for result in self.now.results
-            if result.seconds and result.row in earlier
+            if len(result.seconds) > 1 and result.row in earlier
         ]
+
+    def missing(self) -> list[Row]:
+        """Return the rows that were run before, and not in the last run."""
+        there = {result.row for result in self.now.results if result.seconds}
+        return [one.row for one in self.before.results if one.seconds and one.row not in there]
 
     def slower(self, percent: float) -> list[Change]:
         """Return the rows that take longer by more than a percentage."""
@@ -96,6 +101,8 @@ def main() -> int:
     console.print(_table(comparison, options.percent))
     slower = comparison.slower(options.percent)
     console.print(f"rows slower by more than {options.percent:g} %: {len(slower)}")
+    for row in comparison.missing():
+        console.print(f"not run this time: {row.group}: {row.name}")
     if not comparison.same_machine:
         console.print("warning: the run before is of another machine; nothing follows from this")
         return 0

@@ -14,10 +14,15 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 
-def reset_peak() -> None:
-    """Let this process' peak begin anew at what is resident now, where the system can."""
-    with suppress(OSError):
-        (_PROC / "self" / "clear_refs").write_text("5")  # proc(5): resets VmHWM
+def reset_peak(pid: int | None = None) -> None:
+    """Let the peak of a process, by default this one, begin anew at what is resident now.
+
+    So does that of all that it started, where the system can do it.
+    """
+    processes = ["self"] if pid is None else [str(number) for number in (pid, *_descendants(pid))]
+    for process in processes:
+        with suppress(OSError):
+            (_PROC / process / "clear_refs").write_text("5")  # proc(5): resets VmHWM
 
 
 def peak_while_running(command: Sequence[str]) -> int | None:

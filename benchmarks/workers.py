@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.memory import peak_of_processes
+from benchmarks.memory import peak_of_processes, reset_peak
 
 PROJECT = Path(__file__).parent.parent
 PEERS_PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
@@ -86,12 +86,13 @@ class Worker:
             RuntimeError: the process ended; the message holds the end of its log.
         """
         assert self._process.stdin is not None
+        reset_peak(self._process.pid)
         self._process.stdin.write(json.dumps({"source": str(source), "out": str(out)}) + "\n")
         self._process.stdin.flush()
         self._answer()
 
     def peak_memory_bytes(self) -> int | None:
-        """Return the peak so far of the process and those that it started, see `memory`."""
+        """Return the peak in its last job of the process and those it started, see `memory`."""
         return peak_of_processes(self._process.pid)
 
     def close(self) -> None:
