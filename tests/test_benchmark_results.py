@@ -197,12 +197,19 @@ def test_a_row_that_is_slower_than_the_percentage_fails() -> None:
 
 
 def test_rows_that_only_one_run_has_are_not_compared() -> None:
-    """Nor those that were not run in one."""
-    before = _run(Result(OURS, [1.0]), Result(PEER, (), reason="no such package"))
-    now = _run(Result(PEER, [1.0]), Result(ABSENT, [1.0]), time="2026-01-02T00:00:00")
+    """Nor those that were not run in one, nor those of a single round; what is gone is named."""
+    single = Row("Start", "--help", None)
+    before = _run(
+        Result(OURS, [1.0, 1.0]), Result(PEER, (), reason="no such package"), Result(single, [1.0])
+    )
+    now = _run(
+        Result(PEER, [1.0, 1.0]), Result(ABSENT, [1.0, 1.0]), Result(single, [9.0]),
+        time="2026-01-02T00:00:00",
+    )  # fmt: skip
     comparison = choose([before, now])
     assert comparison is not None
     assert comparison.changes() == []
+    assert comparison.missing() == [OURS]
 
 
 def test_the_last_run_of_the_same_machine_is_taken() -> None:
@@ -238,13 +245,16 @@ def test_make_benchmark_compare_fails_on_the_same_machine_only(
 ) -> None:
     """A row that takes twice as long; another machine warns."""
     (tmp_path / "saved").mkdir()
-    _write_run(tmp_path / "saved" / "0001.json", _record(OURS, 1.0), node=node)
+    _write_run(
+        tmp_path / "saved" / "0001.json", _record(OURS, 1.0, 1.0), _record(PEER, 4.0), node=node
+    )
     later = "2026-01-02T00:00:00"
-    _write_run(tmp_path / "saved" / "0002.json", _record(OURS, 2.0), time=later)
+    _write_run(tmp_path / "saved" / "0002.json", _record(OURS, 2.0, 2.0), time=later)
     command = [sys.executable, "-m", "benchmarks.compare", str(tmp_path), "--percent", "20"]
     project = Path(__file__).parent.parent
     ended = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert ended.returncode == status
     assert "+100 %" in ended.stdout
     assert "slower by more than 20 %: 1" in ended.stdout
+    assert f"not run this time: {PEER.group}: {PEER.name}" in ended.stdout
     assert ("warning" in ended.stdout) == (status == 0)
