@@ -4,6 +4,11 @@ Like MNIST's means 28x28 pixels of 8-bit grey, not interlaced, with one IDAT chu
 beside IHDR, IDAT and IEND. Whatever is otherwise, or damaged in any way, is left to Pillow, which
 also says what is wrong; so this is strict, and need not be complete.
 
+Why our own, in images/s on one thread and on two, on two cores of an EPYC: this 380,000 and
+600,000; the same loops around zlib's `uncompress` 260,000 and 430,000, and zlib would have to be
+found on each system; Daft 0.7's decoder 180,000 and 280,000, and Daft refuses pyarrow 26; Pillow
+30,000 and 15,000.
+
 Sources of the formats: PNG (W3C Recommendation, third edition), zlib (RFC 1950), DEFLATE
 (RFC 1951). Numbers are int64 throughout, because Numba makes int64 and uint64 together a float.
 """

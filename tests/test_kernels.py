@@ -1,6 +1,8 @@
 """What the compiled code reads and decodes is what plain Python does."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +157,20 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     assert read_files(paths, begins, os.O_RDONLY, np.zeros(MAX_BYTES * 2, np.uint8), bounds) == 2
     assert bounds.tolist() == [0, 1, 1]
     assert list(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_compiling_is_said_once(tmp_path: Path) -> None:
+    """A process that had to compile says so; the next one loads what it made, and says nothing."""
+    program = "from mnist_batch import kernels; kernels.load(); print(*kernels.notes())"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert said[0].startswith("the fast decoder was compiled, once on this machine")
+    assert said[1] == ""
