@@ -28,6 +28,7 @@ from mnist_batch.options import (
     MNIST,
     Device,
     PredictorChoice,
+    Prepare,
     Scale,
 )
 
@@ -73,6 +74,13 @@ Labels = Annotated[
         metavar="FILE.csv|none",
         help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
         "column; none reads no labels.",
+        rich_help_panel=_READING,
+    ),
+]
+PrepareChoice = Annotated[
+    Prepare,
+    typer.Option(
+        help="Which images are brought to MNIST form: auto those not in it; never only resizes.",
         rich_help_panel=_READING,
     ),
 ]
@@ -168,6 +176,7 @@ def predict(
     device: Annotated[
         Device, typer.Option(help="Where Keras runs it.", rich_help_panel=_MODEL)
     ] = Device.AUTO,
+    prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     labels: Labels = None,
@@ -210,6 +219,7 @@ def predict(
             predictor=predictor,
             scale=scale,
             device=device,
+            prepare=prepare,
             image_column=image_column,
             label_column=label_column,
             labels=labels,
@@ -349,6 +359,7 @@ def pack(
         Path,
         typer.Option(metavar="FILE", help="The packed file: .parquet.", rich_help_panel=_OUTPUT),
     ],
+    prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     labels: Labels = None,
@@ -365,6 +376,7 @@ def pack(
         summary = packing.pack(
             inputs,
             out,
+            prepare=prepare,
             image_column=image_column,
             label_column=label_column,
             labels=labels,

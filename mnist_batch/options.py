@@ -39,3 +39,11 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     GPU = "gpu"
+
+
+class Prepare(StrEnum):
+    """Which images are brought to MNIST form."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
