@@ -32,20 +32,21 @@ def check_form(
         slack: pixels by which that may be off.
         formed: bool (n,), filled.
     """
-    columns = np.zeros(_SIDE, np.uint32)
+    columns = np.zeros(_SIDE, np.uint16)  # at most 28 * 255
     for i in range(len(images)):
         columns[:] = 0
         mass, down, first, last = 0, 0, _SIDE, -1
         for row in range(_SIDE):
-            line = 0
+            pixels = images[i, row * _SIDE : (row + 1) * _SIDE]
+            line = np.uint32(0)
             for column in range(_SIDE):
-                pixel = images[i, row * _SIDE + column]
-                line += np.uint32(pixel)
-                columns[column] += np.uint32(pixel)
+                line += pixels[column]
             if line:
+                for column in range(_SIDE):
+                    columns[column] += pixels[column]
                 first, last = min(first, row), row
-                mass += line
-                down += row * line
+                mass += np.int64(line)
+                down += row * np.int64(line)
         rows = last - first + 1
         across, first, last = 0, _SIDE, -1
         for column in range(_SIDE):

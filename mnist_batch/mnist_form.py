@@ -55,9 +55,10 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
         check_form(pixels, BOX, CENTRE, SLACK, formed)
         return formed
     # One matrix product of whole numbers, exact in float32: at most 27 * 784 * 255 < 2**24.
-    sums = _SUMS @ images.reshape(-1, PIXELS).T.astype(np.float32)
-    mass, down, across = sums[0], sums[1], sums[2]
-    boxed = (sums[3 : 3 + _BOXES].max(axis=0) == mass) & (sums[3 + _BOXES :].max(axis=0) == mass)
+    sums = images.reshape(-1, PIXELS).astype(np.float32) @ _SUMS
+    mass, down, across = sums[:, 0], sums[:, 1], sums[:, 2]
+    in_rows, in_columns = sums[:, 3 : 3 + _BOXES], sums[:, 3 + _BOXES :]
+    boxed = (in_rows.max(axis=1) == mass) & (in_columns.max(axis=1) == mass)
     centred = (np.abs(down - CENTRE * mass) <= SLACK * mass) & (
         np.abs(across - CENTRE * mass) <= SLACK * mass
     )
@@ -69,19 +70,64 @@ _BOXES = SIDE - BOX + 1
 
 
 def _sums() -> npt.NDArray[np.float32]:
-    """Return what the pixels are summed with, float32 (3 + 2 * `_BOXES`, 784).
+    """Return what the pixels are summed with, float32 (784, 3 + 2 * `_BOXES`).
 
-    Rows: the ink, the ink times its row, times its column, the ink in each box of rows and in each
+    Columns: the ink, the ink times its row, times its column, the ink in each box of rows and in each
     box of columns.
     """
     row, column = (places.reshape(-1) for places in np.indices((SIDE, SIDE)))
     boxes = np.arange(_BOXES)[:, None]
     in_rows = (row >= boxes) & (row < boxes + BOX)
     in_columns = (column >= boxes) & (column < boxes + BOX)
-    return np.vstack([np.ones(PIXELS), row, column, in_rows, in_columns]).astype(np.float32)
+    sums = np.vstack([np.ones(PIXELS), row, column, in_rows, in_columns])
+    return np.ascontiguousarray(sums.T, np.float32)
 
 
 _SUMS = _sums()
+
+
+def nearly_formed(images: Images) -> tuple[Images, npt.NDArray[np.bool_]]:
+    """Bring images to MNIST form that need no more than to be turned dark for light, or cleaned.
+
+    That is: exact negatives, and digits of MNIST's size in MNIST's place whose ground is not quite
+    black, as JPEG leaves it, or not quite white. All at once, so a thousand times as fast as one by
+    one with all that a photograph needs.
+
+    Args:
+        images: uint8 (n, 28, 28), none in MNIST form.
+
+    Returns:
+        uint8 (n, 28, 28); and bool (n,), which of them are in MNIST form now. The others are as
+        they were.
+    """
+    changed, formed = images.copy(), np.zeros(len(images), np.bool_)
+    negatives = 255 - images
+    for candidates in (negatives, cleaned(images), cleaned(negatives)):
+        new = ~formed & in_mnist_form(candidates)
+        if candidates is not negatives:  # a digit that is too small has to be found and enlarged
+            new &= _longer_sides(candidates) >= BOX - 1
+        changed[new] = candidates[new]
+        formed |= new
+    return changed, formed
+
+
+_FAINT_GROUND = 48
+"""Grey up to which a ground is cleaned; JPEG of quality 30 leaves nearly as much around strokes."""
+
+
+def cleaned(images: Images) -> Images:
+    """Return images with a ground that is nearly black made black."""
+    return np.where(images < _FAINT_GROUND, np.uint8(0), images)
+
+
+def _longer_sides(images: Images) -> npt.NDArray[np.int64]:
+    """Return the longer side of the box around each image's ink, int64 (n,)."""
+    sides = []
+    for axis in (1, 2):
+        inked = images.max(axis=axis) > 0
+        last = SIDE - inked[:, ::-1].argmax(axis=1)
+        sides.append(np.where(inked.any(axis=1), last - inked.argmax(axis=1), 0))
+    return np.maximum(*sides)
 
 
 def recentred(image: npt.NDArray[np.uint8]) -> Images | None:
@@ -99,7 +145,7 @@ def recentred(image: npt.NDArray[np.uint8]) -> Images | None:
     if not inside.any():
         return None
     digit = _cropped(image, inside)
-    return _centred(digit) if max(digit.shape) == BOX else None
+    return _centred(digit) if BOX - 1 <= max(digit.shape) <= BOX else None
 
 
 def fitted(ink: Ink) -> Images | None:

@@ -92,7 +92,7 @@ def _predict_on_keras(
             map_batches(
                 inputs.shards,
                 lambda shard: shard.read(batch_size),
-                lambda batch: (batch, prepare_batch(batch, prepare)),
+                lambda batch: _decoded(batch, prepare),
                 workers=workers,
             )
         ) as decoded:
@@ -106,6 +106,11 @@ def _predict_on_keras(
     with closing(map_batches([None], predicted, lambda item: item, workers=1)) as results:
         for (batch, decoded), probabilities in results:
             yield _predictions(batch, decoded, probabilities)
+
+
+def _decoded(batch: ImageBatch, prepare: Prepare) -> tuple[ImageBatch, DecodedBatch]:
+    with _one_blas_thread:
+        return batch, prepare_batch(batch, prepare)
 
 
 class _OneBlasThread:
@@ -143,8 +148,8 @@ _one_blas_thread = _OneBlasThread()
 
 
 def _predict_batch(batch: ImageBatch, predictor: Predictor, prepare: Prepare) -> PredictedBatch:
-    decoded = prepare_batch(batch, prepare)
     with _one_blas_thread:
+        decoded = prepare_batch(batch, prepare)
         probabilities = predictor.probabilities(decoded.images)
     return _predictions(batch, decoded, probabilities)
 

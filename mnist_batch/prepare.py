@@ -13,7 +13,15 @@ import pyarrow as pa
 
 from mnist_batch.decode import DecodedBatch, decode_batch
 from mnist_batch.ink import Grey, View, ink_strength, view
-from mnist_batch.mnist_form import BOX, Ink, fitted, in_mnist_form, recentred
+from mnist_batch.mnist_form import (
+    BOX,
+    Ink,
+    cleaned,
+    fitted,
+    in_mnist_form,
+    nearly_formed,
+    recentred,
+)
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import ImageBatch, Images
@@ -71,15 +79,13 @@ def _with_prepared(
 ) -> DecodedBatch:
     """Return a batch with the images at some places brought to MNIST form."""
     images, prepared = decoded.images.copy(), decoded.prepared.copy()
-    # Dark on light, and else as MNIST's: nothing is lost where pixels are only turned round.
-    inverted = 255 - images[places]
-    only_inverted = in_mnist_form(inverted) & (choice is Prepare.AUTO)
+    if choice is Prepare.AUTO:
+        images[places], formed = nearly_formed(images[places])
+        prepared[places[formed]] = True
+        places = places[~formed]
     texts = None
-    for place, negative, only in zip(places, inverted, only_inverted, strict=True):
-        image = negative if only else None
-        if image is None and choice is Prepare.AUTO:
-            image = recentred(images[place])
-            image = recentred(negative) if image is None else image
+    for place in places:
+        image = _moved(images[place]) if choice is Prepare.AUTO else None
         if image is None:
             image = _digit_of(images[place])
         if image is None:
@@ -89,6 +95,13 @@ def _with_prepared(
         images[place] = 0 if image is None else image
     error = decoded.error if texts is None else pa.array(texts, pa.string())
     return DecodedBatch(images, prepared, error)
+
+
+def _moved(image: Images) -> Images | None:
+    """Return an image, or its negative, moved to the centre, if that is all it needs."""
+    pictures = (image, 255 - image)
+    moved = (recentred(one) for one in (*pictures, *map(cleaned, pictures)))
+    return next((one for one in moved if one is not None), None)
 
 
 def to_mnist_form(picture: Grey) -> Prepared:
