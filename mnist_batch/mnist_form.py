@@ -72,8 +72,8 @@ _BOXES = SIDE - BOX + 1
 def _sums() -> npt.NDArray[np.float32]:
     """Return what the pixels are summed with, float32 (784, 3 + 2 * `_BOXES`).
 
-    Columns: the ink, the ink times its row, times its column, the ink in each box of rows and in each
-    box of columns.
+    Columns: the ink, the ink times its row, times its column, the ink in each box of rows and in
+    each box of columns.
     """
     row, column = (places.reshape(-1) for places in np.indices((SIDE, SIDE)))
     boxes = np.arange(_BOXES)[:, None]
