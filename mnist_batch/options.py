@@ -39,3 +39,12 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     GPU = "gpu"
+
+
+class Style(StrEnum):
+    """What drawn digits look like."""
+
+    MNIST = "mnist"
+    PAPER = "paper"
+    PHOTO = "photo"
+    SCREEN = "screen"
