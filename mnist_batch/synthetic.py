@@ -1,11 +1,13 @@
 """Digits drawn with a simulated pen: test and example images that are nobody's data.
 
-What comes out has MNIST's form, but no pixel of MNIST is in it.
+What comes out has MNIST's form, but no pixel of MNIST is in it; or it is in a style of one's own
+handwriting, on paper, in a photograph or on a screen.
 """
 
 import io
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,11 @@ from numpy.typing import NDArray
 
 from mnist_batch import pen
 from mnist_batch.errors import OutputError
+from mnist_batch.options import Style
 from mnist_batch.pen import STROKES, Floats
+from mnist_batch.scenes import Picture
 from mnist_batch.staging import StagedFile, translated
+from mnist_batch.styles import SCENES
 
 SIDE = 28
 """Rows and columns of an image."""
@@ -75,8 +80,42 @@ def draw_digits(
     return images, labels
 
 
-def write_folder(folder: Path, count: int, *, seed: int = 0) -> None:
-    """Write `draw_digits(count, seed=seed)` as 8-bit grey PNG files `<digit>/<index>.png`.
+def draw_picture(digit: int, style: Style, rng: np.random.Generator) -> Picture:
+    """Draw one digit as an image file in a style.
+
+    Args:
+        digit: 0 to 9.
+        style: `MNIST` is `draw_digit` as 8-bit grey PNG. The others draw a scene by chance, of any
+            size, PNG or JPEG; `pictures.draw_scene` draws one that is given.
+        rng: the source of all chance; the same state draws the same file.
+
+    Raises:
+        ValueError: `digit` is not 0 to 9.
+    """
+    if style is Style.MNIST:
+        return Picture(_png(draw_digit(digit, rng)), ".png")
+    from mnist_batch import pictures  # here, so that drawing in MNIST's form needs no OpenCV
+
+    return pictures.draw_scene(digit, SCENES[style](rng), rng)
+
+
+def draw_pictures(
+    count: int, *, style: Style = Style.MNIST, seed: int = 0, start: int = 0
+) -> Iterator[Picture]:
+    """Yield the image files `start` to `start + count` of an endless series: 0, 1, ... 9, 0, ...
+
+    It is the series of `draw_digits`, in that style: file i shows the digit i % 10 and depends on
+    `style`, `seed` and i alone.
+
+    Raises:
+        ValueError: `seed` or `start` is negative.
+    """
+    for index in range(start, start + count):
+        yield draw_picture(index % len(STROKES), style, np.random.default_rng((seed, index)))
+
+
+def write_folder(folder: Path, count: int, *, style: Style = Style.MNIST, seed: int = 0) -> None:
+    """Write `draw_pictures(count, style=style, seed=seed)` as `<digit>/<index>.png` or `.jpg`.
 
     The index is that of the series, in at least five digits: `folder/7/00017.png`. The folder
     appears when it is complete.
@@ -95,9 +134,9 @@ def write_folder(folder: Path, count: int, *, seed: int = 0) -> None:
             whole = Path(staged, "digits")
             for digit in STROKES:
                 (whole / str(digit)).mkdir(parents=True)
-            for index in range(count):
-                images, labels = draw_digits(1, seed=seed, start=index)
-                (whole / str(labels[0]) / f"{index:05d}.png").write_bytes(_png(images[0]))
+            for index, picture in enumerate(draw_pictures(count, style=style, seed=seed)):
+                name = f"{index % len(STROKES)}/{index:05d}{picture.suffix}"
+                (whole / name).write_bytes(picture.content)
             if target.exists():  # and is empty; someone may be working in it
                 for digit in STROKES:
                     (whole / str(digit)).rename(target / str(digit))
@@ -106,12 +145,18 @@ def write_folder(folder: Path, count: int, *, seed: int = 0) -> None:
 
 
 def write_parquet(
-    path: Path, count: int, *, seed: int = 0, rows_per_group: int = 100, overwrite: bool = False
+    path: Path,
+    count: int,
+    *,
+    style: Style = Style.MNIST,
+    seed: int = 0,
+    rows_per_group: int = 100,
+    overwrite: bool = False,
 ) -> None:
-    """Write `draw_digits(count, seed=seed)` as Hugging Face's `ylecun/mnist` is laid out.
+    """Write `draw_pictures(count, style=style, seed=seed)` as `ylecun/mnist` is on Hugging Face.
 
-    Columns `image`, struct of `bytes` (PNG) and `path` (null), and `label`, int64. One row group is
-    in memory at a time.
+    Columns `image`, struct of `bytes` (the file) and `path` (null), and `label`, int64. One row
+    group is in memory at a time.
 
     Raises:
         OutputError: `path` exists and `overwrite` is false, or it cannot be written.
@@ -126,9 +171,10 @@ def write_parquet(
         with translated(path), pq.ParquetWriter(staged.path, schema) as writer:
             for start in range(0, count, rows_per_group):
                 size = min(rows_per_group, count - start)
-                images, labels = draw_digits(size, seed=seed, start=start)
-                pngs = [{"bytes": _png(pixels), "path": None} for pixels in images]
-                columns = [pa.array(pngs, image), pa.array(labels, pa.int64())]
+                drawn = draw_pictures(size, style=style, seed=seed, start=start)
+                files = [{"bytes": picture.content, "path": None} for picture in drawn]
+                labels = np.arange(start, start + size) % len(STROKES)
+                columns = [pa.array(files, image), pa.array(labels, pa.int64())]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         staged.commit()
     finally:
