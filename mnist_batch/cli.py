@@ -30,6 +30,7 @@ from mnist_batch.options import (
     PredictorChoice,
     Prepare,
     Scale,
+    Style,
 )
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
@@ -445,12 +446,15 @@ def benchmark(
 
 
 @app.command(
-    help="Draw digits as pen strokes: sample images in the form of MNIST's, to try things with.",
-    epilog="Example: mnist-batch generate --count 1000 --out digits.parquet",
+    help="Draw digits as pen strokes: sample images, to try things with.\n\n"
+    "They have MNIST's form, or look like handwriting of one's own: on paper, scanned or cut out; "
+    "in a photo of a sheet; drawn on a screen with a mouse.",
+    epilog="Example: mnist-batch generate --style paper --count 200 --out paper.parquet",
 )
 def generate(
     out: Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")],
     count: Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")] = 100,
+    style: Annotated[Style, typer.Option(help="What the images look like.")] = Style.MNIST,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other images.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a Parquet file that exists.")
@@ -459,9 +463,9 @@ def generate(
     from mnist_batch import synthetic
 
     if out.suffix.lower() == ".parquet":
-        synthetic.write_parquet(out, count, seed=seed, overwrite=overwrite)
+        synthetic.write_parquet(out, count, style=style, seed=seed, overwrite=overwrite)
     else:
-        synthetic.write_folder(out, count, seed=seed)
+        synthetic.write_folder(out, count, style=style, seed=seed)
     print(f"{count:,} digits in {out}")
 
 

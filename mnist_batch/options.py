@@ -47,3 +47,12 @@ class Prepare(StrEnum):
     AUTO = "auto"
     ALWAYS = "always"
     NEVER = "never"
+
+
+class Style(StrEnum):
+    """What drawn digits look like."""
+
+    MNIST = "mnist"
+    PAPER = "paper"
+    PHOTO = "photo"
+    SCREEN = "screen"
