@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mnist_batch.evaluation import Metrics
+    from mnist_batch.fitting import TrainingProgress
     from mnist_batch.jobs import Progress, Summary
-    from mnist_batch.model import TrainingProgress
 
 app = typer.Typer(
     name="mnist-batch",

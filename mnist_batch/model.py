@@ -1,24 +1,22 @@
-"""The network, its training, and the model file that comes of it."""
+"""Training: from labelled digits to a model file, tested and described."""
 
 import hashlib
-import math
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from mnist_batch import __version__
-from mnist_batch.errors import InputError
 from mnist_batch.evaluation import Metrics, PredictionCounts
+from mnist_batch.fitting import History, Settings, TrainingProgress, check_enough, fit
 from mnist_batch.keras_network import import_keras
 from mnist_batch.model_writer import check_model_suffix, describe_model, write_model
-from mnist_batch.options import MNIST, Scale
+from mnist_batch.network import LOSS, OPTIMIZER, SCALE, build_network
+from mnist_batch.options import MNIST
 from mnist_batch.pipeline import predict_batches
-from mnist_batch.pixels import PIXELS, scaled
 from mnist_batch.predictors import load_model
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.samples import SampleChooser, Samples
@@ -26,35 +24,6 @@ from mnist_batch.schema import CLASSES
 from mnist_batch.sources import HUB, check_outside, open_inputs
 from mnist_batch.staging import StagedFile, check_writable
 from mnist_batch.training_data import LabelledImages, find_splits, read_images
-
-SCALE = Scale.ZERO_TO_ONE
-OPTIMIZER = "adam"
-LOSS = "sparse_categorical_crossentropy"
-
-History = dict[str, list[float]]
-"""One number per epoch of `loss`, `accuracy`, `val_loss` and `val_accuracy`; the last two only with
-a validation split."""
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """How far training is, and how it goes.
-
-    Attributes:
-        epoch: epochs done.
-        epochs: epochs in all.
-        loss: mean cross-entropy over the epoch's training rows.
-        accuracy: share of them that were right, 0 to 1.
-        val_loss: the same on the validation rows, after the epoch; None without such.
-        val_accuracy: the same on the validation rows, after the epoch; None without such.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,28 +74,6 @@ class TrainingResult:
         }
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """How to train, checked; as in the model file."""
-
-    epochs: int
-    batch_size: int
-    validation_split: float
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if not 0 <= self.validation_split < 1:
-            raise ValueError(
-                f"validation_split must be from 0 to below 1, got {self.validation_split}"
-            )
-        if not 0 <= self.seed < 2**32:  # what NumPy's generator takes
-            raise ValueError(f"seed must be from 0 to 2**32 - 1, got {self.seed}")
-
-
 @dataclass(frozen=True, eq=False)
 class _Digits:
     """The data of a run.
@@ -156,27 +103,6 @@ class _Digits:
         return Counter(self.training.unreadable) + Counter(
             self.test.unreadable if self.test else {}
         )
-
-
-def build_network() -> Any:  # noqa: ANN401 - Keras has no types
-    """Return the network, compiled and with random weights.
-
-    784 inputs, float32 from 0 to 1; 128 and 64 units with ReLU; the probabilities of ten digits.
-    Loss is the cross-entropy with the true digit; Adam at Keras' defaults lessens it.
-    """
-    keras = import_keras()
-    layers = keras.layers
-    network = keras.Sequential(
-        [
-            keras.Input((PIXELS,)),
-            layers.Dense(128, activation="relu", name="hidden_1"),
-            layers.Dense(64, activation="relu", name="hidden_2"),
-            layers.Dense(CLASSES, activation="softmax", name="digits"),
-        ],
-        name="mnist",
-    )
-    network.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
-    return network
 
 
 def train(
@@ -216,7 +142,7 @@ def train(
         LabelError: a row has no label.
     """
     started = time.perf_counter()
-    settings = _Settings(epochs, batch_size, validation_split, seed)
+    settings = Settings(epochs, batch_size, validation_split, seed)
     out = Path(out)
     # What can be refused is refused before hours of training.
     check_model_suffix(out)
@@ -225,9 +151,9 @@ def train(
     check_outside(out, folder, [data])
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     digits = _read(os.fspath(data))
-    _check_enough(digits.rows, settings)
+    check_enough(digits.rows, settings)
 
-    network, history = _fit(digits.training, settings, progress)
+    network, history = fit(digits.training, settings, progress)
     with StagedFile(out, overwrite=overwrite) as staged:
         write_model(_fresh_copy(network), staged)
         metrics, samples = _tested(staged.path, digits.test_inputs, seed)
@@ -262,61 +188,6 @@ def _read(data: str) -> _Digits:
     )
 
 
-def _check_enough(rows: int, settings: _Settings) -> None:
-    """Raise `InputError` where Keras could not split the rows; by its own formula."""
-    left = math.floor(rows * (1 - settings.validation_split))
-    if settings.validation_split and left in (0, rows):
-        raise InputError(
-            f"{rows} rows are too few to split at {settings.validation_split}; bring more, or "
-            "pass --validation-split 0"
-        )
-
-
-def _fit(
-    training: LabelledImages,
-    settings: _Settings,
-    progress: Callable[[TrainingProgress], None] | None,
-) -> tuple[Any, History]:
-    """Return a network, trained, and how loss and accuracy went."""
-    keras = import_keras()
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # Sums over several threads would else be added in whatever order they come.
-        tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(settings.seed)
-    network = build_network()
-    images, labels = training.mixed(settings.seed)
-    fitted = network.fit(
-        scaled(images, SCALE),
-        labels,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        validation_split=settings.validation_split,
-        verbose=0,
-        callbacks=[_reporter(keras, settings.epochs, progress)] if progress else [],
-    )
-    return network, {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
-
-
-def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgress], None]) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return a callback of Keras that tells `progress` of each epoch."""
-
-    def report(epoch: int, logs: Mapping[str, float]) -> None:
-        progress(
-            TrainingProgress(
-                epoch=epoch + 1,
-                epochs=epochs,
-                loss=logs["loss"],
-                accuracy=logs["accuracy"],
-                val_loss=logs.get("val_loss"),
-                val_accuracy=logs.get("val_accuracy"),
-            )
-        )
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=report)
-
-
 def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:
     """Return how well a saved model predicts, and ten of its predictions."""
     counts, chooser = PredictionCounts(), SampleChooser(seed)
@@ -326,7 +197,7 @@ def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Sam
     return counts.metrics(), chooser.samples()
 
 
-def _record(settings: _Settings, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
+def _record(settings: Settings, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
     """Return what the model file says of itself."""
     keras = import_keras()
     return {

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from mnist_batch.fitting import TrainingProgress
 from mnist_batch.jobs import Progress
-from mnist_batch.model import TrainingProgress
 
 
 @contextmanager
