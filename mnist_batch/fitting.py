@@ -1,14 +1,18 @@
-"""How a network is fitted to digits, and what is told of it meanwhile."""
+"""Fitting the network as the original script did, and what every way of fitting shares."""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mnist_batch.errors import InputError
 from mnist_batch.keras_network import import_keras
-from mnist_batch.network import SCALE, build_network
+from mnist_batch.network import LOSS, OPTIMIZER, SCALE, build_network
 from mnist_batch.pixels import scaled
 from mnist_batch.training_data import LabelledImages
 
@@ -17,11 +21,24 @@ History = dict[str, list[float]]
 a validation split."""
 
 
+Weights = list[npt.NDArray[np.float32]]
+"""The arrays of a network as Keras' `get_weights` orders them."""
+
+
+class Phase(StrEnum):
+    """Which network is fitted: the one, or with a teacher first that and then its student."""
+
+    TRAINING = "training"
+    TEACHER = "teacher"
+    STUDENT = "student"
+
+
 @dataclass(frozen=True)
 class TrainingProgress:
     """How far training is, and how it goes.
 
     Attributes:
+        phase: which network it is about.
         epoch: epochs done.
         epochs: epochs in all.
         loss: mean cross-entropy over the epoch's training rows.
@@ -30,6 +47,7 @@ class TrainingProgress:
         val_accuracy: the same on the validation rows, after the epoch; None without such.
     """
 
+    phase: Phase
     epoch: int
     epochs: int
     loss: float
@@ -60,29 +78,44 @@ class Settings:
             raise ValueError(f"seed must be from 0 to 2**32 - 1, got {self.seed}")
 
 
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A network that was fitted.
+
+    Attributes:
+        weights: of `network.build_network`.
+        history: how loss and accuracy went.
+        epoch: the one after which the weights were taken, from 1.
+        recipe: how it was fitted, as the model file says it.
+    """
+
+    weights: Weights
+    history: History
+    epoch: int
+    recipe: Mapping[str, Any]
+
+
 def check_enough(rows: int, settings: Settings) -> None:
-    """Raise `InputError` where Keras could not split the rows; by its own formula."""
-    left = math.floor(rows * (1 - settings.validation_split))
-    if settings.validation_split and left in (0, rows):
+    """Raise `InputError` where Keras could not split the rows."""
+    if settings.validation_split and validation_start(rows, settings) in (0, rows):
         raise InputError(
             f"{rows} rows are too few to split at {settings.validation_split}; bring more, or "
             "pass --validation-split 0"
         )
 
 
+def validation_start(rows: int, settings: Settings) -> int:
+    """Return the first of the validation rows, which are the last rows; by Keras' own formula."""
+    return math.floor(rows * (1 - settings.validation_split))
+
+
 def fit(
     training: LabelledImages,
     settings: Settings,
     progress: Callable[[TrainingProgress], None] | None,
-) -> tuple[Any, History]:
-    """Return a network, trained, and how loss and accuracy went."""
-    keras = import_keras()
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # Sums over several threads would else be added in whatever order they come.
-        tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(settings.seed)
+) -> Fitted:
+    """Fit the network by the original recipe, and take it as it is after the last epoch."""
+    keras = seeded_keras(settings.seed)
     network = build_network()
     images, labels = training.mixed(settings.seed)
     fitted = network.fit(
@@ -92,17 +125,41 @@ def fit(
         batch_size=settings.batch_size,
         validation_split=settings.validation_split,
         verbose=0,
-        callbacks=[_reporter(keras, settings.epochs, progress)] if progress else [],
+        callbacks=[reporter(keras, Phase.TRAINING, settings.epochs, progress)] if progress else [],
     )
-    return network, {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
+    recipe = {**asdict(settings), "optimizer": OPTIMIZER, "loss": LOSS}
+    return Fitted(network.get_weights(), history_of(fitted), settings.epochs, recipe)
 
 
-def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgress], None]) -> Any:  # noqa: ANN401 - Keras has no types
+def seeded_keras(seed: int) -> ModuleType:
+    """Return Keras; from here on the same calls give the same numbers."""
+    keras = import_keras()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Sums over several threads would else be added in whatever order they come.
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
+    return keras
+
+
+def history_of(fitted: Any) -> History:  # noqa: ANN401 - Keras has no types
+    """Return what Keras' `fit` returned, as plain numbers."""
+    return {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
+
+
+def reporter(
+    keras: ModuleType,
+    phase: Phase,
+    epochs: int,
+    progress: Callable[[TrainingProgress], None],
+) -> Any:  # noqa: ANN401 - Keras has no types
     """Return a callback of Keras that tells `progress` of each epoch."""
 
     def report(epoch: int, logs: Mapping[str, float]) -> None:
         progress(
             TrainingProgress(
+                phase=phase,
                 epoch=epoch + 1,
                 epochs=epochs,
                 loss=logs["loss"],

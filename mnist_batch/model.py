@@ -5,17 +5,18 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mnist_batch import __version__
+from mnist_batch.augmented_fitting import fit_augmented
 from mnist_batch.evaluation import Metrics, PredictionCounts
-from mnist_batch.fitting import History, Settings, TrainingProgress, check_enough, fit
+from mnist_batch.fitting import Fitted, History, Settings, TrainingProgress, check_enough, fit
 from mnist_batch.keras_network import import_keras
 from mnist_batch.model_writer import check_model_suffix, describe_model, write_model
-from mnist_batch.network import LOSS, OPTIMIZER, SCALE, build_network
-from mnist_batch.options import MNIST
+from mnist_batch.network import SCALE, build_network
+from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictors import load_model
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
@@ -38,6 +39,8 @@ class TrainingResult:
         unreadable: rows of both that were left out, per reason.
         data_sha256: names the digits of the training split, see `LabelledImages.sha256`.
         history: how loss and accuracy went.
+        epoch: the one after which the weights were taken, from 1.
+        recipe: how the network was fitted, as its file says under `training`.
         metrics: of the saved file on the test split; None without one.
         report_files: the files of the report; empty without one.
         elapsed_s: seconds that all of it took.
@@ -50,6 +53,8 @@ class TrainingResult:
     unreadable: Mapping[str, int]
     data_sha256: str
     history: History
+    epoch: int
+    recipe: Mapping[str, Any]
     metrics: Metrics | None
     report_files: Sequence[Path]
     elapsed_s: float
@@ -68,6 +73,8 @@ class TrainingResult:
             "test_rows": self.test_rows,
             "unreadable": dict(self.unreadable),
             "data_sha256": self.data_sha256,
+            "epoch": self.epoch,
+            "training": dict(self.recipe),
             "elapsed_s": round(self.elapsed_s, 3),
             "test": metrics_record(self.metrics, None) if self.metrics else None,
             "report_files": [str(path) for path in self.report_files],
@@ -109,9 +116,11 @@ def train(
     data: str | Path = MNIST,
     out: str | Path = "MNIST.h5",
     *,
-    epochs: int = 100,
-    batch_size: int = 196,
-    validation_split: float = 0.2,
+    augment: bool = False,
+    teacher: bool = False,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    validation_split: float | None = None,
     seed: int = 0,
     report: str | Path | bool = True,
     overwrite: bool = False,
@@ -127,22 +136,37 @@ def train(
         data: an INPUT with labels, see `sources.open_inputs`; `training_data.find_splits` tells
             what is for training and what for the test.
         out: the model file; its suffix, `.h5` or `.keras`, tells the format.
-        epochs: how often each training row is seen, at least 1.
-        batch_size: rows per step, at least 1.
-        validation_split: share of the training rows, the last ones, that only watch; below 1.
+        augment: change the images at random, and choose the epoch by validation, as
+            `augmented_fitting.fit_augmented` says; else the recipe is the original script's.
+        teacher: let the network learn from a larger one that is trained first and not kept; only
+            with `augment`.
+        epochs: how often each training row is seen, at least 1; by default 100, with `augment` 300.
+        batch_size: rows per step, at least 1; by default 196, with `augment` 256.
+        validation_split: share of the training rows, the last ones, that are not learned from;
+            below 1; by default 0.2, with `augment` 0.1.
         seed: of the first weights and the order of the rows, 0 to 2**32 - 1.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         overwrite: replace a model and a report that exist.
         progress: called after each epoch, in the calling thread.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range, or there is a teacher without `augment`.
         OutputError: the suffix is unknown, the model or the report exists, or cannot be written.
         InputError: the data cannot be read, or is too little to split.
         LabelError: a row has no label.
     """
     started = time.perf_counter()
-    settings = Settings(epochs, batch_size, validation_split, seed)
+    if teacher and not augment:
+        raise ValueError("a teacher needs augment")
+    defaults = AUGMENTED if augment else PLAIN
+    settings = Settings(
+        epochs=defaults.epochs if epochs is None else epochs,
+        batch_size=defaults.batch_size if batch_size is None else batch_size,
+        validation_split=(
+            defaults.validation_split if validation_split is None else validation_split
+        ),
+        seed=seed,
+    )
     out = Path(out)
     # What can be refused is refused before hours of training.
     check_model_suffix(out)
@@ -153,15 +177,18 @@ def train(
     digits = _read(os.fspath(data))
     check_enough(digits.rows, settings)
 
-    network, history = fit(digits.training, settings, progress)
+    if augment:
+        fitted = fit_augmented(digits.training, settings, teacher=teacher, progress=progress)
+    else:
+        fitted = fit(digits.training, settings, progress)
     with StagedFile(out, overwrite=overwrite) as staged:
-        write_model(_fresh_copy(network), staged)
+        write_model(_network(fitted), staged)
         metrics, samples = _tested(staged.path, digits.test_inputs, seed)
-        record = _record(settings, digits, metrics)
+        record = _record(fitted, digits, metrics)
         describe_model(staged, record)
         sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
         run = {"model": {"name": out.name, "sha256": sha256}, **record}
-        with staged_report(report_writer, metrics, samples, run, history):
+        with staged_report(report_writer, metrics, samples, run, fitted.history):
             staged.commit()
     return TrainingResult(
         out=out,
@@ -170,7 +197,9 @@ def train(
         test_rows=digits.test_rows,
         unreadable=digits.unreadable,
         data_sha256=digits.training.sha256,
-        history=history,
+        history=fitted.history,
+        epoch=fitted.epoch,
+        recipe=fitted.recipe,
         metrics=metrics if digits.test else None,
         report_files=report_writer.files if report_writer else [],
         elapsed_s=time.perf_counter() - started,
@@ -197,7 +226,7 @@ def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Sam
     return counts.metrics(), chooser.samples()
 
 
-def _record(settings: Settings, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
+def _record(fitted: Fitted, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
     """Return what the model file says of itself."""
     keras = import_keras()
     return {
@@ -205,9 +234,7 @@ def _record(settings: Settings, digits: _Digits, metrics: Metrics) -> dict[str, 
         "scale": str(SCALE),
         "class_names": [str(digit) for digit in range(CLASSES)],
         "training": {
-            **asdict(settings),
-            "optimizer": OPTIMIZER,
-            "loss": LOSS,
+            **fitted.recipe,
             "backend": keras.backend.backend(),
             "keras": keras.__version__,
         },
@@ -222,8 +249,8 @@ def _record(settings: Settings, digits: _Digits, metrics: Metrics) -> dict[str, 
     }
 
 
-def _fresh_copy(network: Any) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return a trained network, compiled, without what the optimizer has gathered."""
-    fresh = build_network()
-    fresh.set_weights(network.get_weights())
-    return fresh
+def _network(fitted: Fitted) -> Any:  # noqa: ANN401 - Keras has no types
+    """Return the fitted network, compiled, without what an optimizer has gathered."""
+    network = build_network()
+    network.set_weights(fitted.weights)
+    return network
