@@ -144,7 +144,7 @@ def printable(text: str) -> str:
 
 def _scores(metrics: Metrics) -> Iterator[RenderableType]:
     yield _accuracy_line(metrics)
-    yield Text(_averages_line(metrics))
+    yield from map(Text, _averages_lines(metrics))
     if metrics.scored < metrics.rows:
         yield Text(
             f"{metrics.rows:,} rows: {metrics.rows - metrics.labelled:,} without a label, "
@@ -166,16 +166,22 @@ def _accuracy_line(metrics: Metrics) -> Text:
     )
 
 
-def _averages_line(metrics: Metrics) -> str:
-    """Return the averages and, where there were probabilities, what they were worth."""
-    numbers = {
+def _averages_lines(metrics: Metrics) -> Iterator[str]:
+    """Yield the averages, and what confidence and probabilities were worth where there were any."""
+    averages = {
         "macro precision": metrics.macro_precision,
         "recall": metrics.macro_recall,
         "F1": metrics.macro_f1,
+    }
+    scores = {
         "log loss": metrics.log_loss,
         "Brier": metrics.brier,
+        "expected calibration error": metrics.calibration_error,
     }
-    return ", ".join(f"{name} {value:.4f}" for name, value in numbers.items() if value is not None)
+    for line in (averages, scores):
+        numbers = [f"{name} {value:.4f}" for name, value in line.items() if value is not None]
+        if numbers:
+            yield ", ".join(numbers)
 
 
 def _per_class_table(metrics: Metrics) -> Table:
