@@ -76,31 +76,35 @@ def fit_augmented(
     temperature 1.
     """
     rows = _split(training, settings)
-    expert, lesson = _teacher(rows, settings, progress) if teacher else (None, None)
-    keras = seeded_keras(settings.seed)
-    network = build_logits_network()
-    optimization = Optimization(settings.epochs, LEARNING_RATE, WEIGHT_DECAY)
-    best, history = _fit(
-        network,
+    if teacher:
+        course = replace(TEACHER, epochs=min(TEACHER.epochs, settings.epochs))
+        master = _fit(build_teacher, rows, settings, course, Phase.TEACHER, progress)
+        master.network.trainable = False
+        lesson = {
+            "parameters": master.network.count_params(),
+            "share": TEACHER_SHARE,
+            **master.record(),
+        }
+    own = Optimization(settings.epochs, LEARNING_RATE, WEIGHT_DECAY)
+    best = _fit(
+        build_logits_network,
         rows,
         settings,
-        optimization,
-        _reporters(keras, Phase.STUDENT if teacher else Phase.TRAINING, optimization, progress),
-        model=_distillation(keras, network, expert) if teacher else network,
+        own,
+        Phase.STUDENT if teacher else Phase.TRAINING,
+        progress,
+        teacher=master.network if teacher else None,
     )
-    weights, calibration = _calibrated(network, rows)
+    weights, calibration = _calibrated(best.network, rows)
     recipe = {
         **asdict(settings),
-        "optimizer": "adamw",
-        **asdict(optimization),
-        "schedule": "cosine decay to 0",
+        **best.record(),
         "loss": "categorical_crossentropy",
         "augmentation": asdict(AUGMENTATION),
-        "teacher": lesson,
-        **_chosen(best, history),
-        **calibration,
+        "teacher": lesson if teacher else None,
+        "calibration": calibration,
     }
-    return Fitted(weights, history, best.epoch, recipe)
+    return Fitted(weights, best.history, best.epoch, recipe)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,41 +151,41 @@ class BestEpoch:
         self.epoch, self.weights = epoch + 1, self._weights_now()
 
 
-def _teacher(
-    rows: _Rows, settings: Settings, progress: Callable[[TrainingProgress], None] | None
-) -> tuple[Any, dict[str, Any]]:
-    """Return a fitted teacher, and how it was fitted, as the model file says it."""
-    keras = seeded_keras(settings.seed)
-    network = build_teacher()
-    optimization = replace(TEACHER, epochs=min(TEACHER.epochs, settings.epochs))
-    best, history = _fit(
-        network,
-        rows,
-        settings,
-        optimization,
-        _reporters(keras, Phase.TEACHER, optimization, progress),
-        model=network,
-    )
-    network.trainable = False
-    return network, {
-        "parameters": network.count_params(),
-        **asdict(optimization),
-        "share": TEACHER_SHARE,
-        **_chosen(best, history),
-    }
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """A network as it was after its best epoch, and how it came there."""
+
+    network: Any
+    optimization: Optimization
+    epoch: int
+    history: History
+
+    def record(self) -> dict[str, Any]:
+        """Return what the model file says of it."""
+        accuracies = self.history.get("val_accuracy")
+        return {
+            "optimizer": "adamw",
+            "schedule": "cosine decay to 0",
+            **asdict(self.optimization),
+            "epoch": self.epoch,
+            "validation_accuracy": accuracies[self.epoch - 1] if accuracies else None,
+        }
 
 
 def _fit(
-    network: Any,  # noqa: ANN401 - Keras has no types
+    build: Callable[[], Any],
     rows: _Rows,
     settings: Settings,
     optimization: Optimization,
-    reporters: list[Any],
+    phase: Phase,
+    progress: Callable[[TrainingProgress], None] | None,
     *,
-    model: Any,  # noqa: ANN401 - Keras has no types
-) -> tuple[BestEpoch, History]:
-    """Fit `model`, leave the best weights in `network`, which is in it, and return how it went."""
+    teacher: Any = None,  # noqa: ANN401 - Keras has no types
+) -> _Best:
+    """Fit the network that `build` returns; without a teacher to the truth alone."""
     keras = seeded_keras(settings.seed)
+    network = build()
+    model = network if teacher is None else _distillation(keras, network, teacher)
     one_hot = np.eye(CLASSES, dtype=np.float32)
     steps = math.ceil(len(rows.labels) / settings.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -202,6 +206,9 @@ def _fit(
     )
     validation = (scaled(rows.validation_images, SCALE), one_hot[rows.validation_labels])
     best = BestEpoch(network.get_weights)
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=best.see)]
+    if progress:
+        callbacks.append(reporter(keras, phase, optimization.epochs, progress))
     fitted = model.fit(
         batches,
         epochs=optimization.epochs,
@@ -210,22 +217,13 @@ def _fit(
         validation_batch_size=_VALIDATION_BATCH,
         shuffle=False,  # the batches are in random order already
         verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=best.see), *reporters],
+        callbacks=callbacks,
     )
     network.set_weights(best.weights)
-    return best, history_of(fitted)
+    return _Best(network, optimization, best.epoch, history_of(fitted))
 
 
-def _reporters(
-    keras: ModuleType,
-    phase: Phase,
-    optimization: Optimization,
-    progress: Callable[[TrainingProgress], None] | None,
-) -> list[Any]:
-    return [reporter(keras, phase, optimization.epochs, progress)] if progress else []
-
-
-def _distillation(keras: ModuleType, student: Any, teacher: Any) -> Any:  # noqa: ANN401 - Keras
+def _distillation(keras: ModuleType, student: Any, teacher: Any) -> Any:  # noqa: ANN401 - Keras has no types
     """Return a model that is the student, but learns from what the teacher says of its inputs."""
 
     class Distillation(keras.Model):  # type: ignore[name-defined, misc] # Keras has no types
@@ -253,28 +251,20 @@ def _distillation(keras: ModuleType, student: Any, teacher: Any) -> Any:  # noqa
     return Distillation()
 
 
-def _chosen(best: BestEpoch, history: History) -> dict[str, Any]:
-    accuracies = history.get("val_accuracy")
-    return {
-        "epoch": best.epoch,
-        "validation_accuracy": accuracies[best.epoch - 1] if accuracies else None,
-    }
-
-
-def _calibrated(network: Any, rows: _Rows) -> tuple[Weights, dict[str, Any]]:  # noqa: ANN401 - Keras
+def _calibrated(network: Any, rows: _Rows) -> tuple[Weights, dict[str, float] | None]:  # noqa: ANN401 - Keras has no types
     """Return a network's weights at the best temperature, and what that did to the log loss."""
     weights: Weights = network.get_weights()
     labels = rows.validation_labels
     if not len(labels):
-        return weights, {"temperature": None}
+        return weights, None
     inputs = scaled(rows.validation_images, SCALE)
     logits = network.predict(inputs, batch_size=_VALIDATION_BATCH, verbose=0)
     temperature = best_temperature(logits, labels)
     before, after = log_loss(logits, labels), log_loss(logits / np.float32(temperature), labels)
-    if not after < before:
-        return weights, {"temperature": 1.0, "validation_log_loss": before}
+    if after >= before:  # by rounding, where 1 is the best
+        temperature, after = 1.0, before
     return with_temperature(weights, temperature), {
         "temperature": temperature,
-        "validation_log_loss_at_1": before,
+        "validation_log_loss_before": before,
         "validation_log_loss": after,
     }

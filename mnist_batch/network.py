@@ -44,7 +44,8 @@ def build_teacher() -> Any:  # noqa: ANN401 - Keras has no types
         return [
             # The normalization after it has a bias.
             layers.Conv2D(filters, 3, padding="same", use_bias=False),
-            layers.BatchNormalization(),
+            # At Keras' 0.99 the means of little data would still be those of the start.
+            layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
         ]
 

@@ -67,14 +67,15 @@ def pack_summary(summary: "PackSummary") -> Group:
 
 def training_summary(result: "TrainingResult") -> Group:
     """Return how well a trained model reads the test split, what it was made from, and where."""
-    last = {name: numbers[-1] for name, numbers in result.history.items()}
+    kept = {name: numbers[result.epoch - 1] for name, numbers in result.history.items()}
+    epoch = "last epoch" if result.epoch == len(result.history["loss"]) else f"epoch {result.epoch}"
     lines = [
         "",
         f"data         {result.rows:,} digits, in {result.elapsed_s:.0f} s",
-        f"last epoch   loss {last['loss']:.4f}, accuracy {last['accuracy']:.4f}",
+        f"{epoch:<13}loss {kept['loss']:.4f}, accuracy {kept['accuracy']:.4f}",
     ]
-    if "val_accuracy" in last:
-        lines[-1] += f", validation accuracy {last['val_accuracy']:.4f}"
+    if "val_accuracy" in kept:
+        lines[-1] += f", validation accuracy {kept['val_accuracy']:.4f}"
     for reason, count in result.unreadable.items():
         lines.append(f"left out     {printable(reason)}: {count:,}")
     lines.append(f"model        {printable(str(result.out))}")
