@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from mnist_batch.fitting import (
     seeded_keras,
     validation_start,
 )
+from mnist_batch.keras_network import import_keras
 from mnist_batch.network import SCALE, build_logits_network, build_teacher
 from mnist_batch.pixels import scaled
 from mnist_batch.schema import CLASSES
@@ -76,24 +76,15 @@ def fit_augmented(
     temperature 1.
     """
     rows = _split(training, settings)
-    if teacher:
-        course = replace(TEACHER, epochs=min(TEACHER.epochs, settings.epochs))
-        master = _fit(build_teacher, rows, settings, course, Phase.TEACHER, progress)
-        master.network.trainable = False
-        lesson = {
-            "parameters": master.network.count_params(),
-            "share": TEACHER_SHARE,
-            **master.record(),
-        }
-    own = Optimization(settings.epochs, LEARNING_RATE, WEIGHT_DECAY)
+    expert = _teacher(rows, settings, progress) if teacher else None
     best = _fit(
         build_logits_network,
         rows,
         settings,
-        own,
-        Phase.STUDENT if teacher else Phase.TRAINING,
+        Optimization(settings.epochs, LEARNING_RATE, WEIGHT_DECAY),
+        Phase.STUDENT if expert else Phase.TRAINING,
         progress,
-        teacher=master.network if teacher else None,
+        teacher=expert.network if expert else None,
     )
     weights, calibration = _calibrated(best.network, rows)
     recipe = {
@@ -101,7 +92,7 @@ def fit_augmented(
         **best.record(),
         "loss": "categorical_crossentropy",
         "augmentation": asdict(AUGMENTATION),
-        "teacher": lesson if teacher else None,
+        "teacher": {"share": TEACHER_SHARE, **expert.record()} if expert else None,
         "calibration": calibration,
     }
     return Fitted(weights, best.history, best.epoch, recipe)
@@ -164,12 +155,20 @@ class _Best:
         """Return what the model file says of it."""
         accuracies = self.history.get("val_accuracy")
         return {
+            "parameters": self.network.count_params(),
             "optimizer": "adamw",
             "schedule": "cosine decay to 0",
             **asdict(self.optimization),
             "epoch": self.epoch,
             "validation_accuracy": accuracies[self.epoch - 1] if accuracies else None,
         }
+
+
+def _teacher(
+    rows: _Rows, settings: Settings, progress: Callable[[TrainingProgress], None] | None
+) -> _Best:
+    course = replace(TEACHER, epochs=min(TEACHER.epochs, settings.epochs))
+    return _fit(build_teacher, rows, settings, course, Phase.TEACHER, progress)
 
 
 def _fit(
@@ -185,7 +184,7 @@ def _fit(
     """Fit the network that `build` returns; without a teacher to the truth alone."""
     keras = seeded_keras(settings.seed)
     network = build()
-    model = network if teacher is None else _distillation(keras, network, teacher)
+    model = network if teacher is None else distillation(network, teacher)
     one_hot = np.eye(CLASSES, dtype=np.float32)
     steps = math.ceil(len(rows.labels) / settings.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -223,8 +222,14 @@ def _fit(
     return _Best(network, optimization, best.epoch, history_of(fitted))
 
 
-def _distillation(keras: ModuleType, student: Any, teacher: Any) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return a model that is the student, but learns from what the teacher says of its inputs."""
+def distillation(student: Any, teacher: Any) -> Any:  # noqa: ANN401 - Keras has no types
+    """Return a model that is the student, but learns from what the teacher says of its inputs.
+
+    Both take the same inputs and give logits; the teacher is not changed. Compile it with a loss
+    that takes logits and, as targets, probabilities float32 (n, 10).
+    """
+    keras = import_keras()
+    teacher.trainable = False
 
     class Distillation(keras.Model):  # type: ignore[name-defined, misc] # Keras has no types
         def __init__(self) -> None:
