@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         PredictionsError,
     )
     from mnist_batch.evaluation import Metrics
+    from mnist_batch.fitting import TrainingProgress
     from mnist_batch.jobs import (
         Progress,
         Summary,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         predict,
         stream,
     )
-    from mnist_batch.model import TrainingProgress, TrainingResult, train
+    from mnist_batch.model import TrainingResult, train
     from mnist_batch.packing import PackSummary, pack
     from mnist_batch.predictors import Predictor, load_model
     from mnist_batch.tuning import BenchmarkResult, benchmark
@@ -48,7 +49,7 @@ _MODULES = {
     "Predictor": "predictors",
     "Progress": "jobs",
     "Summary": "jobs",
-    "TrainingProgress": "model",
+    "TrainingProgress": "fitting",
     "TrainingResult": "model",
     "benchmark": "tuning",
     "evaluate": "jobs",

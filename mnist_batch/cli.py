@@ -23,9 +23,11 @@ import typer
 from mnist_batch import __version__
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.options import (
+    AUGMENTED,
     BATCH_ROWS,
     BATCH_SIZES,
     MNIST,
+    PLAIN,
     Device,
     PredictorChoice,
     Prepare,
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mnist_batch.evaluation import Metrics
+    from mnist_batch.fitting import TrainingProgress
     from mnist_batch.jobs import Progress, Summary
-    from mnist_batch.model import TrainingProgress
 
 app = typer.Typer(
     name="mnist-batch",
@@ -301,18 +303,49 @@ def train(
         Path,
         typer.Option(metavar="FILE", help="The model: .h5 or .keras.", rich_help_panel=_OUTPUT),
     ] = Path("MNIST.h5"),
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the data.", rich_help_panel=_MODEL)
-    ] = 100,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Images per step.", rich_help_panel=_MODEL)
-    ] = 196,
-    validation_split: Annotated[
-        float,
+    augment: Annotated[
+        bool,
         typer.Option(
-            min=0, max=0.99, help="Share of the data that only measures.", rich_help_panel=_MODEL
+            "--augment",
+            help="Turn, move, zoom, shear and thicken the digits at random, and keep the best "
+            "epoch.",
+            rich_help_panel=_MODEL,
         ),
-    ] = 0.2,
+    ] = False,
+    teacher: Annotated[
+        bool,
+        typer.Option(
+            "--teacher",
+            help="With --augment: train a larger network first, and learn from it.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Passes over the data; {PLAIN.epochs}, or {AUGMENTED.epochs} with --augment.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Images per step; {PLAIN.batch_size}, or {AUGMENTED.batch_size} with --augment.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    validation_split: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.99,
+            help="Share of the data that only measures; "
+            f"{PLAIN.validation_split}, or {AUGMENTED.validation_split} with --augment.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -328,12 +361,16 @@ def train(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
+    if teacher and not augment:
+        raise typer.BadParameter("--teacher needs --augment")
     from mnist_batch import model
 
     with _training_bar(quiet=quiet) as progress:
         result = model.train(
             data,
             out,
+            augment=augment,
+            teacher=teacher,
             epochs=epochs,
             batch_size=batch_size,
             validation_split=validation_split,
