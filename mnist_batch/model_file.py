@@ -180,6 +180,8 @@ def _names(group: Any, attribute: str) -> Iterator[str]:  # noqa: ANN401 - h5py 
 
 
 def _array(dataset: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401 - h5py has no types
+    if dataset.external:  # HDF5 would read any file of this machine as numbers
+        raise ValueError("it takes an array from another file")
     return np.asarray(dataset[()])
 
 

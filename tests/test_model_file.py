@@ -190,6 +190,20 @@ def test_weights_alone_are_refused_with_the_remedy(tmp_path: Path) -> None:
     assert "model.save(...)" in message
 
 
+def test_array_in_another_file_is_refused(tmp_path: Path) -> None:
+    """HDF5 can name any file of the machine as the place of an array; a model is one file."""
+    path, other = tmp_path / "model.h5", tmp_path / "secret"
+    other.write_bytes(KERNEL.tobytes())
+    path.write_bytes(hdf5_model())
+    with h5py.File(path, "a") as file:
+        layer = file["model_weights/d"]
+        del layer["d/kernel:0"]
+        layer.create_dataset(
+            "d/kernel:0", KERNEL.shape, np.float32, external=[(str(other), 0, KERNEL.nbytes)]
+        )
+    assert "takes an array from another file" in refusal(path)
+
+
 @pytest.mark.parametrize("content", FORMATS)
 def test_cut_file_is_refused_at_any_length(content: Callable[[], bytes], tmp_path: Path) -> None:
     """A file that was cut short raises ModelError, never another exception."""
