@@ -126,7 +126,7 @@ def _read_hdf5(content: bytes) -> _Parts:
         weights = [
             [_array(layer[name]) for name in _names(layer, "weight_names")] for layer in layers
         ]
-        training = json.loads(file.attrs.get(ATTRIBUTE, "{}"))
+        training = _record(file.attrs.get(ATTRIBUTE, "{}"))
     return json.loads(config), [arrays for arrays in weights if arrays], training
 
 
@@ -138,13 +138,20 @@ def _read_zip(content: bytes) -> _Parts:
             raise KeyError("no config.json in it")
         config = json.loads(archive.read("config.json"))
         training = (
-            json.loads(archive.read(f"{ATTRIBUTE}.json"))
+            _record(archive.read(f"{ATTRIBUTE}.json"))
             if f"{ATTRIBUTE}.json" in archive.namelist()
             else {}
         )
         with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
             weights = [list(_stored(file, path, layer)) for path, layer in _stored_layers(config)]
     return config, [arrays for arrays in weights if arrays], training
+
+
+def _record(text: str | bytes) -> Config:
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError(f"its record {ATTRIBUTE} is not a JSON object")
+    return record
 
 
 def _stored_layers(config: Config) -> Iterator[tuple[str, Config]]:

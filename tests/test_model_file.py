@@ -158,6 +158,16 @@ def test_own_training_record_is_read(tmp_path: Path) -> None:
     assert refusal(path).endswith("pass --scale")
 
 
+@pytest.mark.parametrize("record", ["5", "[]", "null", "{"])
+def test_training_record_of_another_kind_is_refused(record: str, tmp_path: Path) -> None:
+    """It has to be an object; what it says of the pixels would else be lost."""
+    path = tmp_path / "model.h5"
+    path.write_bytes(hdf5_model())
+    with h5py.File(path, "a") as file:
+        file.attrs["mnist_batch"] = record
+    assert "damaged or incomplete model file" in refusal(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model\n", png()], ids=["empty", "text", "png"])
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])
 def test_other_file_is_no_model(content: bytes, name: str, tmp_path: Path) -> None:
