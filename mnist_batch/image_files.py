@@ -12,6 +12,7 @@ from pathlib import Path
 from string import digits
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch import kernels
@@ -204,6 +205,14 @@ class ImageFileShard:
     def encoded(self) -> bool:
         """Whether the images have to be decoded."""
         return True
+
+    def take(self, places: npt.NDArray[np.int64]) -> "ImageFileShard":
+        """Return the shard of some of the files, by their places, int64 (k,)."""
+        return ImageFileShard(
+            paths=[self.paths[place] for place in places],
+            sources=[self.sources[place] for place in places],
+            labels=self.labels.take(pa.array(places)),
+        )
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""

@@ -45,6 +45,24 @@ class ImageBatch:
         """Return the number of rows."""
         return len(self.row)
 
+    def take(self, places: npt.NDArray[np.int64]) -> "ImageBatch":
+        """Return the rows at some places, int64 (k,), in that order."""
+        taken, images = pa.array(places), self.images
+        if not isinstance(images, pa.Array):
+            images = images[places]
+        elif pa.types.is_binary_view(images.type):  # which Arrow 26 cannot take from
+            images = images.cast(pa.large_binary()).take(taken)
+        else:
+            images = images.take(taken)
+        return ImageBatch(
+            source=self.source.take(taken),
+            row=self.row.take(taken),
+            label=self.label.take(taken),
+            images=images,
+            error=self.error.take(taken),
+            prepared=None if self.prepared is None else self.prepared[places],
+        )
+
 
 class Shard(Protocol):
     """A contiguous slice of the input, in input order, which any worker can read on its own."""

@@ -34,7 +34,8 @@ def convolutional() -> Any:  # noqa: ANN401 - Keras
     """Return a network that only Keras runs, open in its size, a model within it."""
     inner = Sequential([Input((None, None, 3)), layers.GlobalAveragePooling2D(), Dense(10)])
     entry = Input((None, None, 1))
-    return keras.Model(entry, layers.Softmax()(inner(layers.Conv2D(3, 5, activation="relu")(entry))))
+    found = layers.Conv2D(3, 5, activation="relu")(entry)
+    return keras.Model(entry, layers.Softmax()(inner(found)))
 
 
 # Class, shape and parameters: a kernel has inputs x units values, a bias one per unit.
