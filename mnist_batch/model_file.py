@@ -96,6 +96,29 @@ def read_model_file(path: Path) -> ModelFile:
     return ModelFile(path, sha256, config, weights, training)
 
 
+def optimizer_bytes(path: Path) -> int:
+    """Return how many bytes of a model file are the state of its optimizer.
+
+    Prediction does not need it; Adam's is twice the size of the weights. It is 0 where there is
+    none, or where it cannot be read.
+    """
+    import h5py
+
+    content: Path | io.BytesIO = path
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                content = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(content, "r") as file:
+            sizes: list[int] = []
+            for name in ("optimizer_weights", "optimizer"):  # HDF5, Keras v3
+                if name in file:
+                    file[name].visititems(lambda _, item: sizes.append(getattr(item, "nbytes", 0)))
+    except _DAMAGE:
+        return 0
+    return sum(sizes)
+
+
 # What h5py, zipfile and json raise on damaged files, and reading a structure that is not Keras's.
 _DAMAGE = (
     ArithmeticError,

@@ -104,7 +104,8 @@ class Predictor:
     def gives_nan(self) -> bool:
         """Tell whether the network gives NaN for a black image, as after training that diverged."""
         black = np.zeros((1, SIDE, SIDE), np.uint8)
-        return bool(np.isnan(self.probabilities(black)).any())
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.isnan(self.probabilities(black)).any())
 
     def _own_inputs(self) -> Array:
         """Return this thread's room for a block's inputs, float32 (block_rows, 784)."""
