@@ -238,9 +238,6 @@ def _odd_output(activation: str) -> Iterator[str]:
 
 
 def _optimizer(file: ModelFile) -> Iterator[str]:
-    size = optimizer_bytes(file.path)
-    if size:
-        yield (
-            f"{size / 1e6:.1f} of the file's {file.path.stat().st_size / 1e6:.1f} MB are the state "
-            "of its optimizer, of use only to train on"
-        )
+    share = optimizer_bytes(file.path) / file.path.stat().st_size
+    if share:
+        yield f"{share:.0%} of the file are the state of its optimizer, of use only to train on"

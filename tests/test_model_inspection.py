@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 import pytest
 from sklearn.linear_model import LogisticRegression
 
@@ -39,7 +40,7 @@ def saved(path: Path, *stack: Any, **compiled: object) -> Path:  # noqa: ANN401 
     return path
 
 
-def trained() -> tuple[np.ndarray, np.ndarray]:
+def trained() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return kernel and bias that read drawn digits with pixels from 0 to 1."""
     images, labels = draw_digits(600)
     with warnings.catch_warnings():
@@ -112,7 +113,7 @@ def test_the_original_model_has_its_optimizer_with_it(seed_model: Path, mnist: P
     accuracies = [round(trial.accuracy, 2) for trial in found.trials.trials]
     assert accuracies == [0.98, 0.98, 0.11, 0.11]
     assert found.suspicious == [
-        "0.9 of the file's 1.3 MB are the state of its optimizer, of use only to train on"
+        "65% of the file are the state of its optimizer, of use only to train on"
     ]
 
 
@@ -276,11 +277,11 @@ def test_a_network_of_nan_is_told_and_not_refused(tmp_path: Path, digits_parquet
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 def test_the_optimizers_state_is_said(suffix: str, tmp_path: Path) -> None:
-    """Adam keeps two values for each weight: here 2 x 79,510 x 4 bytes."""
+    """Adam keeps two values for each weight: two thirds of the file."""
     stack = (Input((784,)), Dense(100), Dense(10, "softmax"))
     path = saved(tmp_path / f"model{suffix}", *stack, optimizer="adam", loss="mse")
     [said] = suspicions(path)
-    assert said.startswith("0.6 of the file's ")
+    assert said.startswith(("65% of the file are", "66% of the file are"))
     bare = saved(tmp_path / f"bare{suffix}", *stack)
     assert suspicions(bare) == []
 
