@@ -1,5 +1,6 @@
 """Rows spread over an input: each at most once, in order, from all of its parts."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def numbered(sizes: Sequence[int]) -> OpenInputs:
     """Return an input of shards of these sizes."""
     firsts = np.cumsum([0, *sizes])
     shards = [Numbered(int(first), rows) for first, rows in zip(firsts, sizes, strict=False)]
-    return OpenInputs(shards=shards, files=[], rows=int(firsts[-1]), passed_over=0)
+    return OpenInputs(shards=shards, files=[], rows=int(firsts[-1]), passed_over=Counter())
 
 
 def rows_of(shards: Sequence[Shard], batch_size: int = 7) -> list[int]:
