@@ -1,7 +1,7 @@
 """What a source yields: shards of the input, and batches of images within a shard."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -54,7 +54,8 @@ class ImageBatch:
             images = images.cast(pa.large_binary()).take(taken)
         else:
             images = images.take(taken)
-        return ImageBatch(
+        return replace(
+            self,
             source=self.source.take(taken),
             row=self.row.take(taken),
             label=self.label.take(taken),
