@@ -60,6 +60,7 @@ class Reason(StrEnum):
     CORRUPT = "corrupt"
     TOO_LARGE = "too large"
     BAD_PIXELS = "bad pixels"
+    NO_DIGIT = "no digit found"
     NO_PROBABILITIES = "no probabilities"
 
 
