@@ -28,7 +28,7 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
             continue
         weights = image[ys, xs].astype(float)
         centre = np.average(ys, weights=weights), np.average(xs, weights=weights)
-        result[place] = max(abs(centre[0] - 14), abs(centre[1] - 14)) <= 0.501
+        result[place] = max(abs(centre[0] - 14), abs(centre[1] - 14)) <= 0.55
     return result
 
 
