@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         stream,
     )
     from mnist_batch.model import TrainingResult, train
+    from mnist_batch.model_inspection import ModelInspection, inspect_model
     from mnist_batch.packing import PackSummary, pack
     from mnist_batch.predictors import Predictor, load_model
     from mnist_batch.tuning import BenchmarkResult, benchmark
@@ -43,6 +44,7 @@ _MODULES = {
     "Metrics": "evaluation",
     "MnistBatchError": "errors",
     "ModelError": "errors",
+    "ModelInspection": "model_inspection",
     "OutputError": "errors",
     "PackSummary": "packing",
     "PredictionsError": "errors",
@@ -53,6 +55,7 @@ _MODULES = {
     "TrainingResult": "model",
     "benchmark": "tuning",
     "evaluate": "jobs",
+    "inspect_model": "model_inspection",
     "load_model": "predictors",
     "pack": "packing",
     "predict": "jobs",
@@ -67,6 +70,7 @@ __all__ = [
     "Metrics",
     "MnistBatchError",
     "ModelError",
+    "ModelInspection",
     "OutputError",
     "PackSummary",
     "PredictionsError",
@@ -78,6 +82,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "evaluate",
+    "inspect_model",
     "load_model",
     "pack",
     "predict",

@@ -374,7 +374,7 @@ def reading_notes(
     """
     notes = list(kernels.notes())
     if opened.passed_over:
-        notes.append(f"files that are not images, passed over: {opened.passed_over:,}")
+        notes.append(f"files that are not images, passed over: {opened.passed_over.total():,}")
     if prepared:
         notes.append(
             f"images that were not 28x28, resized: {prepared:,}"

@@ -1,15 +1,18 @@
-"""Finding the images of a few predictions again, by their places in the inputs."""
+"""Finding a few rows of the inputs again: the images of predictions, and what rows are called."""
 
+from bisect import bisect
 from itertools import accumulate
 
 import numpy as np
 
 from mnist_batch.errors import InputError
-from mnist_batch.options import Prepare
+from mnist_batch.image_files import ImageFileShard
+from mnist_batch.options import BATCH_ROWS, Prepare
+from mnist_batch.parquet_files import ParquetShard
 from mnist_batch.pixels import SIDE
 from mnist_batch.prepare import prepare_batch
 from mnist_batch.samples import Samples
-from mnist_batch.shards import ImageBatch, Images, Shard
+from mnist_batch.shards import ImageBatch, Images, Shard, text_of_path
 from mnist_batch.sources import OpenInputs
 
 _BATCH_ROWS = 64
@@ -68,3 +71,20 @@ def _check_same(samples: Samples, place: int, batch: ImageBatch, row: int) -> No
             f"--images has {found[0]} (row {found[1]}) where the predictions have {expected[0]} "
             f"(row {expected[1]}); name what was predicted, in the same order"
         )
+
+
+def find_place(opened: OpenInputs, row: int) -> tuple[str, int]:
+    """Return the columns `source` and `row` of a row, by its place in the whole input from 0."""
+    starts = [*accumulate((shard.rows for shard in opened.shards), initial=0)]
+    number = bisect(starts, row) - 1
+    shard, place = opened.shards[number], row - starts[number]
+    # Where the images tell nothing of their names, they are not read: 8,000 may be large ones.
+    if isinstance(shard, ImageFileShard):
+        return text_of_path(shard.sources[place]), 0
+    if isinstance(shard, ParquetShard) and not shard.file.packed:
+        return text_of_path(shard.file.source), shard.first_row + place
+    for batch in shard.read(BATCH_ROWS):
+        if place < len(batch):
+            return batch.source[place].as_py(), batch.row[place].as_py()
+        place -= len(batch)
+    raise IndexError(f"row {row} of {opened.rows}")

@@ -1,5 +1,6 @@
 """The first images of an input: from its files as often as is wanted, and in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import cycle
@@ -141,7 +142,7 @@ def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
             break
     if sum(shard.rows for shard in shards) < SHARD_ROWS:
         parts = list(_gathered(parts))
-    return OpenInputs(shards=parts, files=[], rows=rows, passed_over=0)
+    return OpenInputs(shards=parts, files=[], rows=rows, passed_over=Counter())
 
 
 def _gathered(shards: Sequence[Shard]) -> Iterator[Shard]:
