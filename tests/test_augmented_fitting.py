@@ -196,6 +196,7 @@ def test_a_teacher_is_fitted_first(digits: LabelledImages) -> None:
     assert (lesson["epochs"], lesson["learning_rate"]) == (2, TEACHER.learning_rate)
     assert lesson["validation_accuracy"] == max(told.val_accuracy or 0 for told in seen[:2])
     assert same_weights(result, fitted(digits, teacher=True, epochs=2))
+    assert not same_weights(result, fitted(digits, epochs=2))
 
 
 def test_without_a_teacher_there_is_one_phase(digits: LabelledImages) -> None:
