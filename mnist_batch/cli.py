@@ -341,7 +341,7 @@ def train(
         typer.Option(
             min=0,
             max=0.99,
-            help="Share of the data that only measures; "
+            help="Share of the data that is not learned from; "
             f"{PLAIN.validation_split}, or {AUGMENTED.validation_split} with --augment.",
             rich_help_panel=_MODEL,
         ),

@@ -269,6 +269,8 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["pack", "a.png"],
         ["pack", "a.png", "--out", "o.parquet", "--workers", "0"],
         ["generate", "--out", "digits", "--style", "watercolour"],
+        ["train", "--teacher"],
+        ["train", "--augment", "--epochs", "0"],
         ["unknown"],
     ],
 )
@@ -364,6 +366,20 @@ def test_names_beyond_the_terminals_encoding_are_shown_by_number(
     ended = run("predict", digits_folder, "--model", model, "--out", out, env=environment)
     assert ended.returncode == 0, ended.stderr
     assert "\\u03c9.csv" in ended.stdout
+
+
+def test_training_prints_its_recipe_as_json(tmp_path: Path, digits_folder: Path) -> None:
+    """What was said on the command line and what was not; nothing else is printed."""
+    out = tmp_path / "digits.h5"
+    arguments = ("--augment", "--epochs", 2, "--seed", 3, "--no-report", "--json")
+    ended = run("train", "--data", digits_folder, "--out", out, *arguments)
+    assert ended.stderr == ""
+    result = json.loads(ended.stdout)
+    recipe = result["training"]
+    assert (recipe["epochs"], recipe["seed"], recipe["batch_size"]) == (2, 3, 256)
+    assert recipe["augmentation"]["shift_pixels"] > 0
+    assert result["epoch"] == recipe["epoch"]
+    assert out.exists()
 
 
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, model: Path) -> None:
