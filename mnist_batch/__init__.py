@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         PredictionsError,
     )
     from mnist_batch.evaluation import Metrics
+    from mnist_batch.input_inspection import InputInspection, inspect_input
     from mnist_batch.jobs import (
         Progress,
         Summary,
@@ -39,6 +40,7 @@ __version__ = "0.2.0"
 _MODULES = {
     "BenchmarkResult": "tuning",
     "InputError": "errors",
+    "InputInspection": "input_inspection",
     "LabelError": "errors",
     "Metrics": "evaluation",
     "MnistBatchError": "errors",
@@ -54,6 +56,7 @@ _MODULES = {
     "TrainingResult": "model",
     "benchmark": "tuning",
     "evaluate": "jobs",
+    "inspect_input": "input_inspection",
     "inspect_model": "model_inspection",
     "load_model": "predictors",
     "pack": "packing",
@@ -65,6 +68,7 @@ _MODULES = {
 __all__ = [
     "BenchmarkResult",
     "InputError",
+    "InputInspection",
     "LabelError",
     "Metrics",
     "MnistBatchError",
@@ -81,6 +85,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "evaluate",
+    "inspect_input",
     "inspect_model",
     "load_model",
     "pack",

@@ -11,15 +11,17 @@ from mnist_batch.layers import Layer, described
 from mnist_batch.model_file import ModelFile, optimizer_bytes, read_model_file
 from mnist_batch.network_config import output_activation, unnested
 from mnist_batch.options import PredictorChoice, Scale
-from mnist_batch.predictors import build_predictor, scale_in_file, scale_of_first_layers
+from mnist_batch.predictors import (
+    ScaleSource,
+    build_predictor,
+    scale_in_file,
+    scale_of_first_layers,
+)
 from mnist_batch.scale_trials import ScaleTrials, try_scales
 from mnist_batch.schema import CLASSES
 from mnist_batch.sources import open_inputs
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
-
-_READS = 0.5
-"""Accuracy below which a network does not read these digits, whatever the scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class ModelInspection:
     predictor: PredictorChoice | None
     why: str
     scale: Scale
-    scale_source: str | None
+    scale_source: ScaleSource | None
     trials: ScaleTrials | None
     training: Mapping[str, Any]
     suspicious: Sequence[str]
@@ -66,7 +68,7 @@ class ModelInspection:
 
     @property
     def best_scale(self) -> Scale | None:
-        """The scale that labelled images speak for; None where none was tried."""
+        """The scale that labelled images speak for; None where they do not, or were not tried."""
         stated = self.scale if self.scale_source else None
         return self.trials.best(stated) if self.trials else None
 
@@ -84,7 +86,7 @@ class ModelInspection:
             "why": self.why,
             "scale": {
                 "taken": str(self.scale),
-                "said_by": self.scale_source,
+                "said_by": self.scale_source and str(self.scale_source),
                 "best": None if self.best_scale is None else str(self.best_scale),
                 **(self.trials or ScaleTrials(0, [])).record(),
             },
@@ -158,7 +160,9 @@ def inspect_model(
     )
 
 
-def _unrunnable(file: ModelFile, stated: tuple[Scale, str] | None, why: str) -> ModelInspection:
+def _unrunnable(
+    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, why: str
+) -> ModelInspection:
     """Return what the file alone tells of a model that nothing runs."""
     try:
         layers = [
@@ -193,12 +197,12 @@ def _odd_layers(layers: Sequence[Layer]) -> Iterator[str]:
 
 
 def _odd_scale(
-    file: ModelFile, stated: tuple[Scale, str] | None, trials: ScaleTrials | None
+    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, trials: ScaleTrials | None
 ) -> Iterator[str]:
-    named, place = stated or (None, None)
+    named, says = (stated[0], stated[1].says) if stated else (None, "")
     own = scale_of_first_layers(file)
     if named and own and named is not own:
-        yield f"{place} says that pixels come as {named}, but its first layers take them as {own}"
+        yield f"{says} that pixels come as {named}, but its first layers take them as {own}"
     if trials is None:
         if named is None:
             yield (
@@ -208,15 +212,16 @@ def _odd_scale(
         return
     best = trials.best(named)
     as_good = [str(trial.scale) for trial in trials.trials if trial.as_good]
-    if trials.accuracy(best) < _READS:
+    if best is None:
+        most = max(trial.accuracy for trial in trials.trials)
         yield (
-            f"at no scale are more than {trials.accuracy(best):.0%} of the labelled digits read "
-            "rightly: it was trained on other images, or on classes in another order"
+            f"at no scale are more than {most:.0%} of the labelled digits read rightly: it was "
+            "trained on other images, or on classes in another order"
         )
     elif named and best is not named:
         yield (
-            f"{place} says that pixels come as {named}, but labelled digits are read better as "
-            f"{best}: accuracy {trials.accuracy(best):.4f} instead of {trials.accuracy(named):.4f}"
+            f"{says} that pixels come as {named}, but labelled digits are read better as {best}: "
+            f"accuracy {trials.accuracy(best):.4f} instead of {trials.accuracy(named):.4f}"
         )
     elif named is None and len(as_good) > 1:
         yield (
@@ -240,4 +245,4 @@ def _odd_output(activation: str) -> Iterator[str]:
 def _optimizer(file: ModelFile) -> Iterator[str]:
     share = optimizer_bytes(file.path) / file.path.stat().st_size
     if share:
-        yield f"{share:.0%} of the file are the state of its optimizer, of use only to train on"
+        yield f"{share:.0%} of the file is the state of its optimizer, of use only to train on"

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -229,7 +230,7 @@ def _runner(
             return _Runner(
                 network,
                 PredictorChoice.NUMPY,
-                "its layers are a chain of those that NumPy runs, so TensorFlow is not imported",
+                "all of its layers are ones that NumPy runs",
                 NUMPY_ROWS,
             )
     # Keras takes seconds to import; a Dense model never gets here.
@@ -239,11 +240,19 @@ def _runner(
     return _Runner(on_keras, PredictorChoice.KERAS, why, on_keras.batch_rows)
 
 
-RECORD, FIRST_LAYERS = "its training record", "its first layers"
-"""Where a model file may say how its network wants the pixels."""
+class ScaleSource(StrEnum):
+    """Where a model file may say how its network wants the pixels."""
+
+    RECORD = "training record"
+    FIRST_LAYERS = "first layers"
+
+    @property
+    def says(self) -> str:
+        """Subject and verb of a sentence on it."""
+        return f"its {self.value} {'says' if self is ScaleSource.RECORD else 'say'}"
 
 
-def scale_in_file(file: ModelFile) -> tuple[Scale, str] | None:
+def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
     """Return the scale in which a model wants its pixels and where its file says so, if it does.
 
     Raises:
@@ -251,13 +260,13 @@ def scale_in_file(file: ModelFile) -> tuple[Scale, str] | None:
     """
     if "scale" in file.training:
         try:
-            return Scale(file.training["scale"]), RECORD
+            return Scale(file.training["scale"]), ScaleSource.RECORD
         except ValueError as error:
             raise ModelError(
                 f"{file.path}: names an unknown scale ({error}); pass --scale"
             ) from error
     own = scale_of_first_layers(file)
-    return (own, FIRST_LAYERS) if own else None
+    return (own, ScaleSource.FIRST_LAYERS) if own else None
 
 
 def scale_of_first_layers(file: ModelFile) -> Scale | None:
@@ -274,9 +283,9 @@ def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Sca
     found = scale_in_file(file)
     if found is None:
         return Scale.ZERO_TO_ONE
-    scale, place = found
-    if place == FIRST_LAYERS:
-        notes.append(f"takes pixels as {scale.value}, as {place} say")
+    scale, source = found
+    if source is ScaleSource.FIRST_LAYERS:
+        notes.append(f"takes pixels as {scale.value}, as {source.says}")
     return scale
 
 
