@@ -191,7 +191,7 @@ def _odd(found: InputInspection) -> Iterator[tuple[int, str, str]]:
         yield rows.count, reason, _first(rows)
     for what, rows in (
         ("no digit found", found.no_digit),
-        ("several digits; the largest is read", found.several_digits),
+        ("several digits", found.several_digits),
     ):
         if rows.count:
             yield rows.count, what, _first(rows)

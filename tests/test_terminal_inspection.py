@@ -218,12 +218,12 @@ def test_rows_are_named_as_they_can_be_found() -> None:
     lines = shown(input_summary(odd))
     assert "passed over  .txt 1,200, hidden 1" in lines
     assert lines[-6:] == [
-        "rows   what                                  the first of them",
-        "   1   no digit found                        a.parquet row 0",
-        "   1   several digits; the largest is read   3/?b.png",
-        "   3   image of an earlier row               3/?b.png as a.parquet row 0",
-        "                                             and 2 more",
-        "   1   image with several labels             a.parquet row 0 and page.tif row 12",
+        "rows   what                        the first of them",
+        "   1   no digit found              a.parquet row 0",
+        "   1   several digits              3/?b.png",
+        "   3   image of an earlier row     3/?b.png as a.parquet row 0",
+        "                                   and 2 more",
+        "   1   image with several labels   a.parquet row 0 and page.tif row 12",
     ]
 
 
