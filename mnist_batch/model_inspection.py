@@ -9,16 +9,11 @@ from mnist_batch.errors import ModelError
 from mnist_batch.jobs import Inputs, Progress, listed, read_options
 from mnist_batch.layers import Layer, described
 from mnist_batch.model_file import ModelFile, optimizer_bytes, read_model_file
+from mnist_batch.model_scale import ScaleSource, scale_in_file, scale_of_first_layers
 from mnist_batch.network_config import output_activation, unnested
 from mnist_batch.options import PredictorChoice, Scale
-from mnist_batch.predictors import (
-    ScaleSource,
-    build_predictor,
-    scale_in_file,
-    scale_of_first_layers,
-)
-from mnist_batch.scale_trials import ScaleTrials, try_scales
-from mnist_batch.schema import CLASSES
+from mnist_batch.predictors import build_predictor
+from mnist_batch.scale_trials import ScaleTrial, ScaleTrials, try_scales
 from mnist_batch.sources import open_inputs
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
@@ -81,7 +76,7 @@ class ModelInspection:
             "layers": [layer.record() for layer in self.layers],
             "parameters": self.parameters,
             "input_shape": None if self.input_shape is None else list(self.input_shape),
-            "output": {"classes": CLASSES, "activation": self.activation},
+            "output_activation": self.activation,
             "predictor": None if self.predictor is None else str(self.predictor),
             "why": self.why,
             "scale": {
@@ -130,9 +125,9 @@ def inspect_model(
     stated = scale_in_file(file)
     try:
         predictor = build_predictor(file)
+        nan = predictor.gives_nan()
     except ModelError as error:
         return _unrunnable(file, stated, str(error).removeprefix(f"{file.path}: "))
-    nan = predictor.gives_nan()
     trials = None
     if data is not None and not nan:
         opened = open_inputs(listed(data), read_options(image_column, label_column, labels))
@@ -221,13 +216,17 @@ def _odd_scale(
     elif named and best is not named:
         yield (
             f"{says} that pixels come as {named}, but labelled digits are read better as {best}: "
-            f"accuracy {trials.accuracy(best):.4f} instead of {trials.accuracy(named):.4f}"
+            f"{_numbers(trials.at(best))} instead of {_numbers(trials.at(named))}"
         )
     elif named is None and len(as_good) > 1:
         yield (
             f"labelled digits are read as well with pixels as {' or '.join(as_good)}: whoever "
             "trained it knows; the digits will be much the same, their confidences not"
         )
+
+
+def _numbers(trial: ScaleTrial) -> str:
+    return f"accuracy {trial.accuracy:.4f}, log loss {trial.log_loss:.4f}"
 
 
 def _odd_output(activation: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -13,7 +12,8 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.layers import Layer
 from mnist_batch.model_file import DEFAULT_MODEL, ModelFile, read_model_file
-from mnist_batch.network_config import output_activation, own_scale
+from mnist_batch.model_scale import ScaleSource, scale_in_file
+from mnist_batch.network_config import output_activation
 from mnist_batch.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
 from mnist_batch.pixels import PIXELS, SIDE, scaled
@@ -238,43 +238,6 @@ def _runner(
 
     on_keras = KerasNetwork(file, device, batch_size, notes.append)
     return _Runner(on_keras, PredictorChoice.KERAS, why, on_keras.batch_rows)
-
-
-class ScaleSource(StrEnum):
-    """Where a model file may say how its network wants the pixels."""
-
-    RECORD = "training record"
-    FIRST_LAYERS = "first layers"
-
-    @property
-    def says(self) -> str:
-        """Subject and verb of a sentence on it."""
-        return f"its {self.value} {'says' if self is ScaleSource.RECORD else 'say'}"
-
-
-def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
-    """Return the scale in which a model wants its pixels and where its file says so, if it does.
-
-    Raises:
-        ModelError: the training record names a scale that is not known.
-    """
-    if "scale" in file.training:
-        try:
-            return Scale(file.training["scale"]), ScaleSource.RECORD
-        except ValueError as error:
-            raise ModelError(
-                f"{file.path}: names an unknown scale ({error}); pass --scale"
-            ) from error
-    own = scale_of_first_layers(file)
-    return (own, ScaleSource.FIRST_LAYERS) if own else None
-
-
-def scale_of_first_layers(file: ModelFile) -> Scale | None:
-    """Return the scale in which a model takes pixels by its first layers, None if none is told."""
-    try:
-        return own_scale(file.config)
-    except (AttributeError, LookupError, TypeError):
-        return None  # a damaged configuration: what loads the network says so
 
 
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:

@@ -84,9 +84,9 @@ class ScaleTrials:
             "trials": [{**asdict(trial), "scale": str(trial.scale)} for trial in self.trials],
         }
 
-    def accuracy(self, scale: Scale) -> float:
-        """Return the accuracy at a scale, 0 to 1."""
-        return next(trial.accuracy for trial in self.trials if trial.scale is scale)
+    def at(self, scale: Scale) -> ScaleTrial:
+        """Return the trial of a scale."""
+        return next(trial for trial in self.trials if trial.scale is scale)
 
 
 def try_scales(

@@ -24,7 +24,7 @@ def model_summary(found: ModelInspection) -> Group:
         "SHA-256": found.sha256,
         "size": _bytes(found.size_bytes),
         "input": _shape(found.input_shape),
-        "output": f"{CLASSES} classes, {found.activation}",
+        "output": f"{CLASSES} classes, {found.activation}" if found.predictor else found.activation,
         "parameters": _UNKNOWN if found.parameters is None else f"{found.parameters:,}",
         "runs on": f"{found.predictor or 'nothing'}: {found.why}",
         "pixels": _scale(found),

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -77,7 +78,7 @@ def test_a_handmade_model_is_told(tmp_path: Path) -> None:
         ],
         "parameters": 7850,
         "input_shape": [784],
-        "output": {"classes": 10, "activation": "softmax"},
+        "output_activation": "softmax",
         "predictor": "numpy",
         "why": "all of its layers are ones that NumPy runs",
         "scale": {"taken": "0-1", "said_by": None, "best": None, "trial_rows": 0, "trials": []},
@@ -184,9 +185,10 @@ def test_a_record_against_which_the_digits_speak_is_suspicious(
     found = inspect_model(wrong, data=digits_parquet)
     assert (found.scale, found.best_scale) == ("-1-1", "0-1")
     [said] = found.suspicious
-    assert said.startswith(
-        "its training record says that pixels come as -1-1, but labelled digits are read better as "
-        "0-1: accuracy 0.9"
+    assert re.fullmatch(
+        r"its training record says that pixels come as -1-1, but labelled digits are read better "
+        r"as 0-1: accuracy 0\.9\d+, log loss 0\.\d+ instead of accuracy 0\.\d+, log loss \d\.\d+",
+        said,
     )
 
 
@@ -303,6 +305,26 @@ def test_a_model_that_cannot_be_run_is_told_as_far_as_its_file_goes(tmp_path: Pa
     assert [layer.output_shape for layer in found.layers] == [None, None]
     assert (found.parameters, found.input_shape, found.trials) == (None, None, None)
     assert json.dumps(found.record())
+
+
+@keras.saving.register_keras_serializable("inspected")
+class Broken(layers.Layer):  # type: ignore[misc, name-defined] # Keras has no types
+    """Can be saved and loaded, and not run on more than one row."""
+
+    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - a tensor
+        """Raise an exception while the graph is traced for a number of rows above 1."""
+        if inputs.shape[0] not in (None, 1):
+            raise ValueError("the layer is broken")
+        return inputs
+
+
+def test_a_model_that_fails_when_it_runs_is_told(tmp_path: Path) -> None:
+    """With what Keras says of it."""
+    path = saved(tmp_path / "model.keras", Input((784,)), Broken(), Dense(10, "softmax"))
+    found = inspect_model(path)
+    assert found.predictor is None
+    assert found.why == "Keras cannot run this model: the layer is broken"
+    assert [layer.kind for layer in found.layers] == ["Broken", "Dense"]
 
 
 def test_code_in_a_model_is_not_run(tmp_path: Path) -> None:

@@ -137,8 +137,8 @@ def test_numbers_that_overflow_are_no_digits(digits_parquet: Path, tmp_path: Pat
     network.coef_ *= 1e36
     write(tmp_path / "model.h5", network)
     found = try_scales(load_model(tmp_path / "model.h5"), open_inputs([digits_parquet]))
-    assert found.accuracy(Scale.BYTES) == 0
-    assert found.accuracy(Scale.ZERO_TO_ONE) > 0.5
+    assert found.at(Scale.BYTES).accuracy == 0
+    assert found.at(Scale.ZERO_TO_ONE).accuracy > 0.5
 
 
 def test_only_images_with_label_and_pixels_count(tmp_path: Path, model: Path) -> None:

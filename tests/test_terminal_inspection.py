@@ -11,8 +11,8 @@ from mnist_batch.batch_inspection import Place, Rows
 from mnist_batch.input_inspection import InputInspection, Pairs, Size, Sizes
 from mnist_batch.layers import Layer
 from mnist_batch.model_inspection import ModelInspection
+from mnist_batch.model_scale import ScaleSource
 from mnist_batch.options import PredictorChoice, Scale
-from mnist_batch.predictors import ScaleSource
 from mnist_batch.scale_trials import ScaleTrial, ScaleTrials
 from mnist_batch.terminal_inspection import input_summary, model_summary
 
@@ -114,7 +114,7 @@ def test_a_model_that_nothing_runs_is_told_with_the_reason() -> None:
     assert lines[2:8] == [
         "size         46 KB",
         "input        -",
-        "output       10 classes, softmax",
+        "output       softmax",
         "parameters   -",
         "runs on      nothing: Keras refuses it",
         "pixels       0-1 is taken, the file does not say it",
