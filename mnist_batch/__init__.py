@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         PredictionsError,
     )
     from mnist_batch.evaluation import Metrics
+    from mnist_batch.fitting import TrainingProgress
     from mnist_batch.input_inspection import InputInspection, inspect_input
     from mnist_batch.jobs import (
         Progress,
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
         predict,
         stream,
     )
-    from mnist_batch.model import TrainingProgress, TrainingResult, train
+    from mnist_batch.model import TrainingResult, train
     from mnist_batch.model_inspection import ModelInspection, inspect_model
     from mnist_batch.packing import PackSummary, pack
     from mnist_batch.predictors import Predictor, load_model
     from mnist_batch.tuning import BenchmarkResult, benchmark
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _MODULES = {
     "BenchmarkResult": "tuning",
@@ -52,7 +53,7 @@ _MODULES = {
     "Predictor": "predictors",
     "Progress": "jobs",
     "Summary": "jobs",
-    "TrainingProgress": "model",
+    "TrainingProgress": "fitting",
     "TrainingResult": "model",
     "benchmark": "tuning",
     "evaluate": "jobs",

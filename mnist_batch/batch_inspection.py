@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.decode import Grey, decode_batch
+from mnist_batch.decode import decode_batch
 from mnist_batch.duplicates import NO_LABEL, fingerprint
 from mnist_batch.image_headers import PLAIN_PNG, Header, plain_pngs, read_header
+from mnist_batch.ink import Grey
+from mnist_batch.mnist_form import in_mnist_form
 from mnist_batch.pixels import SIDE
-from mnist_batch.prepare import in_mnist_form, to_mnist_form
+from mnist_batch.prepare import to_mnist_form
 from mnist_batch.schema import reason
 from mnist_batch.shards import ImageBatch, Images
 

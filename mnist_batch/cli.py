@@ -23,12 +23,16 @@ import typer
 from mnist_batch import __version__
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.options import (
+    AUGMENTED,
     BATCH_ROWS,
     BATCH_SIZES,
     MNIST,
+    PLAIN,
     Device,
     PredictorChoice,
+    Prepare,
     Scale,
+    Style,
 )
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
@@ -37,8 +41,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mnist_batch.evaluation import Metrics
+    from mnist_batch.fitting import TrainingProgress
     from mnist_batch.jobs import Progress, Summary
-    from mnist_batch.model import TrainingProgress
 
 app = typer.Typer(
     name="mnist-batch",
@@ -73,6 +77,13 @@ Labels = Annotated[
         metavar="FILE.csv|none",
         help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
         "column; none reads no labels.",
+        rich_help_panel=_READING,
+    ),
+]
+PrepareChoice = Annotated[
+    Prepare,
+    typer.Option(
+        help="Which images are brought to MNIST form: auto those not in it; never only resizes.",
         rich_help_panel=_READING,
     ),
 ]
@@ -168,6 +179,7 @@ def predict(
     device: Annotated[
         Device, typer.Option(help="Where Keras runs it.", rich_help_panel=_MODEL)
     ] = Device.AUTO,
+    prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     labels: Labels = None,
@@ -210,6 +222,7 @@ def predict(
             predictor=predictor,
             scale=scale,
             device=device,
+            prepare=prepare,
             image_column=image_column,
             label_column=label_column,
             labels=labels,
@@ -290,18 +303,49 @@ def train(
         Path,
         typer.Option(metavar="FILE", help="The model: .h5 or .keras.", rich_help_panel=_OUTPUT),
     ] = Path("MNIST.h5"),
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the data.", rich_help_panel=_MODEL)
-    ] = 100,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Images per step.", rich_help_panel=_MODEL)
-    ] = 196,
-    validation_split: Annotated[
-        float,
+    augment: Annotated[
+        bool,
         typer.Option(
-            min=0, max=0.99, help="Share of the data that only measures.", rich_help_panel=_MODEL
+            "--augment",
+            help="Turn, move, zoom, shear and thicken the digits at random, and keep the best "
+            "epoch.",
+            rich_help_panel=_MODEL,
         ),
-    ] = 0.2,
+    ] = False,
+    teacher: Annotated[
+        bool,
+        typer.Option(
+            "--teacher",
+            help="With --augment: train a larger network first, and learn from it.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Passes over the data; {PLAIN.epochs}, or {AUGMENTED.epochs} with --augment.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Images per step; {PLAIN.batch_size}, or {AUGMENTED.batch_size} with --augment.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    validation_split: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.99,
+            help="Share of the data that only measures; "
+            f"{PLAIN.validation_split}, or {AUGMENTED.validation_split} with --augment.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -317,12 +361,16 @@ def train(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
+    if teacher and not augment:
+        raise typer.BadParameter("--teacher needs --augment")
     from mnist_batch import model
 
     with _training_bar(quiet=quiet) as progress:
         result = model.train(
             data,
             out,
+            augment=augment,
+            teacher=teacher,
             epochs=epochs,
             batch_size=batch_size,
             validation_split=validation_split,
@@ -349,6 +397,7 @@ def pack(
         Path,
         typer.Option(metavar="FILE", help="The packed file: .parquet.", rich_help_panel=_OUTPUT),
     ],
+    prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     labels: Labels = None,
@@ -365,6 +414,7 @@ def pack(
         summary = packing.pack(
             inputs,
             out,
+            prepare=prepare,
             image_column=image_column,
             label_column=label_column,
             labels=labels,
@@ -492,12 +542,15 @@ def inspect(
 
 
 @app.command(
-    help="Draw digits as pen strokes: sample images in the form of MNIST's, to try things with.",
-    epilog="Example: mnist-batch generate --count 1000 --out digits.parquet",
+    help="Draw digits as pen strokes: sample images, to try things with.\n\n"
+    "They have MNIST's form, or look like handwriting of one's own: on paper, scanned or cut out; "
+    "in a photo of a sheet; drawn on a screen with a mouse.",
+    epilog="Example: mnist-batch generate --style paper --count 200 --out paper.parquet",
 )
 def generate(
     out: Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")],
     count: Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")] = 100,
+    style: Annotated[Style, typer.Option(help="What the images look like.")] = Style.MNIST,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other images.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a Parquet file that exists.")
@@ -506,9 +559,9 @@ def generate(
     from mnist_batch import synthetic
 
     if out.suffix.lower() == ".parquet":
-        synthetic.write_parquet(out, count, seed=seed, overwrite=overwrite)
+        synthetic.write_parquet(out, count, style=style, seed=seed, overwrite=overwrite)
     else:
-        synthetic.write_folder(out, count, seed=seed)
+        synthetic.write_folder(out, count, style=style, seed=seed)
     print(f"{count:,} digits in {out}")
 
 

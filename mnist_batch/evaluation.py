@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mnist_batch.calibration import ConfidenceBins
 from mnist_batch.schema import CLASSES, PROBABILITIES, reason
 
 NO_REASON = "no reason given"
@@ -73,6 +74,9 @@ class Metrics:
         brier: mean over rows of the sum over digits of (p - [digit is true])**2, 0 to 2; G. W.
             Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather
             Review 78 (1950). None unless every scored row has probabilities.
+        calibration_error: the expected calibration error of the confidence, 0 to 1: how far
+            accuracy and mean confidence are apart, over 15 bins of equal width over (0, 1], see
+            `calibration.ConfidenceBins`. None unless every scored row has a confidence.
     """
 
     rows: int
@@ -83,6 +87,7 @@ class Metrics:
     confusion_matrix: NDArray[np.int64]
     log_loss: float | None
     brier: float | None
+    calibration_error: float | None
 
     @property
     def errors(self) -> int:
@@ -176,6 +181,7 @@ class PredictionCounts:
         self._errors: Counter[str] = Counter()
         self._predictions = np.zeros(CLASSES, dtype=np.int64)
         self._confusion = np.zeros(CLASSES * CLASSES, dtype=np.int64)
+        self._confidences = ConfidenceBins()
         self._with_probabilities = 0
         self._log_loss = 0
         self._brier = 0
@@ -197,6 +203,7 @@ class PredictionCounts:
         )
         if not predicted.all():
             self._add_errors(batch.column("error").filter(pa.array(~predicted)))
+        self._add_confidences(batch.column("confidence"), labels == predictions, scored)
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), labels, scored)
 
@@ -208,6 +215,7 @@ class PredictionCounts:
     def metrics(self) -> Metrics:
         """Divide the counts so far."""
         confusion = self._confusion.reshape(CLASSES, CLASSES).copy()
+        sure = 0 < self._confidences.rows == confusion.sum()
         complete = 0 < self._with_probabilities == confusion.sum()
         return Metrics(
             rows=self.rows,
@@ -218,11 +226,19 @@ class PredictionCounts:
             confusion_matrix=confusion,
             log_loss=self._mean_score(self._log_loss) if complete else None,
             brier=self._mean_score(self._brier) if complete else None,
+            calibration_error=self._confidences.expected_error() if sure else None,
         )
 
     def _add_errors(self, errors: pa.Array) -> None:
         for entry in pc.value_counts(errors.fill_null(NO_REASON)).to_pylist():
             self._errors[reason(entry["values"])] += entry["counts"]
+
+    def _add_confidences(
+        self, column: pa.Array, right: NDArray[np.bool_], scored: NDArray[np.bool_]
+    ) -> None:
+        given = scored & column.is_valid().to_numpy(zero_copy_only=False)
+        confidences = column.to_numpy(zero_copy_only=False)
+        self._confidences.add(confidences[given], right[given])
 
     def _add_scores(
         self, column: pa.Array, labels: NDArray[np.int64], scored: NDArray[np.bool_]

@@ -5,12 +5,12 @@ from itertools import accumulate
 
 import numpy as np
 
-from mnist_batch.decode import decode_batch
 from mnist_batch.errors import InputError
 from mnist_batch.image_files import ImageFileShard
-from mnist_batch.options import BATCH_ROWS
+from mnist_batch.options import BATCH_ROWS, Prepare
 from mnist_batch.parquet_files import ParquetShard
 from mnist_batch.pixels import SIDE
+from mnist_batch.prepare import prepare_batch
 from mnist_batch.samples import Samples
 from mnist_batch.shards import ImageBatch, Images, Shard, text_of_path
 from mnist_batch.sources import OpenInputs
@@ -19,13 +19,14 @@ _BATCH_ROWS = 64
 """Rows read at once: few, since all of a batch that holds a sample is decoded."""
 
 
-def find_images(samples: Samples, opened: OpenInputs, rows: int) -> Images:
+def find_images(samples: Samples, opened: OpenInputs, rows: int, prepare: Prepare) -> Images:
     """Return the images of samples, as the network saw them.
 
     Args:
         samples: rows of the predictions.
         opened: the inputs that were predicted.
         rows: the number of predictions.
+        prepare: which images were brought to MNIST form.
 
     Returns:
         uint8 (k, 28, 28), in the order of the samples.
@@ -43,16 +44,18 @@ def find_images(samples: Samples, opened: OpenInputs, rows: int) -> Images:
     starts = accumulate((shard.rows for shard in opened.shards), initial=0)
     for shard, start in zip(opened.shards, starts, strict=False):
         if np.any((samples.index >= start) & (samples.index < start + shard.rows)):
-            _find_in_shard(samples, shard, start, images)
+            _find_in_shard(samples, shard, start, prepare, images)
     return images
 
 
-def _find_in_shard(samples: Samples, shard: Shard, start: int, images: Images) -> None:
+def _find_in_shard(
+    samples: Samples, shard: Shard, start: int, prepare: Prepare, images: Images
+) -> None:
     """Fill in the images of those samples that lie in a shard, whose first row is `start`."""
     for batch in shard.read(_BATCH_ROWS):
         inside = (samples.index >= start) & (samples.index < start + len(batch))
         if inside.any():
-            decoded = decode_batch(batch).images
+            decoded = prepare_batch(batch, prepare).images
             for place in np.flatnonzero(inside):
                 row = int(samples.index[place]) - start
                 _check_same(samples, int(place), batch, row)

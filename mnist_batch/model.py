@@ -1,24 +1,23 @@
-"""The network, its training, and the model file that comes of it."""
+"""Training: from labelled digits to a model file, tested and described."""
 
 import hashlib
-import math
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from mnist_batch import __version__
-from mnist_batch.errors import InputError
+from mnist_batch.augmented_fitting import fit_augmented
 from mnist_batch.evaluation import Metrics, PredictionCounts
+from mnist_batch.fitting import Fitted, History, Settings, TrainingProgress, check_enough, fit
 from mnist_batch.keras_network import import_keras
 from mnist_batch.model_writer import check_model_suffix, describe_model, write_model
-from mnist_batch.options import MNIST, Scale
+from mnist_batch.network import SCALE, build_network
+from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 from mnist_batch.pipeline import predict_batches
-from mnist_batch.pixels import PIXELS, scaled
 from mnist_batch.predictors import load_model
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.samples import SampleChooser, Samples
@@ -26,35 +25,6 @@ from mnist_batch.schema import CLASSES
 from mnist_batch.sources import HUB, check_outside, open_inputs
 from mnist_batch.staging import StagedFile, check_writable
 from mnist_batch.training_data import LabelledImages, find_splits, read_images
-
-SCALE = Scale.ZERO_TO_ONE
-OPTIMIZER = "adam"
-LOSS = "sparse_categorical_crossentropy"
-
-History = dict[str, list[float]]
-"""One number per epoch of `loss`, `accuracy`, `val_loss` and `val_accuracy`; the last two only with
-a validation split."""
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """How far training is, and how it goes.
-
-    Attributes:
-        epoch: epochs done.
-        epochs: epochs in all.
-        loss: mean cross-entropy over the epoch's training rows.
-        accuracy: share of them that were right, 0 to 1.
-        val_loss: the same on the validation rows, after the epoch; None without such.
-        val_accuracy: the same on the validation rows, after the epoch; None without such.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +39,8 @@ class TrainingResult:
         unreadable: rows of both that were left out, per reason.
         data_sha256: names the digits of the training split, see `LabelledImages.sha256`.
         history: how loss and accuracy went.
+        epoch: the one after which the weights were taken, from 1.
+        recipe: how the network was fitted, as its file says under `training`.
         metrics: of the saved file on the test split; None without one.
         report_files: the files of the report; empty without one.
         elapsed_s: seconds that all of it took.
@@ -81,6 +53,8 @@ class TrainingResult:
     unreadable: Mapping[str, int]
     data_sha256: str
     history: History
+    epoch: int
+    recipe: Mapping[str, Any]
     metrics: Metrics | None
     report_files: Sequence[Path]
     elapsed_s: float
@@ -99,32 +73,12 @@ class TrainingResult:
             "test_rows": self.test_rows,
             "unreadable": dict(self.unreadable),
             "data_sha256": self.data_sha256,
+            "epoch": self.epoch,
+            "training": dict(self.recipe),
             "elapsed_s": round(self.elapsed_s, 3),
             "test": metrics_record(self.metrics, None) if self.metrics else None,
             "report_files": [str(path) for path in self.report_files],
         }
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """How to train, checked; as in the model file."""
-
-    epochs: int
-    batch_size: int
-    validation_split: float
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if not 0 <= self.validation_split < 1:
-            raise ValueError(
-                f"validation_split must be from 0 to below 1, got {self.validation_split}"
-            )
-        if not 0 <= self.seed < 2**32:  # what NumPy's generator takes
-            raise ValueError(f"seed must be from 0 to 2**32 - 1, got {self.seed}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,34 +112,15 @@ class _Digits:
         )
 
 
-def build_network() -> Any:  # noqa: ANN401 - Keras has no types
-    """Return the network, compiled and with random weights.
-
-    784 inputs, float32 from 0 to 1; 128 and 64 units with ReLU; the probabilities of ten digits.
-    Loss is the cross-entropy with the true digit; Adam at Keras' defaults lessens it.
-    """
-    keras = import_keras()
-    layers = keras.layers
-    network = keras.Sequential(
-        [
-            keras.Input((PIXELS,)),
-            layers.Dense(128, activation="relu", name="hidden_1"),
-            layers.Dense(64, activation="relu", name="hidden_2"),
-            layers.Dense(CLASSES, activation="softmax", name="digits"),
-        ],
-        name="mnist",
-    )
-    network.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
-    return network
-
-
 def train(
     data: str | Path = MNIST,
     out: str | Path = "MNIST.h5",
     *,
-    epochs: int = 100,
-    batch_size: int = 196,
-    validation_split: float = 0.2,
+    augment: bool = False,
+    teacher: bool = False,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    validation_split: float | None = None,
     seed: int = 0,
     report: str | Path | bool = True,
     overwrite: bool = False,
@@ -201,22 +136,37 @@ def train(
         data: an INPUT with labels, see `sources.open_inputs`; `training_data.find_splits` tells
             what is for training and what for the test.
         out: the model file; its suffix, `.h5` or `.keras`, tells the format.
-        epochs: how often each training row is seen, at least 1.
-        batch_size: rows per step, at least 1.
-        validation_split: share of the training rows, the last ones, that only watch; below 1.
+        augment: change the images at random, and choose the epoch by validation, as
+            `augmented_fitting.fit_augmented` says; else the recipe is the original script's.
+        teacher: let the network learn from a larger one that is trained first and not kept; only
+            with `augment`.
+        epochs: how often each training row is seen, at least 1; by default 100, with `augment` 300.
+        batch_size: rows per step, at least 1; by default 196, with `augment` 256.
+        validation_split: share of the training rows, the last ones, that are not learned from;
+            below 1; by default 0.2, with `augment` 0.1.
         seed: of the first weights and the order of the rows, 0 to 2**32 - 1.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         overwrite: replace a model and a report that exist.
         progress: called after each epoch, in the calling thread.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range, or there is a teacher without `augment`.
         OutputError: the suffix is unknown, the model or the report exists, or cannot be written.
         InputError: the data cannot be read, or is too little to split.
         LabelError: a row has no label.
     """
     started = time.perf_counter()
-    settings = _Settings(epochs, batch_size, validation_split, seed)
+    if teacher and not augment:
+        raise ValueError("a teacher needs augment")
+    defaults = AUGMENTED if augment else PLAIN
+    settings = Settings(
+        epochs=defaults.epochs if epochs is None else epochs,
+        batch_size=defaults.batch_size if batch_size is None else batch_size,
+        validation_split=(
+            defaults.validation_split if validation_split is None else validation_split
+        ),
+        seed=seed,
+    )
     out = Path(out)
     # What can be refused is refused before hours of training.
     check_model_suffix(out)
@@ -225,17 +175,20 @@ def train(
     check_outside(out, folder, [data])
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     digits = _read(os.fspath(data))
-    _check_enough(digits.rows, settings)
+    check_enough(digits.rows, settings)
 
-    network, history = _fit(digits.training, settings, progress)
+    if augment:
+        fitted = fit_augmented(digits.training, settings, teacher=teacher, progress=progress)
+    else:
+        fitted = fit(digits.training, settings, progress)
     with StagedFile(out, overwrite=overwrite) as staged:
-        write_model(_fresh_copy(network), staged)
+        write_model(_network(fitted), staged)
         metrics, samples = _tested(staged.path, digits.test_inputs, seed)
-        record = _record(settings, digits, metrics)
+        record = _record(fitted, digits, metrics)
         describe_model(staged, record)
         sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
         run = {"model": {"name": out.name, "sha256": sha256}, **record}
-        with staged_report(report_writer, metrics, samples, run, history):
+        with staged_report(report_writer, metrics, samples, run, fitted.history):
             staged.commit()
     return TrainingResult(
         out=out,
@@ -244,7 +197,9 @@ def train(
         test_rows=digits.test_rows,
         unreadable=digits.unreadable,
         data_sha256=digits.training.sha256,
-        history=history,
+        history=fitted.history,
+        epoch=fitted.epoch,
+        recipe=fitted.recipe,
         metrics=metrics if digits.test else None,
         report_files=report_writer.files if report_writer else [],
         elapsed_s=time.perf_counter() - started,
@@ -262,61 +217,6 @@ def _read(data: str) -> _Digits:
     )
 
 
-def _check_enough(rows: int, settings: _Settings) -> None:
-    """Raise `InputError` where Keras could not split the rows; by its own formula."""
-    left = math.floor(rows * (1 - settings.validation_split))
-    if settings.validation_split and left in (0, rows):
-        raise InputError(
-            f"{rows} rows are too few to split at {settings.validation_split}; bring more, or "
-            "pass --validation-split 0"
-        )
-
-
-def _fit(
-    training: LabelledImages,
-    settings: _Settings,
-    progress: Callable[[TrainingProgress], None] | None,
-) -> tuple[Any, History]:
-    """Return a network, trained, and how loss and accuracy went."""
-    keras = import_keras()
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # Sums over several threads would else be added in whatever order they come.
-        tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(settings.seed)
-    network = build_network()
-    images, labels = training.mixed(settings.seed)
-    fitted = network.fit(
-        scaled(images, SCALE),
-        labels,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        validation_split=settings.validation_split,
-        verbose=0,
-        callbacks=[_reporter(keras, settings.epochs, progress)] if progress else [],
-    )
-    return network, {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
-
-
-def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgress], None]) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return a callback of Keras that tells `progress` of each epoch."""
-
-    def report(epoch: int, logs: Mapping[str, float]) -> None:
-        progress(
-            TrainingProgress(
-                epoch=epoch + 1,
-                epochs=epochs,
-                loss=logs["loss"],
-                accuracy=logs["accuracy"],
-                val_loss=logs.get("val_loss"),
-                val_accuracy=logs.get("val_accuracy"),
-            )
-        )
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=report)
-
-
 def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:
     """Return how well a saved model predicts, and ten of its predictions."""
     counts, chooser = PredictionCounts(), SampleChooser(seed)
@@ -326,7 +226,7 @@ def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Sam
     return counts.metrics(), chooser.samples()
 
 
-def _record(settings: _Settings, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
+def _record(fitted: Fitted, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
     """Return what the model file says of itself."""
     keras = import_keras()
     return {
@@ -334,9 +234,7 @@ def _record(settings: _Settings, digits: _Digits, metrics: Metrics) -> dict[str,
         "scale": str(SCALE),
         "class_names": [str(digit) for digit in range(CLASSES)],
         "training": {
-            **asdict(settings),
-            "optimizer": OPTIMIZER,
-            "loss": LOSS,
+            **fitted.recipe,
             "backend": keras.backend.backend(),
             "keras": keras.__version__,
         },
@@ -351,8 +249,8 @@ def _record(settings: _Settings, digits: _Digits, metrics: Metrics) -> dict[str,
     }
 
 
-def _fresh_copy(network: Any) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return a trained network, compiled, without what the optimizer has gathered."""
-    fresh = build_network()
-    fresh.set_weights(network.get_weights())
-    return fresh
+def _network(fitted: Fitted) -> Any:  # noqa: ANN401 - Keras has no types
+    """Return the fitted network, compiled, without what an optimizer has gathered."""
+    network = build_network()
+    network.set_weights(fitted.weights)
+    return network

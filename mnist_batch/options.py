@@ -4,6 +4,7 @@ The command line needs them for its help, so this module imports nothing that ta
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 BATCH_ROWS = 2048
 """Rows of a batch, unless the user says otherwise: enough that the work per batch is small beside
@@ -14,6 +15,21 @@ BATCH_SIZES = (256, 1024, 2048, 4096, 16384)
 
 MNIST = "hf://datasets/ylecun/mnist"
 """The real MNIST on Hugging Face: 60,000 digits for training, 10,000 for the test."""
+
+
+class TrainingDefaults(NamedTuple):
+    """What `train` takes where the user says nothing."""
+
+    epochs: int
+    batch_size: int
+    validation_split: float
+
+
+PLAIN = TrainingDefaults(epochs=100, batch_size=196, validation_split=0.2)
+"""The settings of the script that this package grew out of."""
+
+AUGMENTED = TrainingDefaults(epochs=300, batch_size=256, validation_split=0.1)
+"""With `--augment`: images that are never twice the same can be looked at for longer."""
 
 
 class Scale(StrEnum):
@@ -39,3 +55,20 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     GPU = "gpu"
+
+
+class Prepare(StrEnum):
+    """Which images are brought to MNIST form."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Style(StrEnum):
+    """What drawn digits look like."""
+
+    MNIST = "mnist"
+    PAPER = "paper"
+    PHOTO = "photo"
+    SCREEN = "screen"

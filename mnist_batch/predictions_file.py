@@ -64,7 +64,8 @@ class PredictionsFile:
 
         Raises:
             PredictionsError: while iterating, where the file is damaged, or a digit is not 0 to
-                9, or a probability not 0 to 1; the message names the row, counted from 0.
+                9, or a confidence or a probability not 0 to 1; the message names the row, counted
+                from 0.
         """
         start = 0
         with _translated(self.path):
@@ -82,6 +83,11 @@ class PredictionsFile:
                 empty = batch.column(field.name).is_null()
                 self._refuse(empty, batch, field.name, start, "a value in every row")
         columns = [_typed(batch.column(field.name), field.type) for field in self._schema]
+        confidence = columns[self._schema.get_field_index("confidence")]
+        # NaN is neither above 0 nor below 1.
+        sound = pc.and_(pc.greater_equal(confidence, 0), pc.less_equal(confidence, 1))
+        wrong = pc.invert(sound.fill_null(True))
+        self._refuse(wrong, batch, "confidence", start, "a number from 0 to 1 or nothing")
         if PROBABILITIES in self._schema:
             wrong = _outside_0_to_1(columns[-1])
             self._refuse(wrong, batch, PROBABILITIES.name, start, "ten numbers from 0 to 1")

@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from mnist_batch.fitting import TrainingProgress
 from mnist_batch.jobs import Progress
-from mnist_batch.model import TrainingProgress
+
+_EPOCHS_S = 600.0  # epochs are slow: with rich's 30 s there would be too few to tell the speed of
 
 
 @contextmanager
@@ -45,17 +47,20 @@ def training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[scores]}"),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, transient=True, speed_estimate_period=_EPOCHS_S) as bar:
         # Until the first epoch ends there is only this to say; TensorFlow takes its seconds.
         task = bar.add_task("Starting", total=None, epochs="", scores="")
 
         def move(progress: TrainingProgress) -> None:
+            if progress.epoch == 1:
+                bar.reset(task)  # the student's epochs take another time than the teacher's
             scores = f"loss {progress.loss:.4f}"
             if progress.val_accuracy is not None:
                 scores += f", validation accuracy {progress.val_accuracy:.4f}"
             bar.update(
                 task,
-                description="Training",
+                description=progress.phase.capitalize(),
                 completed=progress.epoch,
                 total=progress.epochs,
                 epochs=f"epoch {progress.epoch}/{progress.epochs}",

@@ -182,14 +182,17 @@ def _each_column(
     batches: Sequence[ImageBatch], change: Callable[[Sequence[Any]], Any]
 ) -> ImageBatch:
     """Return a batch of what `change` makes of each column of some batches."""
-    columns = [[getattr(batch, field.name) for batch in batches] for field in fields(ImageBatch)]
-    return ImageBatch(*(None if parts[0] is None else change(parts) for parts in columns))
+    names = [field.name for field in fields(ImageBatch) if field.name != "formed"]
+    columns = {name: [getattr(batch, name) for batch in batches] for name in names}
+    changed = {name: None if parts[0] is None else change(parts) for name, parts in columns.items()}
+    return ImageBatch(**changed, formed=batches[0].formed)
 
 
-def _kind(batch: ImageBatch) -> tuple[object, bool]:
+def _kind(batch: ImageBatch) -> tuple[object, bool, bool]:
     """Return what batches that can be joined have in common."""
     images = batch.images
-    return images.type if isinstance(images, pa.Array) else None, batch.prepared is None
+    kind = images.type if isinstance(images, pa.Array) else None
+    return kind, batch.prepared is None, batch.formed
 
 
 def _size(batch: ImageBatch) -> int:

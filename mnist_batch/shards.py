@@ -30,8 +30,10 @@ class ImageBatch:
         images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
         error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
             then null, or black.
-        prepared: bool (n,), with pixels: true where the image was resized before it was stored;
+        prepared: bool (n,), with pixels: true where the image was changed before it was stored;
             None where none was.
+        formed: whether images that were not in MNIST form were brought to it before they were
+            stored.
     """
 
     source: pa.Array
@@ -40,6 +42,7 @@ class ImageBatch:
     images: pa.Array | Images
     error: pa.Array
     prepared: npt.NDArray[np.bool_] | None = None
+    formed: bool = False
 
     def __len__(self) -> int:
         """Return the number of rows."""

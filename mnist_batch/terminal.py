@@ -67,14 +67,15 @@ def pack_summary(summary: "PackSummary") -> Group:
 
 def training_summary(result: "TrainingResult") -> Group:
     """Return how well a trained model reads the test split, what it was made from, and where."""
-    last = {name: numbers[-1] for name, numbers in result.history.items()}
+    kept = {name: numbers[result.epoch - 1] for name, numbers in result.history.items()}
+    epoch = "last epoch" if result.epoch == len(result.history["loss"]) else f"epoch {result.epoch}"
     lines = [
         "",
         f"data         {result.rows:,} digits, in {result.elapsed_s:.0f} s",
-        f"last epoch   loss {last['loss']:.4f}, accuracy {last['accuracy']:.4f}",
+        f"{epoch:<13}loss {kept['loss']:.4f}, accuracy {kept['accuracy']:.4f}",
     ]
-    if "val_accuracy" in last:
-        lines[-1] += f", validation accuracy {last['val_accuracy']:.4f}"
+    if "val_accuracy" in kept:
+        lines[-1] += f", validation accuracy {kept['val_accuracy']:.4f}"
     for reason, count in result.unreadable.items():
         lines.append(f"left out     {printable(reason)}: {count:,}")
     lines.append(f"model        {printable(str(result.out))}")
@@ -144,7 +145,7 @@ def printable(text: str) -> str:
 
 def _scores(metrics: Metrics) -> Iterator[RenderableType]:
     yield _accuracy_line(metrics)
-    yield Text(_averages_line(metrics))
+    yield from map(Text, _averages_lines(metrics))
     if metrics.scored < metrics.rows:
         yield Text(
             f"{metrics.rows:,} rows: {metrics.rows - metrics.labelled:,} without a label, "
@@ -166,16 +167,22 @@ def _accuracy_line(metrics: Metrics) -> Text:
     )
 
 
-def _averages_line(metrics: Metrics) -> str:
-    """Return the averages and, where there were probabilities, what they were worth."""
-    numbers = {
+def _averages_lines(metrics: Metrics) -> Iterator[str]:
+    """Yield the averages, and what confidence and probabilities were worth where there were any."""
+    averages = {
         "macro precision": metrics.macro_precision,
         "recall": metrics.macro_recall,
         "F1": metrics.macro_f1,
+    }
+    scores = {
         "log loss": metrics.log_loss,
         "Brier": metrics.brier,
+        "expected calibration error": metrics.calibration_error,
     }
-    return ", ".join(f"{name} {value:.4f}" for name, value in numbers.items() if value is not None)
+    for line in (averages, scores):
+        numbers = [f"{name} {value:.4f}" for name, value in line.items() if value is not None]
+        if numbers:
+            yield ", ".join(numbers)
 
 
 def _per_class_table(metrics: Metrics) -> Table:

@@ -22,6 +22,7 @@ Row = tuple[int | None, int | None]
 def predictions_batch(
     rows: Sequence[Row],
     *,
+    confidences: Sequence[float | None] | None = None,
     errors: Sequence[str | None] | None = None,
     prepared: Sequence[bool] | None = None,
     probabilities: Sequence[Any] | None = None,
@@ -32,7 +33,9 @@ def predictions_batch(
         "row": list(range(len(rows))),
         "label": [label for label, _ in rows],
         "prediction": [prediction for _, prediction in rows],
-        "confidence": [None if prediction is None else 0.5 for _, prediction in rows],
+        "confidence": list(confidences)
+        if confidences is not None
+        else [None if prediction is None else 0.5 for _, prediction in rows],
         "prepared": list(prepared) if prepared else [False] * len(rows),
         "error": list(errors)
         if errors
@@ -140,7 +143,8 @@ def probability_batch(n: int) -> tuple[pa.RecordBatch, NDArray[np.int64], NDArra
         for label, row, read in zip(labels, probabilities, readable, strict=True)
     ]
     given_rows = [row if read else None for row, read in zip(probabilities, readable, strict=True)]
-    batch = predictions_batch(rows, probabilities=given_rows)
+    confidences = [None if row is None else float(row.max()) for row in given_rows]
+    batch = predictions_batch(rows, probabilities=given_rows, confidences=confidences)
     return batch, labels[readable], probabilities[readable]
 
 
@@ -172,6 +176,58 @@ def test_without_all_probabilities_there_is_no_log_loss() -> None:
     metrics = metrics_of(with_probabilities, predictions_batch([(1, 1)]))
     assert metrics.log_loss is None
     assert metrics.brier is None
+
+
+def plain_calibration_error(confidences: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+    """Return it as Guo et al. define it in equations 1 to 3, bin by bin."""
+    error = 0.0
+    for m in range(1, 16):
+        inside = ((m - 1) / 15 < confidences) & (confidences <= m / 15)
+        if inside.any():
+            gap = right[inside].mean() - confidences[inside].mean(dtype=np.float64)
+            error += inside.sum() / len(right) * abs(gap)
+    return error
+
+
+def test_the_calibration_error_is_the_papers() -> None:
+    """Over the scored rows, without the column of probabilities as with it."""
+    batch, labels, probabilities = probability_batch(400)
+    expected = plain_calibration_error(
+        probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    )
+    assert 0.2 < expected < 1
+    for given_batch in (batch, batch.drop_columns("probabilities")):
+        error = metrics_of(given_batch).calibration_error
+        assert error == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_network_that_is_right_as_often_as_it_says_has_no_calibration_error() -> None:
+    """By hand: three of four at 0.75 are right, and a wrong one more leaves |0.6 - 0.75|."""
+    rows: list[Row] = [(1, 1), (2, 2), (3, 3), (4, 9)]
+    perfect = predictions_batch(rows, confidences=[0.75] * 4)
+    assert metrics_of(perfect).calibration_error == 0
+    one_more = predictions_batch([(5, 6)], confidences=[0.75])
+    assert metrics_of(perfect, one_more).calibration_error == pytest.approx(0.15)
+
+
+def test_gaps_of_different_bins_do_not_cancel_out() -> None:
+    """By hand: too sure by 0.875 once, not sure enough by 0.375 once; the mean is 0.625."""
+    batch = predictions_batch([(1, 2), (3, 3)], confidences=[0.875, 0.625])
+    assert metrics_of(batch).calibration_error == 0.625
+
+
+def test_gaps_within_a_bin_do_cancel_out() -> None:
+    """By hand: 1 and 0.9375 are both above 14/15; one of two is right, 0.96875 was said."""
+    batch = predictions_batch([(1, 2), (3, 3)], confidences=[1, 0.9375])
+    assert metrics_of(batch).calibration_error == 0.46875
+
+
+def test_without_all_confidences_there_is_no_calibration_error() -> None:
+    """None rather than a mean over some of the scored rows; without a label none is needed."""
+    rows: list[Row] = [(1, 1), (2, 2)]
+    assert metrics_of(predictions_batch(rows, confidences=[1, None])).calibration_error is None
+    rows = [(1, 1), (None, 2)]
+    assert metrics_of(predictions_batch(rows, confidences=[1, None])).calibration_error == 0
 
 
 @pytest.mark.parametrize("size", [1, 7, 400])
@@ -254,5 +310,6 @@ def test_no_batches_give_empty_metrics() -> None:
     metrics = metrics_of()
     assert (metrics.rows, metrics.scored, metrics.prepared) == (0, 0, 0)
     assert metrics.accuracy is metrics.log_loss is metrics.macro_f1 is None
+    assert metrics.calibration_error is None
     assert metrics.predictions == (0,) * CLASSES
     assert metrics.confused_pairs() == []

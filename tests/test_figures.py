@@ -32,6 +32,7 @@ def metrics_of(confusion: NDArray[np.int64]) -> Metrics:
         confusion_matrix=confusion,
         log_loss=None,
         brier=None,
+        calibration_error=None,
     )
 
 

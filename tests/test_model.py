@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.errors import InputError, LabelError, OutputError
+from mnist_batch.fitting import TrainingProgress
 from mnist_batch.keras_network import import_keras
-from mnist_batch.model import TrainingProgress, TrainingResult, build_network, train
+from mnist_batch.model import TrainingResult, train
+from mnist_batch.network import build_network
 from mnist_batch.predictors import load_model
 from mnist_batch.synthetic import draw_digits, write_folder, write_parquet
 from mnist_batch.training_data import read_images

@@ -227,6 +227,13 @@ def test_an_empty_cell_where_a_value_belongs_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [-0.5, 1.5, np.nan])
+def test_a_confidence_outside_0_to_1_is_refused_with_its_row(tmp_path: Path, value: float) -> None:
+    """An error of calibration computed with it would mean nothing."""
+    path = written(tmp_path, table(confidence=[None, value, None, 1]))
+    assert f"row 1: confidence is {value}; expected a number from 0 to 1" in refusal(path)
+
+
+@pytest.mark.parametrize("value", [-0.5, 1.5, np.nan])
 def test_a_probability_outside_0_to_1_is_refused_with_its_row(tmp_path: Path, value: float) -> None:
     """A log loss of it would be nonsense."""
     changed = [*PROBABILITIES[:3], [0.25] * 9 + [value]]

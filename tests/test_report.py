@@ -35,9 +35,15 @@ WITH_LABELS = Metrics(
     confusion_matrix=COUNTS,
     log_loss=0.25,
     brier=0.5,
+    calibration_error=0.125,
 )
 WITHOUT_LABELS = replace(
-    WITH_LABELS, labelled=0, confusion_matrix=np.zeros_like(COUNTS), log_loss=None, brier=None
+    WITH_LABELS,
+    labelled=0,
+    confusion_matrix=np.zeros_like(COUNTS),
+    log_loss=None,
+    brier=None,
+    calibration_error=None,
 )
 PLACES = np.arange(2, dtype=np.int64)
 SAMPLES = Samples(PLACES, ["a", "a"], PLACES, [1, 2], [1, 3], np.zeros((2, 28, 28), np.uint8))
@@ -121,6 +127,7 @@ def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
         "per_class",
         "log_loss",
         "brier",
+        "calibration_error",
         "confusion_matrix",
         "predictions",
         "run",
@@ -141,7 +148,7 @@ def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
         "recall": 0,
         "f1": 0,
     }
-    assert (record["log_loss"], record["brier"]) == (0.25, 0.5)
+    assert (record["log_loss"], record["brier"], record["calibration_error"]) == (0.25, 0.5, 0.125)
     assert record["confusion_matrix"] == COUNTS.tolist()
     assert record["predictions"] == [11, 11, 11, 11, 11, 11, 7, 7, 7, 7]
     assert record["run"] == RUN

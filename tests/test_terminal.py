@@ -36,6 +36,7 @@ METRICS = Metrics(
     confusion_matrix=COUNTS,
     log_loss=0.0712,
     brier=0.0321,
+    calibration_error=0.0123,
 )
 WITHOUT_LABELS = replace(
     METRICS,
@@ -46,6 +47,7 @@ WITHOUT_LABELS = replace(
     confusion_matrix=np.zeros_like(COUNTS),
     log_loss=None,
     brier=None,
+    calibration_error=None,
 )
 
 
@@ -78,11 +80,17 @@ def test_rows_outside_the_accuracy_are_counted_beside_it() -> None:
 
 
 def test_averages_are_named() -> None:
-    """With log loss and Brier score where there were probabilities."""
-    line = shown(METRICS)[1]
-    assert line.startswith("macro precision 0.99")
-    assert line.endswith("log loss 0.0712, Brier 0.0321")
-    assert "log loss" not in shown(replace(METRICS, log_loss=None, brier=None))[1]
+    """Those over the digits."""
+    assert shown(METRICS)[1].startswith("macro precision 0.99")
+
+
+def test_what_confidence_was_worth_is_named() -> None:
+    """With log loss and Brier score where there were probabilities; no line where nothing is."""
+    only_confidence = replace(METRICS, log_loss=None, brier=None)
+    nothing = replace(only_confidence, calibration_error=None)
+    assert shown(METRICS)[2] == ("log loss 0.0712, Brier 0.0321, expected calibration error 0.0123")
+    assert shown(only_confidence)[2] == "expected calibration error 0.0123"
+    assert len(shown(nothing)) == len(shown(METRICS)) - 1
 
 
 def test_each_digit_has_a_line() -> None:
