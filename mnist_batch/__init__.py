@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from mnist_batch.evaluation import Metrics
     from mnist_batch.fitting import TrainingProgress
+    from mnist_batch.input_inspection import InputInspection, inspect_input
     from mnist_batch.jobs import (
         Progress,
         Summary,
@@ -40,6 +41,7 @@ __version__ = "0.3.0"
 _MODULES = {
     "BenchmarkResult": "tuning",
     "InputError": "errors",
+    "InputInspection": "input_inspection",
     "LabelError": "errors",
     "Metrics": "evaluation",
     "MnistBatchError": "errors",
@@ -55,6 +57,7 @@ _MODULES = {
     "TrainingResult": "model",
     "benchmark": "tuning",
     "evaluate": "jobs",
+    "inspect_input": "input_inspection",
     "inspect_model": "model_inspection",
     "load_model": "predictors",
     "pack": "packing",
@@ -66,6 +69,7 @@ _MODULES = {
 __all__ = [
     "BenchmarkResult",
     "InputError",
+    "InputInspection",
     "LabelError",
     "Metrics",
     "MnistBatchError",
@@ -82,6 +86,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "evaluate",
+    "inspect_input",
     "inspect_model",
     "load_model",
     "pack",

@@ -483,6 +483,65 @@ def benchmark(
 
 
 @app.command(
+    help="Tell what a model file or an input holds, and what in it is worth a look.\n\n"
+    "MODEL ends in .h5 or .keras: its layers, what would run it and why, how it wants its pixels. "
+    "Where the file does not say that, --data finds it.\n\n"
+    "INPUT is what predict takes: how many images of which formats and sizes, how many are as "
+    "MNIST's are, labels, duplicates, and what cannot be read.",
+    epilog="Example: mnist-batch inspect digits/",
+)
+def inspect(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL|INPUT", help="One MODEL, or one INPUT or several."),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INPUT",
+            help="Labelled digits to try the pixel scales of a MODEL on, up to 2,000 of them.",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    labels: Labels = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    model = _model_among(names, data)
+    from mnist_batch import input_inspection, model_inspection
+    from mnist_batch.terminal_inspection import input_summary, model_summary
+
+    with _prediction_bar(quiet=quiet) as progress:
+        if model:
+            found = model_inspection.inspect_model(
+                model,
+                data=data,
+                image_column=image_column,
+                label_column=label_column,
+                labels=labels,
+                workers=workers,
+                progress=progress,
+            )
+        else:
+            contents = input_inspection.inspect_input(
+                names,
+                image_column=image_column,
+                label_column=label_column,
+                labels=labels,
+                workers=workers,
+                progress=progress,
+            )
+    if model:
+        _print(json.dumps(found.record()) if as_json else model_summary(found))
+    else:
+        _print(json.dumps(contents.record()) if as_json else input_summary(contents))
+        _say_notes(contents.notes, quiet=quiet)
+
+
+@app.command(
     help="Draw digits as pen strokes: sample images, to try things with.\n\n"
     "They have MNIST's form, or look like handwriting of one's own: on paper, scanned or cut out; "
     "in a photo of a sheet; drawn on a screen with a mouse.",
@@ -557,6 +616,16 @@ def _report(folder: Path | None, *, no_report: bool) -> Path | bool:
     if folder and no_report:
         raise typer.BadParameter("--report and --no-report exclude each other")
     return folder or not no_report
+
+
+def _model_among(names: Sequence[str], data: str | None) -> str | None:
+    """Return the model that the arguments of `inspect` name; None where they name INPUTs."""
+    models = [name for name in names if name.lower().endswith((".h5", ".keras"))]
+    if models and len(names) > 1:
+        raise typer.BadParameter(f"{models[0]} is a MODEL, which has to stand alone")
+    if data and not models:
+        raise typer.BadParameter("--data is for a MODEL, a file that ends in .h5 or .keras")
+    return models[0] if models else None
 
 
 _LARGEST_BATCH = 1_000_000  # its pixels alone are 3 GB for the network

@@ -54,19 +54,40 @@ def find_duplicates(
         labels: (n,), 0 to 9, or `NO_LABEL`.
         few: how many rows are named.
     """
-    rows, starts = _groups(fingerprints, np.flatnonzero(readable))
+    # Most images are there once; only the others are put in order, which takes 40 bytes for each.
+    several = readable & _among(fingerprints, _repeated(fingerprints[readable]))
+    rows, starts = _groups(fingerprints, np.flatnonzero(several))
     again = np.ones(len(rows), np.bool_)
     again[starts] = False
     places = np.flatnonzero(again)
     named = places[np.argsort(rows[places])][:few]
     firsts = rows[starts[np.searchsorted(starts, named, "right") - 1]]
-    conflicts = _conflicts(fingerprints, np.flatnonzero(readable & (labels != NO_LABEL)), labels)
+    conflicts = _conflicts(fingerprints, np.flatnonzero(several & (labels != NO_LABEL)), labels)
     return Duplicates(
         repeats=len(places),
         first_repeats=list(zip(rows[named].tolist(), firsts.tolist(), strict=True)),
         conflicts=len(conflicts),
         first_conflicts=sorted(conflicts)[:few],
     )
+
+
+def _repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return the numbers that are there more than once, ascending; the array is sorted."""
+    numbers.sort()
+    again = numbers[1:] == numbers[:-1]
+    return np.unique(numbers[1:][again])
+
+
+def _among(
+    numbers: npt.NDArray[np.uint64], chosen: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.bool_]:
+    """Tell which numbers are among others, which ascend."""
+    if not len(chosen):
+        return np.zeros(len(numbers), np.bool_)
+    places = np.searchsorted(chosen, numbers)
+    np.minimum(places, len(chosen) - 1, out=places)
+    found: npt.NDArray[np.bool_] = chosen[places] == numbers
+    return found
 
 
 def _conflicts(

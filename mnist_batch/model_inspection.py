@@ -9,17 +9,14 @@ from mnist_batch.errors import ModelError
 from mnist_batch.jobs import Inputs, Progress, listed, read_options
 from mnist_batch.layers import Layer, described
 from mnist_batch.model_file import ModelFile, optimizer_bytes, read_model_file
+from mnist_batch.model_scale import ScaleSource, scale_in_file, scale_of_first_layers
 from mnist_batch.network_config import output_activation, unnested
 from mnist_batch.options import PredictorChoice, Scale
-from mnist_batch.predictors import build_predictor, scale_in_file, scale_of_first_layers
-from mnist_batch.scale_trials import ScaleTrials, try_scales
-from mnist_batch.schema import CLASSES
+from mnist_batch.predictors import build_predictor
+from mnist_batch.scale_trials import ScaleTrial, ScaleTrials, try_scales
 from mnist_batch.sources import open_inputs
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
-
-_READS = 0.5
-"""Accuracy below which a network does not read these digits, whatever the scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +50,7 @@ class ModelInspection:
     predictor: PredictorChoice | None
     why: str
     scale: Scale
-    scale_source: str | None
+    scale_source: ScaleSource | None
     trials: ScaleTrials | None
     training: Mapping[str, Any]
     suspicious: Sequence[str]
@@ -66,7 +63,7 @@ class ModelInspection:
 
     @property
     def best_scale(self) -> Scale | None:
-        """The scale that labelled images speak for; None where none was tried."""
+        """The scale that labelled images speak for; None where they do not, or were not tried."""
         stated = self.scale if self.scale_source else None
         return self.trials.best(stated) if self.trials else None
 
@@ -79,12 +76,12 @@ class ModelInspection:
             "layers": [layer.record() for layer in self.layers],
             "parameters": self.parameters,
             "input_shape": None if self.input_shape is None else list(self.input_shape),
-            "output": {"classes": CLASSES, "activation": self.activation},
+            "output_activation": self.activation,
             "predictor": None if self.predictor is None else str(self.predictor),
             "why": self.why,
             "scale": {
                 "taken": str(self.scale),
-                "said_by": self.scale_source,
+                "said_by": self.scale_source and str(self.scale_source),
                 "best": None if self.best_scale is None else str(self.best_scale),
                 **(self.trials or ScaleTrials(0, [])).record(),
             },
@@ -128,9 +125,9 @@ def inspect_model(
     stated = scale_in_file(file)
     try:
         predictor = build_predictor(file)
+        nan = predictor.gives_nan()
     except ModelError as error:
         return _unrunnable(file, stated, str(error).removeprefix(f"{file.path}: "))
-    nan = predictor.gives_nan()
     trials = None
     if data is not None and not nan:
         opened = open_inputs(listed(data), read_options(image_column, label_column, labels))
@@ -158,7 +155,9 @@ def inspect_model(
     )
 
 
-def _unrunnable(file: ModelFile, stated: tuple[Scale, str] | None, why: str) -> ModelInspection:
+def _unrunnable(
+    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, why: str
+) -> ModelInspection:
     """Return what the file alone tells of a model that nothing runs."""
     try:
         layers = [
@@ -193,12 +192,12 @@ def _odd_layers(layers: Sequence[Layer]) -> Iterator[str]:
 
 
 def _odd_scale(
-    file: ModelFile, stated: tuple[Scale, str] | None, trials: ScaleTrials | None
+    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, trials: ScaleTrials | None
 ) -> Iterator[str]:
-    named, place = stated or (None, None)
+    named, says = (stated[0], stated[1].says) if stated else (None, "")
     own = scale_of_first_layers(file)
     if named and own and named is not own:
-        yield f"{place} says that pixels come as {named}, but its first layers take them as {own}"
+        yield f"{says} that pixels come as {named}, but its first layers take them as {own}"
     if trials is None:
         if named is None:
             yield (
@@ -208,21 +207,26 @@ def _odd_scale(
         return
     best = trials.best(named)
     as_good = [str(trial.scale) for trial in trials.trials if trial.as_good]
-    if trials.accuracy(best) < _READS:
+    if best is None:
+        most = max(trial.accuracy for trial in trials.trials)
         yield (
-            f"at no scale are more than {trials.accuracy(best):.0%} of the labelled digits read "
-            "rightly: it was trained on other images, or on classes in another order"
+            f"at no scale are more than {most:.0%} of the labelled digits read rightly: it was "
+            "trained on other images, or on classes in another order"
         )
     elif named and best is not named:
         yield (
-            f"{place} says that pixels come as {named}, but labelled digits are read better as "
-            f"{best}: accuracy {trials.accuracy(best):.4f} instead of {trials.accuracy(named):.4f}"
+            f"{says} that pixels come as {named}, but labelled digits are read better as {best}: "
+            f"{_numbers(trials.at(best))} instead of {_numbers(trials.at(named))}"
         )
     elif named is None and len(as_good) > 1:
         yield (
             f"labelled digits are read as well with pixels as {' or '.join(as_good)}: whoever "
             "trained it knows; the digits will be much the same, their confidences not"
         )
+
+
+def _numbers(trial: ScaleTrial) -> str:
+    return f"accuracy {trial.accuracy:.4f}, log loss {trial.log_loss:.4f}"
 
 
 def _odd_output(activation: str) -> Iterator[str]:
@@ -240,4 +244,4 @@ def _odd_output(activation: str) -> Iterator[str]:
 def _optimizer(file: ModelFile) -> Iterator[str]:
     share = optimizer_bytes(file.path) / file.path.stat().st_size
     if share:
-        yield f"{share:.0%} of the file are the state of its optimizer, of use only to train on"
+        yield f"{share:.0%} of the file is the state of its optimizer, of use only to train on"

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.layers import Layer
 from mnist_batch.model_file import DEFAULT_MODEL, ModelFile, read_model_file
-from mnist_batch.network_config import output_activation, own_scale
+from mnist_batch.model_scale import ScaleSource, scale_in_file
+from mnist_batch.network_config import output_activation
 from mnist_batch.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
 from mnist_batch.pixels import PIXELS, SIDE, scaled
@@ -229,7 +230,7 @@ def _runner(
             return _Runner(
                 network,
                 PredictorChoice.NUMPY,
-                "its layers are a chain of those that NumPy runs, so TensorFlow is not imported",
+                "all of its layers are ones that NumPy runs",
                 NUMPY_ROWS,
             )
     # Keras takes seconds to import; a Dense model never gets here.
@@ -239,44 +240,15 @@ def _runner(
     return _Runner(on_keras, PredictorChoice.KERAS, why, on_keras.batch_rows)
 
 
-RECORD, FIRST_LAYERS = "its training record", "its first layers"
-"""Where a model file may say how its network wants the pixels."""
-
-
-def scale_in_file(file: ModelFile) -> tuple[Scale, str] | None:
-    """Return the scale in which a model wants its pixels and where its file says so, if it does.
-
-    Raises:
-        ModelError: the training record names a scale that is not known.
-    """
-    if "scale" in file.training:
-        try:
-            return Scale(file.training["scale"]), RECORD
-        except ValueError as error:
-            raise ModelError(
-                f"{file.path}: names an unknown scale ({error}); pass --scale"
-            ) from error
-    own = scale_of_first_layers(file)
-    return (own, FIRST_LAYERS) if own else None
-
-
-def scale_of_first_layers(file: ModelFile) -> Scale | None:
-    """Return the scale in which a model takes pixels by its first layers, None if none is told."""
-    try:
-        return own_scale(file.config)
-    except (AttributeError, LookupError, TypeError):
-        return None  # a damaged configuration: what loads the network says so
-
-
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
     if wanted is not None:
         return Scale(wanted)
     found = scale_in_file(file)
     if found is None:
         return Scale.ZERO_TO_ONE
-    scale, place = found
-    if place == FIRST_LAYERS:
-        notes.append(f"takes pixels as {scale.value}, as {place} say")
+    scale, source = found
+    if source is ScaleSource.FIRST_LAYERS:
+        notes.append(f"takes pixels as {scale.value}, as {source.says}")
     return scale
 
 

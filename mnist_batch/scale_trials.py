@@ -29,6 +29,9 @@ _ALIKE = 1.8
 -0.5-0.5 had 1.3 to 1.8 times the log loss on the one as on the other, now more and now less, with
 the same accuracy; of 0-1 and 0-255 the wrong one had twice as much and more."""
 
+_READS = 0.5
+"""Accuracy below which a network does not read these digits, whatever the scale."""
+
 
 @dataclass(frozen=True)
 class ScaleTrial:
@@ -61,12 +64,14 @@ class ScaleTrials:
     rows: int
     trials: Sequence[ScaleTrial]
 
-    def best(self, stated: Scale | None) -> Scale:
+    def best(self, stated: Scale | None) -> Scale | None:
         """Return the scale that the images speak for.
 
         Of those that are as good as any it is the one that is `stated` elsewhere, or else the one
-        of the least log loss.
+        of the least log loss. None where at no scale half of the images are read rightly.
         """
+        if max(trial.accuracy for trial in self.trials) < _READS:
+            return None
         candidates = [trial for trial in self.trials if trial.as_good]
         if stated in [trial.scale for trial in candidates]:
             return stated
@@ -79,9 +84,9 @@ class ScaleTrials:
             "trials": [{**asdict(trial), "scale": str(trial.scale)} for trial in self.trials],
         }
 
-    def accuracy(self, scale: Scale) -> float:
-        """Return the accuracy at a scale, 0 to 1."""
-        return next(trial.accuracy for trial in self.trials if trial.scale is scale)
+    def at(self, scale: Scale) -> ScaleTrial:
+        """Return the trial of a scale."""
+        return next(trial for trial in self.trials if trial.scale is scale)
 
 
 def try_scales(

@@ -151,11 +151,11 @@ def _scores(metrics: Metrics) -> Iterator[RenderableType]:
             f"{metrics.rows:,} rows: {metrics.rows - metrics.labelled:,} without a label, "
             f"{metrics.errors:,} without a prediction"
         )
-    yield _titled("Per digit", _per_class_table(metrics))
-    yield _titled("Confusion matrix: rows true, columns predicted", _confusion_table(metrics))
+    yield titled("Per digit", _per_class_table(metrics))
+    yield titled("Confusion matrix: rows true, columns predicted", _confusion_table(metrics))
     if pairs := metrics.confused_pairs():
         lines = (f"{true} read as {predicted}: {_times(count)}" for true, predicted, count in pairs)
-        yield _titled("Most often confused", Text("\n".join(lines)))
+        yield titled("Most often confused", Text("\n".join(lines)))
 
 
 def _accuracy_line(metrics: Metrics) -> Text:
@@ -186,7 +186,7 @@ def _averages_lines(metrics: Metrics) -> Iterator[str]:
 
 
 def _per_class_table(metrics: Metrics) -> Table:
-    table = _table("digit", "support", "precision", "recall", "F1")
+    table = number_table("digit", "support", "precision", "recall", "F1")
     for digit in metrics.per_class:
         scores = (digit.precision, digit.recall, digit.f1)
         table.add_row(
@@ -198,7 +198,7 @@ def _per_class_table(metrics: Metrics) -> Table:
 
 
 def _confusion_table(metrics: Metrics) -> Table:
-    table = _table("", *(str(digit) for digit in range(CLASSES)), gap=1)
+    table = number_table("", *(str(digit) for digit in range(CLASSES)), gap=1)
     for column in table.columns[1:]:
         column.min_width = max(4, len(str(metrics.confusion_matrix.max())))
     for true, counts in enumerate(metrics.confusion_matrix.tolist()):
@@ -216,11 +216,11 @@ def _predictions(metrics: Metrics) -> Iterator[RenderableType]:
     predicted = sum(metrics.predictions)
     labelled = f"{metrics.labelled:,}" if metrics.labelled else "none"
     yield Text(f"{predicted:,} of {metrics.rows:,} rows predicted; {labelled} with a label")
-    table = _table("digit", "predicted", "share")
+    table = number_table("digit", "predicted", "share")
     for digit, count in enumerate(metrics.predictions):
         share = f"{count / predicted:.1%}" if predicted else _UNDEFINED
         table.add_row(str(digit), f"{count:,}", share)
-    yield _titled("Predictions per digit", table)
+    yield titled("Predictions per digit", table)
 
 
 def _errors(title: str, errors_by_reason: Mapping[str, int]) -> Iterator[RenderableType]:
@@ -230,14 +230,15 @@ def _errors(title: str, errors_by_reason: Mapping[str, int]) -> Iterator[Rendera
         table.add_column(overflow="fold")
         for reason, count in errors_by_reason.items():
             table.add_row(f"{count:,}", Text(printable(reason)))
-        yield _titled(title, table)
+        yield titled(title, table)
 
 
-def _titled(title: str, content: RenderableType) -> Group:
+def titled(title: str, content: RenderableType) -> Group:
+    """Return `content` under a title, with an empty line before it."""
     return Group(Text(), Text(title, "bold"), content)
 
 
-def _table(*columns: str, gap: int = 3) -> Table:
+def number_table(*columns: str, gap: int = 3) -> Table:
     """Return a table of right-aligned numbers with `gap` spaces between the columns."""
     table = Table(box=None, padding=(0, 0, 0, gap), pad_edge=False, header_style="bold")
     for name in columns:

@@ -130,6 +130,35 @@ def test_rows_without_an_image_are_status_3(tmp_path: Path) -> None:
     assert (allowed.returncode, allowed.stderr) == (0, "")
 
 
+def test_a_model_is_inspected(digits_folder: Path, model: Path) -> None:
+    """With labelled digits too; for a person and, as JSON, for a machine."""
+    ended = run("inspect", model, "--data", digits_folder)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"model        {model}")
+    assert "Pixel scales, tried on 30 labelled images" in ended.stdout
+    result = json.loads(run("inspect", model, "--json").stdout)
+    assert (result["model_file"], result["predictor"]) == (str(model), "numpy")
+
+
+def test_a_model_is_known_by_its_suffix_in_capitals_too(tmp_path: Path, model: Path) -> None:
+    """As files from Windows have it."""
+    shutil.copy(model, tmp_path / "MODEL.H5")
+    assert run("inspect", tmp_path / "MODEL.H5").stdout.startswith("model ")
+
+
+def test_an_input_is_inspected(tmp_path: Path, digits_folder: Path) -> None:
+    """What cannot be read in it is told, and is no failure; labels and columns as for predict."""
+    (tmp_path / "bad.png").write_bytes(b"not an image")
+    inputs = (digits_folder, tmp_path / "bad.png")
+    ended = run("inspect", *inputs, "--labels", "none", "--workers", 1)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("rows         31, in 31 image files")
+    assert re.search(r"\nlabelled +0 of 31 *\n", ended.stdout)
+    assert re.search(r"\n   1   not an image   bad\.png *\n", ended.stdout)
+    result = json.loads(run("inspect", *inputs, "--json").stdout)
+    assert (result["rows"], result["readable"]) == (31, 30)
+
+
 def test_the_benchmark_recommends(digits_folder: Path, model: Path) -> None:
     """A table and a command on standard output, notes elsewhere."""
     arguments = ("benchmark", digits_folder, "--model", model, "--batch-sizes", "64, 32")
@@ -223,6 +252,9 @@ def test_a_style_goes_into_parquet_too(tmp_path: Path) -> None:
         (["generate", "--out", "full"], r"full"),
         (["benchmark", "absent"], r"absent: no such file or folder"),
         (["benchmark", "a.png", "--model", "a.txt"], r"a\.txt: not a Keras model"),
+        (["inspect", "absent"], r"absent: no such file or folder"),
+        (["inspect", "bad.parquet"], r"bad\.parquet: not a readable Parquet"),
+        (["inspect", "no.h5"], r"no\.h5: model cannot be read"),
         (["pack", "absent", "--out", "o.parquet"], r"absent: no such file or folder"),
         (["pack", "a.png", "--out", "o.csv"], r"o\.csv: a packed file is Parquet"),
         (["pack", "a.png", "--out", "present.parquet"], r"present\.parquet exists already"),
@@ -266,6 +298,11 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["benchmark", "--batch-sizes", "256,,512"],
         ["benchmark", "--batch-sizes", "many"],
         ["benchmark", "--seconds", "-1"],
+        ["inspect"],
+        ["inspect", "a.png", "m.h5"],
+        ["inspect", "m.h5", "m.keras"],
+        ["inspect", "a.png", "--data", "a.png"],
+        ["inspect", "a.png", "--workers", "0"],
         ["pack", "a.png"],
         ["pack", "a.png", "--out", "o.parquet", "--workers", "0"],
         ["generate", "--out", "digits", "--style", "watercolour"],

@@ -13,7 +13,7 @@ from PIL import Image
 
 import mnist_batch
 from mnist_batch import synthetic
-from mnist_batch.batch_inspection import Place
+from mnist_batch.batch_inspection import Place, Rows
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.input_inspection import Size, inspect_input
 from mnist_batch.jobs import Progress
@@ -97,12 +97,13 @@ def test_formats_colours_and_sizes_are_counted(tmp_path: Path) -> None:
 
 
 def test_of_many_sizes_the_commonest_are_told(tmp_path: Path) -> None:
-    """Five, and how many there are."""
+    """Five, and how many there are; the least and the largest are so by their pixels."""
     for side in range(40, 60):
         save(tmp_path / "in", **{f"{side}_png": large(DIGITS[2], side)})
+    save(tmp_path / "in", wide_png=large(DIGITS[2], 100)[40:55])
     sizes = inspect_input(tmp_path / "in").sizes
-    assert (sizes.distinct, len(sizes.commonest)) == (20, 5)
-    assert (sizes.least, sizes.largest) == (Size(40, 40, 1), Size(59, 59, 1))
+    assert (sizes.distinct, len(sizes.commonest)) == (21, 5)
+    assert (sizes.least, sizes.largest) == (Size(100, 15, 1), Size(59, 59, 1))
 
 
 def test_polarity_is_that_of_the_strokes(tmp_path: Path) -> None:
@@ -175,6 +176,13 @@ def test_images_that_are_not_encoded_are_told(kind: str, tmp_path: Path) -> None
     assert found.colours == {"grey": 20}
     assert found.sizes.commonest == [Size(28, 28, 20)]
     assert found.dark_on_light == (kind == "raw")
+
+
+def test_rows_of_later_batches_are_named_last() -> None:
+    """Five in all, however many are counted."""
+    earlier = Rows(7, [Place("a.png", 0), Place("b.png", 0)])
+    later = Rows(4, [Place(f"{i}.png", 0) for i in range(4)])
+    assert earlier + later == Rows(11, [*earlier.first, *later.first[:3]])
 
 
 # Labels and duplicates

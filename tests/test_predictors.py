@@ -78,7 +78,7 @@ def test_what_runs_a_model_is_told_with_the_reason(folder: Path) -> None:
     chosen = load_model(folder / "softmax.h5")
     assert (chosen.name, chosen.why) == (
         "numpy",
-        "its layers are a chain of those that NumPy runs, so TensorFlow is not imported",
+        "all of its layers are ones that NumPy runs",
     )
     asked = load_model(folder / "softmax.h5", predictor="keras")
     assert (asked.name, asked.why) == ("keras", "it was asked for")

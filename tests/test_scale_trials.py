@@ -69,12 +69,12 @@ def test_accuracy_and_log_loss_are_those_of_scikit_learn(
     assert trials.best(None) == trained_on
 
 
-def trials(*numbers: tuple[float, bool]) -> ScaleTrials:
+def trials(*numbers: tuple[float, bool], accuracy: float = 0.9) -> ScaleTrials:
     """Return trials of the scales in order, by log loss and whether they are as good as any."""
     return ScaleTrials(
         100,
         [
-            ScaleTrial(scale, 0.9, loss, as_good)
+            ScaleTrial(scale, accuracy, loss, as_good)
             for scale, (loss, as_good) in zip(Scale, numbers, strict=True)
         ],
     )
@@ -86,6 +86,13 @@ def test_of_scales_that_are_as_good_the_log_loss_decides() -> None:
     assert found.best(None) == "-1-1"
     assert found.best(Scale.ZERO_TO_ONE) == "0-1"
     assert found.best(Scale.BYTES) == "-1-1"
+
+
+def test_a_network_that_reads_less_than_half_has_no_best_scale() -> None:
+    """It reads other things."""
+    numbers = [(0.3, True), (0.2, True), (0.25, True), (0.4, True)]
+    assert trials(*numbers, accuracy=0.49).best(Scale.BYTES) is None
+    assert trials(*numbers, accuracy=0.5).best(Scale.BYTES) == "0-255"
 
 
 def test_scales_that_a_network_does_not_tell_apart_are_as_good(
@@ -130,8 +137,8 @@ def test_numbers_that_overflow_are_no_digits(digits_parquet: Path, tmp_path: Pat
     network.coef_ *= 1e36
     write(tmp_path / "model.h5", network)
     found = try_scales(load_model(tmp_path / "model.h5"), open_inputs([digits_parquet]))
-    assert found.accuracy(Scale.BYTES) == 0
-    assert found.accuracy(Scale.ZERO_TO_ONE) > 0.5
+    assert found.at(Scale.BYTES).accuracy == 0
+    assert found.at(Scale.ZERO_TO_ONE).accuracy > 0.5
 
 
 def test_only_images_with_label_and_pixels_count(tmp_path: Path, model: Path) -> None:
