@@ -166,7 +166,7 @@ def predict(
     # What can be refused at once is refused before a model is loaded or a large folder listed.
     check_output(out, overwrite=overwrite)
     folder = report_folder(out, report)
-    check_outside(out, folder, inputs)
+    check_outside(out, [folder] if folder else [], inputs)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     loaded = _loaded(model, predictor, scale, device, batch_size)
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
