@@ -205,6 +205,15 @@ def predict(
     sample_seed: Annotated[
         int, typer.Option(help="Chooses the ten samples.", rich_help_panel=_OUTPUT)
     ] = 0,
+    save_prepared: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="New folder of pictures: each image that was prepared, beside what the network "
+            "saw.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     max_errors: MaxErrors = 0,
     min_accuracy: MinAccuracy = None,
     overwrite: Overwrite = False,
@@ -231,6 +240,7 @@ def predict(
             probabilities=probabilities,
             report=_report(report, no_report=no_report),
             sample_seed=sample_seed,
+            save_prepared=save_prepared,
             overwrite=overwrite,
             progress=progress,
         )

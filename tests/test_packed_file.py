@@ -176,6 +176,16 @@ def test_an_empty_cell_is_named(packed: Path, name: str) -> None:
     assert f", row 123: the column {name} of this packed file is empty" in refused(packed)
 
 
+@pytest.mark.parametrize("name", ["source", "error"])
+def test_bytes_that_are_no_text_are_refused(packed: Path, name: str) -> None:
+    """Some writers put any bytes into a column of text; whoever reads it would fail on them."""
+    table = pq.read_table(packed)
+    ends = pa.py_buffer(np.minimum(np.arange(501), 1).astype(np.int32))
+    column = pa.Array.from_buffers(pa.string(), 500, [None, ends, pa.py_buffer(b"\xff")])
+    rewrite(packed, table.set_column(table.column_names.index(name), name, column))
+    assert "Invalid UTF8" in refused(packed)
+
+
 def test_an_empty_image_has_a_reason(packed: Path, model: Path) -> None:
     """Also where the file gives none."""
     table = pq.read_table(packed)
