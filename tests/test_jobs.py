@@ -201,6 +201,12 @@ def test_no_rows_are_no_error(tmp_path: Path, model: Path) -> None:
     assert len(pq.read_table(tmp_path / "out.parquet")) == 0
 
 
+def run_of(path: Path) -> dict[str, Any]:
+    """Return how a predictions file says it was made."""
+    run: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[b"mnist_batch"])
+    return run
+
+
 def write_other_pictures(folder: Path) -> NDArray[np.uint8]:
     """Write digits in MNIST form, moved, dark, dark and large, and none; return what they were.
 
@@ -234,7 +240,7 @@ def test_images_not_in_mnist_form_are_marked(tmp_path: Path, model: Path) -> Non
     np.testing.assert_allclose(table["confidence"][:3], expected.max(axis=1), atol=1e-5)
     assert "images that were not in MNIST form, brought to it: 3" in summary.notes
     assert summary.metrics.prepared == 3
-    assert summary.run["options"]["prepare"] == "auto"
+    assert run_of(tmp_path / "out.parquet")["options"]["prepare"] == "auto"
 
 
 def test_images_are_only_resized_where_nothing_is_prepared(tmp_path: Path, model: Path) -> None:
@@ -253,7 +259,7 @@ def test_images_are_only_resized_where_nothing_is_prepared(tmp_path: Path, model
     probabilities = linear_probabilities(np.stack(expected))
     assert table["prediction"].to_pylist() == probabilities.argmax(axis=1).tolist()
     assert "images that were not 28x28, resized: 2" in summary.notes
-    assert summary.run["options"]["prepare"] == "never"
+    assert run_of(tmp_path / "out.parquet")["options"]["prepare"] == "never"
 
 
 def test_always_prepares_what_is_in_mnist_form_too(tmp_path: Path, model: Path) -> None:
@@ -294,7 +300,7 @@ def test_the_samples_depend_on_how_images_were_prepared(tmp_path: Path, model: P
 
 def rewrite_options(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change the options that a predictions file says it was made with."""
-    run = json.loads(pq.read_metadata(path).metadata[b"mnist_batch"])
+    run = run_of(path)
     change(run["options"])
     table = pq.read_table(path).replace_schema_metadata({"mnist_batch": json.dumps(run)})
     pq.write_table(table, path)
