@@ -67,11 +67,13 @@ def box_of(image: Pixels) -> tuple[int, int]:
 # The predicate
 
 
+@pytest.mark.usefixtures("both_codes")
 def test_a_black_image_has_no_form() -> None:
     """There is no ink, so no centre."""
     assert not formed(np.zeros((28, 28), np.uint8))
 
 
+@pytest.mark.usefixtures("both_codes")
 @pytest.mark.parametrize("grey", [1, 255])
 @pytest.mark.parametrize(
     ("place", "expected"), [((14, 14), True), ((13, 14), False), ((14, 15), False)]
@@ -83,6 +85,7 @@ def test_a_single_pixel_is_in_form_at_the_centre(
     assert formed(image_of({place: grey})) == expected
 
 
+@pytest.mark.usefixtures("both_codes")
 @pytest.mark.parametrize(
     ("share", "expected"), [(0, True), (50, True), (55, True), (56, False), (60, False)]
 )
@@ -94,6 +97,7 @@ def test_the_centre_may_be_off_by_little_more_than_half_a_pixel(
     assert formed(image_of({(14, 14): 100 - share, beside: share})) == expected
 
 
+@pytest.mark.usefixtures("both_codes")
 @pytest.mark.parametrize(("side", "expected"), [(19, True), (20, True), (21, False)])
 @pytest.mark.parametrize("upright", [True, False])
 def test_the_box_is_of_20_pixels_at_most(side: int, expected: bool, upright: bool) -> None:
@@ -103,6 +107,7 @@ def test_the_box_is_of_20_pixels_at_most(side: int, expected: bool, upright: boo
     assert formed(image if upright else image.T.copy()) == expected
 
 
+@pytest.mark.usefixtures("both_codes")
 @pytest.mark.parametrize(("first", "expected"), [(4, True), (3, False)])
 def test_the_faintest_pixel_counts_for_the_box(first: int, expected: bool) -> None:
     """Ink is all that is not black, wherever the box lies: here from `first` to 23."""
@@ -112,6 +117,7 @@ def test_the_faintest_pixel_counts_for_the_box(first: int, expected: bool) -> No
     assert formed(image.T.copy()) == expected
 
 
+@pytest.mark.usefixtures("both_codes")
 def test_box_and_centre_are_those_of_each_image_alone() -> None:
     """Of many at once, in order; of none, none."""
     black, centred = np.zeros((28, 28), np.uint8), image_of({(14, 14): 9})
@@ -132,6 +138,7 @@ def near_the_limits(draw: st.DrawFn) -> Pixels:
     return image
 
 
+@pytest.mark.usefixtures("both_codes")
 @settings(max_examples=300, deadline=None)
 @given(near_the_limits() | arrays(np.uint8, (28, 28)))
 @example(image_of({(14, 14): 9, (15, 14): 11}))  # exactly 0.55
@@ -141,6 +148,7 @@ def test_the_form_is_as_told_by_fractions(image: Pixels) -> None:
     assert formed(image) == formed_by_hand(image)
 
 
+@pytest.mark.usefixtures("both_codes")
 def test_all_of_mnists_test_images_have_the_form(mnist_test_images: Pixels) -> None:
     """As Yann LeCun says; by fractions too."""
     assert in_mnist_form(mnist_test_images).all()
