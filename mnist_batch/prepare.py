@@ -206,7 +206,7 @@ def _around(picture: Grey, found: _Found, scale: float) -> Grey:
     return np.ascontiguousarray(picture[top:bottom, left:right])
 
 
-def _formed(found: _Found) -> Images | None:
+def _formed(found: _Found) -> Images:
     """Return the digit in MNIST form: its contrast stretched, its stroke neither hair nor brush."""
     import cv2
 
@@ -220,8 +220,6 @@ def _formed(found: _Found) -> Images | None:
     ink = np.clip((strength / np.float32(white) - 0.15) / 0.7, 0, 1)
     ink *= cv2.dilate(mask, np.ones((3, 3), np.uint8))
     solid = (ink > 0.5).astype(np.uint8)
-    if not solid.any():
-        return None
     *_, width, height = cv2.boundingRect(solid)
     return fitted(_with_width(ink, solid, max(width, height) / BOX))
 

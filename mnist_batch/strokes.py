@@ -237,6 +237,7 @@ def _groups(
     across, down = (left + right) / (2 * width) - 0.5, (top + bottom) / (2 * height) - 0.5
     likely = mass * np.maximum(0.4, 1 - across**2 - down**2) * np.where(edge, 0.1, 1.0)
     order = [int(part) for part in np.argsort(-likely) if mass[part] >= 0.015 * mass.max() > 0]
+    del order[_MOST_PARTS:]
     groups: list[_Group] = []
     while order:
         first = order.pop(0)
@@ -254,6 +255,10 @@ def _groups(
         if not (groups and edge[first]):
             groups.append(group)
     return groups
+
+
+_MOST_PARTS = 100
+"""Components that are looked at: grain has thousands, and each may belong to each other one."""
 
 
 def _box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
