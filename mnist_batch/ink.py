@@ -97,10 +97,10 @@ def _noise(grey: Grey) -> float:
         return 0.0
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     answers = cv2.filter2D(grey, cv2.CV_16S, mask)[1:-1, 1:-1]
-    return _quantile(np.abs(answers), 0.5) / 0.6745 / 6
+    return quantile(np.abs(answers), 0.5) / 0.6745 / 6
 
 
-def _quantile(values: npt.NDArray[np.integer], share: float) -> int:
+def quantile(values: npt.NDArray[np.integer], share: float) -> int:
     """Return a quantile of whole numbers from 0 on, many times as fast as by sorting."""
     up_to = np.cumsum(np.bincount(values.reshape(-1)))
     return int(np.searchsorted(up_to, share * up_to[-1]))
@@ -167,11 +167,11 @@ def ink_strength(seen: View, reach: int) -> tuple[Grey, float]:
     difference = ground - seen.grey
     # Closing takes the lightest of the noise for the ground, everywhere; unless the median is ink,
     # where a thick pen covers more than half of the picture.
-    usual = np.uint8(_quantile(difference, 0.5))
+    usual = np.uint8(quantile(difference, 0.5))
     if usual > max(0.6 * difference.max(), 6 * seen.noise):
         usual = np.uint8(0)
     strength = _u8(cv2.divide(np.maximum(difference, usual) - usual, light, scale=255))
-    return strength, seen.noise * 255 / _quantile(light, 0.4)
+    return strength, seen.noise * 255 / quantile(light, 0.4)
 
 
 _DARKEST_GROUND = 48

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.decode import DecodedBatch, decode_batch
-from mnist_batch.ink import Grey, View, ink_strength, view
+from mnist_batch.ink import Grey, View, ink_strength, quantile, view
 from mnist_batch.mnist_form import (
     BOX,
     Ink,
@@ -215,7 +215,7 @@ def _formed(found: _Found) -> Images:
         cv2.copyMakeBorder(part, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
         for part in (found.strength, found.mask)
     )
-    white = max(1.0, float(np.percentile(strength[mask > 0], 75)))
+    white = max(1.0, float(quantile(np.asarray(strength, np.uint8)[mask > 0], 0.75)))
     # Up to a pixel beyond the mask, where edges fade out; what is faint is the ground's.
     ink = np.clip((strength / np.float32(white) - 0.15) / 0.7, 0, 1)
     ink *= cv2.dilate(mask, np.ones((3, 3), np.uint8))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.ink import Grey
+from mnist_batch.ink import Grey, quantile
 
 Mask = npt.NDArray[np.uint8]
 """Pixels that belong to something: uint8 (h, w), 0 or 1."""
@@ -187,7 +187,7 @@ def _stands_out(strength: Grey, digit: Mask, lines: Mask, noise: float) -> bool:
         return False
     edge = max(3, round(0.02 * max(digit.shape))) | 1  # where ink fades out
     outside = strength[cv2.dilate(digit | lines, np.ones((edge, edge), np.uint8)) == 0]
-    return not len(outside) or bool(np.percentile(outside, 95) < 0.65 * inside)
+    return not len(outside) or bool(quantile(outside, 0.95) < 0.65 * inside)
 
 
 _LEAST_MEAN = 14
@@ -236,7 +236,8 @@ def _groups(
     edge |= ((top == 0) | (bottom == height)) & (boxes[:, 3] < 0.08 * height)
     across, down = (left + right) / (2 * width) - 0.5, (top + bottom) / (2 * height) - 0.5
     likely = mass * np.maximum(0.4, 1 - across**2 - down**2) * np.where(edge, 0.1, 1.0)
-    order = [int(part) for part in np.argsort(-likely) if mass[part] >= 0.015 * mass.max() > 0]
+    enough = mass >= max(1, 0.015 * mass.max())
+    order = [int(part) for part in np.argsort(-likely) if enough[part]]
     del order[_MOST_PARTS:]
     groups: list[_Group] = []
     while order:
@@ -314,7 +315,8 @@ def _without_level_lines(mask: Mask, strength: Grey, *, lone_is_digit: bool = Fa
     piece = max(9, width // 8)
     runs = cv2.dilate(mask, np.ones((5, 1), np.uint8))
     runs = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
-    if not runs.any():
+    margin = width // 10
+    if not (runs[:, :margin].any() and runs[:, -margin:].any()):
         return mask
     runs = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((3, piece | 1), np.uint8))
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
