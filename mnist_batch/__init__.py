@@ -30,11 +30,12 @@ if TYPE_CHECKING:
         stream,
     )
     from mnist_batch.model import TrainingResult, train
+    from mnist_batch.model_inspection import ModelInspection, inspect_model
     from mnist_batch.packing import PackSummary, pack
     from mnist_batch.predictors import Predictor, load_model
     from mnist_batch.tuning import BenchmarkResult, benchmark
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _MODULES = {
     "BenchmarkResult": "tuning",
@@ -43,6 +44,7 @@ _MODULES = {
     "Metrics": "evaluation",
     "MnistBatchError": "errors",
     "ModelError": "errors",
+    "ModelInspection": "model_inspection",
     "OutputError": "errors",
     "PackSummary": "packing",
     "PredictionsError": "errors",
@@ -53,6 +55,7 @@ _MODULES = {
     "TrainingResult": "model",
     "benchmark": "tuning",
     "evaluate": "jobs",
+    "inspect_model": "model_inspection",
     "load_model": "predictors",
     "pack": "packing",
     "predict": "jobs",
@@ -67,6 +70,7 @@ __all__ = [
     "Metrics",
     "MnistBatchError",
     "ModelError",
+    "ModelInspection",
     "OutputError",
     "PackSummary",
     "PredictionsError",
@@ -78,6 +82,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "evaluate",
+    "inspect_model",
     "load_model",
     "pack",
     "predict",

@@ -38,11 +38,11 @@ class Augmentation:
         stroke: how far strokes grow or shrink: 1 is a whole pixel on either side.
     """
 
-    rotation_degrees: float = 12.0
-    shear: float = 0.2
-    zoom: float = 0.12
+    rotation_degrees: float = 15.0
+    shear: float = 0.3
+    zoom: float = 0.2
     shift_pixels: float = 1.0
-    stroke: float = 0.6
+    stroke: float = 0.8
 
     def __post_init__(self) -> None:
         for name, limit in asdict(self).items():

@@ -30,7 +30,9 @@ from mnist_batch.options import (
     PLAIN,
     Device,
     PredictorChoice,
+    Prepare,
     Scale,
+    Style,
 )
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
@@ -75,6 +77,13 @@ Labels = Annotated[
         metavar="FILE.csv|none",
         help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
         "column; none reads no labels.",
+        rich_help_panel=_READING,
+    ),
+]
+PrepareChoice = Annotated[
+    Prepare,
+    typer.Option(
+        help="Which images are brought to MNIST form: auto those not in it; never only resizes.",
         rich_help_panel=_READING,
     ),
 ]
@@ -170,6 +179,7 @@ def predict(
     device: Annotated[
         Device, typer.Option(help="Where Keras runs it.", rich_help_panel=_MODEL)
     ] = Device.AUTO,
+    prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     labels: Labels = None,
@@ -212,6 +222,7 @@ def predict(
             predictor=predictor,
             scale=scale,
             device=device,
+            prepare=prepare,
             image_column=image_column,
             label_column=label_column,
             labels=labels,
@@ -386,6 +397,7 @@ def pack(
         Path,
         typer.Option(metavar="FILE", help="The packed file: .parquet.", rich_help_panel=_OUTPUT),
     ],
+    prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     labels: Labels = None,
@@ -402,6 +414,7 @@ def pack(
         summary = packing.pack(
             inputs,
             out,
+            prepare=prepare,
             image_column=image_column,
             label_column=label_column,
             labels=labels,
@@ -470,12 +483,15 @@ def benchmark(
 
 
 @app.command(
-    help="Draw digits as pen strokes: sample images in the form of MNIST's, to try things with.",
-    epilog="Example: mnist-batch generate --count 1000 --out digits.parquet",
+    help="Draw digits as pen strokes: sample images, to try things with.\n\n"
+    "They have MNIST's form, or look like handwriting of one's own: on paper, scanned or cut out; "
+    "in a photo of a sheet; drawn on a screen with a mouse.",
+    epilog="Example: mnist-batch generate --style paper --count 200 --out paper.parquet",
 )
 def generate(
     out: Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")],
     count: Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")] = 100,
+    style: Annotated[Style, typer.Option(help="What the images look like.")] = Style.MNIST,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other images.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a Parquet file that exists.")
@@ -484,9 +500,9 @@ def generate(
     from mnist_batch import synthetic
 
     if out.suffix.lower() == ".parquet":
-        synthetic.write_parquet(out, count, seed=seed, overwrite=overwrite)
+        synthetic.write_parquet(out, count, style=style, seed=seed, overwrite=overwrite)
     else:
-        synthetic.write_folder(out, count, seed=seed)
+        synthetic.write_folder(out, count, style=style, seed=seed)
     print(f"{count:,} digits in {out}")
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -12,6 +13,7 @@ from pathlib import Path
 from string import digits
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch import kernels
@@ -28,11 +30,18 @@ MAX_FILE_BYTES = 128 * 2**20
 
 @dataclass
 class FolderListing:
-    """What lies in a folder, in natural order; names are relative and `/`-separated."""
+    """What lies in a folder, in natural order; names are relative and `/`-separated.
+
+    Attributes:
+        images: image files.
+        parquet: Parquet files.
+        passed_over: how many others, by their suffixes in small letters, or else by why they are no
+            input: `hidden`, `no suffix`, `no regular file`.
+    """
 
     images: list[str] = field(default_factory=list)
     parquet: list[str] = field(default_factory=list)
-    passed_over: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -87,7 +96,7 @@ def list_folder(folder: Path) -> FolderListing:
         for prefix, entry in pending[-1]:
             name = prefix + entry.name
             if entry.name.startswith("."):
-                listing.passed_over += 1
+                listing.passed_over["hidden"] += 1
             elif entry.is_dir(follow_symlinks=False):
                 pending.append(_sorted_entries(Path(entry.path), f"{name}/"))
                 break
@@ -161,12 +170,17 @@ def _sorted_entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntr
 
 def _add_file(listing: FolderListing, entry: os.DirEntry[str], name: str) -> None:
     suffix = entry.name[entry.name.rfind(".") :].lower()  # by `Path` it takes a tenth of a listing
-    if suffix in IMAGE_SUFFIXES and _is_regular(entry):
-        listing.images.append(name)
-    elif suffix == ".parquet" and _is_regular(entry):
-        listing.parquet.append(name)
+    if suffix in IMAGE_SUFFIXES:
+        names = listing.images
+    elif suffix == ".parquet":
+        names = listing.parquet
     else:
-        listing.passed_over += 1
+        listing.passed_over[suffix if suffix.startswith(".") else "no suffix"] += 1
+        return
+    if _is_regular(entry):
+        names.append(name)
+    else:
+        listing.passed_over["no regular file"] += 1
 
 
 def _is_regular(entry: os.DirEntry[str]) -> bool:
@@ -204,6 +218,14 @@ class ImageFileShard:
     def encoded(self) -> bool:
         """Whether the images have to be decoded."""
         return True
+
+    def take(self, places: npt.NDArray[np.int64]) -> "ImageFileShard":
+        """Return the shard of some of the files, by their places, int64 (k,)."""
+        return ImageFileShard(
+            paths=[self.paths[place] for place in places],
+            sources=[self.sources[place] for place in places],
+            labels=self.labels.take(pa.array(places)),
+        )
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from mnist_batch import __version__, kernels
 from mnist_batch.engine import available_workers
+from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.lookup import find_images
-from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare, Scale
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
@@ -74,6 +75,7 @@ def stream(
     inputs: Inputs,
     *,
     model: str | Path | Predictor | None = None,
+    prepare: Prepare | str = Prepare.AUTO,
     image_column: str | None = None,
     label_column: str | None = None,
     labels: str | Path | None = None,
@@ -86,6 +88,8 @@ def stream(
     Args:
         inputs: folders, files, globs, `hf://` or `-`, as `sources.open_inputs` takes them.
         model: a model file, a loaded model, or None for the one of this package.
+        prepare: which images are brought to MNIST form: `auto` those that are not in it, `always`
+            all, `never` none; then images of another size are resized.
         image_column: the Parquet column of images; None to find it.
         label_column: the Parquet column of labels; None for `label`, where there is one.
         labels: a CSV file of labels; `none` to read none; None for what the inputs carry.
@@ -102,7 +106,9 @@ def stream(
     opened = open_inputs(listed(inputs), read_options(image_column, label_column, labels))
     predictor = model if isinstance(model, Predictor) else load_model(model, batch_size=batch_size)
     names = predictions_schema(with_probabilities=probabilities).names
-    for batch in predict_batches(opened, predictor, batch_size=batch_size, workers=workers):
+    for batch in predict_batches(
+        opened, predictor, prepare=Prepare(prepare), batch_size=batch_size, workers=workers
+    ):
         yield batch.predictions.select(names)
 
 
@@ -114,6 +120,7 @@ def predict(
     predictor: PredictorChoice | str = PredictorChoice.AUTO,
     scale: Scale | str | None = None,
     device: Device | str = Device.AUTO,
+    prepare: Prepare | str = Prepare.AUTO,
     image_column: str | None = None,
     label_column: str | None = None,
     labels: str | Path | None = None,
@@ -137,6 +144,7 @@ def predict(
         predictor: what runs the model, see `load_model`; not for a loaded model.
         scale: how the model wants its pixels, see `load_model`; not for a loaded model.
         device: where Keras runs the model, see `load_model`; not for a loaded model.
+        prepare: as for `stream`.
         image_column: as for `stream`.
         label_column: as for `stream`.
         labels: as for `stream`.
@@ -154,7 +162,7 @@ def predict(
         LabelError: a label is not a digit.
         ModelError: the model cannot be loaded or run.
     """
-    inputs, out = listed(inputs), Path(out)
+    inputs, out, prepare = listed(inputs), Path(out), Prepare(prepare)
     # What can be refused at once is refused before a model is loaded or a large folder listed.
     check_output(out, overwrite=overwrite)
     folder = report_folder(out, report)
@@ -167,7 +175,9 @@ def predict(
     counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
     started = time.perf_counter()
     with Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink:
-        for batch in predict_batches(opened, loaded, batch_size=batch_size, workers=workers):
+        for batch in predict_batches(
+            opened, loaded, prepare=prepare, batch_size=batch_size, workers=workers
+        ):
             predictions = batch.predictions.select(names)
             sink.write(predictions)
             chooser.add(counts.rows, predictions, batch.images)
@@ -181,6 +191,7 @@ def predict(
             time.perf_counter() - started,
             {
                 "inputs": [str(item) for item in inputs],
+                "prepare": str(prepare),
                 "image_column": image_column,
                 "label_column": label_column,
                 "labels": None if labels is None else str(labels),
@@ -199,7 +210,7 @@ def predict(
         metrics=metrics,
         run=run,
         report_files=report_writer.files if report_writer else [],
-        notes=_notes(loaded, opened, metrics, labels),
+        notes=_notes(loaded, opened, metrics, prepare, labels),
     )
 
 
@@ -231,8 +242,9 @@ def evaluate(
     file = PredictionsFile(Path(predictions))
     folder = report_folder(file.path, report)
     report_writer = Report(folder, overwrite=overwrite) if folder else None
+    options = (file.run or {}).get("options", {})
     if sample_seed is None:
-        sample_seed = (file.run or {}).get("options", {}).get("sample_seed", 0)
+        sample_seed = options.get("sample_seed", 0)
     counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
     for batch in file.batches():
         chooser.add(counts.rows, batch)
@@ -240,7 +252,8 @@ def evaluate(
     metrics, samples, notes = counts.metrics(), chooser.samples(), []
     if images is not None:
         opened = open_inputs(listed(images), ReadOptions(image_column, labels=NO_LABELS))
-        samples = samples.with_images(find_images(samples, opened, metrics.rows))
+        prepare = _prepare_of(options, file.path)
+        samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
     elif report_writer:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
     with staged_report(report_writer, metrics, samples, file.run):
@@ -252,6 +265,18 @@ def evaluate(
         report_files=report_writer.files if report_writer else [],
         notes=notes,
     )
+
+
+def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:
+    """Return how the images of a predictions file were prepared."""
+    name = options.get("prepare", Prepare.NEVER)  # of releases that had no other way
+    try:
+        return Prepare(name)
+    except ValueError:
+        raise PredictionsError(
+            f"{file}: its metadata says prepare {name!r}; expected {', '.join(Prepare)}; predict "
+            "again"
+        ) from None
 
 
 def listed(inputs: Inputs) -> list[str | Path]:
@@ -309,7 +334,11 @@ def _run_record(
 
 
 def _notes(
-    predictor: Predictor, opened: OpenInputs, metrics: Metrics, labels: str | Path | None
+    predictor: Predictor,
+    opened: OpenInputs,
+    metrics: Metrics,
+    prepare: Prepare,
+    labels: str | Path | None,
 ) -> list[str]:
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in predictor.notes),
@@ -318,13 +347,20 @@ def _notes(
             rows=metrics.rows,
             labelled=metrics.labelled,
             prepared=metrics.prepared,
+            prepare=prepare,
             labels=labels,
         ),
     ]
 
 
 def reading_notes(
-    opened: OpenInputs, *, rows: int, labelled: int, prepared: int, labels: str | Path | None
+    opened: OpenInputs,
+    *,
+    rows: int,
+    labelled: int,
+    prepared: int,
+    prepare: Prepare,
+    labels: str | Path | None,
 ) -> list[str]:
     """Return what the user should know of how the inputs were read, one sentence each.
 
@@ -332,14 +368,19 @@ def reading_notes(
         opened: the inputs.
         rows: the number of rows read.
         labelled: those with a label.
-        prepared: those whose image was resized.
+        prepared: those whose image was changed.
+        prepare: which images were to be brought to MNIST form.
         labels: what the user named as labels.
     """
     notes = list(kernels.notes())
     if opened.passed_over:
-        notes.append(f"files that are not images, passed over: {opened.passed_over:,}")
+        notes.append(f"files that are not images, passed over: {opened.passed_over.total():,}")
     if prepared:
-        notes.append(f"images that were not 28x28, resized: {prepared:,}")
+        notes.append(
+            f"images that were not 28x28, resized: {prepared:,}"
+            if prepare is Prepare.NEVER
+            else f"images that were not in MNIST form, brought to it: {prepared:,}"
+        )
     if labels not in (None, NO_LABELS) and labelled < rows:
         notes.append(
             f"{labels} labels {labelled:,} of {rows:,} images; it has to name them "

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
+from mnist_batch.layers import Layer
 from mnist_batch.model_file import ModelFile
 from mnist_batch.options import Device
 from mnist_batch.pixels import PIXELS, SIDE
@@ -138,6 +139,21 @@ class KerasNetwork:
         # Keras models are not made to be called by several threads at once.
         self._lock = threading.Lock()
 
+    @property
+    def layers(self) -> list[Layer]:
+        """What the model has, layers of models within it too, in the order of the model."""
+        return [
+            Layer(
+                name=layer.name,
+                kind=type(layer).__name__,
+                output_shape=_output_shape(layer),
+                activation=_activation(layer),
+                weights=[np.asarray(array, np.float32) for array in layer.get_weights()],
+            )
+            for layer in _unnested(self._model.layers)
+            if not isinstance(layer, self._keras.layers.InputLayer)
+        ]
+
     def outputs(self, inputs: Array) -> Array:
         """Return the network's outputs, float32 (n, 10).
 
@@ -211,6 +227,28 @@ class KerasNetwork:
             raise ModelError(
                 f"{file.path}: Keras cannot load this model: {_cause(error)}"
             ) from error
+
+
+def _unnested(layers: Sequence[Any]) -> Iterator[Any]:
+    for layer in layers:
+        if hasattr(layer, "layers"):
+            yield from _unnested(layer.layers)
+        else:
+            yield layer
+
+
+def _output_shape(layer: Any) -> tuple[int | None, ...] | None:  # noqa: ANN401 - Keras
+    """Return the shape of what a layer gives for one image, None where Keras does not know it."""
+    try:
+        shape = layer.output.shape
+    except (AttributeError, ValueError):  # called from code of the model's own, or several times
+        return None
+    return tuple(shape[1:])
+
+
+def _activation(layer: Any) -> str | None:  # noqa: ANN401 - Keras
+    function = getattr(layer, "activation", None)
+    return None if function is None else getattr(function, "__name__", type(function).__name__)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -96,6 +96,29 @@ def read_model_file(path: Path) -> ModelFile:
     return ModelFile(path, sha256, config, weights, training)
 
 
+def optimizer_bytes(path: Path) -> int:
+    """Return how many bytes of a model file are the state of its optimizer.
+
+    Prediction does not need it; Adam's is twice the size of the weights. It is 0 where there is
+    none, or where it cannot be read.
+    """
+    import h5py
+
+    content: Path | io.BytesIO = path
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                content = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(content, "r") as file:
+            sizes: list[int] = []
+            for name in ("optimizer_weights", "optimizer"):  # HDF5, Keras v3
+                if name in file:
+                    file[name].visititems(lambda _, item: sizes.append(getattr(item, "nbytes", 0)))
+    except _DAMAGE:
+        return 0
+    return sum(sizes)
+
+
 # What h5py, zipfile and json raise on damaged files, and reading a structure that is not Keras's.
 _DAMAGE = (
     ArithmeticError,
@@ -126,7 +149,7 @@ def _read_hdf5(content: bytes) -> _Parts:
         weights = [
             [_array(layer[name]) for name in _names(layer, "weight_names")] for layer in layers
         ]
-        training = json.loads(file.attrs.get(ATTRIBUTE, "{}"))
+        training = _record(file.attrs.get(ATTRIBUTE, "{}"))
     return json.loads(config), [arrays for arrays in weights if arrays], training
 
 
@@ -138,13 +161,20 @@ def _read_zip(content: bytes) -> _Parts:
             raise KeyError("no config.json in it")
         config = json.loads(archive.read("config.json"))
         training = (
-            json.loads(archive.read(f"{ATTRIBUTE}.json"))
+            _record(archive.read(f"{ATTRIBUTE}.json"))
             if f"{ATTRIBUTE}.json" in archive.namelist()
             else {}
         )
         with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
             weights = [list(_stored(file, path, layer)) for path, layer in _stored_layers(config)]
     return config, [arrays for arrays in weights if arrays], training
+
+
+def _record(text: str | bytes) -> Config:
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError(f"its record {ATTRIBUTE} is not a JSON object")
+    return record
 
 
 def _stored_layers(config: Config) -> Iterator[tuple[str, Config]]:
@@ -180,6 +210,8 @@ def _names(group: Any, attribute: str) -> Iterator[str]:  # noqa: ANN401 - h5py 
 
 
 def _array(dataset: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401 - h5py has no types
+    if dataset.external:  # HDF5 would read any file of this machine as numbers
+        raise ValueError("it takes an array from another file")
     return np.asarray(dataset[()])
 
 

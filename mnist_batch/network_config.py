@@ -153,7 +153,7 @@ def own_scale(config: Config) -> Scale | None:
     A model takes bytes if its input is of whole numbers, or if it starts with a Rescaling by less
     than 1, after layers that move pixels but do not change their range.
     """
-    for layer in _unnested(config):
+    for layer in unnested(config):
         name, inner = layer["class_name"], layer["config"]
         if name == "InputLayer" and "int" in str(inner.get("dtype")):
             return Scale.BYTES
@@ -165,11 +165,11 @@ def own_scale(config: Config) -> Scale | None:
     return None
 
 
-def _unnested(config: Config) -> Iterator[Config]:
+def unnested(config: Config) -> Iterator[Config]:
     """Yield the layers of a model, and of models within it, in the order of the file."""
     for layer in layers_of(config):
         if is_model(layer):
-            yield from _unnested(layer)
+            yield from unnested(layer)
         else:
             yield layer
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
+from mnist_batch.layers import Layer, described
 from mnist_batch.model_file import ModelFile, Weights
 from mnist_batch.network_config import (
     Config,
@@ -47,10 +48,12 @@ class DenseNetwork:
         input_shape: the shape of one input, 784 values in all.
         operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape); scaling the
             pixels is among them, or in the weights of the first.
+        layers: what the model file has, with its own weights.
     """
 
     input_shape: Shape
     operations: Sequence[Operation]
+    layers: Sequence[Layer]
 
     def outputs(self, inputs: Array) -> Array:
         """Return the network's outputs, float32 (n, 10).
@@ -85,9 +88,10 @@ def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
     layers = _supported_layers(model.config)
     shape = inputs = input_shape(model.config, layers)
     operations: list[Operation] = []
+    shown: list[Layer] = []
     scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
     for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
-        name = layer["class_name"]
+        name, stored = layer["class_name"], arrays
         if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias
             arrays, scaling = _taking_bytes(arrays, *scaling), None
         elif scaling and name not in _ONLY_SHAPE:
@@ -96,9 +100,11 @@ def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
         operation, shape = _LAYERS[name](layer["config"], arrays, shape)
         if operation is not None:
             operations.append(operation)
+        if name != "InputLayer":
+            shown.append(described(layer, shape, stored))
     if shape != (CLASSES,):
         raise ModelError(f"the network gives outputs of shape {shape}; expected {CLASSES} classes")
-    return DenseNetwork(inputs, operations)
+    return DenseNetwork(inputs, operations, shown)
 
 
 def _taking_bytes(weights: Weights, factor: np.float32, offset: np.float32) -> Weights:

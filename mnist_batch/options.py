@@ -55,3 +55,20 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     GPU = "gpu"
+
+
+class Prepare(StrEnum):
+    """Which images are brought to MNIST form."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Style(StrEnum):
+    """What drawn digits look like."""
+
+    MNIST = "mnist"
+    PAPER = "paper"
+    PHOTO = "photo"
+    SCREEN = "screen"

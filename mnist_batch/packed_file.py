@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError
+from mnist_batch.options import Prepare
 from mnist_batch.pixels import PIXELS
 from mnist_batch.shards import SHARD_ROWS
 
@@ -117,6 +118,13 @@ def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
                 f"{' and '.join(found) or 'missing'}; expected {field.type}; pack the images again"
             )
     return True
+
+
+def is_formed(metadata: pq.FileMetaData) -> bool:
+    """Tell whether the images of a packed file were brought to MNIST form where they had not it."""
+    options = _run(metadata.metadata[PACKED_KEY]).get("options")
+    prepare = options.get("prepare") if isinstance(options, dict) else None
+    return prepare in (Prepare.AUTO, Prepare.ALWAYS)
 
 
 def _run(text: bytes) -> dict[str, Any]:

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, kernels
-from mnist_batch.decode import decode_batch
 from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.errors import OutputError
 from mnist_batch.jobs import Inputs, Progress, listed, read_options, reading_notes
-from mnist_batch.options import BATCH_ROWS
+from mnist_batch.options import BATCH_ROWS, Prepare
 from mnist_batch.packed_file import PACKED, PackedWriter
+from mnist_batch.prepare import prepare_batch
 from mnist_batch.schema import reason
 from mnist_batch.shards import ImageBatch
 from mnist_batch.sources import check_not_read, check_outside, open_inputs
@@ -33,7 +33,7 @@ class PackSummary:
         out: the packed file.
         rows: all rows.
         labelled: rows with a label.
-        prepared: rows whose image was resized to 28x28.
+        prepared: rows whose image was brought to MNIST form, or resized with `prepare` never.
         errors_by_reason: rows without an image per reason, most frequent first.
         size_bytes: the size of the file.
         elapsed_s: seconds from the first read to the last write.
@@ -78,6 +78,7 @@ def pack(
     inputs: Inputs,
     out: str | Path,
     *,
+    prepare: Prepare | str = Prepare.AUTO,
     image_column: str | None = None,
     label_column: str | None = None,
     labels: str | Path | None = None,
@@ -94,6 +95,8 @@ def pack(
     Args:
         inputs: folders, files, globs, `hf://` or `-`, as `predict` takes them; packed files too.
         out: the packed file, with the suffix `.parquet`.
+        prepare: which images are brought to MNIST form, see `options.Prepare`. The file remembers
+            it: what was prepared once is not looked at again.
         image_column: the Parquet column of images; None to find it.
         label_column: the Parquet column of labels; None for `label`, where there is one.
         labels: a CSV file of labels; `none` to keep none; None for what the inputs carry.
@@ -107,7 +110,7 @@ def pack(
         LabelError: a label is not a digit.
         ValueError: `workers` is below 1.
     """
-    inputs, out = listed(inputs), Path(out)
+    inputs, out, prepare = listed(inputs), Path(out), Prepare(prepare)
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
     if out.suffix.lower() != ".parquet":
@@ -125,7 +128,7 @@ def pack(
         for batch in map_batches(
             opened.shards,
             lambda shard: shard.read(BATCH_ROWS),
-            _packed_batch,
+            lambda batch: _packed_batch(batch, prepare),
             workers=workers or available_workers(),
         ):
             with translated(out):
@@ -135,6 +138,7 @@ def pack(
                 progress(Progress(counts.rows, opened.rows, counts.errors.total()))
         options = {
             "inputs": [str(item) for item in inputs],
+            "prepare": str(prepare),
             "image_column": image_column,
             "label_column": label_column,
             "labels": None if labels is None else str(labels),
@@ -156,6 +160,7 @@ def pack(
             rows=counts.rows,
             labelled=counts.labelled,
             prepared=counts.prepared,
+            prepare=prepare,
             labels=labels,
         ),
     )
@@ -183,9 +188,9 @@ class _Counts:
         return dict(self.errors.most_common())
 
 
-def _packed_batch(batch: ImageBatch) -> pa.RecordBatch:
+def _packed_batch(batch: ImageBatch, prepare: Prepare) -> pa.RecordBatch:
     """Return rows of `PACKED`."""
-    decoded = decode_batch(batch)
+    decoded = prepare_batch(batch, prepare)
     pixels = pa.py_buffer(np.ascontiguousarray(decoded.images))
     # A mask of Arrow's booleans is laid out as the buffer that tells which values are valid.
     valid = decoded.error.is_null().buffers()[1] if decoded.error.null_count < len(batch) else None

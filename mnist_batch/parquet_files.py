@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.labels import LabelFile, digits
-from mnist_batch.packed_file import is_packed
+from mnist_batch.packed_file import is_formed, is_packed
 from mnist_batch.pixels import PIXELS, is_pixel_type, pixels_of
 from mnist_batch.schema import Reason
 from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
@@ -32,6 +32,7 @@ class ParquetFile:
         label: name of the label column; None to read none.
         label_file: labels from elsewhere; None to take those of the column.
         packed: each row says itself what its source, row and error are.
+        formed: packed, and images not in MNIST form were brought to it before.
         encoded: its images are encoded, not raw pixels.
         folder: what stands before the sources that the rows of a packed file name; empty, or the
             file's own name and a `/`.
@@ -44,6 +45,7 @@ class ParquetFile:
     label: str | None
     label_file: LabelFile | None
     packed: bool
+    formed: bool
     encoded: bool
     folder: str
 
@@ -179,6 +181,7 @@ class ParquetShard:
             images=images,
             error=pc.coalesce(batch.column("error"), error),
             prepared=batch.column("prepared").to_numpy(zero_copy_only=False),
+            formed=self.file.formed,
         )
 
     def _labels(self, batch: pa.RecordBatch, rows: np.ndarray) -> pa.Array:
@@ -243,6 +246,7 @@ def open_parquet(
         label=None if unlabelled or label_file else label,
         label_file=label_file,
         packed=packed,
+        formed=packed and is_formed(metadata),
         encoded=not is_pixel_type(_values(schema.field(image).type)),
         folder="" if alone else f"{text_of_path(source)}/",
     )

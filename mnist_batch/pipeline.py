@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 
 from mnist_batch import kernels
 from mnist_batch.blocks import map_blocks
-from mnist_batch.decode import DecodedBatch, decode_batch
+from mnist_batch.decode import DecodedBatch
 from mnist_batch.engine import available_workers, map_batches
-from mnist_batch.options import BATCH_ROWS, PredictorChoice
+from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
 from mnist_batch.predictors import Predictor
+from mnist_batch.prepare import prepare_batch
 from mnist_batch.schema import PREDICTIONS, PROBABILITIES, Reason
 from mnist_batch.shards import ImageBatch, Images
 from mnist_batch.sources import OpenInputs
@@ -42,6 +43,7 @@ def predict_batches(
     inputs: OpenInputs,
     predictor: Predictor,
     *,
+    prepare: Prepare = Prepare.AUTO,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
 ) -> Generator[PredictedBatch, None, None]:
@@ -50,6 +52,7 @@ def predict_batches(
     Args:
         inputs: what to read.
         predictor: the model.
+        prepare: which images are brought to MNIST form.
         batch_size: rows in a batch at most, at least 1. The predictions do not depend on it. Keras
             runs the predictor's `block_rows` at once, across the bounds of batches.
         workers: threads, at least 1; None for one a core. The predictions do not depend on it.
@@ -65,18 +68,18 @@ def predict_batches(
     kernels.load_where_it_pays(inputs.shards)
     workers = workers or available_workers()
     if predictor.name is PredictorChoice.KERAS:
-        yield from _predict_on_keras(inputs, predictor, batch_size, workers)
+        yield from _predict_on_keras(inputs, predictor, prepare, batch_size, workers)
     else:
         yield from map_batches(
             inputs.shards,
             lambda shard: shard.read(batch_size),
-            lambda batch: _predict_batch(batch, predictor),
+            lambda batch: _predict_batch(batch, predictor, prepare),
             workers=workers,
         )
 
 
 def _predict_on_keras(
-    inputs: OpenInputs, predictor: Predictor, batch_size: int, workers: int
+    inputs: OpenInputs, predictor: Predictor, prepare: Prepare, batch_size: int, workers: int
 ) -> Iterator[PredictedBatch]:
     """Decode on the workers, and run the network on one thread of its own, in full blocks.
 
@@ -89,7 +92,7 @@ def _predict_on_keras(
             map_batches(
                 inputs.shards,
                 lambda shard: shard.read(batch_size),
-                lambda batch: (batch, decode_batch(batch)),
+                lambda batch: _decoded(batch, prepare),
                 workers=workers,
             )
         ) as decoded:
@@ -103,6 +106,11 @@ def _predict_on_keras(
     with closing(map_batches([None], predicted, lambda item: item, workers=1)) as results:
         for (batch, decoded), probabilities in results:
             yield _predictions(batch, decoded, probabilities)
+
+
+def _decoded(batch: ImageBatch, prepare: Prepare) -> tuple[ImageBatch, DecodedBatch]:
+    with _one_blas_thread:
+        return batch, prepare_batch(batch, prepare)
 
 
 class _OneBlasThread:
@@ -139,9 +147,9 @@ def _blas() -> Any:  # noqa: ANN401 - threadpoolctl has no types
 _one_blas_thread = _OneBlasThread()
 
 
-def _predict_batch(batch: ImageBatch, predictor: Predictor) -> PredictedBatch:
-    decoded = decode_batch(batch)
+def _predict_batch(batch: ImageBatch, predictor: Predictor, prepare: Prepare) -> PredictedBatch:
     with _one_blas_thread:
+        decoded = prepare_batch(batch, prepare)
         probabilities = predictor.probabilities(decoded.images)
     return _predictions(batch, decoded, probabilities)
 

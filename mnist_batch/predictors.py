@@ -4,12 +4,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
+from mnist_batch.layers import Layer
 from mnist_batch.model_file import DEFAULT_MODEL, ModelFile, read_model_file
 from mnist_batch.network_config import output_activation, own_scale
 from mnist_batch.numpy_network import UnsupportedNetworkError, dense_network, softmax
@@ -27,6 +28,14 @@ NUMPY_ROWS = 256
 class Network(Protocol):
     """What runs a model's layers."""
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input, 784 values in all."""
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """What the model has, layers of models within it too; its inputs left out."""
+
     def outputs(self, inputs: Array) -> Array:
         """Return the network's outputs, float32 (n, 10), for pixels float32 (n, 784)."""
 
@@ -38,6 +47,7 @@ class Predictor:
     Attributes:
         model: the model file.
         name: what runs it, `numpy` or `keras`.
+        why: why it is that that runs it, one clause.
         scale: the range to which pixels are scaled for it.
         notes: what the user should know of how the model is read and run, one sentence each; one
             is added where memory runs out.
@@ -49,6 +59,7 @@ class Predictor:
 
     model: ModelFile
     name: PredictorChoice
+    why: str
     scale: Scale
     notes: Sequence[str]
     block_rows: int
@@ -56,6 +67,16 @@ class Predictor:
     _input_scale: Scale
     _activation: str
     _threads: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape in which the network takes one image, 784 values in all."""
+        return self._network.input_shape
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """What the network is made of, in order; its inputs left out."""
+        return self._network.layers
 
     def probabilities(self, images: Images) -> Array:
         """Return the probability of each digit.
@@ -79,6 +100,12 @@ class Predictor:
             outputs = self._network.outputs(inputs)[: len(block)]
             result[start : start + len(block)] = _as_probabilities(outputs, self._activation)
         return result
+
+    def gives_nan(self) -> bool:
+        """Tell whether the network gives NaN for a black image, as after training that diverged."""
+        black = np.zeros((1, SIDE, SIDE), np.uint8)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.isnan(self.probabilities(black)).any())
 
     def _own_inputs(self) -> Array:
         """Return this thread's room for a block's inputs, float32 (block_rows, 784)."""
@@ -112,26 +139,11 @@ def load_model(
             or cannot be run in the way that was asked for.
         ValueError: `batch_size` is below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size {batch_size}: expected at least 1")
     file = read_model_file(Path(path) if path else DEFAULT_MODEL)
-    choice, device = PredictorChoice(predictor), Device(device)
-    if device is Device.GPU and choice is PredictorChoice.NUMPY:
-        raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
-    if device is Device.GPU:
-        choice = PredictorChoice.KERAS
-    notes: list[str] = []
-    wanted = _scale(file, scale, notes)
-    network, name, block_rows = _network(file, choice, device, wanted, batch_size, notes)
-    # The network on NumPy has the scale in its weights.
-    input_scale = Scale.BYTES if name is PredictorChoice.NUMPY else wanted
-    activation = output_activation(file.config)
-    if activation == "sigmoid":
-        notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
-    elif activation != "softmax":
-        notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
-    loaded = Predictor(file, name, wanted, notes, block_rows, network, input_scale, activation)
-    if np.isnan(loaded.probabilities(np.zeros((1, SIDE, SIDE), np.uint8))).any():
+    loaded = build_predictor(
+        file, predictor=predictor, scale=scale, device=device, batch_size=batch_size
+    )
+    if loaded.gives_nan():
         raise ModelError(
             f"{file.path}: the network gives NaN for a black image: its training went wrong; "
             "train it anew"
@@ -139,48 +151,133 @@ def load_model(
     return loaded
 
 
-def _network(
+def build_predictor(
+    file: ModelFile,
+    *,
+    predictor: PredictorChoice | str = PredictorChoice.AUTO,
+    scale: Scale | str | None = None,
+    device: Device | str = Device.AUTO,
+    batch_size: int = BATCH_ROWS,
+) -> Predictor:
+    """Do what `load_model` does from a file that is read, whatever numbers the network gives.
+
+    Raises:
+        ModelError: it is not a classifier of 28x28 images in ten classes, or cannot be run in the
+            way that was asked for.
+        ValueError: `batch_size` is below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size {batch_size}: expected at least 1")
+    choice, device = PredictorChoice(predictor), Device(device)
+    if device is Device.GPU and choice is PredictorChoice.NUMPY:
+        raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
+    if device is Device.GPU:
+        choice = PredictorChoice.KERAS
+    notes: list[str] = []
+    wanted = _scale(file, scale, notes)
+    runner = _runner(file, choice, device, wanted, batch_size, notes)
+    # The network on NumPy has the scale in its weights.
+    input_scale = Scale.BYTES if runner.name is PredictorChoice.NUMPY else wanted
+    activation = output_activation(file.config)
+    if activation == "sigmoid":
+        notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
+    elif activation != "softmax":
+        notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
+    return Predictor(
+        model=file,
+        name=runner.name,
+        why=runner.why,
+        scale=wanted,
+        notes=notes,
+        block_rows=runner.block_rows,
+        _network=runner.network,
+        _input_scale=input_scale,
+        _activation=activation,
+    )
+
+
+class _Runner(NamedTuple):
+    """What runs a model, its name and why it is that, and its rows at once."""
+
+    network: Network
+    name: PredictorChoice
+    why: str
+    block_rows: int
+
+
+def _runner(
     file: ModelFile,
     choice: PredictorChoice,
     device: Device,
     scale: Scale,
     batch_size: int,
     notes: list[str],
-) -> tuple[Network, PredictorChoice, int]:
-    """Return what runs the model, its name, and its rows at once; add to the notes."""
+) -> _Runner:
+    """Return what runs the model; add to the notes."""
+    why = "it was asked for"
     if choice is not PredictorChoice.KERAS:
         try:
-            return dense_network(file, scale), PredictorChoice.NUMPY, NUMPY_ROWS
+            network = dense_network(file, scale)
         except UnsupportedNetworkError as error:
+            why = str(error)
             if choice is PredictorChoice.NUMPY:
-                raise ModelError(f"{file.path}: {error}; pass --predictor keras") from error
-            notes.insert(0, f"runs on Keras: {error}")
+                raise ModelError(f"{file.path}: {why}; pass --predictor keras") from error
+            notes.insert(0, f"runs on Keras: {why}")
         except ModelError as error:
             raise ModelError(f"{file.path}: {error}") from error
+        else:
+            return _Runner(
+                network,
+                PredictorChoice.NUMPY,
+                "its layers are a chain of those that NumPy runs, so TensorFlow is not imported",
+                NUMPY_ROWS,
+            )
     # Keras takes seconds to import; a Dense model never gets here.
     from mnist_batch.keras_network import KerasNetwork
 
-    network = KerasNetwork(file, device, batch_size, notes.append)
-    return network, PredictorChoice.KERAS, network.batch_rows
+    on_keras = KerasNetwork(file, device, batch_size, notes.append)
+    return _Runner(on_keras, PredictorChoice.KERAS, why, on_keras.batch_rows)
+
+
+RECORD, FIRST_LAYERS = "its training record", "its first layers"
+"""Where a model file may say how its network wants the pixels."""
+
+
+def scale_in_file(file: ModelFile) -> tuple[Scale, str] | None:
+    """Return the scale in which a model wants its pixels and where its file says so, if it does.
+
+    Raises:
+        ModelError: the training record names a scale that is not known.
+    """
+    if "scale" in file.training:
+        try:
+            return Scale(file.training["scale"]), RECORD
+        except ValueError as error:
+            raise ModelError(
+                f"{file.path}: names an unknown scale ({error}); pass --scale"
+            ) from error
+    own = scale_of_first_layers(file)
+    return (own, FIRST_LAYERS) if own else None
+
+
+def scale_of_first_layers(file: ModelFile) -> Scale | None:
+    """Return the scale in which a model takes pixels by its first layers, None if none is told."""
+    try:
+        return own_scale(file.config)
+    except (AttributeError, LookupError, TypeError):
+        return None  # a damaged configuration: what loads the network says so
 
 
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
     if wanted is not None:
         return Scale(wanted)
-    if "scale" in file.training:
-        try:
-            return Scale(file.training["scale"])
-        except ValueError as error:
-            raise ModelError(
-                f"{file.path}: names an unknown scale ({error}); pass --scale"
-            ) from error
-    try:
-        own = own_scale(file.config)
-    except (AttributeError, LookupError, TypeError):
-        own = None  # a damaged configuration: what loads the network says so
-    if own:
-        notes.append(f"takes pixels as {own.value}, as its first layers say")
-    return own or Scale.ZERO_TO_ONE
+    found = scale_in_file(file)
+    if found is None:
+        return Scale.ZERO_TO_ONE
+    scale, place = found
+    if place == FIRST_LAYERS:
+        notes.append(f"takes pixels as {scale.value}, as {place} say")
+    return scale
 
 
 def _as_probabilities(outputs: Array, activation: str) -> Array:

@@ -1,5 +1,6 @@
 """The first images of an input: from its files as often as is wanted, and in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import cycle
@@ -141,7 +142,7 @@ def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
             break
     if sum(shard.rows for shard in shards) < SHARD_ROWS:
         parts = list(_gathered(parts))
-    return OpenInputs(shards=parts, files=[], rows=rows, passed_over=0)
+    return OpenInputs(shards=parts, files=[], rows=rows, passed_over=Counter())
 
 
 def _gathered(shards: Sequence[Shard]) -> Iterator[Shard]:
@@ -181,14 +182,17 @@ def _each_column(
     batches: Sequence[ImageBatch], change: Callable[[Sequence[Any]], Any]
 ) -> ImageBatch:
     """Return a batch of what `change` makes of each column of some batches."""
-    columns = [[getattr(batch, field.name) for batch in batches] for field in fields(ImageBatch)]
-    return ImageBatch(*(None if parts[0] is None else change(parts) for parts in columns))
+    names = [field.name for field in fields(ImageBatch) if field.name != "formed"]
+    columns = {name: [getattr(batch, name) for batch in batches] for name in names}
+    changed = {name: None if parts[0] is None else change(parts) for name, parts in columns.items()}
+    return ImageBatch(**changed, formed=batches[0].formed)
 
 
-def _kind(batch: ImageBatch) -> tuple[object, bool]:
+def _kind(batch: ImageBatch) -> tuple[object, bool, bool]:
     """Return what batches that can be joined have in common."""
     images = batch.images
-    return images.type if isinstance(images, pa.Array) else None, batch.prepared is None
+    kind = images.type if isinstance(images, pa.Array) else None
+    return kind, batch.prepared is None, batch.formed
 
 
 def _size(batch: ImageBatch) -> int:

@@ -28,7 +28,8 @@ row: row in the source, from 0; 0 for an image file.
 label: the truth, 0 to 9; null where the input carries none.
 prediction: argmax of the probabilities; null where the image could not be read.
 confidence: probability of the prediction, 0 to 1.
-prepared: true where the image was not 28x28 and was brought to it.
+prepared: true where the image was not in MNIST form and was brought to it; with `--prepare never`
+    where it was not 28x28 and was resized.
 error: why there is no prediction, as `reason` or `reason: detail`.
 """
 
@@ -60,6 +61,7 @@ class Reason(StrEnum):
     CORRUPT = "corrupt"
     TOO_LARGE = "too large"
     BAD_PIXELS = "bad pixels"
+    NO_DIGIT = "no digit found"
     NO_PROBABILITIES = "no probabilities"
 
 

@@ -1,7 +1,7 @@
 """What a source yields: shards of the input, and batches of images within a shard."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -30,8 +30,10 @@ class ImageBatch:
         images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
         error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
             then null, or black.
-        prepared: bool (n,), with pixels: true where the image was resized before it was stored;
+        prepared: bool (n,), with pixels: true where the image was changed before it was stored;
             None where none was.
+        formed: whether images that were not in MNIST form were brought to it before they were
+            stored.
     """
 
     source: pa.Array
@@ -40,10 +42,30 @@ class ImageBatch:
     images: pa.Array | Images
     error: pa.Array
     prepared: npt.NDArray[np.bool_] | None = None
+    formed: bool = False
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.row)
+
+    def take(self, places: npt.NDArray[np.int64]) -> "ImageBatch":
+        """Return the rows at some places, int64 (k,), in that order."""
+        taken, images = pa.array(places), self.images
+        if not isinstance(images, pa.Array):
+            images = images[places]
+        elif pa.types.is_binary_view(images.type):  # which Arrow 26 cannot take from
+            images = images.cast(pa.large_binary()).take(taken)
+        else:
+            images = images.take(taken)
+        return replace(
+            self,
+            source=self.source.take(taken),
+            row=self.row.take(taken),
+            label=self.label.take(taken),
+            images=images,
+            error=self.error.take(taken),
+            prepared=None if self.prepared is None else self.prepared[places],
+        )
 
 
 class Shard(Protocol):

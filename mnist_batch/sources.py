@@ -5,7 +5,7 @@ import sys
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from glob import has_magic
 from itertools import groupby
@@ -57,13 +57,13 @@ class OpenInputs:
         shards: all there is to read, in input order.
         files: where they are read from.
         rows: the number of rows in them.
-        passed_over: how many files in folders are no input.
+        passed_over: how many files in folders are no input, as `FolderListing` counts them.
     """
 
     shards: Sequence[Shard]
     files: Sequence[str]
     rows: int
-    passed_over: int
+    passed_over: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class _Found:
     names: Sequence[str]
     root: str
     typed: str
-    passed_over: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
     metadata: Path | None = None
 
     @cached_property
@@ -140,7 +140,7 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         shards=shards,
         files=[path for one in found for path in one.paths],
         rows=sum(shard.rows for shard in shards),
-        passed_over=sum(one.passed_over for one in found),
+        passed_over=sum((one.passed_over for one in found), Counter()),
     )
 
 
@@ -289,13 +289,13 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
         )
     if not listing.images and not listing.parquet:
         raise InputError(
-            f"{typed}: no digits in this folder; files of other kinds: {listing.passed_over}; "
-            f"{_KINDS}"
+            f"{typed}: no digits in this folder; files of other kinds: "
+            f"{listing.passed_over.total()}; {_KINDS}"
         )
     metadata = folder / _METADATA
     if not listing.images or not metadata.is_file():
         return _listed(listing, folder, typed)
-    listing.passed_over -= 1
+    listing.passed_over -= Counter([metadata.suffix])
     return replace(_listed(listing, folder, typed), metadata=metadata)
 
 

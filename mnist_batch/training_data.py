@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from mnist_batch.decode import decode_batch
 from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.image_files import list_folder, list_glob
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.parquet_files import packed_sources
 from mnist_batch.pixels import SIDE
+from mnist_batch.prepare import prepare_batch
 from mnist_batch.schema import reason
 from mnist_batch.shards import ImageBatch, Images
 from mnist_batch.sources import HUB, open_inputs
@@ -156,6 +156,8 @@ def _split_of(name: str) -> str | None:
 def read_images(inputs: Sequence[str]) -> LabelledImages:
     """Read all images and labels of INPUTs into memory, 785 bytes a row.
 
+    As `predict` shows them to a network: those not in MNIST form are brought to it.
+
     Raises:
         InputError: there are no rows, or none that can be read, or a file is packed from both
             training and test data.
@@ -214,7 +216,7 @@ def _readable_part(batch: ImageBatch) -> _Part:
             f"{batch.source[row]}, row {batch.row[row]}: no label, and training needs one; "
             "expected a Parquet column label, a folder named by its digit, or metadata.csv"
         )
-    decoded = decode_batch(batch)
+    decoded = prepare_batch(batch)
     readable = decoded.error.is_null().to_numpy(zero_copy_only=False)
     errors = decoded.error.drop_null().to_pylist()
     return _Part(

@@ -24,7 +24,6 @@ import pyarrow as pa
 
 from mnist_batch import __version__, kernels, synthetic
 from mnist_batch.agreement import CPU_TOLERANCE, GPU_TOLERANCE, Reference
-from mnist_batch.decode import decode_batch
 from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation import PredictionCounts
@@ -33,6 +32,7 @@ from mnist_batch.options import BATCH_ROWS, BATCH_SIZES, Device, PredictorChoice
 from mnist_batch.pipeline import PredictedBatch, predict_batches
 from mnist_batch.pixels import SIDE
 from mnist_batch.predictors import Predictor, load_model
+from mnist_batch.prepare import prepare_batch
 from mnist_batch.recommendation import (
     Binding,
     Measurement,
@@ -329,7 +329,7 @@ class _Bench:
         source = repeated([ResidentShard(batch) for batch in batches], self._rows_of_a_round)
         counts = sorted({1, self._workers})
         return self._through_workers(
-            Part.DECODE, source, lambda batch: len(decode_batch(batch).images), counts
+            Part.DECODE, source, lambda batch: len(prepare_batch(batch).images), counts
         )
 
     def _through_workers(
@@ -521,7 +521,7 @@ def _seconds_of_a_block(predictor: Predictor) -> float:
 
 def _seconds_to_decode(batch: ImageBatch) -> float:
     started = time.perf_counter()
-    decode_batch(batch)
+    prepare_batch(batch)
     return time.perf_counter() - started
 
 

@@ -1,6 +1,7 @@
 """A model file made by hand, and what it must predict, computed independently of the package."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -8,15 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 
-def write_linear_model(path: Path) -> None:
-    """Write an HDF5 model of one Dense(10, softmax) layer on 784 inputs, without Keras."""
-    kernel, bias = _weights()
-    layer = {"name": "dense", "units": 10, "activation": "softmax", "use_bias": True}
+def write_linear_model(
+    path: Path,
+    weights: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None = None,
+    *,
+    activation: str | None = "softmax",
+    before: Sequence[Mapping[str, object]] = (),
+    record: object = None,
+) -> None:
+    """Write an HDF5 model of one Dense layer of ten units on 784 inputs, without Keras.
+
+    Args:
+        path: the file.
+        weights: kernel (784, 10) and bias (10,), instead of those of `linear_probabilities`.
+        activation: of the layer.
+        before: configurations of layers without arrays that come first.
+        record: what training by this package would say of the model.
+    """
+    kernel, bias = weights or _weights()
+    layer = {"name": "dense", "units": 10, "activation": activation, "use_bias": True}
     config = {
         "class_name": "Sequential",
         "config": {
             "layers": [
                 {"class_name": "InputLayer", "config": {"batch_shape": [None, 784]}},
+                *before,
                 {"class_name": "Dense", "config": layer},
             ]
         },
@@ -28,6 +45,8 @@ def write_linear_model(path: Path) -> None:
         dense = group.create_group("dense")
         dense.attrs["weight_names"] = ["kernel", "bias"]
         dense["kernel"], dense["bias"] = kernel, bias
+        if record is not None:
+            file.attrs["mnist_batch"] = json.dumps(record)
 
 
 def linear_probabilities(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

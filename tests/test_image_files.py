@@ -120,7 +120,7 @@ def test_folder_is_searched_in_natural_order(tmp_path: Path) -> None:
     assert listing.images == [
         "1.png", "2.png", "3/1/1.png", "3/9.png", "3/10.png", "10.png", "a/b/c.JPG",
     ]  # fmt: skip
-    assert (listing.parquet, listing.passed_over) == ([], 0)
+    assert (listing.parquet, listing.passed_over.total()) == ([], 0)
 
 
 def test_suffixes_tell_the_kind(tmp_path: Path) -> None:
@@ -133,7 +133,10 @@ def test_suffixes_tell_the_kind(tmp_path: Path) -> None:
     listing = list_folder(tmp_path)
     assert listing.images == images
     assert listing.parquet == ["x.parquet", "y.PARQUET"]
-    assert listing.passed_over == len(others)
+    assert listing.passed_over.total() == len(others)
+    assert listing.passed_over == {
+        ".txt": 1, "no suffix": 2, "hidden": 3, ".bak": 1, ".heic": 1,
+    }  # fmt: skip
 
 
 def test_folder_named_like_a_file_is_a_folder(tmp_path: Path) -> None:
@@ -142,14 +145,14 @@ def test_folder_named_like_a_file_is_a_folder(tmp_path: Path) -> None:
     listing = list_folder(tmp_path)
     assert listing.parquet == ["x.parquet/part-0.parquet"]
     assert listing.images == ["y.png/z.png"]
-    assert listing.passed_over == 1
+    assert listing.passed_over.total() == 1
 
 
 def test_empty_folders_hold_nothing(tmp_path: Path) -> None:
     """Empty folders, however nested, are no files."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     listing = list_folder(tmp_path)
-    assert (listing.images, listing.parquet, listing.passed_over) == ([], [], 0)
+    assert (listing.images, listing.parquet, listing.passed_over.total()) == ([], [], 0)
 
 
 def test_links_to_files_are_files(tmp_path: Path) -> None:
@@ -168,7 +171,7 @@ def test_links_to_folders_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "in" / "link.png").symlink_to(tmp_path / "other")
     listing = list_folder(tmp_path / "in")
     assert listing.images == ["a.png"]
-    assert listing.passed_over == 3
+    assert listing.passed_over.total() == 3
 
 
 def test_links_that_lead_nowhere_are_rows(tmp_path: Path) -> None:
@@ -178,7 +181,7 @@ def test_links_that_lead_nowhere_are_rows(tmp_path: Path) -> None:
     (tmp_path / "c.txt").symlink_to(tmp_path / "gone")
     listing = list_folder(tmp_path)
     assert listing.images == ["a.png", "b.png"]
-    assert listing.passed_over == 1
+    assert listing.passed_over.total() == 1
     assert error_of(tmp_path / "a.png") == "missing file"
     assert error_of(tmp_path / "b.png") == "unreadable file: Too many levels of symbolic links"
 
@@ -193,7 +196,7 @@ def test_pipes_and_sockets_are_passed_over(tmp_path: Path, monkeypatch: pytest.M
         touch(tmp_path, "a.png")
         listing = list_folder(tmp_path)
         assert listing.images == ["a.png"]
-        assert listing.passed_over == 3
+        assert listing.passed_over == {"no regular file": 3}
         assert error_of("socket.png") == "unreadable file: No such device or address"
     assert error_of("pipe.png") == "unreadable file: not a regular file"
     assert error_of("/dev/zero") == "unreadable file: not a regular file"
@@ -323,7 +326,7 @@ def test_globs_count_what_they_pass_over(tmp_path: Path) -> None:
     touch(tmp_path, "1.png", "1.txt", "2.txt", "d/3.txt")
     os.mkfifo(tmp_path / "1.gif")
     listing = list_glob(f"{tmp_path}/[1d]*")[1]
-    assert (listing.images, listing.passed_over) == (["1.png"], 2)
+    assert (listing.images, listing.passed_over.total()) == (["1.png"], 2)
 
 
 @pytest.mark.parametrize("pattern", ["gone/*.png", "a.png/*.png"])

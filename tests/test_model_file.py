@@ -158,6 +158,16 @@ def test_own_training_record_is_read(tmp_path: Path) -> None:
     assert refusal(path).endswith("pass --scale")
 
 
+@pytest.mark.parametrize("record", ["5", "[]", "null", "{"])
+def test_training_record_of_another_kind_is_refused(record: str, tmp_path: Path) -> None:
+    """It has to be an object; what it says of the pixels would else be lost."""
+    path = tmp_path / "model.h5"
+    path.write_bytes(hdf5_model())
+    with h5py.File(path, "a") as file:
+        file.attrs["mnist_batch"] = record
+    assert "damaged or incomplete model file" in refusal(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model\n", png()], ids=["empty", "text", "png"])
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])
 def test_other_file_is_no_model(content: bytes, name: str, tmp_path: Path) -> None:
@@ -188,6 +198,20 @@ def test_weights_alone_are_refused_with_the_remedy(tmp_path: Path) -> None:
     message = refusal(path)
     assert "weights alone" in message
     assert "model.save(...)" in message
+
+
+def test_array_in_another_file_is_refused(tmp_path: Path) -> None:
+    """HDF5 can name any file of the machine as the place of an array; a model is one file."""
+    path, other = tmp_path / "model.h5", tmp_path / "secret"
+    other.write_bytes(KERNEL.tobytes())
+    path.write_bytes(hdf5_model())
+    with h5py.File(path, "a") as file:
+        layer = file["model_weights/d"]
+        del layer["d/kernel:0"]
+        layer.create_dataset(
+            "d/kernel:0", KERNEL.shape, np.float32, external=[(str(other), 0, KERNEL.nbytes)]
+        )
+    assert "takes an array from another file" in refusal(path)
 
 
 @pytest.mark.parametrize("content", FORMATS)

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,11 +198,11 @@ class _Opened:
     """Inputs of one shard of raw pixels, read in batches of other sizes than asked for."""
 
     files: tuple[str, ...] = ()
-    passed_over = 0
     encoded = False
 
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:
         self.rows = len(rows)
+        self.passed_over: Counter[str] = Counter()
         self.shards = [self]
         self._rows = rows
         self._cuts = cuts

@@ -122,6 +122,9 @@ def test_a_network_that_overflows_gives_no_prediction(
     """Not a digit with the confidence NaN."""
 
     class Overflowing:
+        input_shape = (784,)
+        layers = predictor.layers
+
         def outputs(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             outputs = np.zeros((len(inputs), 10), np.float32)
             outputs[inputs[:, 400] > 0] = np.nan

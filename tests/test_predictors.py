@@ -73,6 +73,17 @@ def outputs(path: Path, inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float
     return keras.ops.convert_to_numpy(values)  # type: ignore[no-any-return]
 
 
+def test_what_runs_a_model_is_told_with_the_reason(folder: Path) -> None:
+    """NumPy where it can; Keras where it was asked for, or has to."""
+    chosen = load_model(folder / "softmax.h5")
+    assert (chosen.name, chosen.why) == (
+        "numpy",
+        "its layers are a chain of those that NumPy runs, so TensorFlow is not imported",
+    )
+    asked = load_model(folder / "softmax.h5", predictor="keras")
+    assert (asked.name, asked.why) == ("keras", "it was asked for")
+
+
 @pytest.mark.parametrize("predictor", ["numpy", "keras"])
 def test_logits_become_probabilities(predictor: str, folder: Path) -> None:
     """Outputs without activation are taken as logits, and the notes say so."""
