@@ -5,7 +5,7 @@ PERCENT ?= 20
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint check benchmark benchmark-quick benchmark-compare peers \
-	model examples lock clean
+	model reading examples lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,12 +47,19 @@ peers: .venv-peers/.ready ## Install the other ways that `make benchmark` compar
 
 model: $(READY) ## Train the default model anew, from DATA (by default MNIST from Hugging Face)
 	@mkdir -p build
-	$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --out build/MNIST.h5 --overwrite
+	$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --augment --out build/MNIST.h5 --overwrite
 	cp build/MNIST.h5 mnist_batch/MNIST.h5
 
-examples: $(READY) ## Draw examples/digits anew
+reading: $(READY) ## Print how well models read what is not MNIST: the tables of the model card
+	@mkdir -p build
+	@test -f build/original-recipe.h5 || \
+		$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --out build/original-recipe.h5
+	$(BIN)/python -m benchmarks.reading build/original-recipe.h5
+
+examples: $(READY) ## Draw examples/digits and examples/handwriting.png anew
 	rm -rf examples/digits
 	$(BIN)/mnist-batch generate --count 100 --out examples/digits
+	$(BIN)/python examples/handwriting.py
 
 lock: $(READY) ## Choose the newest releases for requirements.lock and benchmarks/peers.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \

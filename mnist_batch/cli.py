@@ -205,6 +205,15 @@ def predict(
     sample_seed: Annotated[
         int, typer.Option(help="Chooses the ten samples.", rich_help_panel=_OUTPUT)
     ] = 0,
+    save_prepared: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="New folder of pictures: each image that was prepared, beside what the network "
+            "saw.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     max_errors: MaxErrors = 0,
     min_accuracy: MinAccuracy = None,
     overwrite: Overwrite = False,
@@ -231,6 +240,7 @@ def predict(
             probabilities=probabilities,
             report=_report(report, no_report=no_report),
             sample_seed=sample_seed,
+            save_prepared=save_prepared,
             overwrite=overwrite,
             progress=progress,
         )
@@ -341,7 +351,7 @@ def train(
         typer.Option(
             min=0,
             max=0.99,
-            help="Share of the data that only measures; "
+            help="Share of the data that is not learned from; "
             f"{PLAIN.validation_split}, or {AUGMENTED.validation_split} with --augment.",
             rich_help_panel=_MODEL,
         ),

@@ -202,11 +202,33 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
         return _damaged(error)
 
 
+def decode_to_show(content: bytes, side: int) -> Image.Image:
+    """Decode an image as a person sees it: as `decode_image` does, but in its own colours.
+
+    Args:
+        content: an image that `decode_image` can decode.
+        side: pixels of a side that are enough; a large JPEG comes smaller, not below this.
+
+    Returns:
+        An image of mode L where it is grey, else RGB.
+    """
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        image.draft(None, (side, side))
+        image.load()
+        upright = _upright(image)
+    return upright.convert("L" if upright.mode in ("1", "L") else "RGB")
+
+
 def _grey(image: Image.Image) -> Image.Image:
     """Decode and return an image in mode L, upright."""
     image.load()  # and what stands after the pixels, which may be the orientation
     if image.mode == "L" and image.format == "PNG" and not image.info:
         return image  # most digits are such: nothing to rotate, nothing to blend
+    return _upright(image).convert("L")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return a loaded image upright, opaque and in 8 bits, grey or in colour."""
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
         values = np.array(upright, np.float32)
@@ -214,17 +236,17 @@ def _grey(image: Image.Image) -> Image.Image:
         return _to_8_bit(values, _white_candidates(image))
     if upright.has_transparency_data:
         upright = upright.convert("RGBA")
-        grey = _over("white", upright)
-        low, high = grey.getextrema()
-        return _over("black", upright) if low == high else grey
-    return upright.convert("L")
+        whole = _over("white", upright)
+        low, high = whole.convert("L").getextrema()
+        return _over("black", upright) if low == high else whole
+    return upright
 
 
 def _over(ground: str, image: Image.Image) -> Image.Image:
-    """Return a transparent image as it looks on a ground of one colour, in mode L."""
+    """Return a transparent image as it looks on a ground of one colour."""
     whole = Image.new("RGBA", image.size, ground)
     whole.alpha_composite(image)
-    return whole.convert("L")
+    return whole
 
 
 def _white_candidates(image: Image.Image) -> tuple[int, ...]:

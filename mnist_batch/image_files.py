@@ -107,6 +107,11 @@ def list_folder(folder: Path) -> FolderListing:
     return listing
 
 
+def glob_root(pattern: str) -> Path:
+    """Return the last folder of a glob that no wildcard stands before or in."""
+    return Path(*takewhile(lambda part: not has_magic(part), Path(pattern).parts))
+
+
 def list_glob(pattern: str) -> tuple[Path, FolderListing]:
     """List what a glob matches, relative to its last folder without a wildcard.
 
@@ -120,8 +125,7 @@ def list_glob(pattern: str) -> tuple[Path, FolderListing]:
     Raises:
         InputError: a folder cannot be read.
     """
-    parts = Path(pattern).parts
-    root = Path(*takewhile(lambda part: not has_magic(part), parts))
+    parts, root = Path(pattern).parts, glob_root(pattern)
     *above, last = parts[len(root.parts) :] + (("*",) if parts[-1] == "**" else ())
     folders = [""]
     for part in above:

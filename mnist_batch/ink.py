@@ -1,7 +1,7 @@
 """From a grey picture to how much ink its pixels hold: strokes apart from what they lie on."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,20 @@ class View:
         scale: its pixels to one of the picture.
         noise: standard deviation of what noise is left, in grey levels.
         dark_ink: whether strokes were darker before.
+        doubtful: whether that may be wrong, for the border is no clear ground.
+        split: whether its two signs contradict each other.
     """
 
     grey: Grey
     scale: float
     noise: float
     dark_ink: bool
+    doubtful: bool
+    split: bool
+
+    def negative(self) -> "View":
+        """Return the picture with light for dark."""
+        return replace(self, grey=255 - self.grey, dark_ink=not self.dark_ink)
 
 
 def view(picture: Grey) -> View:
@@ -54,8 +62,10 @@ def view(picture: Grey) -> View:
     if longest < _SHORTEST_SIDE:
         scale = float(math.ceil(_SHORTEST_SIDE / longest))
         grey = _scaled(grey, scale, cv2.INTER_CUBIC)
-    dark_ink = _has_dark_ink(grey)
-    return View(grey if dark_ink else 255 - grey, scale, noise, dark_ink)
+    thin, border = _dark_votes(grey)
+    doubtful, split = abs(border) < _CLEAR, thin * border < 0
+    seen = View(grey, scale, noise, dark_ink=True, doubtful=doubtful, split=split)
+    return seen if thin + border > 0 else seen.negative()
 
 
 def _scaled(picture: Grey, scale: float, how: int, least: int = 1) -> Grey:
@@ -96,13 +106,13 @@ def _quantile(values: npt.NDArray[np.integer], share: float) -> int:
     return int(np.searchsorted(up_to, share * up_to[-1]))
 
 
-def _has_dark_ink(grey: Grey) -> bool:
-    """Tell whether the strokes are darker than what they lie on.
+def _dark_votes(grey: Grey) -> tuple[float, float]:
+    """Return two votes on whether strokes are darker than what they lie on, -1 no to 1 yes.
 
-    Two votes. Thin: closing fills what is dark and narrower than its square, opening what is light
-    and narrow; strokes are narrower than what they enclose, so the smaller squares count for more.
-    That holds where half of the picture is in shadow. Border: strokes seldom reach it, which holds
-    for a thick pen too, and in even light.
+    Thin: closing fills what is dark and narrower than its square, opening what is light and narrow;
+    strokes are narrower than what they enclose, so the smaller squares count for more. That holds
+    where half of the picture is in shadow. Border: strokes seldom reach it, which holds for a thick
+    pen too, in even light and without a table.
     """
     import cv2
 
@@ -120,8 +130,11 @@ def _has_dark_ink(grey: Grey) -> bool:
     border = np.concatenate([side.reshape(-1) for side in sides]).astype(np.float32)
     low, high = np.percentile(small, [0.5, 99.5])
     votes = (border - (low + high) / 2) / max((high - low) / 2, 1)
-    return bool(thin + np.clip(votes, -1, 1).mean() > 0)
+    return thin, float(np.clip(votes, -1, 1).mean())
 
+
+_CLEAR = 0.5
+"""Vote of the border from which on it is clear: no table and no shadow lies across it."""
 
 _POLARITY_SIDE = 64
 _POLARITY_SQUARES = (3, 5, 9, 15, 23, 31)
@@ -140,7 +153,7 @@ def ink_strength(seen: View, reach: int) -> tuple[Grey, float]:
 
     Returns:
         uint8 (h, w), 0 for none to 255 for black ink; and the standard deviation of its noise, as
-        it is where the ground is dark.
+        it is where the ground is rather dark.
     """
     import cv2
 
@@ -152,10 +165,13 @@ def ink_strength(seen: View, reach: int) -> tuple[Grey, float]:
     ground = _u8(closed)[margin:-margin, margin:-margin]
     light = np.maximum(ground, _DARKEST_GROUND)
     difference = ground - seen.grey
-    # Closing takes the lightest of the noise for the ground, everywhere.
+    # Closing takes the lightest of the noise for the ground, everywhere; unless the median is ink,
+    # where a thick pen covers more than half of the picture.
     usual = np.uint8(_quantile(difference, 0.5))
+    if usual > max(0.6 * difference.max(), 6 * seen.noise):
+        usual = np.uint8(0)
     strength = _u8(cv2.divide(np.maximum(difference, usual) - usual, light, scale=255))
-    return strength, seen.noise * 255 / _quantile(light, 0.1)
+    return strength, seen.noise * 255 / _quantile(light, 0.4)
 
 
 _DARKEST_GROUND = 48

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare, Sc
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
+from mnist_batch.prepared_folder import PreparedFolder
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.samples import SampleChooser
 from mnist_batch.schema import predictions_schema
@@ -53,6 +55,8 @@ class Summary:
         run: how the predictions were made, as in the file's metadata; None where it says nothing.
         report_files: the files of the report; empty without one.
         notes: what the user should know, one sentence each.
+        prepared_folder: where the pictures of prepared images are; None where none were wanted.
+        prepared_pictures: how many there are.
     """
 
     predictions: Path
@@ -60,6 +64,8 @@ class Summary:
     run: Mapping[str, Any] | None
     report_files: Sequence[Path]
     notes: Sequence[str]
+    prepared_folder: Path | None = None
+    prepared_pictures: int = 0
 
     def record(self) -> dict[str, Any]:
         """Return what `metrics.json` holds, the notes, and where the files are."""
@@ -68,6 +74,8 @@ class Summary:
             "notes": list(self.notes),
             "predictions_file": str(self.predictions),
             "report_files": [str(path) for path in self.report_files],
+            "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
+            "prepared_pictures": self.prepared_pictures,
         }
 
 
@@ -129,6 +137,7 @@ def predict(
     probabilities: bool = False,
     report: str | Path | bool = True,
     sample_seed: int = 0,
+    save_prepared: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
@@ -153,20 +162,27 @@ def predict(
         probabilities: add the ten probabilities of each row; log loss and Brier score need them.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         sample_seed: chooses the ten images of `samples.png`.
-        overwrite: replace an output and a report that exist.
+        save_prepared: a new or empty folder, for a picture of each image that was prepared and of
+            each without a digit: the original beside what the network saw. See
+            `prepared_folder.PreparedFolder`.
+        overwrite: replace an output, a report and pictures that exist.
         progress: called after each batch, in the calling thread.
 
     Raises:
-        OutputError: the output exists, cannot be written, or lies within an input folder.
+        OutputError: an output exists, cannot be written, or lies within an input folder or within
+            `save_prepared`.
         InputError: an input cannot be read.
         LabelError: a label is not a digit.
         ModelError: the model cannot be loaded or run.
     """
     inputs, out, prepare = listed(inputs), Path(out), Prepare(prepare)
+    shown = None if save_prepared is None else Path(save_prepared)
     # What can be refused at once is refused before a model is loaded or a large folder listed.
     check_output(out, overwrite=overwrite)
     folder = report_folder(out, report)
-    check_outside(out, folder, inputs)
+    check_outside(out, [one for one in (folder, shown) if one], inputs)
+    apart = [out, *([folder] if folder else []), *inputs]
+    pictures = PreparedFolder(shown, overwrite=overwrite, apart=apart) if shown else None
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     loaded = _loaded(model, predictor, scale, device, batch_size)
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
@@ -174,13 +190,23 @@ def predict(
     names = predictions_schema(with_probabilities=probabilities).names
     counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
     started = time.perf_counter()
-    with Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink:
+    with (
+        Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink,
+        pictures or nullcontext(),
+    ):
         for batch in predict_batches(
-            opened, loaded, prepare=prepare, batch_size=batch_size, workers=workers
+            opened,
+            loaded,
+            prepare=prepare,
+            batch_size=batch_size,
+            workers=workers,
+            with_originals=pictures is not None,
         ):
             predictions = batch.predictions.select(names)
             sink.write(predictions)
             chooser.add(counts.rows, predictions, batch.images)
+            if pictures:
+                pictures.write(counts.rows, batch)
             counts.add(predictions)
             if progress:
                 progress(Progress(counts.rows, opened.rows, counts.errors))
@@ -205,12 +231,19 @@ def predict(
         sink.finish(run)
         with staged_report(report_writer, metrics, chooser.samples(), run):
             sink.commit()
+            if pictures:
+                pictures.commit()
     return Summary(
         predictions=out,
         metrics=metrics,
         run=run,
         report_files=report_writer.files if report_writer else [],
-        notes=_notes(loaded, opened, metrics, prepare, labels),
+        notes=[
+            *_notes(loaded, opened, metrics, prepare, labels),
+            *(pictures.notes() if pictures else []),
+        ],
+        prepared_folder=shown,
+        prepared_pictures=pictures.written if pictures else 0,
     )
 
 

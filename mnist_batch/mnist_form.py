@@ -24,9 +24,6 @@ CENTRE = SIDE // 2
 SLACK = 0.55
 """Pixels by which it may be off, down and across: half of one by whole pixels, and rounding."""
 
-_LEAST_BOX = 10
-"""A digit that cannot be centred in a box of 20 gets a smaller one, down to this."""
-
 _Number = TypeVar("_Number", bound=np.generic)
 
 Ink = npt.NDArray[np.float32]
@@ -148,7 +145,7 @@ def recentred(image: npt.NDArray[np.uint8]) -> Images | None:
     return _centred(digit) if BOX - 1 <= max(digit.shape) <= BOX else None
 
 
-def fitted(ink: Ink) -> Images | None:
+def fitted(ink: Ink) -> Images:
     """Return a digit in MNIST form.
 
     It is shrunk or enlarged, keeping its proportions, until its longer side fills the box, and
@@ -159,13 +156,14 @@ def fitted(ink: Ink) -> Images | None:
         ink: the digit; nothing else, and not empty.
 
     Returns:
-        uint8 (28, 28); None where no box of `_LEAST_BOX` or more will do.
+        uint8 (28, 28).
     """
     import cv2  # it takes 0.1 s
 
     digit = _cropped(ink, ink > _EDGE)
     rows, columns = digit.shape
-    for side in range(BOX, _LEAST_BOX - 1, -1):
+    image, side = None, BOX
+    while image is None:  # with half of the image's side, there is room for any centre
         scale = side / max(rows, columns)
         size = max(1, round(columns * scale)), max(1, round(rows * scale))
         # Shrunk by area: so MNIST's own grey came from black and white.
@@ -174,9 +172,8 @@ def fitted(ink: Ink) -> Images | None:
         grey = np.rint(255 * np.clip(small / small.max(), 0, 1)).astype(np.uint8)
         grey[grey < _LEAST_GREY] = 0
         image = _centred(_cropped(grey, grey > 0))
-        if image is not None:
-            return image
-    return None
+        side -= 1
+    return image
 
 
 _EDGE = 0.3

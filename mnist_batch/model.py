@@ -172,7 +172,7 @@ def train(
     check_model_suffix(out)
     check_writable(out, overwrite=overwrite)
     folder = report_folder(out, report)
-    check_outside(out, folder, [data])
+    check_outside(out, [folder] if folder else [], [data])
     report_writer = Report(folder, overwrite=overwrite) if folder else None
     digits = _read(os.fspath(data))
     check_enough(digits.rows, settings)

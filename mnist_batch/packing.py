@@ -116,7 +116,7 @@ def pack(
     if out.suffix.lower() != ".parquet":
         raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
     check_writable(out, overwrite=overwrite)
-    check_outside(out, None, inputs)
+    check_outside(out, [], inputs)
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     kernels.load_where_it_pays(opened.shards)

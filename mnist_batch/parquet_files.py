@@ -165,6 +165,8 @@ class ParquetShard:
                     f"{self.file.path}, row {row}: the column {name} of this packed file is "
                     "empty; pack the images again"
                 )
+        with _translated(self.file.path):
+            batch.select(["source", "error"]).validate(full=True)  # that text is text
         source, row = batch.column("source"), batch.column("row")
         if self.file.folder:
             source = pc.binary_join_element_wise(self.file.folder, source, "")

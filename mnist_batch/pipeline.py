@@ -33,10 +33,12 @@ class PredictedBatch:
     Attributes:
         predictions: columns of the schema, the probabilities always among them.
         images: uint8 (n, 28, 28); black where a row has an error.
+        originals: the rows as they were read; None where nobody asked for them.
     """
 
     predictions: pa.RecordBatch
     images: Images
+    originals: ImageBatch | None = None
 
 
 def predict_batches(
@@ -46,6 +48,7 @@ def predict_batches(
     prepare: Prepare = Prepare.AUTO,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
+    with_originals: bool = False,
 ) -> Generator[PredictedBatch, None, None]:
     """Yield the predictions of all rows, in input order.
 
@@ -56,6 +59,7 @@ def predict_batches(
         batch_size: rows in a batch at most, at least 1. The predictions do not depend on it. Keras
             runs the predictor's `block_rows` at once, across the bounds of batches.
         workers: threads, at least 1; None for one a core. The predictions do not depend on it.
+        with_originals: keep with each batch what was read for it.
 
     Raises:
         InputError: while iterating, where a source as a whole cannot be read.
@@ -68,18 +72,26 @@ def predict_batches(
     kernels.load_where_it_pays(inputs.shards)
     workers = workers or available_workers()
     if predictor.name is PredictorChoice.KERAS:
-        yield from _predict_on_keras(inputs, predictor, prepare, batch_size, workers)
+        yield from _predict_on_keras(
+            inputs, predictor, prepare, batch_size, workers, with_originals=with_originals
+        )
     else:
         yield from map_batches(
             inputs.shards,
             lambda shard: shard.read(batch_size),
-            lambda batch: _predict_batch(batch, predictor, prepare),
+            lambda batch: _predict_batch(batch, predictor, prepare, with_originals=with_originals),
             workers=workers,
         )
 
 
 def _predict_on_keras(
-    inputs: OpenInputs, predictor: Predictor, prepare: Prepare, batch_size: int, workers: int
+    inputs: OpenInputs,
+    predictor: Predictor,
+    prepare: Prepare,
+    batch_size: int,
+    workers: int,
+    *,
+    with_originals: bool,
 ) -> Iterator[PredictedBatch]:
     """Decode on the workers, and run the network on one thread of its own, in full blocks.
 
@@ -105,7 +117,7 @@ def _predict_on_keras(
 
     with closing(map_batches([None], predicted, lambda item: item, workers=1)) as results:
         for (batch, decoded), probabilities in results:
-            yield _predictions(batch, decoded, probabilities)
+            yield _predictions(batch, decoded, probabilities, with_originals=with_originals)
 
 
 def _decoded(batch: ImageBatch, prepare: Prepare) -> tuple[ImageBatch, DecodedBatch]:
@@ -147,15 +159,17 @@ def _blas() -> Any:  # noqa: ANN401 - threadpoolctl has no types
 _one_blas_thread = _OneBlasThread()
 
 
-def _predict_batch(batch: ImageBatch, predictor: Predictor, prepare: Prepare) -> PredictedBatch:
+def _predict_batch(
+    batch: ImageBatch, predictor: Predictor, prepare: Prepare, *, with_originals: bool
+) -> PredictedBatch:
     with _one_blas_thread:
         decoded = prepare_batch(batch, prepare)
         probabilities = predictor.probabilities(decoded.images)
-    return _predictions(batch, decoded, probabilities)
+    return _predictions(batch, decoded, probabilities, with_originals=with_originals)
 
 
 def _predictions(
-    batch: ImageBatch, decoded: DecodedBatch, probabilities: Probabilities
+    batch: ImageBatch, decoded: DecodedBatch, probabilities: Probabilities, *, with_originals: bool
 ) -> PredictedBatch:
     predictions = probabilities.argmax(axis=1)
     unreadable = decoded.error.is_valid().to_numpy(zero_copy_only=False)
@@ -177,4 +191,8 @@ def _predictions(
         ),
     ]
     schema = PREDICTIONS.append(PROBABILITIES)
-    return PredictedBatch(pa.record_batch(columns, schema=schema), decoded.images)
+    return PredictedBatch(
+        predictions=pa.record_batch(columns, schema=schema),
+        images=decoded.images,
+        originals=batch if with_originals else None,
+    )

@@ -112,6 +112,10 @@ def to_mnist_form(picture: Grey) -> Prepared:
     """
     seen = view(picture)
     found = _look(seen)
+    if seen.doubtful and (found is None or found.at_border or seen.split):
+        other = _look(seen.negative())
+        if other is not None and (found is None or other.unlikely < found.unlikely):
+            seen, found = seen.negative(), other
     if found is None:
         return Prepared(None, seen.dark_ink, 0)
     nearer = None
@@ -134,6 +138,8 @@ class _Found:
         top: the box's first row in the view.
         left: its first column.
         digits: how many separate digits there are.
+        at_border: whether it reaches a side of the view.
+        breadth: of the broadest stroke, as a share of the digit's size.
     """
 
     strength: Grey
@@ -141,6 +147,13 @@ class _Found:
     top: int
     left: int
     digits: int
+    at_border: bool
+    breadth: float
+
+    @property
+    def unlikely(self) -> float:
+        """How little it is like a digit: what lies between strokes, or around, is broad."""
+        return self.breadth + _AT_BORDER * self.at_border
 
 
 def _look(seen: View) -> _Found | None:
@@ -165,8 +178,19 @@ def _look(seen: View) -> _Found | None:
             strength, digit = again, second
     left, top, width, height = cv2.boundingRect(digit.mask)
     box = slice(top, top + height), slice(left, left + width)
-    return _Found(strength[box], digit.mask[box], top, left, digit.count)
+    return _Found(
+        strength[box],
+        digit.mask[box],
+        top,
+        left,
+        digit.count,
+        digit.at_border,
+        breadth=2 * float(distance_to_edge(digit.mask).max()) / max(width, height),
+    )
 
+
+_AT_BORDER = 0.15
+"""What reaching the border counts for, in shares of a digit's size by which strokes are broader."""
 
 _WIDEST_STROKE = 0.35
 """Width of a stroke at most, as a share of the picture's longer side."""
@@ -182,7 +206,7 @@ def _around(picture: Grey, found: _Found, scale: float) -> Grey:
     return np.ascontiguousarray(picture[top:bottom, left:right])
 
 
-def _formed(found: _Found) -> Images | None:
+def _formed(found: _Found) -> Images:
     """Return the digit in MNIST form: its contrast stretched, its stroke neither hair nor brush."""
     import cv2
 
@@ -196,8 +220,6 @@ def _formed(found: _Found) -> Images | None:
     ink = np.clip((strength / np.float32(white) - 0.15) / 0.7, 0, 1)
     ink *= cv2.dilate(mask, np.ones((3, 3), np.uint8))
     solid = (ink > 0.5).astype(np.uint8)
-    if not solid.any():
-        return None
     *_, width, height = cv2.boundingRect(solid)
     return fitted(_with_width(ink, solid, max(width, height) / BOX))
 

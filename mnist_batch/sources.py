@@ -18,6 +18,7 @@ from mnist_batch.errors import InputError, OutputError
 from mnist_batch.image_files import (
     IMAGE_SUFFIXES,
     FolderListing,
+    glob_root,
     image_shards,
     list_folder,
     list_glob,
@@ -157,24 +158,28 @@ def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
         raise OutputError(f"{out}: is read by this run; name another file")
 
 
-def check_outside(out: Path, report: Path | None, inputs: Iterable[str | Path]) -> None:
+def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Path]) -> None:
     """Refuse an output within an INPUT folder, or matched by a glob, that would be read next time.
 
     Args:
         out: an output; one of another suffix than inputs have may be anywhere.
-        report: the folder of its report, which holds pictures; None for none.
+        folders: those that get pictures, as that of a report.
         inputs: what is read.
 
     Raises:
-        OutputError: the output or the report lies where the inputs do.
+        OutputError: the output or a folder lies where the inputs do.
     """
-    for pattern in map(str, inputs):
-        if has_magic(pattern) and out.absolute().match(str(Path(pattern).absolute())):
+    outputs = list(folders)
+    for pattern in filter(has_magic, map(str, inputs)):
+        matched = [out] if out.absolute().match(str(Path(pattern).absolute())) else []
+        if "**" in Path(pattern).parts and _suffix(pattern) != ".parquet":
+            root = glob_root(pattern).resolve()
+            matched += (folder for folder in outputs if folder.resolve().is_relative_to(root))
+        if matched:
             raise OutputError(
-                f"{out}: is matched by {pattern}, which would read it as digits the next time; "
-                "name a place outside"
+                f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
+                "time; name a place outside"
             )
-    outputs = [report] if report else []
     if out.suffix.lower() in {".parquet", *IMAGE_SUFFIXES}:
         outputs.append(out)
     for folder in map(Path, inputs):

@@ -1,9 +1,10 @@
-"""Writing a file whole or not at all: a temporary name beside the target, then a rename."""
+"""Writing a file or a folder whole or not at all: a temporary name beside it, then a rename."""
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mnist_batch.errors import OutputError
@@ -66,6 +67,124 @@ class StagedFile:
         """Remove the temporary file; nothing happens after `commit`."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
+
+
+class StagedFolder:
+    """A folder of files being written beside its target, unseen until `commit`.
+
+    Its files are not flushed to disk one by one: of thousands that takes minutes. A run that is
+    killed between the two renames that replace an earlier folder leaves both under hidden names.
+
+    Attributes:
+        target: where the folder will be.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool, ours: Callable[[Path], bool]) -> None:
+        """Check that a folder can be put there; nothing is touched.
+
+        Args:
+            target: where the folder will be; it is there already only if it is empty, or of an
+                earlier run.
+            overwrite: replace one of an earlier run.
+            ours: tells of a file whether an earlier run wrote it. No other file is ever removed.
+
+        Raises:
+            OutputError: the target is a file, is the working folder or a mounted one, or holds
+                files that may not be replaced, or the folder above it cannot be written.
+        """
+        self.target = target
+        self._place = target.resolve()  # where it is a link, the link stays
+        self._overwrite = overwrite
+        self._ours = ours
+        self._staging: Path | None = None
+        self._check()
+
+    def begin(self) -> Path:
+        """Make the temporary folder and return it, to be written by the caller.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        with translated(self.target):
+            beside = tempfile.mkdtemp(
+                dir=self._place.parent, prefix=f".{self._place.name[:100]}.", suffix=".tmp"
+            )
+            self._staging = Path(beside)
+            self._new.mkdir()  # as the user's umask says
+            if self._place.exists():
+                shutil.copymode(self._place, self._new)
+        return self._new
+
+    def commit(self) -> None:
+        """Put the folder in its place, in that of an earlier one if there is one.
+
+        Raises:
+            OutputError: files that may not be replaced came to be there meanwhile, or the disk
+                refuses.
+        """
+        self._check()
+        with translated(self.target):
+            if self._place.exists():
+                self._place.rename(self._old)
+            self._new.rename(self._place)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what `begin` made and what `commit` replaced; what is committed stays."""
+        if self._staging is None:
+            return
+        with contextlib.suppress(OSError):
+            if self._old.exists() and not self._place.exists():  # interrupted between two renames
+                self._old.rename(self._place)
+            shutil.rmtree(self._staging)
+
+    @property
+    def _new(self) -> Path:
+        assert self._staging
+        return self._staging / "new"
+
+    @property
+    def _old(self) -> Path:
+        assert self._staging
+        return self._staging / "old"
+
+    def _check(self) -> None:
+        if not self._place.is_dir():
+            if self._place.exists():
+                raise OutputError(f"{self.target} is a file; name a folder")
+            check_writable(self.target, overwrite=False)
+            return
+        if self._place.is_mount() or Path.cwd().is_relative_to(self._place):
+            raise OutputError(
+                f"{self.target} is written whole and then put in its place, which a mounted folder "
+                "and the working folder do not allow; name a new folder in it"
+            )
+        if not os.access(self._place.parent, os.W_OK):
+            raise OutputError(f"{self._place.parent} cannot be written; name a folder that can")
+        if not self._overwrite and any(self._place.iterdir()):
+            raise OutputError(
+                f"{self.target} is not empty; name a new folder, or pass --overwrite to replace "
+                "what an earlier run wrote"
+            )
+        for path in _files_in(self._place):
+            if path.is_symlink() or not path.is_file() or not self._ours(path):
+                raise OutputError(
+                    f"{self.target} holds {path.relative_to(self._place)}, which no earlier run "
+                    "wrote; move it away, or name another folder"
+                )
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield all that is in a folder and in those below it, links to folders among it."""
+
+    def refuse(error: OSError) -> None:
+        raise OutputError(
+            f"{error.filename}: cannot be read: {error.strerror}; name another folder"
+        )
+
+    for above, folders, files in os.walk(folder, onerror=refuse):
+        links = (name for name in folders if (Path(above) / name).is_symlink())
+        yield from (Path(above) / name for name in (*files, *links))
 
 
 def check_writable(target: Path, *, overwrite: bool) -> None:

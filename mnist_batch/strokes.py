@@ -23,9 +23,19 @@ class Digit:
     mask: Mask
     count: int
 
+    @property
+    def at_border(self) -> bool:
+        """Whether it reaches a side of the picture: it may be cut off, or be no digit."""
+        mask = self.mask
+        return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
 
 def find_digit(strength: Grey, noise: float) -> Digit | None:
     """Return the largest digit of a picture, its parts together.
+
+    Where what is found reaches the border it may be the table, the edge of the paper or a grid,
+    with the digit in it. So it is looked for again among the stronger ink alone, and then without
+    all that reaches the border; what is found there counts if another pen wrote it.
 
     Args:
         strength: how much ink each pixel holds, see `ink.ink_strength`.
@@ -34,40 +44,121 @@ def find_digit(strength: Grey, noise: float) -> Digit | None:
     Returns:
         None where the picture is empty: no ink stands out from the noise, or what does is specks.
     """
+    first = _Ink.above(_between(strength), strength, noise)
+    if first is None:
+        return None
+    found = first.digit()
+    if found is not None and not found.at_border:
+        return found
+    edges = first.at_border()
+    if found is None and edges.sum() < _EDGES * (first.mask | first.lines | edges).sum():
+        return None
+    inked = strength[first.mask > 0]
+    others = (
+        _Ink.above(_between(inked), strength, noise),
+        _Ink.above(None, np.where(edges, np.uint8(0), strength), noise),
+    )
+    for other in others:
+        inside = other.digit() if other is not None else None
+        if inside is None or inside.at_border:
+            continue
+        if found is None or _is_other_pen(inside.mask, found.mask, strength):
+            return inside
+    return found
+
+
+_EDGES = 0.5
+"""Share of the ink that reaches the border in a picture of a table with some paper on it."""
+
+
+def _between(strength: Grey) -> float:
+    """Return the strength that best parts ink from ground, by Otsu's method (1979)."""
     import cv2  # it takes 0.1 s
 
-    strongest = float(strength.max())
-    if strongest < max(_LEAST_STRENGTH, 4 * noise):
-        return None
-    between, _ = cv2.threshold(strength, 0, 255, cv2.THRESH_OTSU)
-    sure = max(between, 0.2 * strongest, 3 * noise)
-    # A stroke runs on where the pen was light, if it is sure somewhere.
-    inked = (strength > max(0.55 * sure, 2.5 * noise)).astype(np.uint8)
-    mask = _without_lines(inked, strength)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    boxes = np.asarray(stats, np.int32)
-    mass = np.bincount(labels[strength > sure], minlength=count)
-    mass[0] = 0  # what is not in the mask
-    groups = _groups(boxes, mass, strength.shape)
-    if not groups:
-        return None
-    largest = groups[0]
-    chosen = np.zeros(count, np.uint8)
-    chosen[largest.parts] = 1
-    digit = chosen[labels]
-    if (
-        largest.side < max(4, 0.02 * max(mask.shape))
-        or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
-        or _is_specks(mass[largest.parts], mass.sum())
-        or not _stands_out(strength, digit, inked - mask, noise)
-    ):
-        return None
-    digits = [
-        group
-        for group in groups
-        if group.mass > 0.25 * largest.mass and group.side > 0.5 * largest.side
-    ]
-    return Digit(digit, len(digits))
+    return cv2.threshold(strength, 0, 255, cv2.THRESH_OTSU)[0]
+
+
+def _is_other_pen(inside: Mask, found: Mask, strength: Grey) -> bool:
+    """Tell whether strokes are not like the rest of what was found with them, and no weak trace."""
+    import cv2
+
+    rest = found & (cv2.dilate(inside, np.ones((5, 5), np.uint8)) == 0)
+    if not rest.any():
+        return False
+    strengths = np.percentile(strength[inside > 0], 75) / np.percentile(strength[rest > 0], 75)
+    if (inside & found).any():  # in the midst of weaker ink, as on a grid
+        return bool(strengths > 1.3)
+    widths = stroke_width(inside) / stroke_width(rest)
+    return bool(strengths > 0.3 and not (0.6 < widths < 1.6 and 0.7 < strengths < 1.4))
+
+
+@dataclass(frozen=True)
+class _Ink:
+    """The ink of a picture.
+
+    Attributes:
+        strength: as it was found.
+        noise: its standard deviation.
+        sure: strength from which on a pixel is ink.
+        mask: all ink, but not ruled lines.
+        lines: those.
+    """
+
+    strength: Grey
+    noise: float
+    sure: float
+    mask: Mask
+    lines: Mask
+
+    @classmethod
+    def above(cls, sure: float | None, strength: Grey, noise: float) -> "_Ink | None":
+        """Return the ink above a strength, None for the one that parts it best, if there is any."""
+        strongest = float(strength.max())
+        if strongest < max(_LEAST_STRENGTH, 4 * noise):
+            return None
+        between = _between(strength) if sure is None else sure
+        sure = max(between, 0.2 * strongest, 3 * noise)
+        # A stroke runs on where the pen was light, if it is sure somewhere.
+        inked = (strength > max(0.55 * sure, 2.5 * noise)).astype(np.uint8)
+        mask = _without_lines(inked, strength)
+        return cls(strength, noise, sure, mask, inked - mask)
+
+    def at_border(self) -> npt.NDArray[np.bool_]:
+        """Return the pixels of all that reaches a side of the picture, and those next to it."""
+        import cv2
+
+        _, labels = cv2.connectedComponents(self.mask | self.lines, connectivity=8)
+        sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+        reaching = np.isin(labels, np.unique(np.concatenate(sides))) & (labels > 0)
+        return np.asarray(cv2.dilate(reaching.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+
+    def digit(self) -> Digit | None:
+        """Return the largest digit, if there is one."""
+        import cv2
+
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(self.mask, connectivity=8)
+        mass = np.bincount(labels[self.strength > self.sure], minlength=count)
+        mass[0] = 0  # what is not in the mask
+        groups = _groups(np.asarray(stats, np.int32), mass, self.mask.shape)
+        if not groups:
+            return None
+        largest = groups[0]
+        chosen = np.zeros(count, np.uint8)
+        chosen[largest.parts] = 1
+        digit = chosen[labels]
+        if (
+            largest.side < max(4, 0.02 * max(digit.shape))
+            or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
+            or _is_specks(mass[largest.parts], mass.sum())
+            or not _stands_out(self.strength, digit, self.lines, self.noise)
+        ):
+            return None
+        digits = [
+            group
+            for group in groups
+            if group.mass > 0.25 * largest.mass and group.side > 0.5 * largest.side
+        ]
+        return Digit(digit, len(digits))
 
 
 _LEAST_STRENGTH = 12
@@ -146,6 +237,7 @@ def _groups(
     across, down = (left + right) / (2 * width) - 0.5, (top + bottom) / (2 * height) - 0.5
     likely = mass * np.maximum(0.4, 1 - across**2 - down**2) * np.where(edge, 0.1, 1.0)
     order = [int(part) for part in np.argsort(-likely) if mass[part] >= 0.015 * mass.max() > 0]
+    del order[_MOST_PARTS:]
     groups: list[_Group] = []
     while order:
         first = order.pop(0)
@@ -163,6 +255,10 @@ def _groups(
         if not (groups and edge[first]):
             groups.append(group)
     return groups
+
+
+_MOST_PARTS = 100
+"""Components that are looked at: grain has thousands, and each may belong to each other one."""
 
 
 def _box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
@@ -224,6 +320,9 @@ def _without_level_lines(mask: Mask, strength: Grey, *, lone_is_digit: bool = Fa
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     across = np.flatnonzero(boxes[1:, 2] >= 0.9 * width) + 1
     lines = [_line(mask, labels == label) for label in across]
+    # A thick pen's strokes are as long, an eighth of the width.
+    lines = [line for line in lines if line.straight]
+    lines = [line for line in lines if line.thickness <= _THICKEST_LINE * max(mask.shape)]
     rest = mask.copy()
     for line in lines:
         rest[line.pixels] = 0
@@ -238,6 +337,13 @@ def _without_level_lines(mask: Mask, strength: Grey, *, lone_is_digit: bool = Fa
     return rest
 
 
+_BEND = 0.02
+"""How far the middle of a ruled line may be off its chord, as a share of the picture's width."""
+
+_THICKEST_LINE = 0.05
+"""Thickness of a ruled line at most, as a share of the picture's longer side."""
+
+
 @dataclass(frozen=True)
 class _Line:
     """What runs across a picture.
@@ -245,10 +351,12 @@ class _Line:
     Attributes:
         pixels: bool (h, w), those of the line alone, without the strokes that cross it.
         thickness: in pixels.
+        straight: whether it is: a side of a tall 0 is not.
     """
 
     pixels: npt.NDArray[np.bool_]
     thickness: int
+    straight: bool
 
 
 def _line(mask: Mask, run: npt.NDArray[np.bool_]) -> _Line:
@@ -260,7 +368,14 @@ def _line(mask: Mask, run: npt.NDArray[np.bool_]) -> _Line:
     thin = int(np.percentile(thickness[thickness > 0], 30))
     upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((int(1.5 * thin) + 3, 1), np.uint8))
     upright = cv2.dilate(upright, np.ones((1, 3), np.uint8))
-    return _Line(run & (mask > 0) & (upright == 0), thin)
+    pixels = run & (mask > 0) & (upright == 0)
+    rows, columns = np.nonzero(pixels)
+    if len(np.unique(columns)) < 3:
+        return _Line(pixels, thin, straight=False)
+    # Of a parabola through it, how far the middle is off the chord; two lines may run side by side.
+    bend = abs(np.polyfit(columns, rows, 2)[0]) * (mask.shape[1] / 2) ** 2
+    straight = bool(bend <= thin + _BEND * mask.shape[1])
+    return _Line(pixels, thin, straight)
 
 
 def stroke_width(mask: Mask) -> float:

@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from handmade import write_linear_model
-from mnist_batch import synthetic
+from mnist_batch import kernels, synthetic
 
 
 def _folder_of(variable: str) -> Path:
@@ -67,3 +69,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "linear.h5"
     write_linear_model(path)
     return path
+
+
+@pytest.fixture(scope="module", params=["plain", "compiled"])
+def both_codes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Once without the compiled code and once with it, whatever other tests have loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "compiled":
+            kernels.load()
+            assert kernels.ready()
+        else:
+            patch.setattr(kernels, "_ready", threading.Event())
+        yield

@@ -18,11 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from mnist_batch import synthetic
 from mnist_batch.cli import app
 from mnist_batch.options import Style
 from mnist_batch.synthetic import draw_pictures
 
 COMMAND = [sys.executable, "-m", "mnist_batch"]
+DIGIT = synthetic.draw_digit(4, np.random.default_rng(0))
 
 
 def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -68,8 +70,8 @@ def test_evaluate_prints_what_predict_printed(
 
 def test_a_list_of_paths_is_read_from_standard_input(tmp_path: Path, model: Path) -> None:
     """In the order of the list; a path that leads nowhere is a row with the reason."""
-    Image.new("L", (28, 28)).save(tmp_path / "b.png")
-    Image.new("L", (28, 28)).save(tmp_path / "a.png")
+    for name in ("a", "b"):
+        Image.fromarray(DIGIT).save(tmp_path / f"{name}.png")
     ended = run(
         *("predict", "-", "--model", model, "--out", "out.parquet"),
         cwd=tmp_path,
@@ -112,21 +114,38 @@ def test_packing_says_what_it_did(tmp_path: Path, digits_folder: Path) -> None:
     assert result["packed_file"] == str(tmp_path / "again.parquet")
 
 
+@pytest.mark.parametrize(("choice", "error"), [("never", None), ("always", "no digit found")])
+def test_prepare_chooses_what_is_brought_to_mnist_form(
+    tmp_path: Path, model: Path, choice: str, error: str | None
+) -> None:
+    """Of both commands: with never a blank sheet is resized, and is an image like any other."""
+    Image.new("L", (40, 40), "white").save(tmp_path / "blank.png")
+    for command in ([*("predict", "--model", model)], ["pack"]):
+        out = tmp_path / f"{command[0]}.parquet"
+        run(*command, tmp_path / "blank.png", "--prepare", choice, "--out", out)
+        (row,) = pq.read_table(out).to_pylist()
+        assert row["error"] == error
+        assert row["prepared"] == (error is None)
+
+
 def test_rows_without_an_image_are_status_3(tmp_path: Path) -> None:
     """Packed all the same, with their reasons; notes can be left out."""
-    Image.new("L", (40, 40)).save(tmp_path / "a.png")
+    Image.fromarray(255 - DIGIT).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"not an image")
+    Image.new("L", (40, 40)).save(tmp_path / "c.png")
     out = tmp_path / "packed.parquet"
     arguments = ("pack", f"{tmp_path}/*.png", "--out", out, "--overwrite")
     ended = run(*arguments)
     assert ended.returncode == 3
     assert ended.stderr == (
-        "note: images that were not 28x28, resized: 1\n"
-        "error: rows without an image: 1, more than --max-errors 0\n"
+        "note: images that were not in MNIST form, brought to it: 1\n"
+        "error: rows without an image: 2, more than --max-errors 0\n"
     )
-    assert re.search(r"Rows without an image\n *1 +not an image", ended.stdout)
-    assert pq.read_table(out)["error"].to_pylist() == [None, "not an image"]
-    allowed = run(*arguments, "--max-errors", 1, "--quiet")
+    assert re.search(
+        r"Rows without an image\n *1 +not an image *\n *1 +no digit found", ended.stdout
+    )
+    assert pq.read_table(out)["error"].to_pylist() == [None, "not an image", "no digit found"]
+    allowed = run(*arguments, "--max-errors", 2, "--quiet")
     assert (allowed.returncode, allowed.stderr) == (0, "")
 
 
@@ -293,6 +312,7 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["predict", "a.png"],
         ["predict", "a.png", "--out", "o.csv", "--batch-size", "0"],
         ["predict", "a.png", "--out", "o.csv", "--scale", "0-2"],
+        ["predict", "a.png", "--out", "o.csv", "--prepare", "sometimes"],
         ["predict", "a.png", "--out", "o.csv", "--report", "r", "--no-report"],
         ["benchmark", "--batch-sizes", "0"],
         ["benchmark", "--batch-sizes", "256,,512"],
@@ -306,6 +326,8 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["pack", "a.png"],
         ["pack", "a.png", "--out", "o.parquet", "--workers", "0"],
         ["generate", "--out", "digits", "--style", "watercolour"],
+        ["train", "--teacher"],
+        ["train", "--augment", "--epochs", "0"],
         ["unknown"],
     ],
 )
@@ -401,6 +423,20 @@ def test_names_beyond_the_terminals_encoding_are_shown_by_number(
     ended = run("predict", digits_folder, "--model", model, "--out", out, env=environment)
     assert ended.returncode == 0, ended.stderr
     assert "\\u03c9.csv" in ended.stdout
+
+
+def test_training_prints_its_recipe_as_json(tmp_path: Path, digits_folder: Path) -> None:
+    """What was said on the command line and what was not; nothing else is printed."""
+    out = tmp_path / "digits.h5"
+    arguments = ("--augment", "--epochs", 2, "--seed", 3, "--no-report", "--json")
+    ended = run("train", "--data", digits_folder, "--out", out, *arguments)
+    assert ended.stderr == ""
+    result = json.loads(ended.stdout)
+    recipe = result["training"]
+    assert (recipe["epochs"], recipe["seed"], recipe["batch_size"]) == (2, 3, 256)
+    assert recipe["augmentation"]["shift_pixels"] > 0
+    assert result["epoch"] == recipe["epoch"]
+    assert out.exists()
 
 
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, model: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_batch.decode import DecodedBatch, decode_batch, decode_image
+from mnist_batch.decode import DecodedBatch, decode_batch, decode_image, resized
 from mnist_batch.shards import ImageBatch
 from pngs import SIGNATURE, chunk
 
@@ -32,12 +33,11 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:  # noqa: ANN4
 
 
 def decoded(content: bytes) -> NDArray[np.uint8]:
-    """Return the pixels of an image that is 28x28 and can be read."""
+    """Return the pixels of an image that can be read, in its own size."""
     result = decode_image(content)
     assert not isinstance(result, str), result
-    pixels, prepared = result
-    assert not prepared
-    return np.frombuffer(pixels, np.uint8).reshape(28, 28)
+    assert result.dtype == np.uint8
+    return result
 
 
 def error_of(content: bytes) -> str:
@@ -45,6 +45,13 @@ def error_of(content: bytes) -> str:
     result = decode_image(content)
     assert isinstance(result, str)
     return result
+
+
+def in_28(content: bytes) -> tuple[NDArray[np.uint8], bool]:
+    """Return an image that can be read as 28x28, and whether it is marked as changed."""
+    result = decode_batch(batch_of([content]))
+    assert result.error.to_pylist() == [None]
+    return result.images[0], bool(result.prepared[0])
 
 
 def batch_of(contents: list[bytes | None], errors: list[str | None] | None = None) -> ImageBatch:
@@ -172,7 +179,7 @@ def test_palette_png_is_the_luma_of_its_colours(bits: int) -> None:
     assert_close(found, grey[samples])
 
 
-@pytest.mark.parametrize("bits", [1, 8, 16])
+@pytest.mark.parametrize("bits", [2, 8, 16])
 def test_transparent_grey_is_white(bits: int) -> None:
     """Where PNG names a grey that is transparent, that grey is white and all others stay."""
     top = 2**bits - 1
@@ -181,6 +188,25 @@ def test_transparent_grey_is_white(bits: int) -> None:
     found = decoded(png(bits, 0, packed(samples, bits), before=chunk(b"tRNS", b"\0\0")))
     expected = np.where(samples == 0, 255, np.rint(samples * (255 / top)))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_transparency_is_black_where_all_else_is_white() -> None:
+    """On white nothing would be seen: a PNG of 1 bit, and white ink with an alpha channel."""
+    samples = np.random.default_rng(1).integers(0, 2, (28, 28))
+    clear = chunk(b"tRNS", b"\0\0")
+    np.testing.assert_array_equal(
+        decoded(png(1, 0, packed(samples, 1), before=clear)), samples * 255
+    )
+    for colour, channels in ((4, 2), (6, 4)):
+        pixels = np.full((28, 28, channels), 255)
+        pixels[..., -1] = RAMP
+        np.testing.assert_array_equal(decoded(png(8, colour, packed(pixels, 8))), RAMP)
+
+
+def test_white_without_any_transparency_stays_white() -> None:
+    """An opaque white image is no drawing in white."""
+    pixels = np.full((28, 28, 4), 255)
+    assert decoded(png(8, 6, packed(pixels, 8))).min() == 255
 
 
 def test_transparent_colour_is_white() -> None:
@@ -325,8 +351,9 @@ def test_png_orientation_may_stand_after_the_pixels(place: str) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (28, 29), (27, 28), (56, 56), (640, 480), (1, 5000)])
 def test_other_sizes_are_resized_and_marked(size: tuple[int, int]) -> None:
     """An image that is not 28x28 becomes so, is marked, and one grey stays that grey."""
-    result = decode_image(saved(Image.new("L", size, 77), "PNG"))
-    assert result == (bytes([77]) * 784, True)
+    image, prepared = in_28(saved(Image.new("L", size, 77), "PNG"))
+    np.testing.assert_array_equal(image, np.full((28, 28), 77))
+    assert prepared
 
 
 def test_resizing_is_lanczos() -> None:
@@ -334,19 +361,116 @@ def test_resizing_is_lanczos() -> None:
     for side, within in ((50, 0), (28 * 40, 2)):
         grey = np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8)
         expected = Image.fromarray(grey).resize((28, 28), Image.Resampling.LANCZOS)
-        result = decode_image(saved(Image.fromarray(grey), "BMP"))
-        assert not isinstance(result, str)
-        found = np.frombuffer(result[0], np.uint8).reshape(28, 28)
+        found, _ = in_28(saved(Image.fromarray(grey), "BMP"))
         assert_close(found, np.asarray(expected), within=within)
+        np.testing.assert_array_equal(found, resized(grey))
 
 
 def test_rotated_by_exif_is_not_resized() -> None:
     """Turning a 28x28 image upright is no resizing."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    result = decode_image(saved(Image.fromarray(RAMP), "PNG", exif=exif))
-    assert not isinstance(result, str)
-    assert result[1] is False
+    image, prepared = in_28(saved(Image.fromarray(RAMP), "PNG", exif=exif))
+    np.testing.assert_array_equal(image, np.rot90(RAMP, -1))
+    assert not prepared
+
+
+def test_a_picture_without_a_digit_has_a_reason() -> None:
+    """What fits pictures may find none in one; an image of 28x28 it is not asked about."""
+    small, large = saved(Image.fromarray(RAMP), "PNG"), saved(Image.new("L", (9, 12), 50), "PNG")
+    asked: list[tuple[int, ...]] = []
+
+    def fit(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        asked.append(picture.shape)
+        return None
+
+    result = decode_batch(batch_of([small, large]), fit)
+    assert asked == [(12, 9)]
+    assert result.error.to_pylist() == [None, "no digit found"]
+    assert result.prepared.tolist() == [False, False]
+    np.testing.assert_array_equal(result.images, np.stack([RAMP, 0 * RAMP]))
+
+
+def test_pictures_are_fitted_in_their_own_size_each_in_its_place() -> None:
+    """Between others, and an error among them."""
+    sizes = [(9, 12), (28, 28), (300, 20), (28, 29)]
+    contents = [saved(Image.new("L", size, 10 + i), "PNG") for i, size in enumerate(sizes)]
+    result = decode_batch(
+        batch_of([*contents, b"text"]),
+        lambda picture: np.full((28, 28), picture[0, 0] + len(picture), np.uint8),
+    )
+    assert result.images[:, 5, 5].tolist() == [10 + 12, 11, 12 + 20, 13 + 29, 0]
+    assert result.prepared.tolist() == [True, False, True, True, False]
+    assert result.error.to_pylist() == [None] * 4 + ["not an image"]
+
+
+def smooth_photograph(width: int, height: int) -> Image.Image:
+    """Return a picture without detail: light from the left, and from above."""
+    light = np.add.outer(np.linspace(0, 120, height), np.linspace(0, 120, width))
+    return Image.fromarray(np.stack([light, light / 2, 255 - light], axis=2).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller"),
+    [
+        ((4096, 4200), (512, 525)),
+        ((2100, 1200), (1050, 600)),
+        ((1023, 3000), (1023, 3000)),
+        ((1024, 1024), (512, 512)),
+    ],
+)
+def test_a_large_jpeg_may_come_smaller(size: tuple[int, int], smaller: tuple[int, int]) -> None:
+    """By 2, 4 or 8, both sides no shorter than 512; whole where all of it is asked for."""
+    content = saved(smooth_photograph(*size), "JPEG", quality=95)
+    whole, part = decode_image(content), decode_image(content, whole=False)
+    assert not isinstance(whole, str)
+    assert not isinstance(part, str)
+    assert (whole.shape, part.shape) == (size[::-1], smaller[::-1])
+    step = size[0] // smaller[0]
+    assert_close(part, whole[step // 2 :: step, step // 2 :: step], within=3)
+
+
+def test_a_large_jpeg_is_fitted_small_but_resized_whole() -> None:
+    """Only what is not resized, and only JPEG, is decoded in part of its size."""
+    picture = smooth_photograph(1200, 1100)
+    shapes: list[tuple[int, ...]] = []
+
+    def fit(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        shapes.append(picture.shape)
+        return np.zeros((28, 28), np.uint8)
+
+    contents = [saved(picture, "JPEG", quality=95), saved(picture, "PNG")]
+    decode_batch(batch_of(list(contents)), fit)
+    assert shapes == [(550, 600), (1100, 1200)]
+    image, _ = in_28(contents[0])
+    whole = Image.open(io.BytesIO(contents[0])).convert("L")
+    expected = whole.resize((28, 28), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    np.testing.assert_array_equal(image, np.asarray(expected))
+
+
+def test_a_jpeg_decoded_in_part_is_turned_upright() -> None:
+    """EXIF's orientation counts there too."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = smooth_photograph(2400, 1200)
+    content = saved(picture, "JPEG", exif=exif, quality=95)
+    found = decode_image(content, whole=False)
+    assert not isinstance(found, str)
+    assert found.shape == (1200, 600)
+    expected = np.rot90(np.asarray(picture.convert("L")), -1)
+    assert_close(found, expected[::2, ::2], within=4)
+
+
+def test_few_decoded_pictures_wait() -> None:
+    """Memory does not grow with the batch: sixty pictures of a million pixels take that of six."""
+    content = saved(Image.new("L", (1000, 1000), 90), "PNG")
+    tracemalloc.start()
+    try:
+        decode_batch(batch_of([content] * 60), lambda _: np.zeros((28, 28), np.uint8))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 12_000_000
 
 
 def test_zero_bytes_are_no_image() -> None:
@@ -381,7 +505,7 @@ def test_every_cut_of_an_image_is_one_row(kind: str) -> None:
             assert reason in ("no bytes", "not an image", "truncated", "corrupt")
             assert len(result.splitlines()) == 1
         else:
-            assert len(result[0]) == 784
+            assert result.shape == (28, 28)
     assert isinstance(decode_image(whole[: len(whole) // 3]), str)
 
 
@@ -435,7 +559,7 @@ def test_damaged_bytes_never_raise(
 def test_any_bytes_are_one_row(content: bytes, start: bytes) -> None:
     """No bytes raise, whatever format they pretend to be."""
     result = decode_image(start + content)
-    assert isinstance(result, str) or len(result[0]) == 784
+    assert isinstance(result, str) or (result.ndim == 2 and result.dtype == np.uint8)
 
 
 @pytest.mark.parametrize("size", [(30_001, 1000), (1000, 30_001), (100_001, 100_000)])
@@ -451,8 +575,11 @@ def test_too_large_is_said_before_pixels_are_decoded(size: tuple[int, int], bits
 def test_largest_image_is_read(size: tuple[int, int]) -> None:
     """Thirty million pixels are read, in one line or in many."""
     line = bytes((size[0] + 7) // 8)
-    result = decode_image(png(1, 0, [line] * size[1], size=size))
-    assert result == (bytes(784), True)
+    content = png(1, 0, [line] * size[1], size=size)
+    assert decoded(content).shape == size[::-1]
+    image, prepared = in_28(content)
+    assert not image.any()
+    assert prepared
 
 
 def test_a_batch_keeps_rows_in_place() -> None:

@@ -3,19 +3,23 @@
 import json
 import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import mnist_batch
 from handmade import linear_probabilities
 from mnist_batch import synthetic
-from mnist_batch.errors import InputError, LabelError, OutputError
+from mnist_batch.errors import InputError, LabelError, OutputError, PredictionsError
 from mnist_batch.jobs import Progress
+from mnist_batch.options import Prepare
 
 
 def test_predict_writes_predictions_and_a_report(
@@ -197,15 +201,136 @@ def test_no_rows_are_no_error(tmp_path: Path, model: Path) -> None:
     assert len(pq.read_table(tmp_path / "out.parquet")) == 0
 
 
-def test_images_of_another_size_are_marked(tmp_path: Path, model: Path) -> None:
-    """Resized, predicted, and said to be so."""
-    folder = tmp_path / "digits"
+def run_of(path: Path) -> dict[str, Any]:
+    """Return how a predictions file says it was made."""
+    run: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[b"mnist_batch"])
+    return run
+
+
+def write_other_pictures(folder: Path) -> NDArray[np.uint8]:
+    """Write digits in MNIST form, moved, dark, dark and large, and none; return what they were.
+
+    Moved and dark digits are known bit for bit when they are brought to MNIST form: pixels only
+    change places, or are turned round.
+    """
+    images, _ = synthetic.draw_digits(4, seed=3)
     folder.mkdir()
-    Image.new("L", (28, 28)).save(folder / "a.png")
-    Image.new("L", (56, 40)).save(folder / "b.png")
-    summary = mnist_batch.predict(folder, tmp_path / "out.parquet", model=model)
-    assert pq.read_table(tmp_path / "out.parquet")["prepared"].to_pylist() == [False, True]
-    assert any("images that were not 28x28, resized: 1" in note for note in summary.notes)
+    rows, columns = (np.flatnonzero(images[1].any(axis=axis)) for axis in (1, 0))
+    moved = np.roll(images[1], (-rows[0], -columns[0]), axis=(0, 1))  # into the corner
+    for name, image in {
+        "0 formed": images[0],
+        "1 moved": moved,
+        "2 dark": 255 - images[2],
+        "3 large": np.kron(255 - images[3], np.ones((2, 2), np.uint8)),
+        "4 blank": np.full((30, 40), 200, np.uint8),
+    }.items():
+        Image.fromarray(image).save(folder / f"{name}.png")
+    return images
+
+
+def test_images_not_in_mnist_form_are_marked(tmp_path: Path, model: Path) -> None:
+    """Brought to it, predicted as what they then are, and said to be so; one shows no digit."""
+    images = write_other_pictures(tmp_path / "digits")
+    summary = mnist_batch.predict(tmp_path / "digits", tmp_path / "out.parquet", model=model)
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["prepared"].to_pylist() == [False, True, True, True, False]
+    assert table["error"].to_pylist() == [None, None, None, None, "no digit found"]
+    expected = linear_probabilities(images[:3])
+    assert table["prediction"].to_pylist()[:3] == expected.argmax(axis=1).tolist()
+    np.testing.assert_allclose(table["confidence"][:3], expected.max(axis=1), atol=1e-5)
+    assert "images that were not in MNIST form, brought to it: 3" in summary.notes
+    assert summary.metrics.prepared == 3
+    assert run_of(tmp_path / "out.parquet")["options"]["prepare"] == "auto"
+
+
+def test_images_are_only_resized_where_nothing_is_prepared(tmp_path: Path, model: Path) -> None:
+    """Those of another size than 28x28 are marked, and said to be resized."""
+    write_other_pictures(tmp_path / "digits")
+    summary = mnist_batch.predict(
+        tmp_path / "digits", tmp_path / "out.parquet", model=model, prepare="never"
+    )
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["prepared"].to_pylist() == [False, False, False, True, True]
+    assert table["error"].null_count == 5
+    expected = []
+    for path in sorted((tmp_path / "digits").iterdir()):
+        with Image.open(path) as image:
+            expected.append(np.asarray(image.resize((28, 28), Image.Resampling.LANCZOS)))
+    probabilities = linear_probabilities(np.stack(expected))
+    assert table["prediction"].to_pylist() == probabilities.argmax(axis=1).tolist()
+    assert "images that were not 28x28, resized: 2" in summary.notes
+    assert run_of(tmp_path / "out.parquet")["options"]["prepare"] == "never"
+
+
+def test_always_prepares_what_is_in_mnist_form_too(tmp_path: Path, model: Path) -> None:
+    """Stream and predict take the name of the choice; an unknown one is refused at once."""
+    write_other_pictures(tmp_path / "digits")
+    table = pa.Table.from_batches(
+        mnist_batch.stream(tmp_path / "digits", model=model, prepare="always")
+    )
+    assert table["prepared"].to_pylist() == [True, True, True, True, False]
+    with pytest.raises(ValueError, match="sometimes"):
+        mnist_batch.predict(tmp_path, tmp_path / "out.csv", model=model, prepare="sometimes")
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("prepare", Prepare)
+def test_evaluate_draws_what_the_network_saw(tmp_path: Path, model: Path, prepare: Prepare) -> None:
+    """Prepared as it was for the predictions: the report of `evaluate` is that of `predict`."""
+    write_other_pictures(tmp_path / "digits")
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(tmp_path / "digits", out, model=model, prepare=prepare)
+    again = tmp_path / "again"
+    mnist_batch.evaluate(out, report=again, images=tmp_path / "digits")
+    first = (tmp_path / "out.report" / "samples.png").read_bytes()
+    assert (again / "samples.png").read_bytes() == first
+
+
+def test_the_samples_depend_on_how_images_were_prepared(tmp_path: Path, model: Path) -> None:
+    """Or the test before this one would find nothing: the three pictures are three."""
+    write_other_pictures(tmp_path / "digits")
+    (tmp_path / "digits" / "4 blank.png").unlink()
+    drawn = set()
+    for prepare in Prepare:
+        out = tmp_path / f"{prepare}.parquet"
+        mnist_batch.predict(tmp_path / "digits", out, model=model, prepare=prepare)
+        drawn.add((tmp_path / f"{prepare}.report" / "samples.png").read_bytes())
+    assert len(drawn) == 3
+
+
+def rewrite_options(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the options that a predictions file says it was made with."""
+    run = run_of(path)
+    change(run["options"])
+    table = pq.read_table(path).replace_schema_metadata({"mnist_batch": json.dumps(run)})
+    pq.write_table(table, path)
+
+
+@pytest.mark.parametrize("name", ["sometimes", "", None, 3, ["auto"]])
+def test_an_unknown_way_to_prepare_is_one_clear_error(
+    tmp_path: Path, model: Path, name: object
+) -> None:
+    """Of the predictions file, in one line; the report is not begun."""
+    write_other_pictures(tmp_path / "digits")
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(tmp_path / "digits", out, model=model, report=False)
+    rewrite_options(out, lambda options: options.update(prepare=name))
+    with pytest.raises(PredictionsError) as caught:
+        mnist_batch.evaluate(out, images=tmp_path / "digits")
+    expected = "expected auto, always, never; predict again"
+    assert str(caught.value) == f"{out}: its metadata says prepare {name!r}; {expected}"
+    assert not (tmp_path / "out.report").exists()
+
+
+def test_predictions_of_earlier_releases_were_not_prepared(tmp_path: Path, model: Path) -> None:
+    """Their files do not say it: their samples are drawn as those of `never`."""
+    write_other_pictures(tmp_path / "digits")
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(tmp_path / "digits", out, model=model, prepare="never")
+    rewrite_options(out, lambda options: options.pop("prepare"))
+    mnist_batch.evaluate(out, report=tmp_path / "again", images=tmp_path / "digits")
+    first = (tmp_path / "out.report" / "samples.png").read_bytes()
+    assert (tmp_path / "again" / "samples.png").read_bytes() == first
 
 
 def test_labels_that_name_nothing_are_said(

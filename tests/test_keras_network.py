@@ -230,6 +230,18 @@ def test_a_graph_is_traced_once(cnn_file: Path, digits_parquet: Path) -> None:
     np.testing.assert_allclose(column.to_pylist(), expected, rtol=0, atol=1e-6)
 
 
+def test_originals_come_with_their_rows(cnn_file: Path, digits_parquet: Path) -> None:
+    """Although the network sees other batches."""
+    predictor = load_model(cnn_file, batch_size=400)
+    opened = open_inputs([digits_parquet])
+    column = pq.read_table(digits_parquet)["image"].combine_chunks().field("bytes")
+    for batch in predict_batches(opened, predictor, batch_size=100, with_originals=True):
+        assert batch.originals is not None
+        expected = column.take(batch.predictions["row"])
+        np.testing.assert_array_equal(batch.originals.images, expected)
+    assert next(predict_batches(opened, predictor)).originals is None
+
+
 def test_a_model_of_a_fixed_batch_gets_just_that(tmp_path: Path) -> None:
     """A network that keeps a state for each of 32 rows takes no other number of them."""
     model = Sequential(

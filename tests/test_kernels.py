@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_batch import kernels
-from mnist_batch.decode import decode_batch, decode_image
+from mnist_batch.decode import decode_batch, decode_image, resized
 from mnist_batch.file_kernels import MAX_BYTES, read_files
 from mnist_batch.image_files import image_shards
 from mnist_batch.png_kernels import decode_pngs
@@ -44,9 +44,11 @@ def batch_of(images: pa.Array, error: pa.Array) -> ImageBatch:
 
 
 def as_each(content: bytes | None, error: str | None) -> tuple[bytes, bool, str | None]:
-    """Return pixels, whether they were prepared, and error of an image on its own, by Pillow."""
+    """Return pixels, whether they were resized, and error of an image on its own, by Pillow."""
     result = error or decode_image(content or b"")
-    return (bytes(784), False, result) if isinstance(result, str) else (*result, None)
+    if isinstance(result, str):
+        return bytes(784), False, result
+    return resized(result).tobytes(), result.shape != (28, 28), None
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()], ids=str)

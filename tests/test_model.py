@@ -23,7 +23,6 @@ from mnist_batch.errors import InputError, LabelError, OutputError
 from mnist_batch.fitting import TrainingProgress
 from mnist_batch.keras_network import import_keras
 from mnist_batch.model import TrainingResult, train
-from mnist_batch.network import build_network
 from mnist_batch.predictors import load_model
 from mnist_batch.synthetic import draw_digits, write_folder, write_parquet
 from mnist_batch.training_data import read_images
@@ -70,18 +69,6 @@ def record_of(path: Path) -> dict[str, Any]:
     with h5py.File(path) as file:
         record: dict[str, Any] = json.loads(file.attrs["mnist_batch"])
     return record
-
-
-def test_the_network_is_the_originals() -> None:
-    """784 inputs, 128 and 64 units with ReLU, softmax over ten; 109,386 parameters."""
-    network = build_network()
-    assert network.input_shape == (None, 784)
-    layers = [(layer.units, layer.activation.__name__) for layer in network.layers]
-    assert layers == [(128, "relu"), (64, "relu"), (10, "softmax")]
-    assert network.count_params() == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10
-    assert network.optimizer.name == "adam"
-    assert float(network.optimizer.learning_rate) == pytest.approx(0.001)
-    assert network.loss == "sparse_categorical_crossentropy"
 
 
 def test_training_is_what_a_plain_keras_script_does(data: Path, tmp_path: Path) -> None:
@@ -230,13 +217,115 @@ def test_progress_is_told_after_each_epoch(data: Path, tmp_path: Path) -> None:
     result = quick(data, tmp_path / "digits.h5", progress=seen.append)
     history = result.history
     assert [(told.epoch, told.epochs) for told in seen] == [(1, 2), (2, 2)]
+    assert {told.phase for told in seen} == {"training"}
     assert [told.loss for told in seen] == history["loss"]
     assert [told.val_accuracy for told in seen] == history["val_accuracy"]
+
+
+def test_the_original_recipe_takes_the_last_epoch(result: TrainingResult) -> None:
+    """Whatever the validation rows say."""
+    assert result.epoch == 8
+    assert result.recipe == {
+        name: value
+        for name, value in record_of(result.out)["training"].items()
+        if name not in ("backend", "keras")
+    }
+
+
+@pytest.fixture(scope="module")
+def taught(data: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """Return what training with changed images and a teacher gives."""
+    out = tmp_path_factory.mktemp("taught") / "digits.h5"
+    return quick(data, out, augment=True, teacher=True, epochs=3, report=True)
+
+
+def test_a_taught_network_is_a_file_like_any_other(
+    taught: TrainingResult, result: TrainingResult
+) -> None:
+    """The teacher is not in it, it ends in a softmax, and it runs on NumPy without a note."""
+    layers = [
+        [(layer.name, layer.units, layer.activation.__name__) for layer in network.layers]
+        for network in map(import_keras().models.load_model, (taught.out, result.out))
+    ]
+    assert layers[0] == layers[1]
+    with h5py.File(taught.out) as one, h5py.File(result.out) as other:
+        assert set(one) == set(other)
+        assert set(one["model_weights"]) == set(other["model_weights"])
+    loaded = load_model(taught.out)
+    assert (loaded.name, list(loaded.notes)) == ("numpy", [])
+    images, labels = draw_digits(TEST_ROWS, seed=2)
+    predictions = loaded.probabilities(images).argmax(axis=1)
+    assert (predictions == labels).mean() == pytest.approx(taught.accuracy)
+
+
+def test_a_taught_networks_file_says_the_whole_recipe(taught: TrainingResult) -> None:
+    """And so does its report, whose curves are the student's."""
+    training = record_of(taught.out)["training"]
+    assert training == {
+        **taught.recipe,
+        "backend": import_keras().backend.backend(),
+        "keras": import_keras().__version__,
+    }
+    assert training["augmentation"]["rotation_degrees"] > 0
+    assert training["teacher"]["epochs"] == training["epochs"] == 3
+    assert training["epoch"] == taught.epoch
+    folder = taught.out.with_suffix(".report")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["run"]["training"] == training
+    with (folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["val_accuracy"]) for row in rows] == taught.history["val_accuracy"]
+    assert (folder / "learning_curves.png").exists()
+
+
+def test_the_test_split_chooses_nothing(data: Path, tmp_path: Path) -> None:
+    """Another one, whose every label is wrong, gives the same weights and the same recipe."""
+    table = pq.read_table(data / "test.parquet")
+    wrong = [(label + 1) % 10 for label in table["label"].to_pylist()]
+    column = pa.array(wrong, table.schema.field("label").type)
+    place = table.schema.get_field_index("label")
+    pq.write_table(table.set_column(place, "label", column), tmp_path / "test.parquet")
+    (tmp_path / "train.parquet").symlink_to(data / "train.parquet")
+    right = quick(data, tmp_path / "right.h5", augment=True, epochs=4)
+    other = quick(tmp_path, tmp_path / "other.h5", augment=True, epochs=4)
+    assert right.accuracy != other.accuracy
+    assert right.recipe == other.recipe
+    for one, two in zip(weights_of(right.out), weights_of(other.out), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("augment", "expected"), [(False, (100, 196, 0.2)), (True, (300, 256, 0.1))]
+)
+def test_what_is_not_said_depends_on_the_recipe(
+    data: Path, tmp_path: Path, augment: bool, expected: tuple[int, int, float]
+) -> None:
+    """As the help says; what is said holds in both."""
+    recipe = train(data, tmp_path / "a.h5", augment=augment, epochs=1, report=False).recipe
+    assert (recipe["batch_size"], recipe["validation_split"]) == expected[1:]
+    recipe = quick(data, tmp_path / "b.h5", augment=augment, validation_split=0.3).recipe
+    assert (recipe["epochs"], recipe["batch_size"], recipe["validation_split"]) == (2, 50, 0.3)
+    seen: list[TrainingProgress] = []
+
+    def stop(progress: TrainingProgress) -> None:
+        seen.append(progress)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "c.h5", augment=augment, progress=stop)
+    assert seen[0].epochs == expected[0]
+
+
+def test_a_teacher_without_augmentation_is_refused_at_once(tmp_path: Path) -> None:
+    """Before the data is looked for."""
+    with pytest.raises(ValueError, match="a teacher needs augment"):
+        quick(tmp_path / "none", tmp_path / "digits.h5", teacher=True)
 
 
 def test_nothing_is_printed(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Neither by this package nor by what lies below it."""
     quick(data, tmp_path / "digits.h5", report=True)
+    quick(data, tmp_path / "augmented.h5", augment=True)
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,5 +1,6 @@
 """The packed file itself: what is on disk, and what is done with one that is not as it says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 import mnist_batch
+from handmade import linear_probabilities
 from mnist_batch import synthetic
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.packed_file import PACKED, PackedWriter
@@ -176,6 +179,16 @@ def test_an_empty_cell_is_named(packed: Path, name: str) -> None:
     assert f", row 123: the column {name} of this packed file is empty" in refused(packed)
 
 
+@pytest.mark.parametrize("name", ["source", "error"])
+def test_bytes_that_are_no_text_are_refused(packed: Path, name: str) -> None:
+    """Some writers put any bytes into a column of text; whoever reads it would fail on them."""
+    table = pq.read_table(packed)
+    ends = pa.py_buffer(np.minimum(np.arange(501), 1).astype(np.int32))
+    column = pa.Array.from_buffers(pa.string(), 500, [None, ends, pa.py_buffer(b"\xff")])
+    rewrite(packed, table.set_column(table.column_names.index(name), name, column))
+    assert "Invalid UTF8" in refused(packed)
+
+
 def test_an_empty_image_has_a_reason(packed: Path, model: Path) -> None:
     """Also where the file gives none."""
     table = pq.read_table(packed)
@@ -205,6 +218,53 @@ def test_a_changed_pixel_is_found(packed: Path) -> None:
         content[place] ^= 1
         packed.write_bytes(content)
         assert "not a readable Parquet file" in refused(packed)
+
+
+# In MNIST form
+
+
+def packed_dark(path: Path, options: object, *, prepared: bool = False) -> NDArray[np.uint8]:
+    """Rewrite a packed file with its first ten digits dark on white; return them."""
+    dark = 255 - synthetic.draw_digits(10)[0]
+    table = pq.read_table(path).slice(0, 10)
+    images = pa.array([image.tobytes() for image in dark], pa.binary(784))
+    table = table.set_column(0, "image", images)
+    marks = pa.array([prepared] * 10)
+    table = table.set_column(table.column_names.index("prepared"), PACKED.field("prepared"), marks)
+    rewrite(path, table, json.dumps({"format": 1, "options": options}).encode())
+    return dark
+
+
+@pytest.mark.parametrize("choice", ["auto", "always"])
+def test_what_was_prepared_is_not_looked_at_again(packed: Path, model: Path, choice: str) -> None:
+    """Whatever the images are: here ones that would be changed if they were."""
+    dark = packed_dark(packed, {"prepare": choice})
+    found = pa.Table.from_batches(mnist_batch.stream(packed, model=model))
+    assert found["prepared"].to_pylist() == [False] * 10
+    expected = linear_probabilities(dark).argmax(axis=1)
+    assert found["prediction"].to_pylist() == expected.tolist()
+
+
+@pytest.mark.parametrize("options", [{"prepare": "never"}, {}, None, [], {"prepare": ["auto"]}])
+def test_what_was_not_prepared_is_looked_at(packed: Path, model: Path, options: object) -> None:
+    """Also in the files of earlier releases, which do not say it: digits are turned to light."""
+    dark = packed_dark(packed, options)
+    found = pa.Table.from_batches(mnist_batch.stream(packed, model=model))
+    assert found["prepared"].to_pylist() == [True] * 10
+    expected = linear_probabilities(255 - dark).argmax(axis=1)
+    assert found["prediction"].to_pylist() == expected.tolist()
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_always_prepares_what_is_marked_only_once(
+    packed: Path, model: Path, prepared: bool
+) -> None:
+    """An image that was changed when it was packed stays; one that was not is changed now."""
+    dark = packed_dark(packed, {"prepare": "always"}, prepared=prepared)
+    found = pa.Table.from_batches(mnist_batch.stream(packed, model=model, prepare="always"))
+    assert found["prepared"].to_pylist() == [True] * 10
+    unchanged = linear_probabilities(dark).max(axis=1)
+    assert np.allclose(found["confidence"], unchanged, rtol=0, atol=1e-5) == prepared
 
 
 # Labels from elsewhere

@@ -26,6 +26,8 @@ from mnist_batch.shards import ImageBatch
 
 KEY = b"mnist_batch_packed"
 RAMP: NDArray[np.uint8] = (np.arange(784) % 256).astype(np.uint8).reshape(28, 28)
+DARK: NDArray[np.uint8] = 255 - synthetic.draw_digit(7, np.random.default_rng(0))
+"""A digit that is not in MNIST form, as its ink is dark."""
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
@@ -51,9 +53,10 @@ def write_broken_folder(folder: Path) -> None:
     """Write 30 good PNG files, other formats and sizes, and one file for each thing amiss."""
     synthetic.write_folder(folder, 30)
     for suffix in ("jpg", "bmp", "gif", "tif", "webp", "pgm"):
-        Image.fromarray(RAMP).save(folder / "7" / f"ramp.{suffix}")
-    Image.fromarray(RAMP).resize((56, 40)).save(folder / "3" / "larger.png")
-    good = png(RAMP)
+        Image.fromarray(DARK).save(folder / "7" / f"dark.{suffix}")
+    Image.fromarray(DARK).resize((56, 40)).save(folder / "3" / "larger.png")
+    (folder / "5" / "no digit found.png").write_bytes(png(np.full((28, 28), 255, np.uint8)))
+    good = png(DARK)
     bomb = bytearray(good)
     bomb[16:24] = (50_000).to_bytes(4, "big") * 2
     bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
@@ -75,7 +78,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A folder of all that can go wrong with files, and a Parquet file of raw pixels, some bad."""
     folder = tmp_path_factory.mktemp("mixed")
     write_broken_folder(folder / "digits")
-    lists = [RAMP.ravel().tolist(), [1, 2, 3], None]
+    lists = [DARK.ravel().tolist(), [1, 2, 3], None]
     table = pa.table({"image": lists, "label": [7, None, 0]})
     pq.write_table(table, folder / "lists.parquet")
     return [str(folder / "digits"), str(folder / "lists.parquet")]
@@ -87,7 +90,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_every_kind_of_row_predicts_as_from_the_input(
     tmp_path: Path, mixed: list[str], model: Path
 ) -> None:
-    """Good ones, resized ones, and one for each reason; sources, labels and errors too."""
+    """Good ones, dark ones, and one for each reason; sources, labels and errors too."""
     summary = mnist_batch.pack(mixed, tmp_path / "packed.parquet")
     expected = predictions(mixed, model)
     assert_same_predictions(predictions(tmp_path / "packed.parquet", model), expected)
@@ -100,12 +103,40 @@ def test_every_kind_of_row_predicts_as_from_the_input(
         "corrupt": 1,
         "too large": 1,
         "bad pixels": 1,
+        "no digit found": 1,
     }
     assert summary.errors_by_reason == reasons
-    assert summary.errors == 9
-    assert (summary.rows, summary.prepared) == (30 + 6 + 1 + 7 + 3, 1)
-    assert summary.labelled == 30 + 6 + 1 + 5 + 2
+    assert summary.errors == 10
+    assert (summary.rows, summary.prepared) == (30 + 6 + 1 + 8 + 3, 6 + 1 + 1)
+    assert summary.labelled == 30 + 6 + 1 + 6 + 2
+    assert "images that were not in MNIST form, brought to it: 8" in summary.notes
+
+
+def test_rows_that_are_not_prepared_predict_as_from_the_input(
+    tmp_path: Path, mixed: list[str], model: Path
+) -> None:
+    """With `prepare` never, of both: pictures are resized, and a blank one is predicted."""
+    summary = mnist_batch.pack(mixed, tmp_path / "packed.parquet", prepare="never")
+    expected = predictions(mixed, model, prepare="never")
+    found = predictions(tmp_path / "packed.parquet", model, prepare="never")
+    assert_same_predictions(found, expected)
+    assert (summary.errors, summary.prepared) == (9, 1)
+    assert "no digit found" not in summary.errors_by_reason
     assert "images that were not 28x28, resized: 1" in summary.notes
+
+
+def test_what_was_packed_unprepared_is_prepared_when_it_is_predicted(
+    tmp_path: Path, mixed: list[str], model: Path
+) -> None:
+    """As the input is, but for the picture that was resized: its proportions are lost."""
+    mnist_batch.pack(mixed, tmp_path / "packed.parquet", prepare="never")
+    found = predictions(tmp_path / "packed.parquet", model).to_pylist()
+    for row, expected in zip(found, predictions(mixed, model).to_pylist(), strict=True):
+        assert (row["source"], row["prepared"]) == (expected["source"], expected["prepared"])
+        assert row["error"] == expected["error"]
+        if row["source"] != "3/larger.png":
+            assert row["prediction"] == expected["prediction"]
+    assert sum(row["prepared"] for row in found) == 8
 
 
 def test_a_parquet_file_predicts_as_before(
@@ -150,7 +181,7 @@ def test_packing_a_packed_file_gives_it_again(tmp_path: Path, mixed: list[str]) 
     mnist_batch.pack(mixed, once)
     summary = mnist_batch.pack(once, twice)
     assert pq.read_table(twice).equals(pq.read_table(once))
-    assert (summary.errors, summary.prepared) == (9, 1)
+    assert (summary.errors, summary.prepared) == (10, 8)
 
 
 _Row = tuple[int, int | None, bool, str | None]
@@ -175,7 +206,7 @@ def test_every_row_is_packed_once_and_in_order(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mnist_batch.packed_file.ROW_GROUP_ROWS", group_rows)
         patch.setattr(packing, "open_inputs", lambda *_: _Opened(rows, cuts))
-        summary = mnist_batch.pack("unused", out, overwrite=True)
+        summary = mnist_batch.pack("unused", out, prepare="never", overwrite=True)
     assert pq.read_table(out).to_pylist() == [
         {
             "image": None if error else bytes([grey]) * 784,
@@ -282,7 +313,9 @@ def test_another_label_column_is_packed_as_label(tmp_path: Path) -> None:
     table = pa.table({"a": [png(RAMP)], "b": [png(RAMP // 2)], "digit": [4]})
     pq.write_table(table, tmp_path / "in.parquet")
     out = tmp_path / "packed.parquet"
-    mnist_batch.pack(tmp_path / "in.parquet", out, image_column="b", label_column="digit")
+    mnist_batch.pack(
+        tmp_path / "in.parquet", out, prepare="never", image_column="b", label_column="digit"
+    )
     (row,) = pq.read_table(out).to_pylist()
     assert (row["image"], row["label"]) == ((RAMP // 2).tobytes(), 4)
 
@@ -316,12 +349,13 @@ def test_the_file_says_how_it_was_packed(tmp_path: Path, mixed: list[str]) -> No
     assert run["version"] == mnist_batch.__version__
     assert run["options"] == {
         "inputs": mixed,
+        "prepare": "auto",
         "image_column": None,
         "label_column": None,
         "labels": "none",
     }
-    assert (run["rows"], run["labelled"], run["prepared"]) == (47, 0, 1)
-    assert sum(run["errors"].values()) == 9
+    assert (run["rows"], run["labelled"], run["prepared"]) == (48, 0, 8)
+    assert sum(run["errors"].values()) == 10
     assert run["created_utc"].endswith("+00:00")
 
 
@@ -340,7 +374,7 @@ def test_progress_counts_rows_and_errors(tmp_path: Path, mixed: list[str]) -> No
     """After each batch, up to all rows."""
     seen: list[Progress] = []
     mnist_batch.pack(mixed, tmp_path / "packed.parquet", progress=seen.append)
-    assert [(step.done, step.total, step.errors) for step in seen] == [(44, 47, 7), (47, 47, 9)]
+    assert [(step.done, step.total, step.errors) for step in seen] == [(45, 48, 8), (48, 48, 10)]
 
 
 # What is refused, and what a failure leaves
@@ -374,11 +408,13 @@ def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
     image = pa.array([bytes(784)] * 20_000, pa.binary(784))
     pq.write_table(pa.table({"image": image, "label": labels}), tmp_path / "in.parquet")
     with pytest.raises(LabelError, match="row 19999"):
-        mnist_batch.pack(tmp_path / "in.parquet", tmp_path / "out.parquet")
+        mnist_batch.pack(tmp_path / "in.parquet", tmp_path / "out.parquet", prepare="never")
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
     (tmp_path / "out.parquet").write_text("old")
     with pytest.raises(LabelError):
-        mnist_batch.pack(tmp_path / "in.parquet", tmp_path / "out.parquet", overwrite=True)
+        mnist_batch.pack(
+            tmp_path / "in.parquet", tmp_path / "out.parquet", prepare="never", overwrite=True
+        )
     assert (tmp_path / "out.parquet").read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -413,6 +449,7 @@ def test_no_more_than_a_row_group_waits_to_be_written(
     mnist_batch.pack(
         tmp_path / "in.parquet",
         tmp_path / "out.parquet",
+        prepare="never",
         progress=lambda step: waiting.append(step.done - sum(written)),
     )
     assert max(waiting) < 8192

@@ -92,6 +92,21 @@ def test_the_images_are_what_the_network_saw(digits_folder: Path, predictor: Pre
     np.testing.assert_array_equal(batch.images, images[by_folder])
 
 
+@pytest.mark.parametrize("batch_size", [7, 2048])
+def test_originals_come_with_their_rows_when_asked_for(
+    digits_folder: Path, predictor: Predictor, batch_size: int
+) -> None:
+    """The bytes of the files; unasked they are not kept."""
+    opened = open_inputs([digits_folder])
+    for batch in predict_batches(opened, predictor, batch_size=batch_size, with_originals=True):
+        assert batch.originals is not None
+        assert isinstance(batch.originals.images, pa.Array)
+        sources = batch.predictions["source"].to_pylist()
+        files = [(digits_folder / source).read_bytes() for source in sources]
+        assert batch.originals.images.to_pylist() == files
+    assert next(predict_batches(opened, predictor)).originals is None
+
+
 def test_there_is_a_worker_for_each_core_that_may_be_used() -> None:
     """At least one."""
     assert available_workers() >= 1

@@ -44,9 +44,8 @@ def by_pillow(content: bytes) -> NDArray[np.uint8] | None:
     result = decode_image(content)
     if isinstance(result, str):
         return None
-    pixels, prepared = result
-    assert not prepared
-    return np.frombuffer(pixels, np.uint8).reshape(28, 28)
+    assert result.shape == (28, 28)
+    return result
 
 
 def decoded(content: bytes) -> NDArray[np.uint8]:

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import mnist_batch
 from mnist_batch.resident import ResidentShard, first_rows, repeated, tiled
 from mnist_batch.shards import ImageBatch, Shard
 from mnist_batch.sources import open_inputs
+from mnist_batch.synthetic import write_parquet
 
 EVERYTHING = 2**40
 
@@ -65,6 +67,22 @@ def test_nothing_cannot_be_repeated() -> None:
     """It would go on for ever."""
     with pytest.raises(ValueError, match="without rows"):
         repeated([], 5)
+
+
+def test_only_what_was_prepared_alike_is_joined(tmp_path: Path) -> None:
+    """A file packed in MNIST form and one that is not: each batch still says which it is of."""
+    write_parquet(tmp_path / "digits.parquet", 5)
+    for choice in ("auto", "never"):
+        mnist_batch.pack(
+            tmp_path / "digits.parquet", tmp_path / f"{choice}.parquet", prepare=choice
+        )
+    opened = open_inputs([tmp_path / "auto.parquet", tmp_path / "never.parquet"])
+    _, resident = first_rows(opened, 10, EVERYTHING)
+    batches = [batch for shard in resident for batch in shard.read(100)]
+    assert [(batch.formed, len(batch)) for batch in batches] == [(True, 5), (False, 5)]
+    again = repeated(resident, 40).shards
+    found = [(batch.formed, len(batch)) for shard in again for batch in shard.read(100)]
+    assert found == [(True, 5), (False, 5)] * 4
 
 
 def test_pixels_are_tiled() -> None:

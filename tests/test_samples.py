@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -54,6 +54,7 @@ def test_the_random_numbers_are_splitmix64s() -> None:
     assert _splitmix64(1234567, 3, 2).tolist() == [4593380528125082431, 16408922859458223821]
 
 
+@settings(deadline=None)
 @given(
     cuts=st.sets(st.integers(1, N - 1)),
     order=st.randoms(use_true_random=False),

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from mnist_batch.evaluation import Metrics
+from mnist_batch.model import TrainingResult
 from mnist_batch.options import Device, PredictorChoice
 from mnist_batch.packing import PackSummary
 from mnist_batch.recommendation import Measurement, NotRun, Part, binding
@@ -17,6 +18,7 @@ from mnist_batch.terminal import (
     evaluation_summary,
     pack_summary,
     printable,
+    training_summary,
 )
 from mnist_batch.timings import Timing
 from mnist_batch.tuning import BenchmarkResult
@@ -184,6 +186,59 @@ def test_control_characters_are_replaced(character: str) -> None:
 def test_letters_of_all_languages_are_printable() -> None:
     """Only what has no shape is replaced."""
     assert printable("Bild größer als 28 mal 28, 数字") == "Bild größer als 28 mal 28, 数字"
+
+
+TRAINED = TrainingResult(
+    out=Path("MNIST\x1b.h5"),
+    sha256="",
+    rows=60_000,
+    test_rows=8_140,
+    unreadable={"not an image": 1_200},
+    data_sha256="",
+    history={
+        "loss": [0.5, 0.25, 0.125],
+        "accuracy": [0.7, 0.8, 0.9],
+        "val_loss": [0.4, 0.2, 0.3],
+        "val_accuracy": [0.75, 0.85, 0.8],
+    },
+    epoch=2,
+    recipe={},
+    metrics=METRICS,
+    report_files=[Path("MNIST.report/metrics.json")],
+    elapsed_s=712.4,
+)
+
+
+def after_training(result: TrainingResult) -> list[str]:
+    """Return the lines about a training, without those of the test."""
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(training_summary(result))
+    lines = capture.get().splitlines()
+    assert max(map(len, lines)) <= 80
+    return lines[-next(i for i, line in enumerate(reversed(lines)) if not line) :]
+
+
+def test_training_says_which_epoch_was_taken() -> None:
+    """With the numbers of that epoch."""
+    assert after_training(TRAINED) == [
+        "data         60,000 digits, in 712 s",
+        "epoch 2      loss 0.2500, accuracy 0.8000, validation accuracy 0.8500",
+        "left out     not an image: 1,200",
+        "model        MNIST?.h5",
+        "report       MNIST.report",
+    ]
+
+
+def test_the_last_epoch_is_called_that() -> None:
+    """Without validation and without a report there is nothing of them."""
+    history = {name: TRAINED.history[name] for name in ("loss", "accuracy")}
+    last = replace(TRAINED, epoch=3, history=history, unreadable={}, report_files=[])
+    assert after_training(last) == [
+        "data         60,000 digits, in 712 s",
+        "last epoch   loss 0.1250, accuracy 0.9000",
+        "model        MNIST?.h5",
+    ]
 
 
 def test_packing_says_rows_errors_size_and_speed() -> None:
