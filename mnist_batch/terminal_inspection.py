@@ -143,11 +143,16 @@ def _shape(shape: Sequence[int | None] | None) -> str:
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - JSON
-    """Return a value of a training record on one line."""
+    """Return a value of a training record on one line; an object within an object in brackets."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_value(inner)}" for name, inner in value.items())
+        return ", ".join(
+            f"{name} ({_value(inner)})" if isinstance(inner, dict) else f"{name} {_value(inner)}"
+            for name, inner in value.items()
+        )
     if isinstance(value, list):
         return " ".join(map(_value, value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return _UNKNOWN if value is None else str(value)
 
 

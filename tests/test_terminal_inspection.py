@@ -144,13 +144,19 @@ def test_the_best_scale_is_marked_with_what_to_do() -> None:
 
 def test_a_training_record_is_told_whatever_is_in_it() -> None:
     """Objects and lists on one line each."""
-    training = {"scale": "0-1", "classes": ["0", "1"], "data": {"rows": 60000, "test": None}}
+    training = {
+        "scale": "0-1",
+        "classes": ["0", "1"],
+        "data": {"rows": 60000, "test": None, "shift": {"x": 0.5, "y": 1}},
+        "accuracy": 0.9931666851043701,
+    }
     lines = shown(model_summary(replace(MODEL, training=training)))
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "Training record",
         "scale        0-1",
         "classes      0 1",
-        "data         rows 60000, test -",
+        "data         rows 60000, test -, shift (x 0.5, y 1)",
+        "accuracy     0.993167",
     ]
 
 
