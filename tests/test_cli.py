@@ -550,6 +550,22 @@ def test_files_that_are_passed_over_are_said(
     assert run(*arguments, "--quiet").stderr == ""
 
 
+def test_pictures_of_what_was_prepared_are_said(tmp_path: Path, model: Path) -> None:
+    """How many and where, in a note and in the JSON; a folder that is in use is left alone."""
+    Image.linear_gradient("L").save(tmp_path / "a.png")
+    folder = tmp_path / "seen"
+    arguments = ("predict", tmp_path / "a.png", "--model", model, "--save-prepared", folder)
+    ended = run(*arguments, "--out", tmp_path / "a.csv", "--json", "--max-errors", 1)
+    assert ended.returncode == 0
+    assert f"note: pictures of prepared images, written to {folder}: 1\n" in ended.stderr
+    assert json.loads(ended.stdout)["prepared_folder"] == str(folder)
+    assert [path.name for path in folder.iterdir()] == ["a.png.png"]
+    again = run(*arguments, "--out", tmp_path / "b.csv")
+    assert again.returncode == 1
+    assert again.stderr.startswith(f"error: {folder} is not empty; ")
+    assert not (tmp_path / "b.csv").exists()
+
+
 def test_an_input_is_never_the_output(tmp_path: Path, digits_parquet: Path, model: Path) -> None:
     """Nor is the file of labels, nor what the INPUT's glob would match the next time."""
     (tmp_path / "in").mkdir()

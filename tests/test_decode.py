@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_batch.decode import DecodedBatch, decode_batch, decode_image, resized
+from mnist_batch.decode import (
+    DecodedBatch,
+    decode_batch,
+    decode_image,
+    decode_to_show,
+    resized,
+)
 from mnist_batch.shards import ImageBatch
 from pngs import SIGNATURE, chunk
 
@@ -654,3 +660,27 @@ def test_empty_batch_is_empty() -> None:
     result = decode_batch(batch_of([]))
     assert result.images.shape == (0, 28, 28)
     assert len(result.error) == len(result.prepared) == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"),
+    [("1", "L"), ("L", "L"), ("LA", "RGB"), ("P", "RGB"), ("RGBA", "RGB"), ("CMYK", "RGB")],
+)
+def test_an_image_is_shown_in_grey_or_in_colour(mode: str, shown: str) -> None:
+    """In two modes, whatever the file has."""
+    content = saved(Image.new("L", (40, 30), 255).convert(mode), "TIFF")
+    image = decode_to_show(content, 280)
+    assert (image.mode, image.size) == (shown, (40, 30))
+    assert set(np.asarray(image).ravel()) == {255}
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"),
+    [((1280, 1120), (320, 280)), ((1280, 1119), (640, 560)), ((300, 9000), (300, 9000))],
+)
+def test_a_large_jpeg_is_shown_from_fewer_pixels(
+    size: tuple[int, int], decoded: tuple[int, int]
+) -> None:
+    """An eighth, a quarter or half of each side, as long as both are long enough."""
+    content = saved(Image.new("RGB", size, (200, 100, 50)), "JPEG")
+    assert decode_to_show(content, 280).size == decoded
