@@ -57,8 +57,9 @@ def view(picture: Grey) -> View:
         # Where strokes are two pixels wide, more would close the loop of a 6.
         sigma = min(1.2, 0.3 + noise / 40)
         grey = _u8(cv2.GaussianBlur(grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
-        # By so much a Gaussian lessens noise that differs from pixel to pixel.
-        noise /= max(1.0, 2 * math.sqrt(math.pi) * sigma)
+        # Variances of what differs from pixel to pixel add up, weighted, down and across.
+        kernel = cv2.getGaussianKernel(2 * math.ceil(3 * sigma) + 1, sigma)
+        noise *= float((kernel**2).sum())
     if longest < _SHORTEST_SIDE:
         scale = float(math.ceil(_SHORTEST_SIDE / longest))
         grey = _scaled(grey, scale, cv2.INTER_CUBIC)
