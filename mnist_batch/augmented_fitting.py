@@ -1,8 +1,8 @@
-"""Fitting the network to digits that are changed at random, from the truth or from a teacher."""
+"""Fitting the network to digits that are changed at random."""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from mnist_batch.calibration import best_temperature, log_loss, with_temperature
 from mnist_batch.fitting import (
     Fitted,
     History,
-    Phase,
     Settings,
     TrainingProgress,
     Weights,
@@ -21,38 +20,17 @@ from mnist_batch.fitting import (
     seeded_keras,
     validation_start,
 )
-from mnist_batch.keras_network import import_keras
-from mnist_batch.network import SCALE, build_logits_network, build_teacher
+from mnist_batch.network import SCALE, build_logits_network
 from mnist_batch.pixels import scaled
 from mnist_batch.schema import CLASSES
 from mnist_batch.shards import Images
 from mnist_batch.training_data import LabelledImages, Labels
 
-
-@dataclass(frozen=True)
-class Optimization:
-    """AdamW, with a learning rate that falls to 0 along half a cosine.
-
-    I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, and "SGDR:
-    stochastic gradient descent with warm restarts", ICLR 2017, without the restarts.
-
-    Attributes:
-        epochs: until the rate is 0.
-        learning_rate: at the start.
-        weight_decay: what each step takes off a weight, as a share, before it is multiplied by the
-            learning rate.
-    """
-
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-
-
 AUGMENTATION = Augmentation()
-LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-4
-TEACHER = Optimization(epochs=15, learning_rate=3e-3, weight_decay=1e-3)
-TEACHER_SHARE = 0.9
-"""How much of a target is what the teacher says; the rest is the truth."""
+LEARNING_RATE = 2e-3
+"""At the start."""
+WEIGHT_DECAY = 1e-4
+"""What each step takes off a weight, as a share, before it is multiplied by the learning rate."""
 
 _VALIDATION_BATCH = 2048
 
@@ -60,42 +38,36 @@ _VALIDATION_BATCH = 2048
 def fit_augmented(
     training: LabelledImages,
     settings: Settings,
-    *,
-    teacher: bool,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> Fitted:
     """Fit the network to digits that are changed at random, anew in each epoch.
 
+    AdamW lessens the cross-entropy, with a learning rate that falls to 0 along half a cosine:
+    I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, and "SGDR:
+    stochastic gradient descent with warm restarts", ICLR 2017, without the restarts.
+
     The weights are those of the epoch that read most validation rows right, and their temperature
     is the best for these rows, see `calibration`. Without validation rows they are those of the
     last epoch, as they are.
-
-    With a teacher, a larger network is fitted first, for 15 epochs, or as many as the network if
-    those are fewer. The network then learns to say of each changed image what the teacher says of
-    it: G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network", 2015, at
-    temperature 1.
     """
     rows = _split(training, settings)
-    expert = _teacher(rows, settings, progress) if teacher else None
-    best = _fit(
-        build_logits_network,
-        rows,
-        settings,
-        Optimization(settings.epochs, LEARNING_RATE, WEIGHT_DECAY),
-        Phase.STUDENT if expert else Phase.TRAINING,
-        progress,
-        teacher=expert.network if expert else None,
-    )
-    weights, calibration = _calibrated(best.network, rows)
+    network, epoch, history = _fit(rows, settings, progress)
+    weights, calibration = _calibrated(network, rows)
+    accuracies = history.get("val_accuracy")
     recipe = {
         **asdict(settings),
-        **best.record(),
+        "parameters": network.count_params(),
+        "optimizer": "adamw",
+        "schedule": "cosine decay to 0",
+        "learning_rate": LEARNING_RATE,
+        "weight_decay": WEIGHT_DECAY,
+        "epoch": epoch,
+        "validation_accuracy": accuracies[epoch - 1] if accuracies else None,
         "loss": "categorical_crossentropy",
         "augmentation": asdict(AUGMENTATION),
-        "teacher": {"share": TEACHER_SHARE, **expert.record()} if expert else None,
         "calibration": calibration,
     }
-    return Fitted(weights, best.history, best.epoch, recipe)
+    return Fitted(weights, history, epoch, recipe)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,56 +114,19 @@ class BestEpoch:
         self.epoch, self.weights = epoch + 1, self._weights_now()
 
 
-@dataclass(frozen=True, eq=False)
-class _Best:
-    """A network as it was after its best epoch, and how it came there."""
-
-    network: Any
-    optimization: Optimization
-    epoch: int
-    history: History
-
-    def record(self) -> dict[str, Any]:
-        """Return what the model file says of it."""
-        accuracies = self.history.get("val_accuracy")
-        return {
-            "parameters": self.network.count_params(),
-            "optimizer": "adamw",
-            "schedule": "cosine decay to 0",
-            **asdict(self.optimization),
-            "epoch": self.epoch,
-            "validation_accuracy": accuracies[self.epoch - 1] if accuracies else None,
-        }
-
-
-def _teacher(
-    rows: _Rows, settings: Settings, progress: Callable[[TrainingProgress], None] | None
-) -> _Best:
-    course = replace(TEACHER, epochs=min(TEACHER.epochs, settings.epochs))
-    return _fit(build_teacher, rows, settings, course, Phase.TEACHER, progress)
-
-
 def _fit(
-    build: Callable[[], Any],
     rows: _Rows,
     settings: Settings,
-    optimization: Optimization,
-    phase: Phase,
     progress: Callable[[TrainingProgress], None] | None,
-    *,
-    teacher: Any = None,  # noqa: ANN401 - Keras has no types
-) -> _Best:
-    """Fit the network that `build` returns; without a teacher to the truth alone."""
+) -> tuple[Any, int, History]:
+    """Return the network of logits after its best epoch, which epoch that was, and the history."""
     keras = seeded_keras(settings.seed)
-    network = build()
-    model = network if teacher is None else distillation(network, teacher)
+    network = build_logits_network()
     one_hot = np.eye(CLASSES, dtype=np.float32)
     steps = math.ceil(len(rows.labels) / settings.batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(
-        optimization.learning_rate, optimization.epochs * steps
-    )
-    model.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=optimization.weight_decay),
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, settings.epochs * steps)
+    network.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
@@ -200,17 +135,17 @@ def _fit(
         one_hot[rows.labels],
         AUGMENTATION,
         batch_size=settings.batch_size,
-        epochs=optimization.epochs,
+        epochs=settings.epochs,
         seed=settings.seed,
     )
     validation = (scaled(rows.validation_images, SCALE), one_hot[rows.validation_labels])
     best = BestEpoch(network.get_weights)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=best.see)]
     if progress:
-        callbacks.append(reporter(keras, phase, optimization.epochs, progress))
-    fitted = model.fit(
+        callbacks.append(reporter(keras, settings.epochs, progress))
+    fitted = network.fit(
         batches,
-        epochs=optimization.epochs,
+        epochs=settings.epochs,
         steps_per_epoch=steps,
         validation_data=validation if len(rows.validation_labels) else None,
         validation_batch_size=_VALIDATION_BATCH,
@@ -219,41 +154,7 @@ def _fit(
         callbacks=callbacks,
     )
     network.set_weights(best.weights)
-    return _Best(network, optimization, best.epoch, history_of(fitted))
-
-
-def distillation(student: Any, teacher: Any) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return a model that is the student, but learns from what the teacher says of its inputs.
-
-    Both take the same inputs and give logits; the teacher is not changed. Compile it with a loss
-    that takes logits and, as targets, probabilities float32 (n, 10).
-    """
-    keras = import_keras()
-    teacher.trainable = False
-
-    class Distillation(keras.Model):  # type: ignore[name-defined, misc] # Keras has no types
-        def __init__(self) -> None:
-            super().__init__()
-            self.student, self.teacher = student, teacher
-
-        def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: ANN401
-            return self.student(inputs, training=training)
-
-        def compute_loss(
-            self,
-            x: Any = None,  # noqa: ANN401
-            y: Any = None,  # noqa: ANN401
-            y_pred: Any = None,  # noqa: ANN401
-            sample_weight: Any = None,  # noqa: ANN401
-            training: bool = True,
-        ) -> Any:  # noqa: ANN401
-            # Here and not in the targets: accuracy and validation are measured on the truth.
-            if training:
-                said = keras.ops.softmax(self.teacher(x, training=False))
-                y = TEACHER_SHARE * said + (1 - TEACHER_SHARE) * y
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    return Distillation()
+    return network, best.epoch, history_of(fitted)
 
 
 def _calibrated(network: Any, rows: _Rows) -> tuple[Weights, dict[str, float] | None]:  # noqa: ANN401 - Keras has no types

@@ -322,14 +322,6 @@ def train(
             rich_help_panel=_MODEL,
         ),
     ] = False,
-    teacher: Annotated[
-        bool,
-        typer.Option(
-            "--teacher",
-            help="With --augment: train a larger network first, and learn from it.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = False,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -371,8 +363,6 @@ def train(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    if teacher and not augment:
-        raise typer.BadParameter("--teacher needs --augment")
     from mnist_batch import model
 
     with _training_bar(quiet=quiet) as progress:
@@ -380,7 +370,6 @@ def train(
             data,
             out,
             augment=augment,
-            teacher=teacher,
             epochs=epochs,
             batch_size=batch_size,
             validation_split=validation_split,

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
@@ -25,20 +24,11 @@ Weights = list[npt.NDArray[np.float32]]
 """The arrays of a network as Keras' `get_weights` orders them."""
 
 
-class Phase(StrEnum):
-    """Which network is fitted: the one, or with a teacher first that and then its student."""
-
-    TRAINING = "training"
-    TEACHER = "teacher"
-    STUDENT = "student"
-
-
 @dataclass(frozen=True)
 class TrainingProgress:
     """How far training is, and how it goes.
 
     Attributes:
-        phase: which network it is about.
         epoch: epochs done.
         epochs: epochs in all.
         loss: mean cross-entropy over the epoch's training rows.
@@ -47,7 +37,6 @@ class TrainingProgress:
         val_accuracy: the same on the validation rows, after the epoch; None without such.
     """
 
-    phase: Phase
     epoch: int
     epochs: int
     loss: float
@@ -125,7 +114,7 @@ def fit(
         batch_size=settings.batch_size,
         validation_split=settings.validation_split,
         verbose=0,
-        callbacks=[reporter(keras, Phase.TRAINING, settings.epochs, progress)] if progress else [],
+        callbacks=[reporter(keras, settings.epochs, progress)] if progress else [],
     )
     recipe = {**asdict(settings), "optimizer": OPTIMIZER, "loss": LOSS}
     return Fitted(network.get_weights(), history_of(fitted), settings.epochs, recipe)
@@ -150,7 +139,6 @@ def history_of(fitted: Any) -> History:  # noqa: ANN401 - Keras has no types
 
 def reporter(
     keras: ModuleType,
-    phase: Phase,
     epochs: int,
     progress: Callable[[TrainingProgress], None],
 ) -> Any:  # noqa: ANN401 - Keras has no types
@@ -159,7 +147,6 @@ def reporter(
     def report(epoch: int, logs: Mapping[str, float]) -> None:
         progress(
             TrainingProgress(
-                phase=phase,
                 epoch=epoch + 1,
                 epochs=epochs,
                 loss=logs["loss"],

@@ -117,7 +117,6 @@ def train(
     out: str | Path = "MNIST.h5",
     *,
     augment: bool = False,
-    teacher: bool = False,
     epochs: int | None = None,
     batch_size: int | None = None,
     validation_split: float | None = None,
@@ -138,8 +137,6 @@ def train(
         out: the model file; its suffix, `.h5` or `.keras`, tells the format.
         augment: change the images at random, and choose the epoch by validation, as
             `augmented_fitting.fit_augmented` says; else the recipe is the original script's.
-        teacher: let the network learn from a larger one that is trained first and not kept; only
-            with `augment`.
         epochs: how often each training row is seen, at least 1; by default 100, with `augment` 300.
         batch_size: rows per step, at least 1; by default 196, with `augment` 256.
         validation_split: share of the training rows, the last ones, that are not learned from;
@@ -150,14 +147,12 @@ def train(
         progress: called after each epoch, in the calling thread.
 
     Raises:
-        ValueError: a number is out of range, or there is a teacher without `augment`.
+        ValueError: a number is out of range.
         OutputError: the suffix is unknown, the model or the report exists, or cannot be written.
         InputError: the data cannot be read, or is too little to split.
         LabelError: a row has no label.
     """
     started = time.perf_counter()
-    if teacher and not augment:
-        raise ValueError("a teacher needs augment")
     defaults = AUGMENTED if augment else PLAIN
     settings = Settings(
         epochs=defaults.epochs if epochs is None else epochs,
@@ -177,10 +172,7 @@ def train(
     digits = _read(os.fspath(data))
     check_enough(digits.rows, settings)
 
-    if augment:
-        fitted = fit_augmented(digits.training, settings, teacher=teacher, progress=progress)
-    else:
-        fitted = fit(digits.training, settings, progress)
+    fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
     with StagedFile(out, overwrite=overwrite) as staged:
         write_model(_network(fitted), staged)
         metrics, samples = _tested(staged.path, digits.test_inputs, seed)

@@ -53,14 +53,12 @@ def training_bar() -> Iterator[Callable[[TrainingProgress], None]]:
         task = bar.add_task("Starting", total=None, epochs="", scores="")
 
         def move(progress: TrainingProgress) -> None:
-            if progress.epoch == 1:
-                bar.reset(task)  # the student's epochs take another time than the teacher's
             scores = f"loss {progress.loss:.4f}"
             if progress.val_accuracy is not None:
                 scores += f", validation accuracy {progress.val_accuracy:.4f}"
             bar.update(
                 task,
-                description=progress.phase.capitalize(),
+                description="Training",
                 completed=progress.epoch,
                 total=progress.epochs,
                 epochs=f"epoch {progress.epoch}/{progress.epochs}",

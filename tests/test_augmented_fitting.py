@@ -1,4 +1,4 @@
-"""The validation rows choose the epoch and the temperature, and a teacher is listened to.
+"""The validation rows choose the epoch and the temperature.
 
 The digits are generated, and few: what is learned from them is no measure of the recipe.
 """
@@ -12,10 +12,9 @@ import sklearn.metrics
 from numpy.typing import NDArray
 
 from mnist_batch import augmented_fitting
-from mnist_batch.augmented_fitting import TEACHER, BestEpoch, distillation, fit_augmented
-from mnist_batch.fitting import Fitted, Phase, Settings, TrainingProgress
-from mnist_batch.keras_network import import_keras
-from mnist_batch.network import build_logits_network, build_network, build_teacher
+from mnist_batch.augmented_fitting import BestEpoch, fit_augmented
+from mnist_batch.fitting import Fitted, Settings, TrainingProgress
+from mnist_batch.network import build_network
 from mnist_batch.synthetic import draw_digits
 from mnist_batch.training_data import LabelledImages
 
@@ -45,7 +44,6 @@ def without_fives(digits: LabelledImages) -> LabelledImages:
 def fitted(
     training: LabelledImages,
     *,
-    teacher: bool = False,
     progress: Any = None,  # noqa: ANN401 - any callable
     epochs: int = 3,
     validation_split: float = 1 / 6,
@@ -53,12 +51,12 @@ def fitted(
 ) -> Fitted:
     """Fit for a few epochs."""
     settings = Settings(epochs, 40, validation_split, seed)
-    return fit_augmented(training, settings, teacher=teacher, progress=progress)
+    return fit_augmented(training, settings, progress)
 
 
 @pytest.fixture(scope="module")
-def alone(digits: LabelledImages) -> Fitted:
-    """Return what was fitted without a teacher; several tests look at this one."""
+def result(digits: LabelledImages) -> Fitted:
+    """Return what was fitted for twelve epochs; several tests look at this one."""
     return fitted(digits, epochs=12)
 
 
@@ -76,16 +74,16 @@ def same_weights(one: Fitted, other: Fitted) -> bool:
     return all(map(np.array_equal, one.weights, other.weights))
 
 
-def test_the_weights_are_those_of_the_network(alone: Fitted) -> None:
+def test_the_weights_are_those_of_the_network(result: Fitted) -> None:
     """In its shapes and its order, so that its file is like any other."""
     expected = [array.shape for array in build_network().get_weights()]
-    assert [array.shape for array in alone.weights] == expected
+    assert [array.shape for array in result.weights] == expected
 
 
-def test_digits_are_learned(alone: Fitted) -> None:
+def test_digits_are_learned(result: Fitted) -> None:
     """Those that were never learned from, changed by nothing."""
     images, labels = draw_digits(300, seed=9)
-    assert (probabilities(alone, images).argmax(axis=1) == labels).mean() > 0.8
+    assert (probabilities(result, images).argmax(axis=1) == labels).mean() > 0.8
 
 
 def test_the_same_seed_fits_the_same(digits: LabelledImages) -> None:
@@ -97,14 +95,14 @@ def test_the_same_seed_fits_the_same(digits: LabelledImages) -> None:
 
 
 def test_the_epoch_that_read_most_validation_rows_right_is_kept(
-    digits: LabelledImages, alone: Fitted
+    digits: LabelledImages, result: Fitted
 ) -> None:
     """The weights are those, and the recipe says which."""
-    accuracies = alone.history["val_accuracy"]
-    assert alone.recipe["epoch"] == alone.epoch
-    assert alone.recipe["validation_accuracy"] == max(accuracies) == accuracies[alone.epoch - 1]
+    accuracies = result.history["val_accuracy"]
+    assert result.recipe["epoch"] == result.epoch
+    assert result.recipe["validation_accuracy"] == max(accuracies) == accuracies[result.epoch - 1]
     rows = slice(ROWS - VALIDATION_ROWS, ROWS)
-    predictions = probabilities(alone, digits.images[rows]).argmax(axis=1)
+    predictions = probabilities(result, digits.images[rows]).argmax(axis=1)
     assert (predictions == digits.labels[rows]).mean() == pytest.approx(max(accuracies))
 
 
@@ -144,24 +142,24 @@ def test_without_validation_the_last_epoch_is_kept_as_it_is(digits: LabelledImag
     assert result.recipe["calibration"] is None
 
 
-def test_the_temperature_is_in_the_weights(digits: LabelledImages, alone: Fitted) -> None:
+def test_the_temperature_is_in_the_weights(digits: LabelledImages, result: Fitted) -> None:
     """The log loss of the validation rows is what the recipe says, and lower than before."""
-    calibration = alone.recipe["calibration"]
+    calibration = result.recipe["calibration"]
     rows = slice(ROWS - VALIDATION_ROWS, ROWS)
     found = sklearn.metrics.log_loss(
-        digits.labels[rows], probabilities(alone, digits.images[rows]), labels=range(10)
+        digits.labels[rows], probabilities(result, digits.images[rows]), labels=range(10)
     )
     assert calibration["validation_log_loss"] == pytest.approx(found, rel=1e-4)
     assert calibration["validation_log_loss"] < calibration["validation_log_loss_before"]
     assert calibration["validation_log_loss_before"] == pytest.approx(
-        alone.history["val_loss"][alone.epoch - 1], rel=1e-4
+        result.history["val_loss"][result.epoch - 1], rel=1e-4
     )
     assert 0.25 <= calibration["temperature"] <= 4
 
 
-def test_the_recipe_is_all_there_is_to_know(alone: Fitted) -> None:
+def test_the_recipe_is_all_there_is_to_know(result: Fitted) -> None:
     """Each number that another would need to do the same."""
-    recipe = dict(alone.recipe)
+    recipe = dict(result.recipe)
     for measured in ("calibration", "epoch", "validation_accuracy"):
         del recipe[measured]
     assert recipe == {
@@ -176,62 +174,13 @@ def test_the_recipe_is_all_there_is_to_know(alone: Fitted) -> None:
         "weight_decay": augmented_fitting.WEIGHT_DECAY,
         "loss": "categorical_crossentropy",
         "augmentation": vars(augmented_fitting.AUGMENTATION),
-        "teacher": None,
     }
 
 
-def test_a_teacher_is_fitted_first(digits: LabelledImages) -> None:
-    """Progress says whose epoch it is, the recipe how it was fitted; again it is all the same."""
+def test_progress_is_told_after_each_epoch(digits: LabelledImages) -> None:
+    """With the numbers that go into the history."""
     seen: list[TrainingProgress] = []
-    result = fitted(digits, teacher=True, epochs=2, progress=seen.append)
-    assert [(told.phase, told.epoch, told.epochs) for told in seen] == [
-        (Phase.TEACHER, 1, 2),
-        (Phase.TEACHER, 2, 2),
-        (Phase.STUDENT, 1, 2),
-        (Phase.STUDENT, 2, 2),
-    ]
-    assert [told.loss for told in seen[2:]] == result.history["loss"]
-    lesson = result.recipe["teacher"]
-    assert lesson["parameters"] == build_teacher().count_params()
-    assert (lesson["epochs"], lesson["learning_rate"]) == (2, TEACHER.learning_rate)
-    assert lesson["validation_accuracy"] == max(told.val_accuracy or 0 for told in seen[:2])
-    assert same_weights(result, fitted(digits, teacher=True, epochs=2))
-    assert not same_weights(result, fitted(digits, epochs=2))
-
-
-def test_without_a_teacher_there_is_one_phase(digits: LabelledImages) -> None:
-    """It is called training, as that of the original recipe."""
-    seen: list[TrainingProgress] = []
-    fitted(digits, epochs=2, progress=seen.append)
-    assert [(told.phase, told.epoch) for told in seen] == [(Phase.TRAINING, 1), (Phase.TRAINING, 2)]
-
-
-def test_the_student_learns_from_what_the_teacher_says_and_the_truth() -> None:
-    """By hand: cross-entropy with nine parts of the teacher and one of the truth; else with it."""
-    keras = import_keras()
-    student, teacher = build_logits_network(), build_teacher()
-    model = distillation(student, teacher)
-    model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
-    images, labels = draw_digits(20, seed=6)
-    inputs = (images.reshape(-1, 784) / 255).astype(np.float32)
-    truth = np.eye(10, dtype=np.float32)[labels]
-    said = scipy.special.softmax(teacher.predict(inputs, verbose=0), axis=1)
-    logits = student.predict(inputs, verbose=0)
-    for training, targets in ((True, 0.9 * said + 0.1 * truth), (False, truth)):
-        expected = -(targets * scipy.special.log_softmax(logits, axis=1)).sum(axis=1).mean()
-        loss = model.compute_loss(inputs, truth, student(inputs), training=training)
-        assert float(loss) == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_teacher_is_not_changed_by_its_student() -> None:
-    """Neither its weights nor the means of its normalizations."""
-    keras = import_keras()
-    student, teacher = build_logits_network(), build_teacher()
-    before, own = teacher.get_weights(), student.get_weights()
-    model = distillation(student, teacher)
-    model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
-    images, labels = draw_digits(20, seed=6)
-    inputs = (images.reshape(-1, 784) / 255).astype(np.float32)
-    model.fit(inputs, np.eye(10, dtype=np.float32)[labels], epochs=2, verbose=0)
-    assert all(map(np.array_equal, teacher.get_weights(), before))
-    assert not any(map(np.array_equal, student.get_weights(), own))
+    history = fitted(digits, epochs=2, progress=seen.append).history
+    assert [(told.epoch, told.epochs) for told in seen] == [(1, 2), (2, 2)]
+    assert [told.loss for told in seen] == history["loss"]
+    assert [told.val_accuracy for told in seen] == history["val_accuracy"]

@@ -326,7 +326,6 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
         ["pack", "a.png"],
         ["pack", "a.png", "--out", "o.parquet", "--workers", "0"],
         ["generate", "--out", "digits", "--style", "watercolour"],
-        ["train", "--teacher"],
         ["train", "--augment", "--epochs", "0"],
         ["unknown"],
     ],

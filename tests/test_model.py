@@ -217,7 +217,6 @@ def test_progress_is_told_after_each_epoch(data: Path, tmp_path: Path) -> None:
     result = quick(data, tmp_path / "digits.h5", progress=seen.append)
     history = result.history
     assert [(told.epoch, told.epochs) for told in seen] == [(1, 2), (2, 2)]
-    assert {told.phase for told in seen} == {"training"}
     assert [told.loss for told in seen] == history["loss"]
     assert [told.val_accuracy for told in seen] == history["val_accuracy"]
 
@@ -233,48 +232,48 @@ def test_the_original_recipe_takes_the_last_epoch(result: TrainingResult) -> Non
 
 
 @pytest.fixture(scope="module")
-def taught(data: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
-    """Return what training with changed images and a teacher gives."""
-    out = tmp_path_factory.mktemp("taught") / "digits.h5"
-    return quick(data, out, augment=True, teacher=True, epochs=3, report=True)
+def augmented(data: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """Return what training with changed images gives."""
+    out = tmp_path_factory.mktemp("augmented") / "digits.h5"
+    return quick(data, out, augment=True, epochs=3, report=True)
 
 
-def test_a_taught_network_is_a_file_like_any_other(
-    taught: TrainingResult, result: TrainingResult
+def test_a_network_of_changed_images_is_a_file_like_any_other(
+    augmented: TrainingResult, result: TrainingResult
 ) -> None:
-    """The teacher is not in it, it ends in a softmax, and it runs on NumPy without a note."""
+    """It ends in a softmax, and it runs on NumPy without a note."""
     layers = [
         [(layer.name, layer.units, layer.activation.__name__) for layer in network.layers]
-        for network in map(import_keras().models.load_model, (taught.out, result.out))
+        for network in map(import_keras().models.load_model, (augmented.out, result.out))
     ]
     assert layers[0] == layers[1]
-    with h5py.File(taught.out) as one, h5py.File(result.out) as other:
+    with h5py.File(augmented.out) as one, h5py.File(result.out) as other:
         assert set(one) == set(other)
         assert set(one["model_weights"]) == set(other["model_weights"])
-    loaded = load_model(taught.out)
+    loaded = load_model(augmented.out)
     assert (loaded.name, list(loaded.notes)) == ("numpy", [])
     images, labels = draw_digits(TEST_ROWS, seed=2)
     predictions = loaded.probabilities(images).argmax(axis=1)
-    assert (predictions == labels).mean() == pytest.approx(taught.accuracy)
+    assert (predictions == labels).mean() == pytest.approx(augmented.accuracy)
 
 
-def test_a_taught_networks_file_says_the_whole_recipe(taught: TrainingResult) -> None:
-    """And so does its report, whose curves are the student's."""
-    training = record_of(taught.out)["training"]
+def test_its_file_says_the_whole_recipe(augmented: TrainingResult) -> None:
+    """And so does its report, with its curves."""
+    training = record_of(augmented.out)["training"]
     assert training == {
-        **taught.recipe,
+        **augmented.recipe,
         "backend": import_keras().backend.backend(),
         "keras": import_keras().__version__,
     }
     assert training["augmentation"]["rotation_degrees"] > 0
-    assert training["teacher"]["epochs"] == training["epochs"] == 3
-    assert training["epoch"] == taught.epoch
-    folder = taught.out.with_suffix(".report")
+    assert training["epochs"] == 3
+    assert training["epoch"] == augmented.epoch
+    folder = augmented.out.with_suffix(".report")
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["run"]["training"] == training
     with (folder / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["val_accuracy"]) for row in rows] == taught.history["val_accuracy"]
+    assert [float(row["val_accuracy"]) for row in rows] == augmented.history["val_accuracy"]
     assert (folder / "learning_curves.png").exists()
 
 
@@ -314,12 +313,6 @@ def test_what_is_not_said_depends_on_the_recipe(
     with pytest.raises(KeyboardInterrupt):
         train(data, tmp_path / "c.h5", augment=augment, progress=stop)
     assert seen[0].epochs == expected[0]
-
-
-def test_a_teacher_without_augmentation_is_refused_at_once(tmp_path: Path) -> None:
-    """Before the data is looked for."""
-    with pytest.raises(ValueError, match="a teacher needs augment"):
-        quick(tmp_path / "none", tmp_path / "digits.h5", teacher=True)
 
 
 def test_nothing_is_printed(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_batch.network import build_logits_network, build_network, build_teacher
+from mnist_batch.network import build_logits_network, build_network
 
 
 def test_the_network_is_the_originals() -> None:
@@ -26,13 +26,3 @@ def test_the_network_of_logits_lacks_the_softmax_alone() -> None:
     exponentials = np.exp(logits.predict(inputs, verbose=0))
     shares = exponentials / exponentials.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(network.predict(inputs, verbose=0), shares, rtol=1e-4)
-
-
-def test_the_teacher_takes_the_same_inputs() -> None:
-    """And gives logits, which may be below 0."""
-    teacher = build_teacher()
-    assert teacher.input_shape == (None, 784)
-    inputs = np.random.default_rng(1).random((20, 784)).astype(np.float32)
-    outputs = teacher.predict(inputs, verbose=0)
-    assert outputs.shape == (20, 10)
-    assert outputs.min() < 0

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mnist_batch.fitting import Phase, TrainingProgress
+from mnist_batch.fitting import TrainingProgress
 from mnist_batch.progress import training_bar
 
 
@@ -26,16 +26,16 @@ def shown(
     return lines[-1]
 
 
-def step(phase: Phase, epoch: int, val_accuracy: float | None = 0.98765) -> TrainingProgress:
+def step(epoch: int, val_accuracy: float | None = 0.98765) -> TrainingProgress:
     """Return how training is after an epoch of 300."""
-    return TrainingProgress(phase, epoch, 300, 0.12345, 0.9, 0.5, val_accuracy)
+    return TrainingProgress(epoch, 300, 0.12345, 0.9, 0.5, val_accuracy)
 
 
 def test_training_shows_epoch_loss_and_validation_accuracy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And the time that is left, once two epochs tell how long one takes."""
-    line = shown([step(Phase.TRAINING, 1), step(Phase.TRAINING, 2)], monkeypatch, capsys)
+    line = shown([step(1), step(2)], monkeypatch, capsys)
     assert line.startswith("Training ")
     assert re.search(r" epoch 2/300 \d:\d\d:\d\d loss 0\.1235, validation accuracy 0\.9877$", line)
 
@@ -44,15 +44,4 @@ def test_without_validation_there_is_only_the_loss(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is said of what was not measured."""
-    assert shown([step(Phase.TRAINING, 1, None)], monkeypatch, capsys).endswith(" loss 0.1235")
-
-
-def test_a_student_is_timed_apart_from_its_teacher(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Their epochs take different times: after its first one, how long is not known."""
-    taught = [step(Phase.TEACHER, 1), step(Phase.TEACHER, 2)]
-    assert shown(taught, monkeypatch, capsys).startswith("Teacher ")
-    line = shown([*taught, step(Phase.STUDENT, 1)], monkeypatch, capsys)
-    assert line.startswith("Student ")
-    assert " epoch 1/300 -:--:-- " in line
+    assert shown([step(1, None)], monkeypatch, capsys).endswith(" loss 0.1235")
