@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mnist_batch.decode import DecodedBatch, decode_batch
 from mnist_batch.ink import Grey, View, ink_strength, quantile, view
+from mnist_batch.masks import Mask, distance_to_edge, stroke_width
 from mnist_batch.mnist_form import (
     BOX,
     Ink,
@@ -25,7 +26,7 @@ from mnist_batch.mnist_form import (
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import ImageBatch, Images
-from mnist_batch.strokes import Mask, distance_to_edge, find_digit, stroke_width
+from mnist_batch.strokes import find_digit
 
 
 @dataclass(frozen=True)

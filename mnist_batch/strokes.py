@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.ink import Grey, quantile
-
-Mask = npt.NDArray[np.uint8]
-"""Pixels that belong to something: uint8 (h, w), 0 or 1."""
+from mnist_batch.masks import Mask, stroke_width
+from mnist_batch.ruling import without_lines
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class _Ink:
         sure = max(between, 0.2 * strongest, 3 * noise)
         # A stroke runs on where the pen was light, if it is sure somewhere.
         inked = (strength > max(0.55 * sure, 2.5 * noise)).astype(np.uint8)
-        mask = _without_lines(inked, strength)
+        mask = without_lines(inked, strength)
         return cls(strength, noise, sure, mask, inked - mask)
 
     def at_border(self) -> npt.NDArray[np.bool_]:
@@ -295,107 +294,3 @@ def _belongs(group: _Group, other: _Group) -> bool:
         and other.bottom - other.top > 0.6 * height
         and other.mass > 0.3 * group.mass
     )
-
-
-def _without_lines(mask: Mask, strength: Grey) -> Mask:
-    """Take away ruled lines: what runs from side to side, or from top to bottom."""
-    mask = _without_level_lines(mask, strength)
-    turned = _without_level_lines(
-        np.ascontiguousarray(mask.T), np.ascontiguousarray(strength.T), lone_is_digit=True
-    )
-    return np.ascontiguousarray(turned.T)
-
-
-def _without_level_lines(mask: Mask, strength: Grey, *, lone_is_digit: bool = False) -> Mask:
-    """Take away lines that run from side to side; one with nothing beside it may be a 1."""
-    import cv2
-
-    width = mask.shape[1]
-    # Pieces an eighth of the width long, so that a line may slope: within one by two pixels.
-    piece = max(9, width // 8)
-    runs = cv2.dilate(mask, np.ones((5, 1), np.uint8))
-    runs = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
-    margin = width // 10
-    if not (runs[:, :margin].any() and runs[:, -margin:].any()):
-        return mask
-    runs = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((3, piece | 1), np.uint8))
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-    across = np.flatnonzero(boxes[1:, 2] >= 0.9 * width) + 1
-    lines = [_line(mask, labels == label) for label in across]
-    # A thick pen's strokes are as long, an eighth of the width.
-    lines = [line for line in lines if line.straight]
-    lines = [line for line in lines if line.thickness <= _THICKEST_LINE * max(mask.shape)]
-    rest = mask.copy()
-    for line in lines:
-        rest[line.pixels] = 0
-    if rest.sum() < 0.5 * max((line.pixels.sum() for line in lines), default=0):  # only crumbs
-        return mask if lone_is_digit and len(lines) == 1 else rest
-    # The foot of a 2 may reach from side to side as well, but with the pen of the rest.
-    pen = strength[rest > 0].mean(), stroke_width(rest)
-    for line in lines:
-        fainter = strength[line.pixels].mean() < 0.7 * pen[0] if line.pixels.any() else False
-        if not fainter and line.thickness >= 0.6 * pen[1]:
-            rest[line.pixels] = 1
-    return rest
-
-
-_BEND = 0.02
-"""How far the middle of a ruled line may be off its chord, as a share of the picture's width."""
-
-_THICKEST_LINE = 0.05
-"""Thickness of a ruled line at most, as a share of the picture's longer side."""
-
-
-@dataclass(frozen=True)
-class _Line:
-    """What runs across a picture.
-
-    Attributes:
-        pixels: bool (h, w), those of the line alone, without the strokes that cross it.
-        thickness: in pixels.
-        straight: whether it is: a side of a tall 0 is not.
-    """
-
-    pixels: npt.NDArray[np.bool_]
-    thickness: int
-    straight: bool
-
-
-def _line(mask: Mask, run: npt.NDArray[np.bool_]) -> _Line:
-    """Return the line within a run of ink, and of whatever lies level on it."""
-    import cv2
-
-    thickness = np.count_nonzero(run & (mask > 0), axis=0)
-    # That of the thinner columns: in the others a stroke crosses it or lies on it.
-    thin = int(np.percentile(thickness[thickness > 0], 30))
-    upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((int(1.5 * thin) + 3, 1), np.uint8))
-    upright = cv2.dilate(upright, np.ones((1, 3), np.uint8))
-    pixels = run & (mask > 0) & (upright == 0)
-    rows, columns = np.nonzero(pixels)
-    if len(np.unique(columns)) < 3:
-        return _Line(pixels, thin, straight=False)
-    # Of a parabola through it, how far the middle is off the chord; two lines may run side by side.
-    bend = abs(np.polyfit(columns, rows, 2)[0]) * (mask.shape[1] / 2) ** 2
-    straight = bool(bend <= thin + _BEND * mask.shape[1])
-    return _Line(pixels, thin, straight)
-
-
-def stroke_width(mask: Mask) -> float:
-    """Return the mean width of strokes in pixels, at least 1.
-
-    Along the middle of a stroke the distance to its edge, half a pixel beyond the last one in it,
-    is half its width.
-    """
-    import cv2
-
-    distance = distance_to_edge(mask)
-    middle = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0)
-    return max(1.0, 2 * float(distance[middle].mean()) - 1)
-
-
-def distance_to_edge(mask: Mask) -> npt.NDArray[np.float32]:
-    """Return how far each pixel lies within the mask: 0 outside, 1 on its edge, and so on."""
-    import cv2
-
-    framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
