@@ -49,14 +49,15 @@ def picture_name(source: str, row: int) -> str:
 
 def _harmless(part: str) -> str:
     """Return a part of a path that names just one thing, and that in the folder it stands in."""
-    if not part or part in (".", ".."):
-        return "".join(map(_escaped, part or "/"))
+    if not part:
+        return _escaped("/")
     name = "".join(
         _escaped(character) if character in _FORBIDDEN or not character.isprintable() else character
         for character in part
     )
     if _DEVICE.fullmatch(name):
         name = _first_escaped(name)
+    # The end of `.` and of `..` too, which then lead nowhere.
     name = _LOST_END.sub(lambda end: _escaped(end[0]), name)
     return name if len(name.encode()) <= _LONGEST_PART else _cut(name, whole=name)
 

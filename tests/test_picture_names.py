@@ -29,11 +29,11 @@ def test_a_name_is_the_source_with_the_suffix(source: str, row: int, name: str) 
 @pytest.mark.parametrize(
     ("source", "name"),
     [
-        ("../../a.png", "%2E%2E/%2E%2E/a.png.png"),
+        ("../../a.png", ".%2E/.%2E/a.png.png"),
         ("/etc/a", "%2F/etc/a.png"),
         ("./a//b/", "%2E/a/%2F/b/%2F.png"),
         ("", "%2F.png"),
-        ("..", "%2E%2E.png"),
+        ("..", ".%2E.png"),
         (r"C:\digits\a.png", "C%3A%5Cdigits%5Ca.png.png"),
         (r"\\server\a", "%5C%5Cserver%5Ca.png"),
         ('a<b>c"d|e?f*g', "a%3Cb%3Ec%22d%7Ce%3Ff%2Ag.png"),

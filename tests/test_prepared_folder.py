@@ -281,7 +281,7 @@ def test_rows_of_parquet_are_named_by_their_number(
 def test_what_was_prepared_when_it_was_packed_is_left_out(tmp_path: Path, model: Path) -> None:
     """The original is gone, also of what held no digit; a note says how many there are."""
     blank = encoded(Image.new("L", (50, 50), 255))
-    files = {"a.png": png(FORMED[0]), "b.png": encoded(drawing()), "c.png": blank}
+    files = {"a.png": png(FORMED[0]), "b.png": encoded(drawing()), "c.png": blank, "d.png": b""}
     mnist_batch.pack(write_files(tmp_path / "in", files), tmp_path / "packed.parquet")
     summary = predict(tmp_path / "packed.parquet", model, tmp_path)
     assert pictures(tmp_path / "seen") == set()
@@ -355,11 +355,12 @@ def test_no_source_leads_out_of_the_folder(tmp_path: Path, model: Path) -> None:
 
 def test_a_row_that_is_named_twice_has_two_pictures(tmp_path: Path, model: Path) -> None:
     """The later one by its place in the output: a packed file can say what it wants."""
-    rows = [{"source": "a"}, {"source": "b", "image": FORMED[0].tobytes()}, {"source": "a"}]
-    rows += [{"source": "a~2"}, {"source": "a"}]
-    summary = predict(write_packed(tmp_path / "packed.parquet", rows), model, tmp_path)
-    assert summary.prepared_pictures == 4
-    assert pictures(tmp_path / "seen") == {"a.png", "a~2.png", "a~2~3.png", "a~4.png"}
+    rows = [{"source": source} for source in ("a", "a", "a~3", "a")]
+    packed = write_packed(tmp_path / "packed.parquet", rows)
+    for batch_size in (1, 3, 100):
+        summary = predict(packed, model, tmp_path, batch_size=batch_size, overwrite=True)
+        assert summary.prepared_pictures == 4
+        assert pictures(tmp_path / "seen") == {"a.png", "a~1.png", "a~3.png", "a~3~3.png"}
 
 
 # The folder

@@ -296,10 +296,12 @@ def test_the_working_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
             StagedFolder(Path(name), overwrite=True, ours=is_ours)
 
 
-def test_a_mounted_folder_is_refused() -> None:
+def test_a_mounted_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot be renamed, as would come out only at the end."""
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "out")
     with pytest.raises(OutputError, match="name a new folder in it"):
-        StagedFolder(Path("/"), overwrite=False, ours=is_ours)
+        StagedFolder(tmp_path / "out", overwrite=False, ours=is_ours)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
