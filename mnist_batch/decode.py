@@ -180,17 +180,18 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
 
     Args:
         content: the image as in a file of one of `FORMATS`.
-        whole: in its own size; else a large JPEG may come smaller, see `_ENOUGH`.
+        whole: in its own size; else a large JPEG may come smaller, see `_ENOUGH`, and its grey is
+            then the luma that is stored in it.
 
     Returns:
         uint8 (h, w), 0 black to 255 white; or else the text for the column `error`.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if not whole and min(image.size) >= 2 * _ENOUGH:
+                image.draft("L", (_ENOUGH, _ENOUGH))
             if image.width * image.height > MAX_PIXELS:
                 return _too_large(f"{image.width}x{image.height} pixels")
-            if not whole:
-                image.draft("L", (_ENOUGH, _ENOUGH))
             grey = _grey(image)
         # A third of the time of `np.asarray`.
         return np.frombuffer(grey.tobytes(), np.uint8).reshape(grey.height, grey.width)

@@ -116,7 +116,9 @@ class PreparedFolder:
 
     def notes(self) -> list[str]:
         """Return what the user should know of the pictures, one sentence each."""
-        notes = [f"pictures of prepared images, written to {self.folder}: {self.written:,}"]
+        notes = [
+            f"pictures of images prepared or without a digit, written to {self.folder}: {self.written:,}"
+        ]
         if self.left_out:
             notes.append(
                 "prepared images without a picture, since they were prepared when they were "

@@ -1,6 +1,8 @@
 """Which of a picture's ink is the digit: not the ruled lines, specks, edges and other digits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -142,23 +144,32 @@ class _Ink:
         if not groups:
             return None
         largest = groups[0]
-        chosen = np.zeros(count, np.uint8)
-        chosen[largest.parts] = 1
-        digit = chosen[labels]
-        if (
-            largest.side < max(4, 0.02 * max(digit.shape))
-            or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
-            or _is_specks(mass[largest.parts], mass.sum())
-            or not _stands_out(self.strength, digit, self.lines, self.noise)
-        ):
-            return None
         digits = [
             group
             for group in groups
             if group.mass > 0.25 * largest.mass and group.side > 0.5 * largest.side
         ]
+        digit, others = _mask_of([largest], labels, count), _mask_of(digits, labels, count)
+        if (
+            largest.side < max(4, _SMALLEST * max(digit.shape))
+            or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
+            or _is_specks(mass[largest.parts], mass.sum())
+            or not _stands_out(self.strength, digit, others | self.lines, self.noise)
+        ):
+            return None
         return Digit(digit, len(digits))
 
+
+def _mask_of(groups: Sequence["_Group"], labels: npt.NDArray[Any], count: int) -> Mask:
+    """Return the pixels of some groups; `labels` are those of `count` components."""
+    chosen = np.zeros(count, np.uint8)
+    for group in groups:
+        chosen[group.parts] = 1
+    return np.asarray(chosen[labels], np.uint8)
+
+
+_SMALLEST = 0.0125
+"""Size of a digit at least, as a share of the picture's longer side."""
 
 _LEAST_STRENGTH = 12
 """Strength, of 255, below which nothing is taken for ink: paper is as uneven."""
@@ -177,15 +188,18 @@ def _is_specks(mass: npt.NDArray[np.int64], total: int) -> bool:
     return bool(mass.sum() < 0.2 * total or (len(mass) > 12 and mass.max() < 0.3 * mass.sum()))
 
 
-def _stands_out(strength: Grey, digit: Mask, lines: Mask, noise: float) -> bool:
-    """Tell whether a digit is stronger than what is around it: noise, and the paper's own grain."""
+def _stands_out(strength: Grey, digit: Mask, other: Mask, noise: float) -> bool:
+    """Tell whether a digit is stronger than what is around it: noise, and the paper's own grain.
+
+    Ruled lines and other digits, `other`, are neither.
+    """
     import cv2
 
     inside = strength[digit > 0].mean()
     if inside < max(_LEAST_MEAN, 3.5 * noise):
         return False
     edge = max(3, round(0.02 * max(digit.shape))) | 1  # where ink fades out
-    outside = strength[cv2.dilate(digit | lines, np.ones((edge, edge), np.uint8)) == 0]
+    outside = strength[cv2.dilate(digit | other, np.ones((edge, edge), np.uint8)) == 0]
     return not len(outside) or bool(quantile(outside, 0.95) < 0.65 * inside)
 
 

@@ -50,7 +50,7 @@ def input_summary(found: InputInspection) -> Group:
         "colours": _counts(found.colours),
         "sizes": _sizes(found.sizes),
         "MNIST form": f"{found.in_mnist_form:,} of {images:,}"
-        + ("" if found.in_mnist_form == images else "; predict brings the others to it"),
+        + ("" if found.in_mnist_form == images else "; predict brings others to it"),
         "polarity": _counts(
             {"light on dark": found.light_on_dark, "dark on light": found.dark_on_light}
         ),

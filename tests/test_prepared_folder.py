@@ -287,7 +287,7 @@ def test_what_was_prepared_when_it_was_packed_is_left_out(tmp_path: Path, model:
     assert pictures(tmp_path / "seen") == set()
     assert summary.prepared_pictures == 0
     assert summary.notes[-2:] == [
-        f"pictures of prepared images, written to {tmp_path / 'seen'}: 0",
+        f"pictures of images prepared or without a digit, written to {tmp_path / 'seen'}: 0",
         "prepared images without a picture, since they were prepared when they were packed, and "
         "a packed file holds no originals: 2",
     ]
@@ -382,7 +382,10 @@ def test_the_summary_and_a_note_say_how_many_and_where(
     """And nothing is said where no pictures were wanted."""
     folder = tmp_path / "seen"
     summary = predict(digits, model, tmp_path)
-    assert summary.notes[-1] == f"pictures of prepared images, written to {folder}: 4"
+    assert (
+        summary.notes[-1]
+        == f"pictures of images prepared or without a digit, written to {folder}: 4"
+    )
     record = json.loads(json.dumps(summary.record()))
     assert (record["prepared_folder"], record["prepared_pictures"]) == (str(folder), 4)
     summary = predict(digits, model, tmp_path, save_prepared=None, overwrite=True)

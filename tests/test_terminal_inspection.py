@@ -179,7 +179,7 @@ def test_an_input_is_told_line_by_line() -> None:
         "formats      PNG 60,000, raw pixels 3",
         "colours      grey 60,003",
         "sizes        28x28 60,003",
-        "MNIST form   60,000 of 60,003; predict brings the others to it",
+        "MNIST form   60,000 of 60,003; predict brings others to it",
         "polarity     light on dark 60,001, dark on light 2",
         "labelled     60,000 of 60,010",
         "",
