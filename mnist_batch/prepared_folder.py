@@ -117,7 +117,8 @@ class PreparedFolder:
     def notes(self) -> list[str]:
         """Return what the user should know of the pictures, one sentence each."""
         notes = [
-            f"pictures of images prepared or without a digit, written to {self.folder}: {self.written:,}"
+            f"pictures of images prepared or without a digit, written to {self.folder}: "
+            f"{self.written:,}"
         ]
         if self.left_out:
             notes.append(
