@@ -103,7 +103,13 @@ def _noise(grey: Grey) -> float:
 
 def quantile(values: npt.NDArray[np.integer], share: float) -> int:
     """Return a quantile of whole numbers from 0 on, many times as fast as by sorting."""
-    up_to = np.cumsum(np.bincount(values.reshape(-1)))
+    import cv2
+
+    if values.dtype == np.uint8:  # a third of the time of what follows
+        counts = cv2.calcHist([values.reshape(1, -1)], [0], None, [256], [0, 256])
+    else:
+        counts = np.bincount(values.reshape(-1))
+    up_to = np.cumsum(counts, dtype=np.float64)
     return int(np.searchsorted(up_to, share * up_to[-1]))
 
 

@@ -149,7 +149,8 @@ class _Ink:
             for group in groups
             if group.mass > 0.25 * largest.mass and group.side > 0.5 * largest.side
         ]
-        digit, others = _mask_of([largest], labels, count), _mask_of(digits, labels, count)
+        digit = _mask_of([largest], labels, count)
+        others = digit if len(digits) == 1 else _mask_of(digits, labels, count)
         if (
             largest.side < max(4, _SMALLEST * max(digit.shape))
             or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
