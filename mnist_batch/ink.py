@@ -10,7 +10,7 @@ import numpy.typing as npt
 Grey = npt.NDArray[np.uint8]
 """A picture uint8 (h, w), 0 black to 255 white."""
 
-LONGEST_SIDE = 320
+LONGEST_SIDE = 256
 """A larger picture is looked at in this size."""
 
 _SHORTEST_SIDE = 112
