@@ -276,10 +276,9 @@ def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
     ends = np.flatnonzero(joined == 0)
     if len(ends) != len(paths):  # a null character in a path
         return None
-    data, bounds = (
-        np.empty(BATCH_BYTES + MAX_BYTES - 1, np.uint8),
-        np.empty(len(paths) + 1, np.int32),
-    )
+    # Room that the file which fills the batch uses up.
+    data = np.empty(max(BATCH_BYTES - 1, 0) + MAX_BYTES, np.uint8)
+    bounds = np.empty(len(paths) + 1, np.int32)
     count = read_files(joined, np.append(0, ends[:-1] + 1), _READING, data, bounds)
     bounds = bounds[: count + 1]
     buffers = [None, pa.py_buffer(bounds), pa.py_buffer(data[: bounds[-1]])]
