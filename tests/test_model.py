@@ -318,7 +318,6 @@ def test_what_is_not_said_depends_on_the_recipe(
 def test_nothing_is_printed(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Neither by this package nor by what lies below it."""
     quick(data, tmp_path / "digits.h5", report=True)
-    quick(data, tmp_path / "augmented.h5", augment=True)
     assert capfd.readouterr() == ("", "")
 
 
