@@ -288,13 +288,14 @@ def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
         return encoded, pa.nulls(count, pa.string())
     contents: list[bytes | None] = encoded.to_pylist()
     errors: list[str | None] = [None] * count
-    size = int(bounds[-1])
+    sizes = np.diff(bounds).astype(np.int64)
     for place in remaining.tolist():
-        if size >= BATCH_BYTES:
-            count = place  # of large files only so many
+        if sizes[:place].sum() >= BATCH_BYTES:
             break
         contents[place], errors[place] = _read_file(paths[place])
-        size += len(contents[place] or b"")
+        sizes[place] = len(contents[place] or b"")
+    # Of large files only so many: up to the one that fills the batch.
+    count = min(count, int(np.searchsorted(np.cumsum(sizes), BATCH_BYTES)) + 1)
     return pa.array(contents[:count], pa.binary()), pa.array(errors[:count], pa.string())
 
 

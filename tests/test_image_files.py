@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mnist_batch import image_files
@@ -340,6 +340,7 @@ def test_glob_below_no_folder_is_an_error(tmp_path: Path, pattern: str) -> None:
 # Reading
 
 
+@pytest.mark.usefixtures("both_codes")
 @pytest.mark.parametrize("batch_size", [1, 7, 20, 100])
 def test_rows_do_not_depend_on_batches(tmp_path: Path, batch_size: int) -> None:
     """Batches of any size give all files in order, each with its own bytes, label and error."""
@@ -364,8 +365,11 @@ def test_rows_do_not_depend_on_batches(tmp_path: Path, batch_size: int) -> None:
     ]
 
 
+@pytest.mark.usefixtures("both_codes")
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 20), max_size=12), st.integers(1, 13), st.integers(1, 30))
+@example([0, 20], 2, 20)  # what comes behind an empty file fills the batch
+@example([5, 0, 20, 3], 4, 24)
 def test_any_cut_gives_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], batch_size: int, batch_bytes: int
 ) -> None:
@@ -386,6 +390,7 @@ def test_any_cut_gives_the_same_rows(
     assert [len(row[3] or b"") for row in found] == sizes
 
 
+@pytest.mark.usefixtures("both_codes")
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 2**20, 2**20 + 65536, 3 * 2**20 + 1])
 def test_files_of_any_size_are_read_whole(tmp_path: Path, size: int) -> None:
     """Sizes about those of the system calls lose no byte."""
