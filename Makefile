@@ -2,9 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 PERCENT ?= 20
+TIMES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check benchmark benchmark-quick benchmark-compare peers \
+.PHONY: help setup demo test fuzz lint check benchmark benchmark-quick benchmark-compare peers \
 	model reading examples lock clean
 
 help: ## Print the targets
@@ -18,6 +19,9 @@ demo: $(READY) ## Predict the digits in examples/, with a report in build/demo
 
 test: $(READY) ## Run the tests; those on the real MNIST where MNIST_DATA and MNIST_SEED name it
 	$(BIN)/pytest -n auto --dist loadfile
+
+fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` does
+	MNIST_FUZZ=$(TIMES) $(BIN)/pytest -n auto -m fuzz
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
