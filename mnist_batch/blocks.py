@@ -1,7 +1,7 @@
 """Ragged arrays of images through a function that wants the same number of rows each time."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import pairwise
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ def map_blocks(
     work: Callable[[Images], Array],
     *,
     rows: int,
+    ends: Collection[int] = (),
 ) -> Iterator[tuple[ItemT, Array]]:
     """Yield each item with the results of its images, in order.
 
@@ -35,13 +36,15 @@ def map_blocks(
             afterwards.
         rows: how many images `work` gets at once, across the bounds of items; the last time what
             is left.
+        ends: after so many images in all, each the end of an item, a block ends too, full or not.
     """
     waiting: deque[tuple[ItemT, Array]] = deque()
     block = np.empty((rows, SIDE, SIDE), np.uint8)
     pieces: list[Array] = []  # where the results of what the block holds go
-    filled = 0
+    filled = done = 0
     for item in items:
         images = images_of(item)
+        done += len(images)
         results = np.empty((len(images), CLASSES), np.float32)
         waiting.append((item, results))
         first_cut = rows - filled
@@ -52,6 +55,9 @@ def map_blocks(
             if filled == rows:
                 _share_out(work(block), pieces)
                 pieces, filled = [], 0
+        if filled and done in ends:
+            _share_out(work(block[:filled]), pieces)
+            pieces, filled = [], 0
         # Of each item that is not done yet the open block holds one piece, if an empty one.
         while len(waiting) > len(pieces):
             yield waiting.popleft()

@@ -12,8 +12,8 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -29,6 +29,7 @@ from mnist_batch.options import (
     MNIST,
     PLAIN,
     Device,
+    ErrorBudget,
     PredictorChoice,
     Prepare,
     Scale,
@@ -125,11 +126,13 @@ NoReport = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
 ]
+
+
 MaxErrors = Annotated[
-    int,
+    str,
     typer.Option(
-        min=0,
-        help="Exit with status 3 above this many rows with an error.",
+        metavar="N|P%",
+        help="Exit with status 3 where more rows have an error than this number or share.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -214,16 +217,33 @@ def predict(
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
-    max_errors: MaxErrors = 0,
+    max_errors: MaxErrors = "0",
+    fail_fast: Annotated[
+        bool,
+        typer.Option(
+            "--fail-fast",
+            help="Stop at the first row with an error, and write nothing.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
     min_accuracy: MinAccuracy = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from what a run that was cut short has finished.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
+    budget = _error_budget(max_errors)
     _begin_to_draw(no_report=no_report)
     from mnist_batch import jobs
 
-    with _prediction_bar(quiet=quiet) as progress:
+    with _saying_what_is_kept(out), _prediction_bar(quiet=quiet) as progress:
         summary = jobs.predict(
             inputs,
             out,
@@ -242,11 +262,14 @@ def predict(
             sample_seed=sample_seed,
             save_prepared=save_prepared,
             overwrite=overwrite,
+            resume=resume,
+            fail_fast=fail_fast,
             progress=progress,
         )
     _print_result(summary, quiet=quiet, as_json=as_json)
     missed = _misses(min_accuracy, summary.metrics)
-    _check_errors(summary.metrics.errors, max_errors, "a prediction")
+    metrics = summary.metrics
+    _check_errors(metrics.errors, metrics.rows, budget, "a prediction")
     if missed:
         raise typer.Exit(GATE_STATUS)
 
@@ -401,11 +424,12 @@ def pack(
     label_column: LabelColumn = None,
     labels: Labels = None,
     workers: Workers = None,
-    max_errors: MaxErrors = 0,
+    max_errors: MaxErrors = "0",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
+    budget = _error_budget(max_errors)
     from mnist_batch import packing
     from mnist_batch.terminal import pack_summary
 
@@ -423,7 +447,7 @@ def pack(
         )
     _print(json.dumps(summary.record()) if as_json else pack_summary(summary))
     _say_notes(summary.notes, quiet=quiet)
-    _check_errors(summary.errors, max_errors, "an image")
+    _check_errors(summary.errors, summary.rows, budget, "an image")
 
 
 @app.command(
@@ -699,10 +723,33 @@ def _say_notes(notes: Sequence[str], *, quiet: bool) -> None:
         _say(f"note: {note}")
 
 
-def _check_errors(errors: int, max_errors: int, lacking: str) -> None:
+@contextmanager
+def _saying_what_is_kept(out: Path) -> Iterator[None]:
+    """Where a run ends before its time, say that `--resume` goes on from there, if it does."""
+    from mnist_batch.parts import rows_kept
+
+    before = rows_kept(out)
+    try:
+        yield
+    except BaseException:
+        kept = rows_kept(out)
+        if kept > before:
+            _say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
+        raise
+
+
+def _error_budget(text: str) -> ErrorBudget:
+    """Return what `--max-errors` allows."""
+    try:
+        return ErrorBudget.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--max-errors'") from error
+
+
+def _check_errors(errors: int, rows: int, budget: ErrorBudget, lacking: str) -> None:
     """Say that more rows than allowed lack something, and exit."""
-    if errors > max_errors:
-        _say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {max_errors}")
+    if not budget.allows(errors, rows):
+        _say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {budget}")
         raise typer.Exit(ERRORS_STATUS)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ import pyarrow as pa
 
 from mnist_batch import __version__, kernels
 from mnist_batch.engine import available_workers
-from mnist_batch.errors import PredictionsError
+from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.lookup import find_images
+from mnist_batch.manifest import Manifest
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare, Scale
+from mnist_batch.parts import PartsFolder, is_committed, parts_of
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
-from mnist_batch.prepared_folder import PreparedFolder
+from mnist_batch.prepared_folder import PreparedFolder, has_pictures
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
+from mnist_batch.resuming import predict_parts
 from mnist_batch.samples import SampleChooser
 from mnist_batch.schema import predictions_schema
 from mnist_batch.sinks import Sink, check_output
@@ -114,8 +118,14 @@ def stream(
     opened = open_inputs(listed(inputs), read_options(image_column, label_column, labels))
     predictor = model if isinstance(model, Predictor) else load_model(model, batch_size=batch_size)
     names = predictions_schema(with_probabilities=probabilities).names
+    parts = parts_of(opened.shards, predictor.block_rows)
     for batch in predict_batches(
-        opened, predictor, prepare=Prepare(prepare), batch_size=batch_size, workers=workers
+        opened,
+        predictor,
+        prepare=Prepare(prepare),
+        batch_size=batch_size,
+        workers=workers,
+        block_ends=frozenset(accumulate(part.rows for part in parts)),
     ):
         yield batch.predictions.select(names)
 
@@ -139,12 +149,15 @@ def predict(
     sample_seed: int = 0,
     save_prepared: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    fail_fast: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
     """Predict all images of the inputs into one file, with a report beside it.
 
     Every row of the input is a row of the output, in input order. Nothing is at `out` before all
-    of it is; on an error nothing is left.
+    of it is. On an error or a crash what is finished stays in `<out>.staging/`, by parts of 8,192
+    rows or more, if there is any.
 
     Args:
         inputs: as for `stream`.
@@ -166,17 +179,22 @@ def predict(
             each without a digit: the original beside what the network saw. See
             `prepared_folder.PreparedFolder`.
         overwrite: replace an output, a report and pictures that exist.
+        resume: go on from what a run that was cut short has finished; the predictions are bit for
+            bit those of a run that was not. Without it that is removed.
+        fail_fast: stop at the first row without a prediction.
         progress: called after each batch, in the calling thread.
 
     Raises:
-        OutputError: an output exists, cannot be written, or lies within an input folder or within
-            `save_prepared`.
-        InputError: an input cannot be read.
+        OutputError: an output exists, cannot be written, is being written by another run, or lies
+            within an input folder or within `save_prepared`; or `resume` is true and the run that
+            was cut short had other inputs, options or another model.
+        InputError: an input cannot be read, or with `fail_fast` a row has no prediction.
         LabelError: a label is not a digit.
         ModelError: the model cannot be loaded or run.
     """
     inputs, out, prepare = listed(inputs), Path(out), Prepare(prepare)
     shown = None if save_prepared is None else Path(save_prepared)
+    overwrite = overwrite or (resume and is_committed(out))
     # What can be refused at once is refused before a model is loaded or a large folder listed.
     check_output(out, overwrite=overwrite)
     folder = report_folder(out, report)
@@ -188,57 +206,87 @@ def predict(
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     names = predictions_schema(with_probabilities=probabilities).names
-    counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
+    counts, chooser, predicted_rows = PredictionCounts(), SampleChooser(sample_seed), 0
+    # What the predictions depend on, and what else is said of how they were made.
+    how = {
+        "prepare": str(prepare),
+        "image_column": image_column,
+        "label_column": label_column,
+        "labels": None if labels is None else str(labels),
+        "device": str(Device(device)),
+        "batch_size": batch_size,
+        "probabilities": probabilities,
+    }
+    parts = parts_of(opened.shards, loaded.block_rows)
+    manifest = Manifest(
+        version=__version__,
+        model=loaded.model.sha256,
+        options={**how, "predictor": str(loaded.name), "scale": str(loaded.scale)},
+        parts=[part.record() for part in parts],
+    )
     started = time.perf_counter()
     with (
-        Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink,
+        PartsFolder(out, parts, manifest, resume=resume) as staging,
+        Sink(
+            out, with_probabilities=probabilities, overwrite=overwrite, folder=staging.path
+        ) as sink,
         pictures or nullcontext(),
     ):
-        for batch in predict_batches(
+        for predictions, batch in predict_parts(
             opened,
-            loaded,
-            prepare=prepare,
-            batch_size=batch_size,
-            workers=workers,
-            with_originals=pictures is not None,
+            parts,
+            staging,
+            lambda missing, block_ends: predict_batches(
+                missing,
+                loaded,
+                prepare=prepare,
+                batch_size=batch_size,
+                workers=workers,
+                block_ends=block_ends,
+                with_originals=pictures is not None,
+            ),
+            columns=names,
+            again=has_pictures if pictures else None,
         ):
-            predictions = batch.predictions.select(names)
             sink.write(predictions)
-            chooser.add(counts.rows, predictions, batch.images)
-            if pictures:
+            chooser.add(counts.rows, predictions, batch.images if batch else None)
+            if pictures and batch:
                 pictures.write(counts.rows, batch)
             counts.add(predictions)
+            predicted_rows += len(predictions) if batch else 0
             if progress:
                 progress(Progress(counts.rows, opened.rows, counts.errors))
-        metrics = counts.metrics()
+            if fail_fast and counts.errors:
+                raise _first_error(predictions)
+        metrics, samples = counts.metrics(), chooser.samples()
+        if len(samples.index) and samples.images is None:  # some were predicted by an earlier run
+            samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
         run = _run_record(
             loaded,
             metrics,
             time.perf_counter() - started,
+            predicted_rows,
             {
                 "inputs": [str(item) for item in inputs],
-                "prepare": str(prepare),
-                "image_column": image_column,
-                "label_column": label_column,
-                "labels": None if labels is None else str(labels),
-                "device": str(Device(device)),
-                "batch_size": batch_size,
+                **how,
                 "workers": workers or available_workers(),
-                "probabilities": probabilities,
                 "sample_seed": sample_seed,
             },
         )
         sink.finish(run)
-        with staged_report(report_writer, metrics, chooser.samples(), run):
+        with staged_report(report_writer, metrics, samples, run):
+            staging.announce(sink.path)
             sink.commit()
             if pictures:
                 pictures.commit()
+        staging.remove()
     return Summary(
         predictions=out,
         metrics=metrics,
         run=run,
         report_files=report_writer.files if report_writer else [],
         notes=[
+            *staging.notes,
             *_notes(loaded, opened, metrics, prepare, labels),
             *(pictures.notes() if pictures else []),
         ],
@@ -336,8 +384,21 @@ def _loaded(
     return load_model(model, predictor=predictor, scale=scale, device=device, batch_size=batch_size)
 
 
+def _first_error(predictions: pa.RecordBatch) -> InputError:
+    """Return what is raised for the first row without a prediction."""
+    place = predictions.column("prediction").is_null().index(True).as_py()
+    source, row, error = (predictions.column(name)[place] for name in ("source", "row", "error"))
+    return InputError(
+        f"{source}, row {row}: {error}; mend it or leave it out, or predict without --fail-fast"
+    )
+
+
 def _run_record(
-    predictor: Predictor, metrics: Metrics, elapsed_s: float, options: Mapping[str, Any]
+    predictor: Predictor,
+    metrics: Metrics,
+    elapsed_s: float,
+    predicted_rows: int,
+    options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return how predictions were made: what the metadata and the report say."""
     import platform
@@ -360,7 +421,8 @@ def _run_record(
             "errors": dict(metrics.errors_by_reason),
         },
         "elapsed_s": round(elapsed_s, 3),
-        "images_per_s": round(metrics.rows / elapsed_s) if elapsed_s else None,
+        "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
+        "resumed_rows": metrics.rows - predicted_rows,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **versions},
     }

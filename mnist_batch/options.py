@@ -3,6 +3,7 @@
 The command line needs them for its help, so this module imports nothing that takes time.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -30,6 +31,41 @@ PLAIN = TrainingDefaults(epochs=100, batch_size=196, validation_split=0.2)
 
 AUGMENTED = TrainingDefaults(epochs=300, batch_size=256, validation_split=0.1)
 """With `--augment`: images that are never twice the same can be looked at for longer."""
+
+
+class ErrorBudget(NamedTuple):
+    """How many rows may lack what they were read for.
+
+    Attributes:
+        limit: a number of rows, or a share of them in percent.
+        percent: whether it is a share.
+    """
+
+    limit: Decimal
+    percent: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "ErrorBudget":
+        """Return the budget that `10` or `0.5%` stands for.
+
+        Raises:
+            ValueError: it is neither a whole number nor a share of 0 to 100 %.
+        """
+        number = text.removesuffix("%")
+        percent = number != text
+        # isascii: the methods alone take the digits of every script.
+        plain = number.replace(".", "", 1) if percent else number
+        if not (plain.isascii() and plain.isdecimal()) or (percent and Decimal(number) > 100):
+            raise ValueError(f"{text!r}: expected a number of rows, as 10, or a share, as 0.5%")
+        return cls(Decimal(number), percent)
+
+    def allows(self, errors: int, rows: int) -> bool:
+        """Tell whether so many errors among so many rows are within the budget."""
+        return errors * 100 <= self.limit * rows if self.percent else errors <= self.limit
+
+    def __str__(self) -> str:
+        """Return the budget as it is typed."""
+        return f"{self.limit}%" if self.percent else str(self.limit)
 
 
 class Scale(StrEnum):

@@ -1,7 +1,7 @@
 """Images of an input to predictions: batch by batch, in order, on all cores."""
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -48,6 +48,7 @@ def predict_batches(
     prepare: Prepare = Prepare.AUTO,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
+    block_ends: Collection[int] = (),
     with_originals: bool = False,
 ) -> Generator[PredictedBatch, None, None]:
     """Yield the predictions of all rows, in input order.
@@ -59,6 +60,8 @@ def predict_batches(
         batch_size: rows in a batch at most, at least 1. The predictions do not depend on it. Keras
             runs the predictor's `block_rows` at once, across the bounds of batches.
         workers: threads, at least 1; None for one a core. The predictions do not depend on it.
+        block_ends: the last shards of parts, by the rows up to their ends: no block of Keras's
+            reaches over these, so that no part depends on others.
         with_originals: keep with each batch what was read for it.
 
     Raises:
@@ -73,7 +76,13 @@ def predict_batches(
     workers = workers or available_workers()
     if predictor.name is PredictorChoice.KERAS:
         yield from _predict_on_keras(
-            inputs, predictor, prepare, batch_size, workers, with_originals=with_originals
+            inputs,
+            predictor,
+            prepare,
+            batch_size,
+            workers,
+            block_ends,
+            with_originals=with_originals,
         )
     else:
         yield from map_batches(
@@ -90,6 +99,7 @@ def _predict_on_keras(
     prepare: Prepare,
     batch_size: int,
     workers: int,
+    block_ends: Collection[int],
     *,
     with_originals: bool,
 ) -> Iterator[PredictedBatch]:
@@ -113,6 +123,7 @@ def _predict_on_keras(
                 lambda item: item[1].images,
                 predictor.probabilities,
                 rows=predictor.block_rows,
+                ends=block_ends,
             )
 
     with closing(map_batches([None], predicted, lambda item: item, workers=1)) as results:

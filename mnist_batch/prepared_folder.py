@@ -174,6 +174,11 @@ def _original(read: ImageBatch, place: int) -> Image.Image:
     return Image.fromarray(read.images[place])
 
 
+def has_pictures(predictions: pa.RecordBatch) -> bool:
+    """Tell whether there is a row among predictions that gets a picture."""
+    return bool(_changed(predictions).any())
+
+
 def _changed(predictions: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     """Return which rows are shown: what was changed, and what held nothing to bring to form."""
     no_digit = pc.starts_with(predictions.column("error"), str(Reason.NO_DIGIT))

@@ -123,21 +123,39 @@ def check_output(out: Path, *, overwrite: bool) -> None:
 
 
 class Sink:
-    """The output of a run, unseen until `commit`; a context that leaves nothing behind."""
+    """The output of a run, unseen until `commit`; a context that leaves nothing behind.
 
-    def __init__(self, out: Path, *, with_probabilities: bool, overwrite: bool) -> None:
+    Attributes:
+        path: the file that is written, and becomes the output.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        *,
+        with_probabilities: bool,
+        overwrite: bool,
+        folder: Path | None = None,
+    ) -> None:
         """Begin an output; the suffix of `out` tells its format.
+
+        Args:
+            out: where it will be.
+            with_probabilities: whether its rows hold the column of probabilities.
+            overwrite: replace an output that is there.
+            folder: where it is written before, on the same file system; None for that of `out`.
 
         Raises:
             OutputError: the suffix is not known, or `out` exists or cannot be written.
         """
         check_output(out, overwrite=overwrite)
         self._out = out
-        self._staged = StagedFile(out, overwrite=overwrite)
+        self._staged = StagedFile(out, overwrite=overwrite, folder=folder)
+        self.path = self._staged.path
         schema = predictions_schema(with_probabilities=with_probabilities)
         try:
             with translated(out):
-                self._writer = WRITERS[out.suffix.lower()](self._staged.path, schema)
+                self._writer = WRITERS[out.suffix.lower()](self.path, schema)
         except BaseException:
             self._staged.discard()
             raise

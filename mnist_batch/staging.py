@@ -15,11 +15,16 @@ class StagedFile:
 
     Attributes:
         target: where the file will be.
-        path: the temporary file in the same folder (hidden, unique), to be written by the caller.
+        path: the temporary file (hidden, unique), to be written by the caller.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool) -> None:
+    def __init__(self, target: Path, *, overwrite: bool, folder: Path | None = None) -> None:
         """Create the temporary file.
+
+        Args:
+            target: where the file will be.
+            overwrite: replace a file that is there.
+            folder: where the temporary file goes, on the same file system; None for the target's.
 
         Raises:
             OutputError: the target exists and `overwrite` is false, is a folder, or its folder
@@ -30,7 +35,7 @@ class StagedFile:
         check_writable(target, overwrite=overwrite)
         with translated(target):
             handle, name = tempfile.mkstemp(
-                dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
+                dir=folder or target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
             )
             os.close(handle)
             self.path = Path(name)
@@ -56,12 +61,12 @@ class StagedFile:
         """
         check_writable(self.target, overwrite=self._overwrite)
         with translated(self.target):
-            _sync(self.path)
+            flush(self.path)
             self.path.replace(self.target)
         # The rename itself is on disk only once the folder is; but it has happened, and some
         # folders cannot be opened.
         with contextlib.suppress(OSError):
-            _sync(self.target.parent)
+            flush(self.target.parent)
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens after `commit`."""
@@ -212,7 +217,8 @@ def translated(target: Path) -> Iterator[None]:
         ) from error
 
 
-def _sync(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

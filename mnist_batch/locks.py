@@ -1,0 +1,43 @@
+"""Locks that a process holds by a file, and that end with it, however it ends."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+
+class HeldLock:
+    """A file that is locked until `release`, or until the process is gone.
+
+    A crash leaves the file but no lock: only the kernel's word counts, see flock(2).
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Unlock the file; it stays where it is."""
+        os.close(self._descriptor)
+
+
+def lock(path: Path) -> HeldLock | None:
+    """Lock the file at `path`, which is made if there is none; None where a live process has it.
+
+    Raises:
+        OSError: the file cannot be made, or its file system has no locks.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return HeldLock(descriptor)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            os.close(descriptor)
+            raise
+        # Its holder removed the file between our opening and locking it.
+        os.close(descriptor)
