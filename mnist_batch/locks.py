@@ -1,6 +1,7 @@
 """Locks that a process holds by a file, and that end with it, however it ends."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -20,11 +21,16 @@ class HeldLock:
         os.close(self._descriptor)
 
 
+class NoLocksError(OSError):
+    """The file system has no locks, as some that are reached over a network."""
+
+
 def lock(path: Path) -> HeldLock | None:
     """Lock the file at `path`, which is made if there is none; None where a live process has it.
 
     Raises:
-        OSError: the file cannot be made, or its file system has no locks.
+        NoLocksError: the file system has none.
+        OSError: the file cannot be made.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -36,8 +42,10 @@ def lock(path: Path) -> HeldLock | None:
         except BlockingIOError:
             os.close(descriptor)
             return None
-        except OSError:
+        except OSError as error:
             os.close(descriptor)
+            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
+                raise NoLocksError(*error.args) from error
             raise
         # Its holder removed the file between our opening and locking it.
         os.close(descriptor)

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError
 from mnist_batch.fingerprints import fingerprint, first_source
-from mnist_batch.locks import HeldLock, lock
+from mnist_batch.locks import HeldLock, NoLocksError, lock
 from mnist_batch.manifest import Manifest, PartRecord
 from mnist_batch.shards import SHARD_ROWS, Shard
 from mnist_batch.staging import flush, translated
@@ -135,7 +135,7 @@ class PartsFolder:
             with translated(out):
                 self._begin(manifest, resume=resume)
         except BaseException:
-            self._lock.release()
+            self._release()
             raise
 
     def __enter__(self) -> "PartsFolder":
@@ -151,7 +151,7 @@ class PartsFolder:
                 self._clear()
                 (self.path / _LOCK).unlink()
                 self.path.rmdir()
-        self._lock.release()
+        self._release()
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the predictions of a part that was `found`."""
@@ -189,7 +189,7 @@ class PartsFolder:
         """Remove the parts: the output is whole, and all that belongs to it."""
         self._files = {}
 
-    def _locked(self) -> HeldLock:
+    def _locked(self) -> HeldLock | None:
         while True:
             self._refuse_others()
             self.path.mkdir(exist_ok=True)
@@ -197,12 +197,22 @@ class PartsFolder:
                 held = lock(self.path / _LOCK)
             except FileNotFoundError:  # its last holder removed the folder
                 continue
+            except NoLocksError:
+                self.notes.append(
+                    f"{self.path}: its file system has no locks, so nothing keeps another run from "
+                    "writing the same output"
+                )
+                return None
             if held is None:
                 raise OutputError(
                     f"{self._out}: another run is writing it; wait for its end, or name another "
                     "file"
                 )
             return held
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.release()
 
     def _refuse_others(self) -> None:
         """Refuse a folder that is not one of parts: nothing in it is touched."""
@@ -254,10 +264,12 @@ class PartsFolder:
         self.notes.append(f"resumed: {kept:,} of {sum(rows.values()):,} rows were there already")
 
     def _clear(self) -> None:
-        """Remove all but the lock."""
-        for path in self.path.iterdir():
-            if path.name != _LOCK:
-                path.unlink()
+        """Remove all but the lock: first the parts, for what stands there tells of them."""
+        told = (self.path / _LOCK, self.path / _MANIFEST, self.path / _COMMITTED)
+        for path in {*self.path.iterdir()}.difference(told):
+            path.unlink()
+        for path in told[1:]:
+            path.unlink(missing_ok=True)
 
     def _write_whole(self, name: str, content: bytes | memoryview) -> None:
         """Write a file that is either not there or whole, whenever the machine stops."""

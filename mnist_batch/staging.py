@@ -2,16 +2,20 @@
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mnist_batch.errors import OutputError
+from mnist_batch.locks import HeldLock, NoLocksError, lock
 
 
 class StagedFile:
     """A file being written beside its target, unseen until `commit`.
+
+    What a run that was killed left behind of the same target is removed.
 
     Attributes:
         target: where the file will be.
@@ -33,12 +37,11 @@ class StagedFile:
         self.target = target
         self._overwrite = overwrite
         check_writable(target, overwrite=overwrite)
+        place = folder or target.parent
+        prefix = f".{target.name[:100]}."
         with translated(target):
-            handle, name = tempfile.mkstemp(
-                dir=folder or target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
-            )
-            os.close(handle)
-            self.path = Path(name)
+            _remove_dead(place, prefix)
+            self.path, self._lock = _made(place, prefix)
             # mkstemp makes files private; an output is as readable as the user's umask says.
             umask = os.umask(0)
             os.umask(umask)
@@ -72,6 +75,36 @@ class StagedFile:
         """Remove the temporary file; nothing happens after `commit`."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+
+_TEMPORARY = ".tmp"
+
+
+def _made(folder: Path, prefix: str) -> tuple[Path, HeldLock | None]:
+    """Make a temporary file and lock it, where the file system has locks."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=_TEMPORARY)
+        os.close(handle)
+        path = Path(name)
+        try:
+            if held := lock(path):
+                return path, held
+        except NoLocksError:
+            return path, None
+        # Another run took it for dead in that moment, and removes it.
+
+
+def _remove_dead(folder: Path, prefix: str) -> None:
+    """Remove temporary files that no live process has locked."""
+    name = re.compile(rf"{re.escape(prefix)}\w{{8}}{re.escape(_TEMPORARY)}")
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if name.fullmatch(path.name) and path.is_file() and (held := lock(path)):
+                path.unlink(missing_ok=True)
+                held.release()
 
 
 class StagedFolder:
