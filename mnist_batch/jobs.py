@@ -259,7 +259,8 @@ def predict(
             if fail_fast and counts.errors:
                 raise _first_error(predictions)
         metrics, samples = counts.metrics(), chooser.samples()
-        if len(samples.index) and samples.images is None:  # some were predicted by an earlier run
+        # Of rows that an earlier run has predicted the images are not at hand.
+        if report_writer and len(samples.index) and samples.images is None:
             samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
         run = _run_record(
             loaded,
