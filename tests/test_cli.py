@@ -378,7 +378,7 @@ def test_a_signal_stops_within_a_second_and_leaves_nothing(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob(".out.parquet.*")) and time.monotonic() < deadline:
+    while not list(tmp_path.rglob(".out.parquet.*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.5)
     assert process.poll() is None, "it ended before it could be interrupted"
@@ -389,6 +389,50 @@ def test_a_signal_stops_within_a_second_and_leaves_nothing(
     assert messages == "interrupted\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
     assert time.monotonic() - started < 10  # a second on an idle machine; this one may be busy
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_after_a_signal_a_run_can_be_resumed(
+    tmp_path: Path, sent: signal.Signals, status: int
+) -> None:
+    """What was finished stays, and it is said how to go on."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (digit,) = synthetic.draw_digits(1)[0]
+    Image.fromarray(digit).save(folder / "0.png")
+    for i in range(1, 8192):
+        (folder / f"{i}.png").hardlink_to(folder / "0.png")
+    noise = np.random.default_rng(0).integers(0, 256, (1000, 1000), np.uint8)
+    Image.fromarray(noise).save(folder / "a.jpg", quality=80)
+    for i in range(300):
+        (folder / f"a{i}.jpg").hardlink_to(folder / "a.jpg")
+    command = [*COMMAND, "predict", str(folder), "--out", "out.csv", "--no-report"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("part-*.arrow")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(sent)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == status
+    kept = "note: 8,192 rows are finished and kept; --resume goes on from there"
+    assert messages.splitlines() == [kept, "interrupted"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv.staging"]
+    ended = subprocess.run(
+        [*command, "--resume", "--max-errors", "100%"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "note: resumed: 8,192 of 8,493 rows were there already" in ended.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv"]
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + 8493
 
 
 def test_a_reader_that_goes_away_changes_nothing(
