@@ -3,9 +3,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 PERCENT ?= 20
 TIMES ?= 20
+ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint check benchmark benchmark-quick benchmark-compare peers \
+.PHONY: help setup demo test fuzz endurance lint check benchmark benchmark-quick benchmark-compare peers \
 	model reading examples lock clean
 
 help: ## Print the targets
@@ -22,6 +23,9 @@ test: $(READY) ## Run the tests; those on the real MNIST where MNIST_DATA and MN
 
 fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` does
 	MNIST_FUZZ=$(TIMES) $(BIN)/pytest -n auto -m fuzz
+
+endurance: $(READY) ## Predict ROWS drawn digits, some damaged: flat memory, each row accounted for
+	$(BIN)/python -m benchmarks.endurance $(ROWS)
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .

@@ -70,11 +70,15 @@ class StagedFile:
         # folders cannot be opened.
         with contextlib.suppress(OSError):
             flush(self.target.parent)
+        self._release()
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens after `commit`."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
+        self._release()
+
+    def _release(self) -> None:
         if self._lock:
             self._lock.release()
             self._lock = None

@@ -43,6 +43,29 @@ def test_each_item_gets_the_results_of_its_own_images(sizes: list[int], rows: in
     assert [size for size in worked_on if size] == [rows] * full + [rest] * (rest > 0)
 
 
+@given(st.lists(st.lists(st.integers(0, 20), max_size=6), max_size=6), st.integers(1, 25))
+def test_no_block_reaches_over_an_end(parts: list[list[int]], rows: int) -> None:
+    """So that what a part gives does not depend on those before it."""
+    sizes = [size for part in parts for size in part]
+    ends = np.cumsum([sum(part) for part in parts]).tolist()
+    worked_on = []
+
+    def work(images: Images) -> npt.NDArray[np.float32]:
+        worked_on.append(len(images))
+        return _numbers(images)
+
+    items = _numbered(sizes) if sizes else []
+    results = list(map_blocks(items, lambda images: images, work, rows=rows, ends=ends))
+    assert len(results) == len(sizes)
+    for images, values in results:
+        np.testing.assert_array_equal(values, _numbers(images))
+    expected = []
+    for part in parts:
+        full, rest = divmod(sum(part), rows)
+        expected += [rows] * full + [rest] * (rest > 0)
+    assert [size for size in worked_on if size] == expected
+
+
 def test_no_items_give_nothing() -> None:
     """And no work."""
     assert list(map_blocks([], lambda images: images, _numbers, rows=3)) == []

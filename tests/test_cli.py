@@ -99,6 +99,23 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     assert both.returncode == 3  # unread rows first: the accuracy is that of the others
     assert "--min-accuracy" in both.stderr
     assert run(*arguments, out, "--max-errors", 2).returncode == 0
+    assert run(*arguments, out, "--max-errors", "100%").returncode == 0
+    ended = run(*arguments, out, "--max-errors", "99.5%")
+    assert ended.returncode == 3
+    assert ended.stderr == "error: rows without a prediction: 2, more than --max-errors 99.5%\n"
+
+
+def test_failing_fast_is_status_1(tmp_path: Path, model: Path) -> None:
+    """With the row; whatever number of errors is allowed, nothing is written."""
+    (tmp_path / "a.png").write_bytes(b"not an image")
+    out = tmp_path / "out.csv"
+    ended = run("predict", tmp_path / "a.png", "--model", model, "--out", out, "--fail-fast")
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "error: a.png, row 0: not an image; mend it or leave it out, or predict without "
+        "--fail-fast\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_packing_says_what_it_did(tmp_path: Path, digits_folder: Path) -> None:

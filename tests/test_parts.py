@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +22,7 @@ from mnist_batch.errors import InputError, OutputError
 from mnist_batch.jobs import Progress
 from mnist_batch.options import Style
 from mnist_batch.parts import parts_of, rows_kept, staging_folder
+from mnist_batch.shards import Images
 from mnist_batch.sources import open_inputs
 
 
@@ -110,6 +113,41 @@ def test_a_resumed_run_goes_on(
     assert summary.run["resumed_rows"] == 16
     assert pq.read_table(out).equals(pq.read_table(whole))
     assert _names(out) == ["out.parquet"]
+
+
+def test_on_keras_too_a_resumed_run_is_the_same(tmp_path: Path, digits_folder: Path) -> None:
+    """Though it runs blocks across the bounds of batches, of shards too: here of seven rows."""
+    whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    options = {"predictor": "keras", "batch_size": 7, "probabilities": True}
+    blocks: list[int] = []
+
+    def predict(target: Path, *, resume: bool = False) -> None:
+        model = mnist_batch.load_model(predictor="keras", batch_size=7)
+        original = model.probabilities
+
+        def noted(images: Images) -> npt.NDArray[np.float32]:
+            blocks.append(len(images))
+            return original(images)
+
+        object.__setattr__(model, "probabilities", noted)
+        mnist_batch.predict(
+            digits_folder,
+            target,
+            model=model,
+            batch_size=7,
+            probabilities=True,
+            report=False,
+            resume=resume,
+        )
+
+    predict(whole)
+    assert blocks == [7, 1, 7, 1, 7, 1, 6]
+    _cut_short(digits_folder, out, 20, **options)
+    assert rows_kept(out) == 16
+    blocks.clear()
+    predict(out, resume=True)
+    assert blocks == [7, 1, 6]
+    assert pq.read_table(out).equals(pq.read_table(whole))
 
 
 def test_the_samples_of_a_resumed_run_are_drawn(tmp_path: Path, digits_folder: Path) -> None:

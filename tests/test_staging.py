@@ -1,11 +1,15 @@
 """A staged file, or folder of files, appears whole or not at all."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from mnist_batch import staging
 from mnist_batch.errors import OutputError
+from mnist_batch.locks import HeldLock, lock
 from mnist_batch.staging import StagedFile, StagedFolder, check_writable, translated
 
 
@@ -324,3 +328,49 @@ def test_the_folder_above_must_be_writable(tmp_path: Path) -> None:
     (tmp_path / "above").chmod(0o500)
     with pytest.raises(OutputError, match="above cannot be written"):
         StagedFolder(tmp_path / "above" / "out", overwrite=False, ours=is_ours)
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    """Of the same target, if no live process has it, and nothing else of a like name."""
+    target = tmp_path / "out.parquet"
+    write_and_die = f"""
+import os
+from pathlib import Path
+from mnist_batch.staging import StagedFile
+StagedFile(Path({str(target)!r}), overwrite=False)
+os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", write_and_die], check=False).returncode == 9
+    (left,) = tmp_path.iterdir()
+    others = {".out.parquet.mine.tmp", ".out.parquet.12345678", "out.parquet.12345678.tmp"}
+    for name in others:
+        (tmp_path / name).touch()
+    with StagedFile(target, overwrite=False) as alive:
+        assert not left.exists()
+        with StagedFile(target, overwrite=False) as second:
+            assert alive.path.exists()
+            second.commit()
+        alive.path.write_text("the last")
+    assert {path.name for path in tmp_path.iterdir()} == {*others, "out.parquet"}
+
+
+def test_a_file_taken_for_dead_at_birth_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run that cleans up may lock it before its maker does."""
+    tries: list[Path] = []
+
+    def taken_first(path: Path) -> HeldLock | None:
+        tries.append(path)
+        if len(tries) == 1:
+            path.unlink()
+            return None
+        return lock(path)
+
+    monkeypatch.setattr(staging, "lock", taken_first)
+    with StagedFile(tmp_path / "out", overwrite=False) as staged:
+        assert len(tries) == 2
+        staged.path.write_text("text")
+        staged.commit()
+    assert (tmp_path / "out").read_text() == "text"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,0 +1,44 @@
+"""The choices a user makes by name."""
+
+import pytest
+
+from mnist_batch.options import ErrorBudget
+
+
+@pytest.mark.parametrize(
+    ("text", "errors", "rows", "allowed"),
+    [
+        ("0", 0, 10, True),
+        ("0", 1, 10, False),
+        ("3", 3, 10, True),
+        ("3", 4, 10, False),
+        ("10%", 1, 10, True),
+        ("10%", 2, 10, False),
+        ("0.1%", 1, 1000, True),
+        ("0.1%", 1, 999, False),
+        ("0.29%", 29, 10_000, True),
+        (".5%", 1, 200, True),
+        ("0%", 0, 0, True),
+        ("100%", 10, 10, True),
+    ],
+)
+def test_a_budget_is_a_number_or_a_share(text: str, errors: int, rows: int, allowed: bool) -> None:
+    """Up to it is within it; a share is of all rows, and exact."""
+    budget = ErrorBudget.parse(text)
+    assert budget.allows(errors, rows) is allowed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "%", "-1", "1.5", "1e3", "101%", "100.1%", "1..2%", ".%", "nan%", "٣", "1 %", "5%%"],
+)
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    """With both forms that it may have."""
+    with pytest.raises(ValueError, match="expected a number of rows, as 10, or a share"):
+        ErrorBudget.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0", "12", "0.5%", "10%"])
+def test_a_budget_is_shown_as_it_is_typed(text: str) -> None:
+    """In the message that it was exceeded."""
+    assert str(ErrorBudget.parse(text)) == text
