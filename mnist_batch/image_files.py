@@ -18,14 +18,13 @@ import pyarrow as pa
 
 from mnist_batch import kernels
 from mnist_batch.errors import InputError
+from mnist_batch.image_limits import MAX_FILE_BYTES
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, text_of_path
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
 )
-MAX_FILE_BYTES = 128 * 2**20
-"""A file above this is not read: four times what 30 million grey pixels take without any coding."""
 
 
 @dataclass
