@@ -94,10 +94,10 @@ def _has_more_chunks(content: bytes, most: int) -> bool:
         return False
     at = 8
     for _ in range(most):
-        if at + 8 > len(content):
+        if content[at + 4 : at + 8] in (b"", b"IEND"):
             return False
         at += 12 + int.from_bytes(content[at : at + 4])
-    return at + 8 <= len(content)
+    return at < len(content)
 
 
 # Beside what is stuffed into pixels, and the marks by which reading can begin anew among them.
