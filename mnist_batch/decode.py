@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from mnist_batch import kernels
+from mnist_batch.image_limits import MAX_PIXELS, excess_of_file, excess_of_image
 from mnist_batch.ink import Grey
 from mnist_batch.pixels import PIXELS, SIDE
 from mnist_batch.schema import Reason, error_text
@@ -24,9 +25,6 @@ from mnist_batch.shards import ImageBatch, Images
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """The formats that are opened, by Pillow's names; PPM covers PGM and PBM."""
-
-MAX_PIXELS = 30_000_000
-"""A larger image is not decoded; a third of where Pillow starts to warn."""
 
 # First bytes of the formats: they tell a damaged image from what never was one.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P2")
@@ -66,7 +64,7 @@ Fit = Callable[[Grey], Images | None]
 
 def resized(picture: Grey) -> Images:
     """Return a picture as 28x28, by Lanczos resampling, without regard to its proportions."""
-    # In two steps: in one, a line of 30 million pixels takes 16 s and 1.4 GB.
+    # In two steps: in one, what is long and narrow takes many times as long.
     small = Image.fromarray(picture).resize(
         (SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
     )
@@ -141,17 +139,28 @@ def _decode_each(
             images[place] = 0  # the compiled decoder may have got some way
         elif picture.shape == (SIDE, SIDE):
             images[place] = picture.reshape(-1)
-        elif (image := fit(picture)) is not None:
-            images[place], prepared[place] = image.reshape(-1), True
         else:
-            errors[int(place)] = error_text(Reason.NO_DIGIT)
-            images[place] = 0
+            image = fit_or_error(fit, picture)
+            if isinstance(image, str):
+                errors[int(place)] = image
+                images[place] = 0
+            else:
+                images[place], prepared[place] = image.reshape(-1), True
     if not errors:
         return error
     texts = error.to_pylist()
     for place, text in errors.items():
         texts[place] = text
     return pa.array(texts, pa.string())
+
+
+def fit_or_error(fit: Fit, picture: Grey) -> Images | str:
+    """Return a picture brought to 28x28, or else the text for the column `error`."""
+    try:
+        image = fit(picture)
+    except Exception as error:  # noqa: BLE001 - one picture never ends a run
+        return error_text(Reason.CORRUPT, f"cannot be prepared: {str(error) or type(error)}")
+    return error_text(Reason.NO_DIGIT) if image is None else image
 
 
 def _pictures(contents: list[bytes], *, whole: bool) -> Iterator[Grey | str]:
@@ -186,17 +195,19 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
     Returns:
         uint8 (h, w), 0 black to 255 white; or else the text for the column `error`.
     """
+    if excess := excess_of_file(content):
+        return excess
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if not whole and min(image.size) >= 2 * _ENOUGH:
                 image.draft("L", (_ENOUGH, _ENOUGH))
-            if image.width * image.height > MAX_PIXELS:
-                return _too_large(f"{image.width}x{image.height} pixels")
+            if excess := excess_of_image(image):
+                return excess
             grey = _grey(image)
         # A third of the time of `np.asarray`.
         return np.frombuffer(grey.tobytes(), np.uint8).reshape(grey.height, grey.width)
     except Image.DecompressionBombError:
-        return _too_large("far more pixels")
+        return error_text(Reason.TOO_LARGE, f"far more pixels, more than {MAX_PIXELS}")
     except UnidentifiedImageError:
         return _unidentified(content)
     except Exception as error:  # noqa: BLE001 - on damaged files Pillow raises nearly any type
@@ -216,8 +227,8 @@ def decode_to_show(content: bytes, side: int) -> Image.Image:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         image.draft(None, (side, side))
         image.load()
-        upright = _upright(image)
-    return upright.convert("L" if upright.mode in ("1", "L") else "RGB")
+        in_grey = image.mode in ("1", "L") or _is_deep(image)
+        return _plain(image, "L" if in_grey and not image.has_transparency_data else "RGB")
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -225,29 +236,58 @@ def _grey(image: Image.Image) -> Image.Image:
     image.load()  # and what stands after the pixels, which may be the orientation
     if image.mode == "L" and image.format == "PNG" and not image.info:
         return image  # most digits are such: nothing to rotate, nothing to blend
-    return _upright(image).convert("L")
+    return _plain(image, "L")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Return a loaded image upright, opaque and in 8 bits, grey or in colour."""
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith(("I", "F")):
-        values = np.array(upright, np.float32)
-        values[values == upright.info.get("transparency")] = 65535  # only a 16-bit PNG has it
-        return _to_8_bit(values, _white_candidates(image))
-    if upright.has_transparency_data:
-        upright = upright.convert("RGBA")
-        whole = _over("white", upright)
-        low, high = whole.convert("L").getextrema()
-        return _over("black", upright) if low == high else whole
-    return upright
+def _plain(image: Image.Image, mode: str) -> Image.Image:
+    """Return a loaded image upright, opaque and in 8 bits, in mode L or RGB."""
+    if _is_deep(image):
+        values = np.array(image, np.float32)
+        values[values == image.info.get("transparency")] = 65535  # only a 16-bit PNG has it
+        plain = _to_8_bit(values, _white_candidates(image))
+    elif image.has_transparency_data:
+        plain = _over("white", image, mode)
+        low, high = plain.convert("L").getextrema()
+        if low == high:
+            plain = _over("black", image, mode)
+    else:
+        plain = image.convert(mode)
+    # Of what comes out of that: turning it takes a copy, which of what goes in is larger.
+    orientation = image.getexif().get(_ORIENTATION)
+    return plain.transpose(_TURNS[orientation]) if orientation in _TURNS else plain
 
 
-def _over(ground: str, image: Image.Image) -> Image.Image:
-    """Return a transparent image as it looks on a ground of one colour."""
-    whole = Image.new("RGBA", image.size, ground)
-    whole.alpha_composite(image)
-    return whole
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings an image upright whose EXIF says that it was taken otherwise (Exif 3.0, 4.6.5.1)."""
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith(("I", "F"))
+
+
+def _over(ground: str, image: Image.Image, mode: str) -> Image.Image:
+    """Return a transparent image as it looks on a ground of one colour.
+
+    Piece by piece: the whole of it takes 16 bytes a pixel meanwhile.
+    """
+    plain = Image.new(mode, image.size)
+    lines = max(1, _PIXELS_AT_ONCE // image.width)
+    for top in range(0, image.height, lines):
+        box = (0, top, image.width, min(top + lines, image.height))
+        piece = image.crop(box).convert("RGBA")
+        whole = Image.new("RGBA", piece.size, ground)
+        whole.alpha_composite(piece)
+        plain.paste(whole.convert(mode), box)
+    return plain
 
 
 def _white_candidates(image: Image.Image) -> tuple[int, ...]:
@@ -263,10 +303,6 @@ def _to_8_bit(values: npt.NDArray[np.float32], whites: tuple[int, ...]) -> Image
         raise ValueError("pixels out of range")
     white = next(white for white in whites if values.max() <= white)
     return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8), "L")
-
-
-def _too_large(found: str) -> str:
-    return error_text(Reason.TOO_LARGE, f"{found}, more than {MAX_PIXELS}")
 
 
 def _unidentified(content: bytes) -> str:

@@ -18,14 +18,13 @@ import pyarrow as pa
 
 from mnist_batch import kernels
 from mnist_batch.errors import InputError
+from mnist_batch.image_limits import MAX_FILE_BYTES
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, text_of_path
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
 )
-MAX_FILE_BYTES = 128 * 2**20
-"""A file above this is not read: four times what 30 million grey pixels take without any coding."""
 
 
 @dataclass
@@ -33,8 +32,9 @@ class FolderListing:
     """What lies in a folder, in natural order; names are relative and `/`-separated.
 
     Attributes:
-        images: image files.
-        parquet: Parquet files.
+        images: image files; and folders that cannot be listed, with a `/` behind their names,
+            unless there are Parquet files and no images.
+        parquet: Parquet files; else those folders.
         passed_over: how many others, by their suffixes in small letters, or else by why they are no
             input: `hidden`, `no suffix`, `no regular file`.
     """
@@ -85,12 +85,13 @@ def list_folder(folder: Path) -> FolderListing:
 
     Hidden files, files of other suffixes and what is no regular file (sockets, devices, pipes)
     are counted as passed over. A dangling link with an image's suffix is an image: its row will
-    say that the file is missing.
+    say that the file is missing. So is a folder that cannot be read, other than the first.
 
     Raises:
-        InputError: a folder cannot be read.
+        InputError: the folder cannot be read, or one in it, and nothing else was found.
     """
     listing = FolderListing()
+    unreadable: list[InputError] = []
     pending = [_sorted_entries(folder, "")]
     while pending:
         for prefix, entry in pending[-1]:
@@ -98,12 +99,18 @@ def list_folder(folder: Path) -> FolderListing:
             if entry.name.startswith("."):
                 listing.passed_over["hidden"] += 1
             elif entry.is_dir(follow_symlinks=False):
-                pending.append(_sorted_entries(Path(entry.path), f"{name}/"))
+                try:
+                    pending.append(_sorted_entries(Path(entry.path), f"{name}/"))
+                except InputError as error:
+                    unreadable.append(error)
+                    _add_folder(listing, f"{name}/")
+                    continue
                 break
             else:
                 _add_file(listing, entry, name)
         else:
             pending.pop()
+    _settle_folders(listing, unreadable)
     return listing
 
 
@@ -123,36 +130,53 @@ def list_glob(pattern: str) -> tuple[Path, FolderListing]:
         That folder, and the files.
 
     Raises:
-        InputError: a folder cannot be read.
+        InputError: that folder cannot be read, or another one, and nothing else was found.
     """
     parts, root = Path(pattern).parts, glob_root(pattern)
     *above, last = parts[len(root.parts) :] + (("*",) if parts[-1] == "**" else ())
     folders = [""]
+    unreadable: dict[str, InputError] = {}
     for part in above:
-        below = (name for folder in folders for name in _folders(root, folder, part))
+        below = (name for folder in folders for name in _folders(root, folder, part, unreadable))
         folders = list(dict.fromkeys(below))  # two `**` find a folder several times
     listing = FolderListing()
     for folder in folders:
-        for _, entry in _sorted_entries(root / folder, folder):
+        for _, entry in _entries_below(root, folder, unreadable):
             if _matches(entry.name, last) and not entry.is_dir(follow_symlinks=False):
                 _add_file(listing, entry, folder + entry.name)
+    for folder in unreadable:
+        _add_folder(listing, folder)
+    _settle_folders(listing, list(unreadable.values()))
     listing.images.sort(key=_path_key)
     listing.parquet.sort(key=_path_key)
     return root, listing
 
 
-def _folders(root: Path, folder: str, part: str) -> list[str]:
+def _folders(root: Path, folder: str, part: str, unreadable: dict[str, InputError]) -> list[str]:
     """Return the folders in a folder that one part of a glob matches; each name ends in `/`."""
     if part != "**":
         return [
             f"{folder}{entry.name}/"
-            for _, entry in _sorted_entries(root / folder, folder)
+            for _, entry in _entries_below(root, folder, unreadable)
             if entry.is_dir(follow_symlinks=False) and _matches(entry.name, part)
         ]
     found = [folder]
     for known in found:  # grows meanwhile
-        found += _folders(root, known, "*")
+        found += _folders(root, known, "*", unreadable)
     return found
+
+
+def _entries_below(
+    root: Path, folder: str, unreadable: dict[str, InputError]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Return the entries of a folder below another, none where it cannot be read."""
+    try:
+        return _sorted_entries(root / folder, folder)
+    except InputError as error:
+        if not folder:
+            raise
+        unreadable[folder] = error
+        return iter(())
 
 
 def _matches(name: str, part: str) -> bool:
@@ -185,6 +209,28 @@ def _add_file(listing: FolderListing, entry: os.DirEntry[str], name: str) -> Non
         names.append(name)
     else:
         listing.passed_over["no regular file"] += 1
+
+
+def _add_folder(listing: FolderListing, name: str) -> None:
+    """Add a folder that cannot be read: nobody knows what it holds."""
+    listing.images.append(name)
+    listing.parquet.append(name)
+
+
+def _settle_folders(listing: FolderListing, unreadable: Sequence[InputError]) -> None:
+    """Leave folders that cannot be read among the files of the kind that was found beside them."""
+    if not unreadable:
+        return
+    images, parquet = (
+        [name for name in names if not name.endswith("/")]
+        for names in (listing.images, listing.parquet)
+    )
+    if not images and not parquet:
+        raise unreadable[0]
+    if images:
+        listing.parquet = parquet
+    else:
+        listing.images = images
 
 
 def _is_regular(entry: os.DirEntry[str]) -> bool:

@@ -229,11 +229,12 @@ class _Totals:
         sizes = _sizes(self._sizes)
         found = find_duplicates(self._fingerprints, self._sizes > 0, self._labels, FEW)
         parquet = sum(file.lower().endswith(".parquet") for file in opened.files)
+        folders = sum(file.endswith("/") for file in opened.files)  # that cannot be listed
         labels = np.bincount(self._labels - NO_LABEL, minlength=1 + CLASSES).tolist()
         unreadable = sorted(self._unreadable.items(), key=lambda item: -item[1].count)
         return InputInspection(
             rows=self.rows,
-            image_files=len(opened.files) - parquet,
+            image_files=len(opened.files) - parquet - folders,
             parquet_files=parquet,
             unreadable=dict(unreadable),
             formats=dict(self._formats.most_common()),

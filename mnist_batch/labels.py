@@ -74,7 +74,8 @@ def folder_digits(paths: Sequence[str]) -> pa.Array:
         if folder not in by_folder:
             own = Path(folder).absolute().name
             by_folder[folder] = int(own) if own in _FOLDERS else None
-        labels.append(by_folder[folder])
+        # Of a folder that cannot be read the name ends in `/`, and says nothing of its images.
+        labels.append(None if path.endswith("/") else by_folder[folder])
     return pa.array(labels, pa.int8())
 
 

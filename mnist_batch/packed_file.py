@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError
 from mnist_batch.options import Prepare
 from mnist_batch.pixels import PIXELS
+from mnist_batch.schema import Reason, error_text, reason
 from mnist_batch.shards import SHARD_ROWS
 
 PACKED = pa.schema(
@@ -43,6 +48,95 @@ FORMAT = 1
 ROW_GROUP_ROWS = SHARD_ROWS
 """Rows of a row group: a shard is one, and shards of raw pixels are cut where batches are. Larger
 ones read no faster, and writing them takes more memory."""
+
+
+ORIGINS = ["source", "row", "prepared", "error"]
+"""The columns that tell where a row came from, and what became of its image."""
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What the columns of a packed file tell of some rows.
+
+    Attributes:
+        source: Arrow strings (n,), never null.
+        row: Arrow int64 (n,), never null.
+        prepared: bool (n,).
+        error: Arrow strings (n,): null, or why a row has no image, or no origin.
+        rows_are_told: some of the rows are told to be others than the row 0 of their source.
+    """
+
+    source: pa.Array
+    row: pa.Array
+    prepared: npt.NDArray[np.bool_]
+    error: pa.Array
+    rows_are_told: bool
+
+
+def read_origins(
+    columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64], name: str, *, within: str
+) -> Origins:
+    """Return where rows of a packed file came from.
+
+    A row that does not tell it has an error. It is called by the packed file's name with a `/`
+    behind it, as no image is, and by its number in the packed file: so nothing else has its name.
+
+    Args:
+        columns: those of `ORIGINS`, as they were read; None where they cannot be.
+        numbers: int64 (n,), the rows' numbers in the packed file.
+        name: what the packed file is called in the output.
+        within: what stands before each source; empty, or the name with a `/`.
+    """
+    told = np.zeros(len(numbers), np.bool_)
+    if columns is not None and _is_text(columns):
+        nulls = [columns.column(column).is_null() for column in ORIGINS[:3]]
+        told = ~np.logical_or.reduce([null.to_numpy(zero_copy_only=False) for null in nulls])
+    if columns is None or not told.any():
+        return Origins(
+            source=pa.repeat(pa.scalar(f"{name}/"), len(numbers)),
+            row=pa.array(numbers),
+            prepared=np.zeros(len(numbers), np.bool_),
+            error=pa.repeat(pa.scalar(_UNTOLD), len(numbers)),
+            rows_are_told=False,
+        )
+    source, row = columns.column("source"), columns.column("row")
+    if within:
+        source = pc.binary_join_element_wise(within, source, "")
+    rows_are_told = bool(pc.max(row).as_py() > 0)
+    prepared, error = columns.column("prepared"), _known(columns.column("error"))
+    if not told.all():
+        mask = pa.array(told)
+        source = pc.if_else(mask, source, f"{name}/")
+        row = pc.if_else(mask, row, pa.array(numbers))
+        prepared = pc.if_else(mask, prepared, False)
+        error = pc.if_else(mask, error, _UNTOLD)
+    return Origins(source, row, prepared.to_numpy(zero_copy_only=False), error, rows_are_told)
+
+
+_UNTOLD = error_text(
+    Reason.UNREADABLE_FILE, "this packed file does not tell where the row came from"
+)
+
+
+def _is_text(columns: pa.RecordBatch) -> bool:
+    """Tell whether the columns of text are text: a damaged or forged file can hold any bytes."""
+    try:
+        columns.select(["source", "error"]).validate(full=True)
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _known(error: pa.Array) -> pa.Array:
+    """Return errors by the reasons that there are, whatever a packed file says."""
+    if error.null_count == len(error):
+        return error
+    reasons = set(Reason)
+    texts = [
+        text if text is None or reason(text) in reasons else error_text(Reason.CORRUPT, text)
+        for text in error.to_pylist()
+    ]
+    return pa.array(texts, pa.string())
 
 
 class PackedWriter:

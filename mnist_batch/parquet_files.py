@@ -1,6 +1,8 @@
 """Parquet files of images: which column holds them in which layout, and reading in batches."""
 
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,10 +16,11 @@ import pyarrow.parquet as pq
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.labels import LabelFile, digits
-from mnist_batch.packed_file import is_formed, is_packed
-from mnist_batch.pixels import PIXELS, is_pixel_type, pixels_of
+from mnist_batch.packed_file import ORIGINS, is_formed, is_packed, read_origins
+from mnist_batch.pixels import PIXELS, SIDE, is_pixel_type, pixels_of
+from mnist_batch.row_groups import UNREADABLE, RowGroups, Rows, cause, unreadable
 from mnist_batch.schema import Reason
-from mnist_batch.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
+from mnist_batch.shards import SHARD_ROWS, ImageBatch, Images, text_of_path
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class ParquetFile:
     Attributes:
         path: where the file is.
         source: the column `source` of its rows.
+        identity: by which a file that took its place is known.
         image: name of the image column.
         image_path: what is read of it; `image.bytes` of a struct of bytes and path.
         label: name of the label column; None to read none.
@@ -40,6 +44,7 @@ class ParquetFile:
 
     path: Path
     source: str
+    identity: tuple[int, ...]
     image: str
     image_path: str
     label: str | None
@@ -66,134 +71,122 @@ class ParquetShard:
     first_row: int
     rows: int
 
-    def read(self, batch_size: int) -> Iterator[ImageBatch]:
-        """Yield the rows in order, in batches cut anew across the row groups."""
-        columns = [self.file.image_path] + ([self.file.label] if self.file.label else [])
-        if self.file.packed:
-            columns += _PACKED_COLUMNS
-        first_row = self.first_row
-        with _translated(self.file.path):
-            opened = open_native(self.file.path)
-            footer = _footer(self.file.path)
-            # Without these two a row group is in memory whole, and one can be all of the input.
-            reader = pq.ParquetFile(
-                opened,
-                metadata=footer,
-                pre_buffer=False,
-                buffer_size=2**20,
-                page_checksum_verification=True,  # where there are checksums
-            )
-        with opened, reader:
-            if self._rows_in(footer) != self.rows:
-                raise self._damaged(self._rows_in(footer))
-            batches = reader.iter_batches(
-                min(batch_size, self._rows_of_batch_bytes(footer)),
-                row_groups=list(self.row_groups),
-                columns=columns,
-                use_threads=False,
-            )
-            while True:
-                # Only the reading is translated: an error thrown into `yield` is not the file's.
-                with _translated(self.file.path):
-                    batch = next(batches, None)
-                if batch is None:
-                    break
-                if len(batch):
-                    yield self._batch(batch, first_row)
-                first_row += len(batch)
-        if first_row != self.first_row + self.rows:
-            raise self._damaged(first_row - self.first_row)
-
-    def _rows_in(self, footer: pq.FileMetaData) -> int:
-        """Return the rows of the shard's row groups; other ones where the file was replaced."""
-        groups = [index for index in self.row_groups if index < footer.num_row_groups]
-        return sum(footer.row_group(index).num_rows for index in groups)
-
-    def _damaged(self, rows: int) -> InputError:
-        return InputError(
-            f"{self.file.path}: damaged, or replaced meanwhile: rows {self.first_row} to "
-            f"{self.first_row + self.rows - 1} are {rows} rows; write the file again, or leave it "
-            "out"
-        )
-
     @property
     def encoded(self) -> bool:
         """Whether the images have to be decoded."""
         return self.file.encoded
 
-    def _rows_of_batch_bytes(self, footer: pq.FileMetaData) -> int:
-        """Return how many rows hold about `BATCH_BYTES`, going by the footer."""
-        groups = [footer.row_group(index) for index in self.row_groups]
-        size: int = sum(group.total_byte_size for group in groups)
-        return max(1, BATCH_BYTES * self.rows // max(size, 1))
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches cut anew across the row groups.
 
-    def _batch(self, batch: pa.RecordBatch, first_row: int) -> ImageBatch:
-        images = batch.column(self.file.image)
-        error = pa.nulls(len(batch), pa.string())
+        They are always as many as `rows` says. A row that cannot be read has an error; so has each
+        row whose label column cannot be read, since without a label it would pass for one that
+        never had any.
+
+        Raises:
+            LabelError: while iterating, where a label is not a digit.
+        """
+        first_row = self.first_row
+        for rows in self._read(batch_size):
+            # An error may hold for very many rows, and even those are not made at once.
+            for start in range(0, rows.count, batch_size):
+                part = rows.slice(start, batch_size)
+                yield self._batch(part, np.arange(first_row, first_row + part.count))
+                first_row += part.count
+
+    def _read(self, batch_size: int) -> Iterator[Rows]:
+        others = [self.file.label] if self.file.label else []
+        if self.file.packed:
+            others += ORIGINS
+        try:
+            if _identity(self.file.path) != self.file.identity:
+                raise OSError("replaced after it was listed")
+            opened = open_native(self.file.path)
+        except OSError as error:
+            yield Rows(self.rows, None, unreadable(error))
+            return
+        with opened:
+            try:
+                footer = _read_footer(self.file.path, self.file.identity)
+                groups = RowGroups(opened, footer, self.file.image_path, others)
+            except UNREADABLE as error:
+                yield Rows(self.rows, None, unreadable(error))
+                return
+            yield from groups.read(self.row_groups, batch_size)
+
+    def _batch(self, rows: Rows, numbers: npt.NDArray[np.int64]) -> ImageBatch:
+        """Return rows as a batch.
+
+        Args:
+            rows: as they were read.
+            numbers: the rows' numbers in the file.
+        """
+        columns = rows.columns
+        images, error = self._images(rows)
+        if self.file.packed:
+            return self._packed_batch(columns, numbers, images, error)
+        return ImageBatch(
+            source=_repeated(text_of_path(self.file.source), rows.count),
+            row=pa.array(numbers),
+            label=self._labels(columns, numbers),
+            images=images,
+            error=error,
+        )
+
+    def _images(self, rows: Rows) -> tuple[pa.Array | Images, pa.Array]:
+        """Return the images of rows, and why rows have none."""
+        if rows.error is not None:
+            none = np.zeros((rows.count, SIDE, SIDE), np.uint8)
+            images = pa.nulls(rows.count, pa.binary()) if self.file.encoded else none
+            return images, _repeated(rows.error, rows.count)
+        assert rows.columns is not None
+        images = rows.columns.column(self.file.image)
+        error = pa.nulls(rows.count, pa.string())
         if pa.types.is_struct(images.type):
             # A null struct has a bytes child that may hold anything; flatten makes it null too.
             images = images.flatten()[images.type.get_field_index("bytes")]
         if pa.types.is_dictionary(images.type):
             images = images.dictionary_decode()
         if is_pixel_type(images.type):
-            images, error = pixels_of(images)
-        elif images.null_count:
+            return pixels_of(images)
+        if images.null_count:
             error = pc.if_else(pc.is_null(images), str(Reason.NO_BYTES), error)
-        rows = np.arange(first_row, first_row + len(batch))
-        if self.file.packed:
-            return self._packed_batch(batch, rows, images, error)
-        return ImageBatch(
-            source=_repeated(text_of_path(self.file.source), len(batch)),
-            row=pa.array(rows),
-            label=self._labels(batch, rows),
-            images=images,
-            error=error,
-        )
+        return images, error
 
     def _packed_batch(
         self,
-        batch: pa.RecordBatch,
-        rows: npt.NDArray[np.int64],
+        columns: pa.RecordBatch | None,
+        numbers: npt.NDArray[np.int64],
         images: pa.Array | Images,
         error: pa.Array,
     ) -> ImageBatch:
         """Return a batch with what its own columns tell of each row."""
-        for name in _PACKED_COLUMNS[:3]:
-            if batch.column(name).null_count:
-                row = rows[batch.column(name).is_null().index(True).as_py()]
-                raise InputError(
-                    f"{self.file.path}, row {row}: the column {name} of this packed file is "
-                    "empty; pack the images again"
-                )
-        with _translated(self.file.path):
-            batch.select(["source", "error"]).validate(full=True)  # that text is text
-        source, row = batch.column("source"), batch.column("row")
-        if self.file.folder:
-            source = pc.binary_join_element_wise(self.file.folder, source, "")
+        name = text_of_path(self.file.source)
+        origins = read_origins(columns, numbers, name, within=self.file.folder)
         if label_file := self.file.label_file:
-            if not label_file.has_rows and pc.max(row).as_py() > 0:
+            if not label_file.has_rows and origins.rows_are_told:
                 raise _lacks_rows(label_file, self.file.path)
-            label = label_file.lookup(source.to_pylist(), row.to_numpy())
+            label = label_file.lookup(origins.source.to_pylist(), origins.row.to_numpy())
         else:
-            label = self._labels(batch, rows)
+            label = self._labels(columns, numbers)
         return ImageBatch(
-            source=source,
-            row=row,
+            source=origins.source,
+            row=origins.row,
             label=label,
             images=images,
-            error=pc.coalesce(batch.column("error"), error),
-            prepared=batch.column("prepared").to_numpy(zero_copy_only=False),
+            error=pc.coalesce(origins.error, error),
+            prepared=origins.prepared,
             formed=self.file.formed,
         )
 
-    def _labels(self, batch: pa.RecordBatch, rows: np.ndarray) -> pa.Array:
+    def _labels(self, columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64]) -> pa.Array:
         if self.file.label_file:
-            return self.file.label_file.lookup([self.file.source], rows)
-        if self.file.label is None:
-            return pa.nulls(len(batch), pa.int8())
+            return self.file.label_file.lookup([self.file.source], numbers)
+        if self.file.label is None or columns is None:
+            return pa.nulls(len(numbers), pa.int8())
         return digits(
-            batch.column(self.file.label),
-            lambda i: f"{self.file.path}, row {rows[i]}, column {self.file.label}",
+            columns.column(self.file.label),
+            lambda i: f"{self.file.path}, row {numbers[i]}, column {self.file.label}",
         )
 
 
@@ -226,11 +219,14 @@ def open_parquet(
     with _translated(path):
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise InputError(f"{path}: not a regular file; expected Parquet")
+        identity = _identity(path)
         # With the footer that the shards will use: one of 6,000 row groups takes 20 MB.
-        with open_native(path) as file, pq.ParquetFile(file, metadata=_footer(path)) as opened:
-            metadata, schema = opened.metadata, opened.schema_arrow
+        footer = _read_footer(path, identity)
+        with open_native(path) as file, pq.ParquetFile(file, metadata=footer) as opened:
+            schema = opened.schema_arrow
             names = schema.names
-    packed = is_packed(path, metadata, schema)
+    _check_row_count(path, footer, size=identity[2])
+    packed = is_packed(path, footer, schema)
     label = label_column or ("label" if "label" in names else None)
     image, image_path = _image_column(schema, image_column, path)
     if label is not None and label not in names:
@@ -243,19 +239,17 @@ def open_parquet(
     file = ParquetFile(
         path=path,
         source=source,
+        identity=identity,
         image=image,
         image_path=image_path,
         label=None if unlabelled or label_file else label,
         label_file=label_file,
         packed=packed,
-        formed=packed and is_formed(metadata),
+        formed=packed and is_formed(footer),
         encoded=not is_pixel_type(_values(schema.field(image).type)),
         folder="" if alone else f"{text_of_path(source)}/",
     )
-    return list(_shards(file, metadata))
-
-
-_PACKED_COLUMNS = ["source", "row", "prepared", "error"]
+    return list(_shards(file, footer))
 
 
 def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:
@@ -265,31 +259,63 @@ def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:
 def packed_sources(path: Path) -> list[str]:
     """Return the sources that a packed file names, each once; none for another Parquet file.
 
+    What is damaged of it names none.
+
     Raises:
-        InputError: the file is not Parquet, or is damaged.
+        InputError: the file is not Parquet.
     """
     with _translated(path), open_native(path) as opened, pq.ParquetFile(opened) as file:
         if not is_packed(path, file.metadata, file.schema_arrow):
             return []
-        batches = file.iter_batches(columns=["source"], use_threads=False)
-        sources = dict.fromkeys(
-            source for batch in batches for source in batch.column(0).unique().to_pylist()
-        )
+        sources: dict[str, None] = {}
+        for group in range(file.num_row_groups):
+            with suppress(*UNREADABLE):
+                for batch in file.iter_batches(
+                    row_groups=[group], columns=["source"], use_threads=False
+                ):
+                    sources |= dict.fromkeys(batch.column(0).drop_null().unique().to_pylist())
     return list(sources)
 
 
-def _footer(path: Path) -> pq.FileMetaData:
-    """Return a file's footer.
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return by what a file is known, with its size in the third place.
 
-    The shards of a file follow one another, so a few are kept; all of a long list of files are
-    not, since one of 600 row groups takes 2 MB.
+    Raises:
+        OSError: it is not there, or no regular file.
     """
     status = path.stat()
-    return _read_footer(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def _check_row_count(path: Path, footer: pq.FileMetaData, size: int) -> None:
+    """Refuse a footer that counts rows as no file has them: each would become a row of the output.
+
+    Raises:
+        InputError: there are too many for the file's size, or fewer than none.
+    """
+    counts = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+    if sum(counts) != footer.num_rows or min(counts, default=0) < 0:
+        raise InputError(
+            f"{path}: not a readable Parquet file: its row groups do not have the "
+            f"{footer.num_rows} rows that its footer counts; write the file again, or leave it out"
+        )
+    if footer.num_rows > _ROWS_PER_BYTE * size:
+        raise InputError(
+            f"{path}: not a readable Parquet file: its footer counts {footer.num_rows} rows in "
+            f"{size} bytes; write the file again, or leave it out"
+        )
+
+
+_ROWS_PER_BYTE = 100
+"""Rows for each byte of a file, at most. A file of one picture over and over again has fewer."""
+
+
+# The shards of a file follow one another, so a few footers are kept; all of a long list of files
+# are not, since one of 600 row groups takes 2 MB.
 @lru_cache(maxsize=4)
-def _read_footer(path: Path, _: tuple[int, ...]) -> pq.FileMetaData:
+def _read_footer(path: Path, _identity: tuple[int, ...]) -> pq.FileMetaData:
     with open_native(path) as file:
         return pq.read_metadata(file)
 
@@ -368,10 +394,8 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
         pass
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        # A damaged footer may hold names of columns that are not UTF-8.
-        if isinstance(error, (OSError, pa.ArrowException, UnicodeDecodeError)):
-            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, UNREADABLE):
             raise InputError(
-                f"{self._path}: not a readable Parquet file: {cause}; "
+                f"{self._path}: not a readable Parquet file: {cause(error)}; "
                 "write the file again, or leave it out"
             ) from error

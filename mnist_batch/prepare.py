@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.decode import DecodedBatch, decode_batch
+from mnist_batch.decode import DecodedBatch, decode_batch, fit_or_error
 from mnist_batch.ink import Grey, View, ink_strength, quantile, view
 from mnist_batch.masks import Mask, distance_to_edge, stroke_width
 from mnist_batch.mnist_form import (
@@ -24,7 +24,6 @@ from mnist_batch.mnist_form import (
     recentred,
 )
 from mnist_batch.options import Prepare
-from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import ImageBatch, Images
 from mnist_batch.strokes import find_digit
 
@@ -86,16 +85,21 @@ def _with_prepared(
         places = places[~formed]
     texts = None
     for place in places:
-        image = _moved(images[place]) if choice is Prepare.AUTO else None
-        if image is None:
-            image = _digit_of(images[place])
-        if image is None:
+        image = fit_or_error(
+            _moved_or_digit if choice is Prepare.AUTO else _digit_of, images[place]
+        )
+        if isinstance(image, str):
             texts = texts or decoded.error.to_pylist()
-            texts[place] = error_text(Reason.NO_DIGIT)
-        prepared[place] = image is not None
-        images[place] = 0 if image is None else image
+            texts[place] = image
+        prepared[place] = not isinstance(image, str)
+        images[place] = 0 if isinstance(image, str) else image
     error = decoded.error if texts is None else pa.array(texts, pa.string())
     return DecodedBatch(images, prepared, error)
+
+
+def _moved_or_digit(image: Images) -> Images | None:
+    moved = _moved(image)
+    return _digit_of(image) if moved is None else moved
 
 
 def _moved(image: Images) -> Images | None:

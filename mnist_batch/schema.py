@@ -51,7 +51,21 @@ def predictions_schema(*, with_probabilities: bool) -> pa.Schema:
 
 
 class Reason(StrEnum):
-    """Why an image has no prediction: the stable part of the column `error`."""
+    """Why an image has no prediction: the stable part of the column `error`.
+
+    MISSING_FILE: the file was named or listed, and is not there.
+    UNREADABLE_FILE: the file, or the part of it that holds the row, cannot be read: no permission,
+        no regular file, a damaged page of a Parquet file, a file that was replaced after it was
+        listed. A file whose rows cannot be counted, and a folder that cannot be listed, is one row.
+    NO_BYTES: the row has no image, or the file is empty.
+    NOT_AN_IMAGE: the bytes are of none of the formats that are read.
+    TRUNCATED: the image ends too soon.
+    CORRUPT: the image is damaged in another way.
+    TOO_LARGE: reading the image would take more than one may take, see `image_limits`.
+    BAD_PIXELS: raw pixels that are not 784 numbers from 0 to 255.
+    NO_DIGIT: the picture was read, and no digit was found in it.
+    NO_PROBABILITIES: the network's own numbers overflowed.
+    """
 
     MISSING_FILE = "missing file"
     UNREADABLE_FILE = "unreadable file"
@@ -66,8 +80,13 @@ class Reason(StrEnum):
 
 
 def error_text(reason: Reason, detail: str = "") -> str:
-    """Return the text of the column `error`: `reason`, or `reason: detail` on one line."""
-    return f"{reason}: {' '.join(detail.split())}" if detail else str(reason)
+    """Return the text of the column `error`: `reason`, or `reason: detail` on one line.
+
+    What a detail has of unprintable characters, which come from damaged files, is `?` in it.
+    """
+    line = " ".join(detail.split())
+    shown = "".join(character if character.isprintable() else "?" for character in line)
+    return f"{reason}: {shown}" if shown else str(reason)
 
 
 def reason(error: str) -> str:

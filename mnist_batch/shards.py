@@ -82,10 +82,46 @@ class Shard(Protocol):
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches of at most `batch_size`; any may be shorter.
 
+        They are as many as `rows`, whatever became of the source: what cannot be read is a row with
+        an error.
+
         Raises:
-            InputError: while iterating, where the source as a whole cannot be read.
             LabelError: while iterating, where a label is not a digit.
         """
+
+
+@dataclass(frozen=True)
+class UnreadableSource:
+    """A source whose rows cannot even be counted: one row, which says why.
+
+    Attributes:
+        source: the column `source`, as text that Arrow can hold.
+        error: the column `error`.
+    """
+
+    source: str
+    error: str
+
+    @property
+    def rows(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def encoded(self) -> bool:
+        """Nothing has to be decoded."""
+        return False
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the row."""
+        del batch_size
+        yield ImageBatch(
+            source=pa.array([self.source], pa.string()),
+            row=pa.array([0], pa.int64()),
+            label=pa.nulls(1, pa.int8()),
+            images=np.zeros((1, 28, 28), np.uint8),
+            error=pa.array([self.error], pa.string()),
+        )
 
 
 def text_of_path(path: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.errors import InputError, OutputError
+from mnist_batch.errors import InputError, LabelError, OutputError
 from mnist_batch.image_files import (
     IMAGE_SUFFIXES,
     FolderListing,
@@ -25,7 +25,8 @@ from mnist_batch.image_files import (
 )
 from mnist_batch.labels import LabelFile, folder_digits
 from mnist_batch.parquet_files import open_parquet
-from mnist_batch.shards import Shard
+from mnist_batch.schema import Reason, error_text
+from mnist_batch.shards import Shard, UnreadableSource, text_of_path
 
 STDIN = "-"
 HUB = "hf://"
@@ -117,9 +118,12 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     file have the sources that they were packed from; beside other files the packed file is the
     folder that these lie in.
 
+    A Parquet file that cannot be opened, and a folder within an INPUT that cannot be listed, is one
+    row with an error: nobody knows how many it holds.
+
     Raises:
         InputError: an INPUT does not exist, holds no images, or holds both images and Parquet;
-            a file is named twice; a Parquet file cannot be opened.
+            a file is named twice; none of the Parquet files can be opened.
         LabelError: a file of labels cannot be read.
     """
     options = options or ReadOptions()
@@ -132,14 +136,20 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         label_file = LabelFile(Path(options.labels))
     alone = sum(len(one.names) for one in found) == 1
     shards: list[Shard] = []
+    unreadable: list[InputError] = []
     for parquet, group in groupby(found, key=lambda one: one.parquet):
         if parquet:
-            shards += _parquet_shards(group, options, label_file, qualified=qualified, alone=alone)
+            shards += _parquet_shards(
+                group, options, label_file, unreadable, qualified=qualified, alone=alone
+            )
         else:
             shards += _image_shards(list(group), options, label_file, qualified=qualified)
+    files = [path for one in found for path in one.paths]
+    if unreadable and len(unreadable) == sum(_suffix(path) == ".parquet" for path in files):
+        raise unreadable[0]
     return OpenInputs(
         shards=shards,
-        files=[path for one in found for path in one.paths],
+        files=files,
         rows=sum(shard.rows for shard in shards),
         passed_over=sum((one.passed_over for one in found), Counter()),
     )
@@ -212,21 +222,40 @@ def _parquet_shards(
     found: Iterable[_Found],
     options: ReadOptions,
     label_file: LabelFile | None,
+    unreadable: list[InputError],
     *,
     qualified: bool,
     alone: bool,
 ) -> Iterator[Shard]:
+    """Yield the shards of Parquet files; of one that cannot be opened the error goes to a list."""
     for one in found:
         for path, source in zip(one.paths, one.sources(qualified=qualified), strict=True):
-            yield from open_parquet(
-                Path(path),
-                source,
-                image_column=options.image_column,
-                label_column=options.label_column,
-                label_file=label_file,
-                unlabelled=options.labels == NO_LABELS,
-                alone=alone,
-            )
+            if path.endswith("/"):
+                error = error_text(Reason.UNREADABLE_FILE, "a folder that cannot be listed")
+                yield UnreadableSource(text_of_path(source), error)
+                continue
+            try:
+                yield from open_parquet(
+                    Path(path),
+                    source,
+                    image_column=options.image_column,
+                    label_column=options.label_column,
+                    label_file=label_file,
+                    unlabelled=options.labels == NO_LABELS,
+                    alone=alone,
+                )
+            except LabelError:
+                raise
+            except InputError as failure:
+                unreadable.append(failure)
+                yield UnreadableSource(text_of_path(source), _reason(failure, path))
+
+
+def _reason(error: InputError, path: str) -> str:
+    """Return why a file cannot be opened, as the column `error` says it."""
+    if isinstance(error.__cause__, FileNotFoundError):
+        return error_text(Reason.MISSING_FILE)
+    return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
 
 
 def _image_shards(

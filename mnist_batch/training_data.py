@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.engine import available_workers, map_batches
@@ -191,7 +192,10 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
 
 def _refuse_packed_together(file: Path) -> None:
     """Refuse a packed file that holds both what to train on and what to test on."""
-    sources = packed_sources(file)
+    try:
+        sources = packed_sources(file)
+    except InputError:  # nothing is read of it, which is a row with an error
+        return
     splits = _by_folder(sources, whole=True) or _by_file(sources)
     if TRAIN in splits and TEST in splits:
         raise InputError(
@@ -210,18 +214,18 @@ class _Part:
 
 
 def _readable_part(batch: ImageBatch) -> _Part:
-    if batch.label.null_count:
-        row = pc.index(batch.label.is_null(), True).as_py()
+    decoded = prepare_batch(batch)
+    unlabelled = pc.and_(batch.label.is_null(), decoded.error.is_null())
+    if (row := pc.index(unlabelled, True).as_py()) >= 0:
         raise LabelError(
             f"{batch.source[row]}, row {batch.row[row]}: no label, and training needs one; "
             "expected a Parquet column label, a folder named by its digit, or metadata.csv"
         )
-    decoded = prepare_batch(batch)
     readable = decoded.error.is_null().to_numpy(zero_copy_only=False)
     errors = decoded.error.drop_null().to_pylist()
     return _Part(
         images=decoded.images[readable],
-        labels=batch.label.to_numpy()[readable],
+        labels=batch.label.filter(pa.array(readable)).to_numpy(),
         unreadable=Counter(reason(error) for error in errors),
     )
 

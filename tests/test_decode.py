@@ -577,9 +577,9 @@ def test_too_large_is_said_before_pixels_are_decoded(size: tuple[int, int], bits
     assert text.endswith(" pixels, more than 30000000")
 
 
-@pytest.mark.parametrize("size", [(30_000_000, 1), (30_000, 1000)])
+@pytest.mark.parametrize("size", [(65_535, 1), (1, 65_535), (30_000, 1000)])
 def test_largest_image_is_read(size: tuple[int, int]) -> None:
-    """Thirty million pixels are read, in one line or in many."""
+    """Thirty million pixels are read, and the longest line, across and down."""
     line = bytes((size[0] + 7) // 8)
     content = png(1, 0, [line] * size[1], size=size)
     assert decoded(content).shape == size[::-1]

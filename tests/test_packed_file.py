@@ -167,26 +167,71 @@ def test_a_column_twice_is_refused(packed: Path) -> None:
     assert "column 'source' is string and string" in refused(packed)
 
 
+UNTOLD = "unreadable file: this packed file does not tell where the row came from"
+
+
 @pytest.mark.parametrize("name", ["source", "row", "prepared"])
-def test_an_empty_cell_is_named(packed: Path, name: str) -> None:
-    """Where every row has a value when it is packed."""
+def test_an_empty_cell_is_a_row_with_an_error(packed: Path, name: str) -> None:
+    """It is called by its place in the packed file, as no other row can be; the rest is read."""
     table = pq.read_table(packed)
     place = table.column_names.index(name)
     values = table[name].to_pylist()
     values[123] = None
     column = pa.array(values, PACKED.field(name).type)
     rewrite(packed, table.set_column(place, name, column))
-    assert f", row 123: the column {name} of this packed file is empty" in refused(packed)
+    found = read_errors(packed)
+    assert found[123] == ("packed.parquet/", 123, UNTOLD)
+    assert {source for source, _, _ in found[:123] + found[124:]} == {"digits.parquet"}
+    assert [error for _, _, error in found].count(None) == 499
 
 
 @pytest.mark.parametrize("name", ["source", "error"])
-def test_bytes_that_are_no_text_are_refused(packed: Path, name: str) -> None:
+def test_bytes_that_are_no_text_are_rows_with_an_error(packed: Path, name: str) -> None:
     """Some writers put any bytes into a column of text; whoever reads it would fail on them."""
     table = pq.read_table(packed)
     ends = pa.py_buffer(np.minimum(np.arange(501), 1).astype(np.int32))
     column = pa.Array.from_buffers(pa.string(), 500, [None, ends, pa.py_buffer(b"\xff")])
     rewrite(packed, table.set_column(table.column_names.index(name), name, column))
-    assert "Invalid UTF8" in refused(packed)
+    found = read_errors(packed)
+    assert found[0] == ("packed.parquet/", 0, UNTOLD)
+    assert len({row[:2] for row in found}) == 500
+
+
+def read_errors(path: Path) -> list[tuple[str, int, str | None]]:
+    """Return source, row and error of all rows."""
+    return [
+        row
+        for shard in open_inputs([path]).shards
+        for batch in shard.read(200)
+        for row in zip(
+            *(column.to_pylist() for column in (batch.source, batch.row, batch.error)), strict=True
+        )
+    ]
+
+
+def test_a_reason_that_there_is_not_is_a_detail(packed: Path) -> None:
+    """Errors are counted by their reasons, of which there are few, whatever a file says."""
+    table = pq.read_table(packed)
+    texts = ["truncated: half of it", "no bytes", "a: b", "\x1b[2J", None] * 100
+    place = table.column_names.index("error")
+    rewrite(packed, table.set_column(place, "error", pa.array(texts)))
+    assert [error for _, _, error in read_errors(packed)[:5]] == [
+        "truncated: half of it", "no bytes", "corrupt: a: b", "corrupt: ?[2J", None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_damaged_origins_leave_rows_their_place(packed: Path, beside: bool) -> None:
+    """Rows that do not tell what they are are called by the packed file, and stay unique."""
+    column = pq.read_metadata(packed).row_group(0).column(2)
+    content = bytearray(packed.read_bytes())
+    start = column.dictionary_page_offset
+    content[start : start + column.total_compressed_size] = bytes(column.total_compressed_size)
+    packed.write_bytes(content)
+    inputs = [packed, packed.with_name("digits.parquet")] if beside else [packed]
+    found = rows(*inputs)
+    assert [row[:2] for row in found[:500]] == [("packed.parquet/", row) for row in range(500)]
+    assert len({row[:2] for row in found}) == len(found) == 500 * len(inputs)
 
 
 def test_an_empty_image_has_a_reason(packed: Path, model: Path) -> None:
@@ -217,7 +262,9 @@ def test_a_changed_pixel_is_found(packed: Path) -> None:
         content = bytearray(whole)
         content[place] ^= 1
         packed.write_bytes(content)
-        assert "not a readable Parquet file" in refused(packed)
+        found = read_errors(packed)
+        assert [row[:2] for row in found] == [("digits.parquet", row) for row in range(500)]
+        assert all(str(error).startswith("unreadable file: row group 0: ") for *_, error in found)
 
 
 # In MNIST form

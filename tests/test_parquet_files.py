@@ -473,29 +473,182 @@ def test_file_cut_anywhere_is_an_error(tmp_path: Path) -> None:
         assert refused(path).startswith("not a readable Parquet file: ")
 
 
-def test_file_that_changes_between_is_an_error(tmp_path: Path) -> None:
-    """A file that is cut or goes away after it was listed is an error while it is read."""
-    path = write(tmp_path / "a.parquet", numbered(1000))
-    shards = opened(path)
-    path.write_bytes(path.read_bytes()[:500])
+def errors(shards: list[ParquetShard], batch_size: int = 20) -> list[str | None]:
+    """Return the errors of all rows."""
+    return [error for _, _, error in read(shards, batch_size)[0]]
+
+
+@pytest.mark.parametrize("change", ["gone", "cut", "another", "the same", "a pipe", "a folder"])
+@pytest.mark.parametrize("layout", ["binary", "binary(784)"])
+def test_file_that_changes_after_it_was_listed_is_rows(
+    tmp_path: Path, change: str, layout: str
+) -> None:
+    """Cut, gone or replaced, be it by as many rows: all rows it had have an error, at each try."""
+    path = write(tmp_path / "a.parquet", {"image": LAYOUTS[layout], "label": [1, 2, 3]})
+    shards, content = opened(path), path.read_bytes()
+    path.rename(tmp_path / "moved")
+    if change == "another":
+        write(path, {"image": LAYOUTS[layout], "label": [4, 5, 6]})
+    elif change in ("cut", "the same"):
+        path.write_bytes(content if change == "the same" else content[:500])
+    elif change == "a pipe":
+        os.mkfifo(path)
+    elif change == "a folder":
+        path.mkdir()
+    if change == "gone":
+        error = "missing file"
+    elif change in ("a pipe", "a folder"):
+        error = "unreadable file: not a regular file"
+    else:
+        error = "unreadable file: replaced after it was listed"
     for _ in range(2):
-        with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet file"):
-            read(shards)
-        path.unlink(missing_ok=True)
+        rows, images = read(shards)
+        assert rows == [(row, None, error) for row in range(3)]
+        assert not images.any()
 
 
-def test_fewer_rows_than_the_footer_says_are_an_error(tmp_path: Path) -> None:
-    """Rows that the footer counts and the pages do not hold are never left out in silence."""
+def chunk_of(path: Path, group: int, column: int) -> slice:
+    """Return where the pages of a column of a row group lie in a file."""
+    chunk = pq.read_metadata(path).row_group(group).column(column)
+    start = chunk.data_page_offset
+    if chunk.has_dictionary_page:
+        start = chunk.dictionary_page_offset
+    return slice(start, start + chunk.total_compressed_size)
+
+
+def overwrite(path: Path, place: int, content: bytes) -> None:
+    """Write other bytes into a file, which stays the file that it is."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def damage(path: Path, chunk: slice) -> None:
+    """Fill a column chunk with what is no page."""
+    overwrite(path, chunk.start, b"\xff" * (chunk.stop - chunk.start))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 1000])
+def test_damaged_row_group_costs_its_own_rows(tmp_path: Path, batch_size: int) -> None:
+    """Those before and behind it are read; its labels are, which stand in another column."""
+    path = write(tmp_path / "a.parquet", numbered(250), row_group_size=50)
+    damage(path, chunk_of(path, 2, 0))
+    rows, images = read(opened(path), batch_size)
+    lost = [error is not None for _, _, error in rows]
+    assert lost == [100 <= row < 150 for row in range(250)]
+    assert {error for _, _, error in rows[100:150] if error} == {rows[100][2]}
+    assert str(rows[100][2]).startswith("unreadable file: row group 2: ")
+    assert [label for _, label, _ in rows] == [row % 10 for row in range(250)]
+    good = np.delete(np.arange(250), slice(100, 150))
+    numbers = np.ascontiguousarray(images.reshape(-1, 784)[:, :4]).view(">u4").ravel()
+    np.testing.assert_array_equal(numbers[good], good)
+    assert not images[100:150].any()
+
+
+def test_damaged_labels_are_rows_with_an_error(tmp_path: Path) -> None:
+    """Without a label they would pass for rows that never had one; --labels none reads them."""
+    path = write(tmp_path / "a.parquet", numbered(250), row_group_size=50)
+    damage(path, chunk_of(path, 2, 1))
+    rows, _ = read(opened(path), 20)
+    assert [label is None for _, label, _ in rows] == [100 <= row < 150 for row in range(250)]
+    assert [error is None for _, _, error in rows] == [not 100 <= row < 150 for row in range(250)]
+    assert errors(opened(path, unlabelled=True)) == [None] * 250
+
+
+@pytest.mark.parametrize("rows", [3000, 40_000])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_damaged_page_costs_the_rest_of_its_row_group(
+    tmp_path: Path, rows: int, labelled: bool
+) -> None:
+    """What stands before it in the row group is read but for 64 rows, however large the group."""
+    path = write(
+        tmp_path / "a.parquet",
+        numbered(rows),
+        row_group_size=rows // 2,
+        data_page_size=100_000,
+        use_dictionary=False,
+        compression="none",
+    )
+    chunk = chunk_of(path, 0, 0)
+    page = path.read_bytes().index(b"\x15\x00\x15", chunk.start + 500_000)
+    overwrite(path, page, b"\xff" * 20)
+    found = [error is not None for error in errors(opened(path, unlabelled=not labelled), 2048)]
+    first = found.index(True)
+    before = (page - chunk.start) // 785
+    assert before - 64 <= first <= before
+    assert found == [first <= row < rows // 2 for row in range(rows)]
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_rows_that_a_page_conceals_move_no_others(tmp_path: Path, labelled: bool) -> None:
+    """A page that says it holds fewer: nobody knows which, and of that row group none is given."""
+    path = write(
+        tmp_path / "a.parquet", numbered(300), row_group_size=100, use_dictionary=False,
+        compression="none", write_statistics=False,
+    )  # fmt: skip
+    chunk = chunk_of(path, 1, 0)
+    # In the page's header the number of values: field 1, type i32, 100 in zigzag.
+    place = path.read_bytes().index(b"\x15\xc8\x01", chunk.start)
+    assert place < chunk.start + 20
+    overwrite(path, place, b"\x15\xb4\x01")
+    rows, images = read(opened(path, unlabelled=not labelled), 64)
+    assert [error is None for _, _, error in rows] == [not 100 <= row < 200 for row in range(300)]
+    numbers = np.ascontiguousarray(images.reshape(-1, 784)[:, :4]).view(">u4").ravel()
+    np.testing.assert_array_equal(numbers[200:], np.arange(200, 300))
+
+
+@pytest.mark.parametrize("counted", [41, 10**12, 2**62])
+def test_rows_that_are_only_counted(tmp_path: Path, counted: int) -> None:
+    """A few too many are rows with an error; more than any file can hold are refused at once."""
     path = write(tmp_path / "a.parquet", {"image": PNGS[:1] * 40})
-    # In the footer the row group's count stands last: type i64, 40 in zigzag (Thrift, compact).
+    start = pq.read_metadata(path).serialized_size
+    content = path.read_bytes()
+    pages, footer = content[: -start - 8], content[-start - 8 :]
+    # Type i64, 40 in zigzag (Thrift, compact): the counts of the file, of the row group, of values.
+    footer = footer[:-8].replace(b"\x16\x50", b"\x16" + varint(2 * counted))
+    path.write_bytes(pages + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    if counted == 41:
+        rows, _ = read(opened(path))
+        assert {error for _, _, error in rows} == {
+            "unreadable file: row group 0: 1 rows fewer than the footer says"
+        }
+        assert len(rows) == 41
+    else:
+        assert f"its footer counts {counted} rows in {len(path.read_bytes())} bytes" in refused(
+            path
+        )
+
+
+def varint(number: int) -> bytes:
+    """Return a number in sevens of bits, as Thrift's compact protocol has it."""
+    parts = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([*(part | 128 for part in parts[:-1]), parts[-1]])
+
+
+def test_counts_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    """The footer's own count is that of all row groups."""
+    path = write(tmp_path / "a.parquet", {"image": PNGS[:1] * 40})
     before, _, after = path.read_bytes().rpartition(b"\x16\x50")
     path.write_bytes(before + b"\x16\x52" + after)
-    assert sum(shard.rows for shard in opened(path)) == 41
-    assert refused(path).startswith("damaged, or replaced meanwhile: rows 0 to 40 are 40 rows")
+    assert "its row groups do not have the 40 rows that its footer counts" in refused(path)
+
+
+def test_labels_from_elsewhere_stay_with_lost_rows(tmp_path: Path) -> None:
+    """A file of labels tells them whatever became of the images."""
+    path = write(tmp_path / "a.parquet", numbered(3))
+    csv = tmp_path / "labels.csv"
+    csv.write_text("source,row,label\ns.parquet,2,8\n")
+    shards = opened(path, label_file=LabelFile(csv))
+    path.unlink()
+    assert read(shards)[0] == [
+        (0, None, "missing file"), (1, None, "missing file"), (2, 8, "missing file"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("layout", ["struct", "binary(784)", "list of lists"])
-def test_damaged_files_raise_one_kind_of_error(tmp_path: Path, layout: str) -> None:
+def test_damaged_files_give_all_rows(tmp_path: Path, layout: str) -> None:
     """Whatever bytes are overwritten: all rows come, or an error of this package of one line."""
     path = write(tmp_path / "a.parquet", {"image": LAYOUTS[layout], "label": [1, 2, 3]})
     whole = path.read_bytes()

@@ -370,11 +370,95 @@ def test_file_in_a_closed_folder_is_an_error() -> None:
     Path("in").chmod(0o700)
 
 
-def test_bad_file_among_parquet_files_is_an_error() -> None:
-    """A folder with one file that is not Parquet is refused before anything is read."""
+def test_bad_file_among_parquet_files_is_a_row() -> None:
+    """Nobody knows how many rows it has, so it is one, in its place; the others are read."""
     parquet("in/a.parquet", [5])
     Path("in/b.parquet").write_bytes(b"text")
-    assert refused("in").startswith("in/b.parquet: not a readable Parquet file")
+    pq.write_table(pa.table({"text": ["a"]}), "in/c.parquet")
+    Path("in/d.parquet").symlink_to("gone")
+    parquet("in/e.parquet", [6])
+    opened = open_inputs(["in"])
+    assert opened.rows == 5
+    batches = [batch for shard in opened.shards for batch in shard.read(10)]
+    errors = {batch.source[0].as_py(): batch.error[0].as_py() for batch in batches}
+    assert [batch.row.to_pylist() for batch in batches] == [[0]] * 5
+    assert list(errors) == [f"{name}.parquet" for name in "abcde"]
+    assert errors["b.parquet"].startswith("unreadable file: not a readable Parquet file: Parquet")
+    assert errors["c.parquet"].startswith("unreadable file: no column of images among text (string")
+    assert errors["d.parquet"] == "missing file"
+    assert errors["a.parquet"] is errors["e.parquet"] is None
+
+
+def test_only_bad_parquet_files_are_an_error() -> None:
+    """Where none of them can be opened, the first one's error says why; images are not counted."""
+    images("in/a.png")
+    Path("b.parquet").write_bytes(b"text")
+    Path("c.parquet").write_bytes(b"")
+    assert refused("b.parquet").startswith("b.parquet: not a readable Parquet file")
+    with pytest.raises(InputError, match=r"^b\.parquet: not a readable Parquet file"):
+        open_inputs(["in", "b.parquet", "c.parquet"])
+
+
+@pytest.mark.parametrize("name", ["labels", "row"])
+def test_labels_of_a_bad_file_stay_an_error(name: str) -> None:
+    """A label file that fits no Parquet file is no damage of one."""
+    parquet("in/a.parquet", [5])
+    Path("in/b.parquet").write_bytes(b"text")
+    Path("labels.csv").write_text("file_name,label\na.png,5\n" if name == "row" else "text")
+    with pytest.raises(LabelError, match=r"^labels\.csv: "):
+        open_inputs(["in"], ReadOptions(labels="labels.csv"))
+
+
+def deep_folder(root: str) -> str:
+    """Make folders in one another until no path reaches the last ones; return the first of them."""
+    here = os.open(".", os.O_RDONLY)
+    names = [root, *["d" * 250] * 17]
+    try:
+        for name in names:
+            Path(name).mkdir(exist_ok=True)
+            os.chdir(name)
+        Path("x.png").touch()
+    finally:
+        os.fchdir(here)
+        os.close(here)
+    while len("/".join(names)) > 4094:
+        names.pop()
+    return "/".join([*names[1:], ""])
+
+
+@pytest.mark.parametrize("pattern", ["in", "in/**/*.p*"])
+@pytest.mark.parametrize("kind", ["images", "parquet"])
+def test_folder_that_cannot_be_listed_is_a_row(kind: str, pattern: str) -> None:
+    """What is in it nobody knows; it is one row, without a label, and all else is read."""
+    deep = deep_folder("in")
+    if kind == "images":
+        images("in/a.png", "in/e.png")
+    else:
+        parquet("in/a.parquet", [5])
+        parquet("in/e.parquet", [6])
+    batches = [batch for shard in open_inputs([pattern]).shards for batch in shard.read(10)]
+    rows = [
+        row
+        for batch in batches
+        for row in zip(
+            batch.source.to_pylist(), batch.label.to_pylist(), batch.error.to_pylist(), strict=True
+        )
+    ]
+    ((source, label, error),) = (row for row in rows if row[2])
+    assert source.startswith("d" * 250 + "/d")
+    assert source.endswith("/")
+    assert len(source) >= len(deep)
+    assert (label, len(rows)) == (None, 3)
+    assert error.startswith("unreadable file: ")
+    assert error.endswith(
+        "File name too long" if kind == "images" else "a folder that cannot be listed"
+    )
+
+
+def test_folder_of_which_nothing_can_be_listed_is_an_error() -> None:
+    """Where there is nothing else, the folder says why it cannot be read."""
+    deep_folder("in")
+    assert refused("in").endswith("folder cannot be read: File name too long")
 
 
 # Labels
