@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mnist_batch.image_files import ImageFileShard
 from mnist_batch.parquet_files import ParquetShard
-from mnist_batch.shards import Shard
+from mnist_batch.shards import Shard, UnreadableSource
 
 
 def fingerprint(shard: Shard) -> str:
@@ -29,6 +29,8 @@ def first_source(shard: Shard) -> str:
     """Return what the first row of a shard is read from, as `sources.open_inputs` names it."""
     if isinstance(shard, ImageFileShard):
         return shard.sources[0]
+    if isinstance(shard, UnreadableSource):
+        return shard.source
     assert isinstance(shard, ParquetShard), "there are no shards of other kinds"
     return shard.file.source
 
@@ -38,6 +40,8 @@ def _texts(shard: Shard) -> list[str | bytes]:
         labels = shard.labels.fill_null(-1).to_numpy(zero_copy_only=False)
         states = map(file_state, shard.paths)
         return ["\0".join(shard.sources), "\0".join(states), labels.tobytes()]
+    if isinstance(shard, UnreadableSource):
+        return [shard.source, shard.error]
     assert isinstance(shard, ParquetShard), "there are no shards of other kinds"
     file = shard.file
     return [

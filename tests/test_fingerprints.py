@@ -87,3 +87,16 @@ def test_the_first_source_is_that_of_the_first_row(
     for source, expected in ((digits_folder, "0/00000.png"), (digits_parquet, "digits.parquet")):
         (shard,) = open_inputs([source]).shards
         assert first_source(shard) == expected == next(shard.read(1)).source[0].as_py()
+
+
+def test_what_cannot_be_read_at_all_has_one_too(tmp_path: Path, digits_parquet: Path) -> None:
+    """Another one than where it can."""
+    shutil.copy2(digits_parquet, tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"no Parquet")
+    before = _prints(tmp_path)
+    assert [first_source(shard) for shard in open_inputs([tmp_path]).shards] == [
+        "a.parquet",
+        "b.parquet",
+    ]
+    shutil.copy2(digits_parquet, tmp_path / "b.parquet")
+    assert before[-1] not in _prints(tmp_path)
