@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_batch.digit_task import check_ten_classes
 from mnist_batch.errors import ModelError
 from mnist_batch.layers import Layer, described
 from mnist_batch.model_file import ModelFile, Weights
@@ -102,8 +103,9 @@ def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
             operations.append(operation)
         if name != "InputLayer":
             shown.append(described(layer, shape, stored))
+    check_ten_classes(shape)
     if shape != (CLASSES,):
-        raise ModelError(f"the network gives outputs of shape {shape}; expected {CLASSES} classes")
+        raise UnsupportedNetworkError(f"its outputs are of shape {shape}")
     return DenseNetwork(inputs, operations, shown)
 
 
