@@ -22,8 +22,9 @@ from mnist_batch.keras_config import (
     hard_sigmoid_of_keras_2,
     translated,
 )
-from mnist_batch.model_file import ArrayOrder, ModelFile, Weights
+from mnist_batch.model_file import ModelFile
 from mnist_batch.network_config import PARTS
+from mnist_batch.stored_model import ArrayOrder, Weights
 
 MOST_VALUES = 2**24
 """Values that a layer may give for one image; VGG16 gives 3 million, of one of 224x224 pixels."""

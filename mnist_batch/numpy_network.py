@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mnist_batch.digit_task import check_ten_classes
 from mnist_batch.errors import ModelError
 from mnist_batch.layers import Layer, described
-from mnist_batch.model_file import ModelFile, Weights
+from mnist_batch.model_file import ModelFile
 from mnist_batch.network_config import (
     Config,
     NotAChainError,
@@ -32,6 +32,7 @@ from mnist_batch.network_config import (
 from mnist_batch.options import Scale
 from mnist_batch.pixels import factor_and_offset
 from mnist_batch.schema import CLASSES
+from mnist_batch.stored_model import Weights
 
 Array = npt.NDArray[np.float32]
 Operation = Callable[[Array], Array]
