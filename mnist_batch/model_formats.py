@@ -27,7 +27,12 @@ def read_stored_model(content: bytes) -> StoredModel:
     except Exception as error:
         # h5py, zipfile and json raise nearly any type on damaged files, and so does reading a
         # structure that is not Keras's.
-        cause = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(
-            f"damaged or incomplete model file ({cause[:200]}); copy or save it anew"
+            f"damaged or incomplete model file ({_cause(error)}); copy or save it anew"
         ) from error
+
+
+def _cause(error: Exception) -> str:
+    """Return what an exception says in one short line; names in it may be of any characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(character if character.isprintable() else "?" for character in text[:200])

@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 KERNEL = np.random.default_rng(5).normal(size=(784, 10)).astype(np.float32)
 BIAS = np.arange(10, dtype=np.float32)
@@ -29,6 +30,7 @@ def hdf5_model(
     config: object = CONFIG,
     change: Change | None = None,
     *,
+    kernel: npt.NDArray[Any] = KERNEL,
     chunked: bool = False,
     **attributes: object,
 ) -> bytes:
@@ -37,6 +39,7 @@ def hdf5_model(
     Args:
         config: the network's configuration.
         change: what is done to the file at the end.
+        kernel: the array of the layer.
         chunked: cut the lists of names in numbered attributes, as Keras does with long ones.
         attributes: further attributes of the file; JSON but for texts.
     """
@@ -46,7 +49,7 @@ def hdf5_model(
             file.attrs[name] = value if isinstance(value, str) else json.dumps(value)
         group = file.create_group("model_weights")
         layer = group.create_group("d")
-        layer["d/kernel:0"], layer["d/bias:0"] = KERNEL, BIAS
+        layer["d/kernel:0"], layer["d/bias:0"] = kernel, BIAS
         if chunked:
             group.attrs["layer_names0"] = [b"d"]
             layer.attrs["weight_names0"], layer.attrs["weight_names1"] = (
@@ -65,28 +68,30 @@ def keras_model(
     config: object = CONFIG,
     change: Change | None = None,
     *,
+    kernel: npt.NDArray[Any] = KERNEL,
     compression: int = zipfile.ZIP_STORED,
-    **members: str | bytes,
+    members: Mapping[str, str | bytes] | None = None,
 ) -> bytes:
     """Return the same model as a Keras v3 file.
 
     Args:
         config: the network's configuration.
         change: what is done to its HDF5 file at the end.
+        kernel: the array of the layer.
         compression: how the members are packed.
         members: further members, by their names.
     """
     weights, content = io.BytesIO(), io.BytesIO()
     with h5py.File(weights, "w") as file:
         variables = file.create_group("layers/dense/vars")
-        variables["0"], variables["1"] = KERNEL, BIAS
+        variables["0"], variables["1"] = kernel, BIAS
         if change:
             change(file)
     with zipfile.ZipFile(content, "w", compression) as archive:
         archive.writestr("metadata.json", "{}")
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", weights.getvalue())
-        for name, member in members.items():
+        for name, member in (members or {}).items():
             archive.writestr(name, member)
     return content.getvalue()
 
