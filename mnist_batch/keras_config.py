@@ -383,6 +383,14 @@ def _gru(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
     return "GRU", {"reset_after": False, **settings}
 
 
+def _cudnn_gru(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
+    return "GRU", {**settings, "reset_after": True}
+
+
+def _noise(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
+    return class_name, {**settings, "stddev": min(settings["stddev"], 1.0)}
+
+
 def _identity(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
     return "Identity", {"dtype": settings.get("dtype")}
 
@@ -394,6 +402,9 @@ _RENAMED: Mapping[str, _Renaming] = {
     "LeakyReLU": _setting("alpha", "negative_slope", "LeakyReLU"),
     "ThresholdedReLU": _setting("theta", "threshold", "ReLU"),
     "GRU": _gru,  # Keras before 2.1.3 had no other, and did not write it
+    "CuDNNLSTM": _class("LSTM"),  # gone in Keras 3; `old_arrays` turns their arrays
+    "CuDNNGRU": _cudnn_gru,
+    "GaussianNoise": _noise,  # active in training only; Keras 3 allows no more than 1
     "RandomHeight": _identity,  # gone in Keras 3, and active in training only
     "RandomWidth": _identity,
 }
