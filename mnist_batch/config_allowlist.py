@@ -23,10 +23,8 @@ from mnist_batch.keras_names import (
     LAYERS,
     MODELS,
     OBJECT_KEYS,
-    OPERATIONS,
     POLICIES,
     REGULARIZERS,
-    TENSORFLOW_FUNCTIONS,
     VALUES,
 )
 from mnist_batch.network_config import Config
@@ -37,7 +35,7 @@ MAX_FACTOR = 1024
 MAX_TEXT = 1000
 
 _SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS | POLICIES | VALUES
-_CLASSES = LAYERS | OPERATIONS | _SETTINGS
+_CLASSES = LAYERS | _SETTINGS
 _FREE_NUMBERS = frozenset(("mask_value", "max_value", "min_value", "seed", "shared_object_id"))
 # What multiplies the pixels of a layer's output, or the work on each.
 _FACTORS = frozenset(
@@ -48,8 +46,15 @@ _FACTORS = frozenset(
 )
 
 _MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
-# Keras 2.11 to 2.13 wrote its own optimizers so.
-_OWN_PACKAGES = ("Custom>", "Keras>")
+# Keras 2.11 to 2.13 wrote its own optimizers so, TensorFlow Addons its own.
+_OWN_PACKAGES = ("Addons>", "Custom>", "Keras>")
+
+_CODE = {
+    "Lambda": "would run code that is in the file",
+    "__lambda__": "would run code that is in the file",
+    "TFSMLayer": "would run a TensorFlow program that is not in the file",
+}
+_OPTIMIZERS = frozenset(("optimizer", "optimizer_config"))
 
 _COMPILATION = "its compilation"
 _REMEDY = "build the model of Keras's own layers and save it anew"
@@ -155,7 +160,7 @@ def _check_object(value: Mapping[str, object], place: _Place) -> None:
     if unknown := value.keys() - OBJECT_KEYS:
         inner.refuse(f"has the unknown key {quoted(min(unknown))}")
     if isinstance(config, dict) and not place.compiled and name not in VALUES:
-        _check_settings(name, config, inner)
+        _check_settings(config, inner)
     for key in value.keys() - {"class_name", "module", "registered_name", "compile_config"}:
         _check(value[key], inner.within(key))
     if "compile_config" in value:
@@ -179,12 +184,12 @@ def _check_class(name: str, place: _Place) -> None:
             name = name.removeprefix(package)
     if name in (COMPILED | _SETTINGS if place.compiled else _CLASSES) or name == "function":
         return
-    if name in ("Lambda", "__lambda__"):
-        place.refuse("would run code that is in the file")
-    if name == "TFSMLayer":
-        place.refuse("would run a TensorFlow program that is not in the file")
+    if place.key in _OPTIMIZERS and place.compiled and name not in _CODE:
+        return  # a name alone, of which there are many
+    if name in _CODE:
+        place.refuse(_CODE[name])
     remedy = "save it without compiling it" if place.compiled else _REMEDY
-    place.refuse(f"has the class {quoted(name)}, which is none of Keras's known here", remedy)
+    place.refuse(f"has the class {quoted(name)}, which is none of those known here", remedy)
 
 
 def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None:
@@ -204,16 +209,12 @@ def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None
 
 def _check_function(name: object, place: _Place) -> None:
     if name not in (COMPILED_FUNCTIONS if place.compiled else ACTIVATIONS):
-        place.refuse(f"names the function {quoted(name)}, which is none of Keras's known here")
+        place.refuse(f"names the function {quoted(name)}, which is none of those known here")
 
 
-def _check_settings(name: str, config: Mapping[str, object], place: _Place) -> None:
-    for key, value in config.items():
-        if key == "function" and name == "TFOpLambda":
-            if value not in TENSORFLOW_FUNCTIONS:
-                place.refuse(f"names the function {quoted(value)}, which is not known here")
-        elif key not in KEYS:
-            place.refuse(f"has the unknown setting {quoted(key)}")
+def _check_settings(config: Mapping[str, object], place: _Place) -> None:
+    if unknown := config.keys() - KEYS:
+        place.refuse(f"has the unknown setting {quoted(min(unknown))}")
 
 
 def _names_for(key: str) -> frozenset[str] | None:
@@ -235,7 +236,7 @@ def _check_text(text: str, place: _Place) -> None:
         place.refuse(f"holds the text {quoted(text)}: too long, or with control characters")
     names = None if place.compiled else _names_for(place.key)
     if names is not None and text not in names:
-        place.refuse(f"has the {place.key} {quoted(text)}, which is none of Keras's known here")
+        place.refuse(f"has the {place.key} {quoted(text)}, which is none of those known here")
 
 
 def _check_number(number: float, place: _Place) -> None:

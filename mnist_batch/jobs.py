@@ -22,6 +22,7 @@ from mnist_batch.predictors import Predictor, load_model
 from mnist_batch.prepared_folder import PreparedFolder
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.samples import SampleChooser
+from mnist_batch.scale_doubt import ScaleDoubt
 from mnist_batch.schema import predictions_schema
 from mnist_batch.sinks import Sink, check_output
 from mnist_batch.sources import (
@@ -188,7 +189,7 @@ def predict(
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     names = predictions_schema(with_probabilities=probabilities).names
-    counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
+    counts, chooser, doubt = PredictionCounts(), SampleChooser(sample_seed), ScaleDoubt()
     started = time.perf_counter()
     with (
         Sink(out, with_probabilities=probabilities, overwrite=overwrite) as sink,
@@ -205,6 +206,7 @@ def predict(
             predictions = batch.predictions.select(names)
             sink.write(predictions)
             chooser.add(counts.rows, predictions, batch.images)
+            doubt.add(predictions, batch.images)
             if pictures:
                 pictures.write(counts.rows, batch)
             counts.add(predictions)
@@ -239,7 +241,7 @@ def predict(
         run=run,
         report_files=report_writer.files if report_writer else [],
         notes=[
-            *_notes(loaded, opened, metrics, prepare, labels),
+            *_notes(loaded, opened, metrics, prepare, labels, doubt),
             *(pictures.notes() if pictures else []),
         ],
         prepared_folder=shown,
@@ -372,9 +374,11 @@ def _notes(
     metrics: Metrics,
     prepare: Prepare,
     labels: str | Path | None,
+    doubt: ScaleDoubt,
 ) -> list[str]:
+    of_model = [*predictor.notes, *doubt.notes(predictor, metrics)]
     return [
-        *(f"model {predictor.model.path.name}: {note}" for note in predictor.notes),
+        *(f"model {predictor.model.path.name}: {note}" for note in of_model),
         *reading_notes(
             opened,
             rows=metrics.rows,

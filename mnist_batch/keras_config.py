@@ -33,7 +33,7 @@ def translated(config: Config, keras: ModuleType, keras_version: str) -> KerasCo
     an `InputLayer` that is put first where a Sequential model has none and its shape is known.
 
     Args:
-        config: as a file has it; its layers are known to be harmless.
+        config: as a file has it, checked by `config_allowlist`: its layers are harmless.
         keras: the installed Keras.
         keras_version: the one that wrote the file; empty for one before 3.
 
@@ -91,8 +91,6 @@ class _Translation:
         if class_name == "InputLayer":
             given = settings.get("batch_shape") or settings.get("batch_input_shape")
             return _input_layer(given, set(), name, settings.get("dtype"))
-        if class_name in _CODE:
-            raise ModelError(f"layer {name}: is a {class_name} layer, which brings code of its own")
         class_name, settings = _RENAMED.get(class_name, _kept)(class_name, settings)
         kind = getattr(self._keras.layers, class_name, None)
         if not (inspect.isclass(kind) and issubclass(kind, self._keras.Layer)):
@@ -355,8 +353,6 @@ _ONLY_MATTERS_ELSEWHERE = frozenset(
 _NO_EFFECT = {"groups": 1}
 """Settings of old that changed nothing at these values, besides those at which nothing is set."""
 
-_CODE = frozenset(("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"))
-
 _Renaming = Callable[[str, KerasConfig], tuple[str, KerasConfig]]
 
 
@@ -383,6 +379,14 @@ def _gru(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
     return "GRU", {"reset_after": False, **settings}
 
 
+def _cudnn_gru(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
+    return "GRU", {**settings, "reset_after": True}
+
+
+def _noise(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
+    return class_name, {**settings, "stddev": min(settings["stddev"], 1.0)}
+
+
 def _identity(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
     return "Identity", {"dtype": settings.get("dtype")}
 
@@ -394,6 +398,9 @@ _RENAMED: Mapping[str, _Renaming] = {
     "LeakyReLU": _setting("alpha", "negative_slope", "LeakyReLU"),
     "ThresholdedReLU": _setting("theta", "threshold", "ReLU"),
     "GRU": _gru,  # Keras before 2.1.3 had no other, and did not write it
+    "CuDNNLSTM": _class("LSTM"),  # gone in Keras 3; `old_arrays` turns their arrays
+    "CuDNNGRU": _cudnn_gru,
+    "GaussianNoise": _noise,  # active in training only; Keras 3 allows no more than 1
     "RandomHeight": _identity,  # gone in Keras 3, and active in training only
     "RandomWidth": _identity,
 }

@@ -23,8 +23,9 @@ from mnist_batch.keras_config import (
     translated,
 )
 from mnist_batch.model_file import ModelFile
-from mnist_batch.network_config import PARTS
-from mnist_batch.stored_model import ArrayOrder, Weights
+from mnist_batch.network_config import PARTS, layer_name, layers_of
+from mnist_batch.old_arrays import as_keras_3, turned
+from mnist_batch.stored_model import ArrayOrder, Origin, Weights
 
 MOST_VALUES = 2**24
 """Values that a layer may give for one image; VGG16 gives 3 million, of one of 224x224 pixels."""
@@ -54,11 +55,12 @@ def _built(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa: ANN
     ):
         with keras.StatelessScope(initialize_variables=False):
             config = _translated(file, keras)
-            names = _names_of_layers(config)
+            names = [layer["config"]["name"] for layer in config["config"]["layers"]]
             model = _without_numbers(config, keras)
             _check_task(model)
             _check_sizes(model)
-            places = list(_places([model.get_layer(name) for name in names], file))
+            layers = {layer.name: layer for layer in model.layers}
+            places = list(_places([layers[name] for name in names if name in layers], file))
         with keras.StatelessScope():
             pass  # at its end variables are made of what was built without
         for variable, array in places:
@@ -76,14 +78,6 @@ def _translated(file: ModelFile, keras: ModuleType) -> KerasConfig:
         raise ModelError(
             f"its configuration is not as expected ({type(error).__name__}: {cause(error)})"
         ) from error
-
-
-def _names_of_layers(config: KerasConfig) -> list[str]:
-    return [
-        layer["config"]["name"]
-        for layer in config["config"]["layers"]
-        if layer["class_name"] != "InputLayer"
-    ]
 
 
 def _without_numbers(config: KerasConfig, keras: ModuleType) -> Any:  # noqa: ANN401 - Keras
@@ -124,6 +118,10 @@ def _places(
 ) -> Iterator[tuple[Any, npt.NDArray[np.generic]]]:
     """Yield each variable of some layers with the stored array that belongs to it.
 
+    Args:
+        layers: those of the model, in the order of the file.
+        file: what is stored.
+
     Raises:
         ModelError: an array is missing, is one too many, or is of another shape.
     """
@@ -135,22 +133,45 @@ def _places(
             f"arrays of {len(file.weights)} layers are stored; expected those of {len(owners)}: "
             f"{', '.join(layer.name for layer, _ in owners)}"
         )
-    for (layer, found), arrays in zip(owners, file.weights, strict=True):
-        _check_fit(layer, found, arrays)
-        yield from zip(found, arrays, strict=True)
+    classes = {layer_name(layer): layer["class_name"] for layer in layers_of(file.config)}
+    for (layer, found), stored in zip(owners, file.weights, strict=True):
+        arrays = _converted(layer, found, stored, classes.get(layer.name, ""), file.origin)
+        for variable, array in zip(found, arrays, strict=True):
+            if array.shape != tuple(variable.shape):
+                raise ModelError(
+                    f"layer {layer.name}: stored array {array.shape}; expected "
+                    f"{tuple(variable.shape)} for its {variable.name}"
+                )
+            yield variable, array
 
 
-def _check_fit(layer: Any, variables: Sequence[Any], arrays: Weights) -> None:  # noqa: ANN401
-    if len(arrays) != len(variables):
+def _converted(
+    layer: Any,  # noqa: ANN401 - Keras
+    variables: Sequence[Any],
+    stored: Weights,
+    class_name: str,
+    origin: Origin,
+) -> Weights:
+    """Return the stored arrays of a layer as Keras 3 has them."""
+    if len(stored) != len(variables):
         raise ModelError(
-            f"layer {layer.name}: {len(arrays)} arrays are stored; expected {len(variables)}"
+            f"layer {layer.name}: {len(stored)} arrays are stored; expected {len(variables)}"
         )
-    for variable, array in zip(variables, arrays, strict=True):
-        if array.shape != tuple(variable.shape):
-            raise ModelError(
-                f"layer {layer.name}: stored array {array.shape}; expected {tuple(variable.shape)} "
-                f"for {variable.path}"
-            )
+    try:
+        arrays = as_keras_3(class_name, stored)
+    except ValueError as error:
+        raise ModelError(f"layer {layer.name}: its arrays are not those of {class_name}") from error
+    if origin.backend != "theano":
+        return arrays
+    kernels = {id(part.kernel) for part in _innermost(layer) if type(part).__name__ in _TURNED}
+    return [
+        turned(array) if id(variable) in kernels else array
+        for variable, array in zip(variables, arrays, strict=True)
+    ]
+
+
+_TURNED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
+"""Layers whose kernels Theano turns: it convolves where TensorFlow correlates (Keras 2.2)."""
 
 
 def _trained_first(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
@@ -200,7 +221,7 @@ def output_shape(layer: Any) -> tuple[int | None, ...] | None:  # noqa: ANN401 -
 
 def cause(error: Exception) -> str:
     """Return the line of an exception's message that says most, without colours."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).rsplit("Exception encountered: ", 1)[-1]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # Keras first says in which layer it happened, TensorFlow that it happened in a graph.
     headings = ("Exception encountered when calling", "Graph execution error")

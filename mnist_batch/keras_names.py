@@ -30,25 +30,8 @@ LAYERS = MODELS | _names("""
     RandomTranslation RandomWidth RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
     SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SimpleRNN
     SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpectralNormalization
-    StackedRNNCells Subtract SyncBatchNormalization TFOpLambda ThresholdedReLU TimeDistributed
+    StackedRNNCells Subtract SyncBatchNormalization ThresholdedReLU TimeDistributed
     UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
-    """)
-
-# Arithmetic on the tensors of a functional model: Keras 3 saves it as objects of these classes,
-# Keras 2 as TFOpLambda, which names a function of TensorFlow and holds none.
-OPERATIONS = _names("""
-    Abs Absolute Add Average BroadcastTo Cast Clip Concatenate Divide Elu Exp ExpandDims Flip
-    Gelu GetItem HardSigmoid LeakyRelu Log LogSoftmax Matmul Max Maximum Mean Min Minimum
-    Moveaxis Multiply Negative Normalize Pad Power Ravel Relu Relu6 Reshape Rsqrt Selu Sigmoid
-    Silu Softmax Softplus Sqrt Square Squeeze Stack Std Subtract Sum Swapaxes Tanh Transpose
-    TrueDivide Var
-    """)
-TENSORFLOW_FUNCTIONS = _names("""
-    __operators__.add __operators__.getitem cast clip_by_value compat.v1.transpose concat
-    expand_dims image.resize math.add math.divide math.divide_no_nan math.multiply math.negative
-    math.reduce_max math.reduce_mean math.reduce_sum math.sigmoid math.square math.subtract
-    math.tanh math.truediv nn.leaky_relu nn.relu nn.sigmoid nn.softmax reshape squeeze stack
-    tanh transpose
     """)
 
 ACTIVATIONS = _names("""

@@ -13,7 +13,8 @@ from mnist_batch.model_scale import ScaleSource, scale_in_file, scale_of_first_l
 from mnist_batch.network_config import output_activation, unnested
 from mnist_batch.options import PredictorChoice, Scale
 from mnist_batch.predictors import build_predictor
-from mnist_batch.scale_trials import ScaleTrial, ScaleTrials, try_scales
+from mnist_batch.scale_comparison import ScaleTrial, ScaleTrials
+from mnist_batch.scale_trials import try_scales
 from mnist_batch.sources import open_inputs
 
 _NAN = "the network gives NaN for a black image: its training went wrong"

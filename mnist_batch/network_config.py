@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mnist_batch.config_arithmetic import as_layer
 from mnist_batch.digit_task import digit_shape
 from mnist_batch.errors import ModelError
 from mnist_batch.options import Scale
@@ -21,19 +22,23 @@ class NotAChainError(ModelError):
 
 
 def parsed_config(text: str | bytes) -> Any:  # noqa: ANN401 - JSON
-    """Parse a configuration; lists that TensorFlow's Keras wraps in objects come as lists.
+    """Parse a configuration.
 
-    It wrote a tuple as {"class_name": "__tuple__", "items": [...]}, a shape as `TensorShape`.
+    Lists that TensorFlow's Keras wraps in objects come as lists: it wrote a tuple as
+    {"class_name": "__tuple__", "items": [...]}, a shape as `TensorShape`. Arithmetic comes as
+    layers, see `config_arithmetic`.
 
     Raises:
         ValueError: it is not JSON.
     """
-    return json.loads(text, object_hook=_unwrapped)
+    return json.loads(text, object_hook=_plain)
 
 
-def _unwrapped(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     if value.get("class_name") in ("__tuple__", "TensorShape") and "items" in value:
         return value["items"]
+    if "output_layers" in value and isinstance(value.get("layers"), list):
+        return {**value, "layers": [as_layer(layer) for layer in value["layers"]]}
     return value
 
 
@@ -193,18 +198,21 @@ def own_scale(config: Config) -> Scale | None:
     """Return the scale in which a model takes pixels by its first layers, None if they do not say.
 
     A model takes bytes if its input is of whole numbers, or if it starts with a Rescaling by less
-    than 1, after layers that move pixels but do not change their range.
+    than 1, or several that make it less, after layers that move pixels but do not change their
+    range.
     """
+    factor = 1.0
     for layer in unnested(config):
         name, inner = layer["class_name"], layer["config"]
         if name == "InputLayer" and "int" in str(inner.get("dtype")):
             return Scale.BYTES
         if name == "Rescaling":
-            factor = inner["scale"]
-            return Scale.BYTES if not isinstance(factor, int | float) or factor < 1 else None
-        if name not in _BEFORE_RESCALING and not name.startswith("Random"):
-            return None
-    return None
+            if not isinstance(inner["scale"], int | float):
+                return Scale.BYTES
+            factor *= abs(inner["scale"])
+        elif name not in _BEFORE_RESCALING and not name.startswith("Random"):
+            break
+    return Scale.BYTES if factor < 1 else None
 
 
 def unnested(config: Config) -> Iterator[Config]:

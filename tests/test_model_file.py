@@ -15,7 +15,7 @@ from PIL import Image
 from mnist_batch.errors import ModelError
 from mnist_batch.model_file import read_model_file
 from mnist_batch.predictors import load_model
-from model_files import BIAS, CONFIG, FORMATS, INPUT, KERNEL, hdf5_model
+from model_files import BIAS, CONFIG, FORMATS, INPUT, KERNEL, hdf5_model, keras_model
 
 
 def png() -> bytes:
@@ -184,3 +184,73 @@ def test_arrays_that_do_not_fit_are_refused(
     path = tmp_path / "model.h5"
     path.write_bytes(hdf5_model(config={"class_name": "Sequential", "config": layers}))
     assert message in refusal(path)
+
+
+def stored_as(path: Path, classes: list[str], groups: dict[str, int]) -> list[list[float]]:
+    """Return what is read for layers of some classes, where groups hold one array of a number."""
+    layers = [{"class_name": name, "config": {"name": f"l{i}"}} for i, name in enumerate(classes)]
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        for group, number in groups.items():
+            file[f"{group}/vars/0"] = number
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return [[float(array) for array in arrays] for arrays in read_model_file(path).weights]
+
+
+def test_classes_are_written_in_paths_as_keras_does(tmp_path: Path) -> None:
+    """Examples of Keras 3.15's own."""
+    paths = {
+        "PReLU": "p_re_lu",
+        "Conv2DTranspose": "conv2d_transpose",
+        "BatchNormalization": "batch_normalization",
+        "SeparableConv1D": "separable_conv1d",
+    }
+    groups = {f"layers/{path}": number for number, path in enumerate(paths.values())}
+    assert stored_as(tmp_path / "m.keras", list(paths), groups) == [[0], [1], [2], [3]]
+
+
+def test_layers_of_one_class_are_numbered(tmp_path: Path) -> None:
+    """From the second one on; one without arrays has a number too."""
+    groups = {"layers/dense": 0, "layers/dense_2": 2}
+    assert stored_as(tmp_path / "m.keras", ["Dense", "Dense", "Dense"], groups) == [[0], [2]]
+
+
+def test_keras_2_13_left_out_numbers(tmp_path: Path) -> None:
+    """It counted layers with arrays twice, and named the folder otherwise."""
+    folder = "_layer_checkpoint_dependencies"
+    groups = {f"{folder}/dense": 0, f"{folder}/dense_2": 1, f"{folder}/dense_4": 2}
+    found = stored_as(tmp_path / "m.keras", ["InputLayer", "Dense", "Dense", "Dense"], groups)
+    assert found == [[0], [1], [2]]
+    del groups[f"{folder}/dense_4"]
+    assert stored_as(tmp_path / "n.keras", ["Dense"] * 3, groups) == [[0], [1]]
+
+
+def test_arrays_of_layers_within_a_layer_are_found(tmp_path: Path) -> None:
+    """In the order of the layer's own attributes, private or not; nothing else in its group."""
+    path = tmp_path / "m.keras"
+    groups = {
+        "layers/multi_head_attention/_value_dense": 2,
+        "layers/multi_head_attention/_query_dense": 0,
+        "layers/multi_head_attention/key_dense": 1,
+        "layers/multi_head_attention/output_dense": 3,
+        "layers/multi_head_attention/_dropout_layer/seed_generator": 9,
+        "layers/gru/cell": 4,
+        "layers/gru/other": 9,
+    }
+    assert stored_as(path, ["MultiHeadAttention", "GRU"], groups) == [[0, 1, 2, 3], [4]]
+
+
+def test_a_file_says_what_wrote_it(tmp_path: Path) -> None:
+    """Version and backend, where they are there; a zip does not tell the backend."""
+    path = tmp_path / "model"
+    path.write_bytes(hdf5_model())
+    with h5py.File(path, "a") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = b"2.1.6", "theano"
+    origin = read_model_file(path).origin
+    assert (origin.keras_version, origin.backend) == ("2.1.6", "theano")
+    path.write_bytes(keras_model())
+    origin = read_model_file(path).origin
+    assert (origin.keras_version, origin.backend) == ("", "")
