@@ -26,6 +26,7 @@ from mnist_batch.prepared_folder import PreparedFolder, has_pictures
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.resuming import predict_parts
 from mnist_batch.samples import SampleChooser
+from mnist_batch.scale_doubt import ScaleDoubt
 from mnist_batch.schema import predictions_schema
 from mnist_batch.sinks import Sink, check_output
 from mnist_batch.sources import (
@@ -206,7 +207,8 @@ def predict(
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     names = predictions_schema(with_probabilities=probabilities).names
-    counts, chooser, predicted_rows = PredictionCounts(), SampleChooser(sample_seed), 0
+    counts, chooser, doubt = PredictionCounts(), SampleChooser(sample_seed), ScaleDoubt()
+    predicted_rows = 0
     # What the predictions depend on, and what else is said of how they were made.
     how = {
         "prepare": str(prepare),
@@ -250,10 +252,12 @@ def predict(
         ):
             sink.write(predictions)
             chooser.add(counts.rows, predictions, batch.images if batch else None)
+            if batch:
+                doubt.add(predictions, batch.images)
+                predicted_rows += len(predictions)
             if pictures and batch:
                 pictures.write(counts.rows, batch)
             counts.add(predictions)
-            predicted_rows += len(predictions) if batch else 0
             if progress:
                 progress(Progress(counts.rows, opened.rows, counts.errors))
             if fail_fast and counts.errors:
@@ -288,7 +292,7 @@ def predict(
         report_files=report_writer.files if report_writer else [],
         notes=[
             *staging.notes,
-            *_notes(loaded, opened, metrics, prepare, labels),
+            *_notes(loaded, opened, metrics, prepare, labels, doubt),
             *(pictures.notes() if pictures else []),
         ],
         prepared_folder=shown,
@@ -435,9 +439,11 @@ def _notes(
     metrics: Metrics,
     prepare: Prepare,
     labels: str | Path | None,
+    doubt: ScaleDoubt,
 ) -> list[str]:
+    of_model = [*predictor.notes, *doubt.notes(predictor, metrics)]
     return [
-        *(f"model {predictor.model.path.name}: {note}" for note in predictor.notes),
+        *(f"model {predictor.model.path.name}: {note}" for note in of_model),
         *reading_notes(
             opened,
             rows=metrics.rows,

@@ -1,28 +1,22 @@
-"""Keras, imported quietly and late, and any network that Keras can load."""
+"""Keras, imported quietly and late, and any network that runs on it."""
 
 import contextlib
 import logging
-import math
 import os
-import re
-import shutil
 import sys
-import tempfile
 import threading
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_batch.digit_task import digit_shape
 from mnist_batch.errors import ModelError
+from mnist_batch.keras_model import built_model, cause, output_shape, unnested
 from mnist_batch.layers import Layer
 from mnist_batch.model_file import ModelFile
 from mnist_batch.options import Device
-from mnist_batch.pixels import PIXELS, SIDE
 from mnist_batch.schema import CLASSES
 
 Array = npt.NDArray[np.float32]
@@ -103,7 +97,7 @@ def sees_gpu() -> bool:
 
 
 class KerasNetwork:
-    """A model that Keras loads and runs, on one device, one batch at a time.
+    """A model that Keras runs, on one device, one batch at a time.
 
     Attributes:
         input_shape: the shape of one input, 784 values in all.
@@ -113,7 +107,7 @@ class KerasNetwork:
     def __init__(
         self, file: ModelFile, device: Device, batch_rows: int, note: Callable[[str], None]
     ) -> None:
-        """Load a model file.
+        """Build the model of a file.
 
         Args:
             file: the model.
@@ -122,18 +116,21 @@ class KerasNetwork:
             note: called with a sentence where the user should know of something.
 
         Raises:
-            ModelError: Keras refuses the file, it is no classifier of 28x28 images in ten classes,
-                or there is no such device.
+            ModelError: Keras cannot build the model, it is no classifier of 28x28 images in ten
+                classes, its arrays do not fit, or there is no such device.
         """
         self._path = file.path
         self._note = note
         self._keras = import_keras()
         self._device = self._device_name(device)
-        with self._keras.device(self._device):
-            self._model = self._load(file)
-        self.input_shape = _shape_of_digit(self._model, file)
+        try:
+            self._model = built_model(file, self._keras, self._device)
+        except ModelError as error:
+            raise ModelError(f"{file.path}: {error}") from error
+        [given] = self._model.inputs
+        self.input_shape = digit_shape(given.shape[1:])
         self._input = getattr(self._model, "input", 0)  # a Sequential has none: it stands alone
-        fixed: int | None = self._model.input_shape[0]
+        fixed: int | None = given.shape[0]
         self.batch_rows = fixed or batch_rows
         self._rows, self._least_rows = self.batch_rows, fixed or 1
         # Keras models are not made to be called by several threads at once.
@@ -146,11 +143,11 @@ class KerasNetwork:
             Layer(
                 name=layer.name,
                 kind=type(layer).__name__,
-                output_shape=_output_shape(layer),
+                output_shape=output_shape(layer),
                 activation=_activation(layer),
                 weights=[np.asarray(array, np.float32) for array in layer.get_weights()],
             )
-            for layer in _unnested(self._model.layers)
+            for layer in unnested(self._model.layers)
             if not isinstance(layer, self._keras.layers.InputLayer)
         ]
 
@@ -192,7 +189,7 @@ class KerasNetwork:
         except Exception as error:
             if not _is_out_of_memory(error):
                 raise ModelError(
-                    f"{self._path}: Keras cannot run this model: {_cause(error)}"
+                    f"{self._path}: Keras cannot run this model: {cause(error)}"
                 ) from error
             self._shrink()
             return None  # and try again without the exception, whose frames hold on to memory
@@ -218,35 +215,8 @@ class KerasNetwork:
             )
         return "cpu:0" if device is Device.CPU or not gpu else "gpu:0"
 
-    def _load(self, file: ModelFile) -> Any:  # noqa: ANN401 - Keras has no types
-        try:
-            with _known_suffix(file.path) as path:
-                return self._keras.models.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:
-            # Keras raises nearly any type on files of other versions and on unknown layers.
-            raise ModelError(
-                f"{file.path}: Keras cannot load this model: {_cause(error)}"
-            ) from error
 
-
-def _unnested(layers: Sequence[Any]) -> Iterator[Any]:
-    for layer in layers:
-        if hasattr(layer, "layers"):
-            yield from _unnested(layer.layers)
-        else:
-            yield layer
-
-
-def _output_shape(layer: Any) -> tuple[int | None, ...] | None:  # noqa: ANN401 - Keras
-    """Return the shape of what a layer gives for one image, None where Keras does not know it."""
-    try:
-        shape = layer.output.shape
-    except (AttributeError, ValueError):  # called from code of the model's own, or several times
-        return None
-    return tuple(shape[1:])
-
-
-def _activation(layer: Any) -> str | None:  # noqa: ANN401 - Keras
+def _activation(layer: object) -> str | None:
     function = getattr(layer, "activation", None)
     return None if function is None else getattr(function, "__name__", type(function).__name__)
 
@@ -271,47 +241,3 @@ _SIGNS_OF_FULL_MEMORY = (
     "DefaultCPUAllocator: ",
     "Dst tensor is not initialized",
 )
-
-
-def _cause(error: Exception) -> str:
-    """Return the line of an exception's message that says most, without colours."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # Keras first says in which layer it happened, TensorFlow that it happened in a graph.
-    headings = ("Exception encountered when calling", "Graph execution error")
-    said = [line for line in lines if not line.startswith(headings)]
-    return (said or lines or [type(error).__name__])[0]
-
-
-@contextlib.contextmanager
-def _known_suffix(path: Path) -> Iterator[Path]:
-    """Give a model file under a name that Keras takes: it goes by the suffix, in small letters."""
-    suffix = ".keras" if zipfile.is_zipfile(path) else ".h5"
-    if path.suffix == suffix:
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield shutil.copyfile(path, Path(folder) / f"model{suffix}")
-
-
-def _shape_of_digit(model: Any, file: ModelFile) -> tuple[int, ...]:  # noqa: ANN401 - Keras
-    """Return the shape in which a model takes one digit; height and width may be open."""
-    try:
-        given, outputs = model.input_shape, model.output_shape
-    except AttributeError as error:
-        raise ModelError(
-            f"{file.path}: the file does not say the shape of the input; "
-            "save the model after it was built or trained"
-        ) from error
-    if not (isinstance(given, tuple) and isinstance(outputs, tuple)):
-        raise ModelError(f"{file.path}: several or named inputs or outputs; expected one of each")
-    shape = tuple(SIDE if size is None else size for size in given[1:])
-    if shape[2:] == (SIDE,):
-        shape = (*shape[:2], 1)  # an open number of channels: a digit has one
-    if math.prod(shape) != PIXELS:
-        raise ModelError(f"{file.path}: takes images of shape {given[1:]}; expected 28x28")
-    if math.prod(size or 0 for size in outputs[1:]) != CLASSES:
-        raise ModelError(
-            f"{file.path}: gives outputs of shape {outputs[1:]}; expected {CLASSES} classes"
-        )
-    return shape

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mnist_batch.model_file import Weights
 from mnist_batch.network_config import Config, activation_name
+from mnist_batch.stored_model import Weights
 
 HUGE_WEIGHT = 1000
 """Weights of networks that learned are of the order of 1; training that diverges goes far above."""

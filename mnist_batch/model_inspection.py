@@ -8,12 +8,13 @@ from typing import Any
 from mnist_batch.errors import ModelError
 from mnist_batch.jobs import Inputs, Progress, listed, read_options
 from mnist_batch.layers import Layer, described
-from mnist_batch.model_file import ModelFile, optimizer_bytes, read_model_file
+from mnist_batch.model_file import ModelFile, read_model_file
 from mnist_batch.model_scale import ScaleSource, scale_in_file, scale_of_first_layers
 from mnist_batch.network_config import output_activation, unnested
 from mnist_batch.options import PredictorChoice, Scale
 from mnist_batch.predictors import build_predictor
-from mnist_batch.scale_trials import ScaleTrial, ScaleTrials, try_scales
+from mnist_batch.scale_comparison import ScaleTrial, ScaleTrials
+from mnist_batch.scale_trials import try_scales
 from mnist_batch.sources import open_inputs
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
@@ -136,7 +137,7 @@ def inspect_model(
     return ModelInspection(
         path=file.path,
         sha256=file.sha256,
-        size_bytes=file.path.stat().st_size,
+        size_bytes=file.size_bytes,
         layers=predictor.layers,
         input_shape=predictor.input_shape,
         activation=activation,
@@ -171,7 +172,7 @@ def _unrunnable(
     return ModelInspection(
         path=file.path,
         sha256=file.sha256,
-        size_bytes=file.path.stat().st_size,
+        size_bytes=file.size_bytes,
         layers=layers,
         input_shape=None,
         activation=activation,
@@ -242,6 +243,6 @@ def _odd_output(activation: str) -> Iterator[str]:
 
 
 def _optimizer(file: ModelFile) -> Iterator[str]:
-    share = optimizer_bytes(file.path) / file.path.stat().st_size
+    share = file.optimizer_bytes / file.size_bytes
     if share:
         yield f"{share:.0%} of the file is the state of its optimizer, of use only to train on"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mnist_batch.errors import OutputError
-from mnist_batch.model_file import ATTRIBUTE
 from mnist_batch.staging import StagedFile, translated
+from mnist_batch.stored_model import ATTRIBUTE
 
 
 def check_model_suffix(out: Path) -> None:

@@ -1,17 +1,17 @@
 """A network as Keras describes it in JSON: its layers, their order, its input and output.
 
-Versions of Keras from 2.1 to 3.15 write the same things in different places; this is the one
-module that knows them.
+Versions of Keras from 2.1 to 3.15 write the same things in different places; this is the module
+that knows them. What the installed Keras takes instead is the subject of `keras_config`.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mnist_batch.config_arithmetic import as_layer
+from mnist_batch.digit_task import digit_shape
 from mnist_batch.errors import ModelError
 from mnist_batch.options import Scale
-from mnist_batch.pixels import PIXELS
 
 Config = Mapping[str, Any]
 Shape = tuple[int, ...]
@@ -19,6 +19,27 @@ Shape = tuple[int, ...]
 
 class NotAChainError(ModelError):
     """The layers of a network do not feed one another in a single line, each as in prediction."""
+
+
+def parsed_config(text: str | bytes) -> Any:  # noqa: ANN401 - JSON
+    """Parse a configuration.
+
+    Lists that TensorFlow's Keras wraps in objects come as lists: it wrote a tuple as
+    {"class_name": "__tuple__", "items": [...]}, a shape as `TensorShape`. Arithmetic comes as
+    layers, see `config_arithmetic`.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return json.loads(text, object_hook=_plain)
+
+
+def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    if value.get("class_name") in ("__tuple__", "TensorShape") and "items" in value:
+        return value["items"]
+    if "output_layers" in value and isinstance(value.get("layers"), list):
+        return {**value, "layers": [as_layer(layer) for layer in value["layers"]]}
+    return value
 
 
 def is_model(layer: Config) -> bool:
@@ -31,6 +52,33 @@ def layers_of(config: Config) -> Sequence[Config]:
     inner = config["config"]
     layers: Sequence[Config] = inner if isinstance(inner, list) else inner.get("layers", [])
     return layers
+
+
+def layer_name(layer: Config) -> str:
+    """Return the name of a layer in its model; empty where there is none.
+
+    Keras before 2.2 gave none to a Sequential model within a Sequential model.
+    """
+    inner = layer["config"]
+    return str(layer.get("name") or (inner.get("name") if isinstance(inner, dict) else "") or "")
+
+
+PARTS: Mapping[str, Sequence[str]] = {
+    "Bidirectional": ("forward_layer", "backward_layer"),
+    "TimeDistributed": ("layer",),
+    "SpectralNormalization": ("layer",),
+    "RNN": ("cell",),
+    "SimpleRNN": ("cell",),
+    "LSTM": ("cell",),
+    "GRU": ("cell",),
+    "ConvLSTM1D": ("cell",),
+    "ConvLSTM2D": ("cell",),
+    "ConvLSTM3D": ("cell",),
+    "StackedRNNCells": ("cells",),
+    "MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
+    "GroupedQueryAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
+}
+"""The layers that a layer of some class is made of, by the attribute that holds them in Keras."""
 
 
 def chain(config: Config) -> Iterator[Config]:
@@ -58,7 +106,7 @@ def _functional_chain(config: Config) -> list[Config]:
             raise NotAChainError("the layers are not a single chain")
         if '"training": true' in json.dumps(nodes):
             raise NotAChainError("a layer is called as in training")
-        previous = [layer.get("name") or layer["config"]["name"]]
+        previous = [layer_name(layer)]
     if list(_sources(config["output_layers"])) != previous:
         raise NotAChainError("the layers are not a single chain")
     return list(config["layers"])
@@ -112,9 +160,7 @@ def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
             "the file does not say the shape of the input; "
             "save the model after it was built or trained"
         )
-    if None in shape or math.prod(shape) != PIXELS:
-        raise ModelError(f"the network takes inputs of shape {shape}; expected 28x28 or {PIXELS}")
-    return shape
+    return digit_shape(shape)
 
 
 def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
@@ -124,8 +170,9 @@ def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
     """
     if isinstance(value, dict):
         inner = value.get("config")
-        return inner if isinstance(inner, str) else str(value.get("class_name"))
-    return str(value) if value else "linear"
+        value = inner if isinstance(inner, str) else value.get("class_name")
+    name = str(value) if value else "linear"
+    return "softmax" if name == "softmax_v2" else name  # TensorFlow 1.14 to 2.0 says it so
 
 
 def output_activation(config: Config) -> str:
@@ -151,18 +198,21 @@ def own_scale(config: Config) -> Scale | None:
     """Return the scale in which a model takes pixels by its first layers, None if they do not say.
 
     A model takes bytes if its input is of whole numbers, or if it starts with a Rescaling by less
-    than 1, after layers that move pixels but do not change their range.
+    than 1, or several that make it less, after layers that move pixels but do not change their
+    range.
     """
+    factor = 1.0
     for layer in unnested(config):
         name, inner = layer["class_name"], layer["config"]
         if name == "InputLayer" and "int" in str(inner.get("dtype")):
             return Scale.BYTES
         if name == "Rescaling":
-            factor = inner["scale"]
-            return Scale.BYTES if not isinstance(factor, int | float) or factor < 1 else None
-        if name not in _BEFORE_RESCALING and not name.startswith("Random"):
-            return None
-    return None
+            if not isinstance(inner["scale"], int | float):
+                return Scale.BYTES
+            factor *= abs(inner["scale"])
+        elif name not in _BEFORE_RESCALING and not name.startswith("Random"):
+            break
+    return Scale.BYTES if factor < 1 else None
 
 
 def unnested(config: Config) -> Iterator[Config]:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_batch.digit_task import check_ten_classes
 from mnist_batch.errors import ModelError
 from mnist_batch.layers import Layer, described
-from mnist_batch.model_file import ModelFile, Weights
+from mnist_batch.model_file import ModelFile
 from mnist_batch.network_config import (
     Config,
     NotAChainError,
@@ -31,6 +32,7 @@ from mnist_batch.network_config import (
 from mnist_batch.options import Scale
 from mnist_batch.pixels import factor_and_offset
 from mnist_batch.schema import CLASSES
+from mnist_batch.stored_model import Weights
 
 Array = npt.NDArray[np.float32]
 Operation = Callable[[Array], Array]
@@ -102,8 +104,9 @@ def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
             operations.append(operation)
         if name != "InputLayer":
             shown.append(described(layer, shape, stored))
+    check_ten_classes(shape)
     if shape != (CLASSES,):
-        raise ModelError(f"the network gives outputs of shape {shape}; expected {CLASSES} classes")
+        raise UnsupportedNetworkError(f"its outputs are of shape {shape}")
     return DenseNetwork(inputs, operations, shown)
 
 

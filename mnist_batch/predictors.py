@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -101,6 +101,17 @@ class Predictor:
             outputs = self._network.outputs(inputs)[: len(block)]
             result[start : start + len(block)] = _as_probabilities(outputs, self._activation)
         return result
+
+    def at_scale(self, scale: Scale) -> "Predictor":
+        """Return the same model with its pixels scaled to another range.
+
+        A network on Keras is shared and not built anew.
+        """
+        if scale is self.scale:
+            return self
+        if self.name is PredictorChoice.NUMPY:  # the network has the scale in its weights
+            return build_predictor(self.model, predictor=self.name, scale=scale)
+        return replace(self, scale=scale, _input_scale=scale, _threads=threading.local())
 
     def gives_nan(self) -> bool:
         """Tell whether the network gives NaN for a black image, as after training that diverged."""

@@ -10,7 +10,7 @@ from rich.text import Text
 from mnist_batch.batch_inspection import Place, Rows
 from mnist_batch.input_inspection import InputInspection, Pairs, Sizes
 from mnist_batch.model_inspection import ModelInspection
-from mnist_batch.scale_trials import ScaleTrials
+from mnist_batch.scale_comparison import ScaleTrials
 from mnist_batch.schema import CLASSES
 from mnist_batch.terminal import number_table, printable, titled
 

@@ -164,7 +164,7 @@ def test_input_of_another_size_is_an_error(shape: list[int | None]) -> None:
         "class_name": "Sequential",
         "config": {"layers": [layer("InputLayer", "i", batch_shape=shape)]},
     }
-    with pytest.raises(ModelError, match=r"takes inputs of shape \(.*\); expected 28x28 or 784"):
+    with pytest.raises(ModelError, match=r"takes .*; expected grey images of 28x28"):
         input_shape(config, list(chain(config)))
 
 

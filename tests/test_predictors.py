@@ -205,8 +205,12 @@ def test_no_images_give_no_rows(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "units", "message"),
     [
-        ((32, 32, 3), 10, "the network takes inputs of shape (32, 32, 3); expected 28x28 or 784"),
-        ((28, 28), 5, "the network gives outputs of shape (5,); expected 10 classes"),
+        (
+            (32, 32, 3),
+            10,
+            "takes images of 32x32 in colour (3 channels); expected grey images of 28x28",
+        ),
+        ((28, 28), 5, "tells 5 classes apart; expected 10 classes"),
     ],
 )
 def test_dense_model_of_another_task_is_refused(

@@ -1,15 +1,11 @@
-"""Finding the scale of a network's pixels: scikit-learn trains, and judges; SciPy tells chance."""
+"""Finding the scale of a network's pixels: scikit-learn trains, and judges."""
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
@@ -18,13 +14,7 @@ from mnist_batch.errors import InputError
 from mnist_batch.jobs import Progress
 from mnist_batch.options import Scale
 from mnist_batch.predictors import load_model
-from mnist_batch.scale_trials import (
-    TRIAL_ROWS,
-    ScaleTrial,
-    ScaleTrials,
-    differ_by_chance,
-    try_scales,
-)
+from mnist_batch.scale_trials import TRIAL_ROWS, try_scales
 from mnist_batch.sources import ReadOptions, open_inputs
 from mnist_batch.synthetic import draw_digits, write_folder, write_parquet
 
@@ -69,32 +59,6 @@ def test_accuracy_and_log_loss_are_those_of_scikit_learn(
     assert trials.best(None) == trained_on
 
 
-def trials(*numbers: tuple[float, bool], accuracy: float = 0.9) -> ScaleTrials:
-    """Return trials of the scales in order, by log loss and whether they are as good as any."""
-    return ScaleTrials(
-        100,
-        [
-            ScaleTrial(scale, accuracy, loss, as_good)
-            for scale, (loss, as_good) in zip(Scale, numbers, strict=True)
-        ],
-    )
-
-
-def test_of_scales_that_are_as_good_the_log_loss_decides() -> None:
-    """Unless one of them is stated elsewhere; one that is not as good counts for nothing."""
-    found = trials((0.3, True), (0.2, False), (0.25, True), (0.4, True))
-    assert found.best(None) == "-1-1"
-    assert found.best(Scale.ZERO_TO_ONE) == "0-1"
-    assert found.best(Scale.BYTES) == "-1-1"
-
-
-def test_a_network_that_reads_less_than_half_has_no_best_scale() -> None:
-    """It reads other things."""
-    numbers = [(0.3, True), (0.2, True), (0.25, True), (0.4, True)]
-    assert trials(*numbers, accuracy=0.49).best(Scale.BYTES) is None
-    assert trials(*numbers, accuracy=0.5).best(Scale.BYTES) == "0-255"
-
-
 def test_scales_that_a_network_does_not_tell_apart_are_as_good(
     digits_parquet: Path, tmp_path: Path
 ) -> None:
@@ -112,23 +76,6 @@ def test_scales_that_a_network_does_not_tell_apart_are_as_good(
     found = try_scales(load_model(tmp_path / "model.h5"), open_inputs([digits_parquet]))
     assert found.best(None) == "0-255"
     assert [trial.as_good for trial in found.trials] == [False, True, False, False]
-
-
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60))
-def test_chance_is_that_of_a_coin(outcomes: Sequence[tuple[bool, bool]]) -> None:
-    """The exact binomial test at 5 %, of the images that only one way reads rightly."""
-    right, others = np.array(outcomes, bool).reshape(-1, 2).T
-    gained, tosses = int((right & ~others).sum()), int((right != others).sum())
-    expected = tosses == 0 or binomtest(gained, tosses).pvalue > 0.05
-    assert differ_by_chance(right, others) == expected
-
-
-def test_many_images_tell_small_differences() -> None:
-    """150 of 10,000 to 100 is no chance, 15 of 1,000 to 10 is."""
-    for times, chance in [(1, True), (10, False)]:
-        right = np.repeat([True, False, True], [15 * times, 10 * times, 975 * times])
-        others = np.repeat([False, True, True], [15 * times, 10 * times, 975 * times])
-        assert differ_by_chance(right, others) == chance
 
 
 def test_numbers_that_overflow_are_no_digits(digits_parquet: Path, tmp_path: Path) -> None:

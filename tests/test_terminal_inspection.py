@@ -13,7 +13,7 @@ from mnist_batch.layers import Layer
 from mnist_batch.model_inspection import ModelInspection
 from mnist_batch.model_scale import ScaleSource
 from mnist_batch.options import PredictorChoice, Scale
-from mnist_batch.scale_trials import ScaleTrial, ScaleTrials
+from mnist_batch.scale_comparison import ScaleTrial, ScaleTrials
 from mnist_batch.terminal_inspection import input_summary, model_summary
 
 ARRAYS = [np.zeros((784, 128), np.float32), np.zeros(128, np.float32)]
