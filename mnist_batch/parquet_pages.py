@@ -62,12 +62,15 @@ class Pages:
     errors: dict[tuple[int, int], str]
 
 
+@dataclass(frozen=True, eq=False)
 class Columns:
-    """Some columns of a Parquet file, as its footer tells of them."""
+    """Some columns of a Parquet file, as its footer tells of them.
 
-    def __init__(self, chunks: _Numbers) -> None:
-        """Hold what `parquet_structure.find_chunks` found, int64 (row groups, columns, 5)."""
-        self._chunks = chunks
+    Attributes:
+        chunks: int64 (row groups, columns, 5), see `parquet_structure`.
+    """
+
+    chunks: _Numbers
 
     def look(
         self, file: pa.NativeFile, groups: range, rows: _Numbers, flat: npt.NDArray[np.bool_]
@@ -80,7 +83,7 @@ class Columns:
             rows: how many rows the footer says each has.
             flat: whether each column holds one value a row.
         """
-        chunks = self._chunks[groups.start : groups.stop]
+        chunks = self.chunks[groups.start : groups.stop]
         columns = chunks.reshape(-1, 5)
         found = begin_looking(columns)
         small = columns[:, STORED_BYTES] < _USUAL_PAGE_BYTES
