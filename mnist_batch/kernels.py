@@ -45,11 +45,12 @@ def _loaded() -> list[str]:
     """Load it, and return what is to be said of that."""
     started = time.perf_counter()
     try:
-        from mnist_batch import file_kernels, form_kernels, png_kernels
+        from mnist_batch import file_kernels, form_kernels, parquet_kernels, png_kernels
 
         png_kernels.load()
         file_kernels.load()
         form_kernels.load()
+        parquet_kernels.load()
     except Exception as error:  # noqa: BLE001 - a damaged cache or installation raises any type
         cause = f"{type(error).__name__}: {error}"
         return [f"the compiled decoder could not be loaded, so Pillow decoded all: {cause}"]

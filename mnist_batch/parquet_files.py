@@ -1,7 +1,7 @@
 """Parquet files of images: which column holds them in which layout, and reading in batches."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -107,8 +107,9 @@ class ParquetShard:
             return
         with opened:
             try:
-                footer = _read_footer(self.file.path, self.file.identity)
-                groups = RowGroups(opened, footer, self.file.image_path, others)
+                path, identity = self.file.path, self.file.identity
+                footer = _read_footer(path, identity)
+                groups = RowGroups(path, identity, opened, footer, self.file.image_path, others)
             except UNREADABLE as error:
                 yield Rows(self.rows, None, unreadable(error))
                 return
@@ -145,8 +146,6 @@ class ParquetShard:
         if pa.types.is_struct(images.type):
             # A null struct has a bytes child that may hold anything; flatten makes it null too.
             images = images.flatten()[images.type.get_field_index("bytes")]
-        if pa.types.is_dictionary(images.type):
-            images = images.dictionary_decode()
         if is_pixel_type(images.type):
             return pixels_of(images)
         if images.null_count:
@@ -341,7 +340,7 @@ def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tuple[st
         raise InputError(f"{path}: no column of images among {_columns(schema)}; {_EXPECTED}")
     if wanted is None and "image" not in found and len(found) > 1:
         raise InputError(
-            f"{path}: several columns could hold the images: {', '.join(found)}; "
+            f"{path}: several columns could hold the images: {_listed(map(_short, found))}; "
             "name one with --image-column"
         )
     name = wanted or ("image" if "image" in found else next(iter(found)))
@@ -371,13 +370,23 @@ def _values(kind: pa.DataType) -> pa.DataType:
 
 
 def _columns(schema: pa.Schema) -> str:
-    named = [f"{field.name} ({field.type})" for field in schema]
-    if len(named) > _COLUMNS_SHOWN:
-        named[_COLUMNS_SHOWN:] = [f"{len(named) - _COLUMNS_SHOWN} more"]
-    return ", ".join(named) or "no columns"
+    return _listed(f"{_short(field.name)} ({_short(str(field.type))})" for field in schema)
 
 
-_COLUMNS_SHOWN = 12
+def _listed(texts: Iterable[str]) -> str:
+    """Return texts in a row, of very many only the first ones."""
+    shown = list(texts)
+    if len(shown) > _SHOWN:
+        shown[_SHOWN:] = [f"{len(shown) - _SHOWN} more"]
+    return ", ".join(shown) or "no columns"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_SHOWN, _LONGEST = 12, 60
+"""Columns that are listed in a message, and characters of a name or a type."""
 
 
 def _repeated(text: str, count: int) -> pa.Array:

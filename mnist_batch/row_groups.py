@@ -3,20 +3,25 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mnist_batch.parquet_pages import Pages, read_columns
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import BATCH_BYTES
 
-_STEP_ROWS = 256
-"""Rows that are decoded at once: a dictionary page may hold one image of a megabyte that all rows
-name. Of so few at a time reading takes 1 % longer."""
+_STEP_BYTES = 256 * 2**20
+"""What the rows that are decoded at once may take if each is as large as one can be. A dictionary
+page may hold one image of a megabyte, and all rows name it."""
 
 _HELD_BYTES = 4 * BATCH_BYTES
-"""Rows that are held back until their number is known to be right, at most."""
+"""Rows that are held back until their number is known to be right, at most; and those that are
+decoded at once, but for the first that are larger than the footer says."""
 
 _SALVAGE_ROWS = 64
 """Rows that are decoded at once where damage is known to be: so many may be lost before it."""
@@ -69,16 +74,25 @@ class RowGroups:
 
     Arrow takes one row after the other, whatever the footer says of their number, and goes on in
     the next row group where one falls short: a single damaged number would move all rows behind it
-    to other places. So row groups that are not large are given once all of their rows are there.
+    to other places. So the pages are counted before, and row groups that are not large are given
+    once all of their rows are there.
     """
 
     def __init__(
-        self, file: pa.NativeFile, footer: pq.FileMetaData, image: str, others: Sequence[str]
+        self,
+        path: Path,
+        identity: tuple[int, ...],
+        file: pa.NativeFile,
+        footer: pq.FileMetaData,
+        image: str,
+        others: Sequence[str],
     ) -> None:
         """Read nothing yet.
 
         Args:
-            file: the file.
+            path: the file.
+            identity: by which another file in its place is known.
+            file: the file, open.
             footer: its footer.
             image: path of the column of images.
             others: names of the columns to be read with it; there may be none.
@@ -90,6 +104,18 @@ class RowGroups:
         self._footer = footer
         self._image = image
         self._others = list(others)
+        wanted = [
+            column
+            for column in range(footer.num_columns)
+            if any(_is_of(footer.schema.column(column).path, name) for name in [image, *others])
+        ]
+        places = [-1] * footer.num_columns
+        for place, column in enumerate(wanted):
+            places[column] = place
+        self._columns = read_columns(path, identity, footer.num_row_groups, tuple(places))
+        leaves = [footer.schema.column(column) for column in wanted]
+        self._flat = np.array([leaf.max_repetition_level == 0 for leaf in leaves])
+        self._is_image = np.array([_is_of(leaf.path, image) for leaf in leaves])
         # Without these two a row group is in memory whole, and one can be all of the input.
         self._reader = pq.ParquetFile(
             file,
@@ -122,49 +148,86 @@ class RowGroups:
         rows: int = self._footer.row_group(group).num_rows
         return rows
 
+    def _look(self, groups: range) -> Pages:
+        rows = np.array([self._rows(group) for group in groups], np.int64)
+        return self._columns.look(self._file, groups, rows, self._flat)
+
     def _read_piece(self, groups: range, batch_size: int) -> Iterator[Rows]:
         """Yield the rows of row groups; where one is damaged, those of each by itself."""
         given = 0
-        rows = sum(map(self._rows, groups))
-        usual = BATCH_BYTES * rows // max(sum(map(self._size, groups)), 1)
-        step = max(1, min(batch_size, usual, _STEP_ROWS))
-        steps = self._steps(groups, [self._image, *self._others], step)
-        for batch in _joined(_held_back(steps), batch_size):
-            if isinstance(batch, _Damage):
-                break
-            yield Rows(len(batch), batch)
-            given += len(batch)
-        else:
-            return
+        pages = self._look(groups)
+        if not pages.errors:
+            steps = self._light_steps(groups, self._step(groups, pages, batch_size))
+            for batch in _joined(_held_back(steps), batch_size):
+                if isinstance(batch, _Damage):
+                    break
+                yield Rows(len(batch), batch)
+                given += len(batch)
+            else:
+                return
         for group in groups:
             rows = self._rows(group)
             if given >= rows:
                 given -= rows
             elif given or len(groups) == 1:
-                yield from self._salvage(group, given, min(batch_size, _SALVAGE_ROWS))
+                yield from self._salvage(group, given, batch_size)
                 given = 0
             else:
                 yield from self._read_piece(range(group, group + 1), batch_size)
 
-    def _steps(self, groups: range, columns: Sequence[str], step: int) -> Iterator[_Step]:
-        """Yield `step` rows of row groups at a time, and damage last if not all of them come."""
+    def _step(self, groups: range, pages: Pages, most: int) -> int:
+        """Return how many rows are decoded at once."""
+        rows = sum(map(self._rows, groups))
+        usual = BATCH_BYTES * rows // max(sum(map(self._size, groups)), 1)
+        return max(1, min(most, usual, _STEP_BYTES // pages.value_bytes))
+
+    def _light_steps(self, groups: range, step: int) -> Iterator[_Step]:
+        """Yield rows as `_steps` does; once they are much larger than the footer says, fewer."""
+        columns, rows = [self._image, *self._others], sum(map(self._rows, groups))
+        given, size = 0, 0
+        part: _Step | None = None
+        for part in self._steps(groups, columns, step, rows):
+            yield part
+            if isinstance(part, _Damage):
+                return
+            given, size = given + len(part), part.nbytes
+            if size > _HELD_BYTES and step > 1:
+                break
+        part = None  # which may be large
+        if given == rows:
+            return
+        for part in self._steps(groups, columns, max(1, step * BATCH_BYTES // size), rows):
+            if isinstance(part, _Damage):
+                yield part
+                return
+            if len(part) > given:
+                yield part.slice(given)
+            given = max(0, given - len(part))
+
+    def _steps(
+        self, groups: range, columns: Sequence[str], step: int, sound: int
+    ) -> Iterator[_Step]:
+        """Yield `step` rows of row groups at a time, and damage last if not all of them come.
+
+        Reading ends before the batch that would go beyond the first `sound` rows.
+        """
         given, rows = 0, sum(map(self._rows, groups))
         try:
             batches = self._reader.iter_batches(
                 step, row_groups=list(groups), columns=list(columns), use_threads=False
             )
-            while given < rows:
+            while given < rows and min(given + step, rows) <= sound:
                 batch = next(batches, None)
                 if batch is None:
                     yield _Damage(f"{rows - given} rows fewer than the footer says", doubtful=True)
                     return
                 given += len(batch)
                 if len(batch):
-                    yield batch
+                    yield _without_dictionaries(batch)
         except UNREADABLE as error:
             yield _Damage(cause(error), doubtful=not isinstance(error, OSError))
 
-    def _salvage(self, group: int, given: int, step: int) -> Iterator[Rows]:
+    def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[Rows]:
         """Yield the rows of a damaged row group: up to the damage, then those that are lost.
 
         The column of images is read apart from the others, which may still tell what each of the
@@ -173,10 +236,14 @@ class RowGroups:
         Args:
             group: the row group.
             given: rows of it that were given already.
-            step: rows at once.
+            batch_size: rows at once, at most.
         """
-        images = self._salvaged(group, [self._image], step)
-        others = self._salvaged(group, self._others, step) if self._others else None
+        pages = self._look(range(group, group + 1))
+        step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
+        images = self._salvaged(group, [self._image], step, pages, self._is_image)
+        others = None
+        if self._others:
+            others = self._salvaged(group, self._others, step, pages, ~self._is_image)
         for start in range(0, self._rows(group), step):
             stop = min(start + step, self._rows(group))
             image, other = next(images), next(others) if others else None
@@ -191,10 +258,29 @@ class RowGroups:
                 error = error_text(Reason.UNREADABLE_FILE, f"row group {group}: {damage.cause}")
             yield Rows(stop - start, columns, error).slice(max(0, given - start), step)
 
-    def _salvaged(self, group: int, columns: Sequence[str], step: int) -> Iterator[_Step]:
-        """Yield `step` rows of some columns at a time, and damage instead from where it begins."""
-        given, damage = 0, None
-        for part in _held_back(self._steps(range(group, group + 1), columns, step)):
+    def _salvaged(
+        self,
+        group: int,
+        columns: Sequence[str],
+        step: int,
+        pages: Pages,
+        stored: npt.NDArray[np.bool_],
+    ) -> Iterator[_Step]:
+        """Yield `step` rows of some columns at a time, and damage instead from where it begins.
+
+        Args:
+            group: the row group.
+            columns: names of the columns.
+            step: rows at once.
+            pages: what the row group's pages say.
+            stored: as which of the file's columns these are stored.
+        """
+        sound = int(pages.rows[0, stored].min())
+        damage = next(
+            (_Damage(text) for (_, place), text in pages.errors.items() if stored[place]), None
+        )
+        given = 0
+        for part in _held_back(self._steps(range(group, group + 1), columns, step, sound)):
             if isinstance(part, _Damage):
                 damage = part
                 break
@@ -206,6 +292,20 @@ class RowGroups:
             yield part
         while True:
             yield damage or _Damage("no more rows than the footer says")
+
+
+def _is_of(path: str, name: str) -> bool:
+    """Tell whether a column of a file, by its path, is a column of a table or a part of one."""
+    return path == name or path.startswith(f"{name}.")
+
+
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows with values in the place of numbers of values: only so their size can be told."""
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _held_back(steps: Iterator[_Step]) -> Iterator[_Step]:
@@ -225,7 +325,8 @@ def _held_back(steps: Iterator[_Step]) -> Iterator[_Step]:
         size += step.nbytes
         if size > _HELD_BYTES:
             break
-    yield from held
+    while held:  # nothing is held on to any longer: it may be large
+        yield held.pop(0)
     yield from steps
 
 
@@ -243,7 +344,13 @@ def _joined(steps: Iterator[_Step], batch_size: int) -> Iterator[_Step]:
         if waiting and (rows > batch_size or size > BATCH_BYTES):
             yield _as_one(waiting)
             waiting, rows, size = [], len(step), step.nbytes
-        waiting.append(step)
+        if size > 2 * BATCH_BYTES and len(step) > 1:
+            # Rows that are larger than the footer says: as slices they take no memory of their own.
+            count = max(1, len(step) * BATCH_BYTES // size)
+            yield from (step.slice(at, count) for at in range(0, len(step), count))
+            rows, size = 0, 0
+        else:
+            waiting.append(step)
     if waiting:
         yield _as_one(waiting)
 

@@ -40,7 +40,7 @@ def png(
 def tiff(
     width: int, height: int, strips: int, *, big: bool = False, swapped: bool = False
 ) -> bytes:
-    """Return a TIFF file of 8-bit grey that says it is cut into so many strips, all the same one."""
+    """Return a TIFF file of 8-bit grey that says it has so many strips, all of them the same."""
     order, word, offset = (">" if swapped else "<"), ("Q" if big else "I"), (16 if big else 8)
     pixels = bytes(width * height)
     lists = struct.pack(f"{order}I", offset) * strips
@@ -132,9 +132,9 @@ def hostile() -> Iterator[tuple[str, bytes, str]]:
     yield "100,003 chunks", png(28, 28, zeros(28 * 29), before=chunks), large
     # Bombs: what inflates to a gigabyte.
     yield "pixels that inflate", png(28, 28, zeros(2**30)), none
-    for kind in (b"iCCP", b"zTXt"):
-        bomb = chunk(kind, b"a\0\0" + zeros(2**30))
-        yield f"{kind.decode()} that inflates", png(28, 28, zeros(28 * 29), before=bomb), "corrupt"
+    for text in ("iCCP", "zTXt"):
+        bomb = chunk(text.encode(), b"a\0\0" + zeros(2**30))
+        yield f"{text} that inflates", png(28, 28, zeros(28 * 29), before=bomb), "corrupt"
     texts = chunk(b"zTXt", b"a\0\0" + zeros(2**20 - 1)) * 100
     yield "texts that inflate", png(28, 28, zeros(28 * 29), before=texts), "corrupt"
     # Not what they seem.

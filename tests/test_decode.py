@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnist_batch import synthetic
 from mnist_batch.decode import (
     DecodedBatch,
     decode_batch,
@@ -21,7 +22,11 @@ from mnist_batch.decode import (
     decode_to_show,
     resized,
 )
+from mnist_batch.options import Prepare
+from mnist_batch.prepare import prepare_batch
+from mnist_batch.schema import Reason, reason
 from mnist_batch.shards import ImageBatch
+from mutants import mutants
 from pngs import SIGNATURE, chunk
 
 # What Pillow remarks on damaged images is not the subject here.
@@ -566,6 +571,59 @@ def test_any_bytes_are_one_row(content: bytes, start: bytes) -> None:
     """No bytes raise, whatever format they pretend to be."""
     result = decode_image(start + content)
     assert isinstance(result, str) or (result.ndim == 2 and result.dtype == np.uint8)
+
+
+def files_of(kind: str) -> list[bytes]:
+    """Return images of a format as files, of several kinds that it knows."""
+    modes = {"PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "JPEG": ("L", "RGB", "CMYK"),
+             "BMP": ("1", "L", "P", "RGB"), "GIF": ("1", "L", "P"), "WEBP": ("L", "RGB", "RGBA"),
+             "TIFF": ("1", "L", "RGB", "RGBA", "I;16", "F"), "PPM": ("1", "L", "I;16")}  # fmt: skip
+    options: dict[str, list[dict[str, Any]]] = {
+        "TIFF": [{"compression": name} for name in ("raw", "tiff_lzw", "tiff_adobe_deflate")],
+        "JPEG": [{"exif": exif_of(6)}, {"progressive": True}],
+        "WEBP": [{}, {"lossless": True}],
+    }
+    colours = Image.fromarray(NOISE)
+    return [
+        saved(colours.convert("L").convert(mode) if mode in ("I;16", "F") else
+              colours.convert(mode), kind, **option)
+        for mode in modes[kind] for option in options.get(kind, [{}])
+    ]  # fmt: skip
+
+
+def exif_of(orientation: int) -> bytes:
+    """Return EXIF that says how an image was taken."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+@pytest.mark.fuzz
+@pytest.mark.usefixtures("both_codes")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"])
+def test_mutants_are_one_row_each(kind: str) -> None:
+    """A picture of 28x28, or a known reason on one line; and the image beside it stays as it is."""
+    good = saved(Image.fromarray(RAMP), "PNG")
+    for content in mutants(files_of(kind), 300 if kind in ("PNG", "JPEG") else 100):
+        result = prepare_batch(batch_of([content, good]), Prepare.NEVER)
+        error = result.error[0].as_py()
+        assert error is None or reason(error) in set(Reason)
+        assert error is None or (len(error.splitlines()) == 1 and error.isprintable())
+        assert error is None or not result.images[0].any()
+        assert result.error[1].as_py() is None
+        np.testing.assert_array_equal(result.images[1], RAMP)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_mutants_can_be_prepared(kind: str) -> None:
+    """Whatever picture comes out, it is brought to MNIST form or holds no digit."""
+    digits = [Image.fromarray(255 - digit) for digit in synthetic.draw_digits(5)[0]]
+    files = [saved(digit.resize((60, 60)), kind) for digit in digits]
+    for content in mutants(files, 100):
+        result = prepare_batch(batch_of([content]))
+        error = result.error[0].as_py()
+        assert error is None or (reason(error) in set(Reason) and "prepared" not in error)
 
 
 @pytest.mark.parametrize("size", [(30_001, 1000), (1000, 30_001), (100_001, 100_000)])

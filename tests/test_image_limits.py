@@ -1,4 +1,4 @@
-"""What one image may take: each limit, just reached and just passed, in every format that knows it."""
+"""What one image may take: each limit, just reached and just passed."""
 
 import numpy as np
 import pytest

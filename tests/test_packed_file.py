@@ -1,6 +1,7 @@
 """The packed file itself: what is on disk, and what is done with one that is not as it says."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mnist_batch import synthetic
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.packed_file import PACKED, PackedWriter
 from mnist_batch.sources import ReadOptions, open_inputs
+from mutants import mutants
 
 KEY = b"mnist_batch_packed"
 
@@ -265,6 +267,26 @@ def test_a_changed_pixel_is_found(packed: Path) -> None:
         found = read_errors(packed)
         assert [row[:2] for row in found] == [("digits.parquet", row) for row in range(500)]
         assert all(str(error).startswith("unreadable file: row group 0: ") for *_, error in found)
+
+
+@pytest.mark.fuzz
+def test_mutants_give_all_rows_each_by_one_name(tmp_path: Path) -> None:
+    """Whatever a packed file has become: its rows, no two of one name, or an error of one line."""
+    synthetic.write_parquet(tmp_path / "digits.parquet", 30)
+    path = tmp_path / "packed.parquet"
+    mnist_batch.pack(tmp_path / "digits.parquet", path)
+    for content in mutants([path.read_bytes()], 300):
+        path.write_bytes(content)
+        try:
+            shards = open_inputs([path]).shards
+        except InputError as error:
+            assert str(error).startswith(str(path))
+            assert len(str(error).splitlines()) == 1
+            continue
+        with suppress(LabelError):
+            found = read_errors(path)
+            assert len(found) == sum(shard.rows for shard in shards)
+            assert len({row[:2] for row in found}) == len(found)
 
 
 # In MNIST form

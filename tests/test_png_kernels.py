@@ -17,6 +17,7 @@ from PIL import Image
 
 from mnist_batch.decode import decode_image
 from mnist_batch.png_kernels import decode_pngs
+from mutants import mutants
 from pngs import GREY_28, SIGNATURE, STRATEGIES, chunk, compressed, damaged, file_of, filtered
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
@@ -190,6 +191,18 @@ def test_damage_is_never_decoded_otherwise_than_pillow_does(name: str) -> None:
     assert sum(image is not None for image in images) < 60
 
 
+@pytest.mark.fuzz
+def test_mutants_are_decoded_as_pillow_does_or_left_to_it() -> None:
+    """Many beside one another, so that one which is read beyond its end shows in its neighbour."""
+    contents = list(mutants(list(WHOLE.values()), 1000))
+    images = decode(contents)
+    for content, image in zip(contents, images, strict=True):
+        if image is not None:
+            np.testing.assert_array_equal(image, by_pillow(content))
+    whole = decode([part for content in contents[:100] for part in (content, WHOLE["stored"])])
+    assert all(image is not None for image in whole[1::2])
+
+
 @settings(deadline=None, max_examples=500)
 @given(
     stream=st.binary(min_size=6, max_size=900)
@@ -272,6 +285,7 @@ def test_nothing_behind_a_file_is_read() -> None:
 import ctypes, mmap, os, zlib
 import numpy as np
 from mnist_batch.png_kernels import decode_pngs
+from mutants import mutants
 from pngs import compressed, file_of
 from test_png_kernels import WHOLE
 page = mmap.PAGESIZE

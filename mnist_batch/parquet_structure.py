@@ -1,0 +1,359 @@
+"""Where the columns of a Parquet file lie, and what their pages say of themselves.
+
+Read here and not by pyarrow 26, which ends the process when it is asked for a column whose entry in
+the footer is damaged or encrypted, and takes up to 2 GB for a page that says it has so many. The
+formats are those of Apache Parquet's `parquet.thrift` and of Thrift's compact protocol.
+
+The functions keep to what Numba can compile (see `parquet_kernels`), and take bytes as well as an
+array of them: of a file with row groups of 100 rows, compiled they take a fiftieth of the time.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+CODEC, VALUES, STORED_BYTES, DATA_PAGE, DICTIONARY_PAGE = range(5)
+"""What is told of a column in a row group: its codec by number, how many values it has, in how many
+bytes, and at which bytes of the file its first page and its dictionary page begin, 0 for none."""
+
+AT, SEEN_VALUES, VALUE_BYTES, STATE = range(4)
+"""What is known of a column's pages: at which byte of the file the next one begins, the values of
+those before it, how large a value can be, and one of the five below. How large: as the dictionary,
+which may hold just one; or as the values of a page are on average, that are stored one by one."""
+
+RIGHT, BEYOND, DAMAGED, TOO_LARGE, MISCOUNTED = range(5)
+"""All pages are as they should be; the next one's header lies beyond what was read of the file; it
+is damaged; the page is larger than any that is decoded; all of them hold another number of values
+than the footer says, so that nobody knows which are missing."""
+
+PADDING = bytes(32)
+"""What has to stand behind bytes to be read: there all reading ends."""
+
+LONGEST_HEADER = 2**20
+"""Bytes of a page's header at most, which may hold the least and the greatest value."""
+
+# Numbers of fields of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData.
+_ROW_GROUPS = 4
+_COLUMNS = 1
+_META_DATA = 3
+_FIELDS = {4: CODEC, 5: VALUES, 7: STORED_BYTES, 9: DATA_PAGE, 11: DICTIONARY_PAGE}
+_PLACES = np.array([_FIELDS.get(number, -1) for number in range(12)])
+# Of PageHeader, and in it of DataPageHeader, DictionaryPageHeader and DataPageHeaderV2. Nobody
+# writes the fourth kind of page, and Arrow would pass over one in silence.
+_KIND, _SIZE, _STORED = 1, 2, 3
+_DATA, _DICTIONARY, _DATA_V2 = 5, 7, 8
+_KIND_OF_DETAILS = np.array([-1, -1, -1, -1, -1, 0, -1, 2, 3])
+
+_LIST, _SET, _STRUCT = 9, 10, 12
+
+_LARGEST = 2**60
+"""No number of a file's is larger, and of smaller ones some can be added."""
+
+_DEEPEST = 16
+"""How deep structs and lists lie in one another at most; those of a footer do six times."""
+
+
+def find_chunks(
+    footer: Any,  # noqa: ANN401 - bytes, or an array of them
+    places: npt.NDArray[np.int64],
+    chunks: npt.NDArray[np.int64],
+) -> bool:
+    """Find some columns of all row groups.
+
+    Args:
+        footer: FileMetaData as in the file, with `PADDING` behind it.
+        places: (columns,), for each column of a row group its place in `chunks`; -1 for none.
+        chunks: (row groups, k, 5), filled.
+
+    Returns:
+        Whether just these row groups are there, each with these columns, and none is encrypted.
+    """
+    at, kind, number = 0, 0, 0
+    while True:
+        at, kind, number = _next_field(footer, at, number)
+        if kind == 0 or at < 0:
+            return False
+        if number == _ROW_GROUPS and kind == _LIST:
+            break
+        at = _skip(footer, at, kind)
+        if at < 0:
+            return False
+    at, kind, count = _list_of(footer, at)
+    if at < 0 or kind != _STRUCT or count != len(chunks):
+        return False
+    for group in range(len(chunks)):
+        at = _read_row_group(footer, at, places, chunks[group])
+        if at < 0:
+            return False
+    return True
+
+
+def _read_row_group(
+    footer: Any,  # noqa: ANN401 - as above
+    at: int,
+    places: npt.NDArray[np.int64],
+    chunks: npt.NDArray[np.int64],
+) -> int:
+    """Read a row group; return where it ends, -1 where it is not as expected."""
+    number, kind, found = 0, 0, False
+    while True:
+        at, kind, number = _next_field(footer, at, number)
+        if at < 0 or kind == 0:
+            return at if found else -1
+        if number == _COLUMNS and kind == _LIST and not found:
+            at, kind, count = _list_of(footer, at)
+            if at < 0 or kind != _STRUCT or count != len(places):
+                return -1
+            for column in range(len(places)):
+                if places[column] >= 0:
+                    at = _read_column(footer, at, chunks[places[column]])
+                else:
+                    at = _skip(footer, at, _STRUCT)
+                if at < 0:
+                    return -1
+            found = True
+        else:
+            at = _skip(footer, at, kind)
+
+
+def _read_column(footer: Any, at: int, chunk: npt.NDArray[np.int64]) -> int:  # noqa: ANN401
+    """Read what is told of a column in a row group; return where it ends, -1 where it is not."""
+    number, kind, found = 0, 0, False
+    while True:
+        at, kind, number = _next_field(footer, at, number)
+        if at < 0 or kind == 0:
+            return at if found else -1
+        if number != _META_DATA or kind != _STRUCT or found:
+            at = _skip(footer, at, kind)
+            continue
+        found, inner = True, 0
+        while True:
+            at, kind, inner = _next_field(footer, at, inner)
+            if at < 0:
+                return -1
+            if kind == 0:
+                break
+            if inner < len(_PLACES) and _PLACES[inner] >= 0 and 4 <= kind <= 6:
+                value, at = _read_size(footer, at)
+                chunk[_PLACES[inner]] = value
+            else:
+                at = _skip(footer, at, kind)
+                if at < 0:
+                    return -1
+
+
+def look_at_pages(
+    data: Any,  # noqa: ANN401 - bytes, or an array of them
+    base: int,
+    chunks: npt.NDArray[np.int64],
+    most: int,
+    found: npt.NDArray[np.int64],
+) -> None:
+    """Follow the pages of columns as far as their headers lie within some bytes of the file.
+
+    Args:
+        data: the bytes, with `PADDING` behind them.
+        base: where they begin in the file.
+        chunks: (k, 5), the columns.
+        most: bytes of a page that are decoded, at most.
+        found: (k, 4), what is known of their pages; brought up to date.
+    """
+    for i in range(len(chunks)):
+        _follow_pages(data, base, chunks[i], most, found[i])
+
+
+def begin_looking(chunks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return what is known of the pages of columns before any was looked at, (k, 4)."""
+    found = np.zeros((len(chunks), 4), np.int64)
+    data, dictionary = chunks[:, DATA_PAGE], chunks[:, DICTIONARY_PAGE]
+    found[:, AT] = np.where((dictionary > 0) & (dictionary < data), dictionary, data)
+    found[:, VALUE_BYTES] = 1
+    found[:, STATE] = BEYOND
+    return found
+
+
+def _follow_pages(
+    data: Any,  # noqa: ANN401 - as above
+    base: int,
+    chunk: npt.NDArray[np.int64],
+    most: int,
+    found: npt.NDArray[np.int64],
+) -> None:
+    """Do what `look_at_pages` does, for one column."""
+    first, dictionary = int(chunk[DATA_PAGE]), int(chunk[DICTIONARY_PAGE])
+    if 0 < dictionary < first:
+        first = dictionary
+    end = first + int(chunk[STORED_BYTES])
+    reach = base + len(data) - len(PADDING)
+    header = np.zeros(4, np.int64)
+    while found[STATE] == BEYOND and found[SEEN_VALUES] < chunk[VALUES]:
+        at = int(found[AT])
+        if at == end:
+            found[STATE] = MISCOUNTED
+        elif at < 0 or at > end:
+            found[STATE] = DAMAGED
+        if found[STATE] != BEYOND or at < base or at >= reach:
+            return
+        length = _read_page_header(data, at - base, header)
+        if length < 0 and reach < min(end, at + LONGEST_HEADER):
+            return
+        kind, size = int(header[0]), int(header[1])
+        stored, values = int(header[2]), int(header[3])
+        least = 0 if kind == 2 else 1
+        if length < 0 or size < 0 or stored < 0 or values < least or at + length + stored > end:
+            found[STATE] = DAMAGED
+        elif size > most:
+            found[STATE] = TOO_LARGE
+        else:
+            if kind != 2:
+                found[SEEN_VALUES] += values
+                size //= values
+            found[VALUE_BYTES] = max(found[VALUE_BYTES], size)
+            found[AT] = at + length + stored
+    if found[STATE] == BEYOND:
+        found[STATE] = RIGHT if found[SEEN_VALUES] == chunk[VALUES] else MISCOUNTED
+
+
+def _read_page_header(data: Any, at: int, header: npt.NDArray[np.int64]) -> int:  # noqa: ANN401
+    """Read a page's kind, its size decompressed and as it is stored, and how many values it has.
+
+    Return how long its header is, -1 where there is none.
+    """
+    header[:] = -1
+    begin, number, kind, details = at, 0, 0, -1
+    while True:
+        at, kind, number = _next_field(data, at, number)
+        if at < 0:
+            return -1
+        if kind == 0:
+            return at - begin if details >= 0 and details == header[0] else -1
+        if number in (_KIND, _SIZE, _STORED) and 4 <= kind <= 6:
+            size, at = _read_size(data, at)
+            header[number - 1] = size
+        elif number in (_DATA, _DICTIONARY, _DATA_V2) and kind == _STRUCT:
+            details = _KIND_OF_DETAILS[number]
+            at, kind, number_within = _next_field(data, at, 0)
+            if at < 0 or number_within != 1 or not 4 <= kind <= 6:
+                return -1
+            values, at = _read_size(data, at)
+            header[3] = values
+            at = _skip_fields(data, at, 1)
+        else:
+            at = _skip(data, at, kind)
+        if at < 0:
+            return -1
+
+
+def _skip_fields(data: Any, at: int, number: int) -> int:  # noqa: ANN401
+    """Return where a struct ends of which some fields were read, -1 where it does not."""
+    kind = 1
+    while at >= 0 and kind:
+        at, kind, number = _next_field(data, at, number)
+        if at >= 0 and kind:
+            at = _skip(data, at, kind)
+    return at
+
+
+def _next_field(data: Any, at: int, number: int) -> tuple[int, int, int]:  # noqa: ANN401
+    """Return where a field's value begins, its type, and its number; type 0 at a struct's end."""
+    if at < 0 or at >= len(data) - len(PADDING):
+        return -1, 0, 0
+    head = int(data[at])
+    at += 1
+    if head == 0:
+        return at, 0, 0
+    if head >> 4:
+        return at, head & 15, number + (head >> 4)
+    number, at = _read_size(data, at)
+    return at, head & 15, number
+
+
+def _list_of(data: Any, at: int) -> tuple[int, int, int]:  # noqa: ANN401
+    """Return where a list's values begin, their type, and how many there are."""
+    head = int(data[at])
+    at += 1
+    count = head >> 4
+    if count == 15:
+        count, at = _read_varint(data, at)
+    return at, head & 15, count
+
+
+def _skip(data: Any, at: int, kind: int) -> int:  # noqa: ANN401
+    """Return where a value ends, -1 where it does not end within the data."""
+    size = len(data) - len(PADDING)
+    if kind <= 2:  # a boolean, which the field's type tells
+        return at
+    # The innermost last: of lists the type of the values and how many are to come, of structs -1.
+    kinds, lefts = np.zeros(_DEEPEST, np.int64), np.zeros(_DEEPEST, np.int64)
+    depth, own, left = 0, kind, 1
+    while True:
+        if at < 0 or at > size:
+            return -1
+        if left < 0:
+            head = int(data[at])
+            at += 1
+            kind = head & 15
+            if head == 0:
+                depth -= 1
+                own, left = int(kinds[depth]), int(lefts[depth])
+                continue
+            if head < 16:
+                _, at = _read_varint(data, at)
+            if kind <= 2:  # a boolean, which the field's type tells
+                continue
+        elif left > 0:
+            left -= 1
+            kind = own
+        elif depth == 0:
+            return at
+        else:
+            depth -= 1
+            own, left = int(kinds[depth]), int(lefts[depth])
+            continue
+        if kind == 5 or kind == 6 or kind == 4:
+            while data[at] > 127:
+                at += 1
+            at += 1
+        elif kind == 8:
+            length, at = _read_varint(data, at)
+            if length < 0 or length > size:
+                return -1
+            at += length
+        elif kind in (_STRUCT, _LIST, _SET):
+            if depth == _DEEPEST:
+                return -1
+            kinds[depth], lefts[depth] = own, left
+            depth += 1
+            left = -1
+            if kind != _STRUCT:
+                at, own, left = _list_of(data, at)
+                if left < 0 or left > size:
+                    return -1
+        elif kind <= 3:
+            at += 1
+        elif kind == 7:
+            at += 8
+        else:  # a map, of which there are none
+            return -1
+
+
+def _read_size(data: Any, at: int) -> tuple[int, int]:  # noqa: ANN401
+    """Return a number that is a count or a place, and where it ends; -1 for one that is neither.
+
+    It is stored zigzag: twice itself, and odd below 0.
+    """
+    number, at = _read_varint(data, at)
+    return (number >> 1 if number & 1 == 0 and 0 <= number <= _LARGEST else -1), at
+
+
+def _read_varint(data: Any, at: int) -> tuple[int, int]:  # noqa: ANN401
+    """Return a number stored in sevens of bits, the lowest first, and where it ends."""
+    number, shift = 0, 0
+    while True:
+        byte = int(data[at])
+        at += 1
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128 or shift > 62:
+            return number, at
