@@ -284,7 +284,7 @@ def _stored(group: Any, path: str, layer: Config) -> Iterator[npt.NDArray[np.flo
         for inner_path, inner_layer in _stored_layers(inner, layer):
             yield from _stored(inner, inner_path, inner_layer)
         return
-    if "vars" in inner and not layer["config"].get("stateful"):  # those would be its states
+    if "vars" in inner:
         variables = inner["vars"]
         for name in sorted(variables, key=lambda name: (len(name), name)):
             yield _array(variables[name])

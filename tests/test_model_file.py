@@ -270,7 +270,7 @@ def test_changed_configuration_raises_nothing_but_model_error(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"units": 11}, "layer Dense: stored array (784, 10); expected (784, 11)"),
+        ({"units": 11}, "layer d: stored array (784, 10); expected (784, 11)"),
         ({"units": 10, "batch_input_shape": [None, 28, 28]}, "stored array (784, 10)"),
     ],
 )
