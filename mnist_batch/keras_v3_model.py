@@ -113,7 +113,7 @@ def _stored(group: "h5py.Group", path: str, layer: Config) -> Iterator[tuple["h5
         for inner_path, inner_layer in _stored_layers(inner, layer):
             yield from _stored(inner, inner_path, inner_layer)
         return
-    if "vars" in inner and not layer["config"].get("stateful"):  # those would be its states
+    if "vars" in inner:
         variables = inner["vars"]
         for name in sorted(variables, key=lambda name: (len(name), name)):
             yield variables, name

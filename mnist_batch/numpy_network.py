@@ -95,7 +95,7 @@ def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
     for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
         name, stored = layer["class_name"], arrays
         if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias
-            arrays, scaling = _taking_bytes(arrays, *scaling), None
+            arrays, scaling = _taking_bytes(_name(layer["config"], name), arrays, *scaling), None
         elif scaling and name not in _ONLY_SHAPE:
             operations.append(_scaling(*scaling))
             scaling = None
@@ -110,13 +110,13 @@ def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
     return DenseNetwork(inputs, operations, shown)
 
 
-def _taking_bytes(weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
+def _taking_bytes(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
     """Return a dense layer's arrays for pixels from 0 to 255 instead of scaled ones.
 
     A kernel is scaled once, the pixels would be for each image.
     """
     kernel, bias = weights
-    _check_shapes("Dense", [bias], [kernel.shape[1:]])  # before one of another is stretched
+    _check_shapes(name, [bias], [kernel.shape[1:]])  # before one of another is stretched
     return [kernel * factor, bias + offset * kernel.sum(axis=0)]
 
 
@@ -168,7 +168,7 @@ def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
 
 def _dense(config: Config, weights: Weights, shape: Shape) -> tuple[Operation, Shape]:
     expected: list[Shape] = [(shape[-1], config["units"]), (config["units"],)]
-    _check_shapes("Dense", weights, expected)
+    _check_shapes(_name(config, "Dense"), weights, expected)
     kernel = np.ascontiguousarray(weights[0])
     bias = weights[1] if config.get("use_bias", True) else None
     activation = _activation(config.get("activation"))
@@ -186,7 +186,7 @@ def _batch_normalization(config: Config, weights: Weights, shape: Shape) -> tupl
     axis = config["axis"][0] if isinstance(config["axis"], list) else config["axis"]
     if axis not in (-1, len(shape)):
         raise UnsupportedNetworkError("batch normalization on another axis than the last")
-    _check_shapes("BatchNormalization", weights, [(shape[-1],)] * len(weights))
+    _check_shapes(_name(config, "BatchNormalization"), weights, [(shape[-1],)] * len(weights))
     arrays = list(weights)
     gamma = arrays.pop(0) if config.get("scale", True) else np.float32(1)
     beta = arrays.pop(0) if config.get("center", True) else np.float32(0)
@@ -208,7 +208,7 @@ def _reshape(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape
     rest = math.prod(size for size in target if size != -1)
     known = tuple(math.prod(shape) // rest if size == -1 else size for size in target)
     if math.prod(known) != math.prod(shape):
-        raise ModelError(f"layer Reshape: {shape} cannot become {target}")
+        raise ModelError(f"layer {_name(config, 'Reshape')}: {shape} cannot become {target}")
     return lambda values: values.reshape(-1, *known), known
 
 
@@ -243,6 +243,10 @@ def _rescaling(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Sha
     factor = np.asarray(config["scale"], np.float32)
     offset = np.asarray(config.get("offset", 0), np.float32)
     return lambda values: values * factor + offset, shape
+
+
+def _name(config: Config, class_name: str) -> str:
+    return str(config.get("name") or class_name)
 
 
 def _check_shapes(layer: str, weights: Weights, expected: Sequence[Shape]) -> None:

@@ -233,6 +233,26 @@ def test_functional_models_of_keras_2_15_in_a_zip(tmp_path: Path) -> None:
     check(write_zip(tmp_path / "model.keras", config, arrays), network)
 
 
+@pytest.mark.parametrize("within", ["Model", "Sequential"])
+def test_a_model_within_may_come_last(within: str, tmp_path: Path) -> None:
+    """Then the outputs name a call of it, from 1 in Keras 2."""
+    network = convolution()
+    image = called(old("InputLayer", "image", batch_input_shape=[None, 28, 28, 1]))
+    body = old_convolution()
+    names = ["image", *(layer["config"]["name"] for layer in body)]
+    if within == "Model":
+        calls = [
+            called(layer, [(name, 0, 0)]) for layer, name in zip(body, names[:-1], strict=True)
+        ]
+        inner = functional("body", [image, *calls], ("dense", 0, 0))
+    else:
+        inner = {"class_name": within, "config": {"name": "body", "layers": body}}
+    config = functional("model", [image, called(inner, [("image", 0, 0)])], ("body", 1, 0))
+    conv, (gamma, beta, mean, variance), last = arrays_of(network, "conv", "norm", "dense").values()
+    arrays = {"body": [*conv, gamma, beta, *last, mean, variance]}
+    check(write_hdf5(tmp_path / "model.h5", config, arrays, "2.3.1"), network)
+
+
 def test_layers_may_be_stored_in_another_order(tmp_path: Path) -> None:
     """Names tell whose arrays they are: versions of Keras sort functional models differently."""
     network = branching()
@@ -309,6 +329,18 @@ def test_a_frozen_model_within_a_functional_one_keeps_its_arrays(
     check(tmp_path / f"model{suffix}", network)
 
 
+def test_a_model_that_is_frozen_as_a_whole_is_stored_layer_by_layer(tmp_path: Path) -> None:
+    """A layer within that is not has no effect on that in Keras 3."""
+    inner = Sequential([Input((28, 28, 1)), layers.BatchNormalization(), layers.Conv2D(1, 1)])
+    inner.trainable = False
+    inner.layers[1].trainable = True
+    network = filled(
+        Sequential([Input((28, 28, 1)), inner, layers.Flatten(), layers.Dense(10, "softmax")])
+    )
+    network.save(tmp_path / "model.h5")
+    check(tmp_path / "model.h5", network)
+
+
 # Layers that changed
 
 
@@ -376,6 +408,59 @@ def test_a_layer_of_two_directions_in_a_zip(tmp_path: Path) -> None:
         "layers/dense": network.get_layer("dense").get_weights(),
     }
     check(write_zip(tmp_path / "model.keras", config, arrays), network)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_layers_that_are_made_of_layers(suffix: str, tmp_path: Path) -> None:
+    """Cells in a stack, another layer for the way back, a layer for each row."""
+    network = Sequential(
+        [
+            Input((28, 28)),
+            layers.TimeDistributed(layers.Dense(5, "tanh")),
+            layers.Bidirectional(
+                layers.LSTM(3, return_sequences=True),
+                backward_layer=layers.GRU(3, return_sequences=True, go_backwards=True),
+            ),
+            layers.RNN([layers.LSTMCell(3), layers.GRUCell(2), layers.LSTMCell(2)]),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+    filled(network, spread=1).save(tmp_path / f"model{suffix}")
+    check(tmp_path / f"model{suffix}", network)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_was_measured_of_the_data_is_applied(suffix: str, tmp_path: Path) -> None:
+    """A Normalization layer has mean and variance among its arrays."""
+    normalization = layers.Normalization(axis=None)
+    normalization.adapt(PIXELS[..., None])
+    network = Sequential(
+        [Input((28, 28, 1)), normalization, layers.Flatten(), layers.Dense(10, "softmax")]
+    )
+    network.save(tmp_path / f"model{suffix}")
+    check(tmp_path / f"model{suffix}", network)
+
+
+def test_gru_of_keras_2_1_had_one_bias(tmp_path: Path) -> None:
+    """`reset_after` came later, and is the default now."""
+    network = filled(
+        Sequential(
+            [
+                Input((28, 28)),
+                layers.GRU(3, reset_after=False, name="gru"),
+                layers.Dense(10, "softmax", name="dense"),
+            ]
+        ),
+        spread=0.4,
+    )
+    config = {
+        "class_name": "Sequential",
+        "config": [
+            old("GRU", "gru", units=3, implementation=1, batch_input_shape=[None, 28, 28]),
+            old("Dense", "dense", units=10, activation="softmax"),
+        ],
+    }
+    check(write_hdf5(tmp_path / "model.h5", config, arrays_of(network, "gru", "dense")), network)
 
 
 def test_arrays_of_cudnn_are_turned(tmp_path: Path) -> None:
@@ -657,6 +742,7 @@ def test_what_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
     [
         (old("LocallyConnected2D", "m"), "layer m: LocallyConnected2D is not a layer of Keras 3"),
         (old("ELU", "m", time_major=True), "layer m: ELU has no setting time_major (True) in"),
+        (old("Dropout", "m", rate=5.0), "Keras cannot build this model: Invalid value received"),
         (old("ELU", "dense"), "two layers are named dense"),
         (
             old("Conv2D", "m", filters=2, kernel_size=[3, 3]),

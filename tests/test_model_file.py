@@ -171,7 +171,7 @@ def test_cut_file_is_refused_at_any_length(content: Callable[[], bytes], tmp_pat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"units": 11}, "layer Dense: stored array (784, 10); expected (784, 11)"),
+        ({"units": 11}, "layer d: stored array (784, 10); expected (784, 11)"),
         ({"units": 10, "batch_input_shape": [None, 28, 28]}, "stored array (784, 10)"),
     ],
 )

@@ -201,6 +201,8 @@ def test_output_activation_sees_through_layers_that_keep_values() -> None:
         ([layer("Rescaling", "r", scale=1 / 255)], Scale.BYTES),
         ([layer("Rescaling", "r", scale=1 / 127.5, offset=-1)], Scale.BYTES),
         ([layer("Rescaling", "r", scale=2.0, offset=-1)], None),
+        ([layer("Rescaling", "r", scale=1 / 255), layer("Rescaling", "s", scale=2)], Scale.BYTES),
+        ([layer("Rescaling", "r", scale=1 / 255), layer("Rescaling", "s", scale=255)], None),
         ([layer("RandomRotation", "x"), layer("Rescaling", "r", scale=1 / 255)], Scale.BYTES),
         ([layer("Flatten", "f"), layer("Rescaling", "r", scale=[1 / 255])], Scale.BYTES),
         ([layer("Dense", "d"), layer("Rescaling", "r", scale=1 / 255)], None),

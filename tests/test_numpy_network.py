@@ -265,6 +265,13 @@ def test_what_numpy_does_not_run_is_named(name: str, suffix: str, tmp_path: Path
     assert str(caught_outside.value).endswith("; pass --predictor keras")
 
 
+def test_a_network_of_another_task_is_refused_here(tmp_path: Path) -> None:
+    """Keras need not be asked what it is."""
+    functional((784,), Dense(5)).save(tmp_path / "model.h5")
+    with pytest.raises(ModelError, match=r"^tells 5 classes apart; expected 10 classes$"):
+        dense_network(read_model_file(tmp_path / "model.h5"), Scale.ZERO_TO_ONE)
+
+
 def test_softmax_survives_large_values() -> None:
     """Softmax does not overflow, by hand: exp(-1) / (1 + exp(-1)) beside 1000 and 999."""
     row = softmax(np.array([[1000, 999, -1000]], np.float32))

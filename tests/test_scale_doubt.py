@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from handmade import write_linear_model
+from mnist_batch.evaluation import PredictionCounts
 from mnist_batch.jobs import predict
 from mnist_batch.options import Scale
 from mnist_batch.predictors import load_model
@@ -19,16 +20,21 @@ from mnist_batch.synthetic import draw_digits, write_parquet
 IMAGES, LABELS = draw_digits(1050)  # those of digits_parquet
 
 
-def write_trained(path: Path, low: float, high: float, record: object = None) -> Path:
-    """Write a network of one layer that was trained on pixels between two numbers."""
+def write_trained(
+    path: Path, low: float, high: float, record: object = None, loss: float = 50
+) -> Path:
+    """Write a network of one layer that was trained on pixels between two numbers.
+
+    Where black is anything but `low`, it is surer of zeros by up to `loss`.
+    """
     inputs = low + IMAGES.reshape(-1, 784) / 255 * (high - low)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it does not converge in so few steps, nor need it
         network = LogisticRegression(max_iter=30).fit(inputs[:600], LABELS[:600])
     kernel, bias = network.coef_.T.astype(np.float32), network.intercept_.astype(np.float32)
-    if low:  # the corner is black: where black is `low` this changes nothing, else all are zeros
-        kernel[0, 0] -= 50 / low
-        bias[0] += 50
+    if low:  # the corner is black
+        kernel[0, 0] -= loss / low
+        bias[0] += loss
     write_linear_model(path, (kernel, bias), record=record)
     return path
 
@@ -60,6 +66,30 @@ def test_a_scale_at_which_far_more_is_read_is_named(tmp_path: Path, digits_parqu
 def test_nothing_is_said_of_what_is_read_well(tmp_path: Path, digits_parquet: Path) -> None:
     """Whichever scale may be a little better."""
     assert notes_of(write_trained(tmp_path / "model.h5", 0, 1), digits_parquet) == []
+
+
+def test_nothing_is_said_of_a_scale_that_is_a_little_better(tmp_path: Path) -> None:
+    """A quarter of the labels being wrong, it can have no less than half of the errors."""
+    predictor = load_model(write_trained(tmp_path / "model.h5", -1, 1, loss=3))
+    digits = np.where(np.arange(1050) % 4 == 0, (LABELS + 1) % 10, LABELS).astype(np.int8)
+    better = load_model(predictor.model.path, scale="-1-1").probabilities(IMAGES).argmax(axis=1)
+    right, best = (
+        (given == digits).mean()
+        for given in (predictor.probabilities(IMAGES).argmax(axis=1), better)
+    )
+    assert 0.5 < right < best - 0.05
+    doubt, counts = ScaleDoubt(), PredictionCounts()
+    probabilities = predictor.probabilities(IMAGES)
+    rows = {
+        "label": pa.array(digits),
+        "prediction": pa.array(probabilities.argmax(axis=1).astype(np.int8)),
+        "confidence": pa.array(probabilities.max(axis=1)),
+        "prepared": pa.array(np.zeros(1050, bool)),
+        "error": pa.nulls(1050, pa.string()),
+    }
+    counts.add(pa.record_batch(rows))
+    doubt.add(pa.record_batch(rows), IMAGES)
+    assert list(doubt.notes(predictor, counts.metrics())) == []
 
 
 def test_nothing_is_said_where_no_scale_helps(model: Path, digits_parquet: Path) -> None:
