@@ -13,8 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import mnist_batch
 from hostile_images import SMALL, hostile, saved
+from mnist_batch import synthetic
 from mnist_batch.predictions_file import PredictionsFile
+from mnist_batch.training_data import read_images
 from parquet_encryption import encrypted
 
 PNG = saved(SMALL, "PNG")
@@ -286,3 +289,72 @@ def test_hostile_parquet_files_are_rows_each(tmp_path: Path, model: Path) -> Non
         assert error.startswith(expected)
         assert error.isprintable()
         assert len(error) < 2000
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """Three hundred digits of which one hundred are damaged, packed ones, and no Parquet."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    synthetic.write_parquet(folder / "a.parquet", 300)
+    chunk = pq.read_metadata(folder / "a.parquet").row_group(1).column(0)
+    with (folder / "a.parquet").open("r+b") as file:
+        file.seek(chunk.dictionary_page_offset)
+        file.write(b"\xff" * chunk.total_compressed_size)
+    (folder / "b.parquet").write_bytes(b"text")
+    synthetic.write_parquet(tmp_path / "digits.parquet", 20)
+    mnist_batch.pack(tmp_path / "digits.parquet", folder / "c.parquet")
+    return folder
+
+
+def test_all_commands_count_the_same_rows(damaged: Path, tmp_path: Path, model: Path) -> None:
+    """What cannot be read is counted by each of them, and left out by training alone."""
+    lost = {"unreadable file": 101}
+    predicted = mnist_batch.predict(damaged, tmp_path / "out.parquet", model=model)
+    assert (predicted.metrics.rows, predicted.metrics.errors_by_reason) == (321, lost)
+    assert predicted.metrics.labelled == 320
+    inspected = mnist_batch.inspect_input(damaged)
+    assert (inspected.rows, inspected.readable, inspected.parquet_files) == (321, 220, 3)
+    assert {text: rows.count for text, rows in inspected.unreadable.items()} == lost
+    packed = mnist_batch.pack(damaged, tmp_path / "packed.parquet")
+    assert (packed.rows, packed.errors_by_reason) == (321, lost)
+    trained = read_images([str(damaged)])
+    assert (len(trained.labels), trained.unreadable) == (220, lost)
+
+
+def test_what_was_packed_of_damaged_files_predicts_as_they_do(
+    damaged: Path, tmp_path: Path, model: Path
+) -> None:
+    """Rows that were lost keep their names, labels and reasons."""
+    mnist_batch.pack(damaged, tmp_path / "packed.parquet")
+    names = ["source", "row", "label", "prediction", "error"]
+    found, again = (
+        pa.Table.from_batches(mnist_batch.stream(inputs, model=model)).select(names)
+        for inputs in (damaged, tmp_path / "packed.parquet")
+    )
+    assert found.num_rows == 321
+    assert again.equals(found)
+
+
+def test_samples_of_damaged_files_are_found_again(
+    damaged: Path, tmp_path: Path, model: Path
+) -> None:
+    """Evaluating with the images that were predicted draws the same samples."""
+    summary = mnist_batch.predict(damaged, tmp_path / "out.parquet", model=model)
+    (drawn,) = (path for path in summary.report_files if path.name == "samples.png")
+    before = drawn.read_bytes()
+    mnist_batch.evaluate(tmp_path / "out.parquet", images=damaged, overwrite=True)
+    assert drawn.read_bytes() == before
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 4096])
+@pytest.mark.parametrize("workers", [1, 5])
+def test_rows_of_damaged_files_do_not_depend_on_batches(
+    damaged: Path, model: Path, batch_size: int, workers: int
+) -> None:
+    """Nor on the workers: the same rows have the same errors."""
+    expected = pa.Table.from_batches(mnist_batch.stream(damaged, model=model))
+    options = {"batch_size": batch_size, "workers": workers}
+    found = pa.Table.from_batches(mnist_batch.stream(damaged, model=model, **options))  # type: ignore[arg-type] # of several types
+    names = ["source", "row", "label", "prediction", "error"]
+    assert found.select(names).equals(expected.select(names))
