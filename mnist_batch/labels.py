@@ -37,21 +37,49 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
     if pa.types.is_string_view(values.type):
         values = values.cast(pa.string())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        if (first := _first_not_text(values)) is not None:
+            raise LabelError(f"{where(first)}: a label that is no text in UTF-8; {_INSTEAD}")
         values = pc.utf8_trim_whitespace(values)
         good = pc.match_substring_regex(values, _DIGIT)
     elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         as_float = pc.cast(values, pa.float64(), safe=False)
         good = pc.and_(pc.is_in(as_float, pa.array(np.arange(10.0))), pc.is_valid(values))
     else:
-        raise LabelError(f"{where(0)}: labels of type {values.type}; expected digits from 0 to 9")
+        kind = shortened(str(values.type))
+        raise LabelError(f"{where(0)}: labels of type {kind}; expected digits from 0 to 9")
     bad = pc.indices_nonzero(pc.fill_null(pc.and_(pc.invert(good), pc.is_valid(values)), False))
     if len(bad):
         first = bad[0].as_py()
         raise LabelError(
-            f"{where(first)}: label {values[first].as_py()!r} is not a digit from 0 to 9; "
-            "correct it, or pass --labels none to predict without labels"
+            f"{where(first)}: label {shortened(repr(values[first].as_py()))} is not a digit from 0 "
+            f"to 9; {_INSTEAD}"
         )
     return pc.cast(values, pa.float64(), safe=False).cast(pa.int8())
+
+
+_INSTEAD = "correct it, or pass --labels none to predict without labels"
+
+
+def shortened(text: str) -> str:
+    """Return text from outside as a message can hold it."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_LONGEST = 60
+"""Characters of a label, a name or a type in a message."""
+
+
+def _first_not_text(values: pa.Array) -> int | None:
+    """Return the first text that is not UTF-8, as a forged or damaged Parquet file may hold it."""
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        for place, value in enumerate(values):
+            try:
+                value.as_py()
+            except UnicodeDecodeError:
+                return place
+    return None
 
 
 def _within_digits(values: pa.Array) -> bool:
@@ -99,8 +127,8 @@ class LabelFile:
         for column in (source_column, "label"):
             if table.column_names.count(column) != 1:
                 raise LabelError(
-                    f"{path}: has the columns {', '.join(table.column_names)}; expected file_name "
-                    "(or source) and label once each, separated by commas"
+                    f"{path}: has the columns {shortened(', '.join(table.column_names))}; expected "
+                    "file_name (or source) and label once each, separated by commas"
                 )
         self.has_rows = "row" in table.column_names
         source = table[source_column].combine_chunks()
@@ -112,6 +140,10 @@ class LabelFile:
         source = source.dictionary_encode()
         self._codes = {name: code for code, name in enumerate(source.dictionary.to_pylist())}
         rows = table["row"].to_numpy() if self.has_rows else np.zeros(len(table), np.int64)
+        if len(wrong := np.flatnonzero((rows < 0) | (rows >= _MOST_ROWS))):
+            raise LabelError(
+                f"{path}, line {wrong[0] + 2}: row {rows[wrong[0]]}; expected a number from 0 on"
+            )
         keys = _keys(source.indices.to_numpy(), rows)
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
@@ -119,8 +151,8 @@ class LabelFile:
         if len(twice):
             line = int(order[twice[0] + 1])
             raise LabelError(
-                f"{path}, line {line + 2}: {source[line].as_py()!r} has a label already; "
-                "name each image once"
+                f"{path}, line {line + 2}: {shortened(repr(source[line].as_py()))} has a label "
+                "already; name each image once"
             )
         labels = digits(table["label"].combine_chunks(), lambda i: f"{path}, line {i + 2}")
         self._labels = labels.take(pa.array(order))
@@ -139,13 +171,17 @@ class LabelFile:
         if not len(self._keys):
             return pa.nulls(len(keys), pa.int8())
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        missing = self._keys[found] != keys
+        missing = (self._keys[found] != keys) | (rows < 0) | (rows >= _MOST_ROWS)
         return self._labels.take(pa.array(found, mask=missing))
 
 
 def _keys(codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return one int64 per (source, row); rows below 2**40, as no file has more."""
+    """Return one int64 per (source, row), of rows below `_MOST_ROWS`."""
     return (codes.astype(np.int64) << 40) + rows
+
+
+_MOST_ROWS = 2**40
+"""No file has as many."""
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -158,6 +194,8 @@ def _read_csv(path: Path) -> pa.Table:
         "label": pa.string(),
     }
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise OSError("not a regular file")
         table = pa_csv.read_csv(
             open_native(path),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),

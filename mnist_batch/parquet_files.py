@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.labels import LabelFile, digits
+from mnist_batch.labels import LabelFile, digits, shortened
 from mnist_batch.packed_file import ORIGINS, is_formed, is_packed, read_origins
 from mnist_batch.pixels import PIXELS, SIDE, is_pixel_type, pixels_of
 from mnist_batch.row_groups import UNREADABLE, RowGroups, Rows, cause, unreadable
@@ -340,7 +340,7 @@ def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tuple[st
         raise InputError(f"{path}: no column of images among {_columns(schema)}; {_EXPECTED}")
     if wanted is None and "image" not in found and len(found) > 1:
         raise InputError(
-            f"{path}: several columns could hold the images: {_listed(map(_short, found))}; "
+            f"{path}: several columns could hold the images: {_listed(map(shortened, found))}; "
             "name one with --image-column"
         )
     name = wanted or ("image" if "image" in found else next(iter(found)))
@@ -370,7 +370,7 @@ def _values(kind: pa.DataType) -> pa.DataType:
 
 
 def _columns(schema: pa.Schema) -> str:
-    return _listed(f"{_short(field.name)} ({_short(str(field.type))})" for field in schema)
+    return _listed(f"{shortened(field.name)} ({shortened(str(field.type))})" for field in schema)
 
 
 def _listed(texts: Iterable[str]) -> str:
@@ -381,12 +381,8 @@ def _listed(texts: Iterable[str]) -> str:
     return ", ".join(shown) or "no columns"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
-_SHOWN, _LONGEST = 12, 60
-"""Columns that are listed in a message, and characters of a name or a type."""
+_SHOWN = 12
+"""Columns that are listed in a message."""
 
 
 def _repeated(text: str, count: int) -> pa.Array:

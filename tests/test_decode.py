@@ -402,6 +402,21 @@ def test_a_picture_without_a_digit_has_a_reason() -> None:
     np.testing.assert_array_equal(result.images, np.stack([RAMP, 0 * RAMP]))
 
 
+def test_a_picture_that_cannot_be_prepared_is_a_row() -> None:
+    """Whatever is wrong with what prepares it; the pictures beside it are prepared."""
+
+    def fit(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if picture.shape == (9, 9):
+            raise ValueError("no such\nsize")
+        return RAMP
+
+    contents = [saved(Image.new("L", (side, side), 50), "PNG") for side in (8, 9, 10)]
+    result = decode_batch(batch_of(list(contents)), fit)
+    assert result.error.to_pylist() == [None, "corrupt: cannot be prepared: no such size", None]
+    assert result.prepared.tolist() == [True, False, True]
+    np.testing.assert_array_equal(result.images, [RAMP, np.zeros((28, 28)), RAMP])
+
+
 def test_pictures_are_fitted_in_their_own_size_each_in_its_place() -> None:
     """Between others, and an error among them."""
     sizes = [(9, 12), (28, 28), (300, 20), (28, 29)]

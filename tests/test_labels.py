@@ -96,6 +96,28 @@ def test_other_types_are_an_error_that_names_the_type(column: pa.Array) -> None:
     assert str(column.type) in str(caught.value)
 
 
+@pytest.mark.parametrize(("kind", "ends"), [(pa.string(), np.int32), (pa.large_string(), np.int64)])
+def test_text_that_is_none_is_an_error_that_names_the_row(
+    kind: pa.DataType, ends: type[Any]
+) -> None:
+    """Bytes that are not UTF-8, as a writer that checks nothing puts them into a column of text."""
+    buffers = [None, pa.py_buffer(np.arange(4, dtype=ends)), pa.py_buffer(b"1\xff2")]
+    column = pa.Array.from_buffers(kind, 3, buffers)
+    with pytest.raises(LabelError, match=r"^row 1: a label that is no text in UTF-8; correct it"):
+        digits(column, lambda i: f"row {i}")
+
+
+def test_what_is_wrong_is_shown_in_short() -> None:
+    """A message stays a line that can be read, whatever a label is."""
+    with pytest.raises(LabelError) as caught:
+        digits(pa.array(["7" * 10**6]), lambda i: f"row {i}")
+    assert len(str(caught.value)) < 200
+    nested = pa.array([[{"x" * 10**6: 1}]])
+    with pytest.raises(LabelError) as caught:
+        digits(nested, lambda i: f"row {i}")
+    assert len(str(caught.value)) < 200
+
+
 def test_column_of_nulls_is_no_label() -> None:
     """A column of Arrow's null type gives null labels."""
     assert digits(pa.nulls(3), where).to_pylist() == [None] * 3
@@ -214,6 +236,16 @@ def test_label_file_without_lines_labels_nothing(tmp_path: Path) -> None:
         ("source,row,label\na,x,1\n", "not a readable CSV"),
         ("source,row,label\na,,1\n", "column row has empty cells"),
         ("source,row,label\na,1,1\na,1,2\n", "line 3: 'a' has a label already"),
+        ("source,row,label\na,1,1\na,-1,2\n", "line 3: row -1; expected a number from 0 on"),
+        ("source,row,label\na,1099511627776,1\n", "line 2: row 1099511627776; expected"),
+        ("file_name,label\na.png,\0\n", r"line 2: label '\x00' is not a digit"),
+        ("file_name,label\na.png,\x1b[2J\n", r"line 2: label '\x1b[2J' is not a digit"),
+        ("file_name,label\na.png,seven\n", "line 2: label 'seven' is not a digit"),
+        ("file_name,label\na.png,3.7\n", "line 2: label '3.7' is not a digit"),
+        (f"file_name,label\na.png,{'9' * 10**5}\n", "999... is not a digit"),
+        (f"file_name,label\n{'x' * 10**5},1\n{'x' * 10**5},1\n", "xxx... has a label already"),
+        (f"file_name,label\n{'x' * 3 * 10**6},1\n", "not a readable CSV"),
+        (f"file_name,{'x' * 10**5}\n", "xxx...; expected file_name"),
     ],
 )
 def test_bad_label_file_is_an_error_of_one_line(tmp_path: Path, text: str, part: str) -> None:
@@ -224,6 +256,7 @@ def test_bad_label_file_is_an_error_of_one_line(tmp_path: Path, text: str, part:
     assert str(caught.value).startswith(str(path))
     assert part in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("content", [b"file_name,label\n\xff.png,3\n", "file_name,label\na,3\n"])
@@ -241,6 +274,21 @@ def test_label_file_that_cannot_be_opened_is_an_error(tmp_path: Path, name: str)
     with pytest.raises(LabelError, match="not a readable CSV file of labels") as caught:
         LabelFile(tmp_path / name)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_label_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "labels.csv")
+    with pytest.raises(LabelError, match=r"labels\.csv: .*: not a regular file"):
+        LabelFile(tmp_path / "labels.csv")
+
+
+def test_rows_that_no_file_has_have_no_label(tmp_path: Path) -> None:
+    """A packed file may name any row; none of them gets the label of another image."""
+    text = "source,row,label\n" + "".join(f"{i},0,{i % 10}\n" for i in range(20))
+    file = LabelFile(write(tmp_path / "labels.csv", text))
+    rows = np.array([0, 2**40, 2**40 * 5, -(2**40), 2**63 - 1])
+    assert file.lookup(["3"], rows).to_pylist() == [3, None, None, None, None]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file")
