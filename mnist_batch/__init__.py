@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mnist_batch.predictors import Predictor, load_model
     from mnist_batch.tuning import BenchmarkResult, benchmark
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 _MODULES = {
     "BenchmarkResult": "tuning",
