@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -24,7 +24,7 @@ from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
 from mnist_batch.prepared_folder import PreparedFolder, has_pictures
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
-from mnist_batch.resuming import predict_parts
+from mnist_batch.resuming import Rows, predict_parts
 from mnist_batch.samples import SampleChooser
 from mnist_batch.scale_doubt import ScaleDoubt
 from mnist_batch.schema import predictions_schema
@@ -207,8 +207,7 @@ def predict(
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     names = predictions_schema(with_probabilities=probabilities).names
-    counts, chooser, doubt = PredictionCounts(), SampleChooser(sample_seed), ScaleDoubt()
-    predicted_rows = 0
+    found = _Findings(SampleChooser(sample_seed))
     # What the predictions depend on, and what else is said of how they were made.
     how = {
         "prepare": str(prepare),
@@ -234,7 +233,7 @@ def predict(
         ) as sink,
         pictures or nullcontext(),
     ):
-        for predictions, batch in predict_parts(
+        for rows in predict_parts(
             opened,
             parts,
             staging,
@@ -250,19 +249,15 @@ def predict(
             columns=names,
             again=has_pictures if pictures else None,
         ):
-            sink.write(predictions)
-            chooser.add(counts.rows, predictions, batch.images if batch else None)
-            if batch:
-                doubt.add(predictions, batch.images)
-                predicted_rows += len(predictions)
-            if pictures and batch:
-                pictures.write(counts.rows, batch)
-            counts.add(predictions)
+            sink.write(rows.predictions)
+            if pictures and rows.batch:
+                pictures.write(found.counts.rows, rows.batch)
+            found.add(rows)
             if progress:
-                progress(Progress(counts.rows, opened.rows, counts.errors))
-            if fail_fast and counts.errors:
-                raise _first_error(predictions)
-        metrics, samples = counts.metrics(), chooser.samples()
+                progress(Progress(found.counts.rows, opened.rows, found.counts.errors))
+            if fail_fast and found.counts.errors:
+                raise _first_error(rows.predictions)
+        metrics, samples = found.counts.metrics(), found.samples.samples()
         # Of rows that an earlier run has predicted the images are not at hand.
         if report_writer and len(samples.index) and samples.images is None:
             samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
@@ -270,7 +265,7 @@ def predict(
             loaded,
             metrics,
             time.perf_counter() - started,
-            predicted_rows,
+            found.predicted,
             {
                 "inputs": [str(item) for item in inputs],
                 **how,
@@ -292,7 +287,7 @@ def predict(
         report_files=report_writer.files if report_writer else [],
         notes=[
             *staging.notes,
-            *_notes(loaded, opened, metrics, prepare, labels, doubt),
+            *_notes(loaded, opened, metrics, prepare, labels, found.doubt),
             *(pictures.notes() if pictures else []),
         ],
         prepared_folder=shown,
@@ -387,6 +382,32 @@ def _loaded(
     if isinstance(model, Predictor):
         return model
     return load_model(model, predictor=predictor, scale=scale, device=device, batch_size=batch_size)
+
+
+@dataclass
+class _Findings:
+    """What is gathered over the rows of a run.
+
+    Attributes:
+        samples: those that are drawn.
+        counts: of all rows.
+        doubt: whether the pixels are scaled as the model wants them.
+        predicted: how many rows this run has predicted itself.
+    """
+
+    samples: SampleChooser
+    counts: PredictionCounts = field(default_factory=PredictionCounts)
+    doubt: ScaleDoubt = field(default_factory=ScaleDoubt)
+    predicted: int = 0
+
+    def add(self, rows: Rows) -> None:
+        """Add the next rows."""
+        images = rows.batch.images if rows.batch else None
+        self.samples.add(self.counts.rows, rows.predictions, images)
+        self.counts.add(rows.predictions)
+        if images is not None:
+            self.doubt.add(rows.predictions, images)
+            self.predicted += len(images)
 
 
 def _first_error(predictions: pa.RecordBatch) -> InputError:
