@@ -51,6 +51,7 @@ class Graph:
             "kwargs": {
                 key: self._tensor(value) if self._is_reference(value) else value
                 for key, value in settings.items()
+                if value is not None
             },
         }
 
