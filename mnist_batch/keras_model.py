@@ -18,10 +18,10 @@ from mnist_batch.digit_task import check_one_of_each, check_ten_classes, digit_s
 from mnist_batch.errors import ModelError
 from mnist_batch.keras_config import (
     HARD_SIGMOID,
-    KerasConfig,
     hard_sigmoid_of_keras_2,
     translated,
 )
+from mnist_batch.keras_graph import KerasConfig
 from mnist_batch.model_file import ModelFile
 from mnist_batch.network_config import PARTS, layer_name, layers_of
 from mnist_batch.old_arrays import as_keras_3, turned

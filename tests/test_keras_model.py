@@ -584,7 +584,7 @@ def test_attention_with_tensors_among_its_settings(tmp_path: Path) -> None:
     network = filled(keras.Model(entry, layers.Dense(10, "softmax", name="dense")(pooled)))
     attention = old("MultiHeadAttention", "attention", num_heads=2, key_dim=3, query_shape=[None])
     attention = called(attention, [("image", 0, 0)])
-    attention["inbound_nodes"][0][0][3]["value"] = ["image", 0, 0]
+    attention["inbound_nodes"][0][0][3] |= {"value": ["image", 0, 0], "gone": None}
     config = functional(
         "model",
         [
