@@ -135,7 +135,6 @@ def _limit(memory: int, cpu_s: int) -> None:
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 0),
     ):
         # macOS refuses some; and no limit can be lifted above one that is set already.

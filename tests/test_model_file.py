@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import os
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_batch import model_file
 from mnist_batch.errors import ModelError
-from mnist_batch.model_file import read_model_file
+from mnist_batch.model_file import DEFAULT_MODEL, read_model_file
 from mnist_batch.predictors import load_model
 from model_files import BIAS, CONFIG, FORMATS, INPUT, KERNEL, hdf5_model, keras_model
 
@@ -100,6 +103,13 @@ def test_own_training_record_is_read(tmp_path: Path) -> None:
     assert refusal(path).endswith("pass --scale")
 
 
+def test_training_record_that_does_not_print_is_refused(tmp_path: Path) -> None:
+    """It is shown in a terminal."""
+    path = tmp_path / "model.h5"
+    path.write_bytes(hdf5_model(mnist_batch={"data": {"name": "\x1b[2J"}}))
+    assert "its training record holds the text" in refusal(path)
+
+
 @pytest.mark.parametrize("record", ["5", "[]", "null", "{"])
 def test_training_record_of_another_kind_is_refused(record: str, tmp_path: Path) -> None:
     """It has to be an object; what it says of the pixels would else be lost."""
@@ -132,6 +142,34 @@ def test_missing_file_and_folder_cannot_be_read(tmp_path: Path) -> None:
     """No file, and a folder, are refused with what the system says."""
     assert "No such file" in refusal(tmp_path / "none.h5")
     assert "expected a file, .h5 or .keras" in refusal(tmp_path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe may never say anything, a device never end."""
+    os.mkfifo(tmp_path / "model.h5")
+    assert "neither a file nor a folder; expected a file" in refusal(tmp_path / "model.h5")
+    assert "neither a file nor a folder" in refusal(Path("/dev/zero"))
+
+
+def test_a_file_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more of it is read."""
+    path = tmp_path / "model.h5"
+    path.write_bytes(hdf5_model())
+    monkeypatch.setattr(model_file, "MAX_FILE_BYTES", len(hdf5_model()) - 1)
+    assert "larger than" in refusal(path)
+    monkeypatch.setattr(model_file, "MAX_FILE_BYTES", len(hdf5_model()))
+    assert load_model(path).name == "numpy"
+
+
+def test_only_files_of_others_are_read_in_a_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of this package is read at once."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert load_model().model.path == DEFAULT_MODEL
+    copy = tmp_path / "MNIST.h5"
+    copy.write_bytes(DEFAULT_MODEL.read_bytes())
+    assert "no process could be started" in refusal(copy)
 
 
 def test_weights_alone_are_refused_with_the_remedy(tmp_path: Path) -> None:

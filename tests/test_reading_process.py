@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import struct
 import subprocess
 import sys
@@ -137,6 +138,17 @@ def test_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert message == "damaged or incomplete model file (MemoryError); copy or save it anew"
 
 
+def test_a_crash_leaves_no_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory would lie in the working folder, the model in it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    statement = "import resource; raise OSError(str(resource.getrlimit(resource.RLIMIT_CORE)[0]))"
+    try:
+        assert "(0)" in refusal(statement, monkeypatch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
 @pytest.mark.parametrize("mode", ["r", "w"])
 def test_the_child_opens_no_file(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -175,6 +187,13 @@ def test_modules_of_the_working_folder_are_not_imported(
     monkeypatch.syspath_prepend(str(tmp_path))
     assert read_in_child(hdf5_model()).config == CONFIG
     assert not (tmp_path / "canary").exists()
+
+
+def test_the_child_is_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment and from `site`; it looks for modules where this process does."""
+    statement = "raise OSError(repr((sys.flags.isolated, sys.flags.no_site, sys.path[0])))"
+    first = next(folder for folder in sys.path if folder and Path(folder) != Path.cwd())
+    assert f"(1, 1, {first!r})" in refusal(statement, monkeypatch)
 
 
 def test_a_working_folder_that_is_gone_does_not_matter(
