@@ -151,13 +151,26 @@ class _OneBlasThread:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
+                _let_any_thread_set_it()
                 self._limit = _blas().limit(limits=1, user_api="blas")
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
+                _let_any_thread_set_it()
                 self._limit.restore_original_limits()
+                _let_any_thread_set_it()
+
+
+def _let_any_thread_set_it() -> None:
+    """Let threadpoolctl do what the next thread asks for: else it obeys the first one alone.
+
+    Others it would pass over in silence, and their products would queue and round otherwise.
+    """
+    from threadpoolctl import OpenBLASController
+
+    OpenBLASController.clear_controlling_thread(force=True)
 
 
 @cache

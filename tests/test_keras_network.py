@@ -186,7 +186,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "two outputs": (two_outputs, "has 1 input and 2 outputs; expected one of each"),
     "lambda": (
         lambda: Sequential([Input((784,)), layers.Lambda(lambda x: x / 255), Dense(10)]),
-        "is a Lambda layer",
+        "would run code that is in the file",
     ),
     "unbuilt": (lambda: Sequential([Conv2D(3, 5)]), "does not say the shape of the input; save"),
 }

@@ -1,5 +1,6 @@
 """Images to predictions: complete, in order, and the same however the work is cut."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from handmade import linear_probabilities
-from mnist_batch import synthetic
+from mnist_batch import pipeline, synthetic
 from mnist_batch.engine import available_workers
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictors import Predictor, load_model
@@ -129,6 +130,27 @@ def test_the_programs_own_matrix_products_keep_their_threads(
     list(first)
     list(second)
     assert _blas_threads() == before
+
+
+def test_products_run_on_one_thread_whichever_worker_began() -> None:
+    """A library that limits threads obeys the first thread that asks it, and no other."""
+    inside: list[list[int]] = []
+
+    def enter() -> None:
+        with pipeline._one_blas_thread:
+            inside.append(_blas_threads())
+
+    before = _blas_threads()
+    # The first one lives on while the second works, as workers do.
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        for pool in (first, second, first):
+            pool.submit(enter).result()
+            assert _blas_threads() == before
+    with threadpool_limits(1):
+        enter()
+        assert set(_blas_threads()) == {1}
+    assert _blas_threads() == before
+    assert [set(threads) for threads in inside] == [{1}] * 4
 
 
 def test_a_network_that_overflows_gives_no_prediction(

@@ -486,7 +486,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, model: Path) -> None:
 
 
 def test_a_picture_that_came_meanwhile_is_kept(tmp_path: Path, digits: Path, model: Path) -> None:
-    """The predictions are written then, the pictures are not."""
+    """The predictions are written then, the pictures are not: --resume writes them."""
 
     def intrude(_: Progress) -> None:
         write_files(tmp_path / "seen", {"mine.png": b"mine"})
@@ -494,7 +494,8 @@ def test_a_picture_that_came_meanwhile_is_kept(tmp_path: Path, digits: Path, mod
     with pytest.raises(OutputError, match="seen is not empty"):
         predict(digits, model, tmp_path, progress=intrude)
     assert pictures(tmp_path / "seen") == {"mine.png"}
-    assert {path.name for path in tmp_path.iterdir()} == {"in", "seen", "out.parquet"}
+    left = {"in", "seen", "out.parquet", "out.parquet.staging"}
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_pictures_within_the_input_are_refused(tmp_path: Path, digits: Path, model: Path) -> None:
