@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_batch import synthetic
+from mnist_batch import decode, synthetic
 from mnist_batch.decode import (
     DecodedBatch,
     decode_batch,
@@ -212,6 +212,16 @@ def test_transparency_is_black_where_all_else_is_white() -> None:
         pixels = np.full((28, 28, channels), 255)
         pixels[..., -1] = RAMP
         np.testing.assert_array_equal(decoded(png(8, colour, packed(pixels, 8))), RAMP)
+
+
+@pytest.mark.parametrize("lines", [1, 5, 27, 28])
+def test_transparency_is_laid_over_white_piece_by_piece(
+    monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    """However many lines a piece has: the same picture."""
+    content = saved(Image.fromarray(NOISE, "RGBA"), "PNG")
+    monkeypatch.setattr(decode, "_PIXELS_AT_ONCE", 28 * lines)
+    assert_close(decoded(content), luma(over_white(NOISE[..., :3], NOISE[..., 3])))
 
 
 def test_white_without_any_transparency_stays_white() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mnist_batch
+from deep_folders import deep_folder
 from mnist_batch import synthetic
 from mnist_batch.batch_inspection import Place, Rows
 from mnist_batch.errors import InputError, LabelError
@@ -148,6 +149,18 @@ def test_what_cannot_be_read_is_counted_by_reason(tmp_path: Path) -> None:
     assert found.unreadable["truncated"].first == [Place("cut.png", 0)]
     assert sum(found.formats.values()) == sum(found.colours.values()) == 1
     assert (found.repeats.count, found.sizes.distinct) == (0, 1)
+
+
+def test_folders_that_cannot_be_listed_are_rows_and_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows how many images are in one."""
+    monkeypatch.chdir(tmp_path)
+    save(Path("in"), a_png=DIGITS[3])
+    deep_folder("in")
+    found = inspect_input("in")
+    assert (found.rows, found.image_files, found.readable) == (2, 1, 1)
+    assert list(found.unreadable) == ["unreadable file"]
 
 
 def test_nothing_readable_is_no_error(tmp_path: Path) -> None:

@@ -163,6 +163,11 @@ def test_folder_names_are_labels_by_value() -> None:
     assert folder_digits([]).type == pa.int8()
 
 
+def test_name_of_a_folder_that_cannot_be_read_is_no_label() -> None:
+    """What its images are nobody knows."""
+    assert folder_digits(["in/7/", "in/7/a.png", "7/"]).to_pylist() == [None, 7, None]
+
+
 def test_folder_of_a_bare_name_is_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -623,6 +623,20 @@ def test_rows_that_are_only_counted(tmp_path: Path, counted: int) -> None:
         )
 
 
+def test_rows_of_lists_that_are_only_counted(tmp_path: Path) -> None:
+    """A page of lists does not say how many rows it holds: none is given until all of them are."""
+    path = write(tmp_path / "a.parquet", {"image": nested(pa.list_(pa.list_(pa.uint8())))})
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little")
+    pages, footer = content[: -length - 8], content[-length - 8 :]
+    assert footer.count(b"\x16\x06") == 2  # the counts of the file and of its row group: 3
+    path.write_bytes(pages + footer.replace(b"\x16\x06", b"\x16\x08"))
+    assert (
+        errors(opened(path))
+        == ["unreadable file: row group 0: 1 rows fewer than the footer says"] * 4
+    )
+
+
 def varint(number: int) -> bytes:
     """Return a number in sevens of bits, as Thrift's compact protocol has it."""
     parts = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]

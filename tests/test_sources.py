@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from deep_folders import deep_folder
 from mnist_batch.decode import decode_batch
 from mnist_batch.errors import InputError, LabelError, OutputError
 from mnist_batch.sources import OpenInputs, ReadOptions, check_outside, open_inputs
@@ -407,23 +408,6 @@ def test_labels_of_a_bad_file_stay_an_error(name: str) -> None:
     Path("labels.csv").write_text("file_name,label\na.png,5\n" if name == "row" else "text")
     with pytest.raises(LabelError, match=r"^labels\.csv: "):
         open_inputs(["in"], ReadOptions(labels="labels.csv"))
-
-
-def deep_folder(root: str) -> str:
-    """Make folders in one another until no path reaches the last ones; return the first of them."""
-    here = os.open(".", os.O_RDONLY)
-    names = [root, *["d" * 250] * 17]
-    try:
-        for name in names:
-            Path(name).mkdir(exist_ok=True)
-            os.chdir(name)
-        Path("x.png").touch()
-    finally:
-        os.fchdir(here)
-        os.close(here)
-    while len("/".join(names)) > 4094:
-        names.pop()
-    return "/".join([*names[1:], ""])
 
 
 @pytest.mark.parametrize("pattern", ["in", "in/**/*.p*"])
