@@ -34,6 +34,8 @@ look_at_pages = _namespace["look_at_pages"]
 
 def load() -> None:
     """Compile both, or load what an earlier process compiled."""
-    data, none = np.frombuffer(bytes(64), np.uint8), np.zeros(0, np.int64)
-    find_chunks(data, none, none.reshape(0, 0, 5))
-    look_at_pages(data, 0, none.reshape(0, 5), 1, none.reshape(0, 4))
+    none = np.zeros(0, np.int64)
+    # Memory that is only read is another type for Numba.
+    find_chunks(np.frombuffer(bytes(64), np.uint8), none, none.reshape(0, 0, 5))
+    room = np.frombuffer(bytearray(64), np.uint8)
+    look_at_pages(room, 0, none.reshape(0, 5), 1, none.reshape(0, 4))

@@ -155,7 +155,7 @@ def _look_at_each(file: pa.NativeFile, column: _Numbers, found: _Numbers) -> Non
 def _look_at(
     file: pa.NativeFile, begin: int, size: int, columns: _Numbers, found: _Numbers
 ) -> None:
-    room = _rooms.__dict__.setdefault("room", bytearray(_AT_ONCE + len(PADDING)))
+    room = _room()
     try:
         size = os.preadv(file.fileno(), [memoryview(room)[:size]], begin)
     except (OSError, OverflowError):  # a place that is in no file
@@ -172,8 +172,15 @@ def _look_at(
         parquet_structure.look_at_pages(view, begin, columns, MAX_PAGE_BYTES, found)
 
 
-_rooms = threading.local()
-"""Memory to read into, one for each thread: of new memory each page has to be mapped first."""
+def _room() -> bytearray:
+    """Return memory to read into, the same for all of a thread: new memory has to be mapped."""
+    if not hasattr(_of_thread, "room"):
+        _of_thread.room = bytearray(_AT_ONCE + len(PADDING))
+    room: bytearray = _of_thread.room
+    return room
+
+
+_of_thread = threading.local()
 
 
 def _find_chunks(footer: bytes, places: _Numbers, chunks: _Numbers) -> bool:

@@ -301,6 +301,8 @@ def _is_of(path: str, name: str) -> bool:
 
 def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return rows with values in the place of numbers of values: only so their size can be told."""
+    if not any(pa.types.is_dictionary(field.type) for field in batch.schema):
+        return batch
     columns = [
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
         for column in batch.columns
