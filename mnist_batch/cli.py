@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from mnist_batch import __version__
-from mnist_batch.errors import MnistBatchError
+from mnist_batch.errors import MnistBatchError, OutputInUseError
 from mnist_batch.options import (
     AUGMENTED,
     BATCH_ROWS,
@@ -243,7 +243,7 @@ def predict(
     _begin_to_draw(no_report=no_report)
     from mnist_batch import jobs
 
-    with _saying_what_is_kept(out), _prediction_bar(quiet=quiet) as progress:
+    with _saying_what_is_kept(out, quiet=quiet), _prediction_bar(quiet=quiet) as progress:
         summary = jobs.predict(
             inputs,
             out,
@@ -724,16 +724,18 @@ def _say_notes(notes: Sequence[str], *, quiet: bool) -> None:
 
 
 @contextmanager
-def _saying_what_is_kept(out: Path) -> Iterator[None]:
+def _saying_what_is_kept(out: Path, *, quiet: bool) -> Iterator[None]:
     """Where a run ends before its time, say that `--resume` goes on from there, if it does."""
     from mnist_batch.parts import rows_kept
 
     before = rows_kept(out)
     try:
         yield
+    except OutputInUseError:  # what is kept there is of the other run
+        raise
     except BaseException:
         kept = rows_kept(out)
-        if kept > before:
+        if kept > before and not quiet:
             _say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
         raise
 

@@ -5,6 +5,7 @@
     - LabelError     a label that is not a digit, or a label file that cannot be read
   - ModelError       a model file that cannot be loaded or does not classify ten digits
   - OutputError      an output that exists already or cannot be written
+    - OutputInUseError another run is writing it
   - PredictionsError a predictions file that cannot be evaluated
 
 Each message is one line: what is wrong, where, what was expected, what to do next. The command
@@ -31,6 +32,10 @@ class ModelError(MnistBatchError):
 
 class OutputError(MnistBatchError):
     """An output exists already, or cannot be written."""
+
+
+class OutputInUseError(OutputError):
+    """Another run is writing an output."""
 
 
 class PredictionsError(MnistBatchError):

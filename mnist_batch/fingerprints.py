@@ -61,3 +61,8 @@ def file_state(path: str | Path) -> str:
     except (OSError, ValueError):  # a null character in the path
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def file_size(path: str | Path) -> int:
+    """Return the bytes of a file; 0 where there is none to be had."""
+    return int(file_state(path).partition(" ")[0] or 0)

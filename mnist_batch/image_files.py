@@ -277,6 +277,12 @@ class ImageFileShard:
             labels=self.labels.take(pa.array(places)),
         )
 
+    def slice(self, start: int, stop: int) -> "ImageFileShard":
+        """Return the shard of the files from one place up to another."""
+        return ImageFileShard(
+            self.paths[start:stop], self.sources[start:stop], self.labels[start:stop]
+        )
+
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
         start = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mnist_batch import __version__, kernels
 from mnist_batch.engine import available_workers
@@ -18,7 +19,7 @@ from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.lookup import find_images
 from mnist_batch.manifest import Manifest
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare, Scale
-from mnist_batch.parts import PartsFolder, is_committed, parts_of
+from mnist_batch.parts import PartsFolder, parts_of, put_there
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
@@ -27,7 +28,7 @@ from mnist_batch.report import Report, metrics_record, report_folder, staged_rep
 from mnist_batch.resuming import Rows, predict_parts
 from mnist_batch.samples import SampleChooser
 from mnist_batch.scale_doubt import ScaleDoubt
-from mnist_batch.schema import predictions_schema
+from mnist_batch.schema import Reason, predictions_schema
 from mnist_batch.sinks import Sink, check_output
 from mnist_batch.sources import (
     NO_LABELS,
@@ -195,18 +196,21 @@ def predict(
     """
     inputs, out, prepare = listed(inputs), Path(out), Prepare(prepare)
     shown = None if save_prepared is None else Path(save_prepared)
-    overwrite = overwrite or (resume and is_committed(out))
+    ours = put_there(out) if resume else frozenset()
+
+    def may_replace(path: Path) -> bool:
+        return overwrite or str(path.absolute()) in ours
+
     # What can be refused at once is refused before a model is loaded or a large folder listed.
-    check_output(out, overwrite=overwrite)
+    check_output(out, overwrite=may_replace(out))
     folder = report_folder(out, report)
     check_outside(out, [one for one in (folder, shown) if one], inputs)
     apart = [out, *([folder] if folder else []), *inputs]
-    pictures = PreparedFolder(shown, overwrite=overwrite, apart=apart) if shown else None
-    report_writer = Report(folder, overwrite=overwrite) if folder else None
+    pictures = PreparedFolder(shown, overwrite=may_replace(shown), apart=apart) if shown else None
+    report_writer = Report(folder, overwrite=may_replace(folder)) if folder else None
     loaded = _loaded(model, predictor, scale, device, batch_size)
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
-    names = predictions_schema(with_probabilities=probabilities).names
     found = _Findings(SampleChooser(sample_seed))
     # What the predictions depend on, and what else is said of how they were made.
     how = {
@@ -222,14 +226,19 @@ def predict(
     manifest = Manifest(
         version=__version__,
         model=loaded.model.sha256,
-        options={**how, "predictor": str(loaded.name), "scale": str(loaded.scale)},
+        options={
+            **how,
+            "predictor": str(loaded.name),
+            "scale": str(loaded.scale),
+            **_versions(loaded),
+        },
         parts=[part.record() for part in parts],
     )
     started = time.perf_counter()
     with (
         PartsFolder(out, parts, manifest, resume=resume) as staging,
         Sink(
-            out, with_probabilities=probabilities, overwrite=overwrite, folder=staging.path
+            out, with_probabilities=probabilities, overwrite=may_replace(out), folder=staging.path
         ) as sink,
         pictures or nullcontext(),
     ):
@@ -246,8 +255,8 @@ def predict(
                 block_ends=block_ends,
                 with_originals=pictures is not None,
             ),
-            columns=names,
-            again=has_pictures if pictures else None,
+            schema=predictions_schema(with_probabilities=probabilities),
+            again=lambda kept: _is_to_be_read_again(kept, with_pictures=pictures is not None),
         ):
             sink.write(rows.predictions)
             if pictures and rows.batch:
@@ -275,7 +284,7 @@ def predict(
         )
         sink.finish(run)
         with staged_report(report_writer, metrics, samples, run):
-            staging.announce(sink.path)
+            staging.announce(sink.path, [one for one in (folder, shown) if one])
             sink.commit()
             if pictures:
                 pictures.commit()
@@ -410,6 +419,12 @@ class _Findings:
             self.predicted += len(images)
 
 
+def _is_to_be_read_again(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
+    """Tell whether predictions of an earlier run do not do: files may be readable now."""
+    unreadable = pc.starts_with(kept.column("error"), str(Reason.UNREADABLE_FILE))
+    return bool(pc.any(unreadable).as_py()) or (with_pictures and has_pictures(kept))
+
+
 def _first_error(predictions: pa.RecordBatch) -> InputError:
     """Return what is raised for the first row without a prediction."""
     place = predictions.column("prediction").is_null().index(True).as_py()
@@ -428,13 +443,7 @@ def _run_record(
 ) -> dict[str, Any]:
     """Return how predictions were made: what the metadata and the report say."""
     import platform
-    from importlib.metadata import version
 
-    versions = {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
-    if predictor.name is PredictorChoice.KERAS:
-        from mnist_batch import keras_network  # imported already, by what loaded the model
-
-        versions |= keras_network.versions()
     return {
         "version": __version__,
         "model": {"name": predictor.model.path.name, "sha256": predictor.model.sha256},
@@ -450,8 +459,20 @@ def _run_record(
         "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
         "resumed_rows": metrics.rows - predicted_rows,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": {"python": platform.python_version(), **_versions(predictor)},
     }
+
+
+def _versions(predictor: Predictor) -> dict[str, str]:
+    """Return the versions of the libraries that predictions depend on."""
+    from importlib.metadata import version
+
+    versions = {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
+    if predictor.name is PredictorChoice.KERAS:
+        from mnist_batch import keras_network  # imported already, by what loaded the model
+
+        versions |= keras_network.versions()
+    return versions
 
 
 def _notes(

@@ -6,11 +6,24 @@ they depend on, and says what differs where something does.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 FORMAT = 1
 """The `format` of a manifest; parts of another one are not used."""
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """What a shard of a part is made of.
+
+    Attributes:
+        first: the source of its first row.
+        fingerprint: of the files that it is read from, see `fingerprints.fingerprint`.
+    """
+
+    first: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -19,13 +32,11 @@ class PartRecord:
 
     Attributes:
         rows: its number of rows.
-        first: the source of its first row.
-        fingerprint: of the files that it is read from, see `fingerprints.fingerprint`.
+        shards: in input order.
     """
 
     rows: int
-    first: str
-    fingerprint: str
+    shards: Sequence[ShardRecord]
 
 
 @dataclass(frozen=True)
@@ -48,19 +59,19 @@ class Manifest:
         """Return the manifest as JSON."""
         return json.dumps({"format": FORMAT, **self._record()}, indent=1)
 
-    def differences(self, text: str) -> Iterator[str]:
+    def differences(self, content: bytes) -> Iterator[str]:
         """Yield what differs from an earlier manifest, one clause each; nothing where it is equal.
 
         Args:
-            text: the earlier one, as `text` gave it.
+            content: the earlier one, of which `is_manifest` is true.
         """
+        earlier = json.loads(content)
+        if earlier["format"] != FORMAT:
+            yield f"its format was {earlier['format']}, and is {FORMAT} now"
+            return
         try:
-            earlier = json.loads(text)
-            if earlier["format"] != FORMAT:
-                yield f"its format was {earlier['format']}, and is {FORMAT} now"
-                return
             yield from self._differences(earlier)
-        except (ValueError, LookupError, TypeError):
+        except (LookupError, TypeError, AttributeError):
             yield "its manifest.json is damaged"
 
     def _record(self) -> dict[str, Any]:
@@ -68,7 +79,7 @@ class Manifest:
             "version": self.version,
             "model": self.model,
             "options": dict(self.options),
-            "parts": [vars(part) for part in self.parts],
+            "parts": [asdict(part) for part in self.parts],
         }
 
     def _differences(self, earlier: Mapping[str, Any]) -> Iterator[str]:
@@ -86,7 +97,20 @@ class Manifest:
         )
         if rows != rows_now:
             yield f"the input had {rows:,} rows, and has {rows_now:,} now"
-        for then, today in zip(earlier["parts"], now["parts"], strict=False):
+        before, after = (
+            [shard for part in parts for shard in part["shards"]]
+            for parts in (earlier["parts"], now["parts"])
+        )
+        for then, today in zip(before, after, strict=False):
             if then != today:
                 yield f"names, sizes or times of files have changed, from {today['first']} on"
                 return
+
+
+def is_manifest(content: bytes) -> bool:
+    """Tell whether a file holds a manifest, of whichever format."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and isinstance(found.get("format"), int) and "parts" in found

@@ -7,24 +7,31 @@ that were finished, and `--resume` goes on from there. The folder holds
 - `lock`, locked by the process that writes there;
 - `manifest.json`, what the parts are bound to, see `mnist_batch.manifest`;
 - `part-000012-8192-9ae0daaf.arrow`, a part under its number, its rows and the CRC-32 of its bytes;
-- `committed`, from shortly before the output is put in its place: which file that is;
+- `committed`, from shortly before the output is put in its place: which file that is, and which
+  folders come with it;
 - `*.tmp`, what is being written.
 """
 
 import contextlib
+import json
 import os
 import re
+import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from mnist_batch.errors import OutputError
-from mnist_batch.fingerprints import fingerprint, first_source
+from mnist_batch.arrow_files import open_native
+from mnist_batch.errors import OutputError, OutputInUseError
+from mnist_batch.fingerprints import file_size, fingerprint, first_source
+from mnist_batch.image_files import ImageFileShard
 from mnist_batch.locks import HeldLock, NoLocksError, lock
-from mnist_batch.manifest import Manifest, PartRecord
+from mnist_batch.manifest import Manifest, PartRecord, ShardRecord, is_manifest
 from mnist_batch.shards import SHARD_ROWS, Shard
 from mnist_batch.staging import flush, translated
 
@@ -32,8 +39,12 @@ BLOCKS = 32
 """A part is so many of the predictor's blocks at least: the last one is padded, which then costs no
 more than 3 % of the time."""
 
+BYTES = 64 * 2**20
+"""Files of so many bytes end a part: of photographs fewer rows than else take as long."""
+
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
 _PART = re.compile(r"part-([0-9]{6,})-([0-9]+)-([0-9a-f]{8})\.arrow")
+_TEMPORARY = re.compile(r"(manifest\.json|committed|part|\..*)\.\w{8}\.tmp", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -52,41 +63,72 @@ class Part:
 
     def record(self) -> PartRecord:
         """Return what the part is made of."""
-        prints = [fingerprint(shard) for shard in self.shards]
-        return PartRecord(self.rows, first_source(self.shards[0]), " ".join(prints))
+        shards = [ShardRecord(first_source(shard), fingerprint(shard)) for shard in self.shards]
+        return PartRecord(self.rows, shards)
 
 
 def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
     """Cut shards into parts, each of one shard where that is large enough.
 
     Args:
-        shards: in input order.
+        shards: in input order; those of large image files are cut again, see `BYTES`.
         block_rows: rows that the predictor's network sees at once.
     """
     least = max(SHARD_ROWS, BLOCKS * block_rows)
     parts: list[Part] = []
     taken: list[Shard] = []
     rows = 0
-    for number, shard in enumerate(shards, start=1):
+    for shard, is_large in _cut(shards):
         taken.append(shard)
         rows += shard.rows
-        if rows >= least or (rows and number == len(shards)):
+        if rows and (rows >= least or is_large):
             parts.append(Part(len(parts), taken, rows))
             taken, rows = [], 0
+    if rows:
+        parts.append(Part(len(parts), taken, rows))
     return parts
 
 
+def _cut(shards: Sequence[Shard]) -> Iterator[tuple[Shard, bool]]:
+    """Yield shards, and whether they are large enough by their bytes; image files by `BYTES`."""
+    for shard in shards:
+        if not isinstance(shard, ImageFileShard):
+            yield shard, False
+            continue
+        ends = np.fromiter(accumulate(map(file_size, shard.paths)), np.int64, shard.rows)
+        start, done = 0, 0
+        while start < shard.rows:
+            stop = int(np.searchsorted(ends, done + BYTES)) + 1
+            if stop >= shard.rows:
+                yield (shard if start == 0 else shard.slice(start, shard.rows)), False
+                break
+            yield shard.slice(start, stop), True
+            start, done = stop, int(ends[stop - 1])
+
+
 def staging_folder(out: Path) -> Path:
-    """Return the folder of an output's parts."""
-    return out.with_name(f"{out.name}.staging")
+    """Return the folder of an output's parts, beside it; where it is a link, beside the file."""
+    place = out.resolve() if out.is_symlink() else out
+    name = place.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f"{name[:_SHORT_NAME]}-{zlib.crc32(os.fsencode(name)):08x}"
+    return place.with_name(f"{name}.staging")
 
 
-def is_committed(out: Path) -> bool:
-    """Tell whether an output was put there by a run that was killed before its very end."""
+_LONGEST_NAME, _SHORT_NAME = 200, 40
+"""Bytes that leave room for the suffix, and characters, which take 4 bytes each at most."""
+
+
+def put_there(out: Path) -> frozenset[str]:
+    """Return the outputs, as absolute paths, that a run put there which was killed at its end.
+
+    They are `out` and the folders that came with it, of which some may be missing.
+    """
     try:
-        return (staging_folder(out) / _COMMITTED).read_text() == _identity(out)
-    except OSError:
-        return False
+        identity, outputs = json.loads((staging_folder(out) / _COMMITTED).read_bytes())
+        return frozenset(outputs if identity == _identity(out) else ())
+    except (OSError, ValueError, TypeError, RecursionError):
+        return frozenset()
 
 
 def rows_kept(out: Path) -> int:
@@ -135,7 +177,7 @@ class PartsFolder:
             with translated(out):
                 self._begin(manifest, resume=resume)
         except BaseException:
-            self._release()
+            self._leave(useless=not rows_kept(out))
             raise
 
     def __enter__(self) -> "PartsFolder":
@@ -144,14 +186,7 @@ class PartsFolder:
 
     def __exit__(self, *_: object) -> None:
         """Let go of the folder; remove it if nothing in it is of use."""
-        with contextlib.suppress(OSError):
-            for path in self.path.glob("*.tmp"):
-                path.unlink()
-            if not self._files:
-                self._clear()
-                (self.path / _LOCK).unlink()
-                self.path.rmdir()
-        self._release()
+        self._leave(useless=not self._files)
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the predictions of a part that was `found`."""
@@ -160,30 +195,41 @@ class PartsFolder:
             for index in range(reader.num_record_batches):
                 yield reader.get_batch(index)
 
-    def write(self, part: Part, batches: Sequence[pa.RecordBatch]) -> None:
+    @contextlib.contextmanager
+    def writing(self, part: Part, schema: pa.Schema) -> Iterator["PartWriter"]:
         """Keep the predictions of a part, all of its rows; they are on disk afterwards.
 
+        On an error within the context nothing is kept.
+
         Raises:
             OutputError: the disk refuses.
         """
-        content = pa.BufferOutputStream()
-        with pa.ipc.new_file(content, batches[0].schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-        buffer = content.getvalue()
-        name = f"part-{part.number:06}-{part.rows}-{zlib.crc32(buffer):08x}.arrow"
         with translated(self._out):
-            self._write_whole(name, memoryview(buffer))
+            temporary = self._temporary("part")
+        try:
+            with PartWriter(self._out, temporary, schema) as writer:
+                yield writer
+            name = f"part-{part.number:06}-{part.rows}-{_checksum(temporary):08x}.arrow"
+            with translated(self._out):
+                self._rename(temporary, name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         self._files[part.number] = self.path / name
 
-    def announce(self, output: Path) -> None:
+    def announce(self, output: Path, folders: Iterable[Path]) -> None:
         """Note which file becomes the output, right before it does.
+
+        Args:
+            output: the file.
+            folders: what is put in its place after it.
 
         Raises:
             OutputError: the disk refuses.
         """
+        outputs = [str(path.absolute()) for path in (self._out, *folders)]
         with translated(self._out):
-            self._write_whole(_COMMITTED, _identity(output).encode())
+            self._write_whole(_COMMITTED, json.dumps([_identity(output), outputs]))
 
     def remove(self) -> None:
         """Remove the parts: the output is whole, and all that belongs to it."""
@@ -204,13 +250,20 @@ class PartsFolder:
                 )
                 return None
             if held is None:
-                raise OutputError(
+                raise OutputInUseError(
                     f"{self._out}: another run is writing it; wait for its end, or name another "
                     "file"
                 )
             return held
 
-    def _release(self) -> None:
+    def _leave(self, *, useless: bool) -> None:
+        with contextlib.suppress(OSError):
+            for path in self.path.glob("*.tmp"):
+                path.unlink()
+            if useless:
+                self._clear()
+                (self.path / _LOCK).unlink(missing_ok=True)
+                self.path.rmdir()
         if self._lock:
             self._lock.release()
 
@@ -222,11 +275,10 @@ class PartsFolder:
                 "name another output"
             )
         for path in self.path.iterdir() if self.path.exists() else ():
-            known = path.name in (_LOCK, _MANIFEST, _COMMITTED) or path.suffix == ".tmp"
-            if path.is_dir() or not (known or _PART.fullmatch(path.name)):
+            if path.is_symlink() or not path.is_file() or not _is_ours(path):
                 raise OutputError(
-                    f"{self.path} holds {path.name}, which no run left there; move it away, or "
-                    "name another output"
+                    f"{self.path} holds {path.name}, which no run left there, or which is damaged; "
+                    "move it away, or name another output"
                 )
 
     def _begin(self, manifest: Manifest, *, resume: bool) -> None:
@@ -242,10 +294,10 @@ class PartsFolder:
                 "--resume would have gone on from them"
             )
         self._clear()
-        self._write_whole(_MANIFEST, manifest.text().encode())
+        self._write_whole(_MANIFEST, manifest.text())
 
     def _take_over(self, manifest: Manifest) -> None:
-        differences = list(manifest.differences((self.path / _MANIFEST).read_text("utf-8")))
+        differences = list(manifest.differences((self.path / _MANIFEST).read_bytes()))
         if differences:
             raise OutputError(
                 f"{self.path} is of a run that --resume cannot go on with: "
@@ -271,13 +323,72 @@ class PartsFolder:
         for path in told[1:]:
             path.unlink(missing_ok=True)
 
-    def _write_whole(self, name: str, content: bytes | memoryview) -> None:
+    def _write_whole(self, name: str, text: str) -> None:
         """Write a file that is either not there or whole, whenever the machine stops."""
-        temporary = self.path / f"{name}.tmp"
-        temporary.write_bytes(content)
+        temporary = self._temporary(name)
+        temporary.write_text(text, encoding="utf-8")
+        self._rename(temporary, name)
+
+    def _temporary(self, name: str) -> Path:
+        # Never one that is there already, be it a link to elsewhere.
+        descriptor, path = tempfile.mkstemp(dir=self.path, prefix=f"{name}.", suffix=".tmp")
+        os.close(descriptor)
+        return Path(path)
+
+    def _rename(self, temporary: Path, name: str) -> None:
+        """Give a temporary file its name once it is on disk."""
         flush(temporary)
         temporary.replace(self.path / name)
         flush(self.path)
+
+
+class PartWriter:
+    """The Arrow file of a part that is being written; a context that ends it."""
+
+    def __init__(self, out: Path, path: Path, schema: pa.Schema) -> None:
+        """Begin the file at `path`, in the name of the output `out`.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        self._out = out
+        with translated(out):
+            self._file = open_native(path, "wb")
+            self._writer = pa.ipc.new_file(self._file, schema)
+
+    def __enter__(self) -> "PartWriter":
+        """Return the writer."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write what remains, unless there was an error."""
+        if kind is None:
+            with translated(self._out):
+                self._writer.close()
+                self._file.close()
+        else:
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        with translated(self._out):
+            self._writer.write_batch(batch)
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file in a folder of parts is one that a run left there."""
+    if path.name == _LOCK:
+        return path.stat().st_size == 0
+    if path.name == _MANIFEST:
+        return is_manifest(path.read_bytes())
+    if path.name == _COMMITTED or _TEMPORARY.fullmatch(path.name):
+        return True
+    return bool(_PART.fullmatch(path.name)) and path.with_name(_MANIFEST).exists()
 
 
 def _parts_in(folder: Path) -> Iterator[re.Match[str]]:
@@ -289,16 +400,25 @@ def _parts_in(folder: Path) -> Iterator[re.Match[str]]:
 
 def _is_whole(path: Path, match: re.Match[str], rows: int | None) -> bool:
     """Tell whether a part is as it was written, and has the rows that it has to have."""
-    content = path.read_bytes()
-    if f"{zlib.crc32(content):08x}" != match[3]:
+    if f"{_checksum(path):08x}" != match[3]:
         return False
     try:
-        reader = pa.ipc.open_file(content)
-    except pa.ArrowException:
+        with pa.memory_map(str(path)) as file:
+            reader = pa.ipc.open_file(file)
+            numbers = range(reader.num_record_batches)
+            found: int = sum(reader.get_batch(number).num_rows for number in numbers)
+    except (OSError, pa.ArrowException):
         return False
-    batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
-    found: int = sum(batch.num_rows for batch in batches)
     return int(match[2]) == found == rows
+
+
+def _checksum(path: Path) -> int:
+    """Return the CRC-32 of a file's bytes."""
+    checksum = 0
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 def _identity(path: Path) -> str:

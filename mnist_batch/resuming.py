@@ -31,8 +31,8 @@ def predict_parts(
     folder: PartsFolder,
     predict: Callable[[OpenInputs, frozenset[int]], Generator[PredictedBatch, None, None]],
     *,
-    columns: Sequence[str],
-    again: Callable[[pa.RecordBatch], bool] | None = None,
+    schema: pa.Schema,
+    again: Callable[[pa.RecordBatch], bool],
 ) -> Iterator[Rows]:
     """Yield the predictions of all rows; what is predicted is kept, each part once it is complete.
 
@@ -42,9 +42,9 @@ def predict_parts(
         folder: where parts are found and kept.
         predict: yields the predictions of the rows of some shards; the second argument is that
             `block_ends` of `pipeline.predict_batches`.
-        columns: those of the predictions that are written.
+        schema: the columns of the predictions that are written.
         again: tells of predictions that were kept whether their part has to be predicted again all
-            the same; None for never.
+            the same.
 
     Raises:
         OutputError: the disk refuses.
@@ -53,7 +53,7 @@ def predict_parts(
     kept = {
         part.number
         for part in parts
-        if part.number in folder.found and not (again and any(map(again, folder.read(part))))
+        if part.number in folder.found and not any(map(again, folder.read(part)))
     }
     missing = [part for part in parts if part.number not in kept]
     shards = [shard for part in missing for shard in part.shards]
@@ -63,16 +63,17 @@ def predict_parts(
             if part.number in kept:
                 yield from (Rows(predictions, None) for predictions in folder.read(part))
             else:
-                yield from _predict_part(part, batches, folder, columns)
+                yield from _predict_part(part, batches, folder, schema)
 
 
 def _predict_part(
-    part: Part, batches: Iterator[PredictedBatch], folder: PartsFolder, columns: Sequence[str]
+    part: Part, batches: Iterator[PredictedBatch], folder: PartsFolder, schema: pa.Schema
 ) -> Iterator[Rows]:
-    rows, predictions = 0, list[pa.RecordBatch]()
-    while rows < part.rows:
-        batch = next(batches)
-        predictions.append(batch.predictions.select(columns))
-        rows += len(predictions[-1])
-        yield Rows(predictions[-1], batch)
-    folder.write(part, predictions)
+    rows = 0
+    with folder.writing(part, schema) as writer:
+        while rows < part.rows:
+            batch = next(batches)
+            predictions = batch.predictions.select(schema.names)
+            writer.write(predictions)
+            rows += len(predictions)
+            yield Rows(predictions, batch)

@@ -37,8 +37,10 @@ class StagedFile:
         self.target = target
         self._overwrite = overwrite
         check_writable(target, overwrite=overwrite)
-        place = folder or target.parent
-        prefix = f".{target.name[:100]}."
+        # Where it is a link, the link stays.
+        self._place = target.resolve() if target.is_symlink() else target
+        place = folder or self._place.parent
+        prefix = f".{target.name[:50]}."
         with translated(target):
             _remove_dead(place, prefix)
             self.path, self._lock = _made(place, prefix)
@@ -65,11 +67,11 @@ class StagedFile:
         check_writable(self.target, overwrite=self._overwrite)
         with translated(self.target):
             flush(self.path)
-            self.path.replace(self.target)
+            self.path.replace(self._place)
         # The rename itself is on disk only once the folder is; but it has happened, and some
         # folders cannot be opened.
         with contextlib.suppress(OSError):
-            flush(self.target.parent)
+            flush(self._place.parent)
         self._release()
 
     def discard(self) -> None:
@@ -149,7 +151,7 @@ class StagedFolder:
         """
         with translated(self.target):
             beside = tempfile.mkdtemp(
-                dir=self._place.parent, prefix=f".{self._place.name[:100]}.", suffix=".tmp"
+                dir=self._place.parent, prefix=f".{self._place.name[:50]}.", suffix=".tmp"
             )
             self._staging = Path(beside)
             self._new.mkdir()  # as the user's umask says

@@ -19,6 +19,7 @@ import pytest
 import mnist_batch
 from mnist_batch import image_files, locks, parts, synthetic
 from mnist_batch.errors import InputError, OutputError
+from mnist_batch.fingerprints import first_source
 from mnist_batch.jobs import Progress
 from mnist_batch.options import Style
 from mnist_batch.parts import parts_of, rows_kept, staging_folder
@@ -297,14 +298,27 @@ def test_where_there_is_nothing_to_resume_it_is_said(tmp_path: Path, digits_fold
         mnist_batch.predict(digits_folder, out, resume=True, report=False)
 
 
-@pytest.mark.parametrize("name", ["mine.txt", "part-1-8-00000000.arrow", "deep/lock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mine.txt",
+        "notes.tmp",
+        "lock",
+        "manifest.json",
+        "part-1-8-00000000.arrow",
+        "part-000001-8-00000000.arrow",
+        "deep/lock",
+    ],
+)
 def test_another_folder_is_never_touched(tmp_path: Path, digits_folder: Path, name: str) -> None:
     """Whatever is called as the parts' folder is, and holds other files."""
     out = tmp_path / "out.parquet"
     file = staging_folder(out) / name
     file.parent.mkdir(parents=True)
     file.write_text("mine")
-    with pytest.raises(OutputError, match="which no run left there; move it away"):
+    with pytest.raises(
+        OutputError, match=r"which no run left there, or which is damaged; move it away"
+    ):
         mnist_batch.predict(digits_folder, out)
     assert file.read_text() == "mine"
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
@@ -322,6 +336,79 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, digits_folder: Path, link:
     with pytest.raises(OutputError, match="is no folder"):
         mnist_batch.predict(digits_folder, out)
     assert not link or list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["committed", "lock", "manifest.json", "committed.abcdefgh.tmp"])
+def test_a_link_among_the_parts_is_refused(tmp_path: Path, digits_folder: Path, name: str) -> None:
+    """Nothing is written through it to elsewhere."""
+    out, victim = tmp_path / "out.parquet", tmp_path / "victim"
+    victim.write_text("mine")
+    _cut_short(digits_folder, out, 20, batch_size=4)
+    (staging_folder(out) / name).unlink(missing_ok=True)
+    (staging_folder(out) / name).symlink_to(victim)
+    with pytest.raises(OutputError, match="which no run left there"):
+        mnist_batch.predict(digits_folder, out, batch_size=4, resume=True)
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe{", b"[" * 100_000])
+def test_a_damaged_manifest_is_one_line(
+    tmp_path: Path, digits_folder: Path, content: bytes | None
+) -> None:
+    """Or one that is gone: nobody knows what the parts are of."""
+    out = tmp_path / "out.parquet"
+    _cut_short(digits_folder, out, 20, batch_size=4)
+    manifest = staging_folder(out) / "manifest.json"
+    if content is None:
+        manifest.unlink()
+    else:
+        manifest.write_bytes(content)
+    for resume in (True, False):
+        with pytest.raises(OutputError, match="or which is damaged; move it away"):
+            mnist_batch.predict(digits_folder, out, batch_size=4, resume=resume)
+
+
+def test_an_output_that_is_a_link_stays_one(tmp_path: Path, digits_folder: Path) -> None:
+    """The file behind it is replaced, and its parts lie beside that."""
+    (tmp_path / "real").mkdir()
+    behind, out = tmp_path / "real" / "behind.parquet", tmp_path / "out.parquet"
+    out.symlink_to(behind)
+    _cut_short(digits_folder, out, 20, batch_size=4)
+    assert _names(behind) == ["behind.parquet.staging"]
+    mnist_batch.predict(digits_folder, out, batch_size=4, resume=True, report=False)
+    assert out.is_symlink()
+    assert len(pq.read_table(behind)) == 30
+    mnist_batch.predict(digits_folder, out, overwrite=True, report=False, batch_size=3)
+    assert out.is_symlink()
+    assert _names(behind) == ["behind.parquet"]
+
+
+@pytest.mark.parametrize("letter", ["a", "\u4e00"])
+def test_a_name_may_be_as_long_as_the_system_lets_it_be(
+    tmp_path: Path, digits_folder: Path, letter: str
+) -> None:
+    """That of the folder beside it is shortened."""
+    stem = letter * ((255 - len(".parquet")) // len(letter.encode()))
+    out = tmp_path / f"{stem}.parquet"
+    _cut_short(digits_folder, out, 20, batch_size=4)
+    summary = mnist_batch.predict(digits_folder, out, batch_size=4, resume=True, report=False)
+    assert "resumed: 16 of 30 rows were there already" in summary.notes
+    assert _names(out) == [out.name]
+
+
+def test_large_files_make_parts_of_fewer_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no more than some seconds of photographs are lost."""
+    for number, size in enumerate((10, 10, 50, 0, 10, 10, 10, 30)):
+        (tmp_path / f"{number}.png").write_bytes(bytes(size))
+    monkeypatch.setattr(parts, "BYTES", 40)
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 7)
+    found = parts_of(open_inputs([tmp_path]).shards, block_rows=1)
+    assert [part.rows for part in found] == [3, 5]
+    sources = [first_source(shard) for part in found for shard in part.shards]
+    assert sources == ["0.png", "3.png", "7.png"]
+    assert sum(shard.rows for part in found for shard in part.shards) == 8
 
 
 def test_a_second_run_is_refused_while_the_first_lives(tmp_path: Path, digits_folder: Path) -> None:
