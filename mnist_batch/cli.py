@@ -269,7 +269,7 @@ def predict(
     _print_result(summary, quiet=quiet, as_json=as_json)
     missed = _misses(min_accuracy, summary.metrics)
     metrics = summary.metrics
-    _check_errors(metrics.errors, metrics.rows, budget, "a prediction")
+    _check_errors(metrics.errors, metrics.rows, summary.uncounted_sources, budget, "a prediction")
     if missed:
         raise typer.Exit(GATE_STATUS)
 
@@ -447,7 +447,7 @@ def pack(
         )
     _print(json.dumps(summary.record()) if as_json else pack_summary(summary))
     _say_notes(summary.notes, quiet=quiet)
-    _check_errors(summary.errors, summary.rows, budget, "an image")
+    _check_errors(summary.errors, summary.rows, summary.uncounted_sources, budget, "an image")
 
 
 @app.command(
@@ -748,11 +748,20 @@ def _error_budget(text: str) -> ErrorBudget:
         raise typer.BadParameter(str(error), param_hint="'--max-errors'") from error
 
 
-def _check_errors(errors: int, rows: int, budget: ErrorBudget, lacking: str) -> None:
+def _check_errors(
+    errors: int, rows: int, uncounted: int, budget: ErrorBudget, lacking: str
+) -> None:
     """Say that more rows than allowed lack something, and exit."""
-    if not budget.allows(errors, rows):
+    if budget.allows(errors, rows, uncounted):
+        return
+    if budget.allows(errors, rows):
+        _say(
+            f"error: sources that cannot be read at all: {uncounted:,}, of which nobody knows what "
+            f"share --max-errors {budget} would be; give a number of rows, or leave them out"
+        )
+    else:
         _say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {budget}")
-        raise typer.Exit(ERRORS_STATUS)
+    raise typer.Exit(ERRORS_STATUS)
 
 
 def _print(content: "RenderableType") -> None:

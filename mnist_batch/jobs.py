@@ -63,6 +63,8 @@ class Summary:
         notes: what the user should know, one sentence each.
         prepared_folder: where the pictures of prepared images are; None where none were wanted.
         prepared_pictures: how many there are.
+        uncounted_sources: how many sources are one row with an error each, since nobody knows how
+            many rows they hold.
     """
 
     predictions: Path
@@ -72,6 +74,7 @@ class Summary:
     notes: Sequence[str]
     prepared_folder: Path | None = None
     prepared_pictures: int = 0
+    uncounted_sources: int = 0
 
     def record(self) -> dict[str, Any]:
         """Return what `metrics.json` holds, the notes, and where the files are."""
@@ -301,6 +304,7 @@ def predict(
         ],
         prepared_folder=shown,
         prepared_pictures=pictures.written if pictures else 0,
+        uncounted_sources=len(opened.uncounted),
     )
 
 
@@ -497,6 +501,10 @@ def _notes(
     ]
 
 
+_NAMED = 5
+"""Names in a note, at most."""
+
+
 def reading_notes(
     opened: OpenInputs,
     *,
@@ -517,6 +525,12 @@ def reading_notes(
         labels: what the user named as labels.
     """
     notes = list(kernels.notes())
+    if opened.uncounted:
+        more = len(opened.uncounted) - _NAMED
+        notes.append(
+            f"sources that cannot be read at all, one row each: "
+            f"{', '.join(opened.uncounted[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+        )
     if opened.passed_over:
         notes.append(f"files that are not images, passed over: {opened.passed_over.total():,}")
     if prepared:

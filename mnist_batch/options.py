@@ -59,8 +59,17 @@ class ErrorBudget(NamedTuple):
             raise ValueError(f"{text!r}: expected a number of rows, as 10, or a share, as 0.5%")
         return cls(Decimal(number), percent)
 
-    def allows(self, errors: int, rows: int) -> bool:
-        """Tell whether so many errors among so many rows are within the budget."""
+    def allows(self, errors: int, rows: int, uncounted: int = 0) -> bool:
+        """Tell whether so many errors among so many rows are within the budget.
+
+        Args:
+            errors: rows with an error.
+            rows: all rows.
+            uncounted: sources that are one row with an error each, since nobody knows how many they
+                hold: no share of rows allows them, other than all.
+        """
+        if self.percent and uncounted and self.limit < 100:
+            return False
         return errors * 100 <= self.limit * rows if self.percent else errors <= self.limit
 
     def __str__(self) -> str:

@@ -38,6 +38,8 @@ class PackSummary:
         size_bytes: the size of the file.
         elapsed_s: seconds from the first read to the last write.
         notes: what the user should know, one sentence each.
+        uncounted_sources: how many sources are one row with an error each, since nobody knows how
+            many rows they hold.
     """
 
     out: Path
@@ -48,6 +50,7 @@ class PackSummary:
     size_bytes: int
     elapsed_s: float
     notes: Sequence[str]
+    uncounted_sources: int = 0
 
     @property
     def errors(self) -> int:
@@ -163,6 +166,7 @@ def pack(
             prepare=prepare,
             labels=labels,
         ),
+        uncounted_sources=len(opened.uncounted),
     )
 
 

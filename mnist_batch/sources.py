@@ -60,12 +60,15 @@ class OpenInputs:
         files: where they are read from.
         rows: the number of rows in them.
         passed_over: how many files in folders are no input, as `FolderListing` counts them.
+        uncounted: sources of which nobody knows how many rows they hold: files that cannot be
+            opened and folders that cannot be listed, one row each.
     """
 
     shards: Sequence[Shard]
     files: Sequence[str]
     rows: int
     passed_over: Counter[str]
+    uncounted: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,10 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         files=files,
         rows=sum(shard.rows for shard in shards),
         passed_over=sum((one.passed_over for one in found), Counter()),
+        uncounted=[
+            *(shard.source for shard in shards if isinstance(shard, UnreadableSource)),
+            *(name for one in found if not one.parquet for name in one.names if name[-1] == "/"),
+        ],
     )
 
 

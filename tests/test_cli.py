@@ -105,6 +105,23 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     assert ended.stderr == "error: rows without a prediction: 2, more than --max-errors 99.5%\n"
 
 
+def test_a_source_that_is_lost_is_named_and_in_no_share(
+    tmp_path: Path, digits_parquet: Path, model: Path
+) -> None:
+    """One row of 1,051 is all that is left of it, and not a thousandth of the input."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(digits_parquet, folder / "a.parquet")
+    (folder / "b.parquet").write_bytes(digits_parquet.read_bytes()[:-100])
+    for command in (("predict", folder, "--model", model, "--no-report"), ("pack", folder)):
+        arguments = (*command, "--out", tmp_path / "out.parquet", "--overwrite", "--max-errors")
+        ended = run(*arguments, "1%")
+        assert ended.returncode == 3
+        assert "note: sources that cannot be read at all, one row each: b.parquet\n" in ended.stderr
+        assert "error: sources that cannot be read at all: 1, of which" in ended.stderr
+        assert run(*arguments, "1").returncode == 0
+
+
 def test_failing_fast_is_status_1(tmp_path: Path, model: Path) -> None:
     """With the row; whatever number of errors is allowed, nothing is written."""
     (tmp_path / "a.png").write_bytes(b"not an image")

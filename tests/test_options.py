@@ -42,3 +42,11 @@ def test_what_is_no_budget_is_refused(text: str) -> None:
 def test_a_budget_is_shown_as_it_is_typed(text: str) -> None:
     """In the message that it was exceeded."""
     assert str(ErrorBudget.parse(text)) == text
+
+
+def test_no_share_allows_what_nobody_can_count() -> None:
+    """A source that cannot be read at all may be most of the input; as a number it is one row."""
+    assert not ErrorBudget.parse("1%").allows(1, 1000, 1)
+    assert ErrorBudget.parse("1%").allows(1, 1000)
+    assert ErrorBudget.parse("1").allows(1, 1000, 1)
+    assert ErrorBudget.parse("100%").allows(1, 1, 1)
