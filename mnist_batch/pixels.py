@@ -74,16 +74,7 @@ def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
         Images uint8 (n, 28, 28), and Arrow strings (n,): null, or why a row is no image. The
         pixels of such a row are 0.
     """
-    values: _Numbers
-    if pa.types.is_fixed_size_binary(column.type):
-        values, bounds = _bytes(column), np.arange(len(column) + 1) * PIXELS
-        complete = np.ones(len(column), np.bool_)
-    elif isinstance(column.type, pa.FixedShapeTensorType):
-        values, bounds, complete = _leaves(column.storage)
-    else:
-        values, bounds, complete = _leaves(column)
-    present = column.is_valid().to_numpy(zero_copy_only=False)
-    whole = present & complete & (np.diff(bounds) == PIXELS)
+    values, bounds, present, whole = _pixels(column)
     rows, in_range = _uint8(_gather(values, bounds, whole))
     if isinstance(column.type, pa.FixedShapeTensorType):
         rows = _logical_order(rows, column.type)
@@ -96,6 +87,32 @@ def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
         images = np.zeros((len(column), PIXELS), np.uint8)
         images[good] = rows[in_range]
     return images.reshape(-1, SIDE, SIDE), _errors(present, whole, good)
+
+
+def all_whole(column: pa.Array) -> bool:
+    """Tell whether each row of a column of raw pixels holds 784 numbers, none of them null."""
+    return bool(_pixels(column)[-1].all())
+
+
+def _pixels(
+    column: pa.Array,
+) -> tuple[_Numbers, npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return the numbers of a column of raw pixels, row by row.
+
+    Returns:
+        The numbers; where each row's begin and end (n + 1); which rows are not null (n); and which
+        of them hold 784 numbers, none of them null (n).
+    """
+    values: _Numbers
+    if pa.types.is_fixed_size_binary(column.type):
+        values, bounds = _bytes(column), np.arange(len(column) + 1) * PIXELS
+        complete = np.ones(len(column), np.bool_)
+    elif isinstance(column.type, pa.FixedShapeTensorType):
+        values, bounds, complete = _leaves(column.storage)
+    else:
+        values, bounds, complete = _leaves(column)
+    present = column.is_valid().to_numpy(zero_copy_only=False)
+    return values, bounds, present, present & complete & (np.diff(bounds) == PIXELS)
 
 
 def _errors(

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_batch.parquet_pages import Pages, read_columns
+from mnist_batch.parquet_structure import VALUES
+from mnist_batch.pixels import PIXELS, all_whole
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import BATCH_BYTES
 
@@ -75,7 +77,8 @@ class RowGroups:
     Arrow takes one row after the other, whatever the footer says of their number, and goes on in
     the next row group where one falls short: a single damaged number would move all rows behind it
     to other places. So the pages are counted before, and row groups that are not large are given
-    once all of their rows are there.
+    once all of their rows are there. Pages of lists count numbers, not rows: their row groups are
+    read one by one, and where the footer says that each row has 784, each has to.
     """
 
     def __init__(
@@ -116,6 +119,8 @@ class RowGroups:
         leaves = [footer.schema.column(column) for column in wanted]
         self._flat = np.array([leaf.max_repetition_level == 0 for leaf in leaves])
         self._is_image = np.array([_is_of(leaf.path, image) for leaf in leaves])
+        self._image_leaf = wanted[int(np.argmax(self._is_image))]
+        self._lists = not self._flat[self._is_image].all()
         # Without these two a row group is in memory whole, and one can be all of the input.
         self._reader = pq.ParquetFile(
             file,
@@ -131,11 +136,14 @@ class RowGroups:
             yield from self._read_piece(piece, batch_size)
 
     def _pieces(self, groups: range) -> Iterator[range]:
-        """Cut row groups into pieces that are read as one: of about `BATCH_BYTES`, or one group."""
+        """Cut row groups into pieces that are read as one: of about `BATCH_BYTES`, or one group.
+
+        Of lists always one: what is damaged in a group would move the rows of the next.
+        """
         first, size = groups.start, 0
         for group in groups:
             size += self._size(group)
-            if size > BATCH_BYTES and group > first:
+            if (self._lists or size > BATCH_BYTES) and group > first:
                 yield range(first, group)
                 first, size = group, self._size(group)
         yield range(first, groups.stop)
@@ -147,6 +155,18 @@ class RowGroups:
     def _rows(self, group: int) -> int:
         rows: int = self._footer.row_group(group).num_rows
         return rows
+
+    def _is_even(self, group: int) -> bool:
+        """Tell whether, by the footer, each list of a row group has 784 numbers, and no null.
+
+        If so, a list that has not is damage, and all behind it may stand in other places. If not,
+        such lists are the file's own, and cost no row but theirs.
+        """
+        place = int(np.argmax(self._is_image))
+        if self._columns.chunks[group, place, VALUES] != self._rows(group) * PIXELS:
+            return False
+        statistics = self._footer.row_group(group).column(self._image_leaf).statistics
+        return statistics is None or not statistics.null_count
 
     def _look(self, groups: range) -> Pages:
         rows = np.array([self._rows(group) for group in groups], np.int64)
@@ -212,7 +232,9 @@ class RowGroups:
         Reading ends before the batch that would go beyond the first `sound` rows.
         """
         given, rows = 0, sum(map(self._rows, groups))
+        lists = self._lists and self._image in columns
         try:
+            even = lists and all(map(self._is_even, groups))
             batches = self._reader.iter_batches(
                 step, row_groups=list(groups), columns=list(columns), use_threads=False
             )
@@ -222,10 +244,17 @@ class RowGroups:
                     yield _Damage(f"{rows - given} rows fewer than the footer says", doubtful=True)
                     return
                 given += len(batch)
+                if even and not all_whole(batch.column(self._image)):
+                    yield _Damage(f"lists of other than {PIXELS} numbers", doubtful=True)
+                    return
+                if lists and (given > rows or (given == rows and any(map(len, batches)))):
+                    yield _Damage("more rows than the footer says", doubtful=True)
+                    return
                 if len(batch):
                     yield _without_dictionaries(batch)
         except UNREADABLE as error:
-            yield _Damage(cause(error), doubtful=not isinstance(error, OSError))
+            # Of lists a page may be wrong from its beginning, and fail only at its end.
+            yield _Damage(cause(error), doubtful=lists or not isinstance(error, OSError))
 
     def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[Rows]:
         """Yield the rows of a damaged row group: up to the damage, then those that are lost.

@@ -637,6 +637,74 @@ def test_rows_of_lists_that_are_only_counted(tmp_path: Path) -> None:
     )
 
 
+def listed(path: Path, kind: pa.DataType, **options: Any) -> NDArray[np.uint8]:  # noqa: ANN401
+    """Write 60 images as lists of numbers, twenty to a row group; return them."""
+    images = np.random.default_rng(5).integers(0, 256, (60, 28, 28), np.uint8)
+    rows = images.tolist() if pa.types.is_list(kind.value_type) else images.reshape(60, 784)
+    write(
+        path, {"image": pa.array(list(rows), kind)}, row_group_size=20, data_page_size=10_000,
+        use_dictionary=False, compression="none", **options,
+    )  # fmt: skip
+    return images
+
+
+@pytest.mark.parametrize("row", range(20))
+@pytest.mark.parametrize("batch_size", [7, 2048])
+def test_list_that_grows_moves_no_others(tmp_path: Path, row: int, batch_size: int) -> None:
+    """A byte of the levels that tell where lists begin: its row group is lost, and no other."""
+    path = tmp_path / "a.parquet"
+    images = listed(path, pa.list_(pa.uint8()))
+    # Levels of a list of 784: one run of eight, 0 and seven times 1; then 776 times 1.
+    levels, content = b"\x03\xfe\x90\x0c\x01", path.read_bytes()
+    place = -1
+    for _ in range(row + 1):
+        place = content.index(levels, place + 1)
+    assert place < chunk_of(path, 0, 0).stop
+    overwrite(path, place, b"\x0b")  # not one run of eight but five
+    rows, found = read(opened(path), batch_size)
+    assert [error is None for _, _, error in rows] == [row >= 20 for row in range(60)]
+    assert not found[:20].any()
+    np.testing.assert_array_equal(found[20:], images[20:])
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.uint8()), pa.list_(pa.list_(pa.uint8()))], ids=str)
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("statistics", [True, False])
+def test_damaged_lists_are_their_own_image_or_an_error(
+    tmp_path: Path, kind: pa.DataType, version: str, statistics: bool
+) -> None:
+    """Single bits flipped: but for a pixel that it may be in, no row has another image."""
+    path = tmp_path / "a.parquet"
+    images = listed(path, kind, data_page_version=version, write_statistics=statistics)
+    content, chunks = path.read_bytes(), [chunk_of(path, group, 0) for group in range(3)]
+    random = np.random.default_rng(7)
+    for trial in range(60):
+        chunk = chunks[trial % 3]
+        reach = 400 if trial % 4 else chunk.stop - chunk.start
+        damaged = bytearray(content)
+        damaged[chunk.start + random.integers(reach)] ^= 1 << random.integers(8)
+        path.write_bytes(damaged)
+        rows, found = read(opened(path), 16)
+        for (row, _, error), image in zip(rows, found, strict=True):
+            if error is None:
+                most = 1 if row // 20 == trial % 3 else 0
+                assert np.count_nonzero(image != images[row]) <= most
+
+
+@pytest.mark.parametrize("odd", [[0] * 783, [0] * 785, [0] * 783 + [None], [], None])
+def test_list_of_another_length_costs_its_own_row(
+    tmp_path: Path, odd: list[int | None] | None
+) -> None:
+    """In a sound file: the footer counts other than 784 a row, or a null."""
+    lists: list[list[int | None] | None] = [*IMAGES.reshape(3, 784).tolist()] * 2
+    lists[1] = odd
+    path = write(tmp_path / "a.parquet", {"image": pa.array(lists, pa.list_(pa.uint8()))})
+    rows, images = read(opened(path))
+    error = "no bytes" if odd is None else "bad pixels: expected 784 of them"
+    assert [found for _, _, found in rows] == [None, error, None, None, None, None]
+    np.testing.assert_array_equal(images[[0, 2, 3, 4, 5]], IMAGES[[0, 2, 0, 1, 2]])
+
+
 def varint(number: int) -> bytes:
     """Return a number in sevens of bits, as Thrift's compact protocol has it."""
     parts = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]
