@@ -23,7 +23,7 @@ def load_where_it_pays(shards: Iterable[Shard]) -> None:
 def load() -> None:
     """Load the compiled code, once in a process; it takes 1.5 s.
 
-    Where it was never compiled before, on a new machine, that takes 6 s more. Nothing else is done
+    Where it was never compiled before, on a new machine, that takes 10 s more. Nothing else is done
     meanwhile: other threads would share the interpreter with it, and both be slower.
     """
     with _lock:  # by threads that begin at the same time
