@@ -705,6 +705,23 @@ def test_list_of_another_length_costs_its_own_row(
     np.testing.assert_array_equal(images[[0, 2, 3, 4, 5]], IMAGES[[0, 2, 0, 1, 2]])
 
 
+@pytest.mark.parametrize(("at", "byte"), [(0, b"\x01"), (0, b"\x0b"), (4, b"\x00")])
+def test_damage_beside_a_list_of_another_length_stays_in_its_row_group(
+    tmp_path: Path, at: int, byte: bytes
+) -> None:
+    """Where lengths tell nothing, the number of rows does: those behind are their own images."""
+    lists = np.random.default_rng(5).integers(0, 256, (60, 784), np.uint8)
+    path = write(
+        tmp_path / "a.parquet", {"image": pa.array([lists[0, :776], *lists[1:]])},
+        row_group_size=20, use_dictionary=False, compression="none",
+    )  # fmt: skip
+    overwrite(path, path.read_bytes().index(b"\x03\xfe\x90\x0c\x01") + at, byte)
+    rows, found = read(opened(path), 5)
+    assert [error for _, _, error in rows[20:]] == [None] * 40
+    np.testing.assert_array_equal(found[20:].reshape(40, 784), lists[20:])
+    assert None not in {error for _, _, error in rows[:20]}
+
+
 def varint(number: int) -> bytes:
     """Return a number in sevens of bits, as Thrift's compact protocol has it."""
     parts = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]
