@@ -236,11 +236,19 @@ class PartsFolder:
         self._files = {}
 
     def _locked(self) -> HeldLock | None:
+        file = self.path / _LOCK
         while True:
-            self._refuse_others()
+            self._refuse_no_folder()
             self.path.mkdir(exist_ok=True)
             try:
-                held = lock(self.path / _LOCK)
+                if file.is_symlink() or not file.exists():
+                    self._refuse_others()
+                held = lock(file)
+                if held is None:
+                    raise OutputInUseError(
+                        f"{self._out}: another run is writing it; wait for its end, or name "
+                        "another file"
+                    )
             except FileNotFoundError:  # its last holder removed the folder
                 continue
             except NoLocksError:
@@ -248,12 +256,13 @@ class PartsFolder:
                     f"{self.path}: its file system has no locks, so nothing keeps another run from "
                     "writing the same output"
                 )
-                return None
-            if held is None:
-                raise OutputInUseError(
-                    f"{self._out}: another run is writing it; wait for its end, or name another "
-                    "file"
-                )
+                held = None
+            try:
+                self._refuse_others()
+            except BaseException:
+                if held:
+                    held.release()
+                raise
             return held
 
     def _leave(self, *, useless: bool) -> None:
@@ -267,14 +276,16 @@ class PartsFolder:
         if self._lock:
             self._lock.release()
 
-    def _refuse_others(self) -> None:
-        """Refuse a folder that is not one of parts: nothing in it is touched."""
+    def _refuse_no_folder(self) -> None:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             raise OutputError(
                 f"{self.path}: is no folder, where unfinished predictions go; move it away, or "
                 "name another output"
             )
-        for path in self.path.iterdir() if self.path.exists() else ():
+
+    def _refuse_others(self) -> None:
+        """Refuse a folder that is not one of parts: nothing in it is touched."""
+        for path in self.path.iterdir():
             if path.is_symlink() or not path.is_file() or not _is_ours(path):
                 raise OutputError(
                     f"{self.path} holds {path.name}, which no run left there, or which is damaged; "
