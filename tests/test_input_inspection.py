@@ -56,7 +56,8 @@ def test_digits_like_mnists_are_all_in_form(digits_folder: Path, digits_parquet:
     assert found.sizes.commonest == [Size(28, 28, 1080)]
     assert (found.labels, found.unlabelled) == ([108] * 10, 0)
     assert (found.no_digit.count, found.several_digits.count) == (0, 0)
-    assert (found.unreadable, found.passed_over, found.notes) == ({}, {}, [])
+    assert (found.unreadable, found.passed_over) == ({}, {})
+    assert [note for note in found.notes if "decoder was compiled" not in note] == []
     assert found.conflicts.count == 0
     assert found.repeats.count == 30  # those of the folder are the first of the file
     assert found.repeats.first[0][0] == Place("digits.parquet", 0)

@@ -229,6 +229,7 @@ class _Opened:
     """Inputs of one shard of raw pixels, read in batches of other sizes than asked for."""
 
     files: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
     encoded = False
 
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch import image_files, locks, parts, synthetic
+from mnist_batch import image_files, kernels, locks, parts, synthetic
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.fingerprints import first_source
 from mnist_batch.jobs import Progress
@@ -105,6 +105,7 @@ def test_a_resumed_run_goes_on(
         return original(paths)
 
     monkeypatch.setattr(image_files, "_read_each", reading)
+    monkeypatch.setattr(kernels, "_ready", threading.Event())  # which would read them otherwise
     summary = mnist_batch.predict(
         digits_folder, out, batch_size=4, probabilities=True, resume=True, report=False
     )
