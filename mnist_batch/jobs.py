@@ -27,7 +27,7 @@ from mnist_batch.prepared_folder import PreparedFolder, has_pictures
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.resuming import Rows, predict_parts
 from mnist_batch.samples import SampleChooser
-from mnist_batch.scale_doubt import ScaleDoubt
+from mnist_batch.scale_doubt import ScaleDoubt, is_settled
 from mnist_batch.schema import Reason, predictions_schema
 from mnist_batch.sinks import Sink, check_output
 from mnist_batch.sources import (
@@ -214,7 +214,7 @@ def predict(
     loaded = _loaded(model, predictor, scale, device, batch_size)
     opened = open_inputs(inputs, read_options(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
-    found = _Findings(SampleChooser(sample_seed))
+    found = _Findings(SampleChooser(sample_seed), None if is_settled(loaded) else ScaleDoubt())
     # What the predictions depend on, and what else is said of how they were made.
     how = {
         "prepare": str(prepare),
@@ -403,14 +403,14 @@ class _Findings:
 
     Attributes:
         samples: those that are drawn.
+        doubt: whether the pixels are scaled as the model wants them; None where that is settled.
         counts: of all rows.
-        doubt: whether the pixels are scaled as the model wants them.
         predicted: how many rows this run has predicted itself.
     """
 
     samples: SampleChooser
+    doubt: ScaleDoubt | None
     counts: PredictionCounts = field(default_factory=PredictionCounts)
-    doubt: ScaleDoubt = field(default_factory=ScaleDoubt)
     predicted: int = 0
 
     def add(self, rows: Rows) -> None:
@@ -419,8 +419,9 @@ class _Findings:
         self.samples.add(self.counts.rows, rows.predictions, images)
         self.counts.add(rows.predictions)
         if images is not None:
-            self.doubt.add(rows.predictions, images)
             self.predicted += len(images)
+            if self.doubt:
+                self.doubt.add(rows.predictions, images)
 
 
 def _is_to_be_read_again(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
@@ -485,9 +486,9 @@ def _notes(
     metrics: Metrics,
     prepare: Prepare,
     labels: str | Path | None,
-    doubt: ScaleDoubt,
+    doubt: ScaleDoubt | None,
 ) -> list[str]:
-    of_model = [*predictor.notes, *doubt.notes(predictor, metrics)]
+    of_model = [*predictor.notes, *(doubt.notes(predictor, metrics) if doubt else ())]
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in of_model),
         *reading_notes(

@@ -364,7 +364,8 @@ class PartWriter:
         """
         self._out = out
         with translated(out):
-            self._file = open_native(path, "wb")
+            # A batch is some twenty small pieces.
+            self._file = pa.BufferedOutputStream(open_native(path, "wb"), 2**20)
             self._writer = pa.ipc.new_file(self._file, schema)
 
     def __enter__(self) -> "PartWriter":

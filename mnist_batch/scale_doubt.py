@@ -25,6 +25,11 @@ MOST_ROWS = 1000
 """Images that are kept to be read again, 0.8 MB; at least half as many, spread over all."""
 
 
+def is_settled(predictor: Predictor) -> bool:
+    """Tell whether the scale is beyond doubt: the training of the model says it."""
+    return scale_in_file(predictor.model) == (predictor.scale, ScaleSource.RECORD)
+
+
 class ScaleDoubt:
     """Keeps some of a run's labelled images, and reads them at each scale if there is reason to."""
 
@@ -66,7 +71,7 @@ class ScaleDoubt:
         few = metrics.labelled < LEAST_ROWS or sum(map(len, self._digits)) < LEAST_ROWS
         if few or metrics.accuracy is None or metrics.accuracy >= LOW:
             return
-        if scale_in_file(predictor.model) == (predictor.scale, ScaleSource.RECORD):
+        if is_settled(predictor):
             return
         trials = compare_scales(
             predictor, np.concatenate(self._images), np.concatenate(self._digits)
