@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -125,7 +125,7 @@ def stream(
     names = predictions_schema(with_probabilities=probabilities).names
     parts = parts_of(opened.shards, predictor.block_rows)
     for batch in predict_batches(
-        opened,
+        replace(opened, shards=[shard for part in parts for shard in part.shards]),
         predictor,
         prepare=Prepare(prepare),
         batch_size=batch_size,
