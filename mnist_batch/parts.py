@@ -171,6 +171,7 @@ class PartsFolder:
         self._out = out
         self._parts = parts
         self._files: dict[int, Path] = {}
+        self._is_done = False
         with translated(out):
             self._lock = self._locked()
         try:
@@ -186,7 +187,8 @@ class PartsFolder:
 
     def __exit__(self, *_: object) -> None:
         """Let go of the folder; remove it if nothing in it is of use."""
-        self._leave(useless=not self._files)
+        # Asked of the disk: an interrupt may come right after a part has got its name.
+        self._leave(useless=self._is_done or not rows_kept(self._out))
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the predictions of a part that was `found`."""
@@ -232,8 +234,8 @@ class PartsFolder:
             self._write_whole(_COMMITTED, json.dumps([_identity(output), outputs]))
 
     def remove(self) -> None:
-        """Remove the parts: the output is whole, and all that belongs to it."""
-        self._files = {}
+        """Remove the parts on leaving: the output is whole, and all that belongs to it."""
+        self._is_done = True
 
     def _locked(self) -> HeldLock | None:
         file = self.path / _LOCK

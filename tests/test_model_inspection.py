@@ -333,10 +333,10 @@ def test_code_in_a_model_is_an_error(tmp_path: Path) -> None:
     path = saved(
         tmp_path / "model.keras",
         Input((784,)),
-        layers.Lambda(lambda values: values / 255),
+        layers.Lambda(lambda values: values / 255, name="shrink"),
         Dense(10, "softmax"),
     )
-    with pytest.raises(ModelError, match=r"layer 'lambda' \(Lambda\) would run code"):
+    with pytest.raises(ModelError, match=r"layer 'shrink' \(Lambda\) would run code"):
         inspect_model(path)
 
 

@@ -80,6 +80,25 @@ def test_parts_hold_many_blocks(digits_folder: Path, monkeypatch: pytest.MonkeyP
     assert [part.rows for part in parts_of(shards, block_rows=5)] == [16, 14]
 
 
+def test_an_interrupt_right_after_a_part_got_its_name_keeps_it(
+    tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run itself has not yet noted that the part is there."""
+    out = tmp_path / "out.parquet"
+    flush = parts.flush
+
+    def interrupted(path: Path) -> None:
+        flush(path)
+        if path == staging_folder(out) and _kept(out):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(parts, "flush", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        mnist_batch.predict(digits_folder, out, report=False)
+    assert _kept(out) == ["000000"]
+    assert rows_kept(out) == 8
+
+
 def test_nothing_is_kept_where_no_part_is_finished(tmp_path: Path, digits_folder: Path) -> None:
     """A run that ends before leaves nothing."""
     out = tmp_path / "out.parquet"

@@ -343,14 +343,19 @@ def test_no_source_leads_out_of_the_folder(tmp_path: Path, model: Path) -> None:
         "seen/\U0001f642.png",
     ]
     rows = [{"source": source} for source in sources]
-    (tmp_path / "deep").mkdir()
-    packed = write_packed(tmp_path / "deep" / "packed.parquet", rows)
-    before = pictures(tmp_path.parent)
-    summary = predict(packed, model, tmp_path / "deep")
+    # So deep that what leads out still lies where this test may look.
+    deep = tmp_path / "outer" / "inner" / "deep"
+    deep.mkdir(parents=True)
+    packed = write_packed(deep / "packed.parquet", rows)
+    before = pictures(tmp_path)
+    summary = predict(packed, model, deep)
     assert summary.prepared_pictures == len(sources)
-    assert len(pictures(tmp_path / "deep" / "seen")) == len(sources)
-    written = {name for name in pictures(tmp_path.parent) - before if "/deep/seen/" not in name}
-    assert written == {f"{tmp_path.name}/deep/out.parquet"}
+    assert len(pictures(deep / "seen")) == len(sources)
+    within = "outer/inner/deep"
+    written = pictures(tmp_path) - before
+    assert {name for name in written if not name.startswith(f"{within}/seen/")} == {
+        f"{within}/out.parquet"
+    }
 
 
 def test_a_row_that_is_named_twice_has_two_pictures(tmp_path: Path, model: Path) -> None:
