@@ -81,7 +81,8 @@ clean: ## Remove all that was made here
 	rm -rf .venv .venv-peers build dist *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements.lock pyproject.toml
+# The version, which is installed too, stands in __init__.py.
+$(READY): requirements.lock pyproject.toml mnist_batch/__init__.py
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
 		f"Python {v[0]}.{v[1]} found; mnist-batch needs 3.11, 3.12 or 3.13: make PYTHON=python3.12 ...")'
 	@echo "Setting up .venv from the package index: one to three minutes"
