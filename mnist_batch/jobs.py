@@ -235,7 +235,7 @@ def predict(
             "scale": str(loaded.scale),
             **_versions(loaded),
         },
-        parts=[part.record() for part in parts],
+        parts=[part.record for part in parts],
     )
     started = time.perf_counter()
     with (

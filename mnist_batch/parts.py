@@ -20,15 +20,15 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import OutputError, OutputInUseError
-from mnist_batch.fingerprints import file_size, fingerprint, first_source
+from mnist_batch.fingerprints import file_states, fingerprint, first_source
 from mnist_batch.image_files import ImageFileShard
 from mnist_batch.locks import HeldLock, NoLocksError, lock
 from mnist_batch.manifest import Manifest, PartRecord, ShardRecord, is_manifest
@@ -54,17 +54,17 @@ class Part:
     Attributes:
         number: its place among the parts, from 0.
         shards: in input order.
-        rows: the number of rows in them, more than 0.
+        record: what they are made of, and the number of their rows, more than 0.
     """
 
     number: int
     shards: Sequence[Shard]
-    rows: int
+    record: PartRecord
 
-    def record(self) -> PartRecord:
-        """Return what the part is made of."""
-        shards = [ShardRecord(first_source(shard), fingerprint(shard)) for shard in self.shards]
-        return PartRecord(self.rows, shards)
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.record.rows
 
 
 def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
@@ -76,34 +76,49 @@ def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
     """
     least = max(SHARD_ROWS, BLOCKS * block_rows)
     parts: list[Part] = []
-    taken: list[Shard] = []
-    rows = 0
-    for shard, is_large in _cut(shards):
-        taken.append(shard)
-        rows += shard.rows
-        if rows and (rows >= least or is_large):
-            parts.append(Part(len(parts), taken, rows))
-            taken, rows = [], 0
-    if rows:
-        parts.append(Part(len(parts), taken, rows))
+    for pieces in _together(_cut(shards), least):
+        records = [ShardRecord(first_source(one.shard), one.fingerprint) for one in pieces]
+        record = PartRecord(sum(one.shard.rows for one in pieces), records)
+        parts.append(Part(len(parts), [one.shard for one in pieces], record))
     return parts
 
 
-def _cut(shards: Sequence[Shard]) -> Iterator[tuple[Shard, bool]]:
-    """Yield shards, and whether they are large enough by their bytes; image files by `BYTES`."""
+class _Piece(NamedTuple):
+    """A shard, its fingerprint, and whether it is large enough for a part by its bytes."""
+
+    shard: Shard
+    fingerprint: str
+    is_large: bool
+
+
+def _cut(shards: Iterable[Shard]) -> Iterator[_Piece]:
+    """Yield shards, those of image files cut by `BYTES`."""
     for shard in shards:
         if not isinstance(shard, ImageFileShard):
-            yield shard, False
+            yield _Piece(shard, fingerprint(shard), is_large=False)
             continue
-        ends = np.fromiter(accumulate(map(file_size, shard.paths)), np.int64, shard.rows)
+        states = file_states(shard.paths)
+        ends = np.cumsum(states[:, 0].clip(0))
         start, done = 0, 0
         while start < shard.rows:
-            stop = int(np.searchsorted(ends, done + BYTES)) + 1
-            if stop >= shard.rows:
-                yield (shard if start == 0 else shard.slice(start, shard.rows)), False
-                break
-            yield shard.slice(start, stop), True
+            stop = min(int(np.searchsorted(ends, done + BYTES)) + 1, shard.rows)
+            cut = shard.slice(start, stop)
+            yield _Piece(cut, fingerprint(cut, states[start:stop]), is_large=stop < shard.rows)
             start, done = stop, int(ends[stop - 1])
+
+
+def _together(pieces: Iterable[_Piece], least: int) -> Iterator[list[_Piece]]:
+    """Yield pieces that make a part: `least` rows, a large piece, or what remains."""
+    taken: list[_Piece] = []
+    rows = 0
+    for piece in pieces:
+        taken.append(piece)
+        rows += piece.shard.rows
+        if rows and (rows >= least or piece.is_large):
+            yield taken
+            taken, rows = [], 0
+    if rows:
+        yield taken
 
 
 def staging_folder(out: Path) -> Path:

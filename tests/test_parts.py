@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch import image_files, kernels, locks, parts, synthetic
+from mnist_batch import image_files, kernels, locks, parts, staging, synthetic
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.fingerprints import first_source
 from mnist_batch.jobs import Progress
@@ -85,7 +85,7 @@ def test_an_interrupt_right_after_a_part_got_its_name_keeps_it(
 ) -> None:
     """The run itself has not yet noted that the part is there."""
     out = tmp_path / "out.parquet"
-    flush = parts.flush
+    flush = staging.flush
 
     def interrupted(path: Path) -> None:
         flush(path)
