@@ -1,11 +1,29 @@
 """The functions of `parquet_structure`, outside the interpreter lock: compiled by Numba."""
 
 from types import FunctionType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from numba import types
 
 from mnist_batch import parquet_structure
 from mnist_batch.compiled import compiled
+from mnist_batch.parquet_structure import PADDING, ROOM
+
+# Of the C library that this process runs on.
+_pread: Any = types.ExternalFunction(
+    "pread", types.intp(types.int32, types.uintp, types.uintp, types.int64)
+)
+
+
+@compiled
+def _read_at(descriptor: int, room: npt.NDArray[np.uint8], at: int, size: int) -> int:
+    """Do what that function does."""
+    count: int = max(0, _pread(descriptor, room.ctypes.data, np.uintp(size), at))
+    room[count : count + len(PADDING)] = 0
+    return count
+
 
 # Compiled code calls compiled code alone: the same functions again, in a namespace of their own,
 # each after those that it calls.
@@ -20,10 +38,11 @@ _NAMES = (
     "_read_row_group",
     "find_chunks",
     "_read_page_header",
+    "_read_page_header_at",
     "_follow_pages",
     "look_at_pages",
 )
-_namespace = dict(vars(parquet_structure))
+_namespace = {**vars(parquet_structure), "_read_at": _read_at}
 for _name in _NAMES:
     _plain = getattr(parquet_structure, _name)
     _namespace[_name] = compiled(FunctionType(_plain.__code__, _namespace, _name))
@@ -37,5 +56,4 @@ def load() -> None:
     none = np.zeros(0, np.int64)
     # Memory that is only read is another type for Numba.
     find_chunks(np.frombuffer(bytes(64), np.uint8), none, none.reshape(0, 0, 5))
-    room = np.frombuffer(bytearray(64), np.uint8)
-    look_at_pages(room, 0, none.reshape(0, 5), 1, none.reshape(0, 4))
+    look_at_pages(0, none.reshape(0, 5), 1, np.empty(ROOM, np.uint8), none.reshape(0, 4))

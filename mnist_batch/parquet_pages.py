@@ -18,33 +18,20 @@ import pyarrow as pa
 from mnist_batch import kernels, parquet_structure
 from mnist_batch.parquet_structure import (
     AT,
-    BEYOND,
     DAMAGED,
-    LONGEST_HEADER,
     PADDING,
     RIGHT,
+    ROOM,
     SEEN_VALUES,
     STATE,
-    STORED_BYTES,
     TOO_LARGE,
     VALUE_BYTES,
-    begin_looking,
 )
-from mnist_batch.shards import BATCH_BYTES
 
 MAX_PAGE_BYTES = 512 * 2**20
 """A page above this is not decoded. Usual ones have 1 MB; some writers put a row group into one."""
 
 _Numbers = npt.NDArray[np.int64]
-
-_AT_ONCE = BATCH_BYTES
-"""Bytes of a file that are read to find many pages in them."""
-
-_USUAL_PAGE_BYTES = 2**16
-"""Columns of more bytes than this are left to be read page by page, of which they have few."""
-
-_HEADER_BYTES = 4096
-"""Bytes that are read to find one page."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +71,11 @@ class Columns:
             flat: whether each column holds one value a row.
         """
         chunks = self.chunks[groups.start : groups.stop]
-        columns = chunks.reshape(-1, 5)
-        found = begin_looking(columns)
-        small = columns[:, STORED_BYTES] < _USUAL_PAGE_BYTES
-        begin = int(found[small, AT].min(initial=2**62))
-        end = int((found[small, AT] + columns[small, STORED_BYTES]).max(initial=0))
-        if 0 <= begin < end <= begin + _AT_ONCE:
-            _look_at(file, begin, end - begin, columns, found)
-        for place in np.flatnonzero(found[:, STATE] == BEYOND):
-            _look_at_each(file, columns[place : place + 1], found[place : place + 1])
-        found = found.reshape(*chunks.shape[:2], 4)
+        found = np.zeros((*chunks.shape[:2], 4), np.int64)
+        _look_at_pages(file.fileno(), chunks.reshape(-1, 5), found.reshape(-1, 4))
         seen = np.where(flat, found[:, :, SEEN_VALUES], rows[:, None])
         right = (found[:, :, STATE] == RIGHT) & (seen == rows[:, None])
-        stopped = flat & np.isin(found[:, :, STATE], (DAMAGED, TOO_LARGE))
+        stopped = flat & ((found[:, :, STATE] == DAMAGED) | (found[:, :, STATE] == TOO_LARGE))
         sound = np.where(stopped, np.minimum(seen, rows[:, None]), 0)
         errors = {
             (int(group), int(column)): _error(found[group, column])
@@ -141,42 +120,21 @@ def _error(found: _Numbers) -> str:
     return f"its pages hold {found[SEEN_VALUES]} values, the footer says otherwise"
 
 
-def _look_at_each(file: pa.NativeFile, column: _Numbers, found: _Numbers) -> None:
-    """Follow the pages of one column, (1, 5), by reading where each begins."""
-    while found[0, STATE] == BEYOND:
-        before = found[0, AT]
-        _look_at(file, int(before), _HEADER_BYTES, column, found)
-        if found[0, STATE] == BEYOND and found[0, AT] == before:
-            _look_at(file, int(before), LONGEST_HEADER, column, found)
-            if found[0, STATE] == BEYOND and found[0, AT] == before:
-                found[0, STATE] = DAMAGED  # it lies beyond the file's end
-
-
-def _look_at(
-    file: pa.NativeFile, begin: int, size: int, columns: _Numbers, found: _Numbers
-) -> None:
-    room = _room()
-    try:
-        size = os.preadv(file.fileno(), [memoryview(room)[:size]], begin)
-    except (OSError, OverflowError):  # a place that is in no file
-        found[:, STATE] = DAMAGED
-        return
-    room[size : size + len(PADDING)] = PADDING
+def _look_at_pages(descriptor: int, chunks: _Numbers, found: _Numbers) -> None:
     if kernels.ready():
         from mnist_batch.parquet_kernels import look_at_pages
 
-        data = np.frombuffer(room, np.uint8, size + len(PADDING))
-        look_at_pages(data, begin, columns, MAX_PAGE_BYTES, found)
+        look_at_pages(descriptor, chunks, MAX_PAGE_BYTES, _room(), found)
     else:
-        view = memoryview(room)[: size + len(PADDING)]
-        parquet_structure.look_at_pages(view, begin, columns, MAX_PAGE_BYTES, found)
+        room = _room().data
+        parquet_structure.look_at_pages(descriptor, chunks, MAX_PAGE_BYTES, room, found)
 
 
-def _room() -> bytearray:
+def _room() -> npt.NDArray[np.uint8]:
     """Return memory to read into, the same for all of a thread: new memory has to be mapped."""
     if not hasattr(_of_thread, "room"):
-        _of_thread.room = bytearray(_AT_ONCE + len(PADDING))
-    room: bytearray = _of_thread.room
+        _of_thread.room = np.empty(ROOM, np.uint8)
+    room: npt.NDArray[np.uint8] = _of_thread.room
     return room
 
 

@@ -4,10 +4,12 @@ Read here and not by pyarrow 26, which ends the process when it is asked for a c
 the footer is damaged or encrypted, and takes up to 2 GB for a page that says it has so many. The
 formats are those of Apache Parquet's `parquet.thrift` and of Thrift's compact protocol.
 
-The functions keep to what Numba can compile (see `parquet_kernels`), and take bytes as well as an
-array of them: of a file with row groups of 100 rows, compiled they take a fiftieth of the time.
+The functions keep to what Numba can compile (see `parquet_kernels`), but for `_read_at`, and take
+bytes as well as an array of them: of a file with row groups of 100 rows, compiled they take a
+fiftieth of the time.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -18,20 +20,24 @@ CODEC, VALUES, STORED_BYTES, DATA_PAGE, DICTIONARY_PAGE = range(5)
 bytes, and at which bytes of the file its first page and its dictionary page begin, 0 for none."""
 
 AT, SEEN_VALUES, VALUE_BYTES, STATE = range(4)
-"""What is known of a column's pages: at which byte of the file the next one begins, the values of
-those before it, how large a value can be, and one of the five below. How large: as the dictionary,
-which may hold just one; or as the values of a page are on average, that are stored one by one."""
+"""What is known of a column's pages: at which byte of the file the first one begins that was not
+followed, the values of those before it, how large a value can be, and one of the four below. How
+large: as the dictionary, which may hold just one; or as the values of a page are on average, that
+are stored one by one."""
 
-RIGHT, BEYOND, DAMAGED, TOO_LARGE, MISCOUNTED = range(5)
-"""All pages are as they should be; the next one's header lies beyond what was read of the file; it
-is damaged; the page is larger than any that is decoded; all of them hold another number of values
-than the footer says, so that nobody knows which are missing."""
+RIGHT, DAMAGED, TOO_LARGE, MISCOUNTED = range(4)
+"""All pages are as they should be; the next one's header is damaged, or lies beyond the file's end;
+the page is larger than any that is decoded; all of them hold another number of values than the
+footer says, so that nobody knows which are missing."""
 
 PADDING = bytes(32)
 """What has to stand behind bytes to be read: there all reading ends."""
 
-LONGEST_HEADER = 2**20
-"""Bytes of a page's header at most, which may hold the least and the greatest value."""
+ROOM = 2**20 + len(PADDING)
+"""Bytes for the header of a page, which may hold the least and the greatest value."""
+
+_USUAL_HEADER = 512
+"""Bytes that are read of the file at first; few headers are longer."""
 
 # Numbers of fields of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData.
 _ROW_GROUPS = 4
@@ -144,75 +150,106 @@ def _read_column(footer: Any, at: int, chunk: npt.NDArray[np.int64]) -> int:  # 
 
 
 def look_at_pages(
-    data: Any,  # noqa: ANN401 - bytes, or an array of them
-    base: int,
+    descriptor: int,
     chunks: npt.NDArray[np.int64],
     most: int,
+    room: Any,  # noqa: ANN401 - a memoryview, or an array
     found: npt.NDArray[np.int64],
 ) -> None:
-    """Follow the pages of columns as far as their headers lie within some bytes of the file.
+    """Follow the pages of columns, each from its first one.
 
     Args:
-        data: the bytes, with `PADDING` behind them.
-        base: where they begin in the file.
+        descriptor: of the file.
         chunks: (k, 5), the columns.
         most: bytes of a page that are decoded, at most.
-        found: (k, 4), what is known of their pages; brought up to date.
+        room: `ROOM` bytes, to read into.
+        found: (k, 4), filled with what is known of their pages.
     """
+    held = np.zeros(2, np.int64)
     for i in range(len(chunks)):
-        _follow_pages(data, base, chunks[i], most, found[i])
-
-
-def begin_looking(chunks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return what is known of the pages of columns before any was looked at, (k, 4)."""
-    found = np.zeros((len(chunks), 4), np.int64)
-    data, dictionary = chunks[:, DATA_PAGE], chunks[:, DICTIONARY_PAGE]
-    found[:, AT] = np.where((dictionary > 0) & (dictionary < data), dictionary, data)
-    found[:, VALUE_BYTES] = 1
-    found[:, STATE] = BEYOND
-    return found
+        _follow_pages(descriptor, chunks[i], most, room, held, found[i])
 
 
 def _follow_pages(
-    data: Any,  # noqa: ANN401 - as above
-    base: int,
+    descriptor: int,
     chunk: npt.NDArray[np.int64],
     most: int,
+    room: Any,  # noqa: ANN401 - as above
+    held: npt.NDArray[np.int64],
     found: npt.NDArray[np.int64],
 ) -> None:
-    """Do what `look_at_pages` does, for one column."""
-    first, dictionary = int(chunk[DATA_PAGE]), int(chunk[DICTIONARY_PAGE])
-    if 0 < dictionary < first:
-        first = dictionary
-    end = first + int(chunk[STORED_BYTES])
-    reach = base + len(data) - len(PADDING)
+    """Do what `look_at_pages` does, for one column.
+
+    `held` (2) is at which byte of the file begins what is in `room`, and how many bytes that are.
+    """
+    at, dictionary = int(chunk[DATA_PAGE]), int(chunk[DICTIONARY_PAGE])
+    if 0 < dictionary < at:
+        at = dictionary
+    end = at + int(chunk[STORED_BYTES])
+    seen, value_bytes, state = 0, 1, RIGHT
     header = np.zeros(4, np.int64)
-    while found[STATE] == BEYOND and found[SEEN_VALUES] < chunk[VALUES]:
-        at = int(found[AT])
+    while state == RIGHT and seen < chunk[VALUES]:
+        length = -1
         if at == end:
-            found[STATE] = MISCOUNTED
-        elif at < 0 or at > end:
-            found[STATE] = DAMAGED
-        if found[STATE] != BEYOND or at < base or at >= reach:
-            return
-        length = _read_page_header(data, at - base, header)
-        if length < 0 and reach < min(end, at + LONGEST_HEADER):
-            return
+            state = MISCOUNTED
+        elif 0 <= at < end:
+            length = _read_page_header_at(descriptor, at, end, room, held, header)
         kind, size = int(header[0]), int(header[1])
         stored, values = int(header[2]), int(header[3])
         least = 0 if kind == 2 else 1
-        if length < 0 or size < 0 or stored < 0 or values < least or at + length + stored > end:
-            found[STATE] = DAMAGED
+        if state == MISCOUNTED:
+            pass
+        elif length < 0 or size < 0 or stored < 0 or values < least or at + length + stored > end:
+            state = DAMAGED
         elif size > most:
-            found[STATE] = TOO_LARGE
+            state = TOO_LARGE
         else:
             if kind != 2:
-                found[SEEN_VALUES] += values
+                seen += values
                 size //= values
-            found[VALUE_BYTES] = max(found[VALUE_BYTES], size)
-            found[AT] = at + length + stored
-    if found[STATE] == BEYOND:
-        found[STATE] = RIGHT if found[SEEN_VALUES] == chunk[VALUES] else MISCOUNTED
+            value_bytes = max(value_bytes, size)
+            at += length + stored
+    if state == RIGHT and seen != chunk[VALUES]:
+        state = MISCOUNTED
+    found[AT], found[SEEN_VALUES], found[VALUE_BYTES], found[STATE] = at, seen, value_bytes, state
+
+
+def _read_page_header_at(
+    descriptor: int,
+    at: int,
+    end: int,
+    room: Any,  # noqa: ANN401 - as above
+    held: npt.NDArray[np.int64],
+    header: npt.NDArray[np.int64],
+) -> int:
+    """Read the header of the page that begins at a byte of the file and ends at another at most.
+
+    Return how long it is, -1 where there is none.
+    """
+    # Small pages stand so close that headers of several are read at once.
+    begin, stop = at - int(held[0]), int(held[1])
+    length, wanted = -1, _USUAL_HEADER
+    if 0 <= begin < stop:
+        length = _read_page_header(room[begin : stop + len(PADDING)], 0, header)
+    while length < 0:
+        wanted = min(wanted, ROOM - len(PADDING))
+        count = _read_at(descriptor, room, at, wanted)
+        held[0], held[1] = at, count
+        length = _read_page_header(room[: count + len(PADDING)], 0, header)
+        if count < wanted or wanted >= min(end - at, ROOM - len(PADDING)):
+            break
+        wanted *= 16
+    return length if at + length <= end else -1
+
+
+def _read_at(descriptor: int, room: Any, at: int, size: int) -> int:  # noqa: ANN401 - as above
+    """Read bytes of a file into `room`, with `PADDING` behind them; return how many there are."""
+    try:
+        count = os.preadv(descriptor, [room[:size]], at)
+    except OSError:
+        count = 0
+    room[count : count + len(PADDING)] = PADDING
+    return count
 
 
 def _read_page_header(data: Any, at: int, header: npt.NDArray[np.int64]) -> int:  # noqa: ANN401

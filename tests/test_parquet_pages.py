@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_batch import kernels, parquet_structure
 from mnist_batch.arrow_files import open_native
 from mnist_batch.parquet_pages import Columns, Pages, read_columns
-from mnist_batch.parquet_structure import PADDING, begin_looking
+from mnist_batch.parquet_structure import PADDING, ROOM
 from mutants import mutants
 from parquet_encryption import encrypted
 
@@ -137,32 +137,36 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     ]  # fmt: skip
 
 
-def found_by(structure: Any, content: bytes, groups: int, columns: int) -> Iterator[Any]:  # noqa: ANN401
+def found_by(structure: Any, path: Path, groups: int, columns: int) -> Iterator[Any]:  # noqa: ANN401
     """Yield what is found of a file's columns and of their pages, where its end says they are."""
-    compiled = structure is not parquet_structure
+    compiled, content = structure is not parquet_structure, path.read_bytes()
     length = min(int.from_bytes(content[-8:-4], "little"), len(content))
     chunks: NDArray[np.int64] = np.zeros((groups, columns, 5), np.int64)
-    footer, data = (
-        np.frombuffer(part + PADDING, np.uint8) if compiled else part + PADDING
-        for part in (content[-8 - length : -8], content)
-    )
-    yield structure.find_chunks(footer, np.arange(columns), chunks)
+    footer = content[-8 - length : -8] + PADDING
+    footer_data = np.frombuffer(footer, np.uint8) if compiled else footer
+    yield structure.find_chunks(footer_data, np.arange(columns), chunks)
     yield chunks.tolist()
-    found = begin_looking(chunks.reshape(-1, 5))
-    structure.look_at_pages(data, 0, chunks.reshape(-1, 5), 10**6, found)
+    room = np.zeros(ROOM, np.uint8)
+    found: NDArray[np.int64] = np.zeros((groups * columns, 4), np.int64)
+    with path.open("rb") as file:
+        structure.look_at_pages(
+            file.fileno(), chunks.reshape(-1, 5), 10**6,
+            room if compiled else room.data, found,
+        )  # fmt: skip
     yield found.tolist()
 
 
 @pytest.mark.fuzz
-def test_compiled_code_finds_what_plain_code_does(contents: list[bytes]) -> None:
+def test_compiled_code_finds_what_plain_code_does(tmp_path: Path, contents: list[bytes]) -> None:
     """On whole files and on damaged ones; plain code is what cannot read beyond them."""
     kernels.load()
     from mnist_batch import parquet_kernels
 
     for content in (*contents, *mutants(contents, 300)):
         groups = 6 if content[:4] == b"PAR1" else 1
-        plain = list(found_by(parquet_structure, content, groups, 6))
-        assert list(found_by(parquet_kernels, content, groups, 6)) == plain
+        (path := tmp_path / "a.parquet").write_bytes(content)
+        plain = list(found_by(parquet_structure, path, groups, 6))
+        assert list(found_by(parquet_kernels, path, groups, 6)) == plain
 
 
 def test_every_cut_of_a_footer_ends(contents: list[bytes]) -> None:
