@@ -225,6 +225,7 @@ def predict(
         "batch_size": batch_size,
         "probabilities": probabilities,
     }
+    versions = _versions(loaded)
     parts = parts_of(opened.shards, loaded.block_rows)
     manifest = Manifest(
         version=__version__,
@@ -233,7 +234,7 @@ def predict(
             **how,
             "predictor": str(loaded.name),
             "scale": str(loaded.scale),
-            **_versions(loaded),
+            **versions,
         },
         parts=[part.record for part in parts],
     )
@@ -284,6 +285,7 @@ def predict(
                 "workers": workers or available_workers(),
                 "sample_seed": sample_seed,
             },
+            versions,
         )
         sink.finish(run)
         with staged_report(report_writer, metrics, samples, run):
@@ -445,6 +447,7 @@ def _run_record(
     elapsed_s: float,
     predicted_rows: int,
     options: Mapping[str, Any],
+    versions: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return how predictions were made: what the metadata and the report say."""
     import platform
@@ -464,7 +467,7 @@ def _run_record(
         "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
         "resumed_rows": metrics.rows - predicted_rows,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **_versions(predictor)},
+        "versions": {"python": platform.python_version(), **versions},
     }
 
 

@@ -13,6 +13,7 @@ that were finished, and `--resume` goes on from there. The folder holds
 """
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -21,12 +22,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.fingerprints import file_states, fingerprint, first_source
 from mnist_batch.image_files import ImageFileShard
@@ -34,6 +34,9 @@ from mnist_batch.locks import HeldLock, NoLocksError, lock
 from mnist_batch.manifest import Manifest, PartRecord, ShardRecord, is_manifest
 from mnist_batch.shards import SHARD_ROWS, Shard
 from mnist_batch.staging import flush, translated
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 BLOCKS = 32
 """A part is so many of the predictor's blocks at least: the last one is padded, which then costs no
@@ -222,11 +225,11 @@ class PartsFolder:
             OutputError: the disk refuses.
         """
         with translated(self._out):
-            temporary = self._temporary("part")
+            descriptor, temporary = self._temporary("part")
         try:
-            with PartWriter(self._out, temporary, schema) as writer:
+            with PartWriter(self._out, descriptor, schema) as writer:
                 yield writer
-            name = f"part-{part.number:06}-{part.rows}-{_checksum(temporary):08x}.arrow"
+            name = f"part-{part.number:06}-{part.rows}-{writer.checksum:08x}.arrow"
             with translated(self._out):
                 self._rename(temporary, name)
         except BaseException:
@@ -353,51 +356,65 @@ class PartsFolder:
 
     def _write_whole(self, name: str, text: str) -> None:
         """Write a file that is either not there or whole, whenever the machine stops."""
-        temporary = self._temporary(name)
-        temporary.write_text(text, encoding="utf-8")
+        descriptor, temporary = self._temporary(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
         self._rename(temporary, name)
 
-    def _temporary(self, name: str) -> Path:
+    def _temporary(self, name: str) -> tuple[int, Path]:
         # Never one that is there already, be it a link to elsewhere.
         descriptor, path = tempfile.mkstemp(dir=self.path, prefix=f"{name}.", suffix=".tmp")
-        os.close(descriptor)
-        return Path(path)
+        return descriptor, Path(path)
 
     def _rename(self, temporary: Path, name: str) -> None:
-        """Give a temporary file its name once it is on disk."""
-        flush(temporary)
+        """Give a temporary file, which is on disk, its name."""
         temporary.replace(self.path / name)
         flush(self.path)
 
 
 class PartWriter:
-    """The Arrow file of a part that is being written; a context that ends it."""
+    """The Arrow file of a part that is being written; a context, after which it is on disk.
 
-    def __init__(self, out: Path, path: Path, schema: pa.Schema) -> None:
-        """Begin the file at `path`, in the name of the output `out`.
+    Attributes:
+        checksum: the CRC-32 of its bytes, after the context.
+    """
+
+    def __init__(self, out: Path, descriptor: int, schema: pa.Schema) -> None:
+        """Begin the file, which is open for writing, in the name of the output `out`.
 
         Raises:
             OutputError: the disk refuses.
         """
         self._out = out
+        self._file = _SummedFile(descriptor)
         with translated(out):
             # A batch is some twenty small pieces.
-            self._file = pa.BufferedOutputStream(open_native(path, "wb"), 2**20)
-            self._writer = pa.ipc.new_file(self._file, schema)
+            self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
+            self._writer = pa.ipc.new_file(self._pieces, schema)
+
+    @property
+    def checksum(self) -> int:
+        """The CRC-32 of what was written."""
+        return self._file.checksum
 
     def __enter__(self) -> "PartWriter":
         """Return the writer."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what remains, unless there was an error."""
-        if kind is None:
-            with translated(self._out):
-                self._writer.close()
-                self._file.close()
-        else:
+        """Write what remains and wait until it is on disk, unless there was an error."""
+        try:
+            if kind is None:
+                with translated(self._out):
+                    self._writer.close()
+                    self._pieces.flush()
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+        finally:
             with contextlib.suppress(OSError):
-                self._file.close()
+                self._pieces.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows.
@@ -407,6 +424,19 @@ class PartWriter:
         """
         with translated(self._out):
             self._writer.write_batch(batch)
+
+
+class _SummedFile(io.BufferedWriter):
+    """A file that is written, and the CRC-32 of what was."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(io.FileIO(descriptor, "wb"))
+        self.checksum = 0
+
+    def write(self, content: "ReadableBuffer") -> int:
+        """Write bytes, all of them."""
+        self.checksum = zlib.crc32(content, self.checksum)
+        return super().write(content)
 
 
 def _is_ours(path: Path) -> bool:
