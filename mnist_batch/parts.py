@@ -374,6 +374,10 @@ class PartsFolder:
         flush(self.path)
 
 
+# To compress names that repeat costs less than to write, sum and remove them.
+_WRITING = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+
+
 class PartWriter:
     """The Arrow file of a part that is being written; a context, after which it is on disk.
 
@@ -392,7 +396,7 @@ class PartWriter:
         with translated(out):
             # A batch is some twenty small pieces.
             self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
-            self._writer = pa.ipc.new_file(self._pieces, schema)
+            self._writer = pa.ipc.new_file(self._pieces, schema, options=_WRITING)
 
     @property
     def checksum(self) -> int:
