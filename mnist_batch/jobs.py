@@ -161,8 +161,8 @@ def predict(
     """Predict all images of the inputs into one file, with a report beside it.
 
     Every row of the input is a row of the output, in input order. Nothing is at `out` before all
-    of it is. On an error or a crash what is finished stays in `<out>.staging/`, by parts of 8,192
-    rows or more, if there is any.
+    of it is. On an error or a crash what is finished stays in `<out>.staging/`, by parts of
+    8,192 image files, 32,768 rows of Parquet or 64 MiB, if there is any.
 
     Args:
         inputs: as for `stream`.

@@ -20,7 +20,7 @@ from mnist_batch.packed_file import ORIGINS, is_formed, is_packed, read_origins
 from mnist_batch.pixels import PIXELS, SIDE, is_pixel_type, pixels_of
 from mnist_batch.row_groups import UNREADABLE, RowGroups, Rows, cause, unreadable
 from mnist_batch.schema import Reason
-from mnist_batch.shards import SHARD_ROWS, ImageBatch, Images, text_of_path
+from mnist_batch.shards import SHARD_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,14 @@ class ParquetShard:
         row_groups: indices of the row groups.
         first_row: the row in the file at which the first of them starts.
         rows: the number of rows in them.
+        size: bytes of all their columns, decompressed, as the footer says.
     """
 
     file: ParquetFile
     row_groups: range
     first_row: int
     rows: int
+    size: int
 
     @property
     def encoded(self) -> bool:
@@ -199,7 +201,9 @@ def open_parquet(
     unlabelled: bool,
     alone: bool,
 ) -> list[ParquetShard]:
-    """Read a Parquet file's footer and cut its row groups into shards of about `SHARD_ROWS`.
+    """Read a Parquet file's footer and cut its row groups into shards.
+
+    A shard is of about `SHARD_ROWS` or, where these would be more, of about `SHARD_BYTES`.
 
     Args:
         path: the file.
@@ -320,12 +324,15 @@ def _read_footer(path: Path, _identity: tuple[int, ...]) -> pq.FileMetaData:
 
 
 def _shards(file: ParquetFile, footer: pq.FileMetaData) -> Iterator[ParquetShard]:
-    first_group, first_row, rows = 0, 0, 0
+    first_group, first_row, rows, size = 0, 0, 0, 0
     for group in range(footer.num_row_groups):
-        rows += footer.row_group(group).num_rows
-        if rows >= SHARD_ROWS or (rows and group == footer.num_row_groups - 1):
-            yield ParquetShard(file, range(first_group, group + 1), first_row, rows)
-            first_group, first_row, rows = group + 1, first_row + rows, 0
+        row_group = footer.row_group(group)
+        rows += row_group.num_rows
+        size += max(0, row_group.total_byte_size)
+        is_last = group == footer.num_row_groups - 1
+        if rows and (rows >= SHARD_ROWS or size >= SHARD_BYTES or is_last):
+            yield ParquetShard(file, range(first_group, group + 1), first_row, rows, size)
+            first_group, first_row, rows, size = group + 1, first_row + rows, 0, 0
 
 
 def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tuple[str, str]:

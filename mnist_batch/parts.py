@@ -32,7 +32,8 @@ from mnist_batch.fingerprints import file_states, fingerprint, first_source
 from mnist_batch.image_files import ImageFileShard
 from mnist_batch.locks import HeldLock, NoLocksError, lock
 from mnist_batch.manifest import Manifest, PartRecord, ShardRecord, is_manifest
-from mnist_batch.shards import SHARD_ROWS, Shard
+from mnist_batch.parquet_files import ParquetShard
+from mnist_batch.shards import SHARD_BYTES, SHARD_ROWS, Shard
 from mnist_batch.staging import flush, translated
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ BLOCKS = 32
 """A part is so many of the predictor's blocks at least: the last one is padded, which then costs no
 more than 3 % of the time."""
 
-BYTES = 64 * 2**20
-"""Files of so many bytes end a part: of photographs fewer rows than else take as long."""
+PARQUET_SHARDS = 4
+"""A part is of so many shards of Parquet, or of one of image files: that takes no less time."""
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
 _PART = re.compile(r"part-([0-9]{6,})-([0-9]+)-([0-9a-f]{8})\.arrow")
@@ -71,15 +72,14 @@ class Part:
 
 
 def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
-    """Cut shards into parts, each of one shard where that is large enough.
+    """Cut shards into parts, each of as few as make one that is worth the trouble.
 
     Args:
-        shards: in input order; those of large image files are cut again, see `BYTES`.
+        shards: in input order; those of large image files are cut again, see `SHARD_BYTES`.
         block_rows: rows that the predictor's network sees at once.
     """
-    least = max(SHARD_ROWS, BLOCKS * block_rows)
     parts: list[Part] = []
-    for pieces in _together(_cut(shards), least):
+    for pieces in _together(_cut(shards), BLOCKS * block_rows):
         records = [ShardRecord(first_source(one.shard), one.fingerprint) for one in pieces]
         record = PartRecord(sum(one.shard.rows for one in pieces), records)
         parts.append(Part(len(parts), [one.shard for one in pieces], record))
@@ -87,41 +87,53 @@ def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
 
 
 class _Piece(NamedTuple):
-    """A shard, its fingerprint, and whether it is large enough for a part by its bytes."""
+    """A shard, its fingerprint, and the bytes of its images, about."""
 
     shard: Shard
     fingerprint: str
-    is_large: bool
+    size: int
 
 
 def _cut(shards: Iterable[Shard]) -> Iterator[_Piece]:
-    """Yield shards, those of image files cut by `BYTES`."""
+    """Yield shards, those of image files cut by `SHARD_BYTES`."""
     for shard in shards:
         if not isinstance(shard, ImageFileShard):
-            yield _Piece(shard, fingerprint(shard), is_large=False)
+            size = shard.size if isinstance(shard, ParquetShard) else 0
+            yield _Piece(shard, fingerprint(shard), size)
             continue
         states = file_states(shard.paths)
         ends = np.cumsum(states[:, 0].clip(0))
         start, done = 0, 0
         while start < shard.rows:
-            stop = min(int(np.searchsorted(ends, done + BYTES)) + 1, shard.rows)
-            cut = shard.slice(start, stop)
-            yield _Piece(cut, fingerprint(cut, states[start:stop]), is_large=stop < shard.rows)
-            start, done = stop, int(ends[stop - 1])
+            stop = min(int(np.searchsorted(ends, done + SHARD_BYTES)) + 1, shard.rows)
+            cut, size = shard.slice(start, stop), int(ends[stop - 1]) - done
+            yield _Piece(cut, fingerprint(cut, states[start:stop]), size)
+            start, done = stop, done + size
 
 
-def _together(pieces: Iterable[_Piece], least: int) -> Iterator[list[_Piece]]:
-    """Yield pieces that make a part: `least` rows, a large piece, or what remains."""
+def _together(pieces: Iterable[_Piece], blocks_rows: int) -> Iterator[list[_Piece]]:
+    """Yield pieces that make a part.
+
+    They have rows enough, `blocks_rows` at least, or `SHARD_BYTES`, or are the last.
+    """
     taken: list[_Piece] = []
-    rows = 0
+    rows, share, size = 0, 0.0, 0
     for piece in pieces:
         taken.append(piece)
         rows += piece.shard.rows
-        if rows and (rows >= least or piece.is_large):
+        share += _share(piece)
+        size += piece.size
+        if rows and (size >= SHARD_BYTES or (share >= 1 and rows >= blocks_rows)):
             yield taken
-            taken, rows = [], 0
+            taken, rows, share, size = [], 0, 0.0, 0
     if rows:
         yield taken
+
+
+def _share(piece: _Piece) -> float:
+    """Return how much of a part a piece is, by its rows."""
+    shards = PARQUET_SHARDS if isinstance(piece.shard, ParquetShard) else 1
+    return piece.shard.rows / (SHARD_ROWS * shards)
 
 
 def staging_folder(out: Path) -> Path:

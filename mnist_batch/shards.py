@@ -11,6 +11,9 @@ import pyarrow as pa
 SHARD_ROWS = 8192
 """Rows of a shard, about: enough to make opening it cheap, few enough to share out evenly."""
 
+SHARD_BYTES = 64 * 2**20
+"""Bytes of a shard's images, about: of photographs fewer rows than else take as long."""
+
 BATCH_BYTES = 4 * 2**20
 """Encoded bytes of a batch, about: with large pictures a batch holds fewer rows, so that it takes
 little memory and a worker can be stopped soon."""

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch import image_files, kernels, locks, parts, staging, synthetic
+from mnist_batch import image_files, kernels, locks, parquet_files, parts, staging, synthetic
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.fingerprints import first_source
 from mnist_batch.jobs import Progress
@@ -422,13 +422,31 @@ def test_large_files_make_parts_of_fewer_rows(
     """So that no more than some seconds of photographs are lost."""
     for number, size in enumerate((10, 10, 50, 0, 10, 10, 10, 30)):
         (tmp_path / f"{number}.png").write_bytes(bytes(size))
-    monkeypatch.setattr(parts, "BYTES", 40)
+    monkeypatch.setattr(parts, "SHARD_BYTES", 40)
     monkeypatch.setattr(image_files, "SHARD_ROWS", 7)
     found = parts_of(open_inputs([tmp_path]).shards, block_rows=1)
     assert [part.rows for part in found] == [3, 5]
     sources = [first_source(shard) for part in found for shard in part.shards]
     assert sources == ["0.png", "3.png", "7.png"]
     assert sum(shard.rows for part in found for shard in part.shards) == 8
+
+
+@pytest.mark.parametrize(
+    ("group_bytes", "rows"), [(1, [64, 64, 16]), (2000, [32, 32, 32, 32, 16]), (9000, [8] * 18)]
+)
+def test_parquet_makes_parts_of_four_shards_or_of_fewer_large_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_bytes: int, rows: list[int]
+) -> None:
+    """Of photographs less is lost, if a shard can be cut at all: between row groups of 8 rows."""
+    images = [bytes([row]) * (group_bytes // 8) for row in range(144)]
+    pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet", row_group_size=8)
+    monkeypatch.setattr(parquet_files, "SHARD_ROWS", 16)
+    monkeypatch.setattr(parts, "SHARD_ROWS", 16)
+    for module in (parquet_files, parts):
+        monkeypatch.setattr(module, "SHARD_BYTES", 8000)
+    found = parts_of(open_inputs([tmp_path / "a.parquet"]).shards, block_rows=1)
+    assert [part.rows for part in found] == rows
+    assert [part.number for part in found] == list(range(len(rows)))
 
 
 def test_a_second_run_is_refused_while_the_first_lives(tmp_path: Path, digits_folder: Path) -> None:
