@@ -726,7 +726,7 @@ def _say_notes(notes: Sequence[str], *, quiet: bool) -> None:
 @contextmanager
 def _saying_what_is_kept(out: Path, *, quiet: bool) -> Iterator[None]:
     """Where a run ends before its time, say that `--resume` goes on from there, if it does."""
-    from mnist_batch.parts import rows_kept
+    from mnist_batch.parts_folder import rows_kept
 
     before = rows_kept(out)
     try:

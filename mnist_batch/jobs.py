@@ -19,7 +19,8 @@ from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.lookup import find_images
 from mnist_batch.manifest import Manifest
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare, Scale
-from mnist_batch.parts import PartsFolder, parts_of, put_there
+from mnist_batch.parts import parts_of
+from mnist_batch.parts_folder import PartsFolder, put_there
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model

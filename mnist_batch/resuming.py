@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from mnist_batch.parts import Part, PartsFolder
+from mnist_batch.parts import Part
+from mnist_batch.parts_folder import PartsFolder
 from mnist_batch.pipeline import PredictedBatch
 from mnist_batch.sources import OpenInputs
 

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 import mnist_batch
-from mnist_batch import image_files, parts, report
+from mnist_batch import image_files, parts, parts_folder, report
 from mnist_batch.jobs import predict
 
 # What the audit hook of Python tells of before it happens (audit_events table of its library).
@@ -125,9 +125,9 @@ def _watch(folder: Path, kill_before: int | None, log: Path | None) -> None:
 def _tell(step: str, out: Path, process: int, run: Any) -> None:  # noqa: ANN401 - see main
     killed = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
     content = out.read_bytes() if out.exists() else None
-    kept = parts.rows_kept(out)
+    kept = parts_folder.rows_kept(out)
     # All is done but that the last of what is in the staging folder goes.
-    through = content not in (None, OLD) and not parts.put_there(out)
+    through = content not in (None, OLD) and not parts_folder.put_there(out)
     resumed = os.waitstatus_to_exitcode(os.waitpid(run(resume=True), 0)[1])
     found = {
         "step": step,

@@ -17,12 +17,22 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch import image_files, kernels, locks, parquet_files, parts, staging, synthetic
+from mnist_batch import (
+    image_files,
+    kernels,
+    locks,
+    parquet_files,
+    parts,
+    parts_folder,
+    staging,
+    synthetic,
+)
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.fingerprints import first_source
 from mnist_batch.jobs import Progress
 from mnist_batch.options import Style
-from mnist_batch.parts import parts_of, rows_kept, staging_folder
+from mnist_batch.parts import parts_of
+from mnist_batch.parts_folder import rows_kept, staging_folder
 from mnist_batch.shards import Images
 from mnist_batch.sources import open_inputs
 
@@ -92,7 +102,7 @@ def test_an_interrupt_right_after_a_part_got_its_name_keeps_it(
         if path == staging_folder(out) and _kept(out):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(parts, "flush", interrupted)
+    monkeypatch.setattr(parts_folder, "flush", interrupted)
     with pytest.raises(KeyboardInterrupt):
         mnist_batch.predict(digits_folder, out, report=False)
     assert _kept(out) == ["000000"]
