@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch import __version__, kernels
+from mnist_batch import __version__
 from mnist_batch.engine import available_workers
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.evaluation import Metrics, PredictionCounts
@@ -25,8 +24,10 @@ from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
 from mnist_batch.prepared_folder import PreparedFolder, has_pictures
+from mnist_batch.reading_notes import reading_notes
 from mnist_batch.report import Report, metrics_record, report_folder, staged_report
 from mnist_batch.resuming import Rows, predict_parts
+from mnist_batch.run_record import library_versions, run_record
 from mnist_batch.samples import SampleChooser
 from mnist_batch.scale_doubt import ScaleDoubt, is_settled
 from mnist_batch.schema import Reason, predictions_schema
@@ -226,7 +227,7 @@ def predict(
         "batch_size": batch_size,
         "probabilities": probabilities,
     }
-    versions = _versions(loaded)
+    versions = library_versions(loaded)
     parts = parts_of(opened.shards, loaded.block_rows)
     manifest = Manifest(
         version=__version__,
@@ -275,7 +276,7 @@ def predict(
         # Of rows that an earlier run has predicted the images are not at hand.
         if report_writer and len(samples.index) and samples.images is None:
             samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
-        run = _run_record(
+        run = run_record(
             loaded,
             metrics,
             time.perf_counter() - started,
@@ -442,48 +443,6 @@ def _first_error(predictions: pa.RecordBatch) -> InputError:
     )
 
 
-def _run_record(
-    predictor: Predictor,
-    metrics: Metrics,
-    elapsed_s: float,
-    predicted_rows: int,
-    options: Mapping[str, Any],
-    versions: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return how predictions were made: what the metadata and the report say."""
-    import platform
-
-    return {
-        "version": __version__,
-        "model": {"name": predictor.model.path.name, "sha256": predictor.model.sha256},
-        "predictor": str(predictor.name),
-        "options": {**options, "scale": str(predictor.scale)},
-        "counts": {
-            "rows": metrics.rows,
-            "labelled": metrics.labelled,
-            "prepared": metrics.prepared,
-            "errors": dict(metrics.errors_by_reason),
-        },
-        "elapsed_s": round(elapsed_s, 3),
-        "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
-        "resumed_rows": metrics.rows - predicted_rows,
-        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **versions},
-    }
-
-
-def _versions(predictor: Predictor) -> dict[str, str]:
-    """Return the versions of the libraries that predictions depend on."""
-    from importlib.metadata import version
-
-    versions = {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
-    if predictor.name is PredictorChoice.KERAS:
-        from mnist_batch import keras_network  # imported already, by what loaded the model
-
-        versions |= keras_network.versions()
-    return versions
-
-
 def _notes(
     predictor: Predictor,
     opened: OpenInputs,
@@ -504,49 +463,3 @@ def _notes(
             labels=labels,
         ),
     ]
-
-
-_NAMED = 5
-"""Names in a note, at most."""
-
-
-def reading_notes(
-    opened: OpenInputs,
-    *,
-    rows: int,
-    labelled: int,
-    prepared: int,
-    prepare: Prepare,
-    labels: str | Path | None,
-) -> list[str]:
-    """Return what the user should know of how the inputs were read, one sentence each.
-
-    Args:
-        opened: the inputs.
-        rows: the number of rows read.
-        labelled: those with a label.
-        prepared: those whose image was changed.
-        prepare: which images were to be brought to MNIST form.
-        labels: what the user named as labels.
-    """
-    notes = list(kernels.notes())
-    if opened.uncounted:
-        more = len(opened.uncounted) - _NAMED
-        notes.append(
-            f"sources that cannot be read at all, one row each: "
-            f"{', '.join(opened.uncounted[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
-        )
-    if opened.passed_over:
-        notes.append(f"files that are not images, passed over: {opened.passed_over.total():,}")
-    if prepared:
-        notes.append(
-            f"images that were not 28x28, resized: {prepared:,}"
-            if prepare is Prepare.NEVER
-            else f"images that were not in MNIST form, brought to it: {prepared:,}"
-        )
-    if labels not in (None, NO_LABELS) and labelled < rows:
-        notes.append(
-            f"{labels} labels {labelled:,} of {rows:,} images; it has to name them "
-            "as the column source does"
-        )
-    return notes

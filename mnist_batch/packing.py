@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from mnist_batch import __version__, kernels
 from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.errors import OutputError
-from mnist_batch.jobs import Inputs, Progress, listed, read_options, reading_notes
+from mnist_batch.jobs import Inputs, Progress, listed, read_options
 from mnist_batch.options import BATCH_ROWS, Prepare
 from mnist_batch.packed_file import PACKED, PackedWriter
 from mnist_batch.prepare import prepare_batch
+from mnist_batch.reading_notes import reading_notes
 from mnist_batch.schema import reason
 from mnist_batch.shards import ImageBatch
 from mnist_batch.sources import check_not_read, check_outside, open_inputs
