@@ -34,6 +34,7 @@ _NAMES = (
     "_next_field",
     "_skip",
     "_skip_fields",
+    "_read_statistics",
     "_read_column",
     "_read_row_group",
     "find_chunks",
@@ -55,5 +56,5 @@ def load() -> None:
     """Compile both, or load what an earlier process compiled."""
     none = np.zeros(0, np.int64)
     # Memory that is only read is another type for Numba.
-    find_chunks(np.frombuffer(bytes(64), np.uint8), none, none.reshape(0, 0, 5))
-    look_at_pages(0, none.reshape(0, 5), 1, np.empty(ROOM, np.uint8), none.reshape(0, 4))
+    find_chunks(np.frombuffer(bytes(64), np.uint8), none, none.reshape(0, 0, 6))
+    look_at_pages(0, none.reshape(0, 6), 1, np.empty(ROOM, np.uint8), none.reshape(0, 4))

@@ -54,7 +54,7 @@ class Columns:
     """Some columns of a Parquet file, as its footer tells of them.
 
     Attributes:
-        chunks: int64 (row groups, columns, 5), see `parquet_structure`.
+        chunks: int64 (row groups, columns, 6), see `parquet_structure`.
     """
 
     chunks: _Numbers
@@ -72,7 +72,7 @@ class Columns:
         """
         chunks = self.chunks[groups.start : groups.stop]
         found = np.zeros((*chunks.shape[:2], 4), np.int64)
-        _look_at_pages(file.fileno(), chunks.reshape(-1, 5), found.reshape(-1, 4))
+        _look_at_pages(file.fileno(), chunks.reshape(-1, 6), found.reshape(-1, 4))
         seen = np.where(flat, found[:, :, SEEN_VALUES], rows[:, None])
         right = (found[:, :, STATE] == RIGHT) & (seen == rows[:, None])
         stopped = flat & ((found[:, :, STATE] == DAMAGED) | (found[:, :, STATE] == TOO_LARGE))
@@ -106,7 +106,7 @@ def read_columns(
         length = int.from_bytes(file.read(4), "little")
         file.seek(-8 - length, os.SEEK_END)
         footer = file.read(length) + PADDING
-    chunks = np.zeros((groups, max(places) + 1, 5), np.int64)
+    chunks = np.zeros((groups, max(places) + 1, 6), np.int64)
     if not _find_chunks(footer, np.array(places, np.int64), chunks):
         raise OSError("its footer is damaged, or encrypted")
     return Columns(chunks)

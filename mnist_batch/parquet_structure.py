@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-CODEC, VALUES, STORED_BYTES, DATA_PAGE, DICTIONARY_PAGE = range(5)
+CODEC, VALUES, STORED_BYTES, DATA_PAGE, DICTIONARY_PAGE, NULLS = range(6)
 """What is told of a column in a row group: its codec by number, how many values it has, in how many
-bytes, and at which bytes of the file its first page and its dictionary page begin, 0 for none."""
+bytes, at which bytes of the file its first page and its dictionary page begin, 0 for none, and how
+many of the values are null, 0 where nothing is said of it."""
 
 AT, SEEN_VALUES, VALUE_BYTES, STATE = range(4)
 """What is known of a column's pages: at which byte of the file the first one begins that was not
@@ -39,11 +40,13 @@ ROOM = 2**20 + len(PADDING)
 _USUAL_HEADER = 512
 """Bytes that are read of the file at first; few headers are longer."""
 
-# Numbers of fields of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData.
+# Numbers of fields of FileMetaData, RowGroup, ColumnChunk, ColumnMetaData and Statistics.
 _ROW_GROUPS = 4
 _COLUMNS = 1
 _META_DATA = 3
 _FIELDS = {4: CODEC, 5: VALUES, 7: STORED_BYTES, 9: DATA_PAGE, 11: DICTIONARY_PAGE}
+_STATISTICS = 12
+_NULL_COUNT = 3
 _PLACES = np.array([_FIELDS.get(number, -1) for number in range(12)])
 # Of PageHeader, and in it of DataPageHeader, DictionaryPageHeader and DataPageHeaderV2. Nobody
 # writes the fourth kind of page, and Arrow would pass over one in silence.
@@ -70,7 +73,7 @@ def find_chunks(
     Args:
         footer: FileMetaData as in the file, with `PADDING` behind it.
         places: (columns,), for each column of a row group its place in `chunks`; -1 for none.
-        chunks: (row groups, k, 5), filled.
+        chunks: (row groups, k, 6), filled.
 
     Returns:
         Whether just these row groups are there, each with these columns, and none is encrypted.
@@ -143,10 +146,27 @@ def _read_column(footer: Any, at: int, chunk: npt.NDArray[np.int64]) -> int:  # 
             if inner < len(_PLACES) and _PLACES[inner] >= 0 and 4 <= kind <= 6:
                 value, at = _read_size(footer, at)
                 chunk[_PLACES[inner]] = value
+            elif inner == _STATISTICS and kind == _STRUCT:
+                at = _read_statistics(footer, at, chunk)
+                if at < 0:
+                    return -1
             else:
                 at = _skip(footer, at, kind)
                 if at < 0:
                     return -1
+
+
+def _read_statistics(footer: Any, at: int, chunk: npt.NDArray[np.int64]) -> int:  # noqa: ANN401
+    """Read how many values are null; return where the statistics end, -1 where they do not."""
+    number, kind = 0, 0
+    while True:
+        at, kind, number = _next_field(footer, at, number)
+        if at < 0 or kind == 0:
+            return at
+        if number == _NULL_COUNT and 4 <= kind <= 6:
+            chunk[NULLS], at = _read_size(footer, at)
+        else:
+            at = _skip(footer, at, kind)
 
 
 def look_at_pages(
@@ -160,7 +180,7 @@ def look_at_pages(
 
     Args:
         descriptor: of the file.
-        chunks: (k, 5), the columns.
+        chunks: (k, 6), the columns.
         most: bytes of a page that are decoded, at most.
         room: `ROOM` bytes, to read into.
         found: (k, 4), filled with what is known of their pages.

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_batch.parquet_pages import Pages, read_columns
-from mnist_batch.parquet_structure import VALUES
+from mnist_batch.parquet_structure import NULLS, VALUES
 from mnist_batch.pixels import PIXELS, all_whole
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import BATCH_BYTES
@@ -119,7 +119,6 @@ class RowGroups:
         leaves = [footer.schema.column(column) for column in wanted]
         self._flat = np.array([leaf.max_repetition_level == 0 for leaf in leaves])
         self._is_image = np.array([_is_of(leaf.path, image) for leaf in leaves])
-        self._image_leaf = wanted[int(np.argmax(self._is_image))]
         self._lists = not self._flat[self._is_image].all()
         # Without these two a row group is in memory whole, and one can be all of the input.
         self._reader = pq.ParquetFile(
@@ -162,11 +161,8 @@ class RowGroups:
         If so, a list that has not is damage, and all behind it may stand in other places. If not,
         such lists are the file's own, and cost no row but theirs.
         """
-        place = int(np.argmax(self._is_image))
-        if self._columns.chunks[group, place, VALUES] != self._rows(group) * PIXELS:
-            return False
-        statistics = self._footer.row_group(group).column(self._image_leaf).statistics
-        return statistics is None or not statistics.null_count
+        chunk = self._columns.chunks[group, int(np.argmax(self._is_image))]
+        return bool(chunk[VALUES] == self._rows(group) * PIXELS and chunk[NULLS] <= 0)
 
     def _look(self, groups: range) -> Pages:
         rows = np.array([self._rows(group) for group in groups], np.int64)

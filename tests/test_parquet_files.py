@@ -778,6 +778,20 @@ def test_a_column_that_the_footer_does_not_tell_of_is_rows(tmp_path: Path) -> No
     assert errors(opened(path)) == ["unreadable file: its footer is damaged, or encrypted"] * 3
 
 
+def test_type_of_a_column_that_is_not_the_schemas_is_an_error(tmp_path: Path) -> None:
+    """Asked for the statistics of such a column, pyarrow 26 ends the process."""
+    lists = pa.array(IMAGES.reshape(-1, 784).tolist(), pa.list_(pa.int64()))
+    path = write(tmp_path / "a.parquet", {"image": lists})
+    assert errors(opened(path)) == [None] * len(lists)
+    # ColumnChunk: meta_data, field 3 after 2, a struct, with its type; INT64 becomes INT96.
+    content = path.read_bytes()
+    assert content.count(b"\x1c\x15\x04") == 1
+    path.write_bytes(content.replace(b"\x1c\x15\x04", b"\x1c\x15\x06"))
+    found = errors(opened(path))
+    assert len(found) == len(lists)
+    assert {str(error).partition(":")[0] for error in found} == {"unreadable file"}
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize("codec", ["none", "snappy", "zstd"])
 def test_mutants_give_all_rows(tmp_path: Path, codec: str) -> None:

@@ -82,6 +82,7 @@ def test_all_pages_of_a_sound_file_are_right(
                 chunk.total_compressed_size,
                 chunk.data_page_offset,
                 chunk.dictionary_page_offset or 0,
+                chunk.statistics.null_count if chunk.statistics else 0,
             ]
 
 
@@ -141,7 +142,7 @@ def found_by(structure: Any, path: Path, groups: int, columns: int) -> Iterator[
     """Yield what is found of a file's columns and of their pages, where its end says they are."""
     compiled, content = structure is not parquet_structure, path.read_bytes()
     length = min(int.from_bytes(content[-8:-4], "little"), len(content))
-    chunks: NDArray[np.int64] = np.zeros((groups, columns, 5), np.int64)
+    chunks: NDArray[np.int64] = np.zeros((groups, columns, 6), np.int64)
     footer = content[-8 - length : -8] + PADDING
     footer_data = np.frombuffer(footer, np.uint8) if compiled else footer
     yield structure.find_chunks(footer_data, np.arange(columns), chunks)
@@ -150,7 +151,7 @@ def found_by(structure: Any, path: Path, groups: int, columns: int) -> Iterator[
     found: NDArray[np.int64] = np.zeros((groups * columns, 4), np.int64)
     with path.open("rb") as file:
         structure.look_at_pages(
-            file.fileno(), chunks.reshape(-1, 5), 10**6,
+            file.fileno(), chunks.reshape(-1, 6), 10**6,
             room if compiled else room.data, found,
         )  # fmt: skip
     yield found.tolist()
@@ -176,7 +177,7 @@ def test_every_cut_of_a_footer_ends(contents: list[bytes]) -> None:
     footer = content[-8 - length : -8]
     whole = 0
     for size in range(0, length, 7):
-        chunks = np.zeros((6, 6, 5), np.int64)
+        chunks = np.zeros((6, 6, 6), np.int64)
         part = footer[:size] + PADDING
         whole += parquet_structure.find_chunks(part, np.arange(6), chunks)
     assert whole < 0.3 * length / 7  # behind the row groups stand other things
@@ -195,5 +196,5 @@ def test_every_cut_of_a_footer_ends(contents: list[bytes]) -> None:
 )
 def test_what_has_no_end_is_no_footer(content: bytes) -> None:
     """Lists and structs in one another, and what counts further than there is anything."""
-    chunks, places = np.zeros((1, 1, 5), np.int64), np.zeros(1, np.int64)
+    chunks, places = np.zeros((1, 1, 6), np.int64), np.zeros(1, np.int64)
     assert not parquet_structure.find_chunks(content + PADDING, places, chunks)
