@@ -12,16 +12,47 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mnist_batch import __version__
-from mnist_batch.errors import MnistBatchError, OutputInUseError
+from mnist_batch.cli_options import (
+    MEASURING,
+    MODEL,
+    OUTPUT,
+    READING,
+    AsJson,
+    ImageColumn,
+    InputList,
+    LabelColumn,
+    Labels,
+    MaxErrors,
+    MinAccuracy,
+    ModelFile,
+    NoReport,
+    Overwrite,
+    PixelScale,
+    PredictorName,
+    PrepareChoice,
+    Quiet,
+    ReportFolder,
+    Workers,
+)
+from mnist_batch.cli_output import (
+    benchmark_bar,
+    prediction_bar,
+    print_result,
+    say,
+    say_notes,
+    saying_what_is_kept,
+    show,
+    training_bar,
+)
+from mnist_batch.errors import MnistBatchError
 from mnist_batch.options import (
     AUGMENTED,
     BATCH_ROWS,
@@ -32,18 +63,13 @@ from mnist_batch.options import (
     ErrorBudget,
     PredictorChoice,
     Prepare,
-    Scale,
     Style,
 )
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
 # that needs it: --help answers at once.
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from mnist_batch.evaluation import Metrics
-    from mnist_batch.fitting import TrainingProgress
-    from mnist_batch.jobs import Progress, Summary
 
 app = typer.Typer(
     name="mnist-batch",
@@ -57,97 +83,6 @@ app = typer.Typer(
 
 ERRORS_STATUS, GATE_STATUS = 3, 4
 STOPPED_STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-
-# Options that several commands share, by the panel of the help that they stand in.
-_READING, _MODEL, _MEASURING, _OUTPUT = "Reading", "Model", "Measuring", "Output"
-ImageColumn = Annotated[
-    str | None,
-    typer.Option(help="Parquet column of images, where several fit.", rich_help_panel=_READING),
-]
-InputList = Annotated[
-    list[str],
-    typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
-]
-LabelColumn = Annotated[
-    str | None,
-    typer.Option(help="Parquet column of labels, if not label.", rich_help_panel=_READING),
-]
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE.csv|none",
-        help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
-        "column; none reads no labels.",
-        rich_help_panel=_READING,
-    ),
-]
-PrepareChoice = Annotated[
-    Prepare,
-    typer.Option(
-        help="Which images are brought to MNIST form: auto those not in it; never only resizes.",
-        rich_help_panel=_READING,
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Threads; by default one a core.", rich_help_panel=_READING),
-]
-ModelFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Keras model, .h5 or .keras, instead of the one that comes along.",
-        rich_help_panel=_MODEL,
-    ),
-]
-PredictorName = Annotated[
-    PredictorChoice,
-    typer.Option(help="What runs it; auto is numpy where it can.", rich_help_panel=_MODEL),
-]
-PixelScale = Annotated[
-    Scale | None,
-    typer.Option(
-        help="Pixel range it wants; by default what its file says, else 0-1.",
-        rich_help_panel=_MODEL,
-    ),
-]
-ReportFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--report",
-        metavar="DIR",
-        help="Folder of the report; by default FILE with the suffix .report.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-NoReport = Annotated[
-    bool, typer.Option("--no-report", help="Write no report.", rich_help_panel=_OUTPUT)
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
-]
-
-
-MaxErrors = Annotated[
-    str,
-    typer.Option(
-        metavar="N|P%",
-        help="Exit with status 3 where more rows have an error than this number or share.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-MinAccuracy = Annotated[
-    float | None,
-    typer.Option(
-        min=0, max=1, help="Exit with status 4 below this accuracy.", rich_help_panel=_OUTPUT
-    ),
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=_OUTPUT)
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress and no notes.", rich_help_panel=_OUTPUT)
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -172,15 +107,13 @@ def predict(
     inputs: InputList,
     out: Annotated[
         Path,
-        typer.Option(
-            metavar="FILE", help="Predictions: .parquet or .csv.", rich_help_panel=_OUTPUT
-        ),
+        typer.Option(metavar="FILE", help="Predictions: .parquet or .csv.", rich_help_panel=OUTPUT),
     ],
     model: ModelFile = None,
     predictor: PredictorName = PredictorChoice.AUTO,
     scale: PixelScale = None,
     device: Annotated[
-        Device, typer.Option(help="Where Keras runs it.", rich_help_panel=_MODEL)
+        Device, typer.Option(help="Where Keras runs it.", rich_help_panel=MODEL)
     ] = Device.AUTO,
     prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
@@ -191,7 +124,7 @@ def predict(
         typer.Option(
             min=1,
             help="Images in a batch; Keras runs just so many at once.",
-            rich_help_panel=_READING,
+            rich_help_panel=READING,
         ),
     ] = BATCH_ROWS,
     workers: Workers = None,
@@ -200,13 +133,13 @@ def predict(
         typer.Option(
             "--probabilities",
             help="Write the probability of each digit; log loss and Brier score need them.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     report: ReportFolder = None,
     no_report: NoReport = False,
     sample_seed: Annotated[
-        int, typer.Option(help="Chooses the ten samples.", rich_help_panel=_OUTPUT)
+        int, typer.Option(help="Chooses the ten samples.", rich_help_panel=OUTPUT)
     ] = 0,
     save_prepared: Annotated[
         Path | None,
@@ -214,7 +147,7 @@ def predict(
             metavar="DIR",
             help="New folder of pictures: each image that was prepared, beside what the network "
             "saw.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     max_errors: MaxErrors = "0",
@@ -223,7 +156,7 @@ def predict(
         typer.Option(
             "--fail-fast",
             help="Stop at the first row with an error, and write nothing.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     min_accuracy: MinAccuracy = None,
@@ -232,7 +165,7 @@ def predict(
         typer.Option(
             "--resume",
             help="Go on from what a run that was cut short has finished.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     overwrite: Overwrite = False,
@@ -243,7 +176,7 @@ def predict(
     _begin_to_draw(no_report=no_report)
     from mnist_batch import jobs
 
-    with _saying_what_is_kept(out, quiet=quiet), _prediction_bar(quiet=quiet) as progress:
+    with saying_what_is_kept(out, quiet=quiet), prediction_bar(quiet=quiet) as progress:
         summary = jobs.predict(
             inputs,
             out,
@@ -266,7 +199,7 @@ def predict(
             fail_fast=fail_fast,
             progress=progress,
         )
-    _print_result(summary, quiet=quiet, as_json=as_json)
+    print_result(summary, quiet=quiet, as_json=as_json)
     missed = _misses(min_accuracy, summary.metrics)
     metrics = summary.metrics
     _check_errors(metrics.errors, metrics.rows, summary.uncounted_sources, budget, "a prediction")
@@ -287,7 +220,7 @@ def evaluate(
         typer.Option(
             metavar="INPUT",
             help="What was predicted, to draw the samples; repeat for several.",
-            rich_help_panel=_READING,
+            rich_help_panel=READING,
         ),
     ] = None,
     image_column: ImageColumn = None,
@@ -295,7 +228,7 @@ def evaluate(
     no_report: NoReport = False,
     sample_seed: Annotated[
         int | None,
-        typer.Option(help="Chooses other samples than predict did.", rich_help_panel=_OUTPUT),
+        typer.Option(help="Chooses other samples than predict did.", rich_help_panel=OUTPUT),
     ] = None,
     min_accuracy: MinAccuracy = None,
     overwrite: Overwrite = False,
@@ -313,7 +246,7 @@ def evaluate(
         sample_seed=sample_seed,
         overwrite=overwrite,
     )
-    _print_result(summary, quiet=quiet, as_json=as_json)
+    print_result(summary, quiet=quiet, as_json=as_json)
     if _misses(min_accuracy, summary.metrics):
         raise typer.Exit(GATE_STATUS)
 
@@ -329,12 +262,12 @@ def train(
     data: Annotated[
         str,
         typer.Option(
-            metavar="INPUT", help="Labelled digits, as for predict.", rich_help_panel=_READING
+            metavar="INPUT", help="Labelled digits, as for predict.", rich_help_panel=READING
         ),
     ] = MNIST,
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="The model: .h5 or .keras.", rich_help_panel=_OUTPUT),
+        typer.Option(metavar="FILE", help="The model: .h5 or .keras.", rich_help_panel=OUTPUT),
     ] = Path("MNIST.h5"),
     augment: Annotated[
         bool,
@@ -342,7 +275,7 @@ def train(
             "--augment",
             help="Turn, move, zoom, shear and thicken the digits at random, and keep the best "
             "epoch.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=MODEL,
         ),
     ] = False,
     epochs: Annotated[
@@ -350,7 +283,7 @@ def train(
         typer.Option(
             min=1,
             help=f"Passes over the data; {PLAIN.epochs}, or {AUGMENTED.epochs} with --augment.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=MODEL,
         ),
     ] = None,
     batch_size: Annotated[
@@ -358,7 +291,7 @@ def train(
         typer.Option(
             min=1,
             help=f"Images per step; {PLAIN.batch_size}, or {AUGMENTED.batch_size} with --augment.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=MODEL,
         ),
     ] = None,
     validation_split: Annotated[
@@ -368,7 +301,7 @@ def train(
             max=0.99,
             help="Share of the data that is not learned from; "
             f"{PLAIN.validation_split}, or {AUGMENTED.validation_split} with --augment.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=MODEL,
         ),
     ] = None,
     seed: Annotated[
@@ -377,7 +310,7 @@ def train(
             min=0,
             max=2**32 - 1,
             help="Same seed and machine, same weights.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=MODEL,
         ),
     ] = 0,
     report: ReportFolder = None,
@@ -388,7 +321,7 @@ def train(
 ) -> None:
     from mnist_batch import model
 
-    with _training_bar(quiet=quiet) as progress:
+    with training_bar(quiet=quiet) as progress:
         result = model.train(
             data,
             out,
@@ -403,7 +336,7 @@ def train(
         )
     from mnist_batch.terminal import training_summary
 
-    _print(json.dumps(result.record()) if as_json else training_summary(result))
+    show(json.dumps(result.record()) if as_json else training_summary(result))
 
 
 @app.command(
@@ -417,7 +350,7 @@ def pack(
     inputs: InputList,
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="The packed file: .parquet.", rich_help_panel=_OUTPUT),
+        typer.Option(metavar="FILE", help="The packed file: .parquet.", rich_help_panel=OUTPUT),
     ],
     prepare: PrepareChoice = Prepare.AUTO,
     image_column: ImageColumn = None,
@@ -433,7 +366,7 @@ def pack(
     from mnist_batch import packing
     from mnist_batch.terminal import pack_summary
 
-    with _prediction_bar(quiet=quiet) as progress:
+    with prediction_bar(quiet=quiet) as progress:
         summary = packing.pack(
             inputs,
             out,
@@ -445,8 +378,8 @@ def pack(
             overwrite=overwrite,
             progress=progress,
         )
-    _print(json.dumps(summary.record()) if as_json else pack_summary(summary))
-    _say_notes(summary.notes, quiet=quiet)
+    show(json.dumps(summary.record()) if as_json else pack_summary(summary))
+    say_notes(summary.notes, quiet=quiet)
     _check_errors(summary.errors, summary.rows, summary.uncounted_sources, budget, "an image")
 
 
@@ -467,18 +400,18 @@ def benchmark(
     scale: PixelScale = None,
     device: Annotated[
         Device,
-        typer.Option(help="What to measure; auto is all there is.", rich_help_panel=_MODEL),
+        typer.Option(help="What to measure; auto is all there is.", rich_help_panel=MODEL),
     ] = Device.AUTO,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     labels: Labels = None,
     batch_sizes: Annotated[
         str,
-        typer.Option(metavar="N,N,...", help="Batch sizes to measure.", rich_help_panel=_MEASURING),
+        typer.Option(metavar="N,N,...", help="Batch sizes to measure.", rich_help_panel=MEASURING),
     ] = ",".join(map(str, BATCH_SIZES)),
     seconds: Annotated[
         float,
-        typer.Option(min=0, help="Time for each setting, about.", rich_help_panel=_MEASURING),
+        typer.Option(min=0, help="Time for each setting, about.", rich_help_panel=MEASURING),
     ] = 1.0,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -487,7 +420,7 @@ def benchmark(
     from mnist_batch import tuning
     from mnist_batch.terminal import benchmark_summary
 
-    with _benchmark_bar(quiet=quiet) as progress:
+    with benchmark_bar(quiet=quiet) as progress:
         result = tuning.benchmark(
             inputs or [],
             model=model,
@@ -501,8 +434,8 @@ def benchmark(
             seconds=seconds,
             progress=progress,
         )
-    _print(json.dumps(result.record()) if as_json else benchmark_summary(result))
-    _say_notes(result.notes, quiet=quiet)
+    show(json.dumps(result.record()) if as_json else benchmark_summary(result))
+    say_notes(result.notes, quiet=quiet)
 
 
 @app.command(
@@ -523,7 +456,7 @@ def inspect(
         typer.Option(
             metavar="INPUT",
             help="Labelled digits to try the pixel scales of a MODEL on, up to 2,000 of them.",
-            rich_help_panel=_READING,
+            rich_help_panel=READING,
         ),
     ] = None,
     image_column: ImageColumn = None,
@@ -537,7 +470,7 @@ def inspect(
     from mnist_batch import input_inspection, model_inspection
     from mnist_batch.terminal_inspection import input_summary, model_summary
 
-    with _prediction_bar(quiet=quiet) as progress:
+    with prediction_bar(quiet=quiet) as progress:
         if model:
             found = model_inspection.inspect_model(
                 model,
@@ -558,10 +491,10 @@ def inspect(
                 progress=progress,
             )
     if model:
-        _print(json.dumps(found.record()) if as_json else model_summary(found))
+        show(json.dumps(found.record()) if as_json else model_summary(found))
     else:
-        _print(json.dumps(contents.record()) if as_json else input_summary(contents))
-        _say_notes(contents.notes, quiet=quiet)
+        show(json.dumps(contents.record()) if as_json else input_summary(contents))
+        say_notes(contents.notes, quiet=quiet)
 
 
 @app.command(
@@ -618,12 +551,12 @@ def main() -> None:
     try:
         app()
     except MnistBatchError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         sys.exit(1)
     except SystemExit as end:
         if not isinstance(end.code, int) or end.code not in STOPPED_STATUSES.values():
             raise
-        _say("interrupted")
+        say("interrupted")
         # A worker may still be in the middle of a large picture; the ordinary exit would take the
         # libraries down under it.
         os._exit(end.code)
@@ -677,69 +610,6 @@ def _begin_to_draw(*, no_report: bool) -> None:
         drawing.start_process()
 
 
-def _prediction_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progress], None] | None]":
-    """Return a progress bar on standard error; none where that is no terminal."""
-    if quiet or not _is_terminal(sys.stderr):
-        return nullcontext()
-    from mnist_batch.progress import prediction_bar
-
-    return prediction_bar()
-
-
-def _training_bar(
-    *, quiet: bool
-) -> "AbstractContextManager[Callable[[TrainingProgress], None] | None]":
-    """Return a bar like that of `_prediction_bar`, for epochs."""
-    if quiet or not _is_terminal(sys.stderr):
-        return nullcontext()
-    from mnist_batch.progress import training_bar
-
-    return training_bar()
-
-
-def _benchmark_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[str], None] | None]":
-    """Return what says on a terminal what is measured."""
-    if quiet or not _is_terminal(sys.stderr):
-        return nullcontext()
-    from mnist_batch.progress import benchmark_bar
-
-    return benchmark_bar()
-
-
-def _is_terminal(output: TextIO | None) -> bool:
-    return output is not None and output.isatty()  # None where it was closed
-
-
-def _print_result(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
-    """Print the result on standard output, and the notes on standard error."""
-    from mnist_batch.terminal import job_summary
-
-    _print(json.dumps(summary.record()) if as_json else job_summary(summary))
-    _say_notes(summary.notes, quiet=quiet)
-
-
-def _say_notes(notes: Sequence[str], *, quiet: bool) -> None:
-    for note in () if quiet else notes:
-        _say(f"note: {note}")
-
-
-@contextmanager
-def _saying_what_is_kept(out: Path, *, quiet: bool) -> Iterator[None]:
-    """Where a run ends before its time, say that `--resume` goes on from there, if it does."""
-    from mnist_batch.parts_folder import rows_kept
-
-    before = rows_kept(out)
-    try:
-        yield
-    except OutputInUseError:  # what is kept there is of the other run
-        raise
-    except BaseException:
-        kept = rows_kept(out)
-        if kept > before and not quiet:
-            _say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
-        raise
-
-
 def _error_budget(text: str) -> ErrorBudget:
     """Return what `--max-errors` allows."""
     try:
@@ -755,28 +625,13 @@ def _check_errors(
     if budget.allows(errors, rows, uncounted):
         return
     if budget.allows(errors, rows):
-        _say(
+        say(
             f"error: sources that cannot be read at all: {uncounted:,}, of which nobody knows what "
             f"share --max-errors {budget} would be; give a number of rows, or leave them out"
         )
     else:
-        _say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {budget}")
+        say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {budget}")
     raise typer.Exit(ERRORS_STATUS)
-
-
-def _print(content: "RenderableType") -> None:
-    """Print on standard output."""
-    from rich.console import Console
-
-    # The work is done and its status says more than that nobody can read the result: rich ends
-    # the process with status 1 where the reader went away, as `head` does.
-    try:
-        with suppress(SystemExit):
-            Console(highlight=False, markup=False).print(content, soft_wrap=True)
-    except OSError as error:
-        _say(f"error: the result could not be printed: {error.strerror}")
-        # Nor what is left of it, when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _misses(min_accuracy: float | None, metrics: "Metrics") -> bool:
@@ -784,17 +639,9 @@ def _misses(min_accuracy: float | None, metrics: "Metrics") -> bool:
     if min_accuracy is None:
         return False
     if metrics.accuracy is None:
-        _say("error: --min-accuracy: no row has both a label and a prediction")
+        say("error: --min-accuracy: no row has both a label and a prediction")
         return True
     if metrics.accuracy < min_accuracy:
-        _say(f"error: accuracy {metrics.accuracy:.4f} is below --min-accuracy {min_accuracy}")
+        say(f"error: accuracy {metrics.accuracy:.4f} is below --min-accuracy {min_accuracy}")
         return True
     return False
-
-
-def _say(text: str) -> None:
-    """Print a message on standard error, on one line, without control characters."""
-    from mnist_batch.terminal import printable
-
-    if sys.stderr is not None:  # None where it was closed
-        print(printable(text), file=sys.stderr)
