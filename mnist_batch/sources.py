@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from mnist_batch.errors import InputError, LabelError, OutputError
-from mnist_batch.image_files import (
+from mnist_batch.folder_listing import (
     IMAGE_SUFFIXES,
     FolderListing,
     glob_root,
-    image_shards,
     list_folder,
     list_glob,
 )
+from mnist_batch.image_files import image_shards
 from mnist_batch.labels import LabelFile, folder_digits
 from mnist_batch.parquet_files import open_parquet
 from mnist_batch.schema import Reason, error_text

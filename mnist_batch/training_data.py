@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from mnist_batch.engine import available_workers, map_batches
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.image_files import list_folder, list_glob
+from mnist_batch.folder_listing import list_folder, list_glob
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.parquet_files import packed_sources
 from mnist_batch.pixels import SIDE

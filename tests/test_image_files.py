@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 
 from mnist_batch import image_files
 from mnist_batch.errors import InputError
-from mnist_batch.image_files import (
-    ImageFileShard,
-    image_shards,
-    list_folder,
-    list_glob,
-    natural_key,
-    naturally_sorted,
-)
+from mnist_batch.folder_listing import list_folder, list_glob, natural_key, naturally_sorted
+from mnist_batch.image_files import ImageFileShard, image_shards
 from mnist_batch.shards import ImageBatch
 
 
