@@ -1,7 +1,7 @@
 """Parquet files of images: which column holds them in which layout, and reading in batches."""
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from mnist_batch.arrow_files import open_native
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.labels import LabelFile, digits, shortened
+from mnist_batch.image_columns import columns_text, find_image_column, values_type
+from mnist_batch.labels import LabelFile, digits
 from mnist_batch.packed_file import ORIGINS, is_formed, is_packed, read_origins
-from mnist_batch.pixels import PIXELS, SIDE, is_pixel_type, pixels_of
+from mnist_batch.pixels import SIDE, is_pixel_type, pixels_of
 from mnist_batch.row_groups import UNREADABLE, RowGroups, Rows, cause, unreadable
 from mnist_batch.schema import Reason
 from mnist_batch.shards import SHARD_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
@@ -231,9 +232,9 @@ def open_parquet(
     _check_row_count(path, footer, size=identity[2])
     packed = is_packed(path, footer, schema)
     label = label_column or ("label" if "label" in names else None)
-    image, image_path = _image_column(schema, image_column, path)
+    image, image_path = find_image_column(schema, image_column, path)
     if label is not None and label not in names:
-        raise InputError(f"{path}: no column {label!r}; it has {_columns(schema)}")
+        raise InputError(f"{path}: no column {label!r}; it has {columns_text(schema)}")
     for name in (image, label):
         if names.count(name) > 1:
             raise InputError(f"{path}: {names.count(name)} columns {name!r}; rename all but one")
@@ -249,7 +250,7 @@ def open_parquet(
         label_file=label_file,
         packed=packed,
         formed=packed and is_formed(footer),
-        encoded=not is_pixel_type(_values(schema.field(image).type)),
+        encoded=not is_pixel_type(values_type(schema.field(image).type)),
         folder="" if alone else f"{text_of_path(source)}/",
     )
     return list(_shards(file, footer))
@@ -333,63 +334,6 @@ def _shards(file: ParquetFile, footer: pq.FileMetaData) -> Iterator[ParquetShard
         if rows and (rows >= SHARD_ROWS or size >= SHARD_BYTES or is_last):
             yield ParquetShard(file, range(first_group, group + 1), first_row, rows, size)
             first_group, first_row, rows, size = group + 1, first_row + rows, 0, 0
-
-
-def _image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tuple[str, str]:
-    """Return name and path of the image column: the one named, else `image`, else the only one."""
-    found = {field.name: column for field in schema if (column := _as_images(field))}
-    if wanted is not None and wanted not in schema.names:
-        raise InputError(f"{path}: no column {wanted!r}; it has {_columns(schema)}")
-    if wanted is not None and wanted not in found:
-        kind = schema.field(wanted).type
-        raise InputError(f"{path}: column {wanted!r} is {kind}; expected {_EXPECTED}")
-    if not found:
-        raise InputError(f"{path}: no column of images among {_columns(schema)}; {_EXPECTED}")
-    if wanted is None and "image" not in found and len(found) > 1:
-        raise InputError(
-            f"{path}: several columns could hold the images: {_listed(map(shortened, found))}; "
-            "name one with --image-column"
-        )
-    name = wanted or ("image" if "image" in found else next(iter(found)))
-    return name, found[name]
-
-
-_EXPECTED = (
-    "expected encoded images (binary, or a struct with the field bytes) "
-    f"or {PIXELS} raw pixels (fixed-size binary, list or tensor)"
-)
-
-
-def _as_images(field: pa.Field) -> str | None:
-    """Return the column path that holds encoded or raw images, or None."""
-    if pa.types.is_struct(field.type):
-        index = field.type.get_field_index("bytes")
-        return f"{field.name}.bytes" if index >= 0 and _is_binary(field.type[index].type) else None
-    return field.name if _is_binary(field.type) or is_pixel_type(_values(field.type)) else None
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return _values(kind) in (pa.binary(), pa.large_binary(), pa.binary_view())
-
-
-def _values(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _columns(schema: pa.Schema) -> str:
-    return _listed(f"{shortened(field.name)} ({shortened(str(field.type))})" for field in schema)
-
-
-def _listed(texts: Iterable[str]) -> str:
-    """Return texts in a row, of very many only the first ones."""
-    shown = list(texts)
-    if len(shown) > _SHOWN:
-        shown[_SHOWN:] = [f"{len(shown) - _SHOWN} more"]
-    return ", ".join(shown) or "no columns"
-
-
-_SHOWN = 12
-"""Columns that are listed in a message."""
 
 
 def _repeated(text: str, count: int) -> pa.Array:
