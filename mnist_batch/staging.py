@@ -86,7 +86,7 @@ class StagedFile:
             self._lock = None
 
 
-_TEMPORARY = ".tmp"
+_TEMPORARY, _LOCK = ".tmp", "lock"
 
 
 def _made(folder: Path, prefix: str) -> tuple[Path, HeldLock | None]:
@@ -105,19 +105,29 @@ def _made(folder: Path, prefix: str) -> tuple[Path, HeldLock | None]:
 
 def _remove_dead(folder: Path, prefix: str) -> None:
     """Remove temporary files that no live process has locked."""
-    name = re.compile(rf"{re.escape(prefix)}\w{{8}}{re.escape(_TEMPORARY)}")
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            if name.fullmatch(path.name) and path.is_file() and (held := lock(path)):
+    for path in _temporary(folder, prefix):
+        with contextlib.suppress(OSError):
+            if path.is_file() and (held := lock(path)):
                 path.unlink(missing_ok=True)
                 held.release()
+
+
+def _temporary(folder: Path, prefix: str) -> list[Path]:
+    """Return what is called as temporary files and folders are; links are not."""
+    name = re.compile(rf"{re.escape(prefix)}\w{{8}}{re.escape(_TEMPORARY)}")
+    try:
+        found = list(folder.iterdir())
+    except OSError:
+        return []
+    return [path for path in found if name.fullmatch(path.name) and not path.is_symlink()]
 
 
 class StagedFolder:
     """A folder of files being written beside its target, unseen until `commit`.
 
     Its files are not flushed to disk one by one: of thousands that takes minutes. A run that is
-    killed between the two renames that replace an earlier folder leaves both under hidden names.
+    killed leaves a hidden folder, which the next one removes; but not where it was killed between
+    the two renames that replace an earlier folder, as long as nothing new is in that one's place.
 
     Attributes:
         target: where the folder will be.
@@ -141,6 +151,7 @@ class StagedFolder:
         self._overwrite = overwrite
         self._ours = ours
         self._staging: Path | None = None
+        self._lock: HeldLock | None = None
         self._check()
 
     def begin(self) -> Path:
@@ -150,10 +161,8 @@ class StagedFolder:
             OutputError: the disk refuses.
         """
         with translated(self.target):
-            beside = tempfile.mkdtemp(
-                dir=self._place.parent, prefix=f".{self._place.name[:50]}.", suffix=".tmp"
-            )
-            self._staging = Path(beside)
+            self._remove_dead()
+            self._staging, self._lock = self._made()
             self._new.mkdir()  # as the user's umask says
             if self._place.exists():
                 shutil.copymode(self._place, self._new)
@@ -181,6 +190,39 @@ class StagedFolder:
             if self._old.exists() and not self._place.exists():  # interrupted between two renames
                 self._old.rename(self._place)
             shutil.rmtree(self._staging)
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    @property
+    def _prefix(self) -> str:
+        return f".{self._place.name[:50]}."
+
+    def _made(self) -> tuple[Path, HeldLock | None]:
+        """Make a temporary folder and lock it, where the file system has locks."""
+        while True:
+            path = Path(
+                tempfile.mkdtemp(dir=self._place.parent, prefix=self._prefix, suffix=_TEMPORARY)
+            )
+            # Where there is none, another run took it for dead in that moment, and removes it.
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    if held := lock(path / _LOCK):
+                        return path, held
+                except NoLocksError:
+                    return path, None
+
+    def _remove_dead(self) -> None:
+        """Remove temporary folders that no live process has locked."""
+        for path in _temporary(self._place.parent, self._prefix):
+            with contextlib.suppress(OSError):
+                names = {inside.name for inside in path.iterdir()}
+                is_needed = "old" in names and not self._place.exists()
+                if is_needed or not names <= {"new", "old", _LOCK}:
+                    continue
+                if held := lock(path / _LOCK):
+                    shutil.rmtree(path)
+                    held.release()
 
     @property
     def _new(self) -> Path:

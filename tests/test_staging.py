@@ -148,6 +148,51 @@ def test_a_folder_is_unseen_until_commit(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def killed(target: Path, *, between_renames: bool = False) -> list[Path]:
+    """Return what a process leaves that dies before the commit, or in the middle of it."""
+    process = os.fork()
+    if process == 0:
+        folder = staged(target, overwrite=between_renames)
+        if between_renames:
+            Path.rename = lambda *_: os._exit(0)  # type: ignore[method-assign]
+            target.replace(next(target.parent.glob(".out.*")) / "old")
+            folder.commit()
+        os._exit(0)
+    assert os.waitpid(process, 0)[1] == 0
+    return sorted(target.parent.glob(".out.*"))
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    """But not what a live one is writing, nor what only looks like it."""
+    (left,) = killed(tmp_path / "out")
+    assert contents(left)["new/sub/new"] == "ours"
+    others = [tmp_path / ".out.12345678.tmp", tmp_path / ".other.12345678.tmp"]
+    for other in others:
+        other.mkdir()
+    (others[0] / "mine").write_text("mine")
+    first = staged(tmp_path / "out")
+    assert not left.exists()
+    second = staged(tmp_path / "out")
+    first.commit()
+    assert contents(tmp_path / "out") == {"sub/new": "ours"}
+    second.discard()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["out", *(other.name for other in others)]
+    )
+
+
+def test_an_earlier_folder_is_kept_until_there_is_a_new_one(tmp_path: Path) -> None:
+    """Even where the run that was to replace it was killed between the two renames."""
+    write_earlier(tmp_path / "out")
+    (left,) = killed(tmp_path / "out", between_renames=True)
+    assert not (tmp_path / "out").exists()
+    folder = staged(tmp_path / "out")
+    assert contents(left)["old/1/old"] == "ours"
+    folder.commit()
+    staged(tmp_path / "out", overwrite=True).discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_checking_a_folder_touches_nothing(tmp_path: Path) -> None:
     """Before `begin` there is nothing to discard."""
     folder = StagedFolder(tmp_path / "out", overwrite=False, ours=is_ours)
