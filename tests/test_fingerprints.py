@@ -62,11 +62,14 @@ def test_labels_of_a_file_change_the_fingerprint(tmp_path: Path, digits_folder: 
 
 
 def test_parquet_changes_with_its_file_and_columns(tmp_path: Path, digits_parquet: Path) -> None:
-    """Time, size, and which column is the label."""
+    """The file itself, its time and size, and which column is the label; not with its folder."""
+    (tmp_path / "moved").mkdir()
     path = tmp_path / "digits.parquet"
     shutil.copy2(digits_parquet, path)
+    assert _prints(path) != _prints(digits_parquet)  # which may hold anything
     before = _prints(path)
-    assert before == _prints(digits_parquet)  # wherever it lies
+    path = path.rename(tmp_path / "moved" / path.name)  # as a whole folder is
+    assert _prints(path) == before
     assert _prints(path, ReadOptions(labels="none")) != before
     _touch(path)
     assert _prints(path) != before
