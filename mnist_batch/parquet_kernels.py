@@ -34,6 +34,7 @@ _NAMES = (
     "_next_field",
     "_skip",
     "_skip_fields",
+    "_read_details",
     "_read_statistics",
     "_read_column",
     "_read_row_group",

@@ -45,6 +45,7 @@ _ROW_GROUPS = 4
 _COLUMNS = 1
 _META_DATA = 3
 _FIELDS = {4: CODEC, 5: VALUES, 7: STORED_BYTES, 9: DATA_PAGE, 11: DICTIONARY_PAGE}
+_CODEC_FIELD = 4
 _STATISTICS = 12
 _NULL_COUNT = 3
 _PLACES = np.array([_FIELDS.get(number, -1) for number in range(12)])
@@ -54,7 +55,12 @@ _KIND, _SIZE, _STORED = 1, 2, 3
 _DATA, _DICTIONARY, _DATA_V2 = 5, 7, 8
 _KIND_OF_DETAILS = np.array([-1, -1, -1, -1, -1, 0, -1, 2, 3])
 
-_LIST, _SET, _STRUCT = 9, 10, 12
+_I32, _I64, _LIST, _SET, _STRUCT = 5, 6, 9, 10, 12
+
+# Field numbers of the encoding in DataPageHeader and DataPageHeaderV2; and the one whose values
+# share their beginnings, so that each may be as long as all that is stored.
+_ENCODING, _ENCODING_V2 = 2, 4
+_DELTA_BYTE_ARRAY = 7
 
 _LARGEST = 2**60
 """No number of a file's is larger, and of smaller ones some can be added."""
@@ -83,11 +89,13 @@ def find_chunks(
         at, kind, number = _next_field(footer, at, number)
         if kind == 0 or at < 0:
             return False
-        if number == _ROW_GROUPS and kind == _LIST:
+        if number == _ROW_GROUPS:
             break
         at = _skip(footer, at, kind)
         if at < 0:
             return False
+    if kind != _LIST:
+        return False
     at, kind, count = _list_of(footer, at)
     if at < 0 or kind != _STRUCT or count != len(chunks):
         return False
@@ -95,7 +103,7 @@ def find_chunks(
         at = _read_row_group(footer, at, places, chunks[group])
         if at < 0:
             return False
-    return True
+    return _skip_fields(footer, at, _ROW_GROUPS) >= 0
 
 
 def _read_row_group(
@@ -110,7 +118,9 @@ def _read_row_group(
         at, kind, number = _next_field(footer, at, number)
         if at < 0 or kind == 0:
             return at if found else -1
-        if number == _COLUMNS and kind == _LIST and not found:
+        if number == _COLUMNS:
+            if kind != _LIST:
+                return -1
             at, kind, count = _list_of(footer, at)
             if at < 0 or kind != _STRUCT or count != len(places):
                 return -1
@@ -133,9 +143,11 @@ def _read_column(footer: Any, at: int, chunk: npt.NDArray[np.int64]) -> int:  # 
         at, kind, number = _next_field(footer, at, number)
         if at < 0 or kind == 0:
             return at if found else -1
-        if number != _META_DATA or kind != _STRUCT or found:
+        if number != _META_DATA:
             at = _skip(footer, at, kind)
             continue
+        if kind != _STRUCT:
+            return -1
         found, inner = True, 0
         while True:
             at, kind, inner = _next_field(footer, at, inner)
@@ -143,7 +155,9 @@ def _read_column(footer: Any, at: int, chunk: npt.NDArray[np.int64]) -> int:  # 
                 return -1
             if kind == 0:
                 break
-            if inner < len(_PLACES) and _PLACES[inner] >= 0 and 4 <= kind <= 6:
+            if inner < len(_PLACES) and _PLACES[inner] >= 0:
+                if kind != (_I32 if inner == _CODEC_FIELD else _I64):
+                    return -1
                 value, at = _read_size(footer, at)
                 chunk[_PLACES[inner]] = value
             elif inner == _STATISTICS and kind == _STRUCT:
@@ -163,7 +177,7 @@ def _read_statistics(footer: Any, at: int, chunk: npt.NDArray[np.int64]) -> int:
         at, kind, number = _next_field(footer, at, number)
         if at < 0 or kind == 0:
             return at
-        if number == _NULL_COUNT and 4 <= kind <= 6:
+        if number == _NULL_COUNT and kind == _I64:
             chunk[NULLS], at = _read_size(footer, at)
         else:
             at = _skip(footer, at, kind)
@@ -207,7 +221,7 @@ def _follow_pages(
         at = dictionary
     end = at + int(chunk[STORED_BYTES])
     seen, value_bytes, state = 0, 1, RIGHT
-    header = np.zeros(4, np.int64)
+    header = np.zeros(5, np.int64)
     while state == RIGHT and seen < chunk[VALUES]:
         length = -1
         if at == end:
@@ -226,7 +240,7 @@ def _follow_pages(
         else:
             if kind != 2:
                 seen += values
-                size //= values
+                size //= 1 if header[4] == _DELTA_BYTE_ARRAY else values
             value_bytes = max(value_bytes, size)
             at += length + stored
     if state == RIGHT and seen != chunk[VALUES]:
@@ -273,7 +287,7 @@ def _read_at(descriptor: int, room: Any, at: int, size: int) -> int:  # noqa: AN
 
 
 def _read_page_header(data: Any, at: int, header: npt.NDArray[np.int64]) -> int:  # noqa: ANN401
-    """Read a page's kind, its size decompressed and as it is stored, and how many values it has.
+    """Read a page's kind, size decompressed and as it is stored, number of values, and encoding.
 
     Return how long its header is, -1 where there is none.
     """
@@ -285,21 +299,36 @@ def _read_page_header(data: Any, at: int, header: npt.NDArray[np.int64]) -> int:
             return -1
         if kind == 0:
             return at - begin if details >= 0 and details == header[0] else -1
-        if number in (_KIND, _SIZE, _STORED) and 4 <= kind <= 6:
+        if number in (_KIND, _SIZE, _STORED):
+            if kind != _I32:
+                return -1
             size, at = _read_size(data, at)
             header[number - 1] = size
-        elif number in (_DATA, _DICTIONARY, _DATA_V2) and kind == _STRUCT:
-            details = _KIND_OF_DETAILS[number]
-            at, kind, number_within = _next_field(data, at, 0)
-            if at < 0 or number_within != 1 or not 4 <= kind <= 6:
+        elif number in (_DATA, _DICTIONARY, _DATA_V2):
+            if kind != _STRUCT:
                 return -1
-            values, at = _read_size(data, at)
-            header[3] = values
-            at = _skip_fields(data, at, 1)
+            details = _KIND_OF_DETAILS[number]
+            at = _read_details(data, at, _ENCODING_V2 if number == _DATA_V2 else _ENCODING, header)
         else:
             at = _skip(data, at, kind)
         if at < 0:
             return -1
+
+
+def _read_details(data: Any, at: int, encoding: int, header: npt.NDArray[np.int64]) -> int:  # noqa: ANN401
+    """Read what the header of one kind of page says; return where that ends, -1 where not."""
+    number, kind = 0, 0
+    while True:
+        at, kind, number = _next_field(data, at, number)
+        if at < 0 or kind == 0:
+            return at
+        if number == 1 or number == encoding:
+            if kind != _I32:
+                return -1
+            value, at = _read_size(data, at)
+            header[3 if number == 1 else 4] = value
+        else:
+            at = _skip(data, at, kind)
 
 
 def _skip_fields(data: Any, at: int, number: int) -> int:  # noqa: ANN401
@@ -313,7 +342,11 @@ def _skip_fields(data: Any, at: int, number: int) -> int:  # noqa: ANN401
 
 
 def _next_field(data: Any, at: int, number: int) -> tuple[int, int, int]:  # noqa: ANN401
-    """Return where a field's value begins, its type, and its number; type 0 at a struct's end."""
+    """Return where a field's value begins, its type, and its number; type 0 at a struct's end.
+
+    Fields stand in the order of their numbers, as all writers put them: of one that is there twice,
+    or with another type, Arrow would take another one than is read here.
+    """
     if at < 0 or at >= len(data) - len(PADDING):
         return -1, 0, 0
     head = int(data[at])
@@ -322,8 +355,9 @@ def _next_field(data: Any, at: int, number: int) -> tuple[int, int, int]:  # noq
         return at, 0, 0
     if head >> 4:
         return at, head & 15, number + (head >> 4)
+    before = number
     number, at = _read_size(data, at)
-    return at, head & 15, number
+    return (at if number > before else -1), head & 15, number
 
 
 def _list_of(data: Any, at: int) -> tuple[int, int, int]:  # noqa: ANN401

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_batch import kernels, parquet_structure
 from mnist_batch.arrow_files import open_native
 from mnist_batch.parquet_pages import Columns, Pages, read_columns
-from mnist_batch.parquet_structure import PADDING, ROOM
+from mnist_batch.parquet_structure import DAMAGED, PADDING, RIGHT, ROOM, STATE, VALUE_BYTES
 from mutants import mutants
 from parquet_encryption import encrypted
 
@@ -104,6 +104,62 @@ def test_a_dictionary_says_how_large_a_value_may_be(tmp_path: Path) -> None:
     assert 10_000 < look(path).value_bytes < 12_000
     pq.write_table(pa.table({"image": images}), path, use_dictionary=False)
     assert 100 < look(path).value_bytes < 120
+
+
+def test_values_that_share_their_beginnings_may_each_be_as_long_as_all(tmp_path: Path) -> None:
+    """Of 100 bytes that are stored once, each value may have all."""
+    images = [b"x" * 10_000] * 100
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"image": images}),
+        path,
+        use_dictionary=False,
+        column_encoding={"image": "DELTA_BYTE_ARRAY"},
+    )
+    assert path.stat().st_size < 5_000
+    assert 10_000 <= look(path).value_bytes < 12_000
+
+
+KIND, SIZE, STORED = b"\x15\x00", b"\x15\xc8\x01", b"\x15\x14"
+"""Fields 1 to 3 of PageHeader, each an i32: a data page, of 100 bytes, stored in 10."""
+
+
+def details(encoding: int) -> bytes:
+    """Return field 5: a DataPageHeader of 10 values."""
+    return b"\x2c\x15\x14" + bytes([0x15, 2 * encoding]) + b"\x15\x06\x15\x06\x00"
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("header", "state", "value_bytes"),
+    [
+        (KIND + SIZE + STORED + details(0), RIGHT, 10),
+        (KIND + SIZE + STORED + details(7), RIGHT, 100),
+        (KIND + b"\x16\xc8\x01" + STORED + details(0), DAMAGED, 1),  # i64
+        (KIND + SIZE + b"\x06\x04\x02" + b"\x15\x14" + details(0), DAMAGED, 1),  # field 2 again
+        (KIND + SIZE + STORED + b"\x05\x02\x00" + details(0), DAMAGED, 1),  # and field 1
+        (KIND + SIZE + STORED + b"\x2c\x16\x14\x00", DAMAGED, 1),  # values as i64
+        (KIND + SIZE + STORED + b"\x2c\x15\x14\x05\x02\x02\x00", DAMAGED, 1),  # and twice
+    ],
+)
+def test_a_page_whose_fields_arrow_would_read_otherwise_is_damaged(
+    tmp_path: Path, header: bytes, state: int, value_bytes: int, compiled: bool
+) -> None:
+    """Thrift passes over a field of another type, and takes the last of several."""
+    if compiled:
+        kernels.load()
+        from mnist_batch import parquet_kernels as structure
+    else:
+        structure = parquet_structure  # type: ignore[misc]
+    (tmp_path / "page").write_bytes(b"PAR1" + header + b"\x00" + bytes(10))
+    chunks = np.array([[0, 10, len(header) + 11, 4, 0, 0]], np.int64)
+    found: NDArray[np.int64] = np.zeros((1, 4), np.int64)
+    room = np.zeros(ROOM, np.uint8)
+    with (tmp_path / "page").open("rb") as file:
+        structure.look_at_pages(
+            file.fileno(), chunks, 10**6, room if compiled else room.data, found
+        )
+    assert found[0, [VALUE_BYTES, STATE]].tolist() == [value_bytes, state]
 
 
 def test_encrypted_pages_are_none(tmp_path: Path) -> None:
