@@ -19,7 +19,7 @@ from mnist_batch.image_columns import columns_text, find_image_column, values_ty
 from mnist_batch.labels import LabelFile, digits
 from mnist_batch.packed_file import ORIGINS, is_formed, is_packed, read_origins
 from mnist_batch.pixels import SIDE, is_pixel_type, pixels_of
-from mnist_batch.row_groups import UNREADABLE, RowGroups, Rows, cause, unreadable
+from mnist_batch.row_groups import UNREADABLE, ImageColumn, RowGroups, Rows, cause, unreadable
 from mnist_batch.schema import Reason
 from mnist_batch.shards import SHARD_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
 
@@ -98,6 +98,7 @@ class ParquetShard:
                 first_row += part.count
 
     def _read(self, batch_size: int) -> Iterator[Rows]:
+        image = ImageColumn(self.file.image, self.file.image_path)
         others = [self.file.label] if self.file.label else []
         if self.file.packed:
             others += ORIGINS
@@ -112,7 +113,7 @@ class ParquetShard:
             try:
                 path, identity = self.file.path, self.file.identity
                 footer = _read_footer(path, identity)
-                groups = RowGroups(path, identity, opened, footer, self.file.image_path, others)
+                groups = RowGroups(path, identity, opened, footer, image, others)
             except UNREADABLE as error:
                 yield Rows(self.rows, None, unreadable(error))
                 return

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,13 @@ class _Damage:
 _Step: TypeAlias = "pa.RecordBatch | _Damage"
 
 
+class ImageColumn(NamedTuple):
+    """The column of images: its name, and the path of what is read, as of the bytes in a struct."""
+
+    name: str
+    path: str
+
+
 class RowGroups:
     """Reads row groups of one open Parquet file.
 
@@ -87,7 +94,7 @@ class RowGroups:
         identity: tuple[int, ...],
         file: pa.NativeFile,
         footer: pq.FileMetaData,
-        image: str,
+        image: ImageColumn,
         others: Sequence[str],
     ) -> None:
         """Read nothing yet.
@@ -97,7 +104,7 @@ class RowGroups:
             identity: by which another file in its place is known.
             file: the file, open.
             footer: its footer.
-            image: path of the column of images.
+            image: the column of images.
             others: names of the columns to be read with it; there may be none.
 
         Raises:
@@ -105,12 +112,14 @@ class RowGroups:
         """
         self._file = file
         self._footer = footer
-        self._image = image
+        self._image = image.path
         self._others = list(others)
         wanted = [
             column
             for column in range(footer.num_columns)
-            if any(_is_of(footer.schema.column(column).path, name) for name in [image, *others])
+            if any(
+                _is_read(footer.schema.column(column).path, name) for name in [image.path, *others]
+            )
         ]
         places = [-1] * footer.num_columns
         for place, column in enumerate(wanted):
@@ -118,7 +127,13 @@ class RowGroups:
         self._columns = read_columns(path, identity, footer.num_row_groups, tuple(places))
         leaves = [footer.schema.column(column) for column in wanted]
         self._flat = np.array([leaf.max_repetition_level == 0 for leaf in leaves])
-        self._is_image = np.array([_is_of(leaf.path, image) for leaf in leaves])
+        tops = _columns_of_leaves(footer)
+        self._is_image = np.array(
+            [
+                tops[place] == image.name and image.path in (image.name, leaf.path)
+                for place, leaf in zip(wanted, leaves, strict=True)
+            ]
+        )
         self._lists = not self._flat[self._is_image].all()
         # Without these two a row group is in memory whole, and one can be all of the input.
         self._reader = pq.ParquetFile(
@@ -194,7 +209,11 @@ class RowGroups:
     def _step(self, groups: range, pages: Pages, most: int) -> int:
         """Return how many rows are decoded at once."""
         rows = sum(map(self._rows, groups))
-        usual = BATCH_BYTES * rows // max(sum(map(self._size, groups)), 1)
+        # By the footer; but what it says may be far too much, and then row by row takes for ever.
+        value = pages.value_bytes * (PIXELS if self._lists else 1)
+        usual = max(
+            BATCH_BYTES * rows // max(sum(map(self._size, groups)), 1), BATCH_BYTES // value
+        )
         return max(1, min(most, usual, _STEP_BYTES // pages.value_bytes))
 
     def _light_steps(self, groups: range, step: int) -> Iterator[_Step]:
@@ -319,9 +338,40 @@ class RowGroups:
             yield damage or _Damage("no more rows than the footer says")
 
 
-def _is_of(path: str, name: str) -> bool:
-    """Tell whether a column of a file, by its path, is a column of a table or a part of one."""
+def _is_read(path: str, name: str) -> bool:
+    """Tell whether pyarrow reads a leaf, by its path, where it is asked for a column by its name.
+
+    It goes by the text: with a column `image` it reads one that is called `image.raw`, too.
+    """
     return path == name or path.startswith(f"{name}.")
+
+
+def _columns_of_leaves(footer: pq.FileMetaData) -> list[str]:
+    """Return for each leaf of a file's schema the name of the column that it belongs to.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    tops = [
+        field.name
+        for field in footer.schema.to_arrow_schema()
+        for _ in range(_count_leaves(field.type))
+    ]
+    if len(tops) != footer.num_columns:
+        raise OSError("its schema is damaged")
+    return tops
+
+
+def _count_leaves(kind: pa.DataType) -> int:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _count_leaves(kind.storage_type)
+    if pa.types.is_struct(kind):
+        return sum(_count_leaves(field.type) for field in kind)
+    if pa.types.is_map(kind):
+        return _count_leaves(kind.key_type) + _count_leaves(kind.item_type)
+    if pa.types.is_nested(kind):  # lists of all kinds
+        return _count_leaves(kind.value_type)
+    return 1
 
 
 def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -406,4 +456,4 @@ def cause(error: BaseException) -> str:
     """Return what pyarrow or the operating system says of a file, on one line."""
     number = getattr(error, "errno", None)
     text = os.strerror(number) if number else str(error)
-    return " ".join(text.split()) or type(error).__name__
+    return " ".join(text.split()).rstrip(".") or type(error).__name__

@@ -19,6 +19,7 @@ from mnist_batch.decode import decode_batch
 from mnist_batch.errors import InputError, LabelError, MnistBatchError
 from mnist_batch.labels import LabelFile
 from mnist_batch.parquet_files import ParquetShard, open_parquet
+from mnist_batch.row_groups import RowGroups
 from mutants import mutants
 
 RAMP: NDArray[np.uint8] = (np.arange(784) % 256).astype(np.uint8)
@@ -212,6 +213,19 @@ def test_columns_may_have_any_name(tmp_path: Path, name: str, layout: str) -> No
     rows, images = read(opened(path, image_column=name, label_column=f"{name}.x"))
     assert [label for _, label, _ in rows] == [4, 5, 6]
     np.testing.assert_array_equal(images, IMAGES)
+
+
+@pytest.mark.parametrize("layout", ["struct", "binary", "list", "fixed_size_list"])
+def test_another_column_may_seem_to_lie_within_that_of_images(tmp_path: Path, layout: str) -> None:
+    """Parquet's paths have dots, and so have the names of flattened tables."""
+    lists = [[1, 2]] * len(IMAGES)
+    for inner in ("image.raw", "image.bytes.x"):
+        columns = {inner: lists, "image": LAYOUTS[layout], "label": [1, 2, 3]}
+        for names in ([*columns], [*columns][::-1]):
+            path = write(tmp_path / "a.parquet", {name: columns[name] for name in names})
+            rows, images = read(opened(path))
+            assert [(label, error) for _, label, error in rows] == [(1, None), (2, None), (3, None)]
+            np.testing.assert_array_equal(images, IMAGES)
 
 
 def test_only_what_is_needed_is_read(tmp_path: Path) -> None:
@@ -776,6 +790,25 @@ def test_a_column_that_the_footer_does_not_tell_of_is_rows(tmp_path: Path) -> No
     content = path.read_bytes()
     path.write_bytes(content.replace(b"\x1c\x15\x0c", b"\x2c\x15\x0c", 1))
     assert errors(opened(path)) == ["unreadable file: its footer is damaged, or encrypted"] * 3
+
+
+@pytest.mark.parametrize("layout", ["binary", "list"])
+def test_a_footer_that_tells_of_enormous_rows_does_not_split_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    """Lost rows come in batches; 300,000 of them one by one would take minutes."""
+    images = LAYOUTS[layout]
+    images = images.to_pylist() if isinstance(images, pa.Array) else list(images)
+    path = write(tmp_path / "a.parquet", {"image": images * 200}, use_dictionary=False)
+    start = pq.read_metadata(path).row_group(0).column(0).data_page_offset
+    content = bytearray(path.read_bytes())
+    content[start] ^= 0xFF
+    path.write_bytes(content)
+    monkeypatch.setattr(RowGroups, "_size", lambda *_: 2**60)
+    (shard,) = opened(path)
+    sizes = [len(batch) for batch in shard.read(500)]
+    assert sum(sizes) == 600
+    assert len(sizes) < 20
 
 
 def test_type_of_a_column_that_is_not_the_schemas_is_an_error(tmp_path: Path) -> None:
