@@ -28,7 +28,7 @@ from mnist_batch.locks import HeldLock, NoLocksError, lock
 from mnist_batch.manifest import Manifest, is_manifest
 from mnist_batch.part_file import PartWriter, is_whole
 from mnist_batch.parts import Part
-from mnist_batch.staging import flush, translated
+from mnist_batch.staging import behind_links, flush, translated
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
 _PART = re.compile(r"part-([0-9]{6,})-([0-9]+)-([0-9a-f]{8})\.arrow")
@@ -37,7 +37,7 @@ _TEMPORARY = re.compile(r"(manifest\.json|committed|part|\..*)\.\w{8}\.tmp", re.
 
 def staging_folder(out: Path) -> Path:
     """Return the folder of an output's parts, beside it; where it is a link, beside the file."""
-    place = out.resolve() if out.is_symlink() else out
+    place = behind_links(out) if out.is_symlink() else out
     name = place.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = f"{name[:_SHORT_NAME]}-{zlib.crc32(os.fsencode(name)):08x}"

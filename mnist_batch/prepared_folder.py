@@ -17,7 +17,7 @@ from mnist_batch.pipeline import PredictedBatch
 from mnist_batch.pixels import SIDE
 from mnist_batch.schema import Reason
 from mnist_batch.shards import ImageBatch, Images
-from mnist_batch.staging import StagedFolder, translated
+from mnist_batch.staging import StagedFolder, behind_links, translated
 
 PANEL = 10 * SIDE
 """Pixels of a side of each half of a picture."""
@@ -63,9 +63,9 @@ class PreparedFolder:
         self.folder = folder
         self.written = 0
         self.left_out = 0
-        whole = folder.resolve()
+        whole = behind_links(folder)
         for path in map(Path, apart):
-            if path.resolve().is_relative_to(whole):
+            if behind_links(path).is_relative_to(whole):
                 raise OutputError(
                     f"{path}: lies in {folder}, which is for the pictures of --save-prepared "
                     "alone; name another folder for these"

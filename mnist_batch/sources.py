@@ -27,6 +27,7 @@ from mnist_batch.labels import LabelFile, folder_digits
 from mnist_batch.parquet_files import open_parquet
 from mnist_batch.schema import Reason, error_text
 from mnist_batch.shards import Shard, UnreadableSource, text_of_path
+from mnist_batch.staging import behind_links
 
 STDIN = "-"
 HUB = "hf://"
@@ -171,7 +172,7 @@ def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
     if not out.exists():
         return
     same_name = (Path(file) for file in map(str, files) if file.endswith(out.name))
-    if any(file.resolve() == out.resolve() for file in same_name):
+    if any(behind_links(file) == behind_links(out) for file in same_name):
         raise OutputError(f"{out}: is read by this run; name another file")
 
 
@@ -190,8 +191,8 @@ def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Pat
     for pattern in filter(has_magic, map(str, inputs)):
         matched = [out] if out.absolute().match(str(Path(pattern).absolute())) else []
         if "**" in Path(pattern).parts and _suffix(pattern) != ".parquet":
-            root = glob_root(pattern).resolve()
-            matched += (folder for folder in outputs if folder.resolve().is_relative_to(root))
+            root = behind_links(glob_root(pattern))
+            matched += (folder for folder in outputs if behind_links(folder).is_relative_to(root))
         if matched:
             raise OutputError(
                 f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
@@ -201,7 +202,7 @@ def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Pat
         outputs.append(out)
     for folder in map(Path, inputs):
         for path in outputs:
-            if folder.is_dir() and path.resolve().is_relative_to(folder.resolve()):
+            if folder.is_dir() and behind_links(path).is_relative_to(behind_links(folder)):
                 raise OutputError(
                     f"{path}: lies in the INPUT folder {folder}, where the next run would take "
                     "it for digits; name a place outside"

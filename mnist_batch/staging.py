@@ -38,7 +38,7 @@ class StagedFile:
         self._overwrite = overwrite
         check_writable(target, overwrite=overwrite)
         # Where it is a link, the link stays.
-        self._place = target.resolve() if target.is_symlink() else target
+        self._place = behind_links(target) if target.is_symlink() else target
         place = folder or self._place.parent
         prefix = f".{target.name[:50]}."
         with translated(target):
@@ -147,7 +147,7 @@ class StagedFolder:
                 files that may not be replaced, or the folder above it cannot be written.
         """
         self.target = target
-        self._place = target.resolve()  # where it is a link, the link stays
+        self._place = behind_links(target)  # where it is a link, the link stays
         self._overwrite = overwrite
         self._ours = ours
         self._staging: Path | None = None
@@ -273,8 +273,15 @@ def _files_in(folder: Path) -> Iterator[Path]:
         yield from (Path(above) / name for name in (*files, *links))
 
 
+def behind_links(path: Path) -> Path:
+    """Return what a path leads to, absolute; of a link that leads to itself some link."""
+    return Path(os.path.realpath(path))  # `Path.resolve` raises, up to Python 3.12
+
+
 def check_writable(target: Path, *, overwrite: bool) -> None:
     """Raise `OutputError` where a file cannot be put at `target`; touch nothing."""
+    if behind_links(target).is_symlink():
+        raise OutputError(f"{target} is a link that leads to itself; name another file")
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file")
     if target.exists() and not overwrite:

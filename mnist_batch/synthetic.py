@@ -18,7 +18,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.options import Style
 from mnist_batch.pen import STROKES, Floats
 from mnist_batch.scenes import Picture
-from mnist_batch.staging import StagedFile, translated
+from mnist_batch.staging import StagedFile, behind_links, translated
 from mnist_batch.styles import SCENES
 
 SIDE = 28
@@ -128,7 +128,7 @@ def write_folder(folder: Path, count: int, *, style: Style = Style.MNIST, seed: 
             raise OutputError(f"{folder} is a file; name a folder")
         if folder.exists() and any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty; name a new folder")
-        target = folder.resolve()
+        target = behind_links(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as staged:
             whole = Path(staged, "digits")

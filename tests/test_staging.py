@@ -114,6 +114,18 @@ def is_ours(path: Path) -> bool:
     return path.read_text() == "ours"
 
 
+def test_a_link_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
+    """Up to Python 3.12 `Path.resolve` raises no `OSError` there."""
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to("loop.csv")
+    for make in (
+        lambda: StagedFile(loop, overwrite=True),
+        lambda: StagedFolder(loop, overwrite=True, ours=is_ours),
+    ):
+        with pytest.raises(OutputError, match="is a link that leads to itself"):
+            make()
+
+
 def staged(target: Path, *, overwrite: bool = False) -> StagedFolder:
     """Return a folder with one file in a folder, written but not committed."""
     folder = StagedFolder(target, overwrite=overwrite, ours=is_ours)
