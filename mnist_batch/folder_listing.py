@@ -27,7 +27,7 @@ class FolderListing:
             unless there are Parquet files and no images.
         parquet: Parquet files; else those folders.
         passed_over: how many others, by their suffixes in small letters, or else by why they are no
-            input: `hidden`, `no suffix`, `no regular file`.
+            input: `hidden`, `no suffix`, `no regular file`, `link to a folder`.
     """
 
     images: list[str] = field(default_factory=list)
@@ -188,6 +188,9 @@ def _sorted_entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntr
 
 
 def _add_file(listing: FolderListing, entry: os.DirEntry[str], name: str) -> None:
+    if _leads_to_folder(entry):
+        listing.passed_over["link to a folder"] += 1
+        return
     suffix = entry.name[entry.name.rfind(".") :].lower()  # by `Path` it takes a tenth of a listing
     if suffix in IMAGE_SUFFIXES:
         names = listing.images
@@ -200,6 +203,13 @@ def _add_file(listing: FolderListing, entry: os.DirEntry[str], name: str) -> Non
         names.append(name)
     else:
         listing.passed_over["no regular file"] += 1
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _add_folder(listing: FolderListing, name: str) -> None:

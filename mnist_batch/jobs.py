@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 
 from mnist_batch import __version__
 from mnist_batch.engine import available_workers
-from mnist_batch.errors import InputError, PredictionsError
+from mnist_batch.errors import InputError, OutputError, PredictionsError
 from mnist_batch.evaluation import Metrics, PredictionCounts
 from mnist_batch.lookup import find_images
 from mnist_batch.manifest import Manifest
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare, Scale
 from mnist_batch.parts import parts_of
-from mnist_batch.parts_folder import PartsFolder, put_there
+from mnist_batch.parts_folder import PartsFolder, put_there, rows_kept
 from mnist_batch.pipeline import predict_batches
 from mnist_batch.predictions_file import PredictionsFile
 from mnist_batch.predictors import Predictor, load_model
@@ -206,6 +206,14 @@ def predict(
     def may_replace(path: Path) -> bool:
         return overwrite or str(path.absolute()) in ours
 
+    if resume and out.is_file() and not may_replace(out):
+        raise OutputError(
+            f"{out} exists already, and a run that was cut short is to replace it; pass "
+            "--overwrite too"
+            if rows_kept(out)
+            else f"{out} exists already, so there is nothing to resume; pass --overwrite to "
+            "predict it anew"
+        )
     # What can be refused at once is refused before a model is loaded or a large folder listed.
     check_output(out, overwrite=may_replace(out))
     folder = report_folder(out, report)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mnist_batch.arrow_files import open_native
 from mnist_batch.staging import translated
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def is_whole(path: Path, checksum: int, rows: int) -> bool:
     if _checksum(path) != checksum:
         return False
     try:
-        with pa.memory_map(str(path)) as file:
+        with open_native(path) as file:
             reader = pa.ipc.open_file(file)
             numbers = range(reader.num_record_batches)
             found: int = sum(reader.get_batch(number).num_rows for number in numbers)

@@ -16,6 +16,9 @@ BLOCKS = 32
 """A part is so many of the predictor's blocks at least: the last one is padded, which then costs no
 more than 3 % of the time."""
 
+FILE_BYTES = 8 * 2**20
+"""And of image files so many bytes, if they are not a whole shard: large ones take long."""
+
 PARQUET_SHARDS = 4
 """A part is of so many shards of Parquet, or of one of image files: that takes no less time."""
 
@@ -44,7 +47,7 @@ def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
     """Cut shards into parts, each of as few as make one that is worth the trouble.
 
     Args:
-        shards: in input order; those of large image files are cut again, see `SHARD_BYTES`.
+        shards: in input order; those of large image files are cut again, see `FILE_BYTES`.
         block_rows: rows that the predictor's network sees at once.
     """
     parts: list[Part] = []
@@ -64,7 +67,7 @@ class _Piece(NamedTuple):
 
 
 def _cut(shards: Iterable[Shard]) -> Iterator[_Piece]:
-    """Yield shards, those of image files cut by `SHARD_BYTES`."""
+    """Yield shards, those of image files cut by `FILE_BYTES`."""
     for shard in shards:
         if not isinstance(shard, ImageFileShard):
             size = shard.size if isinstance(shard, ParquetShard) else 0
@@ -74,7 +77,7 @@ def _cut(shards: Iterable[Shard]) -> Iterator[_Piece]:
         ends = np.cumsum(states[:, 0].clip(0))
         start, done = 0, 0
         while start < shard.rows:
-            stop = min(int(np.searchsorted(ends, done + SHARD_BYTES)) + 1, shard.rows)
+            stop = min(int(np.searchsorted(ends, done + FILE_BYTES)) + 1, shard.rows)
             cut, size = shard.slice(start, stop), int(ends[stop - 1]) - done
             yield _Piece(cut, fingerprint(cut, states[start:stop]), size)
             start, done = stop, done + size
@@ -100,6 +103,7 @@ def _together(pieces: Iterable[_Piece], blocks_rows: int) -> Iterator[list[_Piec
 
 
 def _share(piece: _Piece) -> float:
-    """Return how much of a part a piece is, by its rows."""
-    shards = PARQUET_SHARDS if isinstance(piece.shard, ParquetShard) else 1
-    return piece.shard.rows / (SHARD_ROWS * shards)
+    """Return how much of a part a piece is."""
+    if isinstance(piece.shard, ParquetShard):
+        return piece.shard.rows / (SHARD_ROWS * PARQUET_SHARDS)
+    return max(piece.shard.rows / SHARD_ROWS, piece.size / FILE_BYTES)

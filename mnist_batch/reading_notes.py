@@ -1,8 +1,10 @@
 """What the user should know of how inputs were read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mnist_batch import kernels
+from mnist_batch.labels import shortened
 from mnist_batch.options import Prepare
 from mnist_batch.sources import NO_LABELS, OpenInputs
 
@@ -31,13 +33,15 @@ def reading_notes(
     """
     notes = list(kernels.notes())
     if opened.uncounted:
-        more = len(opened.uncounted) - _NAMED
         notes.append(
-            f"sources that cannot be read at all, one row each: "
-            f"{', '.join(opened.uncounted[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+            f"sources that cannot be read at all, one row each: {_listed(opened.uncounted)}"
         )
     if opened.passed_over:
-        notes.append(f"files that are not images, passed over: {opened.passed_over.total():,}")
+        kinds = [f"{shortened(kind)} {n:,}" for kind, n in opened.passed_over.most_common()]
+        notes.append(
+            f"files that are not images, passed over: {opened.passed_over.total():,} "
+            f"({_listed(kinds)})"
+        )
     if prepared:
         notes.append(
             f"images that were not 28x28, resized: {prepared:,}"
@@ -50,3 +54,8 @@ def reading_notes(
             "as the column source does"
         )
     return notes
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = len(texts) - _NAMED
+    return f"{', '.join(texts[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"

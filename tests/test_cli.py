@@ -621,9 +621,13 @@ def test_files_that_are_passed_over_are_said(
     """On standard error, and not with `--quiet`."""
     folder = tmp_path / "digits"
     shutil.copytree(digits_folder, folder)
-    (folder / "notes.txt").write_text("not an image")
+    for name in ("notes.txt", "list.txt", ".hidden.png"):
+        (folder / name).write_text("not an image")
+    (folder / "all").symlink_to(digits_folder)
     arguments = ["predict", folder, "--model", model, "--overwrite", "--out", tmp_path / "o.csv"]
-    assert run(*arguments).stderr == "note: files that are not images, passed over: 1\n"
+    assert run(*arguments).stderr == (
+        "note: files that are not images, passed over: 4 (.txt 2, hidden 1, link to a folder 1)\n"
+    )
     assert run(*arguments, "--quiet").stderr == ""
 
 

@@ -297,6 +297,26 @@ def test_other_inputs_are_refused(tmp_path: Path, digits_folder: Path) -> None:
         mnist_batch.predict(source, out, batch_size=4, resume=True)
 
 
+def test_another_folder_of_the_same_names_sizes_and_times_is_refused(tmp_path: Path) -> None:
+    """As unpacked from an archive, or behind a link that leads elsewhere now."""
+    out, link = tmp_path / "out.parquet", tmp_path / "today"
+    for day in (0, 1):
+        (tmp_path / str(day)).mkdir()
+        for image in range(30):
+            path = tmp_path / str(day) / f"{image}.pgm"
+            path.write_bytes(b"P5 28 28 255\n" + bytes([100 * day + image]) * 784)
+            os.utime(path, ns=(0, 0))
+    link.symlink_to("0")
+    _cut_short(link, out, 20)
+    link.unlink()
+    link.symlink_to("1")
+    with pytest.raises(OutputError, match="names, sizes or times of files have changed"):
+        mnist_batch.predict(link, out, report=False, resume=True)
+    link.unlink()
+    link.symlink_to("0")
+    mnist_batch.predict(link, out, report=False, resume=True)
+
+
 def test_workers_and_samples_may_be_others(tmp_path: Path, digits_folder: Path) -> None:
     """No prediction depends on them."""
     out = tmp_path / "out.parquet"
@@ -324,7 +344,7 @@ def test_where_there_is_nothing_to_resume_it_is_said(tmp_path: Path, digits_fold
     out = tmp_path / "out.parquet"
     summary = mnist_batch.predict(digits_folder, out, resume=True, report=False)
     assert f"nothing to resume: no part of {out} was finished before" in summary.notes
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="exists already, so there is nothing to resume"):
         mnist_batch.predict(digits_folder, out, resume=True, report=False)
 
 
@@ -432,7 +452,7 @@ def test_large_files_make_parts_of_fewer_rows(
     """So that no more than some seconds of photographs are lost."""
     for number, size in enumerate((10, 10, 50, 0, 10, 10, 10, 30)):
         (tmp_path / f"{number}.png").write_bytes(bytes(size))
-    monkeypatch.setattr(parts, "SHARD_BYTES", 40)
+    monkeypatch.setattr(parts, "FILE_BYTES", 40)
     monkeypatch.setattr(image_files, "SHARD_ROWS", 7)
     found = parts_of(open_inputs([tmp_path]).shards, block_rows=1)
     assert [part.rows for part in found] == [3, 5]
