@@ -164,7 +164,7 @@ def predict(
 
     Every row of the input is a row of the output, in input order. Nothing is at `out` before all
     of it is. On an error or a crash what is finished stays in `<out>.staging/`, by parts of
-    8,192 image files, 32,768 rows of Parquet or 64 MiB, if there is any.
+    8,192 image files or 8 MiB of them, or of 32,768 rows of Parquet or 64 MiB, if there is any.
 
     Args:
         inputs: as for `stream`.
