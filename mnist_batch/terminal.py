@@ -170,7 +170,7 @@ def _accuracy_line(metrics: Metrics) -> Text:
 def _averages_lines(metrics: Metrics) -> Iterator[str]:
     """Yield the averages, and what confidence and probabilities were worth where there were any."""
     averages = {
-        "macro precision": metrics.macro_precision,
+        "precision": metrics.macro_precision,
         "recall": metrics.macro_recall,
         "F1": metrics.macro_f1,
     }
@@ -179,10 +179,10 @@ def _averages_lines(metrics: Metrics) -> Iterator[str]:
         "Brier": metrics.brier,
         "expected calibration error": metrics.calibration_error,
     }
-    for line in (averages, scores):
+    for kind, line in (("macro ", averages), ("", scores)):
         numbers = [f"{name} {value:.4f}" for name, value in line.items() if value is not None]
         if numbers:
-            yield ", ".join(numbers)
+            yield kind + ", ".join(numbers)
 
 
 def _per_class_table(metrics: Metrics) -> Table:

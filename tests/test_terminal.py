@@ -82,8 +82,12 @@ def test_rows_outside_the_accuracy_are_counted_beside_it() -> None:
 
 
 def test_averages_are_named() -> None:
-    """Those over the digits."""
+    """Those over the digits, the first of them at least."""
     assert shown(METRICS)[1].startswith("macro precision 0.99")
+    never_right = np.zeros_like(COUNTS)
+    never_right[0, 1] = 3  # so that 0 was never predicted, and has no precision
+    metrics = replace(METRICS, confusion_matrix=never_right)
+    assert shown(metrics)[1] == "macro recall 0.0000, F1 0.0000"
 
 
 def test_what_confidence_was_worth_is_named() -> None:
