@@ -218,7 +218,7 @@ def test_columns_may_have_any_name(tmp_path: Path, name: str, layout: str) -> No
 @pytest.mark.parametrize("layout", ["struct", "binary", "list", "fixed_size_list"])
 def test_another_column_may_seem_to_lie_within_that_of_images(tmp_path: Path, layout: str) -> None:
     """Parquet's paths have dots, and so have the names of flattened tables."""
-    lists = [[1, 2]] * len(IMAGES)
+    lists = [[7] * 784] * len(IMAGES)
     for inner in ("image.raw", "image.bytes.x"):
         columns = {inner: lists, "image": LAYOUTS[layout], "label": [1, 2, 3]}
         for names in ([*columns], [*columns][::-1]):

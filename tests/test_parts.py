@@ -297,6 +297,19 @@ def test_other_inputs_are_refused(tmp_path: Path, digits_folder: Path) -> None:
         mnist_batch.predict(source, out, batch_size=4, resume=True)
 
 
+def test_resuming_what_is_to_replace_an_output_takes_overwrite_too(
+    tmp_path: Path, digits_folder: Path
+) -> None:
+    """It is said, and what was finished stays."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, report=False)
+    _cut_short(digits_folder, out, 20, overwrite=True)
+    with pytest.raises(OutputError, match="was cut short is to replace it; pass --overwrite too"):
+        mnist_batch.predict(digits_folder, out, report=False, resume=True)
+    summary = mnist_batch.predict(digits_folder, out, report=False, resume=True, overwrite=True)
+    assert "resumed: 16 of 30 rows were there already" in summary.notes
+
+
 def test_another_folder_of_the_same_names_sizes_and_times_is_refused(tmp_path: Path) -> None:
     """As unpacked from an archive, or behind a link that leads elsewhere now."""
     out, link = tmp_path / "out.parquet", tmp_path / "today"
