@@ -15,16 +15,9 @@ import pytest
 
 import mnist_batch
 from crash_driver import OLD
+from report_files import REPORT_FILES
 
 DRIVER = Path(__file__).with_name("crash_driver.py")
-REPORT = {
-    "metrics.json",
-    "confusion_matrix.csv",
-    "confusion_matrix.png",
-    "per_class.csv",
-    "per_class.png",
-    "samples.png",
-}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +74,7 @@ def _killed_runs(
 def _check(runs: list[dict[str, Any]], suffix: str, whole: pa.Table, *, overwrite: bool) -> None:
     """Hold that each output was old or whole after the kill, and whole after the resumed run."""
     old = OLD.hex() if overwrite else None
-    names = {f"out.{suffix}", "out.report", *(f"out.report/{name}" for name in REPORT)}
+    names = {f"out.{suffix}", "out.report", *(f"out.report/{name}" for name in REPORT_FILES)}
     for run in runs:
         if run["before"] != old:
             assert _table(suffix, bytes.fromhex(run["before"])).equals(whole), run["step"]

@@ -20,6 +20,7 @@ from mnist_batch import synthetic
 from mnist_batch.errors import InputError, LabelError, OutputError, PredictionsError
 from mnist_batch.jobs import Progress
 from mnist_batch.options import Prepare
+from report_files import REPORT_FILES
 
 
 def test_predict_writes_predictions_and_a_report(
@@ -33,14 +34,7 @@ def test_predict_writes_predictions_and_a_report(
     assert summary.metrics.correct == correct
     assert summary.metrics.accuracy == correct / 1050
     assert len(pq.read_table(out)) == 1050
-    assert {path.name for path in (tmp_path / "out.report").iterdir()} == {
-        "metrics.json",
-        "confusion_matrix.csv",
-        "confusion_matrix.png",
-        "per_class.csv",
-        "per_class.png",
-        "samples.png",
-    }
+    assert {path.name for path in (tmp_path / "out.report").iterdir()} == REPORT_FILES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet", "out.report"]
 
 

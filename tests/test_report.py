@@ -18,6 +18,7 @@ from mnist_batch.evaluation import Metrics
 from mnist_batch.report import FILES, Report
 from mnist_batch.samples import Samples
 from mnist_batch.schema import CLASSES
+from report_files import REPORT_FILES
 
 RUN: dict[str, Any] = {"version": "1.0", "model": {"name": "MNIST.h5"}, "elapsed_s": 1.5}
 HISTORY = {"loss": [0.5, 0.25], "val_loss": [0.75, 0.5]}
@@ -45,17 +46,9 @@ WITHOUT_LABELS = replace(
     brier=None,
     calibration_error=None,
 )
+
 PLACES = np.arange(2, dtype=np.int64)
 SAMPLES = Samples(PLACES, ["a", "a"], PLACES, [1, 2], [1, 3], np.zeros((2, 28, 28), np.uint8))
-
-SCORES = {
-    "metrics.json",
-    "confusion_matrix.csv",
-    "confusion_matrix.png",
-    "per_class.csv",
-    "per_class.png",
-    "samples.png",
-}
 
 
 def write(folder: Path, metrics: Metrics = WITH_LABELS, *, overwrite: bool = False) -> Report:
@@ -83,8 +76,8 @@ def test_with_labels_the_scores_are_written(tmp_path: Path) -> None:
     report.stage(WITH_LABELS, SAMPLES, RUN)
     assert report.files == []
     report.commit()
-    assert names(tmp_path / "report") == SCORES
-    assert set(report.files) == {tmp_path / "report" / name for name in SCORES}
+    assert names(tmp_path / "report") == REPORT_FILES
+    assert set(report.files) == {tmp_path / "report" / name for name in REPORT_FILES}
 
 
 def test_without_labels_the_predictions_are_drawn(tmp_path: Path) -> None:
@@ -108,7 +101,7 @@ def test_samples_without_images_are_not_drawn(tmp_path: Path, samples: Samples |
     report = Report(tmp_path, overwrite=False)
     report.stage(WITH_LABELS, samples, None)
     report.commit()
-    assert names(tmp_path) == SCORES - {"samples.png"}
+    assert names(tmp_path) == REPORT_FILES - {"samples.png"}
 
 
 def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
@@ -191,7 +184,10 @@ def test_training_adds_its_history(tmp_path: Path) -> None:
     report = Report(tmp_path, overwrite=False)
     report.stage(WITH_LABELS, None, None, HISTORY)
     report.commit()
-    assert names(tmp_path) == SCORES - {"samples.png"} | {"history.csv", "learning_curves.png"}
+    assert names(tmp_path) == REPORT_FILES - {"samples.png"} | {
+        "history.csv",
+        "learning_curves.png",
+    }
     assert rows(tmp_path / "history.csv") == [
         ["epoch", "loss", "val_loss"],
         ["1", "0.5", "0.75"],
@@ -257,7 +253,7 @@ def test_discarding_after_the_commit_changes_nothing(tmp_path: Path) -> None:
     """So that it can stand in a `finally`."""
     report = write(tmp_path / "report")
     report.discard()
-    assert names(tmp_path / "report") == SCORES
+    assert names(tmp_path / "report") == REPORT_FILES
 
 
 @contextlib.contextmanager
