@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from benchmarks.plain_network import Images, PlainNetwork
-from mnist_batch import synthetic
+from mnist_batch.synthetic import generator
 
 LARGE = 10
 """How many times the rows of the large form are those of the small one."""
@@ -234,4 +234,4 @@ def _drawn(folder: Path, rows: int) -> pa.Table:
 
 
 def _draw(path: Path, seed: int) -> None:
-    synthetic.write_parquet(path, _DRAWN // 10, seed=seed)
+    generator.write_parquet(path, _DRAWN // 10, seed=seed)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.memory import peak_while_running
-from mnist_batch.synthetic import write_parquet
+from mnist_batch.synthetic.generator import write_parquet
 
 FOLDER = Path("build/endurance")
 DRAWN = 20_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mnist_batch.engine import available_workers
+from mnist_batch.inference.workers import available_workers
 
 PACKAGES = ("numpy", "pyarrow", "pillow", "numba", "h5py", "keras", "tensorflow", "jax", "torch")
 

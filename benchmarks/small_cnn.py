@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.plain_network import Images
-from mnist_batch.keras_network import import_keras
+from mnist_batch.inference.keras_network import import_keras
 
 ROWS = 10_000
 """Digits to train on: enough for 0.95 and more of them right."""

@@ -15,10 +15,10 @@ from benchmarks.data import FORMS, Digits, Source
 from benchmarks.recording import Measure
 from benchmarks.results import Row
 from benchmarks.workers import PROJECT
-from mnist_batch import jobs
-from mnist_batch.engine import available_workers
+from mnist_batch.commands import predict
+from mnist_batch.inference.predictors import Predictor, load_model
+from mnist_batch.inference.workers import available_workers
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.predictors import Predictor, load_model
 
 ALONE = "the network alone"
 REPORTS = {"the whole command": True, "the whole command, --no-report": False}
@@ -68,7 +68,7 @@ def test_the_network_and_the_command_agree_with_keras(
         report = REPORTS[way]
         measure.turn(
             turn,
-            lambda: jobs.predict(source.path, out, model=cnn, report=report, overwrite=True),
+            lambda: predict.predict(source.path, out, model=cnn, report=report, overwrite=True),
             row,
         )
         source.check(pq.read_table(out))

@@ -13,8 +13,8 @@ import pytest
 from benchmarks.data import FORMS, Digits
 from benchmarks.recording import FEW_ROUNDS, Measure
 from benchmarks.results import Row
-from mnist_batch import jobs
-from mnist_batch.engine import available_workers
+from mnist_batch.commands import predict
+from mnist_batch.inference.workers import available_workers
 from mnist_batch.options import BATCH_ROWS
 
 # Not the mixed formats ten times: all but PNG is decoded by Pillow, an image at a time, whatever
@@ -38,7 +38,7 @@ def test_a_job_agrees_with_the_reference(
         threads=available_workers(),
     )
     rounds = FEW_ROUNDS if large or form == "mixed" else None
-    measure(lambda: jobs.predict(source.path, out, overwrite=True), row, rounds=rounds)
+    measure(lambda: predict.predict(source.path, out, overwrite=True), row, rounds=rounds)
     source.check(pq.read_table(out))
     assert (tmp_path / "out.report" / "metrics.json").exists()
 

@@ -10,12 +10,12 @@ from benchmarks.data import FORMS, Digits
 from benchmarks.devices import sweep_images, sweep_rows
 from benchmarks.recording import FEW_ROUNDS, Measure
 from benchmarks.results import NETWORK, Row
-from mnist_batch.decode import DecodedBatch, decode_batch
-from mnist_batch.engine import available_workers
+from mnist_batch.decoding.decode import DecodedBatch, decode_batch
+from mnist_batch.inference.pipeline import predict_batches
+from mnist_batch.inference.predictors import load_model
+from mnist_batch.inference.workers import available_workers
+from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.pipeline import predict_batches
-from mnist_batch.predictors import load_model
-from mnist_batch.sources import open_inputs
 
 BATCH_SIZES = (1, 16, 64, 256, 1024, 4096, 16_384, 65_536)
 CORES = available_workers()

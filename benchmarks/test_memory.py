@@ -13,7 +13,7 @@ from benchmarks.data import FORMS, Digits
 from benchmarks.memory import peak_while_running
 from benchmarks.recording import Measure
 from benchmarks.results import Row
-from mnist_batch.engine import available_workers
+from mnist_batch.inference.workers import available_workers
 from mnist_batch.options import BATCH_ROWS
 
 

@@ -17,8 +17,8 @@ from benchmarks.recording import Measure, NotRun
 from benchmarks.results import Row
 from benchmarks.ways import WAYS
 from benchmarks.workers import NotInstalledError, Worker
-from mnist_batch.engine import available_workers
-from mnist_batch.model_file import DEFAULT_MODEL
+from mnist_batch.inference.workers import available_workers
+from mnist_batch.models.file import DEFAULT_MODEL
 
 OURS = "mnist-batch"
 ON_A_FOLDER = "image_dataset_from_directory"

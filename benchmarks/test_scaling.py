@@ -8,8 +8,8 @@ import pytest
 from benchmarks.data import FORMS, Digits
 from benchmarks.recording import Measure
 from benchmarks.results import Row
-from mnist_batch import jobs
-from mnist_batch.engine import available_workers
+from mnist_batch.commands import predict
+from mnist_batch.inference.workers import available_workers
 from mnist_batch.options import BATCH_ROWS
 
 CORES = available_workers()
@@ -41,7 +41,7 @@ def test_the_number_of_workers_changes_no_prediction(
     )
     measure.turn(
         turn,
-        lambda: jobs.predict(source.path, out, workers=workers, report=False, overwrite=True),
+        lambda: predict.predict(source.path, out, workers=workers, report=False, overwrite=True),
         row,
     )
     source.check(pq.read_table(out))

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import mnist_batch
-from mnist_batch.decode import decode_image, resized
-from mnist_batch.pictures import draw_scene
-from mnist_batch.prepare import to_mnist_form
-from mnist_batch.scenes import FEATURES
+from mnist_batch.decoding.decode import decode_image, resized
+from mnist_batch.preprocessing.preparation import to_mnist_form
+from mnist_batch.synthetic.pictures import draw_scene
+from mnist_batch.synthetic.scenes import FEATURES
 
 out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
 digits = (2, 5, 3, 4, 7, 9, 8)

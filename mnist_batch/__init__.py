@@ -12,6 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnist_batch.commands.pack import PackSummary, pack
+    from mnist_batch.commands.predict import (
+        Progress,
+        Summary,
+        evaluate,
+        predict,
+        stream,
+    )
+    from mnist_batch.commands.train import TrainingResult, train
     from mnist_batch.errors import (
         InputError,
         LabelError,
@@ -20,50 +29,41 @@ if TYPE_CHECKING:
         OutputError,
         PredictionsError,
     )
-    from mnist_batch.evaluation import Metrics
-    from mnist_batch.fitting import TrainingProgress
-    from mnist_batch.input_inspection import InputInspection, inspect_input
-    from mnist_batch.jobs import (
-        Progress,
-        Summary,
-        evaluate,
-        predict,
-        stream,
-    )
-    from mnist_batch.model import TrainingResult, train
-    from mnist_batch.model_inspection import ModelInspection, inspect_model
-    from mnist_batch.packing import PackSummary, pack
-    from mnist_batch.predictors import Predictor, load_model
-    from mnist_batch.tuning import BenchmarkResult, benchmark
+    from mnist_batch.evaluation.metrics import Metrics
+    from mnist_batch.inference.predictors import Predictor, load_model
+    from mnist_batch.inspection.inputs import InputInspection, inspect_input
+    from mnist_batch.inspection.models import ModelInspection, inspect_model
+    from mnist_batch.training.fitting import TrainingProgress
+    from mnist_batch.tuning.measuring import BenchmarkResult, benchmark
 
 __version__ = "0.4.0"
 
 _MODULES = {
-    "BenchmarkResult": "tuning",
+    "BenchmarkResult": "tuning.measuring",
     "InputError": "errors",
-    "InputInspection": "input_inspection",
+    "InputInspection": "inspection.inputs",
     "LabelError": "errors",
-    "Metrics": "evaluation",
+    "Metrics": "evaluation.metrics",
     "MnistBatchError": "errors",
     "ModelError": "errors",
-    "ModelInspection": "model_inspection",
+    "ModelInspection": "inspection.models",
     "OutputError": "errors",
-    "PackSummary": "packing",
+    "PackSummary": "commands.pack",
     "PredictionsError": "errors",
-    "Predictor": "predictors",
-    "Progress": "jobs",
-    "Summary": "jobs",
-    "TrainingProgress": "fitting",
-    "TrainingResult": "model",
-    "benchmark": "tuning",
-    "evaluate": "jobs",
-    "inspect_input": "input_inspection",
-    "inspect_model": "model_inspection",
-    "load_model": "predictors",
-    "pack": "packing",
-    "predict": "jobs",
-    "stream": "jobs",
-    "train": "model",
+    "Predictor": "inference.predictors",
+    "Progress": "commands.predict",
+    "Summary": "commands.predict",
+    "TrainingProgress": "training.fitting",
+    "TrainingResult": "commands.train",
+    "benchmark": "tuning.measuring",
+    "evaluate": "commands.predict",
+    "inspect_input": "inspection.inputs",
+    "inspect_model": "inspection.models",
+    "load_model": "inference.predictors",
+    "pack": "commands.pack",
+    "predict": "commands.predict",
+    "stream": "commands.predict",
+    "train": "commands.train",
 }
 
 __all__ = [

@@ -12,9 +12,9 @@ def main() -> None:
     down every object of the libraries would take another third of a second.
     """
     try:
-        from mnist_batch import cli
+        from mnist_batch.cli import app
 
-        cli.main()
+        app.main()
         status = 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

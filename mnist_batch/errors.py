@@ -10,7 +10,7 @@
 
 Each message is one line: what is wrong, where, what was expected, what to do next. The command
 line prints it and exits with status 1. An image that cannot be read is no exception: it is a row
-with a reason (see `mnist_batch.decode`).
+with a reason (see `mnist_batch.decoding.decode`).
 """
 
 

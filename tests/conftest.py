@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from handmade import write_linear_model
-from mnist_batch import kernels, synthetic
+from mnist_batch._kernels import loading
+from mnist_batch.synthetic import generator
+from tests.support.handmade import write_linear_model
 
 
 def _folder_of(variable: str) -> Path:
@@ -51,7 +52,7 @@ def mnist_test_labels(mnist: Path) -> npt.NDArray[np.uint8]:
 def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Thirty generated digits as PNG files in class folders."""
     folder = tmp_path_factory.mktemp("digits") / "digits"
-    synthetic.write_folder(folder, 30)
+    generator.write_folder(folder, 30)
     return folder
 
 
@@ -59,7 +60,7 @@ def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def digits_parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,050 generated digits as Parquet, in row groups of 100."""
     path = tmp_path_factory.mktemp("parquet") / "digits.parquet"
-    synthetic.write_parquet(path, 1050)
+    generator.write_parquet(path, 1050)
     return path
 
 
@@ -76,8 +77,8 @@ def both_codes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Once without the compiled code and once with it, whatever other tests have loaded."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "compiled":
-            kernels.load()
-            assert kernels.ready()
+            loading.load()
+            assert loading.ready()
         else:
-            patch.setattr(kernels, "_ready", threading.Event())
+            patch.setattr(loading, "_ready", threading.Event())
         yield

@@ -1,0 +1,1 @@
+"""The command line: one module a command, their shared parameters, and what is printed."""

@@ -1,0 +1,324 @@
+"""Encoded images to pixels; an image that cannot be read becomes a reason.
+
+Images like MNIST's own are decoded a batch at a time by `png_kernels`, all others by Pillow, which
+also gives the reason where there is one.
+"""
+
+import io
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image, UnidentifiedImageError
+
+from mnist_batch._kernels import loading
+from mnist_batch.decoding.limits import MAX_PIXELS, excess_of_file, excess_of_image
+from mnist_batch.decoding.pixels import PIXELS, SIDE
+from mnist_batch.inputs.shards import ImageBatch, Images
+from mnist_batch.preprocessing.ink import Grey
+from mnist_batch.schema import Reason, error_text
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""The formats that are opened, by Pillow's names; PPM covers PGM and PBM."""
+
+# First bytes of the formats: they tell a damaged image from what never was one.
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P2")
+
+# Threads that decode small images by Pillow at once take the interpreter lock from each other and
+# are slower together than one alone: 14,700 images/s with two, 30,100/s with one, 28x28 PNG. From
+# about this size on, Pillow spends its time without that lock, and threads add up.
+_SMALL_IMAGE_BYTES = 4096
+_one_at_a_time = threading.Lock()
+
+_PIXELS_AT_ONCE = 4 * 2**20
+"""Pixels that wait, decoded, to be brought to 28x28, and those of one picture more."""
+
+_ENOUGH = 512
+"""A JPEG is decoded at an eighth, a quarter or half of its size while both sides stay above this: a
+digit needs no more, and of a photograph the decoding is most of the work."""
+
+
+@dataclass(frozen=True)
+class DecodedBatch:
+    """The images of an `ImageBatch`, decoded.
+
+    Attributes:
+        images: uint8 (n, 28, 28), 0 black to 255 white; 0 where there is an error.
+        prepared: bool (n,), true where the image was changed to be of that size and form.
+        error: Arrow strings (n,): null, or why the image could not be read.
+    """
+
+    images: Images
+    prepared: npt.NDArray[np.bool_]
+    error: pa.Array
+
+
+Fit = Callable[[Grey], Images | None]
+"""Brings a picture of any size to 28x28; None where there is no digit in it."""
+
+
+def resized(picture: Grey) -> Images:
+    """Return a picture as 28x28, by Lanczos resampling, without regard to its proportions."""
+    # In two steps: in one, what is long and narrow takes many times as long.
+    small = Image.fromarray(picture).resize(
+        (SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
+    )
+    return np.asarray(small)
+
+
+def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
+    """Decode a batch; raw pixels pass as they are. No image raises.
+
+    Args:
+        batch: as read.
+        fit: what is done with a picture that is not 28x28.
+    """
+    if not isinstance(batch.images, pa.Array):
+        prepared = np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
+        return DecodedBatch(batch.images, prepared, batch.error)
+    encoded = batch.images
+    if pa.types.is_binary_view(encoded.type):  # few of Arrow's functions take it
+        encoded = encoded.cast(pa.large_binary())
+    images = np.empty((len(batch), PIXELS), np.uint8)
+    prepared = np.zeros(len(batch), np.bool_)
+    remaining = batch.error.is_null().to_numpy(zero_copy_only=False)
+    images[~remaining] = 0
+    if loading.ready():
+        remaining &= ~_decode_pngs(encoded, remaining, images)
+    error = batch.error
+    if remaining.any():
+        places = np.flatnonzero(remaining)
+        error = _decode_each(encoded, batch.error, places, images, prepared, fit)
+    return DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, error)
+
+
+def _decode_pngs(
+    encoded: pa.Array, wanted: npt.NDArray[np.bool_], images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.bool_]:
+    """Decode the images that are like MNIST's into `images`; return which they are."""
+    from mnist_batch._kernels.png import decode_pngs
+
+    decoded = np.zeros(len(encoded), np.bool_)
+    _, bounds, data = encoded.buffers()
+    if data is None:
+        return decoded
+    wide = pa.types.is_large_binary(encoded.type)
+    kind = np.dtype(np.int64 if wide else np.int32)
+    offsets = np.frombuffer(bounds, kind, len(encoded) + 1, kind.itemsize * encoded.offset)
+    contents = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    if len(contents) >= 2**31:
+        return decoded
+    # Of one type always: for Numba other integers are another, and so is memory to be written.
+    places = (offsets - offsets[0]).astype(np.int32)
+    for array in (contents, places):
+        array.flags.writeable = False
+    decode_pngs(contents, places, wanted, images, decoded)
+    return decoded
+
+
+def _decode_each(
+    encoded: pa.Array,
+    error: pa.Array,
+    places: npt.NDArray[np.int64],
+    images: npt.NDArray[np.uint8],
+    prepared: npt.NDArray[np.bool_],
+    fit: Fit,
+) -> pa.Array:
+    """Decode the images at some places by Pillow; return the errors of all of the batch."""
+    contents = encoded.take(pa.array(places)).to_pylist()
+    whole = fit is resized
+    errors: dict[int, str] = {}
+    for place, picture in zip(places, _pictures(contents, whole=whole), strict=True):
+        if isinstance(picture, str):
+            errors[int(place)] = picture
+            images[place] = 0  # the compiled decoder may have got some way
+        elif picture.shape == (SIDE, SIDE):
+            images[place] = picture.reshape(-1)
+        else:
+            image = fit_or_error(fit, picture)
+            if isinstance(image, str):
+                errors[int(place)] = image
+                images[place] = 0
+            else:
+                images[place], prepared[place] = image.reshape(-1), True
+    if not errors:
+        return error
+    texts = error.to_pylist()
+    for place, text in errors.items():
+        texts[place] = text
+    return pa.array(texts, pa.string())
+
+
+def fit_or_error(fit: Fit, picture: Grey) -> Images | str:
+    """Return a picture brought to 28x28, or else the text for the column `error`."""
+    try:
+        image = fit(picture)
+    except Exception as error:  # noqa: BLE001 - one picture never ends a run
+        return error_text(Reason.CORRUPT, f"cannot be prepared: {str(error) or type(error)}")
+    return error_text(Reason.NO_DIGIT) if image is None else image
+
+
+def _pictures(contents: list[bytes], *, whole: bool) -> Iterator[Grey | str]:
+    """Yield images decoded one by one, few of them ahead."""
+    small = sum(map(len, contents)) <= _SMALL_IMAGE_BYTES * len(contents)
+    at = 0
+    while at < len(contents):
+        pictures: list[Grey | str] = []
+        pixels = 0
+        # Only the decoding: what is done with the pictures is mostly outside of the interpreter.
+        with _one_at_a_time if small else nullcontext():
+            while at < len(contents) and pixels < _PIXELS_AT_ONCE:
+                picture = decode_image(contents[at], whole=whole)
+                pixels += 0 if isinstance(picture, str) else picture.size
+                pictures.append(picture)
+                at += 1
+        yield from pictures
+
+
+def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
+    """Decode one image to grey.
+
+    Grey is ITU-R 601-2 luma, as Pillow's `convert("L")`; transparency lies over white, or over
+    black where nothing would be seen on white; the EXIF orientation is applied; of an animation the
+    first frame counts.
+
+    Args:
+        content: the image as in a file of one of `FORMATS`.
+        whole: in its own size; else a large JPEG may come smaller, see `_ENOUGH`, and its grey is
+            then the luma that is stored in it.
+
+    Returns:
+        uint8 (h, w), 0 black to 255 white; or else the text for the column `error`.
+    """
+    if excess := excess_of_file(content):
+        return excess
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if not whole and min(image.size) >= 2 * _ENOUGH:
+                image.draft("L", (_ENOUGH, _ENOUGH))
+            if excess := excess_of_image(image):
+                return excess
+            grey = _grey(image)
+        # A third of the time of `np.asarray`.
+        return np.frombuffer(grey.tobytes(), np.uint8).reshape(grey.height, grey.width)
+    except Image.DecompressionBombError:
+        return error_text(Reason.TOO_LARGE, f"far more pixels, more than {MAX_PIXELS}")
+    except UnidentifiedImageError:
+        return _unidentified(content)
+    except Exception as error:  # noqa: BLE001 - on damaged files Pillow raises nearly any type
+        return _damaged(error)
+
+
+def decode_to_show(content: bytes, side: int) -> Image.Image:
+    """Decode an image as a person sees it: as `decode_image` does, but in its own colours.
+
+    Args:
+        content: an image that `decode_image` can decode.
+        side: pixels of a side that are enough; a large JPEG comes smaller, not below this.
+
+    Returns:
+        An image of mode L where it is grey, else RGB.
+    """
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        image.draft(None, (side, side))
+        image.load()
+        in_grey = image.mode in ("1", "L") or _is_deep(image)
+        return _plain(image, "L" if in_grey and not image.has_transparency_data else "RGB")
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Decode and return an image in mode L, upright."""
+    image.load()  # and what stands after the pixels, which may be the orientation
+    if image.mode == "L" and image.format == "PNG" and not image.info:
+        return image  # most digits are such: nothing to rotate, nothing to blend
+    return _plain(image, "L")
+
+
+def _plain(image: Image.Image, mode: str) -> Image.Image:
+    """Return a loaded image upright, opaque and in 8 bits, in mode L or RGB."""
+    if _is_deep(image):
+        values = np.array(image, np.float32)
+        values[values == image.info.get("transparency")] = 65535  # only a 16-bit PNG has it
+        plain = _to_8_bit(values, _white_candidates(image))
+    elif image.has_transparency_data:
+        plain = _over("white", image, mode)
+        low, high = plain.convert("L").getextrema()
+        if low == high:
+            plain = _over("black", image, mode)
+    else:
+        plain = image.convert(mode)
+    # Of what comes out of that: turning it takes a copy, which of what goes in is larger.
+    orientation = image.getexif().get(_ORIENTATION)
+    return plain.transpose(_TURNS[orientation]) if orientation in _TURNS else plain
+
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings an image upright whose EXIF says that it was taken otherwise (Exif 3.0, 4.6.5.1)."""
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith(("I", "F"))
+
+
+def _over(ground: str, image: Image.Image, mode: str) -> Image.Image:
+    """Return a transparent image as it looks on a ground of one colour.
+
+    Piece by piece: the whole of it takes 16 bytes a pixel meanwhile.
+    """
+    plain = Image.new(mode, image.size)
+    lines = max(1, _PIXELS_AT_ONCE // image.width)
+    for top in range(0, image.height, lines):
+        box = (0, top, image.width, min(top + lines, image.height))
+        piece = image.crop(box).convert("RGBA")
+        whole = Image.new("RGBA", piece.size, ground)
+        whole.alpha_composite(piece)
+        plain.paste(whole.convert(mode), box)
+    return plain
+
+
+def _white_candidates(image: Image.Image) -> tuple[int, ...]:
+    """Return what white may be in an image of more than 8 bits: where the format says it, one."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        return (65535,)  # Pillow scales a PGM of any depth over 8 bits to this range
+    return (1, 255, 65535) if image.mode == "F" else (255, 65535, 2**32 - 1)
+
+
+def _to_8_bit(values: npt.NDArray[np.float32], whites: tuple[int, ...]) -> Image.Image:
+    """Return grey values as mode L; white is the smallest candidate that no pixel exceeds."""
+    if not np.all((values >= 0) & (values <= whites[-1])):  # false for NaN
+        raise ValueError("pixels out of range")
+    white = next(white for white in whites if values.max() <= white)
+    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8), "L")
+
+
+def _unidentified(content: bytes) -> str:
+    if not content:
+        return error_text(Reason.NO_BYTES)
+    if content.startswith(_SIGNATURES):
+        return error_text(Reason.CORRUPT, "the image's header is damaged")
+    if len(content) == PIXELS:
+        return error_text(
+            Reason.NOT_AN_IMAGE, f"{PIXELS} bytes: raw pixels go into a fixed-size binary column"
+        )
+    return error_text(Reason.NOT_AN_IMAGE)
+
+
+def _damaged(error: Exception) -> str:
+    truncated = isinstance(error, EOFError) or "truncated" in str(error).lower()
+    if isinstance(error, zlib.error) or not truncated:
+        return error_text(Reason.CORRUPT, str(error) or type(error).__name__)
+    return error_text(Reason.TRUNCATED, str(error))

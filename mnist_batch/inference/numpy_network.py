@@ -1,0 +1,321 @@
+"""Networks that are a chain of dense layers, run on NumPy straight from the model file.
+
+Each layer follows its definition in the Keras documentation (keras.io/api/layers), on arrays whose
+first axis is the batch. Anything that is not such a chain is left to Keras. An operation may write
+its result over its argument: memory that is written for the first time takes as long as the sums.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_batch.decoding.pixels import factor_and_offset
+from mnist_batch.errors import ModelError
+from mnist_batch.models.digit_task import check_ten_classes
+from mnist_batch.models.file import ModelFile
+from mnist_batch.models.layers import Layer, described
+from mnist_batch.models.network_config import (
+    Config,
+    NotAChainError,
+    Shape,
+    activation_name,
+    chain,
+    input_shape,
+    is_float32,
+    is_model,
+    layers_of,
+)
+from mnist_batch.models.stored import Weights
+from mnist_batch.options import Scale
+from mnist_batch.schema import CLASSES
+
+Array = npt.NDArray[np.float32]
+Operation = Callable[[Array], Array]
+
+
+class UnsupportedNetworkError(ModelError):
+    """A network that NumPy does not run; Keras may."""
+
+
+@dataclass(frozen=True)
+class DenseNetwork:
+    """A chain of operations from pixels to ten outputs.
+
+    Attributes:
+        input_shape: the shape of one input, 784 values in all.
+        operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape); scaling the
+            pixels is among them, or in the weights of the first.
+        layers: what the model file has, with its own weights.
+    """
+
+    input_shape: Shape
+    operations: Sequence[Operation]
+    layers: Sequence[Layer]
+
+    def outputs(self, inputs: Array) -> Array:
+        """Return the network's outputs, float32 (n, 10).
+
+        Args:
+            inputs: float32 (n, 784), pixels from 0 to 255; they are lost.
+        """
+        values = inputs.reshape(-1, *self.input_shape)
+        for operation in self.operations:
+            values = operation(values)
+        return values
+
+
+def dense_network(model: ModelFile, scale: Scale) -> DenseNetwork:
+    """Build the chain of operations of a model that wants its pixels in `scale`.
+
+    Raises:
+        UnsupportedNetworkError: a layer, activation or arrangement that NumPy does not run.
+        ModelError: the stored arrays do not fit the layers, or the network does not take 784
+            values and give ten.
+    """
+    try:
+        return _built(model, scale)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A damaged configuration, or one of an unknown version: Keras is the judge of that.
+        raise UnsupportedNetworkError(
+            f"its configuration is not as expected ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
+    layers = _supported_layers(model.config)
+    shape = inputs = input_shape(model.config, layers)
+    operations: list[Operation] = []
+    shown: list[Layer] = []
+    scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
+    for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
+        name, stored = layer["class_name"], arrays
+        if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias
+            arrays, scaling = _taking_bytes(_name(layer["config"], name), arrays, *scaling), None
+        elif scaling and name not in _ONLY_SHAPE:
+            operations.append(_scaling(*scaling))
+            scaling = None
+        operation, shape = _LAYERS[name](layer["config"], arrays, shape)
+        if operation is not None:
+            operations.append(operation)
+        if name != "InputLayer":
+            shown.append(described(layer, shape, stored))
+    check_ten_classes(shape)
+    if shape != (CLASSES,):
+        raise UnsupportedNetworkError(f"its outputs are of shape {shape}")
+    return DenseNetwork(inputs, operations, shown)
+
+
+def _taking_bytes(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
+    """Return a dense layer's arrays for pixels from 0 to 255 instead of scaled ones.
+
+    A kernel is scaled once, the pixels would be for each image.
+    """
+    kernel, bias = weights
+    _check_shapes(name, [bias], [kernel.shape[1:]])  # before one of another is stretched
+    return [kernel * factor, bias + offset * kernel.sum(axis=0)]
+
+
+def _scaling(factor: np.float32, offset: np.float32) -> Operation:
+    def operation(values: Array) -> Array:
+        values *= factor
+        values += offset
+        return values
+
+    return operation
+
+
+def _supported_layers(config: Config) -> list[Config]:
+    try:
+        layers = list(chain(config))
+    except NotAChainError as error:
+        raise UnsupportedNetworkError(str(error)) from error
+    for layer in layers:
+        if layer["class_name"] not in _LAYERS:
+            raise UnsupportedNetworkError(f"{layer['class_name']} is not a layer that NumPy runs")
+        if not is_float32(layer["config"]):
+            raise UnsupportedNetworkError(f"{layer['class_name']} does not compute in float32")
+    return layers
+
+
+def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
+    """Yield the arrays of each layer.
+
+    Raises:
+        UnsupportedNetworkError: more or fewer arrays are stored than the layers have by the
+            settings known here; or a model within the model has arrays that are not trained. HDF5
+            stores those behind the trained ones of all its layers, so that order tells nothing.
+    """
+    if any(is_model(layer) for layer in layers_of(model.config)) and not all(
+        layer["config"].get("trainable", True) and layer["class_name"] != "BatchNormalization"
+        for layer in layers
+    ):
+        raise UnsupportedNetworkError("arrays that are not trained, in a model within the model")
+    counts = [_ARRAYS[layer["class_name"]](layer["config"]) for layer in layers]
+    arrays = [array for stored in model.weights for array in stored]
+    if len(arrays) != sum(counts):
+        raise UnsupportedNetworkError(
+            f"{len(arrays)} arrays are stored where {sum(counts)} were expected"
+        )
+    remaining = iter(arrays)
+    for count in counts:
+        yield list(islice(remaining, count))
+
+
+def _dense(config: Config, weights: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    expected: list[Shape] = [(shape[-1], config["units"]), (config["units"],)]
+    _check_shapes(_name(config, "Dense"), weights, expected)
+    kernel = np.ascontiguousarray(weights[0])
+    bias = weights[1] if config.get("use_bias", True) else None
+    activation = _activation(config.get("activation"))
+
+    def operation(values: Array) -> Array:
+        product = values @ kernel
+        if bias is not None:
+            product += bias
+        return activation(product)
+
+    return operation, (*shape[:-1], config["units"])
+
+
+def _batch_normalization(config: Config, weights: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    axis = config["axis"][0] if isinstance(config["axis"], list) else config["axis"]
+    if axis not in (-1, len(shape)):
+        raise UnsupportedNetworkError("batch normalization on another axis than the last")
+    _check_shapes(_name(config, "BatchNormalization"), weights, [(shape[-1],)] * len(weights))
+    arrays = list(weights)
+    gamma = arrays.pop(0) if config.get("scale", True) else np.float32(1)
+    beta = arrays.pop(0) if config.get("center", True) else np.float32(0)
+    mean, variance = arrays
+    factor = (gamma / np.sqrt(variance + np.float32(config["epsilon"]))).astype(np.float32)
+    offset = (beta - mean * factor).astype(np.float32)
+    return lambda values: values * factor + offset, shape
+
+
+def _flatten(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    if config.get("data_format") == "channels_first" and len(shape) > 1:
+        raise UnsupportedNetworkError("Flatten with channels first")
+    size = math.prod(shape)
+    return lambda values: values.reshape(-1, size), (size,)
+
+
+def _reshape(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    target = tuple(config["target_shape"])
+    rest = math.prod(size for size in target if size != -1)
+    known = tuple(math.prod(shape) // rest if size == -1 else size for size in target)
+    if math.prod(known) != math.prod(shape):
+        raise ModelError(f"layer {_name(config, 'Reshape')}: {shape} cannot become {target}")
+    return lambda values: values.reshape(-1, *known), known
+
+
+def _identity(_config: Config, _: Weights, shape: Shape) -> tuple[None, Shape]:
+    return None, shape
+
+
+def _activation_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    return _activation(config["activation"]), shape
+
+
+def _relu_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    top = config.get("max_value")
+    slope = np.float32(config.get("negative_slope") or 0)
+    threshold = np.float32(config.get("threshold") or 0)
+
+    def operation(values: Array) -> Array:
+        below = slope * (values - threshold)
+        result = np.where(values >= threshold, values, below)
+        return result if top is None else np.minimum(result, np.float32(top))
+
+    return operation, shape
+
+
+def _softmax_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    if config.get("axis", -1) not in (-1, [-1], len(shape)):
+        raise UnsupportedNetworkError("Softmax over another axis than the last")
+    return softmax, shape
+
+
+def _rescaling(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
+    factor = np.asarray(config["scale"], np.float32)
+    offset = np.asarray(config.get("offset", 0), np.float32)
+    return lambda values: values * factor + offset, shape
+
+
+def _name(config: Config, class_name: str) -> str:
+    return str(config.get("name") or class_name)
+
+
+def _check_shapes(layer: str, weights: Weights, expected: Sequence[Shape]) -> None:
+    for array, shape in zip(weights, expected, strict=False):
+        if array.shape != shape:
+            raise ModelError(f"layer {layer}: stored array {array.shape}; expected {shape}")
+
+
+_LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None, Shape]]] = {
+    "InputLayer": _identity,
+    "Dense": _dense,
+    "Flatten": _flatten,
+    "Reshape": _reshape,
+    "Dropout": _identity,
+    "Activation": _activation_layer,
+    "ReLU": _relu_layer,
+    "Softmax": _softmax_layer,
+    "Rescaling": _rescaling,
+    "BatchNormalization": _batch_normalization,
+}
+
+
+_ONLY_SHAPE = frozenset(("InputLayer", "Flatten", "Reshape", "Dropout"))
+"""Layers that leave the numbers as they are."""
+
+
+def _no_arrays(_: Config) -> int:
+    return 0
+
+
+_ARRAYS: Mapping[str, Callable[[Config], int]] = dict.fromkeys(_LAYERS, _no_arrays) | {
+    "Dense": lambda config: 1 + config.get("use_bias", True),
+    "BatchNormalization": lambda config: 2 + config.get("scale", True) + config.get("center", True),
+}
+
+
+def softmax(values: Array) -> Array:
+    """Return exp(x) over its sum along the last axis, shifted by the maximum against overflow."""
+    values = values - values.max(axis=-1, keepdims=True)
+    exponentials: Array = np.exp(values, out=values)
+    exponentials /= exponentials.sum(axis=-1, keepdims=True)
+    return exponentials
+
+
+def _relu(values: Array) -> Array:
+    return np.maximum(values, np.float32(0), out=values)
+
+
+def _sigmoid(values: Array) -> Array:
+    # tanh saturates where exp would overflow.
+    halves: Array = np.tanh(np.float32(0.5) * values)
+    return np.float32(0.5) * halves + np.float32(0.5)
+
+
+def _linear(values: Array) -> Array:
+    return values
+
+
+_ACTIVATIONS: Mapping[str, Operation] = {
+    "linear": _linear,
+    "relu": _relu,
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "softmax": softmax,
+}
+
+
+def _activation(value: Any) -> Operation:  # noqa: ANN401 - JSON
+    name = activation_name(value)
+    if name not in _ACTIVATIONS:
+        raise UnsupportedNetworkError(f"activation {name} is not one that NumPy runs")
+    return _ACTIVATIONS[name]

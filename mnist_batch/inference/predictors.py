@@ -1,0 +1,276 @@
+"""Images to probabilities: loading a model, and what runs it."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_batch.decoding.pixels import PIXELS, SIDE, scaled
+from mnist_batch.errors import ModelError
+from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
+from mnist_batch.inputs.shards import Images
+from mnist_batch.models.file import DEFAULT_MODEL, ModelFile, read_model_file
+from mnist_batch.models.layers import Layer
+from mnist_batch.models.network_config import output_activation
+from mnist_batch.models.scale import ScaleSource, scale_in_file
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
+from mnist_batch.schema import CLASSES
+
+Array = npt.NDArray[np.float32]
+
+NUMPY_ROWS = 256
+"""Rows that NumPy works on at once: here it is fastest, the arrays still fit the cache."""
+
+
+class Network(Protocol):
+    """What runs a model's layers."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input, 784 values in all."""
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """What the model has, layers of models within it too; its inputs left out."""
+
+    def outputs(self, inputs: Array) -> Array:
+        """Return the network's outputs, float32 (n, 10), for pixels float32 (n, 784)."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model ready to predict; safe to call from several threads.
+
+    Attributes:
+        model: the model file.
+        name: what runs it, `numpy` or `keras`.
+        why: why it is that that runs it, one clause.
+        scale: the range to which pixels are scaled for it.
+        notes: what the user should know of how the model is read and run, one sentence each; one
+            is added where memory runs out.
+        block_rows: rows that the network sees at once. Always the same number, the last block
+            padded: matrix products of another shape round differently, and Keras would trace its
+            graph anew. Only the place in its block can move a row's last bit: OpenBLAS 0.3.31 on
+            AVX2 sums two halves of twelve rows in different orders, and TensorFlow pools so.
+    """
+
+    model: ModelFile
+    name: PredictorChoice
+    why: str
+    scale: Scale
+    notes: Sequence[str]
+    block_rows: int
+    _network: Network = field(repr=False)
+    _input_scale: Scale
+    _activation: str
+    _threads: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape in which the network takes one image, 784 values in all."""
+        return self._network.input_shape
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """What the network is made of, in order; its inputs left out."""
+        return self._network.layers
+
+    def probabilities(self, images: Images) -> Array:
+        """Return the probability of each digit.
+
+        Args:
+            images: uint8 (n, 28, 28), 0 black to 255 white, light strokes on black.
+
+        Returns:
+            float32 (n, 10), each row summing to 1. A row does not depend on what the others show.
+            It is the same to 3e-6 however the batches are cut and whichever thread works.
+
+        Raises:
+            ModelError: Keras cannot run the model.
+        """
+        result = np.empty((len(images), CLASSES), np.float32)
+        inputs = self._own_inputs()
+        for start in range(0, len(images), self.block_rows):
+            block = images[start : start + self.block_rows]
+            scaled(block, self._input_scale, out=inputs[: len(block)])
+            inputs[len(block) :] = 0
+            outputs = self._network.outputs(inputs)[: len(block)]
+            result[start : start + len(block)] = _as_probabilities(outputs, self._activation)
+        return result
+
+    def at_scale(self, scale: Scale) -> "Predictor":
+        """Return the same model with its pixels scaled to another range.
+
+        A network on Keras is shared and not built anew.
+        """
+        if scale is self.scale:
+            return self
+        if self.name is PredictorChoice.NUMPY:  # the network has the scale in its weights
+            return build_predictor(self.model, predictor=self.name, scale=scale)
+        return replace(self, scale=scale, _input_scale=scale, _threads=threading.local())
+
+    def gives_nan(self) -> bool:
+        """Tell whether the network gives NaN for a black image, as after training that diverged."""
+        black = np.zeros((1, SIDE, SIDE), np.uint8)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.isnan(self.probabilities(black)).any())
+
+    def _own_inputs(self) -> Array:
+        """Return this thread's room for a block's inputs, float32 (block_rows, 784)."""
+        if not hasattr(self._threads, "inputs"):
+            self._threads.inputs = np.empty((self.block_rows, PIXELS), np.float32)
+        inputs: Array = self._threads.inputs
+        return inputs
+
+
+def load_model(
+    path: str | Path | None = None,
+    *,
+    predictor: PredictorChoice | str = PredictorChoice.AUTO,
+    scale: Scale | str | None = None,
+    device: Device | str = Device.AUTO,
+    batch_size: int = BATCH_ROWS,
+) -> Predictor:
+    """Load a model file.
+
+    Args:
+        path: a Keras model, `.h5` or `.keras`; None for the one that comes with this package.
+        predictor: `numpy` or `keras`; `auto` takes NumPy where it can run the network.
+        scale: the range to which the model wants its pixels scaled; None for what its file says,
+            else 0-1.
+        device: where Keras runs it; with `gpu`, `auto` takes Keras.
+        batch_size: how many images Keras runs at once, at least 1. Half as many each time that
+            memory runs out; a model that was saved for a fixed number gets that number.
+
+    Raises:
+        ModelError: the file cannot be read, is not a classifier of 28x28 images in ten classes,
+            or cannot be run in the way that was asked for.
+        ValueError: `batch_size` is below 1.
+    """
+    file = read_model_file(Path(path) if path else DEFAULT_MODEL)
+    loaded = build_predictor(
+        file, predictor=predictor, scale=scale, device=device, batch_size=batch_size
+    )
+    if loaded.gives_nan():
+        raise ModelError(
+            f"{file.path}: the network gives NaN for a black image: its training went wrong; "
+            "train it anew"
+        )
+    return loaded
+
+
+def build_predictor(
+    file: ModelFile,
+    *,
+    predictor: PredictorChoice | str = PredictorChoice.AUTO,
+    scale: Scale | str | None = None,
+    device: Device | str = Device.AUTO,
+    batch_size: int = BATCH_ROWS,
+) -> Predictor:
+    """Do what `load_model` does from a file that is read, whatever numbers the network gives.
+
+    Raises:
+        ModelError: it is not a classifier of 28x28 images in ten classes, or cannot be run in the
+            way that was asked for.
+        ValueError: `batch_size` is below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size {batch_size}: expected at least 1")
+    choice, device = PredictorChoice(predictor), Device(device)
+    if device is Device.GPU and choice is PredictorChoice.NUMPY:
+        raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
+    if device is Device.GPU:
+        choice = PredictorChoice.KERAS
+    notes: list[str] = []
+    wanted = _scale(file, scale, notes)
+    runner = _runner(file, choice, device, wanted, batch_size, notes)
+    # The network on NumPy has the scale in its weights.
+    input_scale = Scale.BYTES if runner.name is PredictorChoice.NUMPY else wanted
+    activation = output_activation(file.config)
+    if activation == "sigmoid":
+        notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
+    elif activation != "softmax":
+        notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
+    return Predictor(
+        model=file,
+        name=runner.name,
+        why=runner.why,
+        scale=wanted,
+        notes=notes,
+        block_rows=runner.block_rows,
+        _network=runner.network,
+        _input_scale=input_scale,
+        _activation=activation,
+    )
+
+
+class _Runner(NamedTuple):
+    """What runs a model, its name and why it is that, and its rows at once."""
+
+    network: Network
+    name: PredictorChoice
+    why: str
+    block_rows: int
+
+
+def _runner(
+    file: ModelFile,
+    choice: PredictorChoice,
+    device: Device,
+    scale: Scale,
+    batch_size: int,
+    notes: list[str],
+) -> _Runner:
+    """Return what runs the model; add to the notes."""
+    why = "it was asked for"
+    if choice is not PredictorChoice.KERAS:
+        try:
+            network = dense_network(file, scale)
+        except UnsupportedNetworkError as error:
+            why = str(error)
+            if choice is PredictorChoice.NUMPY:
+                raise ModelError(f"{file.path}: {why}; pass --predictor keras") from error
+            notes.insert(0, f"runs on Keras: {why}")
+        except ModelError as error:
+            raise ModelError(f"{file.path}: {error}") from error
+        else:
+            return _Runner(
+                network,
+                PredictorChoice.NUMPY,
+                "all of its layers are ones that NumPy runs",
+                NUMPY_ROWS,
+            )
+    # Keras takes seconds to import; a Dense model never gets here.
+    from mnist_batch.inference.keras_network import KerasNetwork
+
+    on_keras = KerasNetwork(file, device, batch_size, notes.append)
+    return _Runner(on_keras, PredictorChoice.KERAS, why, on_keras.batch_rows)
+
+
+def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
+    if wanted is not None:
+        return Scale(wanted)
+    found = scale_in_file(file)
+    if found is None:
+        return Scale.ZERO_TO_ONE
+    scale, source = found
+    if source is ScaleSource.FIRST_LAYERS:
+        notes.append(f"takes pixels as {scale.value}, as {source.says}")
+    return scale
+
+
+def _as_probabilities(outputs: Array, activation: str) -> Array:
+    if activation == "softmax":
+        return outputs
+    if activation == "sigmoid":
+        totals = outputs.sum(axis=1, keepdims=True)
+        # Ten zeros say nothing of any digit: each is as likely as another.
+        shares: Array = np.where(
+            totals > 0, outputs / np.where(totals > 0, totals, 1), np.float32(1 / CLASSES)
+        )
+        return shares
+    return softmax(outputs)

@@ -1,0 +1,1 @@
+"""INPUTs to record batches: listing, labels, and one module a format."""

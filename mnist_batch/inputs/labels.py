@@ -1,0 +1,212 @@
+"""The truth about each image: from a column, a folder's name or a CSV file."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mnist_batch.errors import LabelError
+from mnist_batch.inputs.files import open_native
+from mnist_batch.inputs.shards import text_of_path
+from mnist_batch.schema import FORMULA
+
+_FOLDERS = frozenset("0123456789")
+_DIGIT = r"^[0-9](\.0*)?$"
+
+
+def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
+    """Return labels as Arrow int8, 0 to 9 or null.
+
+    Args:
+        values: Arrow integers, floats that are whole, or text such as "7"; null where unknown.
+        where: names the place of the i-th value, for the message.
+
+    Raises:
+        LabelError: a value is not a digit.
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_null(values.type):
+        return values.cast(pa.int8())
+    if pa.types.is_integer(values.type) and _within_digits(values):
+        return values.cast(pa.int8())
+    if pa.types.is_string_view(values.type):
+        values = values.cast(pa.string())
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        if (first := _first_not_text(values)) is not None:
+            raise LabelError(f"{where(first)}: a label that is no text in UTF-8; {_INSTEAD}")
+        values = pc.utf8_trim_whitespace(values)
+        good = pc.match_substring_regex(values, _DIGIT)
+    elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        as_float = pc.cast(values, pa.float64(), safe=False)
+        good = pc.and_(pc.is_in(as_float, pa.array(np.arange(10.0))), pc.is_valid(values))
+    else:
+        kind = shortened(str(values.type))
+        raise LabelError(f"{where(0)}: labels of type {kind}; expected digits from 0 to 9")
+    bad = pc.indices_nonzero(pc.fill_null(pc.and_(pc.invert(good), pc.is_valid(values)), False))
+    if len(bad):
+        first = bad[0].as_py()
+        raise LabelError(
+            f"{where(first)}: label {shortened(repr(values[first].as_py()))} is not a digit from 0 "
+            f"to 9; {_INSTEAD}"
+        )
+    return pc.cast(values, pa.float64(), safe=False).cast(pa.int8())
+
+
+_INSTEAD = "correct it, or pass --labels none to predict without labels"
+
+
+def shortened(text: str) -> str:
+    """Return text from outside as a message can hold it."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_LONGEST = 60
+"""Characters of a label, a name or a type in a message."""
+
+
+def _first_not_text(values: pa.Array) -> int | None:
+    """Return the first text that is not UTF-8, as a forged or damaged Parquet file may hold it."""
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        for place, value in enumerate(values):
+            try:
+                value.as_py()
+            except UnicodeDecodeError:
+                return place
+    return None
+
+
+def _within_digits(values: pa.Array) -> bool:
+    """Tell whether all integers that are known are digits, as nearly always."""
+    extremes = pc.min_max(values)
+    least, greatest = extremes["min"].as_py(), extremes["max"].as_py()
+    return least is None or (least >= 0 and greatest <= 9)
+
+
+def folder_digits(paths: Sequence[str]) -> pa.Array:
+    """Return the labels of image files: the name of each one's own folder, where it is one digit.
+
+    Returns:
+        Arrow int8 (n,), null where the folder has another name.
+    """
+    by_folder: dict[str, int | None] = {}
+    labels = []
+    for path in paths:
+        folder = path.rpartition("/")[0] if "/" in path else "."
+        if folder not in by_folder:
+            own = Path(folder).absolute().name
+            by_folder[folder] = int(own) if own in _FOLDERS else None
+        # Of a folder that cannot be read the name ends in `/`, and says nothing of its images.
+        labels.append(None if path.endswith("/") else by_folder[folder])
+    return pa.array(labels, pa.int8())
+
+
+class LabelFile:
+    """Labels from a CSV file with the columns `file_name` (or `source`), `label`, maybe `row`.
+
+    The first two are the Hugging Face imagefolder convention; a predictions file of this package
+    with its labels corrected fits as well. Rows of Parquet files need the column `row`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            LabelError: it cannot be read, lacks a column, names an image twice, or holds a label
+                that is not a digit.
+        """
+        self.path = path
+        table = _read_csv(path)
+        source_column = "file_name" if "file_name" in table.column_names else "source"
+        for column in (source_column, "label"):
+            if table.column_names.count(column) != 1:
+                raise LabelError(
+                    f"{path}: has the columns {shortened(', '.join(table.column_names))}; expected "
+                    "file_name (or source) and label once each, separated by commas"
+                )
+        self.has_rows = "row" in table.column_names
+        source = table[source_column].combine_chunks()
+        if source.null_count:
+            line = source.is_null().index(True).as_py() + 2
+            raise LabelError(f"{path}, line {line}: a label without a {source_column}")
+        if source_column == "source":  # written by this package, with formulas guarded
+            source = pc.replace_substring_regex(source, f"^'({FORMULA})", r"\1")
+        source = source.dictionary_encode()
+        self._codes = {name: code for code, name in enumerate(source.dictionary.to_pylist())}
+        rows = table["row"].to_numpy() if self.has_rows else np.zeros(len(table), np.int64)
+        if len(wrong := np.flatnonzero((rows < 0) | (rows >= _MOST_ROWS))):
+            raise LabelError(
+                f"{path}, line {wrong[0] + 2}: row {rows[wrong[0]]}; expected a number from 0 on"
+            )
+        keys = _keys(source.indices.to_numpy(), rows)
+        order = np.argsort(keys, kind="stable")
+        self._keys = keys[order]
+        twice = np.flatnonzero(self._keys[1:] == self._keys[:-1])
+        if len(twice):
+            line = int(order[twice[0] + 1])
+            raise LabelError(
+                f"{path}, line {line + 2}: {shortened(repr(source[line].as_py()))} has a label "
+                "already; name each image once"
+            )
+        labels = digits(table["label"].combine_chunks(), lambda i: f"{path}, line {i + 2}")
+        self._labels = labels.take(pa.array(order))
+
+    def lookup(self, sources: Sequence[str], rows: npt.NDArray[np.int64]) -> pa.Array:
+        """Return the labels of images as Arrow int8, null where the file names none.
+
+        Args:
+            sources: the source of each image, or one source for all of them.
+            rows: int64 (n,), the row of each image in its source.
+        """
+        codes = np.array(
+            [self._codes.get(text_of_path(source), -1) for source in sources], np.int64
+        )
+        keys = _keys(codes, rows)
+        if not len(self._keys):
+            return pa.nulls(len(keys), pa.int8())
+        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        missing = (self._keys[found] != keys) | (rows < 0) | (rows >= _MOST_ROWS)
+        return self._labels.take(pa.array(found, mask=missing))
+
+
+def _keys(codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return one int64 per (source, row), of rows below `_MOST_ROWS`."""
+    return (codes.astype(np.int64) << 40) + rows
+
+
+_MOST_ROWS = 2**40
+"""No file has as many."""
+
+
+def _read_csv(path: Path) -> pa.Table:
+    import pyarrow.csv as pa_csv
+
+    types = {
+        "file_name": pa.string(),
+        "source": pa.string(),
+        "row": pa.int64(),
+        "label": pa.string(),
+    }
+    try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise OSError("not a regular file")
+        table = pa_csv.read_csv(
+            open_native(path),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
+        )
+    except (OSError, pa.ArrowException) as error:
+        number = getattr(error, "errno", None)
+        cause = os.strerror(number) if number else str(error).splitlines()[0]
+        raise LabelError(
+            f"{path}: not a readable CSV file of labels: {cause}; check the path and the file"
+        ) from error
+    if "row" in table.column_names and table["row"].null_count:
+        raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
+    return table

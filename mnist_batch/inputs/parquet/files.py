@@ -1,0 +1,365 @@
+"""Parquet files of images: which column holds them in which layout, and reading in batches."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mnist_batch.decoding.pixels import SIDE, is_pixel_type, pixels_of
+from mnist_batch.errors import InputError, LabelError
+from mnist_batch.inputs.files import open_native
+from mnist_batch.inputs.labels import LabelFile, digits
+from mnist_batch.inputs.parquet.columns import columns_text, find_image_column, values_type
+from mnist_batch.inputs.parquet.packed import ORIGINS, is_formed, is_packed, read_origins
+from mnist_batch.inputs.parquet.row_groups import (
+    UNREADABLE,
+    ImageColumn,
+    RowGroups,
+    Rows,
+    cause,
+    unreadable,
+)
+from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
+from mnist_batch.schema import Reason
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """One Parquet file, and the columns to read.
+
+    Attributes:
+        path: where the file is.
+        source: the column `source` of its rows.
+        identity: by which a file that took its place is known.
+        image: name of the image column.
+        image_path: what is read of it; `image.bytes` of a struct of bytes and path.
+        label: name of the label column; None to read none.
+        label_file: labels from elsewhere; None to take those of the column.
+        packed: each row says itself what its source, row and error are.
+        formed: packed, and images not in MNIST form were brought to it before.
+        encoded: its images are encoded, not raw pixels.
+        folder: what stands before the sources that the rows of a packed file name; empty, or the
+            file's own name and a `/`.
+    """
+
+    path: Path
+    source: str
+    identity: tuple[int, ...]
+    image: str
+    image_path: str
+    label: str | None
+    label_file: LabelFile | None
+    packed: bool
+    formed: bool
+    encoded: bool
+    folder: str
+
+
+@dataclass(frozen=True)
+class ParquetShard:
+    """Consecutive row groups of one Parquet file.
+
+    Attributes:
+        file: the file.
+        row_groups: indices of the row groups.
+        first_row: the row in the file at which the first of them starts.
+        rows: the number of rows in them.
+        size: bytes of all their columns, decompressed, as the footer says.
+    """
+
+    file: ParquetFile
+    row_groups: range
+    first_row: int
+    rows: int
+    size: int
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+        return self.file.encoded
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches cut anew across the row groups.
+
+        They are always as many as `rows` says. A row that cannot be read has an error; so has each
+        row whose label column cannot be read, since without a label it would pass for one that
+        never had any.
+
+        Raises:
+            LabelError: while iterating, where a label is not a digit.
+        """
+        first_row = self.first_row
+        for rows in self._read(batch_size):
+            # An error may hold for very many rows, and even those are not made at once.
+            for start in range(0, rows.count, batch_size):
+                part = rows.slice(start, batch_size)
+                yield self._batch(part, np.arange(first_row, first_row + part.count))
+                first_row += part.count
+
+    def _read(self, batch_size: int) -> Iterator[Rows]:
+        image = ImageColumn(self.file.image, self.file.image_path)
+        others = [self.file.label] if self.file.label else []
+        if self.file.packed:
+            others += ORIGINS
+        try:
+            if _identity(self.file.path) != self.file.identity:
+                raise OSError("replaced after it was listed")
+            opened = open_native(self.file.path)
+        except OSError as error:
+            yield Rows(self.rows, None, unreadable(error))
+            return
+        with opened:
+            try:
+                path, identity = self.file.path, self.file.identity
+                footer = _read_footer(path, identity)
+                groups = RowGroups(path, identity, opened, footer, image, others)
+            except UNREADABLE as error:
+                yield Rows(self.rows, None, unreadable(error))
+                return
+            yield from groups.read(self.row_groups, batch_size)
+
+    def _batch(self, rows: Rows, numbers: npt.NDArray[np.int64]) -> ImageBatch:
+        """Return rows as a batch.
+
+        Args:
+            rows: as they were read.
+            numbers: the rows' numbers in the file.
+        """
+        columns = rows.columns
+        images, error = self._images(rows)
+        if self.file.packed:
+            return self._packed_batch(columns, numbers, images, error)
+        return ImageBatch(
+            source=_repeated(text_of_path(self.file.source), rows.count),
+            row=pa.array(numbers),
+            label=self._labels(columns, numbers),
+            images=images,
+            error=error,
+        )
+
+    def _images(self, rows: Rows) -> tuple[pa.Array | Images, pa.Array]:
+        """Return the images of rows, and why rows have none."""
+        if rows.error is not None:
+            none = np.zeros((rows.count, SIDE, SIDE), np.uint8)
+            images = pa.nulls(rows.count, pa.binary()) if self.file.encoded else none
+            return images, _repeated(rows.error, rows.count)
+        assert rows.columns is not None
+        images = rows.columns.column(self.file.image)
+        error = pa.nulls(rows.count, pa.string())
+        if pa.types.is_struct(images.type):
+            # A null struct has a bytes child that may hold anything; flatten makes it null too.
+            images = images.flatten()[images.type.get_field_index("bytes")]
+        if is_pixel_type(images.type):
+            return pixels_of(images)
+        if images.null_count:
+            error = pc.if_else(pc.is_null(images), str(Reason.NO_BYTES), error)
+        return images, error
+
+    def _packed_batch(
+        self,
+        columns: pa.RecordBatch | None,
+        numbers: npt.NDArray[np.int64],
+        images: pa.Array | Images,
+        error: pa.Array,
+    ) -> ImageBatch:
+        """Return a batch with what its own columns tell of each row."""
+        name = text_of_path(self.file.source)
+        origins = read_origins(columns, numbers, name, within=self.file.folder)
+        if label_file := self.file.label_file:
+            if not label_file.has_rows and origins.rows_are_told:
+                raise _lacks_rows(label_file, self.file.path)
+            label = label_file.lookup(origins.source.to_pylist(), origins.row.to_numpy())
+        else:
+            label = self._labels(columns, numbers)
+        return ImageBatch(
+            source=origins.source,
+            row=origins.row,
+            label=label,
+            images=images,
+            error=pc.coalesce(origins.error, error),
+            prepared=origins.prepared,
+            formed=self.file.formed,
+        )
+
+    def _labels(self, columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64]) -> pa.Array:
+        if self.file.label_file:
+            return self.file.label_file.lookup([self.file.source], numbers)
+        if self.file.label is None or columns is None:
+            return pa.nulls(len(numbers), pa.int8())
+        return digits(
+            columns.column(self.file.label),
+            lambda i: f"{self.file.path}, row {numbers[i]}, column {self.file.label}",
+        )
+
+
+def open_parquet(
+    path: Path,
+    source: str,
+    *,
+    image_column: str | None,
+    label_column: str | None,
+    label_file: LabelFile | None,
+    unlabelled: bool,
+    alone: bool,
+) -> list[ParquetShard]:
+    """Read a Parquet file's footer and cut its row groups into shards.
+
+    A shard is of about `SHARD_ROWS` or, where these would be more, of about `SHARD_BYTES`.
+
+    Args:
+        path: the file.
+        source: the column `source` of its rows.
+        image_column: the column of images; None to find it.
+        label_column: the column of labels; None for `label`, where there is one.
+        label_file: labels from elsewhere, which then count alone.
+        unlabelled: read no labels at all.
+        alone: no other file is read. Then the rows of a packed file have just the sources that they
+            were packed from; else `source` and a `/` stand in front, as of a folder.
+
+    Raises:
+        InputError: the file is not Parquet, or its columns are not as expected.
+        LabelError: `label_file` does not tell rows apart.
+    """
+    with _translated(path):
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise InputError(f"{path}: not a regular file; expected Parquet")
+        identity = _identity(path)
+        # With the footer that the shards will use: one of 6,000 row groups takes 20 MB.
+        footer = _read_footer(path, identity)
+        with open_native(path) as file, pq.ParquetFile(file, metadata=footer) as opened:
+            schema = opened.schema_arrow
+            names = schema.names
+    _check_row_count(path, footer, size=identity[2])
+    packed = is_packed(path, footer, schema)
+    label = label_column or ("label" if "label" in names else None)
+    image, image_path = find_image_column(schema, image_column, path)
+    if label is not None and label not in names:
+        raise InputError(f"{path}: no column {label!r}; it has {columns_text(schema)}")
+    for name in (image, label):
+        if names.count(name) > 1:
+            raise InputError(f"{path}: {names.count(name)} columns {name!r}; rename all but one")
+    if label_file and not label_file.has_rows and not packed:
+        raise _lacks_rows(label_file, path)
+    file = ParquetFile(
+        path=path,
+        source=source,
+        identity=identity,
+        image=image,
+        image_path=image_path,
+        label=None if unlabelled or label_file else label,
+        label_file=label_file,
+        packed=packed,
+        formed=packed and is_formed(footer),
+        encoded=not is_pixel_type(values_type(schema.field(image).type)),
+        folder="" if alone else f"{text_of_path(source)}/",
+    )
+    return list(_shards(file, footer))
+
+
+def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:
+    return LabelError(f"{label_file.path}: no column row, which labels of {path} need")
+
+
+def packed_sources(path: Path) -> list[str]:
+    """Return the sources that a packed file names, each once; none for another Parquet file.
+
+    What is damaged of it names none.
+
+    Raises:
+        InputError: the file is not Parquet.
+    """
+    with _translated(path), open_native(path) as opened, pq.ParquetFile(opened) as file:
+        if not is_packed(path, file.metadata, file.schema_arrow):
+            return []
+        sources: dict[str, None] = {}
+        for group in range(file.num_row_groups):
+            with suppress(*UNREADABLE):
+                for batch in file.iter_batches(
+                    row_groups=[group], columns=["source"], use_threads=False
+                ):
+                    sources |= dict.fromkeys(batch.column(0).drop_null().unique().to_pylist())
+    return list(sources)
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return by what a file is known, with its size in the third place.
+
+    Raises:
+        OSError: it is not there, or no regular file.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _check_row_count(path: Path, footer: pq.FileMetaData, size: int) -> None:
+    """Refuse a footer that counts rows as no file has them: each would become a row of the output.
+
+    Raises:
+        InputError: there are too many for the file's size, or fewer than none.
+    """
+    counts = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+    if sum(counts) != footer.num_rows or min(counts, default=0) < 0:
+        raise InputError(
+            f"{path}: not a readable Parquet file: its row groups do not have the "
+            f"{footer.num_rows} rows that its footer counts; write the file again, or leave it out"
+        )
+    if footer.num_rows > _ROWS_PER_BYTE * size:
+        raise InputError(
+            f"{path}: not a readable Parquet file: its footer counts {footer.num_rows} rows in "
+            f"{size} bytes; write the file again, or leave it out"
+        )
+
+
+_ROWS_PER_BYTE = 100
+"""Rows for each byte of a file, at most. A file of one picture over and over again has fewer."""
+
+
+# The shards of a file follow one another, so a few footers are kept; all of a long list of files
+# are not, since one of 600 row groups takes 2 MB.
+@lru_cache(maxsize=4)
+def _read_footer(path: Path, _identity: tuple[int, ...]) -> pq.FileMetaData:
+    with open_native(path) as file:
+        return pq.read_metadata(file)
+
+
+def _shards(file: ParquetFile, footer: pq.FileMetaData) -> Iterator[ParquetShard]:
+    first_group, first_row, rows, size = 0, 0, 0, 0
+    for group in range(footer.num_row_groups):
+        row_group = footer.row_group(group)
+        rows += row_group.num_rows
+        size += max(0, row_group.total_byte_size)
+        is_last = group == footer.num_row_groups - 1
+        if rows and (rows >= SHARD_ROWS or size >= SHARD_BYTES or is_last):
+            yield ParquetShard(file, range(first_group, group + 1), first_row, rows, size)
+            first_group, first_row, rows, size = group + 1, first_row + rows, 0, 0
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, pa.string()), count)
+
+
+class _translated:  # noqa: N801 - reads as a verb where it is used
+    """Turn what pyarrow and the operating system say of a file into an `InputError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, UNREADABLE):
+            raise InputError(
+                f"{self._path}: not a readable Parquet file: {cause(error)}; "
+                "write the file again, or leave it out"
+            ) from error

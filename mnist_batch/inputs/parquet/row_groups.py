@@ -1,0 +1,459 @@
+"""Row groups of a Parquet file to record batches; rows that cannot be read come as so many lost."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mnist_batch.decoding.pixels import PIXELS, all_whole
+from mnist_batch.inputs.parquet.pages import Pages, read_columns
+from mnist_batch.inputs.parquet.structure import NULLS, VALUES
+from mnist_batch.inputs.shards import BATCH_BYTES
+from mnist_batch.schema import Reason, error_text
+
+_STEP_BYTES = 256 * 2**20
+"""What the rows that are decoded at once may take if each is as large as one can be. A dictionary
+page may hold one image of a megabyte, and all rows name it."""
+
+_HELD_BYTES = 4 * BATCH_BYTES
+"""Rows that are held back until their number is known to be right, at most; and those that are
+decoded at once, but for the first that are larger than the footer says."""
+
+_SALVAGE_ROWS = 64
+"""Rows that are decoded at once where damage is known to be: so many may be lost before it."""
+
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises on a damaged file; in a footer may be names that are not UTF-8."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Consecutive rows.
+
+    Attributes:
+        count: how many.
+        columns: what was read of them. Where there is an error, all columns but that of images, or
+            none at all.
+        error: why they cannot be read, as the column `error` says it; None where they are.
+    """
+
+    count: int
+    columns: pa.RecordBatch | None
+    error: str | None = None
+
+    def slice(self, start: int, count: int) -> "Rows":
+        """Return so many of the rows from one on, or all that there are from there."""
+        if start == 0 and count >= self.count:
+            return self
+        columns = None if self.columns is None else self.columns.slice(start, count)
+        return Rows(min(count, self.count - start), columns, self.error)
+
+
+@dataclass(frozen=True)
+class _Damage:
+    """Where reading ends before the last row.
+
+    Attributes:
+        cause: why.
+        doubtful: that rows are missing is all that is known; they may be missing from the middle.
+    """
+
+    cause: str
+    doubtful: bool = False
+
+
+_Step: TypeAlias = "pa.RecordBatch | _Damage"
+
+
+class ImageColumn(NamedTuple):
+    """The column of images: its name, and the path of what is read, as of the bytes in a struct."""
+
+    name: str
+    path: str
+
+
+class RowGroups:
+    """Reads row groups of one open Parquet file.
+
+    Arrow takes one row after the other, whatever the footer says of their number, and goes on in
+    the next row group where one falls short: a single damaged number would move all rows behind it
+    to other places. So the pages are counted before, and row groups that are not large are given
+    once all of their rows are there. Pages of lists count numbers, not rows: their row groups are
+    read one by one, and where the footer says that each row has 784, each has to.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        identity: tuple[int, ...],
+        file: pa.NativeFile,
+        footer: pq.FileMetaData,
+        image: ImageColumn,
+        others: Sequence[str],
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            path: the file.
+            identity: by which another file in its place is known.
+            file: the file, open.
+            footer: its footer.
+            image: the column of images.
+            others: names of the columns to be read with it; there may be none.
+
+        Raises:
+            OSError: or another of `UNREADABLE`.
+        """
+        self._file = file
+        self._footer = footer
+        self._image = image.path
+        self._others = list(others)
+        wanted = [
+            column
+            for column in range(footer.num_columns)
+            if any(
+                _is_read(footer.schema.column(column).path, name) for name in [image.path, *others]
+            )
+        ]
+        places = [-1] * footer.num_columns
+        for place, column in enumerate(wanted):
+            places[column] = place
+        self._columns = read_columns(path, identity, footer.num_row_groups, tuple(places))
+        leaves = [footer.schema.column(column) for column in wanted]
+        self._flat = np.array([leaf.max_repetition_level == 0 for leaf in leaves])
+        tops = _columns_of_leaves(footer)
+        self._is_image = np.array(
+            [
+                tops[place] == image.name and image.path in (image.name, leaf.path)
+                for place, leaf in zip(wanted, leaves, strict=True)
+            ]
+        )
+        self._lists = not self._flat[self._is_image].all()
+        # Without these two a row group is in memory whole, and one can be all of the input.
+        self._reader = pq.ParquetFile(
+            file,
+            metadata=footer,
+            pre_buffer=False,
+            buffer_size=2**20,
+            page_checksum_verification=True,  # where there are checksums
+        )
+
+    def read(self, groups: range, batch_size: int) -> Iterator[Rows]:
+        """Yield all rows that the footer says the row groups hold, at most `batch_size` at once."""
+        for piece in self._pieces(groups):
+            yield from self._read_piece(piece, batch_size)
+
+    def _pieces(self, groups: range) -> Iterator[range]:
+        """Cut row groups into pieces that are read as one: of about `BATCH_BYTES`, or one group.
+
+        Of lists always one: what is damaged in a group would move the rows of the next.
+        """
+        first, size = groups.start, 0
+        for group in groups:
+            size += self._size(group)
+            if (self._lists or size > BATCH_BYTES) and group > first:
+                yield range(first, group)
+                first, size = group, self._size(group)
+        yield range(first, groups.stop)
+
+    def _size(self, group: int) -> int:
+        size: int = self._footer.row_group(group).total_byte_size
+        return max(0, size)
+
+    def _rows(self, group: int) -> int:
+        rows: int = self._footer.row_group(group).num_rows
+        return rows
+
+    def _is_even(self, group: int) -> bool:
+        """Tell whether, by the footer, each list of a row group has 784 numbers, and no null.
+
+        If so, a list that has not is damage, and all behind it may stand in other places. If not,
+        such lists are the file's own, and cost no row but theirs.
+        """
+        chunk = self._columns.chunks[group, int(np.argmax(self._is_image))]
+        return bool(chunk[VALUES] == self._rows(group) * PIXELS and chunk[NULLS] <= 0)
+
+    def _look(self, groups: range) -> Pages:
+        rows = np.array([self._rows(group) for group in groups], np.int64)
+        return self._columns.look(self._file, groups, rows, self._flat)
+
+    def _read_piece(self, groups: range, batch_size: int) -> Iterator[Rows]:
+        """Yield the rows of row groups; where one is damaged, those of each by itself."""
+        given = 0
+        pages = self._look(groups)
+        if not pages.errors:
+            steps = self._light_steps(groups, self._step(groups, pages, batch_size))
+            for batch in _joined(_held_back(steps), batch_size):
+                if isinstance(batch, _Damage):
+                    break
+                yield Rows(len(batch), batch)
+                given += len(batch)
+            else:
+                return
+        for group in groups:
+            rows = self._rows(group)
+            if given >= rows:
+                given -= rows
+            elif given or len(groups) == 1:
+                yield from self._salvage(group, given, batch_size)
+                given = 0
+            else:
+                yield from self._read_piece(range(group, group + 1), batch_size)
+
+    def _step(self, groups: range, pages: Pages, most: int) -> int:
+        """Return how many rows are decoded at once."""
+        rows = sum(map(self._rows, groups))
+        # By the footer; but what it says may be far too much, and then row by row takes for ever.
+        value = pages.value_bytes * (PIXELS if self._lists else 1)
+        usual = max(
+            BATCH_BYTES * rows // max(sum(map(self._size, groups)), 1), BATCH_BYTES // value
+        )
+        return max(1, min(most, usual, _STEP_BYTES // pages.value_bytes))
+
+    def _light_steps(self, groups: range, step: int) -> Iterator[_Step]:
+        """Yield rows as `_steps` does; once they are much larger than the footer says, fewer."""
+        columns, rows = [self._image, *self._others], sum(map(self._rows, groups))
+        given, size = 0, 0
+        part: _Step | None = None
+        for part in self._steps(groups, columns, step, rows):
+            yield part
+            if isinstance(part, _Damage):
+                return
+            given, size = given + len(part), part.nbytes
+            if size > _HELD_BYTES and step > 1:
+                break
+        part = None  # which may be large
+        if given == rows:
+            return
+        for part in self._steps(groups, columns, max(1, step * BATCH_BYTES // size), rows):
+            if isinstance(part, _Damage):
+                yield part
+                return
+            if len(part) > given:
+                yield part.slice(given)
+            given = max(0, given - len(part))
+
+    def _steps(
+        self, groups: range, columns: Sequence[str], step: int, sound: int
+    ) -> Iterator[_Step]:
+        """Yield `step` rows of row groups at a time, and damage last if not all of them come.
+
+        Reading ends before the batch that would go beyond the first `sound` rows.
+        """
+        given, rows = 0, sum(map(self._rows, groups))
+        lists = self._lists and self._image in columns
+        try:
+            even = lists and all(map(self._is_even, groups))
+            batches = self._reader.iter_batches(
+                step, row_groups=list(groups), columns=list(columns), use_threads=False
+            )
+            while given < rows and min(given + step, rows) <= sound:
+                batch = next(batches, None)
+                if batch is None:
+                    yield _Damage(f"{rows - given} rows fewer than the footer says", doubtful=True)
+                    return
+                given += len(batch)
+                if even and not all_whole(batch.column(self._image)):
+                    yield _Damage(f"lists of other than {PIXELS} numbers", doubtful=True)
+                    return
+                if lists and (given > rows or (given == rows and any(map(len, batches)))):
+                    yield _Damage("more rows than the footer says", doubtful=True)
+                    return
+                if len(batch):
+                    yield _without_dictionaries(batch)
+        except UNREADABLE as error:
+            # Of lists a page may be wrong from its beginning, and fail only at its end.
+            yield _Damage(cause(error), doubtful=lists or not isinstance(error, OSError))
+
+    def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[Rows]:
+        """Yield the rows of a damaged row group: up to the damage, then those that are lost.
+
+        The column of images is read apart from the others, which may still tell what each of the
+        lost images is.
+
+        Args:
+            group: the row group.
+            given: rows of it that were given already.
+            batch_size: rows at once, at most.
+        """
+        pages = self._look(range(group, group + 1))
+        step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
+        images = self._salvaged(group, [self._image], step, pages, self._is_image)
+        others = None
+        if self._others:
+            others = self._salvaged(group, self._others, step, pages, ~self._is_image)
+        for start in range(0, self._rows(group), step):
+            stop = min(start + step, self._rows(group))
+            image, other = next(images), next(others) if others else None
+            if stop <= given:
+                continue
+            damage = next((part for part in (image, other) if isinstance(part, _Damage)), None)
+            columns = None if isinstance(other, _Damage) else other
+            if damage is None:
+                columns = _side_by_side(image, other)
+            error = None
+            if damage is not None:
+                error = error_text(Reason.UNREADABLE_FILE, f"row group {group}: {damage.cause}")
+            yield Rows(stop - start, columns, error).slice(max(0, given - start), step)
+
+    def _salvaged(
+        self,
+        group: int,
+        columns: Sequence[str],
+        step: int,
+        pages: Pages,
+        stored: npt.NDArray[np.bool_],
+    ) -> Iterator[_Step]:
+        """Yield `step` rows of some columns at a time, and damage instead from where it begins.
+
+        Args:
+            group: the row group.
+            columns: names of the columns.
+            step: rows at once.
+            pages: what the row group's pages say.
+            stored: as which of the file's columns these are stored.
+        """
+        sound = int(pages.rows[0, stored].min())
+        damage = next(
+            (_Damage(text) for (_, place), text in pages.errors.items() if stored[place]), None
+        )
+        given = 0
+        for part in _held_back(self._steps(range(group, group + 1), columns, step, sound)):
+            if isinstance(part, _Damage):
+                damage = part
+                break
+            expected = min(step, self._rows(group) - given)
+            if len(part) != expected:
+                damage = _Damage(f"{len(part)} rows where {expected} were expected")
+                break
+            given += len(part)
+            yield part
+        while True:
+            yield damage or _Damage("no more rows than the footer says")
+
+
+def _is_read(path: str, name: str) -> bool:
+    """Tell whether pyarrow reads a leaf, by its path, where it is asked for a column by its name.
+
+    It goes by the text: with a column `image` it reads one that is called `image.raw`, too.
+    """
+    return path == name or path.startswith(f"{name}.")
+
+
+def _columns_of_leaves(footer: pq.FileMetaData) -> list[str]:
+    """Return for each leaf of a file's schema the name of the column that it belongs to.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    tops = [
+        field.name
+        for field in footer.schema.to_arrow_schema()
+        for _ in range(_count_leaves(field.type))
+    ]
+    if len(tops) != footer.num_columns:
+        raise OSError("its schema is damaged")
+    return tops
+
+
+def _count_leaves(kind: pa.DataType) -> int:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _count_leaves(kind.storage_type)
+    if pa.types.is_struct(kind):
+        return sum(_count_leaves(field.type) for field in kind)
+    if pa.types.is_map(kind):
+        return _count_leaves(kind.key_type) + _count_leaves(kind.item_type)
+    if pa.types.is_nested(kind):  # lists of all kinds
+        return _count_leaves(kind.value_type)
+    return 1
+
+
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows with values in the place of numbers of values: only so their size can be told."""
+    if not any(pa.types.is_dictionary(field.type) for field in batch.schema):
+        return batch
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _held_back(steps: Iterator[_Step]) -> Iterator[_Step]:
+    """Yield rows once all of them are there, or so many that they take `_HELD_BYTES`.
+
+    Where the damage is doubtful, none of what is held back is given.
+    """
+    held: list[_Step] = []
+    size = 0
+    for step in steps:
+        if isinstance(step, _Damage):
+            if not step.doubtful:
+                yield from held
+            yield step
+            return
+        held.append(step)
+        size += step.nbytes
+        if size > _HELD_BYTES:
+            break
+    while held:  # nothing is held on to any longer: it may be large
+        yield held.pop(0)
+    yield from steps
+
+
+def _joined(steps: Iterator[_Step], batch_size: int) -> Iterator[_Step]:
+    """Yield rows in batches that hold `batch_size`, or about `BATCH_BYTES`; and the damage."""
+    waiting: list[pa.RecordBatch] = []
+    rows, size = 0, 0
+    for step in steps:
+        if isinstance(step, _Damage):
+            if waiting:
+                yield _as_one(waiting)
+            yield step
+            return
+        rows, size = rows + len(step), size + step.nbytes
+        if waiting and (rows > batch_size or size > BATCH_BYTES):
+            yield _as_one(waiting)
+            waiting, rows, size = [], len(step), step.nbytes
+        if size > 2 * BATCH_BYTES and len(step) > 1:
+            # Rows that are larger than the footer says: as slices they take no memory of their own.
+            count = max(1, len(step) * BATCH_BYTES // size)
+            yield from (step.slice(at, count) for at in range(0, len(step), count))
+            rows, size = 0, 0
+        else:
+            waiting.append(step)
+    if waiting:
+        yield _as_one(waiting)
+
+
+def _as_one(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+def _side_by_side(image: pa.RecordBatch, others: pa.RecordBatch | None) -> pa.RecordBatch:
+    """Return the columns of two batches of the same rows as one."""
+    if others is None:
+        return image
+    return pa.record_batch(
+        [*image.columns, *others.columns], schema=pa.schema([*image.schema, *others.schema])
+    )
+
+
+def unreadable(error: BaseException) -> str:
+    """Return the text of the column `error` for the rows of a file that cannot be opened."""
+    if isinstance(error, FileNotFoundError):
+        return error_text(Reason.MISSING_FILE)
+    return error_text(Reason.UNREADABLE_FILE, cause(error))
+
+
+def cause(error: BaseException) -> str:
+    """Return what pyarrow or the operating system says of a file, on one line."""
+    number = getattr(error, "errno", None)
+    text = os.strerror(number) if number else str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,1 @@
+"""What an input or a model file holds."""

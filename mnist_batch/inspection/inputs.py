@@ -1,0 +1,277 @@
+"""What INPUTs hold: images and their formats, labels, what cannot be read, what is there twice."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_batch._kernels import loading
+from mnist_batch.commands.predict import Inputs, Progress, listed, read_options
+from mnist_batch.evaluation.lookup import find_place
+from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
+from mnist_batch.inspection.batches import FEW, LookedAt, Place, Rows, look
+from mnist_batch.inspection.duplicates import NO_LABEL, find_duplicates
+from mnist_batch.options import BATCH_ROWS
+from mnist_batch.schema import CLASSES
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """How many rows of a kind there are, and the first few of them, each with another row."""
+
+    count: int
+    first: Sequence[tuple[Place, Place]]
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        first = [[vars(place), vars(other)] for place, other in self.first]
+        return {"count": self.count, "first": first}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many images there are of one size in pixels."""
+
+    width: int
+    height: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of images, by their headers.
+
+    Attributes:
+        distinct: how many sizes there are.
+        commonest: the first few, most images first.
+        least: the one of the fewest pixels; None without images.
+        largest: the one of the most; None without images.
+    """
+
+    distinct: int
+    commonest: Sequence[Size]
+    least: Size | None
+    largest: Size | None
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        return {
+            "distinct": self.distinct,
+            "commonest": [vars(size) for size in self.commonest],
+            "least": self.least and vars(self.least),
+            "largest": self.largest and vars(self.largest),
+        }
+
+
+@dataclass(frozen=True)
+class InputInspection:
+    """What INPUTs hold.
+
+    All that is said of images is said of those that can be read.
+
+    Attributes:
+        rows: all rows.
+        image_files: how many image files they are.
+        parquet_files: how many Parquet files the others come from.
+        unreadable: the rows whose image cannot be read, per reason, most frequent reason first.
+        formats: images per format, by Pillow's names, or `raw pixels` or `packed`; likewise.
+        colours: images per kind of colours, see `image_headers.Header`; likewise.
+        sizes: their sizes.
+        in_mnist_form: how many are as MNIST's are: 28x28, light on dark, in a box of at most 20x20,
+            centred. Such an image is light on dark and holds one digit.
+        light_on_dark: how many are light on dark.
+        dark_on_light: how many are dark on light.
+        no_digit: in which ones no digit was found; these are neither.
+        several_digits: in which ones several separate digits were found.
+        labels: rows per label, 10 counts.
+        unlabelled: rows without a label.
+        repeats: rows whose image is that of an earlier row, each with the first row of that image.
+        conflicts: images that have several labels, each with two rows that differ so.
+        passed_over: files in folders that are no input, by suffix.
+        notes: what the user should know, one sentence each.
+    """
+
+    rows: int
+    image_files: int
+    parquet_files: int
+    unreadable: Mapping[str, Rows]
+    formats: Mapping[str, int]
+    colours: Mapping[str, int]
+    sizes: Sizes
+    in_mnist_form: int
+    light_on_dark: int
+    dark_on_light: int
+    no_digit: Rows
+    several_digits: Rows
+    labels: Sequence[int]
+    unlabelled: int
+    repeats: Pairs
+    conflicts: Pairs
+    passed_over: Mapping[str, int]
+    notes: Sequence[str]
+
+    @property
+    def readable(self) -> int:
+        """Rows whose image can be read."""
+        return self.rows - sum(rows.count for rows in self.unreadable.values())
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as JSON takes it."""
+        return {
+            "rows": self.rows,
+            "readable": self.readable,
+            "image_files": self.image_files,
+            "parquet_files": self.parquet_files,
+            "unreadable": {text: rows.record() for text, rows in self.unreadable.items()},
+            "formats": dict(self.formats),
+            "colours": dict(self.colours),
+            "sizes": self.sizes.record(),
+            "in_mnist_form": self.in_mnist_form,
+            "light_on_dark": self.light_on_dark,
+            "dark_on_light": self.dark_on_light,
+            "no_digit": self.no_digit.record(),
+            "several_digits": self.several_digits.record(),
+            "labels": {str(digit): count for digit, count in enumerate(self.labels)},
+            "unlabelled": self.unlabelled,
+            "repeats": self.repeats.record(),
+            "conflicts": self.conflicts.record(),
+            "passed_over": dict(self.passed_over),
+            "notes": list(self.notes),
+        }
+
+
+def inspect_input(
+    inputs: Inputs,
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    labels: str | Path | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> InputInspection:
+    """Read all images of the inputs and tell what they are.
+
+    It takes 17 bytes of memory a row, and as much again while duplicates are looked for.
+
+    Args:
+        inputs: folders, files, globs, `hf://` or `-`, as `predict` takes them; packed files too.
+        image_column: the Parquet column of images; None to find it.
+        label_column: the Parquet column of labels; None for `label`, where there is one.
+        labels: a CSV file of labels; `none` to read none; None for what the inputs carry.
+        workers: threads, at least 1; None for one a core.
+        progress: called after each batch, in the calling thread.
+
+    Raises:
+        InputError: an input cannot be read.
+        LabelError: a label is not a digit.
+        ValueError: `workers` is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers {workers}: expected at least 1")
+    opened = open_inputs(listed(inputs), read_options(image_column, label_column, labels))
+    loading.load_where_it_pays(opened.shards)
+    totals = _Totals(opened.rows)
+    for looked in map_batches(
+        opened.shards,
+        lambda shard: shard.read(BATCH_ROWS),
+        look,
+        workers=workers or available_workers(),
+    ):
+        totals.add(looked)
+        if progress:
+            progress(Progress(totals.rows, opened.rows, totals.errors))
+    return totals.inspection(opened)
+
+
+class _Totals:
+    """What is seen of all rows, added up batch by batch in their order."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = 0
+        self.errors = 0
+        self._labels = np.empty(rows, np.int8)
+        self._sizes = np.empty(rows, np.uint64)
+        self._fingerprints = np.empty(rows, np.uint64)
+        self._formats: Counter[str] = Counter()
+        self._colours: Counter[str] = Counter()
+        self._in_mnist_form = 0
+        self._light_on_dark = 0
+        self._dark_on_light = 0
+        self._no_digit = Rows()
+        self._several_digits = Rows()
+        self._unreadable: dict[str, Rows] = {}
+
+    def add(self, looked: LookedAt) -> None:
+        """Add the rows that come next."""
+        rows = slice(self.rows, self.rows + len(looked.labels))
+        self._labels[rows] = looked.labels
+        self._sizes[rows] = looked.sizes
+        self._fingerprints[rows] = looked.fingerprints
+        self._formats += looked.formats
+        self._colours += looked.colours
+        self._in_mnist_form += looked.in_mnist_form
+        self._light_on_dark += looked.light_on_dark
+        self._dark_on_light += looked.dark_on_light
+        self._no_digit += looked.no_digit
+        self._several_digits += looked.several_digits
+        for text, unreadable in looked.unreadable.items():
+            self._unreadable[text] = self._unreadable.get(text, Rows()) + unreadable
+            self.errors += unreadable.count
+        self.rows = rows.stop
+
+    def inspection(self, opened: OpenInputs) -> InputInspection:
+        """Return what there is to say, once all rows were added."""
+        sizes = _sizes(self._sizes)
+        found = find_duplicates(self._fingerprints, self._sizes > 0, self._labels, FEW)
+        parquet = sum(file.lower().endswith(".parquet") for file in opened.files)
+        folders = sum(file.endswith("/") for file in opened.files)  # that cannot be listed
+        labels = np.bincount(self._labels - NO_LABEL, minlength=1 + CLASSES).tolist()
+        unreadable = sorted(self._unreadable.items(), key=lambda item: -item[1].count)
+        return InputInspection(
+            rows=self.rows,
+            image_files=len(opened.files) - parquet - folders,
+            parquet_files=parquet,
+            unreadable=dict(unreadable),
+            formats=dict(self._formats.most_common()),
+            colours=dict(self._colours.most_common()),
+            sizes=sizes,
+            in_mnist_form=self._in_mnist_form,
+            light_on_dark=self._light_on_dark,
+            dark_on_light=self._dark_on_light,
+            no_digit=self._no_digit,
+            several_digits=self._several_digits,
+            labels=labels[1:],
+            unlabelled=labels[0],
+            repeats=_pairs(opened, found.repeats, found.first_repeats),
+            conflicts=_pairs(opened, found.conflicts, found.first_conflicts),
+            passed_over=dict(opened.passed_over.most_common()),
+            notes=loading.notes(),
+        )
+
+
+def _sizes(packed: npt.NDArray[np.uint64]) -> Sizes:
+    """Return the sizes of images from those of `LookedAt`."""
+    values, counts = np.unique(packed[packed > 0], return_counts=True)
+    sizes = [
+        Size(value >> 32, value & 0xFFFFFFFF, count)
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True)
+    ]
+    by_pixels = sorted(sizes, key=lambda size: size.width * size.height)
+    return Sizes(
+        distinct=len(sizes),
+        commonest=sorted(sizes, key=lambda size: -size.images)[:FEW],
+        least=by_pixels[0] if sizes else None,
+        largest=by_pixels[-1] if sizes else None,
+    )
+
+
+def _pairs(opened: OpenInputs, count: int, first: Sequence[tuple[int, int]]) -> Pairs:
+    named = [
+        (Place(*find_place(opened, row)), Place(*find_place(opened, other))) for row, other in first
+    ]
+    return Pairs(count, named)

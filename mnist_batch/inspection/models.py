@@ -1,0 +1,248 @@
+"""What a model file holds, how its network wants the pixels, what runs it, and what is odd."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_batch.commands.predict import Inputs, Progress, listed, read_options
+from mnist_batch.errors import ModelError
+from mnist_batch.inference.predictors import build_predictor
+from mnist_batch.inference.scale_comparison import ScaleTrial, ScaleTrials
+from mnist_batch.inference.scale_trials import try_scales
+from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.models.file import ModelFile, read_model_file
+from mnist_batch.models.layers import Layer, described
+from mnist_batch.models.network_config import output_activation, unnested
+from mnist_batch.models.scale import ScaleSource, scale_in_file, scale_of_first_layers
+from mnist_batch.options import PredictorChoice, Scale
+
+_NAN = "the network gives NaN for a black image: its training went wrong"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInspection:
+    """What is known of a model file.
+
+    Attributes:
+        path: the file.
+        sha256: SHA-256 of its bytes, in hexadecimal.
+        size_bytes: its size.
+        layers: what the network is made of, in order; its inputs left out.
+        input_shape: the shape in which it takes one image, 784 values in all; None where it
+            cannot be run.
+        activation: what its outputs end with, as `softmax`; `linear` for nothing.
+        predictor: what runs it; None where nothing does.
+        why: why it is that, or why nothing does; one clause.
+        scale: the range to which pixels are scaled for it where no other is asked for.
+        scale_source: what in the file says so; None where nothing does and 0-1 is taken.
+        trials: how well labelled images are read at each scale; None where that was not tried.
+        training: what our own `train` wrote of scale, settings, data and accuracy; empty for other
+            models.
+        suspicious: what one should look at, one sentence each.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    layers: Sequence[Layer]
+    input_shape: tuple[int, ...] | None
+    activation: str
+    predictor: PredictorChoice | None
+    why: str
+    scale: Scale
+    scale_source: ScaleSource | None
+    trials: ScaleTrials | None
+    training: Mapping[str, Any]
+    suspicious: Sequence[str]
+
+    @property
+    def parameters(self) -> int | None:
+        """The number of values in all arrays, trained or not; None where that is not known."""
+        counts = [layer.parameters for layer in self.layers]
+        return None if None in counts else sum(filter(None, counts))
+
+    @property
+    def best_scale(self) -> Scale | None:
+        """The scale that labelled images speak for; None where they do not, or were not tried."""
+        stated = self.scale if self.scale_source else None
+        return self.trials.best(stated) if self.trials else None
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as JSON takes it."""
+        return {
+            "model_file": str(self.path),
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+            "layers": [layer.record() for layer in self.layers],
+            "parameters": self.parameters,
+            "input_shape": None if self.input_shape is None else list(self.input_shape),
+            "output_activation": self.activation,
+            "predictor": None if self.predictor is None else str(self.predictor),
+            "why": self.why,
+            "scale": {
+                "taken": str(self.scale),
+                "said_by": self.scale_source and str(self.scale_source),
+                "best": None if self.best_scale is None else str(self.best_scale),
+                **(self.trials or ScaleTrials(0, [])).record(),
+            },
+            "training": dict(self.training),
+            "suspicious": list(self.suspicious),
+        }
+
+
+def inspect_model(
+    model: str | Path,
+    *,
+    data: Inputs | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    labels: str | Path | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> ModelInspection:
+    """Tell what a model file holds and how it is run.
+
+    Keras is imported only for a network that NumPy does not run. A model that cannot be run at all
+    is told of too, as far as its file goes.
+
+    Args:
+        model: a Keras model, `.h5` or `.keras`.
+        data: INPUTs with labels, as `predict` takes them: each scale is tried on up to
+            `TRIAL_ROWS` of their images, spread over them. None to try none.
+        image_column: the Parquet column of images; None to find it.
+        label_column: the Parquet column of labels; None for `label`, where there is one.
+        labels: a CSV file of labels; None for what the inputs carry.
+        workers: threads that read the images; None for one a core.
+        progress: called after each batch of them, in the calling thread.
+
+    Raises:
+        ModelError: the file cannot be read as a model.
+        InputError: the data cannot be read, or no image of it that can be read has a label.
+        LabelError: a label is not a digit.
+        ValueError: `workers` is below 1.
+    """
+    file = read_model_file(Path(model))
+    stated = scale_in_file(file)
+    try:
+        predictor = build_predictor(file)
+        nan = predictor.gives_nan()
+    except ModelError as error:
+        return _unrunnable(file, stated, str(error).removeprefix(f"{file.path}: "))
+    trials = None
+    if data is not None and not nan:
+        opened = open_inputs(listed(data), read_options(image_column, label_column, labels))
+        trials = try_scales(predictor, opened, workers=workers, progress=progress)
+    activation = output_activation(file.config)
+    return ModelInspection(
+        path=file.path,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        layers=predictor.layers,
+        input_shape=predictor.input_shape,
+        activation=activation,
+        predictor=predictor.name,
+        why=predictor.why,
+        scale=predictor.scale,
+        scale_source=stated[1] if stated else None,
+        trials=trials,
+        training=file.training,
+        suspicious=[
+            *([_NAN] if nan else _odd_scale(file, stated, trials)),
+            *_odd_layers(predictor.layers),
+            *_odd_output(activation),
+            *_optimizer(file),
+        ],
+    )
+
+
+def _unrunnable(
+    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, why: str
+) -> ModelInspection:
+    """Return what the file alone tells of a model that nothing runs."""
+    try:
+        layers = [
+            described(layer, None, None)
+            for layer in unnested(file.config)
+            if layer["class_name"] != "InputLayer"
+        ]
+        activation = output_activation(file.config)
+    except (AttributeError, LookupError, TypeError):
+        layers, activation = [], "unknown"  # a damaged configuration, and `why` says so
+    return ModelInspection(
+        path=file.path,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        layers=layers,
+        input_shape=None,
+        activation=activation,
+        predictor=None,
+        why=why,
+        scale=stated[0] if stated else Scale.ZERO_TO_ONE,
+        scale_source=stated[1] if stated else None,
+        trials=None,
+        training=file.training,
+        suspicious=list(_optimizer(file)),
+    )
+
+
+def _odd_layers(layers: Sequence[Layer]) -> Iterator[str]:
+    for layer in layers:
+        for oddity in layer.oddities():
+            yield f"layer {layer.name or layer.kind}: {oddity}"
+
+
+def _odd_scale(
+    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, trials: ScaleTrials | None
+) -> Iterator[str]:
+    named, says = (stated[0], stated[1].says) if stated else (None, "")
+    own = scale_of_first_layers(file)
+    if named and own and named is not own:
+        yield f"{says} that pixels come as {named}, but its first layers take them as {own}"
+    if trials is None:
+        if named is None:
+            yield (
+                "the file does not say how it wants the pixels, so 0-1 is taken; labelled digits "
+                "would tell: --data LABELLED"
+            )
+        return
+    best = trials.best(named)
+    as_good = [str(trial.scale) for trial in trials.trials if trial.as_good]
+    if best is None:
+        most = max(trial.accuracy for trial in trials.trials)
+        yield (
+            f"at no scale are more than {most:.0%} of the labelled digits read rightly: it was "
+            "trained on other images, or on classes in another order"
+        )
+    elif named and best is not named:
+        yield (
+            f"{says} that pixels come as {named}, but labelled digits are read better as {best}: "
+            f"{_numbers(trials.at(best))} instead of {_numbers(trials.at(named))}"
+        )
+    elif named is None and len(as_good) > 1:
+        yield (
+            f"labelled digits are read as well with pixels as {' or '.join(as_good)}: whoever "
+            "trained it knows; the digits will be much the same, their confidences not"
+        )
+
+
+def _numbers(trial: ScaleTrial) -> str:
+    return f"accuracy {trial.accuracy:.4f}, log loss {trial.log_loss:.4f}"
+
+
+def _odd_output(activation: str) -> Iterator[str]:
+    if activation == "sigmoid":
+        yield "its outputs are ten sigmoids; divided by their sum they pass for probabilities"
+    elif activation == "linear":
+        yield "its outputs have no activation: they are taken as logits, and softmax is applied"
+    elif activation != "softmax":
+        yield (
+            f"its outputs end with {activation}, neither softmax nor logits: they are taken as "
+            "logits, and softmax is applied"
+        )
+
+
+def _optimizer(file: ModelFile) -> Iterator[str]:
+    share = file.optimizer_bytes / file.size_bytes
+    if share:
+        yield f"{share:.0%} of the file is the state of its optimizer, of use only to train on"

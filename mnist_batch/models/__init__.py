@@ -1,0 +1,1 @@
+"""Model files, read safely: formats, allowlist, configurations of old Keras versions."""

@@ -1,0 +1,257 @@
+"""What the configuration of a network may name: layers and settings of Keras, no code and no files.
+
+Keras builds whatever a configuration names, which can be a function within the file (Lambda), a
+program beside it (TFSMLayer) or a class of any module. So each name is held against those of
+`keras_names`, at any depth, before Keras is given it; and each number against what a network for
+images of digits can need, as memory is taken by it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from mnist_batch.errors import ModelError
+from mnist_batch.models.keras_names import (
+    ACTIVATIONS,
+    COMPILED,
+    COMPILED_FUNCTIONS,
+    CONSTRAINTS,
+    DTYPES,
+    INITIALIZERS,
+    KEYS,
+    LAYERS,
+    MODELS,
+    OBJECT_KEYS,
+    POLICIES,
+    REGULARIZERS,
+    VALUES,
+)
+from mnist_batch.models.network_config import Config
+
+MAX_DEPTH = 100
+MAX_NUMBER = 1_000_000
+MAX_FACTOR = 1024
+MAX_TEXT = 1000
+
+_SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS | POLICIES | VALUES
+_CLASSES = LAYERS | _SETTINGS
+_FREE_NUMBERS = frozenset(("mask_value", "max_value", "min_value", "seed", "shared_object_id"))
+# What multiplies the pixels of a layer's output, or the work on each.
+_FACTORS = frozenset(
+    (
+        *("cropping", "dilation_rate", "height", "kernel_size", "n", "num_heads", "output_padding"),
+        *("output_size", "padding", "pool_size", "size", "strides", "width"),
+    )
+)
+
+_MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
+# Keras 2.11 to 2.13 wrote its own optimizers so, TensorFlow Addons its own.
+_OWN_PACKAGES = ("Addons>", "Custom>", "Keras>")
+
+_CODE = {
+    "Lambda": "would run code that is in the file",
+    "__lambda__": "would run code that is in the file",
+    "TFSMLayer": "would run a TensorFlow program that is not in the file",
+}
+_OPTIMIZERS = frozenset(("optimizer", "optimizer_config"))
+
+_COMPILATION = "its compilation"
+_REMEDY = "build the model of Keras's own layers and save it anew"
+
+
+def checked_config(config: object) -> Config:
+    """Return the configuration of a model, checked, without what says how it was compiled.
+
+    Raises:
+        ModelError: it is not that of a model, or names a class, function, module, setting or size
+            that is not allowed; the message names the layer.
+    """
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise ModelError("its configuration is not that of a Keras model")
+    if config["class_name"] not in MODELS:
+        raise ModelError(
+            f"its class {quoted(config['class_name'])} is code that no model file holds; expected "
+            f"Sequential or Functional: {_REMEDY}"
+        )
+    _check(config, _Place("the model"))
+    checked: Config = _without_compilation(config)
+    return checked
+
+
+def check_compilation(compilation: object) -> None:
+    """Check what an HDF5 file says of how its model was compiled, by the same rules.
+
+    Raises:
+        ModelError: it names a class, function or module that is not of Keras.
+    """
+    _check(compilation, _Place(_COMPILATION, compiled=True))
+
+
+def check_record(record: object) -> None:
+    """Check JSON that is shown and never built: its depth, and that its texts can be printed.
+
+    Raises:
+        ModelError: it is nested too deep, or a text has a character that does not print.
+    """
+    _check(record, _Place("its training record", compiled=True))
+
+
+def quoted(text: object) -> str:
+    """Return a name from a file as a message may show it: short, without control characters."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in a configuration a value stands.
+
+    Attributes:
+        layer: the innermost layer, as messages name it.
+        key: the innermost key.
+        depth: how deep it is nested.
+        compiled: whether it says how the model was compiled.
+    """
+
+    layer: str
+    key: str = ""
+    depth: int = 0
+    compiled: bool = False
+
+    def within(self, key: str) -> "_Place":
+        """Return the place of what a value has under a key."""
+        return replace(self, key=key, depth=self.depth + 1)
+
+    def refuse(self, why: str, remedy: str = _REMEDY) -> NoReturn:
+        """Raise the error that names the layer."""
+        raise ModelError(f"{self.layer} {why}; {remedy}")
+
+
+def _check(value: object, place: _Place) -> None:
+    if place.depth > MAX_DEPTH:
+        place.refuse(f"is nested more than {MAX_DEPTH} deep")
+    if isinstance(value, dict):
+        if "class_name" in value:
+            _check_object(value, place)
+        else:
+            for key, inner in value.items():
+                _check_text(key, place)
+                _check(inner, place.within(key))
+    elif isinstance(value, list):
+        for inner in value:
+            _check(inner, place.within(place.key))
+    elif isinstance(value, str):
+        _check_text(value, place)
+    elif isinstance(value, int | float):
+        _check_number(value, place)
+
+
+def _check_object(value: Mapping[str, object], place: _Place) -> None:
+    """Check what Keras would build: an object of a class, or a function, with its settings."""
+    name, config = value["class_name"], value.get("config")
+    if not isinstance(name, str):
+        place.refuse("has a class_name that is not text")
+    inner = _place_of(value, name, place)
+    _check_class(name, inner)
+    _check_origin(value, name, inner)
+    if name == "function":
+        _check_function(config, inner)
+    if unknown := value.keys() - OBJECT_KEYS:
+        inner.refuse(f"has the unknown key {quoted(min(unknown))}")
+    if isinstance(config, dict) and not place.compiled and name not in VALUES:
+        _check_settings(config, inner)
+    for key in value.keys() - {"class_name", "module", "registered_name", "compile_config"}:
+        _check(value[key], inner.within(key))
+    if "compile_config" in value:
+        compiled = replace(inner, layer=_COMPILATION, compiled=True)
+        _check(value["compile_config"], compiled.within("compile_config"))
+
+
+def _place_of(value: Mapping[str, object], name: str, place: _Place) -> _Place:
+    """Return the place of an object's own settings: where it is no setting itself, a layer."""
+    if place.compiled or name in _SETTINGS or name == "function" or _names_for(place.key):
+        return place
+    config = value.get("config")
+    label = (config.get("name") if isinstance(config, dict) else None) or value.get("name")
+    kind = name if name in _CLASSES else quoted(name)[1:-1]
+    return replace(place, layer=f"layer {quoted(label)} ({kind})" if label else f"layer {kind}")
+
+
+def _check_class(name: str, place: _Place) -> None:
+    if place.compiled:
+        for package in _OWN_PACKAGES:
+            name = name.removeprefix(package)
+    if name in (COMPILED | _SETTINGS if place.compiled else _CLASSES) or name == "function":
+        return
+    if place.key in _OPTIMIZERS and place.compiled and name not in _CODE:
+        return  # a name alone, of which there are many
+    if name in _CODE:
+        place.refuse(_CODE[name])
+    remedy = "save it without compiling it" if place.compiled else _REMEDY
+    place.refuse(f"has the class {quoted(name)}, which is none of those known here", remedy)
+
+
+def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None:
+    """Check the module that a class or function is taken from, and the name of its registry."""
+    module, registered = value.get("module"), value.get("registered_name")
+    known = isinstance(module, str) and (
+        _MODULE.fullmatch(module) or (module == "builtins" and name == "function")
+    )
+    if module is not None and not known:
+        place.refuse(f"takes {quoted(name)} from the module {quoted(module)}, not from Keras")
+    names = [None, name, value.get("config") if name == "function" else None]
+    if place.compiled:
+        names += [package + name for package in _OWN_PACKAGES]
+    if registered not in names:
+        place.refuse(f"takes {quoted(name)} as {quoted(registered)}, not from Keras")
+
+
+def _check_function(name: object, place: _Place) -> None:
+    if name not in (COMPILED_FUNCTIONS if place.compiled else ACTIVATIONS):
+        place.refuse(f"names the function {quoted(name)}, which is none of those known here")
+
+
+def _check_settings(config: Mapping[str, object], place: _Place) -> None:
+    if unknown := config.keys() - KEYS:
+        place.refuse(f"has the unknown setting {quoted(min(unknown))}")
+
+
+def _names_for(key: str) -> frozenset[str] | None:
+    """Return the names that a setting may have, None for any."""
+    return next((names for ending, names in _NAMES.items() if key.endswith(ending)), None)
+
+
+_NAMES: Mapping[str, frozenset[str]] = {
+    "activation": ACTIVATIONS,
+    "initializer": INITIALIZERS,
+    "regularizer": REGULARIZERS,
+    "constraint": CONSTRAINTS,
+    "dtype": DTYPES,
+}
+
+
+def _check_text(text: str, place: _Place) -> None:
+    if not text.isprintable() or len(text) > MAX_TEXT:
+        place.refuse(f"holds the text {quoted(text)}: too long, or with control characters")
+    names = None if place.compiled else _names_for(place.key)
+    if names is not None and text not in names:
+        place.refuse(f"has the {place.key} {quoted(text)}, which is none of those known here")
+
+
+def _check_number(number: float, place: _Place) -> None:
+    if place.compiled or place.key in _FREE_NUMBERS:
+        return
+    most = MAX_FACTOR if place.key in _FACTORS else MAX_NUMBER
+    if not abs(number) <= most:  # nor NaN
+        place.refuse(f"has {place.key} {number}; expected at most {most:,}", "save it anew")
+
+
+def _without_compilation(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {
+            key: _without_compilation(inner)
+            for key, inner in value.items()
+            if key != "compile_config"
+        }
+    return [_without_compilation(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,146 @@
+"""The arrays in an HDF5 file from anywhere: all of it is checked before one is read.
+
+A file of this format can name other files as the place of its data, and can declare arrays of any
+size. So it is walked by its links first (HDF5 File Format Specification, version 3.0, section
+IV.A.2: link, layout, external file and filter messages).
+"""
+
+import io
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnist_batch.errors import ModelError
+from mnist_batch.models.allowlist import quoted
+
+if TYPE_CHECKING:
+    import h5py
+    import numpy.typing as npt
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MAX_OBJECTS = 100_000
+
+# Deflate, shuffle and checksum. Any other filter is code from elsewhere, or none that Keras uses.
+_FILTERS = frozenset((1, 2, 3))
+_REMEDY = "expected groups and arrays of numbers, as Keras saves them"
+
+
+def opened(content: bytes) -> "h5py.File":
+    """Return the bytes of a file as one of HDF5.
+
+    Raises:
+        OSError: they are damaged.
+    """
+    import h5py
+
+    return h5py.File(io.BytesIO(content), "r")
+
+
+class Arrays:
+    """The arrays of a file whose every object has been checked."""
+
+    def __init__(self, file: "h5py.File", room: int) -> None:
+        """Check a file.
+
+        Args:
+            file: the file.
+            room: bytes that its arrays may take in all, and again those that are read.
+
+        Raises:
+            ModelError: a link is no hard link or leads to an object a second time; an object is
+                neither group nor array; an array is stored elsewhere, is not of numbers, or needs
+                more than the room; there are more than `MAX_OBJECTS` objects.
+        """
+        self._sizes = _checked_sizes(file, room)
+        self._room = room
+
+    def bytes_under(self, prefix: str) -> int:
+        """Return the bytes of all arrays whose path starts so."""
+        return sum(size for path, size in self._sizes.items() if path.startswith(prefix))
+
+    def read(self, group: "h5py.Group", path: str) -> "npt.NDArray[Any]":
+        """Return an array by its path in a group, in the byte order of this machine.
+
+        Raises:
+            ModelError: with it more is read than there is room for: a list names arrays twice.
+            KeyError: there is none.
+        """
+        dataset = group[path]
+        self._room -= self._sizes[dataset.name]
+        if self._room < 0:
+            raise ModelError(f"lists arrays more than once; {_REMEDY}")
+        array = np.asarray(dataset[()])
+        if _is_bfloat16(array.dtype):  # the upper half of a float32
+            return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _checked_sizes(file: "h5py.File", room: int) -> Mapping[str, int]:
+    """Return the bytes of each array of a file by its path, after checking all of the file."""
+    import h5py
+
+    sizes: dict[str, int] = {}
+    groups = [file["/"]]
+    seen = {_address(file["/"])}
+    objects = 0
+    while groups:
+        group = groups.pop()
+        objects += len(group)
+        if objects > MAX_OBJECTS:
+            raise ModelError(f"holds more than {MAX_OBJECTS:,} arrays and groups; {_REMEDY}")
+        for name in group:
+            path = f"{group.name.rstrip('/')}/{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ModelError(f"{quoted(path)} is a link to another place; {_REMEDY}")
+            item = group[name]
+            if _address(item) in seen:
+                raise ModelError(f"{quoted(path)} is a second link to one object; {_REMEDY}")
+            seen.add(_address(item))
+            if isinstance(item, h5py.Group):
+                groups.append(item)
+            elif isinstance(item, h5py.Dataset):
+                sizes[path] = _checked_size(item, path, room)
+            else:
+                raise ModelError(f"{quoted(path)} is neither a group nor an array; {_REMEDY}")
+    total = sum(sizes.values())
+    if total > room:
+        raise ModelError(f"its arrays take {total:,} bytes, far more than the file; {_REMEDY}")
+    return sizes
+
+
+def _address(item: Any) -> int:  # noqa: ANN401 - h5py has no types
+    import h5py
+
+    address: int = h5py.h5o.get_info(item.id).addr
+    return address
+
+
+def _checked_size(dataset: "h5py.Dataset", path: str, room: int) -> int:
+    """Return the bytes of an array; its place is checked before its shape, which could be there."""
+    import h5py
+
+    stored = dataset.id.get_create_plist()
+    layout = stored.get_layout()
+    if layout == h5py.h5d.VIRTUAL or stored.get_external_count():
+        raise ModelError(f"{quoted(path)} takes an array from another file; {_REMEDY}")
+    filters = {stored.get_filter(number)[0] for number in range(stored.get_nfilters())}
+    if not filters <= _FILTERS:
+        raise ModelError(f"{quoted(path)} is packed in a way that is not read; {_REMEDY}")
+    dtype = dataset.dtype
+    if not (dtype.kind in "biuf" and dtype.itemsize <= 8) and not _is_bfloat16(dtype):
+        raise ModelError(f"{quoted(path)} does not hold plain numbers; {_REMEDY}")
+    chunk = stored.get_chunk() if layout == h5py.h5d.CHUNKED else ()
+    size, chunk_size = (math.prod(shape) * dtype.itemsize for shape in (dataset.shape, chunk))
+    if max(size, chunk_size) > room:
+        raise ModelError(
+            f"{quoted(path)} takes {max(size, chunk_size):,} bytes, far more than the file; "
+            f"{_REMEDY}"
+        )
+    return int(size)
+
+
+def _is_bfloat16(dtype: "np.dtype[Any]") -> bool:
+    """Tell whether an array is of bfloat16: h5py has no such type and stores pairs of bytes."""
+    return dtype.kind == "V" and dtype.itemsize == 2

@@ -1,0 +1,227 @@
+"""A network as Keras describes it in JSON: its layers, their order, its input and output.
+
+Versions of Keras from 2.1 to 3.15 write the same things in different places; this is the module
+that knows them. What the installed Keras takes instead is the subject of `keras_config`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mnist_batch.errors import ModelError
+from mnist_batch.models.arithmetic import as_layer
+from mnist_batch.models.digit_task import digit_shape
+from mnist_batch.options import Scale
+
+Config = Mapping[str, Any]
+Shape = tuple[int, ...]
+
+
+class NotAChainError(ModelError):
+    """The layers of a network do not feed one another in a single line, each as in prediction."""
+
+
+def parsed_config(text: str | bytes) -> Any:  # noqa: ANN401 - JSON
+    """Parse a configuration.
+
+    Lists that TensorFlow's Keras wraps in objects come as lists: it wrote a tuple as
+    {"class_name": "__tuple__", "items": [...]}, a shape as `TensorShape`. Arithmetic comes as
+    layers, see `config_arithmetic`.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return json.loads(text, object_hook=_plain)
+
+
+def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    if value.get("class_name") in ("__tuple__", "TensorShape") and "items" in value:
+        return value["items"]
+    if "output_layers" in value and isinstance(value.get("layers"), list):
+        return {**value, "layers": [as_layer(layer) for layer in value["layers"]]}
+    return value
+
+
+def is_model(layer: Config) -> bool:
+    """Tell whether a layer's configuration is that of a model with layers of its own."""
+    return layer["class_name"] in ("Sequential", "Functional", "Model")
+
+
+def layers_of(config: Config) -> Sequence[Config]:
+    """Return the configurations of a model's layers; Keras before 2.2 wrote a bare list."""
+    inner = config["config"]
+    layers: Sequence[Config] = inner if isinstance(inner, list) else inner.get("layers", [])
+    return layers
+
+
+def layer_name(layer: Config) -> str:
+    """Return the name of a layer in its model; empty where there is none.
+
+    Keras before 2.2 gave none to a Sequential model within a Sequential model.
+    """
+    inner = layer["config"]
+    return str(layer.get("name") or (inner.get("name") if isinstance(inner, dict) else "") or "")
+
+
+PARTS: Mapping[str, Sequence[str]] = {
+    "Bidirectional": ("forward_layer", "backward_layer"),
+    "TimeDistributed": ("layer",),
+    "SpectralNormalization": ("layer",),
+    "RNN": ("cell",),
+    "SimpleRNN": ("cell",),
+    "LSTM": ("cell",),
+    "GRU": ("cell",),
+    "ConvLSTM1D": ("cell",),
+    "ConvLSTM2D": ("cell",),
+    "ConvLSTM3D": ("cell",),
+    "StackedRNNCells": ("cells",),
+    "MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
+    "GroupedQueryAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
+}
+"""The layers that a layer of some class is made of, by the attribute that holds them in Keras."""
+
+
+def chain(config: Config) -> Iterator[Config]:
+    """Yield the layers of a model, and of models within it, in the order they are applied in.
+
+    Raises:
+        NotAChainError: while iterating, where a layer takes anything but the layer before it.
+    """
+    in_order = config["class_name"] == "Sequential"
+    for layer in layers_of(config) if in_order else _functional_chain(config["config"]):
+        if is_model(layer):
+            yield from chain(layer)
+        else:
+            yield layer
+
+
+def _functional_chain(config: Config) -> list[Config]:
+    """Return the layers of a functional model, which must feed one another in a single line."""
+    if "output_layers" not in config:
+        raise NotAChainError("it is neither a Sequential nor a functional model")
+    previous: list[str] = []
+    for layer in config["layers"]:
+        nodes = layer.get("inbound_nodes", [])
+        if list(_sources(nodes)) != previous or len(nodes) > 1:
+            raise NotAChainError("the layers are not a single chain")
+        if '"training": true' in json.dumps(nodes):
+            raise NotAChainError("a layer is called as in training")
+        previous = [layer_name(layer)]
+    if list(_sources(config["output_layers"])) != previous:
+        raise NotAChainError("the layers are not a single chain")
+    return list(config["layers"])
+
+
+def _sources(tensors: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield the names of the layers that give tensors: those a layer takes, or a model's outputs.
+
+    Keras 3 writes a tensor that a layer takes as an object with `keras_history`, Keras 2 as
+    [name, 0, 0, {}]; both write an output as [name, 0, 0]. They stand alone, in lists or objects.
+    """
+    if isinstance(tensors, dict):
+        if "keras_history" in tensors:
+            yield tensors["keras_history"][0]
+        else:
+            for value in tensors.values():
+                yield from _sources(value)
+    elif isinstance(tensors, list):
+        if len(tensors) >= 3 and isinstance(tensors[0], str):
+            yield tensors[0]
+        else:
+            for value in tensors:
+                yield from _sources(value)
+
+
+def is_float32(config: Config) -> bool:
+    """Tell whether a layer, by its inner configuration, computes in plain float32."""
+    policy = config.get("dtype") or "float32"
+    name = policy if isinstance(policy, str) else policy.get("config", {}).get("name", "float32")
+    return bool(name == "float32") and not config.get("quantization_config")
+
+
+def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
+    """Return the shape of one input of a chain of layers, 784 values in all.
+
+    Raises:
+        ModelError: the file does not say it, or it is not 784 values.
+    """
+    first = layers[0]["config"] if layers else {}
+    outer = config["config"] if isinstance(config["config"], dict) else {}
+    for holder, key in (
+        (first, "batch_shape"),
+        (first, "batch_input_shape"),
+        (outer, "build_input_shape"),
+    ):
+        if holder.get(key):
+            shape = tuple(holder[key][1:])
+            break
+    else:
+        raise ModelError(
+            "the file does not say the shape of the input; "
+            "save the model after it was built or trained"
+        )
+    return digit_shape(shape)
+
+
+def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return the name of an activation: written as text, as an object, or null for linear.
+
+    A layer as activation keeps its class name, as `ReLU`: unlike the function it has settings.
+    """
+    if isinstance(value, dict):
+        inner = value.get("config")
+        value = inner if isinstance(inner, str) else value.get("class_name")
+    name = str(value) if value else "linear"
+    return "softmax" if name == "softmax_v2" else name  # TensorFlow 1.14 to 2.0 says it so
+
+
+def output_activation(config: Config) -> str:
+    """Return the name of the activation that a model's last layer ends with; `linear` if none."""
+    layers = layers_of(config)
+    if config["class_name"] != "Sequential" and "output_layers" in config["config"]:
+        last = set(_sources(config["config"]["output_layers"]))
+        layers = [layer for layer in layers if layer["config"].get("name") in last]
+    for layer in reversed(layers):
+        if is_model(layer):
+            return output_activation(layer)
+        if layer["class_name"] == "Softmax":
+            return "softmax"
+        if layer["class_name"] not in _PASSING:
+            return activation_name(layer["config"].get("activation")).lower()
+    return "linear"
+
+
+_PASSING = frozenset(("Dropout", "Flatten", "Reshape"))
+
+
+def own_scale(config: Config) -> Scale | None:
+    """Return the scale in which a model takes pixels by its first layers, None if they do not say.
+
+    A model takes bytes if its input is of whole numbers, or if it starts with a Rescaling by less
+    than 1, or several that make it less, after layers that move pixels but do not change their
+    range.
+    """
+    factor = 1.0
+    for layer in unnested(config):
+        name, inner = layer["class_name"], layer["config"]
+        if name == "InputLayer" and "int" in str(inner.get("dtype")):
+            return Scale.BYTES
+        if name == "Rescaling":
+            if not isinstance(inner["scale"], int | float):
+                return Scale.BYTES
+            factor *= abs(inner["scale"])
+        elif name not in _BEFORE_RESCALING and not name.startswith("Random"):
+            break
+    return Scale.BYTES if factor < 1 else None
+
+
+def unnested(config: Config) -> Iterator[Config]:
+    """Yield the layers of a model, and of models within it, in the order of the file."""
+    for layer in layers_of(config):
+        if is_model(layer):
+            yield from unnested(layer)
+        else:
+            yield layer
+
+
+_BEFORE_RESCALING = frozenset(("InputLayer", "Flatten", "Reshape"))

@@ -1,0 +1,180 @@
+"""Reading a model file in a process of its own.
+
+Files of HDF5 are read by a library in C that a damaged file can crash, or send into a loop without
+end (1.14.6 does). So the library works in a child that has the bytes of the file and nothing else:
+little memory and time, no further files. What it found comes back as one line of JSON and, behind
+it, the bytes of the arrays.
+
+The child is this module, run as a program.
+"""
+
+import codecs
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_batch.errors import ModelError
+from mnist_batch.models.formats import read_stored_model
+from mnist_batch.models.stored import ArrayOrder, Origin, StoredModel, room_for
+
+CPU_S = 30
+WALL_S = 300
+
+_OWN_MEMORY = 2**30
+"""Bytes of address space for Python, NumPy and h5py, of which they use a tenth."""
+
+# Isolated (-I), so that neither the environment nor the working folder names modules; without the
+# folders of `site` (-S), which the parent has found already.
+_PROGRAM = """
+import sys
+package, memory, cpu, *folders = sys.argv[1:]
+sys.path[:] = [package, *folders]
+import mnist_batch
+sys.path[:] = folders
+from mnist_batch.models import reading_process
+reading_process.main(int(memory), int(cpu))
+"""
+
+
+def read_in_child(content: bytes) -> StoredModel:
+    """Do what `read_stored_model` does, in a process of its own.
+
+    Raises:
+        ModelError: as there; or the process crashed, ran out of memory or took too long.
+    """
+    memory = _OWN_MEMORY + 4 * room_for(len(content))
+    package = str(Path(__file__).parent.parent.parent)
+    arguments = [package, str(memory), str(CPU_S), *_folders_of_modules()]
+    try:
+        child = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments],
+            input=content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=WALL_S,
+            env=_environment(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(_slow(WALL_S)) from error
+    except OSError as error:
+        raise ModelError(f"no process could be started to read it: {error.strerror}") from error
+    if child.returncode == -signal.SIGXCPU:
+        raise ModelError(_slow(CPU_S))
+    if child.returncode != 0:
+        how = f"signal {-child.returncode}" if child.returncode < 0 else "no result"
+        raise ModelError(f"damaged model file: reading it crashed ({how}); copy or save it anew")
+    return _received(child.stdout)
+
+
+def _slow(limit_s: int) -> str:
+    return f"damaged model file: it was not read within {limit_s} s; copy or save it anew"
+
+
+def _folders_of_modules() -> list[str]:
+    """Return where this process finds modules, the working folder left out."""
+    with contextlib.suppress(OSError):  # it may be gone
+        return [folder for folder in sys.path if folder and Path(folder) != Path.cwd()]
+    return sys.path
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {
+        "OPENBLAS_NUM_THREADS": "1",  # each thread would take memory
+        "HDF5_PLUGIN_PRELOAD": "::",  # no filters that a file names (HDF5, H5PLpublic.h)
+    }
+
+
+def main(memory: int, cpu_s: int) -> None:
+    """Read a model file from standard input, and write what is in it to standard output.
+
+    Args:
+        memory: bytes of address space it may take.
+        cpu_s: seconds of processor time it may take.
+    """
+    # What is imported late must be so before files can no longer be opened.
+    import h5py  # noqa: F401
+
+    for codec in ("ascii", "cp437"):  # of names in HDF5, of members in a zip
+        codecs.lookup(codec)
+    _end_with_parent()
+    _limit(memory, cpu_s)
+    content = sys.stdin.buffer.read()
+    try:
+        stored = read_stored_model(content)
+    except ModelError as error:
+        sys.stdout.buffer.write(json.dumps({"error": str(error)}).encode() + b"\n")
+    else:
+        _send(stored, sys.stdout.buffer)
+
+
+def _end_with_parent() -> None:
+    """Let Linux kill this process with the one that started it; elsewhere its time runs out."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig = 1  # linux/prctl.h
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _limit(memory: int, cpu_s: int) -> None:
+    import resource
+
+    for kind, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 0),
+    ):
+        # macOS refuses some; and no limit can be lifted above one that is set already.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+
+
+def _send(stored: StoredModel, out: BinaryIO) -> None:
+    head = {
+        "config": stored.config,
+        "weights": [
+            [(array.dtype.str, array.shape) for array in arrays] for arrays in stored.weights
+        ],
+        "origin": dataclasses.asdict(stored.origin),
+        "training": stored.training,
+        "optimizer_bytes": stored.optimizer_bytes,
+    }
+    out.write(json.dumps(head).encode() + b"\n")
+    for arrays in stored.weights:
+        for array in arrays:
+            out.write(np.ascontiguousarray(array).data)
+
+
+def _received(content: bytes) -> StoredModel:
+    line, _, values = content.partition(b"\n")
+    head = json.loads(line)
+    if "error" in head:
+        raise ModelError(head["error"])
+    stream = io.BytesIO(values)
+    order = ArrayOrder(head["origin"].pop("array_order"))
+    return StoredModel(
+        config=head["config"],
+        weights=[[_array(stream, *array) for array in arrays] for arrays in head["weights"]],
+        origin=Origin(order, **head["origin"]),
+        training=head["training"],
+        optimizer_bytes=head["optimizer_bytes"],
+    )
+
+
+def _array(stream: BinaryIO, kind: str, shape: Sequence[int]) -> npt.NDArray[Any]:
+    array = np.empty(shape, kind)
+    array.reshape(-1).view(np.uint8)[:] = np.frombuffer(stream.read(array.nbytes), np.uint8)
+    return array

@@ -1,0 +1,1 @@
+"""Predictions to files: Parquet, CSV, atomic writes, parts and resuming."""

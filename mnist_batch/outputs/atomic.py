@@ -1,0 +1,314 @@
+"""Writing a file or a folder whole or not at all: a temporary name beside it, then a rename."""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mnist_batch.errors import OutputError
+from mnist_batch.outputs.locks import HeldLock, NoLocksError, lock
+
+
+class StagedFile:
+    """A file being written beside its target, unseen until `commit`.
+
+    What a run that was killed left behind of the same target is removed.
+
+    Attributes:
+        target: where the file will be.
+        path: the temporary file (hidden, unique), to be written by the caller.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool, folder: Path | None = None) -> None:
+        """Create the temporary file.
+
+        Args:
+            target: where the file will be.
+            overwrite: replace a file that is there.
+            folder: where the temporary file goes, on the same file system; None for the target's.
+
+        Raises:
+            OutputError: the target exists and `overwrite` is false, is a folder, or its folder
+                does not exist or cannot be written.
+        """
+        self.target = target
+        self._overwrite = overwrite
+        check_writable(target, overwrite=overwrite)
+        # Where it is a link, the link stays.
+        self._place = behind_links(target) if target.is_symlink() else target
+        place = folder or self._place.parent
+        prefix = f".{target.name[:50]}."
+        with translated(target):
+            _remove_dead(place, prefix)
+            self.path, self._lock = _made(place, prefix)
+            # mkstemp makes files private; an output is as readable as the user's umask says.
+            umask = os.umask(0)
+            os.umask(umask)
+            self.path.chmod(0o666 & ~umask)
+
+    def __enter__(self) -> "StagedFile":
+        """Return the file; leaving the context without `commit` leaves nothing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the temporary file, if it is still there."""
+        self.discard()
+
+    def commit(self) -> None:
+        """Flush the file to disk and rename it to its target, then flush the folder.
+
+        Raises:
+            OutputError: the target came to exist meanwhile and `overwrite` is false, or the disk
+                refuses.
+        """
+        check_writable(self.target, overwrite=self._overwrite)
+        with translated(self.target):
+            flush(self.path)
+            self.path.replace(self._place)
+        # The rename itself is on disk only once the folder is; but it has happened, and some
+        # folders cannot be opened.
+        with contextlib.suppress(OSError):
+            flush(self._place.parent)
+        self._release()
+
+    def discard(self) -> None:
+        """Remove the temporary file; nothing happens after `commit`."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+
+_TEMPORARY, _LOCK = ".tmp", "lock"
+
+
+def _made(folder: Path, prefix: str) -> tuple[Path, HeldLock | None]:
+    """Make a temporary file and lock it, where the file system has locks."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=_TEMPORARY)
+        os.close(handle)
+        path = Path(name)
+        try:
+            if held := lock(path):
+                return path, held
+        except NoLocksError:
+            return path, None
+        # Another run took it for dead in that moment, and removes it.
+
+
+def _remove_dead(folder: Path, prefix: str) -> None:
+    """Remove temporary files that no live process has locked."""
+    for path in _temporary(folder, prefix):
+        with contextlib.suppress(OSError):
+            if path.is_file() and (held := lock(path)):
+                path.unlink(missing_ok=True)
+                held.release()
+
+
+def _temporary(folder: Path, prefix: str) -> list[Path]:
+    """Return what is called as temporary files and folders are; links are not."""
+    name = re.compile(rf"{re.escape(prefix)}\w{{8}}{re.escape(_TEMPORARY)}")
+    try:
+        found = list(folder.iterdir())
+    except OSError:
+        return []
+    return [path for path in found if name.fullmatch(path.name) and not path.is_symlink()]
+
+
+class StagedFolder:
+    """A folder of files being written beside its target, unseen until `commit`.
+
+    Its files are not flushed to disk one by one: of thousands that takes minutes. A run that is
+    killed leaves a hidden folder, which the next one removes; but not where it was killed between
+    the two renames that replace an earlier folder, as long as nothing new is in that one's place.
+
+    Attributes:
+        target: where the folder will be.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool, ours: Callable[[Path], bool]) -> None:
+        """Check that a folder can be put there; nothing is touched.
+
+        Args:
+            target: where the folder will be; it is there already only if it is empty, or of an
+                earlier run.
+            overwrite: replace one of an earlier run.
+            ours: tells of a file whether an earlier run wrote it. No other file is ever removed.
+
+        Raises:
+            OutputError: the target is a file, is the working folder or a mounted one, or holds
+                files that may not be replaced, or the folder above it cannot be written.
+        """
+        self.target = target
+        self._place = behind_links(target)  # where it is a link, the link stays
+        self._overwrite = overwrite
+        self._ours = ours
+        self._staging: Path | None = None
+        self._lock: HeldLock | None = None
+        self._check()
+
+    def begin(self) -> Path:
+        """Make the temporary folder and return it, to be written by the caller.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        with translated(self.target):
+            self._remove_dead()
+            self._staging, self._lock = self._made()
+            self._new.mkdir()  # as the user's umask says
+            if self._place.exists():
+                shutil.copymode(self._place, self._new)
+        return self._new
+
+    def commit(self) -> None:
+        """Put the folder in its place, in that of an earlier one if there is one.
+
+        Raises:
+            OutputError: files that may not be replaced came to be there meanwhile, or the disk
+                refuses.
+        """
+        self._check()
+        with translated(self.target):
+            if self._place.exists():
+                self._place.rename(self._old)
+            self._new.rename(self._place)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what `begin` made and what `commit` replaced; what is committed stays."""
+        if self._staging is None:
+            return
+        with contextlib.suppress(OSError):
+            if self._old.exists() and not self._place.exists():  # interrupted between two renames
+                self._old.rename(self._place)
+            shutil.rmtree(self._staging)
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    @property
+    def _prefix(self) -> str:
+        return f".{self._place.name[:50]}."
+
+    def _made(self) -> tuple[Path, HeldLock | None]:
+        """Make a temporary folder and lock it, where the file system has locks."""
+        while True:
+            path = Path(
+                tempfile.mkdtemp(dir=self._place.parent, prefix=self._prefix, suffix=_TEMPORARY)
+            )
+            # Where there is none, another run took it for dead in that moment, and removes it.
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    if held := lock(path / _LOCK):
+                        return path, held
+                except NoLocksError:
+                    return path, None
+
+    def _remove_dead(self) -> None:
+        """Remove temporary folders that no live process has locked."""
+        for path in _temporary(self._place.parent, self._prefix):
+            with contextlib.suppress(OSError):
+                names = {inside.name for inside in path.iterdir()}
+                is_needed = "old" in names and not self._place.exists()
+                if is_needed or not names <= {"new", "old", _LOCK}:
+                    continue
+                if held := lock(path / _LOCK):
+                    shutil.rmtree(path)
+                    held.release()
+
+    @property
+    def _new(self) -> Path:
+        assert self._staging
+        return self._staging / "new"
+
+    @property
+    def _old(self) -> Path:
+        assert self._staging
+        return self._staging / "old"
+
+    def _check(self) -> None:
+        if not self._place.is_dir():
+            if self._place.exists():
+                raise OutputError(f"{self.target} is a file; name a folder")
+            check_writable(self.target, overwrite=False)
+            return
+        if self._place.is_mount() or Path.cwd().is_relative_to(self._place):
+            raise OutputError(
+                f"{self.target} is written whole and then put in its place, which a mounted folder "
+                "and the working folder do not allow; name a new folder in it"
+            )
+        if not os.access(self._place.parent, os.W_OK):
+            raise OutputError(f"{self._place.parent} cannot be written; name a folder that can")
+        if not self._overwrite and any(self._place.iterdir()):
+            raise OutputError(
+                f"{self.target} is not empty; name a new folder, or pass --overwrite to replace "
+                "what an earlier run wrote"
+            )
+        for path in _files_in(self._place):
+            if path.is_symlink() or not path.is_file() or not self._ours(path):
+                raise OutputError(
+                    f"{self.target} holds {path.relative_to(self._place)}, which no earlier run "
+                    "wrote; move it away, or name another folder"
+                )
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield all that is in a folder and in those below it, links to folders among it."""
+
+    def refuse(error: OSError) -> None:
+        raise OutputError(
+            f"{error.filename}: cannot be read: {error.strerror}; name another folder"
+        )
+
+    for above, folders, files in os.walk(folder, onerror=refuse):
+        links = (name for name in folders if (Path(above) / name).is_symlink())
+        yield from (Path(above) / name for name in (*files, *links))
+
+
+def behind_links(path: Path) -> Path:
+    """Return what a path leads to, absolute; of a link that leads to itself some link."""
+    return Path(os.path.realpath(path))  # `Path.resolve` raises, up to Python 3.12
+
+
+def check_writable(target: Path, *, overwrite: bool) -> None:
+    """Raise `OutputError` where a file cannot be put at `target`; touch nothing."""
+    if behind_links(target).is_symlink():
+        raise OutputError(f"{target} is a link that leads to itself; name another file")
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already; name another file or pass --overwrite")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target.parent} is not a folder; create it first")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{target.parent} cannot be written; name a folder that can")
+
+
+@contextlib.contextmanager
+def translated(target: Path) -> Iterator[None]:
+    """Turn what the operating system says while writing for `target` into an `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        # Arrow's own text wraps the system's; the number gives it plain.
+        cause = os.strerror(error.errno) if error.errno else str(error)
+        raise OutputError(
+            f"{target} could not be written: {cause}; make room, or name another place"
+        ) from error
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

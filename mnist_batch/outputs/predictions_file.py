@@ -1,0 +1,251 @@
+"""Reading a predictions file, Parquet or CSV, as batches of `schema.PREDICTIONS`."""
+
+import contextlib
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.files import open_native
+from mnist_batch.schema import (
+    CLASSES,
+    FORMULA,
+    METADATA_KEY,
+    PREDICTIONS,
+    PROBABILITIES,
+    predictions_schema,
+)
+
+_CSV_PROBABILITIES = [f"p{digit}" for digit in range(CLASSES)]
+
+
+class PredictionsFile:
+    """A predictions file; the suffix names its format.
+
+    Attributes:
+        path: the file.
+        run: how the predictions were made, from the Parquet file's metadata; None where the file
+            does not say it, as a CSV file never does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` and check its columns; columns that are not the schema's are passed over.
+
+        Raises:
+            PredictionsError: there is no such file, its suffix is unknown, it is damaged, or a
+                column is missing.
+        """
+        self.path = path
+        self._format = _format_of(path)
+        with _translated(path):
+            columns, self.run = self._format.header(path)
+        missing = [name for name in PREDICTIONS.names if name not in columns]
+        given = [name for name in self._format.probabilities if name in columns]
+        if given:
+            missing += [name for name in self._format.probabilities if name not in given]
+        if missing:
+            raise PredictionsError(
+                f"{path} lacks the columns {', '.join(missing)}; expected a file that "
+                "mnist-batch predict wrote"
+            )
+        self._columns = PREDICTIONS.names + given
+        self._schema = predictions_schema(with_probabilities=bool(given))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in the file's order, with or without the column of probabilities.
+
+        Raises:
+            PredictionsError: while iterating, where the file is damaged, or a digit is not 0 to
+                9, or a confidence or a probability not 0 to 1; the message names the row, counted
+                from 0.
+        """
+        start = 0
+        with _translated(self.path):
+            for batch in self._format.batches(self.path, self._columns):
+                yield self._checked(batch, start)
+                start += batch.num_rows
+
+    def _checked(self, batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
+        """Return `batch` in the schema's types; a file that went through other tools has others."""
+        for name in ("label", "prediction"):
+            wrong = pc.invert(_is_digit(batch.column(name)))
+            self._refuse(wrong, batch, name, start, "a digit from 0 to 9 or nothing")
+        for field in PREDICTIONS:
+            if not field.nullable:
+                empty = batch.column(field.name).is_null()
+                self._refuse(empty, batch, field.name, start, "a value in every row")
+        columns = [_typed(batch.column(field.name), field.type) for field in self._schema]
+        confidence = columns[self._schema.get_field_index("confidence")]
+        # NaN is neither above 0 nor below 1.
+        sound = pc.and_(pc.greater_equal(confidence, 0), pc.less_equal(confidence, 1))
+        wrong = pc.invert(sound.fill_null(True))
+        self._refuse(wrong, batch, "confidence", start, "a number from 0 to 1 or nothing")
+        if PROBABILITIES in self._schema:
+            wrong = _outside_0_to_1(columns[-1])
+            self._refuse(wrong, batch, PROBABILITIES.name, start, "ten numbers from 0 to 1")
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+    def _refuse(
+        self, wrong: pa.Array, batch: pa.RecordBatch, name: str, start: int, expected: str
+    ) -> None:
+        index = pc.index(wrong, True).as_py()
+        if index >= 0:
+            found = batch.column(name)[index].as_py()
+            row = start + index
+            raise PredictionsError(
+                f"{self.path}, row {row}: {name} is {found!r}; expected {expected}"
+            )
+
+
+def _is_digit(column: pa.Array) -> pa.Array:
+    """Return where a column of digits is null or holds one, as 7, 7.0 or, in CSV, their text."""
+    if pa.types.is_string(column.type):
+        # pandas writes 7.0 where a column of integers has gaps.
+        digit = pc.match_substring_regex(column, r"^[0-9](\.0)?$")
+    else:
+        digit = pc.is_in(column.cast(pa.float64()), pa.array(range(CLASSES), pa.float64()))
+    return pc.or_(column.is_null(), digit.fill_null(False))
+
+
+def _typed(column: pa.Array, target: pa.DataType) -> pa.Array:
+    if pa.types.is_string(column.type) and target == pa.int8():
+        column = column.cast(pa.float64())
+    return column.cast(target)
+
+
+def _outside_0_to_1(column: pa.FixedSizeListArray) -> pa.Array:
+    """Return the rows whose probabilities are not ten numbers from 0 to 1; nulls are not."""
+    wrong = np.zeros(len(column), dtype=bool)
+    given = column.is_valid().to_numpy(zero_copy_only=False)
+    # A null or NaN among the ten is neither above 0 nor below 1, so it is found as well.
+    values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, CLASSES)
+    wrong[given] = ~((values >= 0) & (values <= 1)).all(axis=1)
+    return pa.array(wrong)
+
+
+class _Format(NamedTuple):
+    """How a kind of file is read.
+
+    Attributes:
+        header: path -> the names of the columns and the run.
+        probabilities: the columns that hold the probabilities.
+        batches: path, the columns wanted -> batches with at least these columns, the
+            probabilities as one.
+    """
+
+    header: Callable[[Path], tuple[list[str], dict[str, Any] | None]]
+    probabilities: list[str]
+    batches: Callable[[Path, list[str]], Iterator[pa.RecordBatch]]
+
+
+def _parquet_header(path: Path) -> tuple[list[str], dict[str, Any] | None]:
+    with open_native(path) as opened, pq.ParquetFile(opened) as file:
+        names, metadata = file.schema_arrow.names, file.metadata.metadata or {}
+    run = json.loads(metadata.get(METADATA_KEY, "null"))
+    return names, run if _is_run(run) else None
+
+
+def _is_run(run: Any) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether metadata is what `predict` wrote, so far as this package reads it again."""
+    return (
+        isinstance(run, dict)
+        and isinstance(run.get("options"), dict)
+        and isinstance(run["options"].get("sample_seed"), int)
+        and isinstance(run.get("elapsed_s"), int | float)
+        and isinstance(run.get("images_per_s"), int | float | None)
+    )
+
+
+def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with open_native(path) as opened, pq.ParquetFile(opened) as file:
+        yield from file.iter_batches(columns=columns)
+
+
+def _csv_header(path: Path) -> tuple[list[str], None]:
+    # utf-8-sig: spreadsheets put a byte order mark first, which Arrow passes over too.
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file), []), None
+
+
+def _csv_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    reader = pyarrow.csv.open_csv(
+        open_native(path),
+        # A file name may hold a line break; it is inside quotes then.
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=_CSV_TYPES,
+            include_columns=columns,
+            # By default Arrow also reads NA, null and nan as nothing, which can be names of files.
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    with reader:
+        for batch in reader:
+            yield _from_csv(batch)
+
+
+_CSV_TYPES = {
+    **{field.name: field.type for field in PREDICTIONS},
+    **dict.fromkeys(_CSV_PROBABILITIES, pa.float32()),
+    # As text first, so that the row of a wrong one can be named; Arrow would name the column.
+    "label": pa.string(),
+    "prediction": pa.string(),
+}
+
+
+def _from_csv(batch: pa.RecordBatch) -> pa.RecordBatch:
+    for name in ("source", "error"):
+        index = batch.schema.get_field_index(name)
+        batch = batch.set_column(index, name, _unguarded(batch.column(name)))
+    if _CSV_PROBABILITIES[0] not in batch.schema.names:
+        return batch
+    probabilities = [batch.column(name) for name in _CSV_PROBABILITIES]
+    values = np.column_stack([column.to_numpy(zero_copy_only=False) for column in probabilities])
+    column = pa.FixedSizeListArray.from_arrays(
+        pa.array(values.ravel()), CLASSES, mask=probabilities[0].is_null()
+    )
+    return batch.append_column(PROBABILITIES, column)
+
+
+def _unguarded(column: pa.Array) -> pa.Array:
+    """Take away the `'` that keeps a spreadsheet from running a text as a formula."""
+    return pc.replace_substring_regex(column, pattern=f"^'({FORMULA})", replacement=r"\1")
+
+
+FORMATS = {
+    ".parquet": _Format(_parquet_header, [PROBABILITIES.name], _parquet_batches),
+    ".csv": _Format(_csv_header, _CSV_PROBABILITIES, _csv_batches),
+}
+
+
+def _format_of(path: Path) -> _Format:
+    if path.suffix.lower() not in FORMATS:
+        raise PredictionsError(
+            f"{path} is no predictions file: the suffix is {path.suffix or 'missing'}, expected "
+            f"{' or '.join(FORMATS)}"
+        )
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise PredictionsError(f"{path} {problem}; name a predictions file")
+    return FORMATS[path.suffix.lower()]
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn what Arrow, the decoders and the system say of a damaged file into one line."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, csv.Error, UnicodeError, json.JSONDecodeError) as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise PredictionsError(
+            f"{path} cannot be read: {cause}; it is damaged, or was changed since it was written"
+        ) from error

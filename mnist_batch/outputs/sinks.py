@@ -1,0 +1,195 @@
+"""Predictions to a file: Parquet or CSV, written whole or not at all."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mnist_batch.errors import OutputError
+from mnist_batch.inputs.files import open_native
+from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
+from mnist_batch.schema import CLASSES, FORMULA, METADATA_KEY, predictions_schema
+
+ROW_GROUP_ROWS = 32_768
+"""Enough to compress well; writing so many takes 10 ms, in which the workers do not run dry."""
+
+
+class Writer(Protocol):
+    """One file format: what writes its rows."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows of the predictions' schema."""
+
+    def close(self, run: Mapping[str, Any]) -> None:
+        """Write what remains, and how the predictions were made where the format can hold it."""
+
+
+class ParquetPredictions:
+    """Parquet: zstd, text dictionary-coded, row groups of `ROW_GROUP_ROWS`, the run as metadata."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = schema
+        self._batches: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._file = open_native(path, "wb")
+        self._writer = pq.ParquetWriter(
+            self._file, schema, compression="zstd", use_dictionary=["source", "error"]
+        )
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Keep rows until they fill a row group."""
+        self._batches.append(batch)
+        self._rows += len(batch)
+        if self._rows >= ROW_GROUP_ROWS:
+            self._write_rows()
+
+    def close(self, run: Mapping[str, Any]) -> None:
+        """Write the last row group and the footer with the run."""
+        if self._rows:
+            self._write_rows()
+        self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(run)})
+        self._writer.close()
+        self._file.close()
+
+    def _write_rows(self) -> None:
+        table = pa.Table.from_batches(self._batches, self._schema)
+        self._batches, self._rows = [], 0
+        # One write is one row group, but for this argument.
+        self._writer.write_table(table, row_group_size=2 * ROW_GROUP_ROWS)
+
+
+class CsvPredictions:
+    """CSV with a header; probabilities as p0 to p9, formulas defused, the run left out."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        import pyarrow.csv as pa_csv
+
+        self._with_probabilities = "probabilities" in schema.names
+        fields = [field for field in schema if field.name != "probabilities"]
+        if self._with_probabilities:
+            fields += [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
+        self._schema = pa.schema(fields)
+        self._file = open_native(path, "wb")
+        self._writer = pa_csv.CSVWriter(
+            self._file, self._schema, write_options=pa_csv.WriteOptions(quoting_style="needed")
+        )
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows."""
+        columns = [
+            _defused(column) if pa.types.is_string(column.type) else column
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            if name != "probabilities"
+        ]
+        if self._with_probabilities:
+            probabilities = batch.column("probabilities")
+            columns += [pc.list_element(probabilities, digit) for digit in range(CLASSES)]
+        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+
+    def close(self, run: Mapping[str, Any]) -> None:
+        """End the file."""
+        del run  # CSV has no place for it
+        self._writer.close()
+        self._file.close()
+
+
+def _defused(column: pa.Array) -> pa.Array:
+    guarded = pc.binary_join_element_wise("'", column, "")
+    return pc.if_else(pc.match_substring_regex(column, f"^{FORMULA}"), guarded, column)
+
+
+WRITERS: Mapping[str, Callable[[Path, pa.Schema], Writer]] = {
+    ".parquet": ParquetPredictions,
+    ".csv": CsvPredictions,
+}
+
+
+def check_output(out: Path, *, overwrite: bool) -> None:
+    """Refuse what a `Sink` would refuse, before any work is done; nothing is touched.
+
+    Raises:
+        OutputError: the suffix of `out` is not known, or `out` exists or cannot be written.
+    """
+    if out.suffix.lower() not in WRITERS:
+        raise OutputError(
+            f"{out}: no format has the suffix {out.suffix!r}; expected {' or '.join(WRITERS)}"
+        )
+    check_writable(out, overwrite=overwrite)
+
+
+class Sink:
+    """The output of a run, unseen until `commit`; a context that leaves nothing behind.
+
+    Attributes:
+        path: the file that is written, and becomes the output.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        *,
+        with_probabilities: bool,
+        overwrite: bool,
+        folder: Path | None = None,
+    ) -> None:
+        """Begin an output; the suffix of `out` tells its format.
+
+        Args:
+            out: where it will be.
+            with_probabilities: whether its rows hold the column of probabilities.
+            overwrite: replace an output that is there.
+            folder: where it is written before, on the same file system; None for that of `out`.
+
+        Raises:
+            OutputError: the suffix is not known, or `out` exists or cannot be written.
+        """
+        check_output(out, overwrite=overwrite)
+        self._out = out
+        self._staged = StagedFile(out, overwrite=overwrite, folder=folder)
+        self.path = self._staged.path
+        schema = predictions_schema(with_probabilities=with_probabilities)
+        try:
+            with translated(out):
+                self._writer = WRITERS[out.suffix.lower()](self.path, schema)
+        except BaseException:
+            self._staged.discard()
+            raise
+
+    def __enter__(self) -> "Sink":
+        """Return the sink."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what was not committed."""
+        self._staged.discard()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows, in order.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        with translated(self._out):
+            self._writer.write(batch)
+
+    def finish(self, run: Mapping[str, Any]) -> None:
+        """Write the rest, and how the predictions were made; the output is complete but unseen.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        with translated(self._out):
+            self._writer.close(run)
+
+    def commit(self) -> None:
+        """Put the finished output in its place.
+
+        Raises:
+            OutputError: the output came to exist meanwhile, or the disk refuses.
+        """
+        self._staged.commit()

@@ -1,0 +1,1 @@
+"""Any picture of a digit to MNIST form."""

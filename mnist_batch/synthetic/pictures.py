@@ -1,0 +1,203 @@
+"""Drawing a scene: a digit on paper, as a camera sees it.
+
+Where things are is computed before anything is drawn, tilt and perspective included, so that no
+pixels have to be moved afterwards, which takes time and makes edges soft. This imports OpenCV, so
+others import it late.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from mnist_batch.synthetic import camera, pen
+from mnist_batch.synthetic.camera import Canvas
+from mnist_batch.synthetic.pen import Floats
+from mnist_batch.synthetic.scenes import Picture, Ruling, Scene
+
+_DENSITY = 120
+"""Places of the pen in the height of a digit: at 600 pixels still 5 apart."""
+
+_SUBPIXELS = 4
+"""Bits behind the point of the coordinates that OpenCV draws at."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Writing:
+    """The strokes of a digit where they are in the picture.
+
+    Attributes:
+        path: (n, 2), x and y in pixels from the top left corner of the picture.
+        lifts: as of `pen.Way`.
+        widths: (n,) of the stroke in pixels.
+        height: of the digit in pixels, as if looked at straight.
+    """
+
+    path: Floats
+    lifts: tuple[int, ...]
+    widths: Floats
+    height: float
+
+
+def draw_scene(digit: int, scene: Scene, rng: np.random.Generator) -> Picture:
+    """Draw a digit in a scene.
+
+    Args:
+        digit: 0 to 9.
+        scene: what is to be seen.
+        rng: the source of all chance, in the handwriting and in what the scene leaves open: where
+            light and shadow come from, which corner is nearer, noise. The same state draws the
+            same picture.
+
+    Raises:
+        ValueError: `digit` is not 0 to 9.
+    """
+    view = _view(scene, rng)
+    writing = _write(digit, scene, view, rng)
+    coverage, rows, columns = _coverage(writing, scene, rng)
+    if scene.transparent:
+        alpha = np.zeros((scene.height, scene.width), np.uint8)
+        alpha[rows, columns] = np.rint(255 * coverage)
+        colours = np.full((*alpha.shape, 3), scene.ink, np.uint8)
+        return camera.encoded(np.dstack([colours, alpha]), scene)
+    canvas = _sheet(scene, view, writing, rng)
+    beneath = canvas[rows, columns]
+    ink = np.array(scene.ink, np.float32)
+    canvas[rows, columns] = np.rint(beneath + coverage[:, :, None] * (ink - beneath))
+    return camera.encoded(camera.taken(canvas, scene, rng), scene)
+
+
+def _view(scene: Scene, rng: np.random.Generator) -> MatLike:
+    """Return the homography (3, 3) from places on the paper to places in the picture.
+
+    The paper's are pixels too, and the same ones if the camera is straight. The rectangle of the
+    picture stays within the picture, and so does what is drawn in it.
+    """
+    size = np.array([scene.width, scene.height])
+    corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) * size
+    angle = np.radians(scene.camera.tilt)
+    cos, sin = np.cos(angle), np.sin(angle)
+    seen = corners @ np.array([[cos, sin], [-sin, cos]])
+    seen *= 1 - rng.uniform(0, scene.camera.keystone, (4, 1))
+    seen /= np.abs(seen / size).max() * 2
+    return cv2.getPerspectiveTransform(
+        (corners + size / 2).astype(np.float32), (seen + size / 2).astype(np.float32)
+    )
+
+
+def _seen(places: Floats, view: MatLike) -> Floats:
+    """Return where places (n, 2) on the paper are in the picture."""
+    return np.asarray(cv2.perspectiveTransform(places[:, None], view)[:, 0], np.float64)
+
+
+def _write(digit: int, scene: Scene, view: MatLike, rng: np.random.Generator) -> _Writing:
+    """Return the strokes of a digit in the size and at the place that the scene says."""
+    way = pen.choose_way(digit, rng, density=_DENSITY)
+    path = way.written(rng)
+    widths = scene.pen * (np.ones(len(path)) if scene.hard else pen.pressure(len(path), rng))
+    low, high = path.min(axis=0), path.max(axis=0)
+    extent = (high - low) / (high - low)[1]
+    size = np.array([scene.width, scene.height])
+    page = np.array(scene.page).reshape(2, 2)
+    corner = (page[0] + scene.margin) * size
+    room = (page[1] - page[0] - 2 * scene.margin) * size
+    # The ink's extents, by its height: those of the path and half a stroke on either side.
+    stroke = widths.max()
+    inked = extent * (1 - stroke) + stroke
+    height = min(scene.figure * scene.height, *(room / inked))
+    corner = corner + np.array(scene.place) * (room - height * inked) + height * stroke / 2
+    path = (path - low) / (high - low)[1] * (1 - stroke) * height + corner
+    return _Writing(_seen(path, view), way.lifts, widths * height, height)
+
+
+def _coverage(
+    writing: _Writing, scene: Scene, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], slice, slice]:
+    """Return the ink on each pixel, 0 to 1, and the rows and columns that it is given for."""
+    size = np.array([scene.width, scene.height])
+    reach = writing.widths.max() / 2 + 1
+    low = np.clip(np.floor(writing.path.min(axis=0) - reach), 0, size).astype(int)
+    high = np.clip(np.ceil(writing.path.max(axis=0) + reach), 0, size).astype(int)
+    columns, rows = (high - low).tolist()
+    # Soft edges are drawn larger and made smaller.
+    scale = 1 if scene.hard else int(np.clip(1000 / writing.height, 2, 8))
+    mask = np.zeros((rows * scale, columns * scale), np.uint8)
+    places = _fixed_point((writing.path - low) * scale)
+    # OpenCV 5.0 draws odd widths only: 1 for a thickness of 1, and t + 1 for an even t.
+    widths = np.maximum(2 * np.rint((writing.widths * scale - 1) / 2), 1).astype(int)
+    for stroke, width in zip(
+        np.split(places, writing.lifts), np.split(widths, writing.lifts), strict=True
+    ):
+        points = stroke.tolist()
+        for start, end, thickness in zip(points, points[1:], width.tolist(), strict=False):
+            cv2.line(mask, start, end, (255,), thickness, cv2.LINE_8, _SUBPIXELS)
+    ink = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA) / np.float32(255)
+    if scene.grain:
+        cell = 1 + int(writing.widths.max() / 8)
+        missing = rng.random((rows // cell + 1, columns // cell + 1), np.float32)
+        ink *= 1 - scene.grain * cv2.resize(missing, (columns, rows))
+    return ink, slice(low[1], high[1]), slice(low[0], high[0])
+
+
+def _sheet(scene: Scene, view: MatLike, writing: _Writing, rng: np.random.Generator) -> Canvas:
+    """Return the paper on its table, with its lines and without ink."""
+    size = (scene.width, scene.height)
+    grain = 6 * np.sin(rng.normal(0, 0.3, scene.height).cumsum())  # of the table's wood
+    streaks = np.clip(np.array(scene.table) + grain[:, None], 0, 255).astype(np.uint8)
+    canvas = np.asarray(cv2.resize(streaks[:, None], size, interpolation=cv2.INTER_NEAREST))
+    # A side that is not in the picture goes on beyond it, where tilt may bring it into view.
+    page = [-1.0 if side == 0 else 2.0 if side == 1 else side for side in scene.page]
+    left, top, right, bottom = np.array(page) * np.tile(size, 2)
+    rim = scene.width / 150  # the shadow of the sheet
+    dark = tuple(colour // 2 for colour in scene.table)
+    _fill(canvas, (left - rim, top - rim, right + rim, bottom + rim), dark, view)
+    _fill(canvas, (left, top, right, bottom), scene.paper, view)
+    if scene.texture:
+        coarse = rng.integers(0, 256, (scene.height // 2 + 1, scene.width // 2 + 1), np.uint8)
+        camera.add_noise(canvas, cv2.resize(coarse, size), scene.texture)
+    if scene.ruling:
+        _rule(canvas, scene.ruling, (left, top, right, bottom), view, writing, rng)
+    return canvas
+
+
+def _rule(
+    canvas: Canvas,
+    ruling: Ruling,
+    page: tuple[float, float, float, float],
+    view: MatLike,
+    writing: _Writing,
+    rng: np.random.Generator,
+) -> None:
+    """Draw the lines of the paper: thinner than the pen's, as far as there are pixels for it."""
+    left, top, right, bottom = page
+    spacing = ruling.spacing * writing.height
+    width = min(0.4 * writing.widths.min(), 0.05 * spacing)
+    width = max(0, width - 1.5)  # OpenCV 5.0 softens edges by 0.75 pixels on the outer side
+    for y in np.arange(top + rng.random() * spacing, bottom, spacing):
+        _fill(canvas, (left, y, right, y + width), ruling.colour, view)
+    if ruling.squared:
+        for x in np.arange(left + rng.random() * spacing, right, spacing):
+            _fill(canvas, (x, top, x + width, bottom), ruling.colour, view)
+    if ruling.margin:
+        x = max(left, 0) + rng.uniform(0.05, 0.2) * canvas.shape[1]
+        _fill(canvas, (x, top, x + width, bottom), ruling.margin, view)
+
+
+def _fill(
+    canvas: Canvas,
+    rectangle: tuple[float, float, float, float],
+    colour: tuple[int, ...],
+    view: MatLike,
+) -> None:
+    """Fill a rectangle on the paper: left, top, right, bottom."""
+    left, top, right, bottom = rectangle
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    places = _fixed_point(_seen(corners, view))
+    cv2.fillConvexPoly(canvas, places, colour, cv2.LINE_AA, _SUBPIXELS)
+
+
+def _fixed_point(places: Floats) -> NDArray[np.int32]:
+    """Return places as OpenCV draws at them: from the middle of the first pixel, in integers."""
+    return np.asarray(np.rint((places - 0.5) * 2**_SUBPIXELS), np.int32)

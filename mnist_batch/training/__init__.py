@@ -1,0 +1,1 @@
+"""The network, its data, augmentation and fitting."""

@@ -1,0 +1,238 @@
+"""Data to train on: which files are for training and which for the test, and their pixels."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from glob import has_magic
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mnist_batch.decoding.pixels import SIDE
+from mnist_batch.errors import InputError, LabelError
+from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inputs.listing import list_folder, list_glob
+from mnist_batch.inputs.parquet.files import packed_sources
+from mnist_batch.inputs.shards import ImageBatch, Images
+from mnist_batch.inputs.sources import HUB, open_inputs
+from mnist_batch.options import BATCH_ROWS
+from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.schema import reason
+
+Labels = npt.NDArray[np.int8]
+"""True digits int8 (n,), 0 to 9."""
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+# https://huggingface.co/docs/hub/datasets-file-names-and-splits: the words, and what may stand
+# around them. Here capitals are as good: folders called `Train` are common.
+_WORDS = {
+    TRAIN: "train|training",
+    VALIDATION: "validation|valid|val|dev",
+    TEST: "test|testing|eval|evaluation",
+}
+_PATTERNS = {
+    split: re.compile(rf"(?:^|[-._ 0-9])(?:{words})(?:[-._ 0-9]|$)", re.IGNORECASE)
+    for split, words in _WORDS.items()
+}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """INPUTs for `open_inputs`, by what they are for; `test` may be empty."""
+
+    train: Sequence[str]
+    test: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images with their true digits, in input order.
+
+    Attributes:
+        images: uint8 (n, 28, 28), 0 black to 255 white.
+        labels: int8 (n,), 0 to 9.
+        sha256: names the digits whatever file they came in and in whatever order: SHA-256 over
+            the sorted SHA-256 of each row, which is its 784 pixels and its label as one byte.
+        unreadable: rows that are left out, per reason.
+    """
+
+    images: Images
+    labels: Labels
+    sha256: str
+    unreadable: dict[str, int]
+
+    def mixed(self, seed: int) -> tuple[Images, Labels]:
+        """Return images and labels in random order if they come digit by digit, else as they are.
+
+        Folders named 0 to 9 are read one after the other, and whoever takes the last fifth for
+        validation would train without eights and nines. In a random order nine of ten neighbours
+        differ; under half, the order tells the digit.
+        """
+        if np.count_nonzero(np.diff(self.labels)) >= len(self.labels) // 2:
+            return self.images, self.labels
+        order = np.random.default_rng(seed).permutation(len(self.labels))
+        return self.images[order], self.labels[order]
+
+
+def find_splits(data: str) -> Splits:
+    """Tell training data from test data by the names of files and folders.
+
+    The rules are those of the Hugging Face hub, without its README configurations: a folder whose
+    name holds a split's word (`train`, `test`, `validation`, and words like them) gives the split
+    of what is in it; where no folder does, names of files do (`train-00000-of-00001.parquet`).
+    Then all other files, and those for validation, are left alone. Where no name holds such a
+    word, all is training data.
+
+    Args:
+        data: an INPUT as `open_inputs` takes it. A single file is training data.
+
+    Raises:
+        InputError: there is test or validation data but none for training, a name holds the words
+            of two splits, or a data set of the hub cannot be had.
+    """
+    path = Path(data)
+    if data.startswith(HUB):
+        from mnist_batch.inputs.hub import local_copy
+
+        path = local_copy(data)
+    if path.is_dir():
+        root, listing, whole = path, list_folder(path), True
+    elif has_magic(data) and not path.exists():
+        (root, listing), whole = list_glob(data), False
+    else:
+        return Splits([str(path)], [])
+    names = listing.parquet or listing.images
+    splits = _by_folder(names, whole=whole) or _by_file(names)
+    if not splits:
+        return Splits([str(path)], [])
+    if TRAIN not in splits:
+        raise InputError(
+            f"{data}: by their names its files are for {' and '.join(splits)}, none for training; "
+            "name a file or folder 'train', or pass the file to train on itself"
+        )
+    train, test = splits[TRAIN], splits.get(TEST, [])
+    return Splits([str(root / name) for name in train], [str(root / name) for name in test])
+
+
+def _by_folder(names: Iterable[str], *, whole: bool) -> dict[str, list[str]]:
+    """Return by split what lies in folders named for one: the folders, or else the files."""
+    found: dict[str, dict[str, None]] = {}  # ordered sets
+    for name in names:
+        folders = name.split("/")[:-1]
+        for depth, folder in enumerate(folders, start=1):
+            if split := _split_of(folder):
+                member = "/".join(folders[:depth]) if whole else name
+                found.setdefault(split, {})[member] = None
+                break
+    return {split: list(members) for split, members in found.items()}
+
+
+def _by_file(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if split := _split_of(name.rpartition("/")[2]):
+            found.setdefault(split, []).append(name)
+    return found
+
+
+@lru_cache  # most names are those of a few folders
+def _split_of(name: str) -> str | None:
+    """Return the split for which the name of a file or a folder has a word."""
+    splits = [split for split, pattern in _PATTERNS.items() if pattern.search(name)]
+    if len(splits) > 1:
+        raise InputError(
+            f"{name}: the name says {' and '.join(splits)}; rename it, so that nothing is both "
+            "trained on and tested on"
+        )
+    return splits[0] if splits else None
+
+
+def read_images(inputs: Sequence[str]) -> LabelledImages:
+    """Read all images and labels of INPUTs into memory, 785 bytes a row.
+
+    As `predict` shows them to a network: those not in MNIST form are brought to it.
+
+    Raises:
+        InputError: there are no rows, or none that can be read, or a file is packed from both
+            training and test data.
+        LabelError: a row has no label, or one that is not a digit.
+    """
+    opened = open_inputs(inputs)
+    for file in opened.files:
+        if file.lower().endswith(".parquet"):
+            _refuse_packed_together(Path(file))
+    images = np.empty((opened.rows, SIDE, SIDE), np.uint8)
+    labels = np.empty(opened.rows, np.int8)
+    unreadable: Counter[str] = Counter()
+    rows = 0
+    for part in map_batches(
+        opened.shards,
+        lambda shard: shard.read(BATCH_ROWS),
+        _readable_part,
+        workers=available_workers(),
+    ):
+        end = rows + len(part.labels)
+        images[rows:end], labels[rows:end] = part.images, part.labels
+        unreadable.update(part.unreadable)
+        rows = end
+    if not rows:
+        causes = ", ".join(f"{count} x {text}" for text, count in unreadable.items()) or "no rows"
+        more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
+        raise InputError(f"{inputs[0]}{more}: no digits to train on or to test on: {causes}")
+    images, labels = images[:rows], labels[:rows]
+    return LabelledImages(images, labels, _sha256(images, labels), dict(unreadable))
+
+
+def _refuse_packed_together(file: Path) -> None:
+    """Refuse a packed file that holds both what to train on and what to test on."""
+    try:
+        sources = packed_sources(file)
+    except InputError:  # nothing is read of it, which is a row with an error
+        return
+    splits = _by_folder(sources, whole=True) or _by_file(sources)
+    if TRAIN in splits and TEST in splits:
+        raise InputError(
+            f"{file}: is packed from data for training ({splits[TRAIN][0]}) and for the test "
+            f"({splits[TEST][0]}); pack each into its own file, as train.parquet and test.parquet"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The rows of a batch that can be read, and how many cannot, per reason."""
+
+    images: Images
+    labels: Labels
+    unreadable: Counter[str]
+
+
+def _readable_part(batch: ImageBatch) -> _Part:
+    decoded = prepare_batch(batch)
+    unlabelled = pc.and_(batch.label.is_null(), decoded.error.is_null())
+    if (row := pc.index(unlabelled, True).as_py()) >= 0:
+        raise LabelError(
+            f"{batch.source[row]}, row {batch.row[row]}: no label, and training needs one; "
+            "expected a Parquet column label, a folder named by its digit, or metadata.csv"
+        )
+    readable = decoded.error.is_null().to_numpy(zero_copy_only=False)
+    errors = decoded.error.drop_null().to_pylist()
+    return _Part(
+        images=decoded.images[readable],
+        labels=batch.label.filter(pa.array(readable)).to_numpy(),
+        unreadable=Counter(reason(error) for error in errors),
+    )
+
+
+def _sha256(images: Images, labels: Labels) -> str:
+    rows = (
+        hashlib.sha256(image.tobytes() + label.tobytes()).digest()
+        for image, label in zip(images, labels, strict=True)
+    )
+    return hashlib.sha256(b"".join(sorted(rows))).hexdigest()

@@ -1,0 +1,1 @@
+"""What `mnist-batch benchmark` measures and recommends."""

@@ -1,0 +1,114 @@
+"""A second process draws the same pictures, and its failures are as those of the first."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mnist_batch.evaluation import drawing, figures
+from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
+from mnist_batch.schema import PREDICTIONS
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Twenty rows, each digit once right and once read as 0."""
+    digits = np.tile(np.arange(10), 2).astype(np.int8)
+    predictions = np.where(np.arange(20) < 10, digits, 0)
+    columns = [["a.png"] * 20, range(20), digits, predictions, np.ones(20), [False] * 20]
+    counts = PredictionCounts()
+    counts.add(pa.record_batch([*columns, [None] * 20], schema=PREDICTIONS))
+    return counts.metrics()
+
+
+@pytest.fixture
+def process() -> Iterator["subprocess.Popen[bytes]"]:
+    """The second process, of this test alone."""
+    drawing.start_process()
+    second = drawing._second
+    assert second
+    yield second.process
+    drawing._stop(second)
+    drawing._second = None
+
+
+@pytest.mark.usefixtures("process")
+def test_the_second_process_draws_the_same_bytes(metrics: Metrics, tmp_path: Path) -> None:
+    """A figure does not depend on which process draws it."""
+    drawing.draw(figures.per_class_figure, metrics, tmp_path / "there.png")
+    figures.save(figures.per_class_figure(metrics), tmp_path / "here.png")
+    assert (tmp_path / "there.png").read_bytes() == (tmp_path / "here.png").read_bytes()
+
+
+def test_where_it_was_killed_the_first_draws(
+    metrics: Metrics, tmp_path: Path, process: "subprocess.Popen[bytes]"
+) -> None:
+    """No report is lost with the second process."""
+    process.kill()
+    process.wait()
+    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("process")
+def test_its_failure_comes_up_here(metrics: Metrics, tmp_path: Path) -> None:
+    """A disk that refuses is an `OSError` of the caller; the next figure is drawn again."""
+    with pytest.raises(FileNotFoundError):
+        drawing.draw(figures.per_class_figure, metrics, tmp_path / "none" / "a.png")
+    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size
+
+
+def test_it_ends_with_the_first(tmp_path: Path) -> None:
+    """Nothing stays behind, and an end before the figures does not wait for matplotlib."""
+    program = (
+        "from mnist_batch.evaluation import drawing\n"
+        "drawing.start_process(); print(drawing._second.process.pid)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(result.stdout), 0)
+
+
+def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folder: Path) -> None:
+    """The command's own process does without, where it has a second one to draw."""
+    program = (
+        "import sys; from mnist_batch.cli.app import app\n"
+        "try: app()\nfinally: print('matplotlib.figure' in sys.modules)"
+    )
+    command = ["predict", str(digits_folder), "--out", str(tmp_path / "a.csv")]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "False"
+    assert (tmp_path / "a.report" / "samples.png").stat().st_size
+
+
+def test_what_other_code_prints_does_no_harm(metrics: Metrics, tmp_path: Path) -> None:
+    """Code that runs when Python starts may write to standard output, as `sitecustomize` can."""
+    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+    program = (
+        "import pickle, sys; from pathlib import Path; from mnist_batch.evaluation import drawing, "
+        "figures\n"
+        "drawing.start_process(); metrics = pickle.load(sys.stdin.buffer)\n"
+        "drawing.draw(figures.per_class_figure, metrics, Path('a.png'))\n"
+        "print('matplotlib.figure' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(metrics),
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert result.stdout.decode().split() == ["hello", "False"]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,165 @@
+"""The note on a scale that labelled images speak against; scikit-learn trains."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from mnist_batch.commands.predict import predict
+from mnist_batch.evaluation.metrics import PredictionCounts
+from mnist_batch.inference.predictors import load_model
+from mnist_batch.inference.scale_doubt import MOST_ROWS, ScaleDoubt
+from mnist_batch.options import Scale
+from mnist_batch.synthetic.generator import draw_digits, write_parquet
+from tests.support.handmade import write_linear_model
+
+IMAGES, LABELS = draw_digits(1050)  # those of digits_parquet
+
+
+def write_trained(
+    path: Path, low: float, high: float, record: object = None, loss: float = 50
+) -> Path:
+    """Write a network of one layer that was trained on pixels between two numbers.
+
+    Where black is anything but `low`, it is surer of zeros by up to `loss`.
+    """
+    inputs = low + IMAGES.reshape(-1, 784) / 255 * (high - low)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not converge in so few steps, nor need it
+        network = LogisticRegression(max_iter=30).fit(inputs[:600], LABELS[:600])
+    kernel, bias = network.coef_.T.astype(np.float32), network.intercept_.astype(np.float32)
+    if low:  # the corner is black
+        kernel[0, 0] -= loss / low
+        bias[0] += loss
+    write_linear_model(path, (kernel, bias), record=record)
+    return path
+
+
+def notes_of(path: Path, data: Path, **settings: object) -> list[str]:
+    """Return what a run says of its model's scale."""
+    out = path.with_suffix(".parquet")
+    summary = predict(data, out, model=path, report=False, overwrite=True, **settings)  # type: ignore[arg-type]
+    return [note for note in summary.notes if "--scale" in note]
+
+
+def test_a_scale_at_which_far_more_is_read_is_named(tmp_path: Path, digits_parquet: Path) -> None:
+    """A network trained on -1 to 1 that gets 0 to 1; and nothing once it gets what it wants."""
+    path = write_trained(tmp_path / "model.h5", -1, 1)
+    [note] = notes_of(path, digits_parquet)
+    # Of 1,050 images more than 1,000 are known: each second one is kept.
+    right = []
+    for scale in ("0-1", "-1-1"):
+        given = load_model(path, scale=scale).probabilities(IMAGES[::2])
+        right.append((given.argmax(axis=1) == LABELS[::2]).mean())
+    assert note == (
+        f"model model.h5: {right[0]:.0%} of 525 labelled images right with pixels as 0-1, "
+        f"{right[1]:.0%} as -1-1; try --scale -1-1"
+    )
+    assert right[1] > 0.9 > 2 * right[0]
+    assert notes_of(path, digits_parquet, scale="-1-1") == []
+
+
+def test_nothing_is_said_of_what_is_read_well(tmp_path: Path, digits_parquet: Path) -> None:
+    """Whichever scale may be a little better."""
+    assert notes_of(write_trained(tmp_path / "model.h5", 0, 1), digits_parquet) == []
+
+
+def test_nothing_is_said_of_a_scale_that_is_a_little_better(tmp_path: Path) -> None:
+    """A third of the labels being wrong, it can have no less than half of the errors."""
+    predictor = load_model(write_trained(tmp_path / "model.h5", -1, 1, loss=5))
+    digits = np.where(np.arange(1050) % 3 == 0, (LABELS + 1) % 10, LABELS).astype(np.int8)
+    better = load_model(predictor.model.path, scale="-1-1").probabilities(IMAGES).argmax(axis=1)
+    right, best = (
+        (given == digits).mean()
+        for given in (predictor.probabilities(IMAGES).argmax(axis=1), better)
+    )
+    assert 0.5 < right < best - 0.05
+    doubt, counts = ScaleDoubt(), PredictionCounts()
+    probabilities = predictor.probabilities(IMAGES)
+    rows = {
+        "label": pa.array(digits),
+        "prediction": pa.array(probabilities.argmax(axis=1).astype(np.int8)),
+        "confidence": pa.array(probabilities.max(axis=1)),
+        "prepared": pa.array(np.zeros(1050, bool)),
+        "error": pa.nulls(1050, pa.string()),
+    }
+    counts.add(pa.record_batch(rows))
+    doubt.add(pa.record_batch(rows), IMAGES)
+    assert list(doubt.notes(predictor, counts.metrics())) == []
+
+
+def test_nothing_is_said_where_no_scale_helps(model: Path, digits_parquet: Path) -> None:
+    """The network reads other things."""
+    assert notes_of(model, digits_parquet) == []
+
+
+def test_nothing_is_said_of_unlabelled_or_few_images(tmp_path: Path, digits_parquet: Path) -> None:
+    """There is nothing to tell it by."""
+    path = write_trained(tmp_path / "model.h5", -1, 1)
+    assert notes_of(path, digits_parquet, labels="none") == []
+    write_parquet(tmp_path / "few.parquet", 49)
+    assert notes_of(path, tmp_path / "few.parquet") == []
+    write_parquet(tmp_path / "enough.parquet", 50)
+    assert len(notes_of(path, tmp_path / "enough.parquet")) == 1
+
+
+def test_a_scale_that_training_names_is_not_doubted(tmp_path: Path, digits_parquet: Path) -> None:
+    """Hard images are then just hard; another scale that was asked for is doubted."""
+    path = write_trained(tmp_path / "model.h5", -1, 1, record={"scale": "0-1"})
+    assert notes_of(path, digits_parquet) == []
+    [note] = notes_of(path, digits_parquet, scale="-0.5-0.5")
+    assert note.endswith("try --scale -1-1")
+
+
+def test_a_network_on_keras_is_not_built_again(tmp_path: Path, digits_parquet: Path) -> None:
+    """The scales are tried on the one that there is."""
+    path = write_trained(tmp_path / "model.h5", -1, 1)
+    loaded = load_model(path, predictor="keras")
+    other = loaded.at_scale(Scale.MINUS_ONE_TO_ONE)
+    assert other._network is loaded._network
+    assert other.at_scale(loaded.scale).scale == "0-1"
+    expected = load_model(path, scale="-1-1").probabilities(IMAGES[:9])
+    np.testing.assert_allclose(other.probabilities(IMAGES[:9]), expected, rtol=0, atol=1e-5)
+    [note] = notes_of(path, digits_parquet, predictor="keras")
+    assert note.endswith("as -1-1; try --scale -1-1")
+
+
+def batch(labels: npt.NDArray[np.int8], *, unlabelled: int = 0, errors: int = 0) -> pa.RecordBatch:
+    """Return predictions, the first of which have no label, and the last an error."""
+    rows = len(labels)
+    known = [None if row < unlabelled else int(label) for row, label in enumerate(labels)]
+    told = ["truncated" if row >= rows - errors else None for row in range(rows)]
+    return pa.record_batch(
+        {"label": pa.array(known, pa.int8()), "error": pa.array(told, pa.string())}
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 900, 5000])
+def test_what_is_kept_is_spread_and_does_not_depend_on_batches(size: int) -> None:
+    """Each eighth of 5,000 labelled rows: no more than 1,000, and none without a label."""
+    doubt = ScaleDoubt()
+    numbers = np.arange(5000)
+    images = np.zeros((5000, 28, 28), np.uint8)
+    images[:, 0, 0], images[:, 0, 1] = numbers % 256, numbers // 256
+    digits = (numbers % 7).astype(np.int8)
+    for start in range(0, 5000, size):
+        part = slice(start, start + size)
+        doubt.add(batch(digits[part]), images[part])
+    kept = np.concatenate(doubt._images)
+    found = kept[:, 0, 0].astype(int) + 256 * kept[:, 0, 1].astype(int)
+    np.testing.assert_array_equal(found, numbers[::8])
+    np.testing.assert_array_equal(np.concatenate(doubt._digits), digits[::8])
+    assert len(kept) <= MOST_ROWS
+
+
+def test_rows_without_label_or_pixels_are_not_kept() -> None:
+    """They tell nothing."""
+    doubt = ScaleDoubt()
+    images = np.arange(10, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
+    doubt.add(batch(np.arange(10, dtype=np.int8), unlabelled=3, errors=2), images)
+    np.testing.assert_array_equal(np.concatenate(doubt._digits), [3, 4, 5, 6, 7])
+    np.testing.assert_array_equal(np.concatenate(doubt._images)[:, 0, 0], [3, 4, 5, 6, 7])

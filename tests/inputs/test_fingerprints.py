@@ -1,0 +1,105 @@
+"""What shards are read from, told apart."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mnist_batch.inputs.fingerprints import fingerprint, first_source
+from mnist_batch.inputs.sources import ReadOptions, open_inputs
+
+
+def _prints(source: Path, options: ReadOptions | None = None) -> list[str]:
+    return [fingerprint(shard) for shard in open_inputs([source], options).shards]
+
+
+def _grow(path: Path) -> None:
+    status = path.stat()
+    path.write_bytes(path.read_bytes() + b"x")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _touch(path: Path) -> None:
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+
+
+def _rename(path: Path) -> None:
+    path.rename(path.with_name("x.png"))
+
+
+def _relabel(path: Path) -> None:
+    path.rename(path.parent.parent / "3" / path.name)
+
+
+@pytest.mark.parametrize("change", [_grow, _touch, _rename, _relabel, Path.unlink])
+def test_a_changed_image_changes_the_fingerprint(
+    tmp_path: Path, digits_folder: Path, change: Callable[[Path], object]
+) -> None:
+    """Its size, its time, its name, its label, or that it is there."""
+    folder = tmp_path / "digits"
+    shutil.copytree(digits_folder, folder)
+    before = _prints(folder)
+    assert _prints(folder) == before
+    change(sorted((folder / "7").iterdir())[0])
+    assert _prints(folder) != before
+
+
+def test_labels_of_a_file_change_the_fingerprint(tmp_path: Path, digits_folder: Path) -> None:
+    """They are known before the images are read."""
+    images = sorted(path.relative_to(digits_folder) for path in digits_folder.rglob("*.png"))
+    labels = tmp_path / "labels.csv"
+    found = []
+    for last in (1, 2):
+        rows = [f"{path},{last if path == images[-1] else 0}" for path in images]
+        labels.write_text("\n".join(["file_name,label", *rows]))
+        found.append(_prints(digits_folder, ReadOptions(labels=str(labels))))
+    assert found[0] != found[1] != _prints(digits_folder)
+
+
+def test_parquet_changes_with_its_file_and_columns(tmp_path: Path, digits_parquet: Path) -> None:
+    """The file itself, its time and size, and which column is the label; not with its folder."""
+    (tmp_path / "moved").mkdir()
+    path = tmp_path / "digits.parquet"
+    shutil.copy2(digits_parquet, path)
+    assert _prints(path) != _prints(digits_parquet)  # which may hold anything
+    before = _prints(path)
+    path = path.rename(tmp_path / "moved" / path.name)  # as a whole folder is
+    assert _prints(path) == before
+    assert _prints(path, ReadOptions(labels="none")) != before
+    _touch(path)
+    assert _prints(path) != before
+
+
+def test_the_shards_of_one_file_differ(tmp_path: Path) -> None:
+    """Their rows are others."""
+    path = tmp_path / "digits.parquet"
+    pq.write_table(pa.table({"image": [b""] * 17_000}), path, row_group_size=100)
+    prints = _prints(path)
+    assert len(set(prints)) == len(prints) > 1
+
+
+def test_the_first_source_is_that_of_the_first_row(
+    digits_folder: Path, digits_parquet: Path
+) -> None:
+    """As the predictions name it."""
+    for source, expected in ((digits_folder, "0/00000.png"), (digits_parquet, "digits.parquet")):
+        (shard,) = open_inputs([source]).shards
+        assert first_source(shard) == expected == next(shard.read(1)).source[0].as_py()
+
+
+def test_what_cannot_be_read_at_all_has_one_too(tmp_path: Path, digits_parquet: Path) -> None:
+    """Another one than where it can."""
+    shutil.copy2(digits_parquet, tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"no Parquet")
+    before = _prints(tmp_path)
+    assert [first_source(shard) for shard in open_inputs([tmp_path]).shards] == [
+        "a.parquet",
+        "b.parquet",
+    ]
+    shutil.copy2(digits_parquet, tmp_path / "b.parquet")
+    assert before[-1] not in _prints(tmp_path)

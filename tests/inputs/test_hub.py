@@ -1,0 +1,212 @@
+"""Data sets of the hub are downloaded once and read from the cache; each failure is one line.
+
+huggingface_hub reads its environment when it is imported, so every fact is seen from a process of
+its own.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from socket import create_server
+
+import pytest
+
+from mnist_batch.errors import InputError
+from mnist_batch.inputs.hub import local_copy
+from mnist_batch.synthetic.generator import write_parquet
+from tests.support.hub_server import HubServer
+
+ANY_COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Return a folder laid out as ylecun/mnist is, with a picture that is none of the digits."""
+    folder = tmp_path / "dataset"
+    (folder / "mnist").mkdir(parents=True)
+    for split in ("train", "test"):
+        write_parquet(folder / "mnist" / f"{split}-00000-of-00001.parquet", 10)
+    (folder / "README.md").write_text("# MNIST\n")
+    (folder / "preview.png").write_bytes(b"no picture")
+    return folder
+
+
+def copied(uri: str, tmp_path: Path, endpoint: str, **environment: str) -> str:
+    """Return what a process of its own prints of `local_copy(uri)`: files, or the error's line."""
+    script = f"""
+from mnist_batch.errors import InputError
+from mnist_batch.inputs.hub import local_copy
+try:
+    path = local_copy({uri!r})
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*.*"))
+    print(*(file.relative_to(path.parent).as_posix() for file in files), sep="\\n")
+except InputError as error:
+    print(error)
+"""
+    return printed(script, tmp_path, endpoint, **environment)
+
+
+def printed(script: str, tmp_path: Path, endpoint: str, **environment: str) -> str:
+    """Return what a script prints, for which `endpoint` is the hub and the cache is empty."""
+    # Loopback must not go through a proxy, nor may this machine's own cache or token take part.
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("HF_")}
+    home = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=kept | home | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_all_parquet_files_are_downloaded_and_nothing_else(tmp_path: Path, dataset: Path) -> None:
+    """A README and pictures stay on the hub; nothing is written to stderr."""
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        names = copied("hf://datasets/ylecun/mnist", tmp_path, hub.url).splitlines()
+    assert [name.split("/", 1)[1] for name in names] == [
+        "mnist/test-00000-of-00001.parquet",
+        "mnist/train-00000-of-00001.parquet",
+    ]
+    assert not [request for request in hub.requests if "README" in request]
+
+
+def test_the_bytes_are_those_of_the_hub(tmp_path: Path, dataset: Path) -> None:
+    """What lies in the cache equals what the server read."""
+    name = "mnist/train-00000-of-00001.parquet"
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        copied("hf://datasets/ylecun/mnist", tmp_path, hub.url)
+    (cached,) = tmp_path.glob(f"home/hub/*/snapshots/*/{name}")
+    assert cached.read_bytes() == (dataset / name).read_bytes()
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_the_second_time_the_cache_does_without_the_hub(
+    tmp_path: Path, dataset: Path, offline: str
+) -> None:
+    """Be it that the hub is down or that HF_HUB_OFFLINE forbids the network."""
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        first = copied("hf://datasets/ylecun/mnist", tmp_path, hub.url)
+    again = copied("hf://datasets/ylecun/mnist", tmp_path, hub.url, HF_HUB_OFFLINE=offline)
+    assert again == first
+
+
+def test_a_file_in_the_data_set_is_downloaded_alone(tmp_path: Path, dataset: Path) -> None:
+    """PATH may name one Parquet file; the way back is the file itself."""
+    uri = "hf://datasets/ylecun/mnist/mnist/test-00000-of-00001.parquet"
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        assert copied(uri, tmp_path, hub.url) == "test-00000-of-00001.parquet"
+    assert not [request for request in hub.requests if "train" in request]
+
+
+def test_a_folder_in_the_data_set_may_be_named(tmp_path: Path, dataset: Path) -> None:
+    """PATH may name a folder, the revision may be written out."""
+    write_parquet(dataset / "other.parquet", 10)
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        names = copied("hf://datasets/ylecun/mnist@main/mnist/", tmp_path, hub.url).splitlines()
+    assert names == [
+        "mnist/test-00000-of-00001.parquet",
+        "mnist/train-00000-of-00001.parquet",
+    ]
+
+
+def test_splits_of_a_data_set_are_found_by_its_names(tmp_path: Path, dataset: Path) -> None:
+    """As in ylecun/mnist itself: `mnist/train-00000-of-00001.parquet`, and test alike."""
+    script = """
+from mnist_batch.training.data import find_splits
+splits = find_splits("hf://datasets/ylecun/mnist")
+print(*(name.rpartition("/mnist/")[2] for name in [*splits.train, *splits.test]))
+"""
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        names = printed(script, tmp_path, hub.url)
+    assert names == "train-00000-of-00001.parquet test-00000-of-00001.parquet"
+
+
+@pytest.mark.parametrize("revision", ["", f"@{ANY_COMMIT}"])
+def test_offline_without_a_cache_is_one_line_that_names_the_way_out(
+    tmp_path: Path, revision: str
+) -> None:
+    """HF_HUB_OFFLINE is told apart from a network that is down."""
+    uri = f"hf://datasets/ylecun/mnist{revision}"
+    message = copied(uri, tmp_path, "https://huggingface.co", HF_HUB_OFFLINE="1")
+    assert message == (
+        f"{uri}: not in the cache, and HF_HUB_OFFLINE forbids the network; unset it, or pass local "
+        "files (INPUT, or --data for training): a folder or FILE.parquet"
+    )
+
+
+@pytest.mark.parametrize("revision", ["", f"@{ANY_COMMIT}"])
+def test_a_hub_that_is_down_is_one_line_that_names_the_way_out(
+    tmp_path: Path, revision: str
+) -> None:
+    """The line says which hub was asked and what the system said."""
+    with HubServer({}) as hub:
+        pass  # its port refuses connections from here on
+    message = copied(f"hf://datasets/ylecun/mnist{revision}", tmp_path, hub.url)
+    assert message.count("\n") == 0
+    assert f"not in the cache, and {hub.url} cannot be reached" in message
+    assert "refused" in message
+    assert "--data" in message
+
+
+def test_a_hub_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
+    """A connection that hangs ends after huggingface_hub's own limit for questions."""
+    with create_server(("127.0.0.1", 0)) as listening:
+        endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        started = time.perf_counter()
+        message = copied("hf://datasets/ylecun/mnist", tmp_path, endpoint, HF_HUB_ETAG_TIMEOUT="1")
+    assert "cannot be reached (timed out)" in message
+    assert time.perf_counter() - started < 10
+
+
+def test_a_download_that_was_cut_short_is_no_data_set(tmp_path: Path, dataset: Path) -> None:
+    """With one file in the cache, the whole data set cannot be had offline."""
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        copied("hf://datasets/ylecun/mnist/mnist/test-00000-of-00001.parquet", tmp_path, hub.url)
+    message = copied("hf://datasets/ylecun/mnist", tmp_path, hub.url)
+    assert "not in the cache" in message
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("hf://datasets/ylecun/minst", "no such data set on http://127.0.0.1"),
+        ("hf://datasets/ylecun/mnist@v9", "the data set has no revision 'v9'"),
+        ("hf://datasets/ylecun/mnist/mnist/val.parquet", "no Parquet files there"),
+        ("hf://datasets/ylecun/mnist/pictures", "no Parquet files there"),
+        ("hf://datasets/ylecun--/mnist", "Repo id must use alphanumeric chars"),
+    ],
+)
+def test_what_the_hub_does_not_have_is_one_line(
+    tmp_path: Path, dataset: Path, uri: str, problem: str
+) -> None:
+    """The line begins with the URI as it was typed."""
+    with HubServer({"ylecun/mnist": dataset}) as hub:
+        message = copied(uri, tmp_path, hub.url)
+    assert message.count("\n") == 0
+    assert message.startswith(f"{uri}: ")
+    assert problem in message
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "hf://ylecun/mnist",
+        "hf://models/ylecun/mnist",
+        "hf://datasets/mnist",
+        "hf://datasets/ylecun/mnist@",
+        "hf://datasets/ylecun/mnist@main@main",
+        "hf://datasets/ylecun/mnist/../secret",
+        "hf://datasets/",
+    ],
+)
+def test_a_malformed_uri_is_refused_without_asking_the_hub(uri: str) -> None:
+    """The line shows the form that was expected."""
+    with pytest.raises(InputError, match=r"expected hf://datasets/OWNER/NAME\[@REVISION\]") as it:
+        local_copy(uri)
+    assert str(it.value).startswith(f"{uri}: ")

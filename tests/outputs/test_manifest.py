@@ -1,0 +1,105 @@
+"""What the parts of an unfinished output are bound to."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mnist_batch.outputs.manifest import Manifest, PartRecord, ShardRecord, is_manifest
+
+
+def _part(rows: int, *shards: tuple[str, str]) -> PartRecord:
+    return PartRecord(rows, [ShardRecord(first, fingerprint) for first, fingerprint in shards])
+
+
+MANIFEST = Manifest(
+    version="1.2.3",
+    model="abc",
+    options={"prepare": "auto", "labels": None, "batch_size": 7},
+    parts=[_part(10, ("a.png", "f0")), _part(5, ("k.png", "f1"), ("m.png", "f2"))],
+)
+
+
+def test_an_equal_manifest_has_no_differences() -> None:
+    """As it is after a way through JSON."""
+    assert list(MANIFEST.differences(MANIFEST.text().encode())) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"version": "2"}, "version was 1.2.3, and is 2 now"),
+        ({"model": "def"}, "model was abc, and is def now"),
+        (
+            {"options": {"prepare": "never", "labels": None, "batch_size": 7}},
+            "prepare was auto, and is never now",
+        ),
+        (
+            {"options": {"prepare": "auto", "labels": "a.csv", "batch_size": 7}},
+            "labels was None, and is a.csv now",
+        ),
+        (
+            {"options": {"prepare": "auto", "labels": None, "batch_size": 8}},
+            "batch-size was 7, and is 8 now",
+        ),
+        (
+            {"options": {"prepare": "auto", "labels": None, "batch_size": 7, "more": 1}},
+            "more was None, and is 1 now",
+        ),
+        (
+            {"parts": [_part(10, ("a.png", "f0")), _part(5, ("k.png", "f1"), ("m.png", "x"))]},
+            "names, sizes or times of files have changed, from m.png on",
+        ),
+    ],
+)
+def test_what_differs_is_said(changes: dict[str, Any], expected: str) -> None:
+    """What it was, and what it is now."""
+    assert list(replace(MANIFEST, **changes).differences(MANIFEST.text().encode())) == [expected]
+
+
+def test_another_number_of_rows_is_said() -> None:
+    """A file more or less is the usual change."""
+    more = replace(MANIFEST, parts=[*MANIFEST.parts, _part(1, ("z.png", "f3"))])
+    assert list(more.differences(MANIFEST.text().encode())) == [
+        "the input had 15 rows, and has 16 now"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"format": 1, "parts": []}',
+        '{"format": 1, "version": 3, "model": "", "options": [], "parts": 4}',
+        '{"format": 1, "version": "", "model": "", "options": {}, "parts": [{}]}',
+    ],
+)
+def test_a_damaged_manifest_is_said(text: str) -> None:
+    """Whatever it holds, nothing is raised."""
+    assert is_manifest(text.encode())
+    assert list(MANIFEST.differences(text.encode()))[-1] == "its manifest.json is damaged"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"null",
+        b"\xff\xfe{",
+        b"[" * 100_000,
+        b'{"mine": 1}',
+        b'{"format": 1}',
+    ],
+)
+def test_what_is_no_manifest_is_told_apart(content: bytes) -> None:
+    """A file of that name may be anyone's."""
+    assert not is_manifest(content)
+    assert is_manifest(MANIFEST.text().encode())
+
+
+def test_another_format_is_said() -> None:
+    """That of another release may mean anything."""
+    text = MANIFEST.text().replace('"format": 1', '"format": 2')
+    assert list(MANIFEST.differences(text.encode())) == ["its format was 2, and is 1 now"]

@@ -1,0 +1,245 @@
+"""A picture's noise, its polarity, and how much ink its pixels hold, whatever the light."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mnist_batch.preprocessing.ink import LONGEST_SIDE, View, _noise, ink_strength, quantile, view
+from mnist_batch.synthetic.generator import draw_digit
+
+Pixels = NDArray[np.uint8]
+Ink = NDArray[np.float64]
+
+
+def written(digit: int, side: int, *, seed: int = 0) -> Ink:
+    """Return a digit's ink (side, side), 0 to 1."""
+    image = Image.fromarray(draw_digit(digit, np.random.default_rng(seed)))
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) / 255
+
+
+def picture(levels: NDArray[np.floating]) -> Pixels:
+    """Return grey levels as a picture."""
+    rounded: Pixels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return rounded
+
+
+def noisy(levels: Ink, sigma: float, seed: int = 0) -> Pixels:
+    """Return grey levels with noise that differs from pixel to pixel."""
+    return picture(levels + np.random.default_rng(seed).normal(0, sigma, levels.shape))
+
+
+# Noise
+
+
+@pytest.mark.parametrize("sigma", [2, 4, 8, 16, 25])
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_is_estimated_within_15_percent(sigma: float, seed: int) -> None:
+    """On even paper, on a slope of light, and behind a digit."""
+    slope = np.linspace(90, 160, 240)[:, None] + np.zeros(240)
+    for levels in (np.full((120, 120), 128.0), slope, 170 - 90 * written(8, 240, seed=seed)):
+        assert _noise(noisy(levels, sigma, seed)) == pytest.approx(sigma, rel=0.15)
+
+
+def test_edges_along_the_sides_are_no_noise() -> None:
+    """Nor is even paper, nor a slope, nor strokes on part of a picture."""
+    chequered = np.kron(np.random.default_rng(0).integers(0, 256, (9, 9)), np.ones((20, 20)))
+    slope = np.add.outer(np.arange(100), np.arange(100))
+    for levels in (np.full((50, 50), 9.0), slope, chequered, 255 * written(3, 280)):
+        assert _noise(picture(levels)) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 2), (2, 2)])
+def test_a_picture_of_two_lines_has_no_noise(shape: tuple[int, int]) -> None:
+    """There is nothing to compare."""
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert _noise(noise) == 0
+
+
+@pytest.mark.parametrize("sigma", [1, 3, 6, 12, 30])
+def test_the_noise_of_a_view_is_what_smoothing_left(sigma: float) -> None:
+    """Within 15 percent, from none at all to all that there is."""
+    seen = view(noisy(np.full((250, 250), 128.0), sigma))
+    assert seen.noise == pytest.approx(seen.grey.astype(float).std(), rel=0.15)
+    assert seen.noise <= sigma * 1.05
+
+
+@settings(deadline=None)
+@given(arrays(np.uint16, array_shapes(max_dims=2), elements=st.integers(0, 4000)), st.floats(0, 1))
+def test_aquantile_is_the_least_value_with_that_share_below(
+    values: NDArray[np.uint16], share: float
+) -> None:
+    """As NumPy's, by the inverse of the distribution function."""
+    expected = np.sort(values.reshape(-1))
+    found = quantile(values, share)
+    assert np.mean(expected <= found) >= share - 1e-12
+    assert found == 0 or np.mean(expected < found) < share + 1e-12
+
+
+# Views
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected", "scale"),
+    [
+        ((2000, 1000), (256, 128), 0.128),
+        ((257, 256), (256, 255), 256 / 257),
+        ((256, 200), (256, 200), 1),
+        ((112, 20), (112, 20), 1),
+        ((111, 28), (222, 56), 2),
+        ((28, 28), (112, 112), 4),
+        ((12, 7), (120, 70), 10),
+        ((1, 1), (112, 112), 112),
+        ((1, 5000), (1, 256), 0.0512),
+    ],
+)
+def test_a_picture_is_looked_at_in_one_size(
+    shape: tuple[int, int], expected: tuple[int, int], scale: float
+) -> None:
+    """The longer side is 112 to 256 pixels, enlarged by whole numbers; proportions are kept."""
+    seen = view(np.full(shape, 200, np.uint8))
+    assert seen.grey.shape == expected
+    assert seen.scale == pytest.approx(scale)
+    assert max(expected) <= LONGEST_SIDE
+
+
+@pytest.mark.parametrize("dark_ink", [True, False])
+def test_a_picture_without_noise_is_looked_at_as_it_is(dark_ink: bool) -> None:
+    """Pixel for pixel, but for light ink turned dark."""
+    levels = picture(250 - 200 * written(5, 200))
+    seen = view(levels if dark_ink else 255 - levels)
+    np.testing.assert_array_equal(seen.grey, levels)
+    assert (seen.dark_ink, seen.noise) == (dark_ink, 0)
+
+
+def half_in_shadow(side: int) -> Ink:
+    """Return light (side, side), 0 to 1: half of it behind a sharp, slanting edge."""
+    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
+    return np.where(x + 0.3 * y > 0.65, 0.5, 1.0)
+
+
+def in_a_corner(ink: Ink) -> Ink:
+    """Return ink in the corner of a sheet of six times its area."""
+    sheet = np.zeros((len(ink) * 3, len(ink) * 2))
+    sheet[: len(ink), : len(ink)] = ink
+    return sheet
+
+
+def cut_close(ink: Ink) -> Ink:
+    """Return ink with nothing around it: strokes reach the sides."""
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+STYLES: dict[str, Callable[[Ink], Ink]] = {
+    "a pen": lambda ink: 240 - 200 * ink,
+    "a pencil": lambda ink: 200 - 25 * ink,
+    "in a corner": lambda ink: 240 - 200 * in_a_corner(ink),
+    "cut close": lambda ink: 240 - 200 * cut_close(ink),
+    "half in shadow": lambda ink: (230 - 180 * ink) * half_in_shadow(len(ink)),
+    "all in the dark": lambda ink: 40 - 30 * ink,
+}
+
+
+@pytest.mark.parametrize("side", [28, 140, 640])
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("digit", range(10))
+def test_polarity_is_that_of_strokes_and_ground(digit: int, style: str, side: int) -> None:
+    """And the other one of the negative."""
+    levels = picture(STYLES[style](written(digit, side, seed=digit)))
+    assert view(levels).dark_ink
+    assert not view(255 - levels).dark_ink
+
+
+@pytest.mark.parametrize("digit", [0, 2, 3, 4, 5, 8, 9])
+def test_polarity_does_not_follow_the_mean(digit: int) -> None:
+    """A marker so thick that most of the picture is ink, with little paper around."""
+    ink = written(digit, 140, seed=1)[14:-14, 14:-14]
+    thick = ndimage.grey_dilation(ink, footprint=np.hypot(*np.mgrid[-10:11, -10:11]) <= 10)
+    levels = picture(240 - 230 * thick)
+    assert levels.mean() < 128
+    assert view(levels).dark_ink
+    assert not view(255 - levels).dark_ink
+
+
+# Strength
+
+
+def seen(levels: NDArray[Any], noise: float = 0.0) -> View:
+    """Return a view of a picture with dark ink, as it is."""
+    return View(picture(levels), 1.0, noise, dark_ink=True, doubtful=False, split=False)
+
+
+@pytest.mark.parametrize("reach", [5, 21, 55])
+def test_strength_is_the_darkness_as_a_share_of_the_closed_ground(reach: int) -> None:
+    """By SciPy's closing of the picture, which goes on beyond its sides."""
+    random = np.random.default_rng(reach)
+    levels = picture((200 - 150 * written(6, 90)) * np.linspace(1, 0.1, 90))
+    levels = picture(levels + random.normal(0, 3, levels.shape))
+    padded = np.pad(levels, reach // 2, mode="edge")
+    closed = ndimage.grey_closing(padded, size=(reach, reach), mode="nearest")
+    ground = closed[reach // 2 : -(reach // 2), reach // 2 : -(reach // 2)].astype(float)
+    difference = ground - levels
+    usual = np.quantile(difference, 0.5, method="inverted_cdf")
+    expected = 255 * np.maximum(difference - usual, 0) / np.maximum(ground, 48)
+    found, noise = ink_strength(seen(levels, 2.0), reach)
+    assert np.abs(found - expected).max() <= 0.51
+    rather_dark = np.quantile(np.maximum(ground, 48), 0.4, method="inverted_cdf")
+    assert noise == pytest.approx(2.0 * 255 / rather_dark)
+
+
+@pytest.mark.parametrize("digit", [0, 2, 3, 5, 8])
+@pytest.mark.parametrize("light", [0.35, 0.6, 0.85])
+def test_a_stroke_is_as_strong_in_shade_as_in_light(light: float, digit: int) -> None:
+    """Ink swallows a share of the light: a ground that is multiplied changes nothing."""
+    ink = written(digit, 200)
+    even, _ = ink_strength(seen(240 * (1 - 0.6 * ink)), 41)
+    assert even[ink == 1].min() == pytest.approx(0.6 * 255, abs=1)
+    assert not even[ink == 0].any()
+    shaded, _ = ink_strength(seen(240 * (1 - 0.6 * ink) * np.linspace(1, light, 200)), 41)
+    assert not shaded[ink == 0].any()
+    # Of 255, on the mean; single pixels differ by how much the light does across a stroke.
+    assert np.abs(even.astype(int) - shaded)[ink == 1].mean() < 4
+
+
+def test_a_stroke_is_as_strong_behind_the_edge_of_a_shadow() -> None:
+    """A sharp edge is no ink, and the strokes that cross it are as strong on both sides."""
+    ink = written(8, 200)
+    light = np.where(np.arange(200) < 100, 1, 0.5)
+    strength, _ = ink_strength(seen(240 * (1 - 0.6 * ink) * light), 41)
+    assert not strength[ink == 0].any()
+    for half in (slice(0, 100), slice(100, 200)):
+        assert strength[:, half][ink[:, half] == 1] == pytest.approx(0.6 * 255, abs=2)
+
+
+@pytest.mark.parametrize("ground", [10, 24, 47])
+def test_the_ground_counts_as_48_at_least(ground: int) -> None:
+    """On a darker one, differences would be enlarged to ink."""
+    levels = np.full((60, 60), float(ground))
+    levels[20:40, 28:32] = 0
+    strength, noise = ink_strength(seen(levels, 1.0), 21)
+    assert strength.max() == round(ground * 255 / 48)
+    assert noise == pytest.approx(255 / 48)
+
+
+def test_noise_of_the_paper_is_not_taken_for_ink() -> None:
+    """A closing takes the lightest of the noise for the ground: its usual depth is no ink."""
+    levels = noisy(np.full((200, 200), 200.0), 6)
+    strength, _ = ink_strength(seen(levels, 6.0), 41)
+    assert np.median(strength) == 0
+    assert np.quantile(strength, 0.95) < 255 * 3 * 6 / 180
+
+
+def test_a_slope_of_light_is_no_ink() -> None:
+    """Also at its dark end, at the picture's side."""
+    y, x = np.mgrid[0:150, 0:150]
+    for levels in (x * 1.5 + 20, 245 - x * 1.5, x * 0.7 + y * 0.8 + 10):
+        strength, _ = ink_strength(seen(levels), 41)
+        assert strength.max() <= 2

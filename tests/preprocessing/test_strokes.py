@@ -1,0 +1,354 @@
+"""Which ink is the digit: no lines, specks, edges or other digits, but all of its own parts."""
+
+import sys
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mnist_batch.preprocessing.masks import distance_to_edge, stroke_width
+from mnist_batch.preprocessing.strokes import Digit, find_digit
+from mnist_batch.synthetic.generator import draw_digit
+
+Pixels = NDArray[np.uint8]
+
+INK = 180
+"""How strong the ink of the digits here is, of 255."""
+
+
+def written(digit: int, side: int = 112, *, seed: int = 0) -> Pixels:
+    """Return the strength of a digit's ink; the digit is 20/28 of `side` high or wide."""
+    image = Image.fromarray(draw_digit(digit, np.random.default_rng(seed)))
+    large = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
+    return np.asarray(large * (INK / 255), np.uint8)
+
+
+def sheet(*digits: tuple[Pixels, int, int], shape: tuple[int, int] = (200, 240)) -> Pixels:
+    """Return an empty sheet with digits, each at a row and column of its corner."""
+    strength = np.zeros(shape, np.uint8)
+    for digit, top, left in digits:
+        part = strength[top : top + len(digit), left : left + digit.shape[1]]
+        np.maximum(part, digit, out=part)
+    return strength
+
+
+def found(strength: Pixels, noise: float = 0.0) -> Digit:
+    """Return the digit of a sheet that has one."""
+    digit = find_digit(strength, noise)
+    assert digit is not None
+    assert set(np.unique(digit.mask)) == {0, 1}
+    return digit
+
+
+def overlap(mask: Pixels, strength: Pixels) -> float:
+    """Return the share of a mask that is ink, and of ink that is in the mask: the lesser."""
+    inside, ink = mask > 0, strength > INK / 2
+    return float(
+        min((inside & ink).sum() / ink.sum(), (inside & (strength > 0)).sum() / inside.sum())
+    )
+
+
+def parts(mask: NDArray[np.generic]) -> int:
+    """Return how many pieces a mask is in, by SciPy."""
+    return int(ndimage.label(mask, np.ones((3, 3)))[1])
+
+
+# Digits alone
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("seed", range(3))
+def test_a_digit_alone_is_all_of_the_ink(digit: int, seed: int) -> None:
+    """Wherever it is; those in two strokes that do not touch too."""
+    ink = sheet((written(digit, seed=seed), 70, 5))
+    alone = found(ink)
+    assert overlap(alone.mask, ink) == 1
+    assert alone.count == 1
+
+
+@pytest.mark.parametrize("strength", [0, 11])
+def test_faint_ink_is_paper(strength: int) -> None:
+    """Below 12 of 255, paper is as uneven; an empty sheet has no ink at all."""
+    ink = sheet((written(3), 0, 0))
+    assert find_digit(np.where(ink > INK / 2, np.uint8(strength), np.uint8(0)), 0) is None
+
+
+def test_ink_has_to_stand_out_from_noise() -> None:
+    """By four standard deviations at the strongest, and by 3.5 on the mean."""
+    ink = sheet((written(3), 20, 20))
+    assert find_digit(ink, INK / 5) is not None
+    assert find_digit(ink, INK / 3.4) is None
+    spot = sheet((written(3), 20, 20)) // 3
+    spot[60, 60] = 255
+    assert find_digit(spot, INK / 3 / 3) is None
+
+
+def test_grain_as_strong_as_the_ink_hides_it() -> None:
+    """Where a twentieth of the paper is two thirds as strong, nothing can be said to be a digit."""
+    grain = np.random.default_rng(0).random((200, 240)) < 0.08
+    ink = sheet((written(3), 40, 40))
+    found(np.maximum(ink, np.where(grain, np.uint8(0.2 * INK), np.uint8(0))))
+    assert find_digit(np.maximum(ink, np.where(grain, np.uint8(0.9 * INK), np.uint8(0))), 0) is None
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_a_dot_is_no_digit(side: int) -> None:
+    """Smaller than four pixels, or than an eightieth of the picture."""
+    dot = np.full((side, side), INK, np.uint8)
+    assert find_digit(sheet((dot, 100, 100)), 0) is None
+    assert find_digit(sheet((dot, 9, 9), shape=(320, 400)), 0) is None
+
+
+def test_a_dash_is_no_digit() -> None:
+    """More than six times as wide as high; upright, it is a 1."""
+    dash = np.full((6, 60), INK, np.uint8)
+    assert find_digit(sheet((dash, 90, 90)), 0) is None
+    assert found(sheet((dash.T, 60, 90))).mask.sum() == 360
+    assert found(sheet((dash[:, :36], 90, 90))).mask.sum() == 216
+
+
+def test_a_stroke_runs_on_where_the_pen_was_light() -> None:
+    """If it is sure somewhere: here half of it has 60 percent of the strength."""
+    ink = sheet((written(1, seed=2), 40, 40))
+    light = ink.copy()
+    light[90:] = light[90:] * 0.6
+    assert overlap(found(light).mask, np.where(light > 0, ink, 0)) > 0.97
+
+
+# Specks and pieces
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_specks_are_dropped(digit: int) -> None:
+    """Dust, as strong as the ink, anywhere but on the digit; it counts as no digit."""
+    ink = sheet((written(digit), 40, 60))
+    far = ndimage.distance_transform_edt(ink == 0) > 15
+    rows, columns = np.nonzero(far)
+    dusty = ink.copy()
+    for place in np.random.default_rng(digit).integers(0, len(rows), 25):
+        dusty[rows[place] : rows[place] + 2, columns[place] : columns[place] + 2] = 220
+    alone = found(dusty)
+    assert not (alone.mask > 0)[far].any()
+    assert overlap(alone.mask, ink) > 0.99
+    assert alone.count == 1
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("gap", [2, 5])
+def test_a_broken_stroke_is_kept_together(digit: int, gap: int) -> None:
+    """Where the pen skipped, across the middle of the digit."""
+    ink = sheet((written(digit), 40, 60))
+    ink[96 - gap // 2 : 96 - gap // 2 + gap] = 0
+    assert parts(ink > INK / 2) >= 2
+    together = found(ink)
+    assert overlap(together.mask, ink) > 0.97
+    assert together.count == 1
+
+
+def test_grain_is_no_digit() -> None:
+    """Specks all over a sheet, none larger than the others, happen to lie together."""
+    specks = np.random.default_rng(0).random((200, 240)) < 0.02
+    assert find_digit(np.where(specks, np.uint8(INK), np.uint8(0)), 0) is None
+
+
+def test_the_work_does_not_grow_with_the_grain() -> None:
+    """Thousands of specks are not each compared with each other one."""
+    calls = 0
+
+    def count(_: FrameType, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    specks = np.random.default_rng(0).random((320, 320)) < 0.03
+    strength = np.where(specks, np.uint8(INK), np.uint8(0))
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        find_digit(strength, 0)
+    finally:
+        sys.setprofile(before)
+    assert calls < 200_000  # of two thousand specks, each with each: millions
+
+
+# Other digits
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 8), (1, 1), (7, 2), (0, 4), (6, 9), (5, 5)])
+def test_the_larger_of_two_digits_is_read(first: int, second: int) -> None:
+    """And two are counted, whichever stands left; nothing of the other is in it."""
+    large, small = written(first, 130), written(second, 100, seed=1)
+    for places in (((large, 30, 0), (small, 40, 135)), ((large, 30, 105), (small, 40, 5))):
+        digit = found(sheet(*places))
+        assert overlap(digit.mask, sheet(places[0])) > 0.99
+        assert digit.count == 2
+
+
+def test_all_digits_are_counted() -> None:
+    """Three in a row; and one above the other."""
+    row = sheet(*((written(digit, 90), 50, 82 * place) for place, digit in enumerate((2, 5, 8))),
+                shape=(200, 260))  # fmt: skip
+    assert found(row).count == 3
+    column = sheet((written(4), 0, 60), (written(3), 110, 60), shape=(230, 240))
+    assert found(column).count == 2
+
+
+def test_a_much_smaller_figure_is_not_counted() -> None:
+    """Less than half as large: a page number, or a scribble."""
+    assert found(sheet((written(8, 180), 10, 0), (written(3, 50), 140, 185))).count == 1
+
+
+def test_a_bar_above_belongs_to_its_5() -> None:
+    """It is as wide as the rest, but not as tall and not beside it."""
+    ink = np.zeros((200, 200), np.uint8)
+    ink[40:50, 70:130] = INK
+    ink[58:100, 70:80] = INK
+    ink[90:100, 70:130] = INK
+    ink[90:160, 120:130] = INK
+    ink[150:160, 70:130] = INK
+    whole = found(ink)
+    assert overlap(whole.mask, ink) == 1
+    assert whole.count == 1
+
+
+# Edges
+
+
+@pytest.mark.parametrize("side", ["left", "top", "right", "bottom"])
+def test_what_lies_along_an_edge_is_left_out(side: str) -> None:
+    """The table or the next sheet, as strong as the ink and longer than it."""
+    ink = sheet((written(6), 40, 60))
+    framed = ink.copy()
+    strip: dict[str, Any] = {
+        "left": np.s_[:, :12],
+        "top": np.s_[:10],
+        "right": np.s_[:, -12:],
+        "bottom": np.s_[-10:],
+    }
+    framed[strip[side]] = INK
+    digit = found(framed)
+    assert overlap(digit.mask, ink) == 1
+    assert digit.count == 1
+
+
+def test_a_frame_is_left_out() -> None:
+    """On all four sides."""
+    ink = sheet((written(2), 40, 60))
+    framed = np.pad(ink[4:-4, 4:-4], 4, constant_values=INK)
+    assert overlap(found(framed).mask, ink) == 1
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("turns", range(4))
+def test_a_digit_that_reaches_the_edge_is_read(digit: int, turns: int) -> None:
+    """Pictures are cut close to the ink."""
+    ink = written(digit, 160)
+    rows, columns = (np.flatnonzero((ink > INK / 2).any(axis=axis)) for axis in (1, 0))
+    corner = np.s_[rows[0] : rows[0] + 160, columns[0] : columns[0] + 160]
+    cut = np.pad(ink, ((0, 160), (0, 160)))[corner]
+    turned = np.ascontiguousarray(np.rot90(cut, turns) if turns % 2 == 0 else cut[:, ::-1])
+    if turns == 3:
+        turned = np.ascontiguousarray(turned[::-1])
+    assert overlap(found(turned).mask, turned) > 0.97
+
+
+# Lines
+
+
+def ruled(shape: tuple[int, int], strength: int, *, apart: int = 28, thickness: int = 2,
+          slope: float = 0.0, squared: bool = False) -> Pixels:  # fmt: skip
+    """Return the lines of a sheet."""
+    y, x = np.indices(shape)
+    lines = (y + np.rint(slope * x).astype(int)) % apart < thickness
+    if squared:
+        lines |= x % apart < thickness
+    return np.where(lines, np.uint8(strength), np.uint8(0))
+
+
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("strength", [20, 60, 120])
+def test_a_sheet_of_lines_is_empty(strength: int, squared: bool) -> None:
+    """Ruled or squared, however dark the lines."""
+    assert find_digit(ruled((200, 240), strength, squared=squared), 0) is None
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.02, -0.03])
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("digit", range(10))
+def test_lines_are_removed_and_the_strokes_that_cross_them_kept(
+    digit: int, squared: bool, slope: float
+) -> None:
+    """All but a little where lines and strokes run together; in as many pieces as before."""
+    ink = sheet((written(digit, 150), 20, 40))
+    lines = ruled(ink.shape, 90, slope=slope, squared=squared)
+    mask = found(np.maximum(ink, lines)).mask
+    far = ndimage.distance_transform_edt(ink == 0) > 4
+    assert not mask[far].any()
+    assert (mask > 0)[ink > INK / 2].mean() > 0.93
+
+
+@pytest.mark.parametrize("digit", [0, 1, 3, 6, 8, 9])
+def test_thin_lines_as_strong_as_the_pen_are_removed(digit: int) -> None:
+    """By how thin they are."""
+    ink = sheet((written(digit, 150), 20, 40))
+    mask = found(np.maximum(ink, ruled(ink.shape, INK))).mask
+    assert not mask[ndimage.distance_transform_edt(ink == 0) > 4].any()
+    assert (mask > 0)[ink > INK / 2].mean() > 0.93
+
+
+def test_a_foot_from_side_to_side_is_kept() -> None:
+    """A 2 that fills its picture: its foot is of the same pen as the rest."""
+    ink = np.zeros((160, 120), np.uint8)
+    ink[140:152] = INK  # the foot
+    ink[20:32, 20:100] = INK
+    ink[20:80, 88:100] = INK
+    for row in range(70, 145):
+        ink[row, 100 - row // 2 - 10 : 112 - row // 2] = INK
+    assert overlap(found(ink).mask, ink) == 1
+
+
+def test_a_line_on_its_own_is_a_1_if_it_is_upright() -> None:
+    """From top to bottom of its picture; from side to side it is a line."""
+    ink = np.zeros((120, 120), np.uint8)
+    ink[:, 55:65] = INK
+    assert found(ink).mask.sum() == 1200
+    assert find_digit(np.ascontiguousarray(ink.T), 0) is None
+
+
+def test_a_crossed_7_keeps_its_bar() -> None:
+    """It is level, but does not run from side to side."""
+    ink = sheet((written(7, 150, seed=4), 20, 40))
+    ink[95:103, 70:150] = INK
+    assert overlap(found(ink).mask, ink) == 1
+
+
+# Width
+
+
+@pytest.mark.parametrize("width", range(1, 16))
+@pytest.mark.parametrize("shape", ["level", "upright", "slanting", "ring"])
+def test_a_strokes_width_is_found(width: int, shape: str) -> None:
+    """Within a pixel and a twentieth of it, of straight ones and of a ring."""
+    y, x = np.indices((200, 200))
+    distance = {
+        "level": y - 99.5 + width % 2 / 2,
+        "upright": x - 99.5 + width % 2 / 2,
+        "slanting": (x - y) / np.sqrt(2),
+        "ring": np.hypot(y - 99.5, x - 99.5) - 60,
+    }[shape]
+    mask = (np.abs(distance) < width / 2).astype(np.uint8)
+    assert stroke_width(mask) == pytest.approx(width, abs=1 + 0.05 * width)
+
+
+@given(st.integers(0, 9), st.integers(0, 50))
+@settings(max_examples=30, deadline=None)
+def test_distances_to_the_edge_are_scipys(digit: int, seed: int) -> None:
+    """Within five percent; what is beyond the picture is outside."""
+    mask = (written(digit, 80, seed=seed)[12:-12, 12:-12] > INK / 2).astype(np.uint8)
+    expected = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    np.testing.assert_allclose(distance_to_edge(mask), expected, rtol=0.05)

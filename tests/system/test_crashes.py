@@ -1,0 +1,110 @@
+"""Runs that are killed at any moment: the output is old or whole, and `--resume` completes it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+
+import mnist_batch
+from tests.support.crash_driver import OLD
+from tests.support.report_files import REPORT_FILES
+
+DRIVER = Path(__file__).parent.parent / "support" / "crash_driver.py"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory, digits_folder: Path) -> Path:
+    """Thirty digits and one file that is none, in four parts of eight rows at most."""
+    folder = tmp_path_factory.mktemp("images") / "digits"
+    folder.mkdir()
+    (folder / "9").mkdir()
+    (folder / "9" / "none.png").write_bytes(b"no image")
+    for path in digits_folder.rglob("*.png"):
+        (folder / path.parent.name).mkdir(exist_ok=True)
+        (folder / path.parent.name / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, images: Path) -> dict[str, pa.Table]:
+    """By suffix, what a run gives that nobody disturbs."""
+    folder = tmp_path_factory.mktemp("reference")
+    tables = {}
+    for suffix in ("parquet", "csv"):
+        out = folder / f"out.{suffix}"
+        mnist_batch.predict(images, out, probabilities=True, report=False)
+        tables[suffix] = _table(suffix, out.read_bytes())
+    return tables
+
+
+def _table(suffix: str, content: bytes) -> pa.Table:
+    read = pq.read_table if suffix == "parquet" else pa_csv.read_csv
+    return read(io.BytesIO(content))
+
+
+def _killed_runs(
+    tmp_path: Path, images: Path, suffix: str, kills: int | str, *, overwrite: bool
+) -> list[dict[str, Any]]:
+    order = {
+        "images": str(images),
+        "out": str(tmp_path / "out" / f"out.{suffix}"),
+        "overwrite": overwrite,
+        "kills": kills,
+    }
+    ended = subprocess.run(
+        [sys.executable, DRIVER, json.dumps(order)],
+        # In a fork OpenBLAS starts its threads anew, and may forget how many it is to use.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def _check(runs: list[dict[str, Any]], suffix: str, whole: pa.Table, *, overwrite: bool) -> None:
+    """Hold that each output was old or whole after the kill, and whole after the resumed run."""
+    old = OLD.hex() if overwrite else None
+    names = {f"out.{suffix}", "out.report", *(f"out.report/{name}" for name in REPORT_FILES)}
+    for run in runs:
+        if run["before"] != old:
+            assert _table(suffix, bytes.fromhex(run["before"])).equals(whole), run["step"]
+        assert _table(suffix, bytes.fromhex(run["after"])).equals(whole), run["step"]
+        assert run["status"] == 0 or (run["through"] and not overwrite), run["step"]
+        # A run that finds an output and is told of nothing to resume leaves all as it is.
+        empty = {f"out.{suffix}.staging", f"out.{suffix}.staging/lock"} if run["status"] else set()
+        assert names <= set(run["left"]) <= names | empty, run["step"]
+
+
+@pytest.mark.parametrize(("suffix", "overwrite"), [("parquet", False), ("csv", True)])
+def test_a_kill_before_any_step_loses_nothing(
+    tmp_path: Path, images: Path, whole: dict[str, pa.Table], suffix: str, overwrite: bool
+) -> None:
+    """Each file that is made, renamed or removed is such a step."""
+    runs = _killed_runs(tmp_path, images, suffix, "steps", overwrite=overwrite)
+    steps = [run["step"] for run in runs]
+    for part in ("part-000003", "manifest.json", "committed", f"out.{suffix}", "metrics.json"):
+        assert any(part in step for step in steps)
+    assert all(run["killed"] for run in runs)
+    assert {0, 8, 16, 24, 31} <= {run["kept"] for run in runs}
+    _check(runs, suffix, whole[suffix], overwrite=overwrite)
+
+
+@pytest.mark.parametrize(("suffix", "overwrite"), [("parquet", True), ("csv", False)])
+def test_a_kill_at_any_moment_loses_nothing(
+    tmp_path: Path, images: Path, whole: dict[str, pa.Table], suffix: str, overwrite: bool
+) -> None:
+    """At fifty random ones each."""
+    runs = _killed_runs(tmp_path, images, suffix, 50, overwrite=overwrite)
+    assert len(runs) == 50
+    assert any(run["killed"] for run in runs)
+    _check(runs, suffix, whole[suffix], overwrite=overwrite)
