@@ -1,14 +1,17 @@
-"""The columns of predictions, declared once.
+"""What travels between the folders: the columns of predictions, and batches of images.
 
 Order of rows is input order: sources in natural order (2.png before 10.png), rows ascending.
 (source, row) is unique and identifies the image.
 """
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-CLASSES = 10
+from mnist_batch.mnist import CLASSES
 
 PREDICTIONS = pa.schema(
     [
@@ -92,3 +95,56 @@ def error_text(reason: Reason, detail: str = "") -> str:
 def reason(error: str) -> str:
     """Return the stable part of an error, by which errors are counted: all before the colon."""
     return error.split(": ", 1)[0]
+
+
+Images = npt.NDArray[np.uint8]
+"""Images uint8 (n, 28, 28), 0 black to 255 white."""
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Consecutive rows of one shard, as read: not decoded yet.
+
+    Attributes:
+        source: Arrow strings (n,), the column `source` of the predictions.
+        row: Arrow int64 (n,), the column `row`.
+        label: Arrow int8 (n,), 0 to 9 or null, the column `label`.
+        images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
+        error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
+            then null, or black.
+        prepared: bool (n,), with pixels: true where the image was changed before it was stored;
+            None where none was.
+        formed: whether images that were not in MNIST form were brought to it before they were
+            stored.
+    """
+
+    source: pa.Array
+    row: pa.Array
+    label: pa.Array
+    images: pa.Array | Images
+    error: pa.Array
+    prepared: npt.NDArray[np.bool_] | None = None
+    formed: bool = False
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.row)
+
+    def take(self, places: npt.NDArray[np.int64]) -> "ImageBatch":
+        """Return the rows at some places, int64 (k,), in that order."""
+        taken, images = pa.array(places), self.images
+        if not isinstance(images, pa.Array):
+            images = images[places]
+        elif pa.types.is_binary_view(images.type):  # which Arrow 26 cannot take from
+            images = images.cast(pa.large_binary()).take(taken)
+        else:
+            images = images.take(taken)
+        return replace(
+            self,
+            source=self.source.take(taken),
+            row=self.row.take(taken),
+            label=self.label.take(taken),
+            images=images,
+            error=self.error.take(taken),
+            prepared=None if self.prepared is None else self.prepared[places],
+        )

@@ -4,13 +4,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch._kernels.compiler import compiled
-
-_SIDE = 28
+from mnist_batch.mnist import SIDE
 
 
 def load() -> None:
     """Compile `check_form`, once on a machine, or load it."""
-    pixels = np.zeros((0, _SIDE * _SIDE), np.uint8)
+    pixels = np.zeros((0, SIDE * SIDE), np.uint8)
     pixels.flags.writeable = False
     check_form(pixels, 20, 14, 0.5, np.zeros(0, np.bool_))
 
@@ -32,24 +31,24 @@ def check_form(
         slack: pixels by which that may be off.
         formed: bool (n,), filled.
     """
-    columns = np.zeros(_SIDE, np.uint16)  # at most 28 * 255
+    columns = np.zeros(SIDE, np.uint16)  # at most 28 * 255
     for i in range(len(images)):
         columns[:] = 0
-        mass, down, first, last = 0, 0, _SIDE, -1
-        for row in range(_SIDE):
-            pixels = images[i, row * _SIDE : (row + 1) * _SIDE]
+        mass, down, first, last = 0, 0, SIDE, -1
+        for row in range(SIDE):
+            pixels = images[i, row * SIDE : (row + 1) * SIDE]
             line = np.uint32(0)
-            for column in range(_SIDE):
+            for column in range(SIDE):
                 line += pixels[column]
             if line:
-                for column in range(_SIDE):
+                for column in range(SIDE):
                     columns[column] += pixels[column]
                 first, last = min(first, row), row
                 mass += np.int64(line)
                 down += row * np.int64(line)
         rows = last - first + 1
-        across, first, last = 0, _SIDE, -1
-        for column in range(_SIDE):
+        across, first, last = 0, SIDE, -1
+        for column in range(SIDE):
             if columns[column]:
                 first, last = min(first, column), column
                 across += column * np.int64(columns[column])

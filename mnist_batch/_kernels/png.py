@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch._kernels.compiler import compiled
+from mnist_batch.mnist import SIDE
 
 _Bytes = npt.NDArray[np.uint8]
 _Table = npt.NDArray[np.uint16]
 _Numbers = npt.NDArray[np.int64]
 
-_SIDE = 28
-_LINE = 1 + _SIDE
+_LINE = 1 + SIDE
 """Bytes of a line before compression: its filter type, then its pixels."""
 
 _FRONT = np.frombuffer(
@@ -121,7 +121,7 @@ def load() -> None:
     flags = np.zeros(0, np.bool_)
     # Memory that is only read is another type for Numba.
     data, bounds = np.frombuffer(b"-", np.uint8), np.frombuffer(bytes(4), np.int32)
-    decode_pngs(data, bounds, flags, np.zeros((0, _SIDE * _SIDE), np.uint8), flags)
+    decode_pngs(data, bounds, flags, np.zeros((0, SIDE * SIDE), np.uint8), flags)
 
 
 @compiled
@@ -135,7 +135,7 @@ def _new_room() -> _Room:
     """Return room with the tables of the fixed codes in it."""
     size = 1 << _MAX_CODE_BITS
     room = _Room(
-        np.zeros(_SIDE * _LINE, np.uint8),
+        np.zeros(SIDE * _LINE, np.uint8),
         np.zeros(size, np.uint16),
         np.zeros(size, np.uint16),
         np.zeros(1 << 7, np.uint16),
@@ -464,28 +464,28 @@ def _checksum_fits(data: _Bytes, at: int, lines: _Bytes) -> bool:
 @compiled
 def _unfilter(lines: _Bytes, image: _Bytes) -> bool:
     """Undo the filters of the lines (PNG, section 9) into an image; tell whether all are known."""
-    for y in range(_SIDE):
-        line, row, above = y * _LINE + 1, y * _SIDE, (y - 1) * _SIDE
+    for y in range(SIDE):
+        line, row, above = y * _LINE + 1, y * SIDE, (y - 1) * SIDE
         kind = lines[line - 1]
         left, above_left = 0, 0
         if kind == 0 or (kind == 2 and y == 0):
-            for x in range(_SIDE):
+            for x in range(SIDE):
                 image[_at(row + x)] = lines[_at(line + x)]
         elif kind == 1 or (kind == 4 and y == 0):
-            for x in range(_SIDE):
+            for x in range(SIDE):
                 left = left + lines[_at(line + x)] & 255
                 image[_at(row + x)] = left
         elif kind == 2:
-            for x in range(_SIDE):
+            for x in range(SIDE):
                 value = np.int64(lines[_at(line + x)]) + image[_at(above + x)]
                 image[_at(row + x)] = value & 255
         elif kind == 3:
-            for x in range(_SIDE):
+            for x in range(SIDE):
                 up = np.int64(image[_at(above + x)]) if y else 0
                 left = lines[_at(line + x)] + (left + up >> 1) & 255
                 image[_at(row + x)] = left
         elif kind == 4:
-            for x in range(_SIDE):
+            for x in range(SIDE):
                 up = np.int64(image[_at(above + x)])
                 by_left, by_up = abs(up - above_left), abs(left - above_left)
                 by_both = abs(left + up - 2 * above_left)

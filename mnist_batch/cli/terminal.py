@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
     from mnist_batch.commands.pack import PackSummary

@@ -12,7 +12,7 @@ from mnist_batch.inference.scale_comparison import ScaleTrials
 from mnist_batch.inspection.batches import Place, Rows
 from mnist_batch.inspection.inputs import InputInspection, Pairs, Sizes
 from mnist_batch.inspection.models import ModelInspection
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES
 
 _UNKNOWN = "-"
 

@@ -19,12 +19,11 @@ from mnist_batch.commands.reading_notes import reading_notes
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.parquet.packed import PACKED, PackedWriter
-from mnist_batch.inputs.shards import ImageBatch
 from mnist_batch.inputs.sources import check_not_read, check_outside, open_inputs
 from mnist_batch.options import BATCH_ROWS, Prepare
 from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
 from mnist_batch.preprocessing.preparation import prepare_batch
-from mnist_batch.schema import reason
+from mnist_batch.schema import ImageBatch, reason
 
 
 @dataclass(frozen=True)

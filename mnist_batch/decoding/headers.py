@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from mnist_batch.decoding.decode import FORMATS
-from mnist_batch.decoding.pixels import SIDE
+from mnist_batch.mnist import SIDE
 
 
 @dataclass(frozen=True)

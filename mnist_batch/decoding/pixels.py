@@ -7,12 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.inputs.shards import Images
+from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.options import Scale
-from mnist_batch.schema import Reason, error_text
-
-SIDE = 28
-PIXELS = SIDE * SIDE
+from mnist_batch.schema import Images, Reason, error_text
 
 _Numbers = npt.NDArray[Any]  # of whatever number type the column has
 

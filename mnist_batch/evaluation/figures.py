@@ -14,7 +14,7 @@ import numpy as np
 
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

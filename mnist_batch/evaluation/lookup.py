@@ -5,15 +5,16 @@ from itertools import accumulate
 
 import numpy as np
 
-from mnist_batch.decoding.pixels import SIDE
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.inputs.image_files import ImageFileShard
 from mnist_batch.inputs.parquet.files import ParquetShard
-from mnist_batch.inputs.shards import ImageBatch, Images, Shard, text_of_path
+from mnist_batch.inputs.shards import Shard, text_of_path
 from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare
 from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.schema import ImageBatch, Images
 
 _BATCH_ROWS = 64
 """Rows read at once: few, since all of a batch that holds a sample is decoded."""

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mnist_batch.evaluation.calibration import ConfidenceBins
-from mnist_batch.schema import CLASSES, PROBABILITIES, reason
+from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import PROBABILITIES, reason
 
 NO_REASON = "no reason given"
 """Counted for a row that has neither a prediction nor an error."""

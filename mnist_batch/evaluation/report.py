@@ -12,8 +12,8 @@ from mnist_batch.evaluation import figures
 from mnist_batch.evaluation.drawing import draw
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
+from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
-from mnist_batch.schema import CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.decoding.pixels import SIDE
-from mnist_batch.inputs.shards import Images
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES, SIDE
+from mnist_batch.schema import Images
 
 ItemT = TypeVar("ItemT")
 Array = npt.NDArray[np.float32]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mnist_batch.decoding.pixels import factor_and_offset
 from mnist_batch.errors import ModelError
+from mnist_batch.mnist import CLASSES
 from mnist_batch.models.digit_task import check_ten_classes
 from mnist_batch.models.file import ModelFile
 from mnist_batch.models.layers import Layer, described
@@ -32,7 +33,6 @@ from mnist_batch.models.network_config import (
 )
 from mnist_batch.models.stored import Weights
 from mnist_batch.options import Scale
-from mnist_batch.schema import CLASSES
 
 Array = npt.NDArray[np.float32]
 Operation = Callable[[Array], Array]

@@ -17,11 +17,10 @@ from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.inference.blocks import map_blocks
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.shards import ImageBatch, Images
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
 from mnist_batch.preprocessing.preparation import prepare_batch
-from mnist_batch.schema import PREDICTIONS, PROBABILITIES, Reason
+from mnist_batch.schema import PREDICTIONS, PROBABILITIES, ImageBatch, Images, Reason
 
 Probabilities = npt.NDArray[np.float32]
 

@@ -9,16 +9,16 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.decoding.pixels import PIXELS, SIDE, scaled
+from mnist_batch.decoding.pixels import scaled
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
-from mnist_batch.inputs.shards import Images
+from mnist_batch.mnist import CLASSES, PIXELS, SIDE
 from mnist_batch.models.file import DEFAULT_MODEL, ModelFile, read_model_file
 from mnist_batch.models.layers import Layer
 from mnist_batch.models.network_config import output_activation
 from mnist_batch.models.scale import ScaleSource, scale_in_file
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
-from mnist_batch.schema import CLASSES
+from mnist_batch.schema import Images
 
 Array = npt.NDArray[np.float32]
 

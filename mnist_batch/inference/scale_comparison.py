@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.inference.predictors import Predictor
-from mnist_batch.inputs.shards import Images
 from mnist_batch.options import Scale
+from mnist_batch.schema import Images
 
 _CHANCE = 0.05
 """Where differences as large come by chance more often than this, two scales read equally well."""

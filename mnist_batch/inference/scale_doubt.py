@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_comparison import compare_scales
-from mnist_batch.inputs.shards import Images
 from mnist_batch.models.scale import ScaleSource, scale_in_file
+from mnist_batch.schema import Images
 
 LOW = 0.9
 """Accuracy below which the scale is in doubt. Twenty networks (dense, convolutional with batch

@@ -12,9 +12,9 @@ from mnist_batch.errors import InputError
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_comparison import ScaleTrials, compare_scales
-from mnist_batch.inputs.shards import Images
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.inputs.spread import spread_rows
+from mnist_batch.schema import Images
 
 TRIAL_ROWS = 2000
 """Rows that the scales are tried on: enough to tell 0.98 from 0.97."""

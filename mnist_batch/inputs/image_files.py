@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from mnist_batch._kernels import loading
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
-from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, text_of_path
-from mnist_batch.schema import Reason, error_text
+from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, text_of_path
+from mnist_batch.schema import ImageBatch, Reason, error_text
 
 
 @dataclass(frozen=True)

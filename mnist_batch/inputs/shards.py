@@ -1,12 +1,13 @@
 """What a source yields: shards of the input, and batches of images within a shard."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+
+from mnist_batch.schema import ImageBatch
 
 SHARD_ROWS = 8192
 """Rows of a shard, about: enough to make opening it cheap, few enough to share out evenly."""
@@ -17,58 +18,6 @@ SHARD_BYTES = 64 * 2**20
 BATCH_BYTES = 4 * 2**20
 """Encoded bytes of a batch, about: with large pictures a batch holds fewer rows, so that it takes
 little memory and a worker can be stopped soon."""
-
-Images = npt.NDArray[np.uint8]
-"""Images uint8 (n, 28, 28), 0 black to 255 white."""
-
-
-@dataclass(frozen=True)
-class ImageBatch:
-    """Consecutive rows of one shard, as read: not decoded yet.
-
-    Attributes:
-        source: Arrow strings (n,), the column `source` of the predictions.
-        row: Arrow int64 (n,), the column `row`.
-        label: Arrow int8 (n,), 0 to 9 or null, the column `label`.
-        images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
-        error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
-            then null, or black.
-        prepared: bool (n,), with pixels: true where the image was changed before it was stored;
-            None where none was.
-        formed: whether images that were not in MNIST form were brought to it before they were
-            stored.
-    """
-
-    source: pa.Array
-    row: pa.Array
-    label: pa.Array
-    images: pa.Array | Images
-    error: pa.Array
-    prepared: npt.NDArray[np.bool_] | None = None
-    formed: bool = False
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.row)
-
-    def take(self, places: npt.NDArray[np.int64]) -> "ImageBatch":
-        """Return the rows at some places, int64 (k,), in that order."""
-        taken, images = pa.array(places), self.images
-        if not isinstance(images, pa.Array):
-            images = images[places]
-        elif pa.types.is_binary_view(images.type):  # which Arrow 26 cannot take from
-            images = images.cast(pa.large_binary()).take(taken)
-        else:
-            images = images.take(taken)
-        return replace(
-            self,
-            source=self.source.take(taken),
-            row=self.row.take(taken),
-            label=self.label.take(taken),
-            images=images,
-            error=self.error.take(taken),
-            prepared=None if self.prepared is None else self.prepared[places],
-        )
 
 
 class Shard(Protocol):

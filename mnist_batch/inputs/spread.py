@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.inputs.image_files import ImageFileShard
-from mnist_batch.inputs.shards import ImageBatch, Shard
+from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.schema import ImageBatch
 
 _MOST_SHARDS = 32
 """Shards that are read at most, 260,000 rows: an input may hold thousands."""

@@ -16,8 +16,8 @@ from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.batches import FEW, LookedAt, Place, Rows, look
 from mnist_batch.inspection.duplicates import NO_LABEL, find_duplicates
+from mnist_batch.mnist import CLASSES
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.schema import CLASSES
 
 
 @dataclass(frozen=True)

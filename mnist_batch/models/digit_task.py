@@ -3,9 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from mnist_batch.decoding.pixels import PIXELS, SIDE
 from mnist_batch.errors import ModelError
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES, PIXELS, SIDE
 
 OpenShape = Sequence[int | None]
 """Sizes of what belongs to one image; None is an open size."""

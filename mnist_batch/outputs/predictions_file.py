@@ -15,14 +15,8 @@ import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.inputs.files import open_native
-from mnist_batch.schema import (
-    CLASSES,
-    FORMULA,
-    METADATA_KEY,
-    PREDICTIONS,
-    PROBABILITIES,
-    predictions_schema,
-)
+from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, PROBABILITIES, predictions_schema
 
 _CSV_PROBABILITIES = [f"p{digit}" for digit in range(CLASSES)]
 

@@ -11,13 +11,12 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from mnist_batch.decoding.decode import decode_to_show
-from mnist_batch.decoding.pixels import SIDE
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
-from mnist_batch.inputs.shards import ImageBatch, Images
+from mnist_batch.mnist import SIDE
 from mnist_batch.outputs.atomic import StagedFolder, behind_links, translated
 from mnist_batch.outputs.picture_names import SUFFIX, picture_name
-from mnist_batch.schema import Reason
+from mnist_batch.schema import ImageBatch, Images, Reason
 
 PANEL = 10 * SIDE
 """Pixels of a side of each half of a picture."""

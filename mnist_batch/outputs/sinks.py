@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.files import open_native
+from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
-from mnist_batch.schema import CLASSES, FORMULA, METADATA_KEY, predictions_schema
+from mnist_batch.schema import FORMULA, METADATA_KEY, predictions_schema
 
 ROW_GROUP_ROWS = 32_768
 """Enough to compress well; writing so many takes 10 ms, in which the workers do not run dry."""

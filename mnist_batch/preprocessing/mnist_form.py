@@ -12,14 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch._kernels import loading
-from mnist_batch.decoding.pixels import PIXELS, SIDE
-from mnist_batch.inputs.shards import Images
-
-BOX = 20
-"""Rows and columns that the ink may take."""
-
-CENTRE = SIDE // 2
-"""Row and column of the centre of mass, as an index from 0."""
+from mnist_batch.mnist import BOX, CENTRE, PIXELS, SIDE
+from mnist_batch.schema import Images
 
 SLACK = 0.55
 """Pixels by which it may be off, down and across: half of one by whole pixels, and rounding."""

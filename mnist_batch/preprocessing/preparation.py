@@ -12,12 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.decoding.decode import DecodedBatch, decode_batch, fit_or_error
-from mnist_batch.inputs.shards import ImageBatch, Images
+from mnist_batch.mnist import BOX
 from mnist_batch.options import Prepare
 from mnist_batch.preprocessing.ink import Grey, View, ink_strength, quantile, view
 from mnist_batch.preprocessing.masks import Mask, distance_to_edge, stroke_width
 from mnist_batch.preprocessing.mnist_form import (
-    BOX,
     Ink,
     cleaned,
     fitted,
@@ -26,6 +25,7 @@ from mnist_batch.preprocessing.mnist_form import (
     recentred,
 )
 from mnist_batch.preprocessing.strokes import find_digit
+from mnist_batch.schema import ImageBatch, Images
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_batch.errors import OutputError
+from mnist_batch.mnist import BOX, SIDE
 from mnist_batch.options import Style
 from mnist_batch.outputs.atomic import StagedFile, behind_links, translated
 from mnist_batch.synthetic import pen
 from mnist_batch.synthetic.pen import STROKES, Floats
 from mnist_batch.synthetic.scenes import Picture
 from mnist_batch.synthetic.styles import SCENES
-
-SIDE = 28
-"""Rows and columns of an image."""
-
-BOX = 20
-"""Rows and columns that the ink may take: MNIST's form, https://yann.lecun.org/exdb/mnist/."""
 
 _DENSITY = 2 * BOX
 """Places of the pen in the box's side: half a pixel apart, so that its dots join into a line."""

@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.decoding.pixels import PIXELS, SIDE
-from mnist_batch.inputs.shards import Images
+from mnist_batch.mnist import CENTRE, PIXELS, SIDE
+from mnist_batch.schema import Images
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-CENTRE = 14.0
-"""What images are turned and zoomed about, in pixel indices across and down: where MNIST's images
-have their centre of mass."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from mnist_batch.decoding.pixels import scaled
 from mnist_batch.evaluation.calibration import best_temperature, log_loss, with_temperature
-from mnist_batch.inputs.shards import Images
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import Images
 from mnist_batch.training.augmentation import Augmentation, augmented_batches
 from mnist_batch.training.data import LabelledImages, Labels
 from mnist_batch.training.fitting import (

@@ -14,16 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch.decoding.pixels import SIDE
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.listing import list_folder, list_glob
 from mnist_batch.inputs.parquet.files import packed_sources
-from mnist_batch.inputs.shards import ImageBatch, Images
 from mnist_batch.inputs.sources import HUB, open_inputs
+from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.preprocessing.preparation import prepare_batch
-from mnist_batch.schema import reason
+from mnist_batch.schema import ImageBatch, Images, reason
 
 Labels = npt.NDArray[np.int8]
 """True digits int8 (n,), 0 to 9."""

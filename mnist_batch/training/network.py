@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from mnist_batch.decoding.pixels import PIXELS
 from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.mnist import CLASSES, PIXELS
 from mnist_batch.options import Scale
-from mnist_batch.schema import CLASSES
 
 SCALE = Scale.ZERO_TO_ONE
 OPTIMIZER = "adam"

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.errors import ModelError
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES
 
 CPU_TOLERANCE = 1e-4
 """How far confidences may be apart; sums of another order differ by 1e-6."""

@@ -25,16 +25,17 @@ import pyarrow as pa
 from mnist_batch import __version__
 from mnist_batch._kernels import loading
 from mnist_batch.commands.predict import Inputs, listed, read_options
-from mnist_batch.decoding.pixels import SIDE
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.shards import SHARD_ROWS, ImageBatch
+from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, ReadOptions, open_inputs
+from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, BATCH_SIZES, Device, PredictorChoice, Scale
 from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic import generator
 from mnist_batch.tuning.agreement import CPU_TOLERANCE, GPU_TOLERANCE, Reference
 from mnist_batch.tuning.recommendation import (

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, ImageBatch, Shard
+from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
 from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.schema import ImageBatch
 
 
 @dataclass(frozen=True)

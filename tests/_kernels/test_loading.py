@@ -17,8 +17,9 @@ from mnist_batch._kernels.files import MAX_BYTES, read_files
 from mnist_batch._kernels.png import decode_pngs
 from mnist_batch.decoding.decode import decode_batch, decode_image, resized
 from mnist_batch.inputs.image_files import image_shards
-from mnist_batch.inputs.shards import BATCH_BYTES, ImageBatch
+from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.schema import ImageBatch
 from tests.support.pngs import compressed, file_of, filtered
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")

@@ -17,8 +17,8 @@ from mnist_batch.cli.terminal import (
 from mnist_batch.commands.pack import PackSummary
 from mnist_batch.commands.train import TrainingResult
 from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.mnist import CLASSES
 from mnist_batch.options import Device, PredictorChoice
-from mnist_batch.schema import CLASSES
 from mnist_batch.tuning.measuring import BenchmarkResult
 from mnist_batch.tuning.recommendation import Measurement, NotRun, Part, binding
 from mnist_batch.tuning.timings import Timing

@@ -22,7 +22,7 @@ import mnist_batch
 from mnist_batch.commands import pack
 from mnist_batch.commands.predict import Progress
 from mnist_batch.errors import InputError, LabelError, OutputError
-from mnist_batch.inputs.shards import ImageBatch
+from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic import generator
 
 KEY = b"mnist_batch_packed"

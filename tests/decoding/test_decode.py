@@ -22,10 +22,9 @@ from mnist_batch.decoding.decode import (
     decode_to_show,
     resized,
 )
-from mnist_batch.inputs.shards import ImageBatch
 from mnist_batch.options import Prepare
 from mnist_batch.preprocessing.preparation import prepare_batch
-from mnist_batch.schema import Reason, reason
+from mnist_batch.schema import ImageBatch, Reason, reason
 from mnist_batch.synthetic import generator
 from tests.support.mutants import mutants
 from tests.support.pngs import SIGNATURE, chunk

@@ -14,7 +14,7 @@ from PIL import Image
 from mnist_batch.evaluation import figures
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.samples import Samples
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts, wilson_interval
-from mnist_batch.schema import CLASSES, predictions_schema
+from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import predictions_schema
 
 Row = tuple[int | None, int | None]
 

@@ -17,7 +17,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.report import FILES, Report
 from mnist_batch.evaluation.samples import Samples
-from mnist_batch.schema import CLASSES
+from mnist_batch.mnist import CLASSES
 from tests.support.report_files import REPORT_FILES
 
 RUN: dict[str, Any] = {"version": "1.0", "model": {"name": "MNIST.h5"}, "elapsed_s": 1.5}

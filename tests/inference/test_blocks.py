@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_batch.inference.blocks import map_blocks
-from mnist_batch.inputs.shards import Images
+from mnist_batch.schema import Images
 
 
 def _numbered(sizes: list[int]) -> list[Images]:

@@ -16,9 +16,9 @@ from scipy.special import softmax as scipy_softmax
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inputs.shards import Images
 from mnist_batch.models.file import DEFAULT_MODEL
 from mnist_batch.options import Scale
+from mnist_batch.schema import Images
 from mnist_batch.synthetic.generator import draw_digits
 
 keras = import_keras()

@@ -15,7 +15,7 @@ from mnist_batch.errors import InputError
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.image_files import ImageFileShard, image_shards
 from mnist_batch.inputs.listing import list_folder, list_glob, natural_key, naturally_sorted
-from mnist_batch.inputs.shards import ImageBatch
+from mnist_batch.schema import ImageBatch
 
 
 def touch(folder: Path, *names: str) -> Path:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.inputs.shards import ImageBatch, Shard
+from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inputs.spread import SpreadRows, spread_rows
+from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_folder
 
 

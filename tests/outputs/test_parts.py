@@ -23,12 +23,12 @@ from mnist_batch.errors import InputError, OutputError
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.fingerprints import first_source
 from mnist_batch.inputs.parquet import files
-from mnist_batch.inputs.shards import Images
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import Style
 from mnist_batch.outputs import atomic, locks, parts, parts_folder
 from mnist_batch.outputs.parts import parts_of
 from mnist_batch.outputs.parts_folder import rows_kept, staging_folder
+from mnist_batch.schema import Images
 from mnist_batch.synthetic import generator
 
 

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.predictions_file import PredictionsFile
-from mnist_batch.schema import CLASSES, METADATA_KEY, PREDICTIONS, predictions_schema
+from mnist_batch.schema import METADATA_KEY, PREDICTIONS, predictions_schema
 
 COLUMNS: dict[str, list[Any]] = {
     "source": ["3/a.png", "NA", "=1.png", "3/line\nbreak.png"],

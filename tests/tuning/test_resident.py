@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 import mnist_batch
-from mnist_batch.inputs.shards import ImageBatch, Shard
+from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_parquet
 from mnist_batch.tuning.resident import ResidentShard, first_rows, repeated, tiled
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mnist_batch.decoding.pixels import PIXELS, is_pixel_type
+from mnist_batch.decoding.pixels import is_pixel_type
 from mnist_batch.errors import InputError
 from mnist_batch.inputs.labels import shortened
+from mnist_batch.mnist import PIXELS
 
 
 def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mnist_batch.decoding.pixels import SIDE, is_pixel_type, pixels_of
+from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.files import open_native
 from mnist_batch.inputs.labels import LabelFile, digits
@@ -27,8 +27,9 @@ from mnist_batch.inputs.parquet.row_groups import (
     cause,
     unreadable,
 )
-from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, ImageBatch, Images, text_of_path
-from mnist_batch.schema import Reason
+from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, text_of_path
+from mnist_batch.mnist import SIDE
+from mnist_batch.schema import ImageBatch, Images, Reason
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mnist_batch.decoding.pixels import PIXELS
 from mnist_batch.errors import InputError
 from mnist_batch.inputs.files import open_native
 from mnist_batch.inputs.shards import SHARD_ROWS
+from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Reason, error_text, reason
 

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mnist_batch.decoding.pixels import PIXELS, all_whole
+from mnist_batch.decoding.pixels import all_whole
 from mnist_batch.inputs.parquet.pages import Pages, read_columns
 from mnist_batch.inputs.parquet.structure import NULLS, VALUES
 from mnist_batch.inputs.shards import BATCH_BYTES
+from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import Reason, error_text
 
 _STEP_BYTES = 256 * 2**20
