@@ -20,7 +20,6 @@ from mnist_batch.inputs.sources import HUB, check_outside, open_inputs
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 from mnist_batch.outputs.atomic import StagedFile, check_writable
-from mnist_batch.training.augmented_fitting import fit_augmented
 from mnist_batch.training.data import LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,
@@ -29,9 +28,15 @@ from mnist_batch.training.fitting import (
     TrainingProgress,
     check_enough,
     fit,
+    fit_augmented,
 )
-from mnist_batch.training.model_writer import check_model_suffix, describe_model, write_model
-from mnist_batch.training.network import SCALE, build_network
+from mnist_batch.training.network import (
+    SCALE,
+    build_network,
+    check_model_suffix,
+    describe_model,
+    write_model,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,15 @@ from mnist_batch.commands.predict import Inputs, Progress, listed, read_options
 from mnist_batch.evaluation.lookup import find_place
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
-from mnist_batch.inspection.batches import FEW, LookedAt, Place, Rows, look
-from mnist_batch.inspection.duplicates import NO_LABEL, find_duplicates
+from mnist_batch.inspection.images import (
+    FEW,
+    NO_LABEL,
+    LookedAt,
+    Place,
+    Rows,
+    find_duplicates,
+    look,
+)
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import BATCH_ROWS
 

@@ -1,10 +1,19 @@
-"""The network: its layers, and how the original recipe compiles it."""
+"""The network: its layers, how the original recipe compiles it, and how it is written to a file."""
 
-from typing import Any
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from mnist_batch.errors import OutputError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.mnist import CLASSES, PIXELS
+from mnist_batch.models.stored import ATTRIBUTE
 from mnist_batch.options import Scale
+from mnist_batch.outputs.atomic import StagedFile, translated
 
 SCALE = Scale.ZERO_TO_ONE
 OPTIMIZER = "adam"
@@ -43,3 +52,91 @@ def _dense(activation: str) -> Any:  # noqa: ANN401 - Keras has no types
         ],
         name="mnist",
     )
+
+
+def check_model_suffix(out: Path) -> None:
+    """Raise `OutputError` where no format of models has the suffix of `out`."""
+    if out.suffix not in _FORMATS:  # capitals too: Keras would refuse to load the file
+        raise OutputError(
+            f"{out}: the suffix is {out.suffix or 'missing'}, which is no format of models; "
+            f"expected {' or '.join(_FORMATS)}"
+        )
+
+
+def write_model(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Keras has no types
+    """Write a compiled network; the suffix of the staged file's target tells the format.
+
+    Raises:
+        OutputError: the disk refuses.
+    """
+    suffix = staged.target.suffix
+    # Keras tells the format by the suffix, which a staged file does not have.
+    with translated(staged.target), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, f"model{suffix}")
+        _check_room(file, 4 * sum(array.nbytes for array in network.get_weights()) + 2**20)
+        staged.path.write_bytes(_FORMATS[suffix].saved(network, file))
+
+
+def _check_room(file: Path, size: int) -> None:
+    """Raise `OSError` where `size` bytes cannot be written: HDF5 crashes on a full disk."""
+    file.write_bytes(bytes(size))
+    file.unlink()
+
+
+def describe_model(staged: StagedFile, record: Mapping[str, Any]) -> None:
+    """Put `record` into a model file, where `model_file.read_model_file` finds it.
+
+    Raises:
+        OutputError: the disk refuses.
+    """
+    with translated(staged.target):
+        content = staged.path.read_bytes()
+        described = _FORMATS[staged.target.suffix].described(content, json.dumps(record))
+        staged.path.write_bytes(described)
+
+
+def _saved_hdf5(network: Any, file: Path) -> bytes:  # noqa: ANN401 - Keras has no types
+    import h5py
+
+    network.save(file)
+    content = io.BytesIO(file.read_bytes())
+    with h5py.File(content, "r+") as opened:
+        # Two of the optimizer's 14 arrays: Keras 3.15 warns of a part, but not of none.
+        del opened["optimizer_weights"]
+    return content.getvalue()
+
+
+def _described_hdf5(content: bytes, record: str) -> bytes:
+    import h5py
+
+    changed = io.BytesIO(content)
+    with h5py.File(changed, "r+") as file:
+        file.attrs[ATTRIBUTE] = record
+    return changed.getvalue()
+
+
+def _saved_zip(network: Any, file: Path) -> bytes:  # noqa: ANN401 - Keras has no types
+    # In this format Keras 3.15 warns of none as well, so there are all 14, as before training.
+    network.optimizer.build(network.trainable_variables)
+    network.save(file)
+    return file.read_bytes()
+
+
+def _described_zip(content: bytes, record: str) -> bytes:
+    changed = io.BytesIO(content)
+    with zipfile.ZipFile(changed, "a") as archive:
+        archive.writestr(f"{ATTRIBUTE}.json", record)
+    return changed.getvalue()
+
+
+class _Format(NamedTuple):
+    """How a kind of model file is made of a network, and told what it says of itself."""
+
+    saved: Callable[[Any, Path], bytes]
+    described: Callable[[bytes, str], bytes]
+
+
+_FORMATS = {
+    ".h5": _Format(_saved_hdf5, _described_hdf5),
+    ".keras": _Format(_saved_zip, _described_zip),
+}

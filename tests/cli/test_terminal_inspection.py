@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from mnist_batch.cli.terminal_inspection import input_summary, model_summary
 from mnist_batch.inference.scale_comparison import ScaleTrial, ScaleTrials
-from mnist_batch.inspection.batches import Place, Rows
+from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import InputInspection, Pairs, Size, Sizes
 from mnist_batch.inspection.models import ModelInspection
 from mnist_batch.models.layers import Layer

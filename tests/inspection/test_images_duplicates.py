@@ -5,7 +5,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.inspection.duplicates import Duplicates, find_duplicates, fingerprint
+from mnist_batch.inspection.images import Duplicates, find_duplicates, fingerprint
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (20, 30), dtype=np.uint8)
 

@@ -12,10 +12,15 @@ import sklearn.metrics
 from numpy.typing import NDArray
 
 from mnist_batch.synthetic.generator import draw_digits
-from mnist_batch.training import augmented_fitting
-from mnist_batch.training.augmented_fitting import BestEpoch, fit_augmented
+from mnist_batch.training import fitting
 from mnist_batch.training.data import LabelledImages
-from mnist_batch.training.fitting import Fitted, Settings, TrainingProgress
+from mnist_batch.training.fitting import (
+    BestEpoch,
+    Fitted,
+    Settings,
+    TrainingProgress,
+    fit_augmented,
+)
 from mnist_batch.training.network import build_network
 
 ROWS, VALIDATION_ROWS = 360, 60
@@ -170,10 +175,10 @@ def test_the_recipe_is_all_there_is_to_know(result: Fitted) -> None:
         "parameters": 109_386,
         "optimizer": "adamw",
         "schedule": "cosine decay to 0",
-        "learning_rate": augmented_fitting.LEARNING_RATE,
-        "weight_decay": augmented_fitting.WEIGHT_DECAY,
+        "learning_rate": fitting.LEARNING_RATE,
+        "weight_decay": fitting.WEIGHT_DECAY,
         "loss": "categorical_crossentropy",
-        "augmentation": vars(augmented_fitting.AUGMENTATION),
+        "augmentation": vars(fitting.AUGMENTATION),
     }
 
 
