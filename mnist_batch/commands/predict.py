@@ -15,10 +15,9 @@ from mnist_batch import __version__
 from mnist_batch.commands.reading_notes import reading_notes
 from mnist_batch.commands.run_record import library_versions, run_record
 from mnist_batch.errors import InputError, OutputError, PredictionsError
-from mnist_batch.evaluation.lookup import find_images
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.evaluation.report import Report, metrics_record, report_folder, staged_report
-from mnist_batch.evaluation.samples import SampleChooser
+from mnist_batch.evaluation.samples import SampleChooser, find_images
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.scale_doubt import ScaleDoubt, is_settled

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mnist_batch.evaluation.calibration import ConfidenceBins
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import PROBABILITIES, reason
 
@@ -29,6 +28,9 @@ _Z_95 = 1.959963984540054
 # floats, does not depend on where the batches are cut: predict and evaluate then agree to the
 # last digit. Scores are below 2**4, so a batch of up to 2**27 rows fits into an int64.
 _SCORE_UNIT = 2.0**-32
+
+BINS = 15
+"""Bins of confidence, as many as in Guo's paper, see `ConfidenceBins`."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Metrics:
             Review 78 (1950). None unless every scored row has probabilities.
         calibration_error: the expected calibration error of the confidence, 0 to 1: how far
             accuracy and mean confidence are apart, over 15 bins of equal width over (0, 1], see
-            `calibration.ConfidenceBins`. None unless every scored row has a confidence.
+            `ConfidenceBins`. None unless every scored row has a confidence.
     """
 
     rows: int
@@ -166,6 +168,39 @@ class Metrics:
             # 2 tp + fp + fn is the sum of what is predicted and what there is.
             f1=2 * right / (predicted + support) if support else None,
         )
+
+
+class ConfidenceBins:
+    """Adds up how far confidence and accuracy are apart; order and size of batches do not matter.
+
+    The bins are 15 of equal width, (0, 1/15], (1/15, 2/15] and so on to (14/15, 1]; a confidence
+    of 0 falls into the first. The expected calibration error over them is of M. P. Naeini, G. F.
+    Cooper, M. Hauskrecht, AAAI 2015, as C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On
+    calibration of modern neural networks", ICML 2017, use it.
+
+    Attributes:
+        rows: the number of rows so far.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._gaps = [0] * BINS
+
+    def add(self, confidences: NDArray[np.float32], right: NDArray[np.bool_]) -> None:
+        """Count rows: their confidences (n,), 0 to 1, and which of them were right (n,)."""
+        exact = confidences.astype(np.float64)
+        bins = np.clip(np.ceil(exact * BINS).astype(np.int64) - 1, 0, BINS - 1)
+        gaps = np.zeros(BINS, np.int64)
+        np.add.at(gaps, bins, np.rint((right - exact) / _SCORE_UNIT).astype(np.int64))
+        self._gaps = [before + gap for before, gap in zip(self._gaps, gaps.tolist(), strict=True)]
+        self.rows += len(confidences)
+
+    def expected_error(self) -> float:
+        """Return the expected calibration error of at least one row, 0 to 1.
+
+        The mean over the bins, weighted by their rows, of |accuracy - mean confidence|.
+        """
+        return sum(map(abs, self._gaps)) * _SCORE_UNIT / self.rows
 
 
 class PredictionCounts:

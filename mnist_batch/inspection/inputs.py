@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mnist_batch._kernels import loading
 from mnist_batch.commands.predict import Inputs, Progress, listed, read_options
-from mnist_batch.evaluation.lookup import find_place
+from mnist_batch.evaluation.samples import find_place
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.images import (

@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from mnist_batch.decoding.pixels import scaled
 from mnist_batch.errors import InputError
-from mnist_batch.evaluation.calibration import best_temperature, log_loss, with_temperature
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import Images
 from mnist_batch.training.augmentation import Augmentation, augmented_batches
 from mnist_batch.training.data import LabelledImages, Labels
 from mnist_batch.training.network import LOSS, OPTIMIZER, SCALE, build_logits_network, build_network
+from mnist_batch.training.temperature import best_temperature, log_loss, with_temperature
 
 History = dict[str, list[float]]
 """One number per epoch of `loss`, `accuracy`, `val_loss` and `val_accuracy`; the last two only with
@@ -184,7 +184,7 @@ def fit_augmented(
     stochastic gradient descent with warm restarts", ICLR 2017, without the restarts.
 
     The weights are those of the epoch that read most validation rows right, and their temperature
-    is the best for these rows, see `calibration`. Without validation rows they are those of the
+    is the best for these rows, see `temperature`. Without validation rows they are those of the
     last epoch, as they are.
     """
     rows = _split(training, settings)

@@ -11,44 +11,47 @@ import platform
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from importlib.metadata import version
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch import __version__
 from mnist_batch._kernels import loading
 from mnist_batch.commands.predict import Inputs, listed, read_options
-from mnist_batch.errors import InputError
+from mnist_batch.errors import InputError, ModelError
 from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.shards import SHARD_ROWS
+from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
 from mnist_batch.inputs.sources import OpenInputs, ReadOptions, open_inputs
-from mnist_batch.mnist import SIDE
+from mnist_batch.mnist import CLASSES, SIDE
 from mnist_batch.options import BATCH_ROWS, BATCH_SIZES, Device, PredictorChoice, Scale
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic import generator
-from mnist_batch.tuning.agreement import CPU_TOLERANCE, GPU_TOLERANCE, Reference
 from mnist_batch.tuning.recommendation import (
     Binding,
     Measurement,
     NotRun,
     Part,
+    Timing,
     best_network,
     best_whole,
     binding,
 )
-from mnist_batch.tuning.resident import ResidentShard, first_rows, repeated, tiled
-from mnist_batch.tuning.timings import Round, time_in_turn
+
+ResultT = TypeVar("ResultT")
 
 SAMPLE_ROWS = 20_000
 _SAMPLE_BYTES = 32 * 2**20
@@ -58,6 +61,7 @@ _GENERATED_ROWS = 2000
 _LONGEST_BATCH_S = 3.0
 _NOISY = 0.1
 _PROBES, _PROBE_S = 10, 0.1
+_LEAST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,50 @@ def benchmark(
         command=_command(listed(inputs), chosen),
         notes=[*networks.notes(), *_noise_notes(measurements)],
     )
+
+
+@dataclass(frozen=True)
+class Round(Generic[ResultT]):
+    """Work that is timed.
+
+    Attributes:
+        rows: the images of a round.
+        work: what is timed.
+        check: called with what the work returned, when the clock has stopped; raises where that is
+            wrong.
+    """
+
+    rows: int
+    work: Callable[[], ResultT]
+    check: Callable[[ResultT], None]
+
+    def seconds(self) -> float:
+        """Run it once; return how long it took."""
+        started = time.perf_counter()
+        result = self.work()
+        elapsed_s = time.perf_counter() - started
+        self.check(result)
+        return elapsed_s
+
+
+def time_in_turn(rounds: Sequence[Round[ResultT]], seconds: float) -> list[Timing]:
+    """Run each once to warm up, and then all in turn; return their timings.
+
+    In turn, because other programs slow a machine down for seconds at a time: all that is compared
+    is slowed down alike. Three rounds of each at least.
+
+    Args:
+        rounds: what to compare.
+        seconds: how long to go on for each, on average.
+    """
+    for one in rounds:
+        one.seconds()
+    taken: list[list[float]] = []
+    while len(taken) < _LEAST_ROUNDS or sum(map(sum, taken)) < seconds * len(rounds):
+        taken.append([one.seconds() for one in rounds])
+    return [
+        Timing(one.rows, times) for one, times in zip(rounds, zip(*taken, strict=True), strict=True)
+    ]
 
 
 class _Networks:
@@ -570,3 +618,261 @@ def _cpu_model() -> str | None:
     except OSError:
         return platform.processor() or None
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), None)
+
+
+@dataclass(frozen=True)
+class FirstRows:
+    """A shard of which only the first rows are read."""
+
+    shard: Shard
+    rows: int
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+        return self.shard.encoded
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches of at most `batch_size`."""
+        missing = self.rows
+        for batch in self.shard.read(batch_size):
+            yield _rows(batch, 0, missing)
+            missing -= len(batch)
+            if missing <= 0:
+                return
+
+
+@dataclass(frozen=True)
+class JoinedShards:
+    """Small shards read as one.
+
+    Batches are full as those of a large file are: otherwise ten images, read over and over again,
+    would time what a batch takes and not what an image takes.
+    """
+
+    shards: Sequence[Shard]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+        return any(shard.encoded for shard in self.shards)
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches of at most `batch_size`."""
+        waiting: list[ImageBatch] = []
+        for shard in self.shards:
+            for batch in shard.read(batch_size):
+                together = [*waiting, batch]
+                full = (
+                    sum(map(len, together)) > batch_size
+                    or sum(map(_size, together)) > BATCH_BYTES
+                    or len(set(map(_kind, together))) > 1
+                )
+                if full and waiting:
+                    yield _joined(waiting)
+                    waiting = []
+                waiting.append(batch)
+        if waiting:
+            yield _joined(waiting)
+
+
+@dataclass(frozen=True)
+class ResidentShard:
+    """A shard that is in memory."""
+
+    batch: ImageBatch
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.batch)
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+        return isinstance(self.batch.images, pa.Array)
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches of at most `batch_size`."""
+        for start in range(0, self.rows, batch_size):
+            yield _rows(self.batch, start, start + batch_size)
+
+
+def first_rows(opened: OpenInputs, rows: int, size_bytes: int) -> tuple[list[Shard], list[Shard]]:
+    """Read the first rows of an input.
+
+    Args:
+        opened: the input.
+        rows: how many rows at most.
+        size_bytes: reading ends at the batch that goes beyond so many bytes of images.
+
+    Returns:
+        The rows as shards of the input's files, and batch by batch in memory.
+    """
+    shards: list[Shard] = []
+    resident: list[Shard] = []
+    for shard in opened.shards:
+        read = 0
+        for batch in FirstRows(shard, rows).read(SHARD_ROWS):
+            resident.append(ResidentShard(batch))
+            read += len(batch)
+            size_bytes -= _size(batch)
+            if size_bytes <= 0:
+                break
+        rows -= read
+        if read:
+            shards.append(shard if read == shard.rows else FirstRows(shard, read))
+        if rows <= 0 or size_bytes <= 0:
+            break
+    return shards, resident
+
+
+def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
+    """Return what reads so many rows of some shards, from the first row again after the last.
+
+    Raises:
+        ValueError: the shards have no rows.
+    """
+    if not any(shard.rows for shard in shards):
+        raise ValueError("shards without rows cannot be repeated")
+    parts: list[Shard] = []
+    missing = rows
+    for shard in cycle(shards):
+        parts.append(shard if shard.rows <= missing else FirstRows(shard, missing))
+        missing -= parts[-1].rows
+        if missing == 0:
+            break
+    if sum(shard.rows for shard in shards) < SHARD_ROWS:
+        parts = list(_gathered(parts))
+    return OpenInputs(shards=parts, files=[], rows=rows, passed_over=Counter())
+
+
+def _gathered(shards: Sequence[Shard]) -> Iterator[Shard]:
+    """Yield small shards joined to the size that those of a large input have."""
+    waiting: list[Shard] = []
+    for shard in shards:
+        waiting.append(shard)
+        if sum(one.rows for one in waiting) >= SHARD_ROWS:
+            yield JoinedShards(waiting)
+            waiting = []
+    if waiting:
+        yield JoinedShards(waiting)
+
+
+def tiled(batch: ImageBatch, rows: int) -> ImageBatch:
+    """Return the rows of a batch, and again from its first, so many in all."""
+    times = -(-rows // len(batch))
+    return _rows(_joined([batch] * times), 0, rows)
+
+
+def _rows(batch: ImageBatch, start: int, stop: int) -> ImageBatch:
+    return _each_column([batch], lambda columns: columns[0][start:stop])
+
+
+def _joined(batches: Sequence[ImageBatch]) -> ImageBatch:
+    """Return batches of one kind as one."""
+    return batches[0] if len(batches) == 1 else _each_column(batches, _joined_columns)
+
+
+def _joined_columns(columns: Sequence[Any]) -> Any:  # noqa: ANN401 - of Arrow or of NumPy
+    if isinstance(columns[0], pa.Array):
+        return pa.concat_arrays(columns)
+    return np.concatenate(columns)
+
+
+def _each_column(
+    batches: Sequence[ImageBatch], change: Callable[[Sequence[Any]], Any]
+) -> ImageBatch:
+    """Return a batch of what `change` makes of each column of some batches."""
+    names = [field.name for field in fields(ImageBatch) if field.name != "formed"]
+    columns = {name: [getattr(batch, name) for batch in batches] for name in names}
+    changed = {name: None if parts[0] is None else change(parts) for name, parts in columns.items()}
+    return ImageBatch(**changed, formed=batches[0].formed)
+
+
+def _kind(batch: ImageBatch) -> tuple[object, bool, bool]:
+    """Return what batches that can be joined have in common."""
+    images = batch.images
+    kind = images.type if isinstance(images, pa.Array) else None
+    return kind, batch.prepared is None, batch.formed
+
+
+def _size(batch: ImageBatch) -> int:
+    size: int = batch.images.nbytes
+    return size
+
+
+CPU_TOLERANCE = 1e-4
+"""How far confidences may be apart; sums of another order differ by 1e-6."""
+
+GPU_TOLERANCE = 1e-2
+"""The same where a GPU computed one of them: TensorFlow lets NVIDIA's multiply with the ten bits
+of TF32, https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution."""
+
+
+class Reference:
+    """Predictions to which all others are held."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Take predictions with their probabilities, at least one row."""
+        table = pa.Table.from_batches(batches).combine_chunks()
+        self._digits, self._confidences = _digits(table), _confidences(table)
+        # Not flattened, which leaves out the rows without a prediction.
+        values = table["probabilities"].combine_chunks().values
+        self._probabilities = values.to_numpy().reshape(-1, CLASSES)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._digits)
+
+    def check(
+        self, batches: Iterable[pa.RecordBatch], *, period: int, tolerance: float, made: str
+    ) -> None:
+        """Hold predictions to these.
+
+        Confidences are to agree to a tolerance, and digits unless two were as likely.
+
+        Args:
+            batches: predictions of the same images, again from the first after the last, and again
+                from the first after each `period` rows.
+            period: see there.
+            tolerance: how far confidences may be apart.
+            made: how the predictions were made, for the message.
+
+        Raises:
+            ModelError: they differ.
+        """
+        table = pa.Table.from_batches(batches)
+        digits, confidences = _digits(table), _confidences(table)
+        places = np.arange(len(digits)) % period % len(self)
+        expected = self._confidences[places]
+        rival = self._probabilities[places, digits]
+        tie = (digits >= 0) & (rival >= expected - 2 * tolerance)
+        unread = (digits < 0) & (self._digits[places] < 0)
+        near = np.abs(confidences - expected) <= tolerance
+        wrong = ~(unread | (near & ((digits == self._digits[places]) | tie)))
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            place = places[row]
+            raise ModelError(
+                f"predictions differ: {made} reads image {place} as {digits[row]} "
+                f"({confidences[row]:.4f}), before it was {self._digits[place]} "
+                f"({expected[row]:.4f}); no speed of such a run counts, please report it"
+            )
+
+
+def _digits(table: pa.Table) -> npt.NDArray[np.int8]:
+    """Return the predictions, -1 where there is none."""
+    digits: npt.NDArray[np.int8] = table["prediction"].fill_null(-1).to_numpy()
+    return digits
+
+
+def _confidences(table: pa.Table) -> npt.NDArray[np.float32]:
+    """Return the confidences, NaN where there is none."""
+    confidences: npt.NDArray[np.float32] = table["confidence"].to_numpy()
+    return confidences

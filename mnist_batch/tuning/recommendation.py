@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from mnist_batch.options import Device, PredictorChoice
-from mnist_batch.tuning.timings import Timing
 
 NOISE = 0.03
 """Settings are as good as the best within this share of its speed, however quiet the machine."""
@@ -20,6 +22,40 @@ class Part(StrEnum):
     DECODE = "decode"
     NETWORK = "network"
     WHOLE = "whole"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long equal rounds took.
+
+    Attributes:
+        rows: images of a round.
+        seconds: of each round, in the order in which they ran.
+    """
+
+    rows: int
+    seconds: Sequence[float]
+
+    @cached_property
+    def median_s(self) -> float:
+        """The median of the rounds."""
+        return float(np.median(self.seconds))
+
+    @cached_property
+    def iqr_s(self) -> float:
+        """The interquartile range: the middle half of the rounds lies within it."""
+        low, high = np.percentile(self.seconds, [25, 75])
+        return float(high - low)
+
+    @property
+    def images_per_s(self) -> float:
+        """Images per second of the median round."""
+        return self.rows / self.median_s
+
+    @property
+    def spread(self) -> float:
+        """The interquartile range as a share of the median."""
+        return self.iqr_s / self.median_s
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import Device, PredictorChoice
 from mnist_batch.tuning.measuring import BenchmarkResult
-from mnist_batch.tuning.recommendation import Measurement, NotRun, Part, binding
-from mnist_batch.tuning.timings import Timing
+from mnist_batch.tuning.recommendation import Measurement, NotRun, Part, Timing, binding
 
 COUNTS = 900 * np.eye(CLASSES, dtype=np.int64)
 COUNTS[4, 9] = 23

@@ -3,8 +3,14 @@
 from dataclasses import replace
 
 from mnist_batch.options import Device, PredictorChoice
-from mnist_batch.tuning.recommendation import Measurement, Part, best_network, best_whole, binding
-from mnist_batch.tuning.timings import Timing
+from mnist_batch.tuning.recommendation import (
+    Measurement,
+    Part,
+    Timing,
+    best_network,
+    best_whole,
+    binding,
+)
 
 NUMPY, KERAS = PredictorChoice.NUMPY, PredictorChoice.KERAS
 

@@ -1,8 +1,6 @@
-"""Whether a network is right as often as it says: how far off it is, and a cure.
+"""The temperature that makes a network right as often as it says: temperature scaling.
 
-Both are from C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural
-networks", ICML 2017: the expected calibration error (of M. P. Naeini, G. F. Cooper, M. Hauskrecht,
-AAAI 2015) and temperature scaling.
+C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
 """
 
 import numpy as np
@@ -12,45 +10,8 @@ Logits = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
 Weights = list[npt.NDArray[np.float32]]
 
-BINS = 15
-"""Bins of confidence, as many as in the paper."""
-
-# Gaps are added as integers in this unit, so that sums do not depend on the cuts between batches.
-_UNIT = 2.0**-32
-
 _LIMIT = 4.0  # beyond it all rows are right, or the network guesses: no finite T is best
 _STEPS = 40  # each halves the interval: from log(16) to 3e-12, less than float32 can tell
-
-
-class ConfidenceBins:
-    """Adds up how far confidence and accuracy are apart; order and size of batches do not matter.
-
-    The bins are 15 of equal width, (0, 1/15], (1/15, 2/15] and so on to (14/15, 1]; a confidence
-    of 0 falls into the first.
-
-    Attributes:
-        rows: the number of rows so far.
-    """
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._gaps = [0] * BINS
-
-    def add(self, confidences: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> None:
-        """Count rows: their confidences (n,), 0 to 1, and which of them were right (n,)."""
-        exact = confidences.astype(np.float64)
-        bins = np.clip(np.ceil(exact * BINS).astype(np.int64) - 1, 0, BINS - 1)
-        gaps = np.zeros(BINS, np.int64)
-        np.add.at(gaps, bins, np.rint((right - exact) / _UNIT).astype(np.int64))
-        self._gaps = [before + gap for before, gap in zip(self._gaps, gaps.tolist(), strict=True)]
-        self.rows += len(confidences)
-
-    def expected_error(self) -> float:
-        """Return the expected calibration error of at least one row, 0 to 1.
-
-        The mean over the bins, weighted by their rows, of |accuracy - mean confidence|.
-        """
-        return sum(map(abs, self._gaps)) * _UNIT / self.rows
 
 
 def best_temperature(logits: Logits, labels: Labels) -> float:

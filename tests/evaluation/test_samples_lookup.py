@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import mnist_batch
-from mnist_batch.evaluation.lookup import find_place
+from mnist_batch.evaluation.samples import find_place
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.synthetic.generator import write_folder, write_parquet
 

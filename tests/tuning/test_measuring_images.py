@@ -12,7 +12,7 @@ from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_parquet
-from mnist_batch.tuning.resident import ResidentShard, first_rows, repeated, tiled
+from mnist_batch.tuning.measuring import ResidentShard, first_rows, repeated, tiled
 
 EVERYTHING = 2**40
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mnist_batch.tuning.timings import Round, Timing, time_in_turn
+from mnist_batch.tuning.measuring import Round, time_in_turn
+from mnist_batch.tuning.recommendation import Timing
 
 
 def test_the_median_round_counts() -> None:

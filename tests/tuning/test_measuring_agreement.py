@@ -6,7 +6,7 @@ import pytest
 
 from mnist_batch.errors import ModelError
 from mnist_batch.schema import PROBABILITIES
-from mnist_batch.tuning.agreement import Reference
+from mnist_batch.tuning.measuring import Reference
 
 
 def predictions(rows: list[dict[int, float] | None]) -> list[pa.RecordBatch]:
