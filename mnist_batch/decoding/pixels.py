@@ -1,4 +1,4 @@
-"""Pixels: raw ones in Arrow columns to uint8 images, and images to a network's inputs."""
+"""Read raw pixels in Arrow columns as uint8 images."""
 
 import math
 from typing import Any
@@ -8,42 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.mnist import PIXELS, SIDE
-from mnist_batch.options import Scale
 from mnist_batch.schema import Images, Reason, error_text
 
 _Numbers = npt.NDArray[Any]  # of whatever number type the column has
-
-
-_SCALES = {  # factor and offset
-    Scale.ZERO_TO_ONE: (1 / 255, 0.0),
-    Scale.BYTES: (1.0, 0.0),
-    Scale.MINUS_ONE_TO_ONE: (2 / 255, -1.0),
-    Scale.MINUS_HALF_TO_HALF: (1 / 255, -0.5),
-}
-
-
-def factor_and_offset(scale: Scale) -> tuple[np.float32, np.float32]:
-    """Return by what a pixel from 0 to 255 is multiplied, and what is then added."""
-    factor, offset = _SCALES[scale]
-    return np.float32(factor), np.float32(offset)
-
-
-def scaled(
-    images: Images, scale: Scale, out: npt.NDArray[np.float32] | None = None
-) -> npt.NDArray[np.float32]:
-    """Return images uint8 (n, 28, 28) as a network's inputs, float32 (n, 784), within `scale`.
-
-    With `out` they are written there: for many at once that is several times as fast, memory that
-    is new has to be mapped and cleared first.
-    """
-    factor, offset = _SCALES[scale]
-    inputs = np.empty((len(images), PIXELS), np.float32) if out is None else out
-    inputs[:] = images.reshape(-1, PIXELS)
-    if factor != 1:
-        inputs *= np.float32(factor)
-    if offset:
-        inputs += np.float32(offset)
-    return inputs
 
 
 def is_pixel_type(kind: pa.DataType) -> bool:

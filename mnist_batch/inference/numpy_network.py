@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.decoding.pixels import factor_and_offset
 from mnist_batch.errors import ModelError
 from mnist_batch.mnist import CLASSES
 from mnist_batch.models.digit_task import check_ten_classes
@@ -32,10 +31,10 @@ from mnist_batch.models.network_config import (
     layers_of,
 )
 from mnist_batch.models.stored import Weights
-from mnist_batch.options import Scale
 
 Array = npt.NDArray[np.float32]
 Operation = Callable[[Array], Array]
+Scaling = tuple[np.float32, np.float32]
 
 
 class UnsupportedNetworkError(ModelError):
@@ -69,8 +68,13 @@ class DenseNetwork:
         return values
 
 
-def dense_network(model: ModelFile, scale: Scale) -> DenseNetwork:
-    """Build the chain of operations of a model that wants its pixels in `scale`.
+def dense_network(model: ModelFile, scaling: Scaling | None) -> DenseNetwork:
+    """Build the chain of operations of the network in a model file.
+
+    Args:
+        model: the model file.
+        scaling: what makes the network's inputs of pixels from 0 to 255: a factor, and an offset
+            that is added. None where they are its inputs.
 
     Raises:
         UnsupportedNetworkError: a layer, activation or arrangement that NumPy does not run.
@@ -78,7 +82,7 @@ def dense_network(model: ModelFile, scale: Scale) -> DenseNetwork:
             values and give ten.
     """
     try:
-        return _built(model, scale)
+        return _built(model, scaling)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # A damaged configuration, or one of an unknown version: Keras is the judge of that.
         raise UnsupportedNetworkError(
@@ -86,12 +90,11 @@ def dense_network(model: ModelFile, scale: Scale) -> DenseNetwork:
         ) from error
 
 
-def _built(model: ModelFile, scale: Scale) -> DenseNetwork:
+def _built(model: ModelFile, scaling: Scaling | None) -> DenseNetwork:
     layers = _supported_layers(model.config)
     shape = inputs = input_shape(model.config, layers)
     operations: list[Operation] = []
     shown: list[Layer] = []
-    scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
     for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
         name, stored = layer["class_name"], arrays
         if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias

@@ -9,7 +9,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.decoding.pixels import scaled
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.mnist import CLASSES, PIXELS, SIDE
@@ -24,6 +23,36 @@ Array = npt.NDArray[np.float32]
 
 NUMPY_ROWS = 256
 """Rows that NumPy works on at once: here it is fastest, the arrays still fit the cache."""
+
+
+_SCALES = {  # factor and offset
+    Scale.ZERO_TO_ONE: (1 / 255, 0.0),
+    Scale.BYTES: (1.0, 0.0),
+    Scale.MINUS_ONE_TO_ONE: (2 / 255, -1.0),
+    Scale.MINUS_HALF_TO_HALF: (1 / 255, -0.5),
+}
+
+
+def factor_and_offset(scale: Scale) -> tuple[np.float32, np.float32]:
+    """Return by what a pixel from 0 to 255 is multiplied, and what is then added."""
+    factor, offset = _SCALES[scale]
+    return np.float32(factor), np.float32(offset)
+
+
+def scaled(images: Images, scale: Scale, out: Array | None = None) -> Array:
+    """Return images uint8 (n, 28, 28) as a network's inputs, float32 (n, 784), within `scale`.
+
+    With `out` they are written there: for many at once that is several times as fast, memory that
+    is new has to be mapped and cleared first.
+    """
+    factor, offset = _SCALES[scale]
+    inputs = np.empty((len(images), PIXELS), np.float32) if out is None else out
+    inputs[:] = images.reshape(-1, PIXELS)
+    if factor != 1:
+        inputs *= np.float32(factor)
+    if offset:
+        inputs += np.float32(offset)
+    return inputs
 
 
 class Network(Protocol):
@@ -188,7 +217,6 @@ def build_predictor(
     notes: list[str] = []
     wanted = _scale(file, scale, notes)
     runner = _runner(file, choice, device, wanted, batch_size, notes)
-    # The network on NumPy has the scale in its weights.
     input_scale = Scale.BYTES if runner.name is PredictorChoice.NUMPY else wanted
     activation = output_activation(file.config)
     if activation == "sigmoid":
@@ -229,7 +257,9 @@ def _runner(
     why = "it was asked for"
     if choice is not PredictorChoice.KERAS:
         try:
-            network = dense_network(file, scale)
+            # Pixels come as they are, and the network has the scale in its weights.
+            scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
+            network = dense_network(file, scaling)
         except UnsupportedNetworkError as error:
             why = str(error)
             if choice is PredictorChoice.NUMPY:

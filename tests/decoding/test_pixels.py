@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_batch.decoding.pixels import is_pixel_type, pixels_of, scaled
-from mnist_batch.options import Scale
+from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 
 COUNT = "bad pixels: expected 784 of them"
 RANGE = "bad pixels: expected numbers from 0 to 255"
@@ -276,25 +275,3 @@ def test_null_rows_may_cover_anything() -> None:
     images, errors = pixels_of(column)
     assert errors.to_pylist() == [None, "no bytes", None]
     assert images[:, 0, 0].tolist() == [5, 0, 7]
-
-
-@pytest.mark.parametrize(
-    ("scale", "black", "middle", "white"),
-    [
-        (Scale.ZERO_TO_ONE, 0, 0.2, 1),
-        (Scale.BYTES, 0, 51, 255),
-        (Scale.MINUS_ONE_TO_ONE, -1, -0.6, 1),
-        (Scale.MINUS_HALF_TO_HALF, -0.5, -0.3, 0.5),
-    ],
-)
-def test_scales_run_from_black_to_white(
-    scale: Scale, black: float, middle: float, white: float
-) -> None:
-    """Pixels 0, 51 (a fifth) and 255 land at the ends and a fifth of each scale, as float32."""
-    images = np.zeros((2, 28, 28), np.uint8)
-    images[1, 0, :2] = (51, 255)
-    inputs = scaled(images, scale)
-    assert inputs.shape == (2, 784)
-    assert inputs.dtype == np.float32
-    assert inputs[1, :3] == pytest.approx([middle, white, black], abs=1e-6)
-    assert images[1, 0, 1] == 255  # the images themselves stay

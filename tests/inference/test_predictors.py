@@ -15,7 +15,7 @@ from scipy.special import softmax as scipy_softmax
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_network import import_keras
-from mnist_batch.inference.predictors import load_model
+from mnist_batch.inference.predictors import load_model, scaled
 from mnist_batch.models.file import DEFAULT_MODEL
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
@@ -238,7 +238,7 @@ def test_model_of_nan_is_refused(predictor: str, tmp_path: Path) -> None:
 def test_dense_model_needs_no_tensorflow(name: str, folder: Path) -> None:
     """Loading a Dense model and predicting imports neither TensorFlow nor Keras."""
     code = (
-        "import sys, numpy; from mnist_batch.inference.predictors import load_model; "
+        "import sys, numpy; from mnist_batch.inference.predictors import load_model, scaled; "
         "load_model(sys.argv[1]).probabilities(numpy.zeros((3, 28, 28), numpy.uint8)); "
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
@@ -246,3 +246,25 @@ def test_dense_model_needs_no_tensorflow(name: str, folder: Path) -> None:
         [sys.executable, "-c", code, str(folder / name)], capture_output=True, text=True, check=True
     )
     assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("scale", "black", "middle", "white"),
+    [
+        (Scale.ZERO_TO_ONE, 0, 0.2, 1),
+        (Scale.BYTES, 0, 51, 255),
+        (Scale.MINUS_ONE_TO_ONE, -1, -0.6, 1),
+        (Scale.MINUS_HALF_TO_HALF, -0.5, -0.3, 0.5),
+    ],
+)
+def test_scales_run_from_black_to_white(
+    scale: Scale, black: float, middle: float, white: float
+) -> None:
+    """Pixels 0, 51 (a fifth) and 255 land at the ends and a fifth of each scale, as float32."""
+    images = np.zeros((2, 28, 28), np.uint8)
+    images[1, 0, :2] = (51, 255)
+    inputs = scaled(images, scale)
+    assert inputs.shape == (2, 784)
+    assert inputs.dtype == np.float32
+    assert inputs[1, :3] == pytest.approx([middle, white, black], abs=1e-6)
+    assert images[1, 0, 1] == 255  # the images themselves stay
