@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mnist_batch.commands.pack import PackSummary, pack
-    from mnist_batch.commands.predict import (
-        Progress,
-        Summary,
-        evaluate,
-        predict,
-        stream,
-    )
+    from mnist_batch.commands.predict import Summary, evaluate, predict, stream
     from mnist_batch.commands.train import TrainingResult, train
     from mnist_batch.errors import (
         InputError,
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
     )
     from mnist_batch.evaluation.metrics import Metrics
     from mnist_batch.inference.predictors import Predictor, load_model
+    from mnist_batch.inference.workers import Progress
     from mnist_batch.inspection.inputs import InputInspection, inspect_input
     from mnist_batch.inspection.models import ModelInspection, inspect_model
     from mnist_batch.training.fitting import TrainingProgress
@@ -51,7 +46,7 @@ _MODULES = {
     "PackSummary": "commands.pack",
     "PredictionsError": "errors",
     "Predictor": "inference.predictors",
-    "Progress": "commands.predict",
+    "Progress": "inference.workers",
     "Summary": "commands.predict",
     "TrainingProgress": "training.fitting",
     "TrainingResult": "commands.train",

@@ -3,9 +3,15 @@
 The command line needs them for its help, so this module imports nothing that takes time.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
+
+Inputs = str | Path | Iterable[str | Path]
+"""One INPUT or several, as `sources.open_inputs` takes them."""
 
 BATCH_ROWS = 2048
 """Rows of a batch, unless the user says otherwise: enough that the work per batch is small beside
@@ -117,3 +123,35 @@ class Style(StrEnum):
     PAPER = "paper"
     PHOTO = "photo"
     SCREEN = "screen"
+
+
+NO_LABELS = "none"
+"""The `labels` of `ReadOptions` that reads none."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How INPUTs are read.
+
+    Attributes:
+        image_column: the Parquet column of images; None to find it.
+        label_column: the Parquet column of labels; None for `label`, where there is one.
+        labels: a CSV file of labels (see `inputs.labels.LabelFile`), `none` to read no labels, or
+            None to take those that the INPUT carries.
+    """
+
+    image_column: str | None = None
+    label_column: str | None = None
+    labels: str | None = None
+
+    @classmethod
+    def of(
+        cls, image_column: str | None, label_column: str | None, labels: str | Path | None
+    ) -> "ReadOptions":
+        """Return the options for labels that are given as text or as a path."""
+        return cls(image_column, label_column, None if labels is None else str(labels))
+
+
+def input_list(inputs: Inputs) -> list[str | Path]:
+    """Return INPUTs as a list, whether one is given or several."""
+    return [inputs] if isinstance(inputs, (str, Path)) else list(inputs)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from mnist_batch.commands.predict import Progress
+from mnist_batch.inference.workers import Progress
 from mnist_batch.training.fitting import TrainingProgress
 
 _EPOCHS_S = 600.0  # epochs are slow: with rich's 30 s there would be too few to tell the speed of

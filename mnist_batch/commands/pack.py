@@ -14,13 +14,12 @@ import pyarrow.compute as pc
 
 from mnist_batch import __version__
 from mnist_batch._kernels import loading
-from mnist_batch.commands.predict import Inputs, Progress, listed, read_options
 from mnist_batch.commands.reading_notes import reading_notes
 from mnist_batch.errors import OutputError
-from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.parquet.packed import PACKED, PackedWriter
 from mnist_batch.inputs.sources import check_not_read, check_outside, open_inputs
-from mnist_batch.options import BATCH_ROWS, Prepare
+from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
 from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch, reason
@@ -114,14 +113,14 @@ def pack(
         LabelError: a label is not a digit.
         ValueError: `workers` is below 1.
     """
-    inputs, out, prepare = listed(inputs), Path(out), Prepare(prepare)
+    inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
     if out.suffix.lower() != ".parquet":
         raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
     check_writable(out, overwrite=overwrite)
     check_outside(out, [], inputs)
-    opened = open_inputs(inputs, read_options(image_column, label_column, labels))
+    opened = open_inputs(inputs, ReadOptions.of(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     loading.load_where_it_pays(opened.shards)
     counts = _Counts()

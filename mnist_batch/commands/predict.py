@@ -1,7 +1,7 @@
 """Whole jobs: predict an input into a file with its report, and evaluate such a file again."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -21,16 +21,19 @@ from mnist_batch.evaluation.samples import SampleChooser, find_images
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.scale_doubt import ScaleDoubt, is_settled
-from mnist_batch.inference.workers import available_workers
-from mnist_batch.inputs.sources import (
+from mnist_batch.inference.workers import Progress, available_workers
+from mnist_batch.inputs.sources import OpenInputs, check_not_read, check_outside, open_inputs
+from mnist_batch.options import (
+    BATCH_ROWS,
     NO_LABELS,
-    OpenInputs,
+    Device,
+    Inputs,
+    PredictorChoice,
+    Prepare,
     ReadOptions,
-    check_not_read,
-    check_outside,
-    open_inputs,
+    Scale,
+    input_list,
 )
-from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare, Scale
 from mnist_batch.outputs.manifest import Manifest
 from mnist_batch.outputs.parts import parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder, put_there, rows_kept
@@ -39,17 +42,6 @@ from mnist_batch.outputs.prepared_folder import PreparedFolder, has_pictures
 from mnist_batch.outputs.resuming import Rows, predict_parts
 from mnist_batch.outputs.sinks import Sink, check_output
 from mnist_batch.schema import Reason, predictions_schema
-
-Inputs = str | Path | Iterable[str | Path]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: rows done, rows in all, rows without a prediction so far."""
-
-    done: int
-    total: int
-    errors: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +113,7 @@ def stream(
         LabelError: while iterating, a label is not a digit.
         ModelError: while iterating, the model cannot be loaded or run.
     """
-    opened = open_inputs(listed(inputs), read_options(image_column, label_column, labels))
+    opened = open_inputs(input_list(inputs), ReadOptions.of(image_column, label_column, labels))
     predictor = model if isinstance(model, Predictor) else load_model(model, batch_size=batch_size)
     names = predictions_schema(with_probabilities=probabilities).names
     parts = parts_of(opened.shards, predictor.block_rows)
@@ -198,7 +190,7 @@ def predict(
         LabelError: a label is not a digit.
         ModelError: the model cannot be loaded or run.
     """
-    inputs, out, prepare = listed(inputs), Path(out), Prepare(prepare)
+    inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
     shown = None if save_prepared is None else Path(save_prepared)
     ours = put_there(out) if resume else frozenset()
 
@@ -221,7 +213,7 @@ def predict(
     pictures = PreparedFolder(shown, overwrite=may_replace(shown), apart=apart) if shown else None
     report_writer = Report(folder, overwrite=may_replace(folder)) if folder else None
     loaded = _loaded(model, predictor, scale, device, batch_size)
-    opened = open_inputs(inputs, read_options(image_column, label_column, labels))
+    opened = open_inputs(inputs, ReadOptions.of(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     found = _Findings(SampleChooser(sample_seed), None if is_settled(loaded) else ScaleDoubt())
     # What the predictions depend on, and what else is said of how they were made.
@@ -356,7 +348,7 @@ def evaluate(
         counts.add(batch)
     metrics, samples, notes = counts.metrics(), chooser.samples(), []
     if images is not None:
-        opened = open_inputs(listed(images), ReadOptions(image_column, labels=NO_LABELS))
+        opened = open_inputs(input_list(images), ReadOptions(image_column, labels=NO_LABELS))
         prepare = _prepare_of(options, file.path)
         samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
     elif report_writer:
@@ -382,18 +374,6 @@ def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:
             f"{file}: its metadata says prepare {name!r}; expected {', '.join(Prepare)}; predict "
             "again"
         ) from None
-
-
-def listed(inputs: Inputs) -> list[str | Path]:
-    """Return INPUTs as a list, be it only one."""
-    return [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
-
-
-def read_options(
-    image_column: str | None, label_column: str | None, labels: str | Path | None
-) -> ReadOptions:
-    """Return how INPUTs are read, `labels` as a path or as text."""
-    return ReadOptions(image_column, label_column, None if labels is None else str(labels))
 
 
 def _loaded(

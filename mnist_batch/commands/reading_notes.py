@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mnist_batch._kernels import loading
 from mnist_batch.inputs.labels import shortened
-from mnist_batch.inputs.sources import NO_LABELS, OpenInputs
-from mnist_batch.options import Prepare
+from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.options import NO_LABELS, Prepare
 
 _NAMED = 5
 """Names in a note, at most."""

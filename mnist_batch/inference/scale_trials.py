@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from mnist_batch.commands.predict import Progress
 from mnist_batch.errors import InputError
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_comparison import ScaleTrials, compare_scales
+from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.inputs.spread import spread_rows
 from mnist_batch.schema import Images

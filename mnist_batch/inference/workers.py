@@ -19,6 +19,15 @@ _AHEAD = 2
 """Batches per worker that may be read before their results are taken, over all open shards."""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: rows done, rows in all, rows without a prediction so far."""
+
+    done: int
+    total: int
+    errors: int
+
+
 @dataclass(eq=False)
 class _OpenShard(Generic[BatchT, ResultT]):
     """A shard being read; results wait under their batch's number until their turn."""

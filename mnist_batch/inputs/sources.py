@@ -26,30 +26,14 @@ from mnist_batch.inputs.listing import (
 )
 from mnist_batch.inputs.parquet.files import open_parquet
 from mnist_batch.inputs.shards import Shard, UnreadableSource, text_of_path
+from mnist_batch.options import NO_LABELS, ReadOptions
 from mnist_batch.outputs.atomic import behind_links
 from mnist_batch.schema import Reason, error_text
 
 STDIN = "-"
 HUB = "hf://"
-NO_LABELS = "none"
 _METADATA = "metadata.csv"
 _KINDS = f"expected .parquet or an image ({' '.join(sorted(IMAGE_SUFFIXES))})"
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How INPUTs are read.
-
-    Attributes:
-        image_column: the Parquet column of images; None to find it.
-        label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file of labels (see `mnist_batch.inputs.labels.LabelFile`), `none` to read no
-            labels, or None to take those that the INPUT carries.
-    """
-
-    image_column: str | None = None
-    label_column: str | None = None
-    labels: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch._kernels import loading
-from mnist_batch.commands.predict import Inputs, Progress, listed, read_options
 from mnist_batch.evaluation.samples import find_place
-from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.images import (
     FEW,
@@ -24,7 +23,7 @@ from mnist_batch.inspection.images import (
     look,
 )
 from mnist_batch.mnist import CLASSES
-from mnist_batch.options import BATCH_ROWS
+from mnist_batch.options import BATCH_ROWS, Inputs, ReadOptions, input_list
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def inspect_input(
     """
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
-    opened = open_inputs(listed(inputs), read_options(image_column, label_column, labels))
+    opened = open_inputs(input_list(inputs), ReadOptions.of(image_column, label_column, labels))
     loading.load_where_it_pays(opened.shards)
     totals = _Totals(opened.rows)
     for looked in map_batches(

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_batch.commands.predict import Inputs, Progress, listed, read_options
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.predictors import build_predictor
 from mnist_batch.inference.scale_comparison import ScaleTrial, ScaleTrials
 from mnist_batch.inference.scale_trials import try_scales
+from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.models.file import ModelFile, read_model_file
 from mnist_batch.models.layers import Layer, described
 from mnist_batch.models.network_config import output_activation, unnested
 from mnist_batch.models.scale import ScaleSource, scale_in_file, scale_of_first_layers
-from mnist_batch.options import PredictorChoice, Scale
+from mnist_batch.options import Inputs, PredictorChoice, ReadOptions, Scale, input_list
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
 
@@ -131,7 +131,7 @@ def inspect_model(
         return _unrunnable(file, stated, str(error).removeprefix(f"{file.path}: "))
     trials = None
     if data is not None and not nan:
-        opened = open_inputs(listed(data), read_options(image_column, label_column, labels))
+        opened = open_inputs(input_list(data), ReadOptions.of(image_column, label_column, labels))
         trials = try_scales(predictor, opened, workers=workers, progress=progress)
     activation = output_activation(file.config)
     return ModelInspection(

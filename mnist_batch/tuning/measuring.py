@@ -27,16 +27,24 @@ import pyarrow as pa
 
 from mnist_batch import __version__
 from mnist_batch._kernels import loading
-from mnist_batch.commands.predict import Inputs, listed, read_options
 from mnist_batch.errors import InputError, ModelError
 from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
-from mnist_batch.inputs.sources import OpenInputs, ReadOptions, open_inputs
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.mnist import CLASSES, SIDE
-from mnist_batch.options import BATCH_ROWS, BATCH_SIZES, Device, PredictorChoice, Scale
+from mnist_batch.options import (
+    BATCH_ROWS,
+    BATCH_SIZES,
+    Device,
+    Inputs,
+    PredictorChoice,
+    ReadOptions,
+    Scale,
+    input_list,
+)
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic import generator
@@ -165,8 +173,8 @@ def benchmark(
     say("starting")
     loading.load()  # what it takes to load is not timed
     networks = _Networks(model, predictor, scale, Device(device), batch_sizes)
-    options = read_options(image_column, label_column, labels)
-    with _without_retracing_warnings(), _opened(listed(inputs), options) as opened:
+    options = ReadOptions.of(image_column, label_column, labels)
+    with _without_retracing_warnings(), _opened(input_list(inputs), options) as opened:
         bench = _Bench(opened, networks, seconds, say)
         measurements = bench.measurements()
     best = best_whole(measurements)
@@ -190,7 +198,7 @@ def benchmark(
             "sha256": first.model.sha256,
             "scale": str(first.scale),
         },
-        inputs=[str(item) for item in listed(inputs)],
+        inputs=[str(item) for item in input_list(inputs)],
         rows=opened.rows,
         rows_used=bench.rows,
         labelled=metrics.scored,
@@ -199,7 +207,7 @@ def benchmark(
         not_run=[*networks.not_run, *bench.not_run],
         recommended=best,
         binding=binding(measurements),
-        command=_command(listed(inputs), chosen),
+        command=_command(input_list(inputs), chosen),
         notes=[*networks.notes(), *_noise_notes(measurements)],
     )
 

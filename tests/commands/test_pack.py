@@ -20,8 +20,8 @@ from PIL import Image
 
 import mnist_batch
 from mnist_batch.commands import pack
-from mnist_batch.commands.predict import Progress
 from mnist_batch.errors import InputError, LabelError, OutputError
+from mnist_batch.inference.workers import Progress
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic import generator
 

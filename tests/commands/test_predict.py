@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mnist_batch
-from mnist_batch.commands.predict import Progress
 from mnist_batch.errors import InputError, LabelError, OutputError, PredictionsError
+from mnist_batch.inference.workers import Progress
 from mnist_batch.options import Prepare
 from mnist_batch.synthetic import generator
 from tests.support.handmade import linear_probabilities

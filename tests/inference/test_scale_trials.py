@@ -9,12 +9,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from mnist_batch.commands.predict import Progress
 from mnist_batch.errors import InputError
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inference.scale_trials import TRIAL_ROWS, try_scales
-from mnist_batch.inputs.sources import ReadOptions, open_inputs
-from mnist_batch.options import Scale
+from mnist_batch.inference.workers import Progress
+from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.options import ReadOptions, Scale
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from tests.support.handmade import write_linear_model
 

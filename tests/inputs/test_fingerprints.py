@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.inputs.fingerprints import fingerprint, first_source
-from mnist_batch.inputs.sources import ReadOptions, open_inputs
+from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.options import ReadOptions
 
 
 def _prints(source: Path, options: ReadOptions | None = None) -> list[str]:

@@ -17,7 +17,8 @@ from PIL import Image
 
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.errors import InputError, LabelError, OutputError
-from mnist_batch.inputs.sources import OpenInputs, ReadOptions, check_outside, open_inputs
+from mnist_batch.inputs.sources import OpenInputs, check_outside, open_inputs
+from mnist_batch.options import ReadOptions
 from tests.support.deep_folders import deep_folder
 
 Row = tuple[str, int, int | None, int | None]

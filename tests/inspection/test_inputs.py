@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mnist_batch
-from mnist_batch.commands.predict import Progress
 from mnist_batch.errors import InputError, LabelError
+from mnist_batch.inference.workers import Progress
 from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import Size, inspect_input
 from mnist_batch.synthetic import generator

@@ -18,8 +18,8 @@ import pytest
 
 import mnist_batch
 from mnist_batch._kernels import loading
-from mnist_batch.commands.predict import Progress
 from mnist_batch.errors import InputError, OutputError
+from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.fingerprints import first_source
 from mnist_batch.inputs.parquet import files

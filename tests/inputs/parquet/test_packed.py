@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 import mnist_batch
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.parquet.packed import PACKED, PackedWriter
-from mnist_batch.inputs.sources import ReadOptions, open_inputs
+from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.options import ReadOptions
 from mnist_batch.synthetic import generator
 from tests.support.handmade import linear_probabilities
 from tests.support.mutants import mutants
