@@ -116,7 +116,7 @@ class Predictor:
 
         Returns:
             float32 (n, 10), each row summing to 1. A row does not depend on what the others show.
-            It is the same to 3e-6 however the batches are cut and whichever thread works.
+            It is the same to 5e-6 however the batches are cut and whichever thread works.
 
         Raises:
             ModelError: Keras cannot run the model.

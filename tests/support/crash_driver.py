@@ -3,7 +3,8 @@
 It is started by test_crashes.py with a JSON object on its command line: `images` (a folder), `out`
 (a file in a folder that holds nothing else), `overwrite`, and `kills`: `steps` for a run that is
 killed before each of its steps on the file system in turn, or a number of kills at random points.
-It prints a JSON object for each run that was killed.
+It prints a JSON object for each run that was killed, after one with the `output` of an undisturbed
+run of the same parts.
 """
 
 import json
@@ -73,18 +74,17 @@ def main() -> None:
             os._exit(status)
         return process
 
-    if order["kills"] == "steps":
-        _reset(out, overwrite=order["overwrite"])
-        log = out.parent.parent / "steps"
-        assert os.waitpid(run(steps=log), 0)[1] == 0
+    _reset(out, overwrite=order["overwrite"])
+    log = out.parent.parent / "steps" if order["kills"] == "steps" else None
+    started = time.perf_counter()
+    assert os.waitpid(run(steps=log), 0)[1] == 0
+    elapsed = time.perf_counter() - started
+    sys.stdout.write(json.dumps({"output": out.read_bytes().hex()}) + "\n")
+    if log:
         for number, step in enumerate(log.read_text().splitlines()):
             _reset(out, overwrite=order["overwrite"])
             _tell(step, out, run(kill_before=number), run)
         return
-    _reset(out, overwrite=order["overwrite"])
-    started = time.perf_counter()
-    os.waitpid(run(), 0)
-    elapsed = time.perf_counter() - started
     moments = random.Random(0)
     for _ in range(order["kills"]):
         _reset(out, overwrite=order["overwrite"])

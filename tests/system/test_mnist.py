@@ -138,12 +138,14 @@ def test_memory_does_not_grow_with_the_input(
 
 
 def _assert_same(table: pa.Table, expected: pa.Table, columns: list[str]) -> None:
-    """Equal in the columns; in the confidence but for the last bits, which depend on the place.
+    """Equal in the columns; in the confidence to 5e-6, as `Predictor.probabilities` promises.
 
-    Measured on the kernels that OpenBLAS has for AVX2: up to 1.3e-6; with AVX-512 none.
+    Batches are cut otherwise, and a row's float32 sums of 784 products may be added in another
+    order where the row lies elsewhere in the matrix. Measured on the kernels that OpenBLAS has for
+    AVX2: up to 2.4e-6; with AVX-512 none.
     """
     assert table.select(columns).to_pydict() == expected.select(columns).to_pydict()
-    np.testing.assert_allclose(table["confidence"], expected["confidence"], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(table["confidence"], expected["confidence"], rtol=0, atol=5e-6)
 
 
 def _save_folder(folder: Path, images: Pixels, labels: Pixels, suffix: str) -> None:
