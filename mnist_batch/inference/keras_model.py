@@ -6,7 +6,7 @@ ones, or where it is no classifier of digits, it is refused before memory is tak
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
@@ -15,17 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.digit_task import check_one_of_each, check_ten_classes, digit_shape
 from mnist_batch.models.file import ModelFile
-from mnist_batch.models.graph import KerasConfig
+from mnist_batch.models.formats import ArrayOrder, Origin, Weights
+from mnist_batch.models.layers import check_one_of_each, check_ten_classes, digit_shape
 from mnist_batch.models.network_config import PARTS, layer_name, layers_of
-from mnist_batch.models.old_arrays import as_keras_3, turned
-from mnist_batch.models.old_keras import (
-    HARD_SIGMOID,
-    hard_sigmoid_of_keras_2,
-    translated,
-)
-from mnist_batch.models.stored import ArrayOrder, Origin, Weights
+from mnist_batch.models.old_keras import HARD_SIGMOID, KerasConfig, translated
 
 MOST_VALUES = 2**24
 """Values that a layer may give for one image; VGG16 gives 3 million, of one of 224x224 pixels."""
@@ -227,3 +221,59 @@ def cause(error: Exception) -> str:
     headings = ("Exception encountered when calling", "Graph execution error")
     said = [line for line in lines if not line.startswith(headings)]
     return (said or lines or [type(error).__name__])[0]
+
+
+def hard_sigmoid_of_keras_2(values: Any) -> Any:  # noqa: ANN401 - a tensor
+    """Return 0.2 x + 0.5, cut off at 0 and 1; Keras 3 takes x / 6 + 0.5 (keras.io/2/api)."""
+    import keras
+
+    return keras.ops.clip(0.2 * values + 0.5, 0.0, 1.0)
+
+
+_Array = npt.NDArray[np.float32]
+
+
+def as_keras_3(class_name: str, arrays: Weights) -> Weights:
+    """Return the arrays of a layer as the layer has them that does the same in Keras 3.
+
+    Args:
+        class_name: the layer's class in the file.
+        arrays: those stored.
+
+    Raises:
+        ValueError: they are not of the number or shapes that the layer has.
+    """
+    return _CONVERTED[class_name](arrays) if class_name in _CONVERTED else arrays
+
+
+def turned(kernel: _Array) -> _Array:
+    """Return a kernel of Theano's convolution: that starts at the other end of each spatial axis.
+
+    Args:
+        kernel: height and width, or other spatial axes, then inputs and outputs.
+    """
+    return np.flip(kernel, axis=tuple(range(kernel.ndim - 2)))
+
+
+def _of_cudnn(gates: int, bias: Callable[[_Array], _Array]) -> Callable[[Weights], Weights]:
+    """Return what converts a layer of the cuDNN library: it has a row for each unit of a gate.
+
+    As `preprocess_weights_for_loading` of Keras 2 says. It holds each gate's kernel in the shape
+    of its transpose, and two biases, for the inputs and for the state.
+    """
+
+    def converted(arrays: Weights) -> Weights:
+        kernel, recurrent, biases = arrays
+        return [
+            np.hstack([part.reshape(part.shape[::-1]).T for part in np.hsplit(kernel, gates)]),
+            np.hstack([part.T for part in np.hsplit(recurrent, gates)]),
+            bias(biases),
+        ]
+
+    return converted
+
+
+_CONVERTED: Mapping[str, Callable[[Weights], Weights]] = {
+    "CuDNNLSTM": _of_cudnn(4, lambda biases: biases.reshape(2, -1).sum(axis=0)),
+    "CuDNNGRU": _of_cudnn(3, lambda biases: biases.reshape(2, -1)),
+}

@@ -14,9 +14,8 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_model import built_model, cause, output_shape, unnested
 from mnist_batch.mnist import CLASSES
-from mnist_batch.models.digit_task import digit_shape
 from mnist_batch.models.file import ModelFile
-from mnist_batch.models.layers import Layer
+from mnist_batch.models.layers import Layer, digit_shape
 from mnist_batch.options import Device
 
 Array = npt.NDArray[np.float32]

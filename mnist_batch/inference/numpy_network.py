@@ -16,21 +16,19 @@ import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.mnist import CLASSES
-from mnist_batch.models.digit_task import check_ten_classes
 from mnist_batch.models.file import ModelFile
-from mnist_batch.models.layers import Layer, described
+from mnist_batch.models.formats import Weights
+from mnist_batch.models.layers import Layer, check_ten_classes, described, input_shape
 from mnist_batch.models.network_config import (
     Config,
     NotAChainError,
     Shape,
     activation_name,
     chain,
-    input_shape,
     is_float32,
     is_model,
     layers_of,
 )
-from mnist_batch.models.stored import Weights
 
 Array = npt.NDArray[np.float32]
 Operation = Callable[[Array], Array]

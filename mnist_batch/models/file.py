@@ -1,17 +1,16 @@
 """Opening a model file as data: which format it is, what else it may be, and what is in it."""
 
 import hashlib
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.formats import SIGNATURES, read_stored_model
+from mnist_batch.models.formats import SIGNATURES, Origin, Weights, read_stored_model
 from mnist_batch.models.network_config import Config
-from mnist_batch.models.other_formats import file_kind, folder_kind
 from mnist_batch.models.reading_process import read_in_child
-from mnist_batch.models.stored import Origin, Weights
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "MNIST.h5"
 MAX_FILE_BYTES = 2**30
@@ -98,3 +97,37 @@ def _content(path: Path) -> bytes:
             f"{path}: larger than {MAX_FILE_BYTES:,} bytes, no model of digits is; {_EXPECTED}"
         )
     return content
+
+
+# Pickles of PyTorch before 1.6 start with its magic number; later ones are zip files. The messages
+# of ONNX and of TensorFlow start with their version and the field that follows it.
+_KINDS: Sequence[tuple[bytes, str]] = (
+    (rb"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", "a PyTorch file, which is a program"),
+    (rb"\x80[\x02-\x05]", "a pickle, which is a program"),
+    (rb".{4}TFL3", "a TensorFlow Lite file"),
+    (rb"\x08\x01\x12", "the graph of a TensorFlow SavedModel"),
+    (rb"\x08[\x02-\x20][\x12\x1a\x22\x3a\x42]", "an ONNX file"),
+    (rb"GGUF", "a GGUF file"),
+    (rb".{8}\{\"", "a safetensors file, weights without a network"),
+    (rb"\x93NUMPY", "a NumPy array"),
+    (rb"\s*\{[^}]*\"class_name\"", "the configuration of a network without its weights"),
+    (rb"\x1f\x8b|BZh|\xfd7zXZ\x00", "a packed file, which must be unpacked first"),
+    (rb"version https://git-lfs", "a Git LFS pointer, in place of a file that was not downloaded"),
+    (rb"\s*<", "a page of HTML or XML"),
+    (rb"$", "an empty file"),
+)
+
+
+def file_kind(content: bytes) -> str | None:
+    """Return what a file that is no model of Keras is, None where its first bytes do not tell."""
+    for start, kind in _KINDS:
+        if re.match(start, content[:1000], re.DOTALL):
+            return kind
+    return None
+
+
+def folder_kind(path: Path) -> str:
+    """Return what a folder is that was named as a model."""
+    if (path / "saved_model.pb").exists():
+        return "a folder with a TensorFlow SavedModel"
+    return "a folder"

@@ -6,12 +6,11 @@ by name in `keras.layers`, so a file can neither import anything nor bring a cla
 """
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.graph import Graph, KerasConfig
 from mnist_batch.models.network_config import (
     Config,
     activation_name,
@@ -20,15 +19,10 @@ from mnist_batch.models.network_config import (
     layers_of,
 )
 
+KerasConfig = dict[str, Any]
+
 HARD_SIGMOID = "hard_sigmoid_of_keras_2"
 """What `hard_sigmoid` is called here in a model of Keras before 3: it was another function."""
-
-
-def hard_sigmoid_of_keras_2(values: Any) -> Any:  # noqa: ANN401 - a tensor
-    """Return 0.2 x + 0.5, cut off at 0 and 1; Keras 3 takes x / 6 + 0.5 (keras.io/2/api)."""
-    import keras
-
-    return keras.ops.clip(0.2 * values + 0.5, 0.0, 1.0)
 
 
 def translated(config: Config, keras: ModuleType, keras_version: str) -> KerasConfig:
@@ -319,3 +313,94 @@ _RENAMED: Mapping[str, _Renaming] = {
     "RandomHeight": _identity,  # gone in Keras 3, and active in training only
     "RandomWidth": _identity,
 }
+
+
+class Graph:
+    """The layers of a functional model by their names in the file, and the calls of them.
+
+    A tensor is [layer, number of its call, number of its output]. Keras before 3 wrote the calls
+    of a layer as lists of tensors; the call with which a model within the model was made it
+    counted as well, but not always. It wrote only calls that something uses, so the least number
+    in use is that of the first. Keras 3 counts that call only in the outputs of a model, and only
+    of a functional one.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Config],
+        names: Mapping[str, str],
+        outputs: Any,  # noqa: ANN401
+    ) -> None:
+        self._names = names
+        calls = [node for layer in layers for node in layer.get("inbound_nodes", [])]
+        self._before_3 = any(isinstance(call, list) for call in calls)
+        self._first: dict[str, int] = {}
+        models = {layer_name(layer) for layer in layers if is_model(layer)}
+        for name, call, *_ in self._references([calls, outputs] if self._before_3 else []):
+            if name in models:
+                self._first[name] = min(call, self._first.get(name, call))
+        self._functional = {
+            layer_name(layer)
+            for layer in layers
+            if is_model(layer) and layer["class_name"] != "Sequential"
+        }
+
+    def call(self, call: Any) -> Any:  # noqa: ANN401 - JSON
+        """Return a call of a layer as Keras 3 writes it."""
+        if not isinstance(call, list):
+            return call
+        entries = [call] if call and isinstance(call[0], str) else call
+        tensors = [self._tensor(entry) for entry in entries]
+        settings = entries[0][3] if entries and len(entries[0]) > 3 else {}
+        return {
+            "args": tensors if len(tensors) == 1 else [tensors],
+            "kwargs": {
+                key: self._tensor(value) if self._is_reference(value) else value
+                for key, value in settings.items()
+                if value is not None
+            },
+        }
+
+    def ends(self, tensors: Any) -> Any:  # noqa: ANN401 - JSON
+        """Return the inputs or the outputs of the model as Keras 3 writes them."""
+        if isinstance(tensors, dict):
+            return {key: self.ends(value) for key, value in tensors.items()}
+        if not self._is_reference(tensors):
+            return [self.ends(value) for value in tensors]
+        name, call, output = tensors
+        if self._before_3:
+            call += (name in self._functional) - self._first.get(name, 0)
+        return [self._name(name), call, output]
+
+    def _tensor(self, reference: Sequence[Any]) -> KerasConfig:
+        name, call, output = reference[:3]
+        # Keras finds the tensor by its history; its true shape and type are those of that.
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {
+                "shape": [1],
+                "dtype": "float32",
+                "keras_history": [self._name(name), call - self._first.get(name, 0), output],
+            },
+        }
+
+    def _name(self, name: str) -> str:
+        if name not in self._names:
+            raise ModelError(f"something takes what layer {name} gives, but there is no such layer")
+        return self._names[name]
+
+    def _references(self, value: Any) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - JSON
+        if self._is_reference(value):
+            yield value
+        if isinstance(value, list | dict):
+            for inner in value if isinstance(value, list) else value.values():
+                yield from self._references(inner)
+
+    def _is_reference(self, value: Any) -> bool:  # noqa: ANN401 - JSON
+        return (
+            isinstance(value, list)
+            and len(value) in (3, 4)
+            and isinstance(value[0], str)
+            and value[0] in self._names
+            and isinstance(value[1], int)
+        )

@@ -25,8 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.formats import read_stored_model
-from mnist_batch.models.stored import ArrayOrder, Origin, StoredModel, room_for
+from mnist_batch.models.formats import ArrayOrder, Origin, StoredModel, read_stored_model, room_for
 
 CPU_S = 30
 WALL_S = 300

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.mnist import CLASSES, PIXELS
-from mnist_batch.models.stored import ATTRIBUTE
+from mnist_batch.models.formats import ATTRIBUTE
 from mnist_batch.options import Scale
 from mnist_batch.outputs.atomic import StagedFile, translated
 

@@ -3,12 +3,12 @@
 import pytest
 
 from mnist_batch.errors import ModelError
+from mnist_batch.models.layers import input_shape
 from mnist_batch.models.network_config import (
     Config,
     NotAChainError,
     activation_name,
     chain,
-    input_shape,
     is_float32,
     output_activation,
     own_scale,

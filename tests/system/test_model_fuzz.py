@@ -16,9 +16,8 @@ import pytest
 from mnist_batch.errors import ModelError
 from mnist_batch.models import reading_process
 from mnist_batch.models.allowlist import checked_config
-from mnist_batch.models.formats import SIGNATURES, read_stored_model
+from mnist_batch.models.formats import SIGNATURES, StoredModel, read_stored_model, room_for
 from mnist_batch.models.reading_process import read_in_child
-from mnist_batch.models.stored import StoredModel, room_for
 from tests.support.model_files import CONFIG, DENSE, config_of, hdf5_model, keras_model
 from tests.support.mutants import mutants
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.digit_task import (
+from mnist_batch.models.layers import (
     OpenShape,
     check_one_of_each,
     check_ten_classes,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.models.arithmetic import as_layer
+from mnist_batch.models.network_config import as_layer
 from mnist_batch.synthetic.generator import draw_digits
 from tests.support.old_keras import Json, called, functional, old, write_hdf5
 

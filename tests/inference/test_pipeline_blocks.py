@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.inference.blocks import map_blocks
+from mnist_batch.inference.pipeline import map_blocks
 from mnist_batch.schema import Images
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models import hdf5_arrays
+from mnist_batch.models import containers
 from mnist_batch.models.formats import read_stored_model
 from tests.support.model_files import BUILDERS, CONFIG, KERNEL, Change, hdf5_model
 
@@ -151,7 +151,7 @@ def test_what_no_model_has_is_refused(attack: Change, build: Callable[..., bytes
 
 def test_objects_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups cost next to nothing in a file."""
-    monkeypatch.setattr(hdf5_arrays, "MAX_OBJECTS", 20)
+    monkeypatch.setattr(containers, "MAX_OBJECTS", 20)
     with pytest.raises(ModelError, match="holds more than 20 arrays and groups"):
         read_stored_model(hdf5_model(change=many_objects))
 
