@@ -12,8 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnist_batch.commands.evaluate import evaluate
     from mnist_batch.commands.pack import PackSummary, pack
-    from mnist_batch.commands.predict import Summary, evaluate, predict, stream
+    from mnist_batch.commands.predict import predict, stream
+    from mnist_batch.commands.run import Summary
     from mnist_batch.commands.train import TrainingResult, train
     from mnist_batch.errors import (
         InputError,
@@ -47,11 +49,11 @@ _MODULES = {
     "PredictionsError": "errors",
     "Predictor": "inference.predictors",
     "Progress": "inference.workers",
-    "Summary": "commands.predict",
+    "Summary": "commands.run",
     "TrainingProgress": "training.fitting",
     "TrainingResult": "commands.train",
     "benchmark": "tuning.measuring",
-    "evaluate": "commands.predict",
+    "evaluate": "commands.evaluate",
     "inspect_input": "inspection.inputs",
     "inspect_model": "inspection.models",
     "load_model": "inference.predictors",

@@ -236,9 +236,9 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     _begin_to_draw(no_report=no_report)
-    from mnist_batch.commands import predict
+    from mnist_batch.commands.evaluate import evaluate
 
-    summary = predict.evaluate(
+    summary = evaluate(
         predictions,
         report=_report(report, no_report=no_report),
         images=images,

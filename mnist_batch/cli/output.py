@@ -14,7 +14,7 @@ from mnist_batch.errors import OutputInUseError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from mnist_batch.commands.predict import Summary
+    from mnist_batch.commands.run import Summary
     from mnist_batch.inference.workers import Progress
     from mnist_batch.training.fitting import TrainingProgress
 

@@ -16,7 +16,7 @@ from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
     from mnist_batch.commands.pack import PackSummary
-    from mnist_batch.commands.predict import Summary
+    from mnist_batch.commands.run import Summary
     from mnist_batch.commands.train import TrainingResult
     from mnist_batch.tuning.measuring import BenchmarkResult
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from mnist_batch import __version__
 from mnist_batch._kernels import loading
-from mnist_batch.commands.reading_notes import reading_notes
+from mnist_batch.commands.run import reading_notes
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.parquet.packed import PACKED, PackedWriter

@@ -1,22 +1,20 @@
-"""Whole jobs: predict an input into a file with its report, and evaluate such a file again."""
+"""Predict inputs into one file, with a report beside it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__
-from mnist_batch.commands.reading_notes import reading_notes
-from mnist_batch.commands.run_record import library_versions, run_record
-from mnist_batch.errors import InputError, OutputError, PredictionsError
+from mnist_batch.commands.run import Summary, library_versions, reading_notes, run_record
+from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.report import Report, metrics_record, report_folder, staged_report
+from mnist_batch.evaluation.report import Report, report_folder, staged_report
 from mnist_batch.evaluation.samples import SampleChooser, find_images
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
@@ -25,7 +23,6 @@ from mnist_batch.inference.workers import Progress, available_workers
 from mnist_batch.inputs.sources import OpenInputs, check_not_read, check_outside, open_inputs
 from mnist_batch.options import (
     BATCH_ROWS,
-    NO_LABELS,
     Device,
     Inputs,
     PredictorChoice,
@@ -34,51 +31,11 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
-from mnist_batch.outputs.manifest import Manifest
-from mnist_batch.outputs.parts import parts_of
-from mnist_batch.outputs.parts_folder import PartsFolder, put_there, rows_kept
-from mnist_batch.outputs.predictions_file import PredictionsFile
+from mnist_batch.outputs.parts import Manifest, parts_of
+from mnist_batch.outputs.parts_folder import PartsFolder, Rows, predict_parts, put_there, rows_kept
 from mnist_batch.outputs.prepared_folder import PreparedFolder, has_pictures
-from mnist_batch.outputs.resuming import Rows, predict_parts
-from mnist_batch.outputs.sinks import Sink, check_output
+from mnist_batch.outputs.writer import Sink, check_output
 from mnist_batch.schema import Reason, predictions_schema
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a job did.
-
-    Attributes:
-        predictions: the predictions file, written or evaluated.
-        metrics: counts and, where labels are known, accuracy and all that goes with it.
-        run: how the predictions were made, as in the file's metadata; None where it says nothing.
-        report_files: the files of the report; empty without one.
-        notes: what the user should know, one sentence each.
-        prepared_folder: where the pictures of prepared images are; None where none were wanted.
-        prepared_pictures: how many there are.
-        uncounted_sources: how many sources are one row with an error each, since nobody knows how
-            many rows they hold.
-    """
-
-    predictions: Path
-    metrics: Metrics
-    run: Mapping[str, Any] | None
-    report_files: Sequence[Path]
-    notes: Sequence[str]
-    prepared_folder: Path | None = None
-    prepared_pictures: int = 0
-    uncounted_sources: int = 0
-
-    def record(self) -> dict[str, Any]:
-        """Return what `metrics.json` holds, the notes, and where the files are."""
-        return {
-            **metrics_record(self.metrics, self.run),
-            "notes": list(self.notes),
-            "predictions_file": str(self.predictions),
-            "report_files": [str(path) for path in self.report_files],
-            "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
-            "prepared_pictures": self.prepared_pictures,
-        }
 
 
 def stream(
@@ -309,71 +266,6 @@ def predict(
         prepared_pictures=pictures.written if pictures else 0,
         uncounted_sources=len(opened.uncounted),
     )
-
-
-def evaluate(
-    predictions: str | Path,
-    *,
-    report: str | Path | bool = True,
-    images: Inputs | None = None,
-    image_column: str | None = None,
-    sample_seed: int | None = None,
-    overwrite: bool = False,
-) -> Summary:
-    """Evaluate a predictions file, and make its report again.
-
-    Args:
-        predictions: a file that `predict` wrote, Parquet or CSV.
-        report: the report's folder; True for `<predictions without suffix>.report`, False for
-            none.
-        images: the inputs that were predicted, for `samples.png`; None to leave it out.
-        image_column: the Parquet column of `images`; None to find it.
-        sample_seed: chooses the ten images; None for the choice of the run that predicted.
-        overwrite: replace a report that exists.
-
-    Raises:
-        PredictionsError: the file cannot be read or is no predictions file.
-        InputError: `images` cannot be read or are not those that were predicted.
-        OutputError: the report exists or cannot be written.
-    """
-    file = PredictionsFile(Path(predictions))
-    folder = report_folder(file.path, report)
-    report_writer = Report(folder, overwrite=overwrite) if folder else None
-    options = (file.run or {}).get("options", {})
-    if sample_seed is None:
-        sample_seed = options.get("sample_seed", 0)
-    counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
-    for batch in file.batches():
-        chooser.add(counts.rows, batch)
-        counts.add(batch)
-    metrics, samples, notes = counts.metrics(), chooser.samples(), []
-    if images is not None:
-        opened = open_inputs(input_list(images), ReadOptions(image_column, labels=NO_LABELS))
-        prepare = _prepare_of(options, file.path)
-        samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
-    elif report_writer:
-        notes.append("samples.png is not drawn: pass --images INPUT for it")
-    with staged_report(report_writer, metrics, samples, file.run):
-        pass
-    return Summary(
-        predictions=file.path,
-        metrics=metrics,
-        run=file.run,
-        report_files=report_writer.files if report_writer else [],
-        notes=notes,
-    )
-
-
-def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:
-    """Return how the images of a predictions file were prepared."""
-    name = options.get("prepare", Prepare.NEVER)  # of releases that had no other way
-    try:
-        return Prepare(name)
-    except ValueError:
-        raise PredictionsError(
-            f"{file}: its metadata says prepare {name!r}; expected {', '.join(Prepare)}; predict "
-            "again"
-        ) from None
 
 
 def _loaded(

@@ -5,7 +5,7 @@ name, flushed to disk and renamed, so that whatever is called a part is whole; a
 that were finished, and `--resume` goes on from there. The folder holds
 
 - `lock`, locked by the process that writes there;
-- `manifest.json`, what the parts are bound to, see `mnist_batch.outputs.manifest`;
+- `manifest.json`, what the parts are bound to, see `mnist_batch.outputs.parts`;
 - `part-000012-8192-9ae0daaf.arrow`, a part under its number, its rows and the CRC-32 of its bytes;
 - `committed`, from shortly before the output is put in its place: which file that is, and which
   folders come with it;
@@ -18,17 +18,20 @@ import os
 import re
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
-from mnist_batch.outputs.atomic import behind_links, flush, translated
-from mnist_batch.outputs.locks import HeldLock, NoLocksError, lock
-from mnist_batch.outputs.manifest import Manifest, is_manifest
-from mnist_batch.outputs.part_file import PartWriter, is_whole
-from mnist_batch.outputs.parts import Part
+from mnist_batch.inference.pipeline import PredictedBatch
+from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.outputs.atomic import HeldLock, NoLocksError, behind_links, flush, lock, translated
+from mnist_batch.outputs.parts import Manifest, Part, PartWriter, is_manifest, is_whole
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
 _PART = re.compile(r"part-([0-9]{6,})-([0-9]+)-([0-9a-f]{8})\.arrow")
@@ -308,3 +311,69 @@ def _identity(path: Path) -> str:
     """Return what tells a file from others, whatever it is called."""
     status = path.stat()
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
+class Rows(NamedTuple):
+    """Consecutive rows of the predictions.
+
+    Attributes:
+        predictions: the columns that are written.
+        batch: what they were predicted from; None where an earlier run did.
+    """
+
+    predictions: pa.RecordBatch
+    batch: PredictedBatch | None
+
+
+def predict_parts(
+    inputs: OpenInputs,
+    parts: Sequence[Part],
+    folder: PartsFolder,
+    predict: Callable[[OpenInputs, frozenset[int]], Generator[PredictedBatch, None, None]],
+    *,
+    schema: pa.Schema,
+    again: Callable[[pa.RecordBatch], bool],
+) -> Iterator[Rows]:
+    """Yield the predictions of all rows; what is predicted is kept, each part once it is complete.
+
+    Args:
+        inputs: what to read.
+        parts: its shards, cut by `parts.parts_of`.
+        folder: where parts are found and kept.
+        predict: yields the predictions of the rows of some shards; the second argument is that
+            `block_ends` of `pipeline.predict_batches`.
+        schema: the columns of the predictions that are written.
+        again: tells of predictions that were kept whether their part has to be predicted again all
+            the same.
+
+    Raises:
+        OutputError: the disk refuses.
+        MnistBatchError: what `predict` raises.
+    """
+    kept = {
+        part.number
+        for part in parts
+        if part.number in folder.found and not any(map(again, folder.read(part)))
+    }
+    missing = [part for part in parts if part.number not in kept]
+    shards = [shard for part in missing for shard in part.shards]
+    ends = frozenset(accumulate(part.rows for part in missing))
+    with closing(predict(replace(inputs, shards=shards), ends)) as batches:
+        for part in parts:
+            if part.number in kept:
+                yield from (Rows(predictions, None) for predictions in folder.read(part))
+            else:
+                yield from _predict_part(part, batches, folder, schema)
+
+
+def _predict_part(
+    part: Part, batches: Iterator[PredictedBatch], folder: PartsFolder, schema: pa.Schema
+) -> Iterator[Rows]:
+    rows = 0
+    with folder.writing(part, schema) as writer:
+        while rows < part.rows:
+            batch = next(batches)
+            predictions = batch.predictions.select(schema.names)
+            writer.write(predictions)
+            rows += len(predictions)
+            yield Rows(predictions, batch)

@@ -1,5 +1,7 @@
 """The folder of `--save-prepared`: each image that was changed, beside what the network saw."""
 
+import hashlib
+import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +17,6 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.mnist import SIDE
 from mnist_batch.outputs.atomic import StagedFolder, behind_links, translated
-from mnist_batch.outputs.picture_names import SUFFIX, picture_name
 from mnist_batch.schema import ImageBatch, Images, Reason
 
 PANEL = 10 * SIDE
@@ -195,3 +196,76 @@ def _at_hand(read: ImageBatch) -> npt.NDArray[np.bool_]:
 def _is_ours(path: Path) -> bool:
     with path.open("rb") as file:
         return "\0".join(_MARK).encode() in file.read(200)
+
+
+SUFFIX = ".png"
+
+_LONGEST_PART = 230
+"""Bytes of a part: file systems take 255, of which some are for the suffix and for numbers."""
+
+_LONGEST_NAME = 512
+"""Bytes of a name with its folders: systems take 1,024 to 4,096, with what stands before it."""
+
+_FORBIDDEN = frozenset('"%*:<>?\\|')
+"""What Windows forbids in names beside control characters, and the sign of what is replaced. See
+https://learn.microsoft.com/windows/win32/fileio/naming-a-file, as for the two below."""
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+_NUMBER = re.compile("-?[0-9]+")
+_LOST_END = re.compile(r"[. ]$")
+_LIKE_A_PICTURE = re.compile(rf"\{SUFFIX}$", re.IGNORECASE)
+
+
+def picture_name(source: str, row: int) -> str:
+    """Return the name of the picture of a row: `/`-separated, relative, below where it starts.
+
+    Of an image file it is the source and `.png`; of a Parquet file's row, or of any but the first
+    row of a source, `<source>/<row>.png`. What is too long is cut, and ends in a hash of it all.
+
+    Args:
+        source: the column `source` of the predictions; any text.
+        row: the column `row`.
+    """
+    *folders, last = map(_harmless, source.split("/"))
+    if source.lower().endswith(".parquet") or row:
+        folders, last = [*folders, last], str(row)
+    elif _NUMBER.fullmatch(last):  # a file of this name is no row
+        last = _first_escaped(last)
+    name = "/".join([*(_as_folder(folder) for folder in folders), last])
+    if len(name.encode()) > _LONGEST_NAME:
+        name = _cut(last, whole=name)
+    return name + SUFFIX
+
+
+def _harmless(part: str) -> str:
+    """Return a part of a path that names just one thing, and that in the folder it stands in."""
+    if not part:
+        return _escaped("/")
+    name = "".join(
+        _escaped(character) if character in _FORBIDDEN or not character.isprintable() else character
+        for character in part
+    )
+    if _DEVICE.fullmatch(name):
+        name = _first_escaped(name)
+    # The end of `.` and of `..` too, which then lead nowhere.
+    name = _LOST_END.sub(lambda end: _escaped(end[0]), name)
+    return name if len(name.encode()) <= _LONGEST_PART else _cut(name, whole=name)
+
+
+def _as_folder(part: str) -> str:
+    """Return a part that no picture has: the one of `a` is called like the folder of `a.png/b`."""
+    return _LIKE_A_PICTURE.sub(lambda end: _escaped(".") + end[0][1:], part)
+
+
+def _first_escaped(name: str) -> str:
+    return _escaped(name[0]) + name[1:]
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode())
+
+
+def _cut(name: str, *, whole: str) -> str:
+    """Return the beginning of a name and a hash; `%~` stands in no other name."""
+    beginning = name.encode()[:150].decode(errors="ignore")
+    return f"{beginning}%~{hashlib.sha256(whole.encode()).hexdigest()[:32]}"

@@ -9,8 +9,14 @@ import pytest
 
 from mnist_batch.errors import OutputError
 from mnist_batch.outputs import atomic
-from mnist_batch.outputs.atomic import StagedFile, StagedFolder, check_writable, translated
-from mnist_batch.outputs.locks import HeldLock, lock
+from mnist_batch.outputs.atomic import (
+    HeldLock,
+    StagedFile,
+    StagedFolder,
+    check_writable,
+    lock,
+    translated,
+)
 
 
 def test_a_file_is_unseen_until_commit(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from mnist_batch.inputs.fingerprints import first_source
 from mnist_batch.inputs.parquet import files
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import Style
-from mnist_batch.outputs import atomic, locks, parts, parts_folder
+from mnist_batch.outputs import atomic, parts, parts_folder
 from mnist_batch.outputs.parts import parts_of
 from mnist_batch.outputs.parts_folder import rows_kept, staging_folder
 from mnist_batch.schema import Images
@@ -516,8 +516,8 @@ def test_a_file_system_without_locks_is_said(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(locks.NoLocksError):
-        locks.lock(tmp_path / "lock")
+    with pytest.raises(atomic.NoLocksError):
+        atomic.lock(tmp_path / "lock")
     out = tmp_path / "out.parquet"
     summary = mnist_batch.predict(digits_folder, out)
     assert any("its file system has no locks" in note for note in summary.notes)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch.outputs.predictions_file import PredictionsFile
+from mnist_batch.outputs.reader import PredictionsFile
 from mnist_batch.synthetic import generator
 from mnist_batch.training.data import read_images
 from tests.support.hostile_images import SMALL, hostile, saved

@@ -12,7 +12,7 @@ import pytest
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.predictions_file import PredictionsFile
+from mnist_batch.outputs.reader import PredictionsFile
 from mnist_batch.schema import METADATA_KEY, PREDICTIONS, predictions_schema
 
 COLUMNS: dict[str, list[Any]] = {

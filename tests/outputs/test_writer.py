@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.errors import OutputError
-from mnist_batch.outputs.predictions_file import PredictionsFile
-from mnist_batch.outputs.sinks import Sink
+from mnist_batch.outputs.reader import PredictionsFile
+from mnist_batch.outputs.writer import Sink
 from mnist_batch.schema import PREDICTIONS, predictions_schema
 
 ROWS = {
@@ -135,7 +135,7 @@ from pathlib import Path
 import pyarrow as pa
 from mnist_batch.errors import OutputError
 from mnist_batch.schema import PREDICTIONS
-from mnist_batch.outputs.sinks import Sink
+from mnist_batch.outputs.writer import Sink
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 count = 40_000
 rows = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mnist_batch.outputs.manifest import Manifest, PartRecord, ShardRecord, is_manifest
+from mnist_batch.outputs.parts import Manifest, PartRecord, ShardRecord, is_manifest
 
 
 def _part(rows: int, *shards: tuple[str, str]) -> PartRecord:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.outputs.picture_names import picture_name
+from mnist_batch.outputs.prepared_folder import picture_name
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""Evaluate a predictions file again."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_batch.commands.run import Summary
+from mnist_batch.errors import PredictionsError
+from mnist_batch.evaluation.metrics import PredictionCounts
+from mnist_batch.evaluation.report import Report, report_folder, staged_report
+from mnist_batch.evaluation.samples import SampleChooser, find_images
+from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.options import (
+    NO_LABELS,
+    Inputs,
+    Prepare,
+    ReadOptions,
+    input_list,
+)
+from mnist_batch.outputs.reader import PredictionsFile
+
+
+def evaluate(
+    predictions: str | Path,
+    *,
+    report: str | Path | bool = True,
+    images: Inputs | None = None,
+    image_column: str | None = None,
+    sample_seed: int | None = None,
+    overwrite: bool = False,
+) -> Summary:
+    """Evaluate a predictions file, and make its report again.
+
+    Args:
+        predictions: a file that `predict` wrote, Parquet or CSV.
+        report: the report's folder; True for `<predictions without suffix>.report`, False for
+            none.
+        images: the inputs that were predicted, for `samples.png`; None to leave it out.
+        image_column: the Parquet column of `images`; None to find it.
+        sample_seed: chooses the ten images; None for the choice of the run that predicted.
+        overwrite: replace a report that exists.
+
+    Raises:
+        PredictionsError: the file cannot be read or is no predictions file.
+        InputError: `images` cannot be read or are not those that were predicted.
+        OutputError: the report exists or cannot be written.
+    """
+    file = PredictionsFile(Path(predictions))
+    folder = report_folder(file.path, report)
+    report_writer = Report(folder, overwrite=overwrite) if folder else None
+    options = (file.run or {}).get("options", {})
+    if sample_seed is None:
+        sample_seed = options.get("sample_seed", 0)
+    counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
+    for batch in file.batches():
+        chooser.add(counts.rows, batch)
+        counts.add(batch)
+    metrics, samples, notes = counts.metrics(), chooser.samples(), []
+    if images is not None:
+        opened = open_inputs(input_list(images), ReadOptions(image_column, labels=NO_LABELS))
+        prepare = _prepare_of(options, file.path)
+        samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
+    elif report_writer:
+        notes.append("samples.png is not drawn: pass --images INPUT for it")
+    with staged_report(report_writer, metrics, samples, file.run):
+        pass
+    return Summary(
+        predictions=file.path,
+        metrics=metrics,
+        run=file.run,
+        report_files=report_writer.files if report_writer else [],
+        notes=notes,
+    )
+
+
+def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:
+    """Return how the images of a predictions file were prepared."""
+    name = options.get("prepare", Prepare.NEVER)  # of releases that had no other way
+    try:
+        return Prepare(name)
+    except ValueError:
+        raise PredictionsError(
+            f"{file}: its metadata says prepare {name!r}; expected {', '.join(Prepare)}; predict "
+            "again"
+        ) from None
