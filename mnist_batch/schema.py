@@ -100,6 +100,9 @@ def reason(error: str) -> str:
 Images = npt.NDArray[np.uint8]
 """Images uint8 (n, 28, 28), 0 black to 255 white."""
 
+Grey = npt.NDArray[np.uint8]
+"""A grey picture uint8 (h, w), 0 black to 255 white."""
+
 
 @dataclass(frozen=True)
 class ImageBatch:

@@ -19,8 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from mnist_batch._kernels import loading
 from mnist_batch.decoding.limits import MAX_PIXELS, excess_of_file, excess_of_image
 from mnist_batch.mnist import PIXELS, SIDE
-from mnist_batch.preprocessing.ink import Grey
-from mnist_batch.schema import ImageBatch, Images, Reason, error_text
+from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """The formats that are opened, by Pillow's names; PPM covers PGM and PBM."""

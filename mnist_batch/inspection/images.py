@@ -14,10 +14,8 @@ import pyarrow as pa
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.decoding.headers import PLAIN_PNG, Header, plain_pngs, read_header
 from mnist_batch.mnist import SIDE
-from mnist_batch.preprocessing.ink import Grey
-from mnist_batch.preprocessing.mnist_form import in_mnist_form
-from mnist_batch.preprocessing.preparation import to_mnist_form
-from mnist_batch.schema import ImageBatch, Images, reason
+from mnist_batch.preprocessing.preparation import in_mnist_form, to_mnist_form
+from mnist_batch.schema import Grey, ImageBatch, Images, reason
 
 FEW = 5
 """Rows that are named of each kind."""

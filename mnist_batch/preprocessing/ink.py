@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-Grey = npt.NDArray[np.uint8]
-"""A picture uint8 (h, w), 0 black to 255 white."""
+from mnist_batch.schema import Grey
 
 LONGEST_SIDE = 256
 """A larger picture is looked at in this size."""
@@ -45,8 +45,6 @@ class View:
 
 def view(picture: Grey) -> View:
     """Return a picture ready to be looked at."""
-    import cv2  # it takes 0.1 s
-
     grey, scale = picture, 1.0
     longest = max(picture.shape)
     if longest > LONGEST_SIDE:
@@ -71,8 +69,6 @@ def view(picture: Grey) -> View:
 
 def _scaled(picture: Grey, scale: float, how: int, least: int = 1) -> Grey:
     """Return a picture at another scale, no side shorter than `least`."""
-    import cv2
-
     height, width = (max(least, round(side * scale)) for side in picture.shape)
     return _u8(cv2.resize(picture, (width, height), interpolation=how))
 
@@ -92,8 +88,6 @@ def _noise(grey: Grey) -> float:
     J. Immerkaer, "Fast noise variance estimation" (1996): a mask that answers neither to slopes nor
     to edges along its axes. The median instead of the mean leaves out the strokes.
     """
-    import cv2
-
     if min(grey.shape) < 3:
         return 0.0
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
@@ -103,8 +97,6 @@ def _noise(grey: Grey) -> float:
 
 def quantile(values: npt.NDArray[np.integer], share: float) -> int:
     """Return a quantile of whole numbers from 0 on, many times as fast as by sorting."""
-    import cv2
-
     if values.dtype == np.uint8:  # a third of the time of what follows
         counts = cv2.calcHist([values.reshape(1, -1)], [0], None, [256], [0, 256])
     else:
@@ -121,8 +113,6 @@ def _dark_votes(grey: Grey) -> tuple[float, float]:
     where half of the picture is in shadow. Border: strokes seldom reach it, which holds for a thick
     pen too, in even light and without a table.
     """
-    import cv2
-
     small = _scaled(grey, _POLARITY_SIDE / max(grey.shape), cv2.INTER_AREA, least=8)
     energy = {cv2.MORPH_BLACKHAT: 0.0, cv2.MORPH_TOPHAT: 0.0}
     for side in _POLARITY_SQUARES:
@@ -162,8 +152,6 @@ def ink_strength(seen: View, reach: int) -> tuple[Grey, float]:
         uint8 (h, w), 0 for none to 255 for black ink; and the standard deviation of its noise, as
         it is where the ground is rather dark.
     """
-    import cv2
-
     # The picture goes on beyond its sides, or else the dark end of a slope would be a hollow.
     margin = reach // 2
     wide = cv2.copyMakeBorder(seen.grey, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
@@ -183,3 +171,27 @@ def ink_strength(seen: View, reach: int) -> tuple[Grey, float]:
 
 _DARKEST_GROUND = 48
 """On a ground darker than this, differences are not enlarged any more: they would be noise."""
+
+
+Ink = npt.NDArray[np.float32]
+"""How much ink a pixel holds: float32 (h, w), 0 none to 1 all."""
+
+Mask = npt.NDArray[np.uint8]
+"""Pixels that belong to something: uint8 (h, w), 0 or 1."""
+
+
+def stroke_width(mask: Mask) -> float:
+    """Return the mean width of strokes in pixels, at least 1.
+
+    Along the middle of a stroke the distance to its edge, half a pixel beyond the last one in it,
+    is half its width.
+    """
+    distance = distance_to_edge(mask)
+    middle = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0)
+    return max(1.0, 2 * float(distance[middle].mean()) - 1)
+
+
+def distance_to_edge(mask: Mask) -> npt.NDArray[np.float32]:
+    """Return how far each pixel lies within the mask: 0 outside, 1 on its edge, and so on."""
+    framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)

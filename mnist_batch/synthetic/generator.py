@@ -19,8 +19,7 @@ from mnist_batch.options import Style
 from mnist_batch.outputs.atomic import StagedFile, behind_links, translated
 from mnist_batch.synthetic import pen
 from mnist_batch.synthetic.pen import STROKES, Floats
-from mnist_batch.synthetic.scenes import Picture
-from mnist_batch.synthetic.styles import SCENES
+from mnist_batch.synthetic.scenes import SCENES, Picture
 
 _DENSITY = 2 * BOX
 """Places of the pen in the box's side: half a pixel apart, so that its dots join into a line."""

@@ -3,7 +3,13 @@
 `styles` chooses scenes by chance, `pictures` draws them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mnist_batch.options import Style
 
 RGB = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
@@ -172,3 +178,199 @@ FEATURES: dict[str, Scene] = {
     "thick marker": Scene(300, 300, pen=0.2, ink=INKS["green"]),
 }
 """Scenes that show one thing each in which a picture may differ from MNIST's form."""
+
+
+BLACK: RGB = (0, 0, 0)
+WHITE: RGB = (255, 255, 255)
+
+SCREEN_COLOURS: tuple[RGB, ...] = (
+    BLACK,
+    WHITE,
+    (128, 128, 128),
+    (255, 0, 0),
+    (0, 128, 0),
+    (0, 0, 255),
+    (255, 255, 0),
+    (255, 128, 0),
+    (128, 0, 128),
+    (0, 255, 255),
+    (255, 192, 203),
+    (32, 64, 96),
+)
+"""What a paint program offers."""
+
+_CONTRAST = 100
+"""Grey levels by which two colours of a screen differ at least, so that a person can read them."""
+
+
+def _paper(rng: np.random.Generator) -> Scene:
+    """Return a scan of one digit on paper, or what was cut out of a photograph."""
+    height = int(rng.integers(60, 401))
+    width = int(np.clip(height * _log_uniform(0.6, 1.5, rng), 60, 400))
+    figure = max(rng.uniform(0.3, 0.9), 24 / height)
+    name = str(rng.choice(list(PAPERS), p=(0.4, 0.15, 0.1, 0.15, 0.1, 0.05, 0.05)))
+    paper = _near(PAPERS[name], 5, rng)
+    ink, grain = _ink(rng)
+    scanned = rng.random() < 0.3
+    return Scene(
+        width,
+        height,
+        figure=figure,
+        place=(rng.random(), rng.random()),
+        pen=max(_log_uniform(0.03, 0.2, rng), 1.5 / (figure * height)),
+        ink=ink,
+        grain=grain,
+        paper=paper,
+        texture=rng.uniform(3, 7) if name == "recycled" else rng.uniform(0, 1.5),
+        ruling=_ruling(paper, rng) if rng.random() < 0.45 else None,
+        light=Light(exposure=rng.uniform(0.9, 1)) if scanned else _room_light(rng, shadows=0.2),
+        camera=Camera(
+            tilt=rng.normal(0, 2),
+            blur=rng.uniform(0, 0.8),
+            noise=rng.uniform(0, 2 if scanned else 5),
+        ),
+        mode="L" if scanned and rng.random() < 0.5 else "RGB",
+        quality=None if rng.random() < 0.4 else int(rng.integers(50, 96)),
+    )
+
+
+def _photo(rng: np.random.Generator) -> Scene:
+    """Return a phone's photograph of a sheet with one digit."""
+    sizes = ((1280, 960), (960, 1280), (1280, 1280), (1600, 1200), (1512, 2016))
+    width, height = sizes[rng.choice(len(sizes), p=(0.3, 0.25, 0.3, 0.1, 0.05))]
+    figure = rng.uniform(0.15, 0.6)
+    pen = max(_log_uniform(0.025, 0.18, rng), 5 / (figure * height))
+    name = str(rng.choice(list(PAPERS), p=(0.55, 0.12, 0.08, 0.13, 0.06, 0.03, 0.03)))
+    paper = _near(PAPERS[name], 5, rng)
+    ink, grain = _ink(rng)
+    left, top, right, bottom = rng.uniform(0.04, 0.18, 4) * (rng.random(4) < 0.16)
+    return Scene(
+        width,
+        height,
+        figure=figure,
+        place=(rng.random(), rng.random()),
+        pen=pen,
+        ink=ink,
+        grain=grain,
+        paper=paper,
+        texture=rng.uniform(3, 6) if name == "recycled" else 0,
+        ruling=_ruling(paper, rng) if rng.random() < 0.4 else None,
+        page=(left, top, 1 - right, 1 - bottom),
+        table=_near(TABLES[rng.integers(len(TABLES))], 10, rng),
+        light=_room_light(rng, shadows=0.5),
+        camera=Camera(
+            tilt=rng.normal(0, 4),
+            keystone=rng.uniform(0, 0.12),
+            blur=min(rng.uniform(0.6, 2.5), 0.4 * pen * figure * height),
+            noise=rng.uniform(1, 6),
+        ),
+        quality=int(rng.integers(60, 91)),
+        orientation=int(rng.choice((1, 3, 6, 8), p=(0.7, 0.05, 0.15, 0.1))),
+    )
+
+
+def _screen(rng: np.random.Generator) -> Scene:
+    """Return what is drawn with a mouse or a finger in a paint program or on a web page."""
+    squares = (20, 28, 32, 48, 64, 100, 128, 200, 256, 280, 400)
+    others = ((60, 90), (90, 60), (300, 150), (320, 480), (640, 480), (800, 600), (1152, 648))
+    sizes = others if rng.random() < 0.25 else tuple((side, side) for side in squares)
+    width, height = sizes[rng.integers(len(sizes))]
+    figure = max(rng.uniform(0.25, 1.25), 15 / height)  # the frame is full from 1 on
+    pen = max(_log_uniform(0.01, 0.22, rng), 1 / (min(figure, 1) * height))
+    hair_thin = pen * figure * height < 2
+    transparent = rng.random() < 0.12
+    if transparent:
+        ink, paper = _contrasting(rng, papers=(WHITE,))  # on which it will be looked at
+    elif rng.random() < 0.3:
+        ink, paper = _contrasting(rng, papers=SCREEN_COLOURS)
+    else:
+        ink, paper = (BLACK, WHITE) if rng.random() < 0.6 else (WHITE, BLACK)
+    return Scene(
+        width,
+        height,
+        figure=figure,
+        # Beyond the edges is at the edges, which so are as likely as a third of all places.
+        place=tuple(np.clip(rng.uniform(-0.2, 1.2, 2), 0, 1).tolist()),
+        margin=0.02 if hair_thin else 0,  # or an upright 1 would be the picture's edge
+        pen=pen,
+        ink=ink,
+        hard=rng.random() < 0.4,
+        paper=paper,
+        mode="RGBA" if transparent else str(rng.choice(("RGB", "RGBA", "L", "P"))),
+        transparent=transparent,
+    )
+
+
+SCENES: dict[Style, Callable[[np.random.Generator], Scene]] = {
+    Style.PAPER: _paper,
+    Style.PHOTO: _photo,
+    Style.SCREEN: _screen,
+}
+"""What draws a scene in a style; MNIST's form has none."""
+
+
+def _contrasting(rng: np.random.Generator, *, papers: tuple[RGB, ...]) -> tuple[RGB, RGB]:
+    """Return colours of an ink and a paper that differ in grey as well."""
+    pairs = [
+        (ink, paper)
+        for ink in SCREEN_COLOURS
+        for paper in papers
+        if abs(_luma(ink) - _luma(paper)) >= _CONTRAST
+    ]
+    return pairs[rng.integers(len(pairs))]
+
+
+def _luma(colour: RGB) -> float:
+    """Return the grey of a colour, 0 to 255, by ITU-R BT.601."""
+    red, green, blue = colour
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def _ink(rng: np.random.Generator) -> tuple[RGB, float]:
+    """Return colour and grain of what a pen, a marker or a pencil writes with."""
+    name = str(rng.choice(list(INKS), p=(0.3, 0.35, 0.2, 0.1, 0.05)))
+    grain = rng.uniform(0.2, 0.45) if name == "pencil" else rng.uniform(0, 0.15)
+    return _near(INKS[name], 10, rng), grain
+
+
+def _ruling(paper: RGB, rng: np.random.Generator) -> Ruling:
+    """Return lines that are fainter than any ink."""
+    printed = ((90, 130, 190), (130, 130, 130), (120, 160, 150))[rng.integers(3)]
+    faint = rng.uniform(0.25, 0.6)
+    squared = rng.random() < 0.45
+    return Ruling(
+        colour=_mixed(paper, printed, faint),
+        spacing=rng.uniform(0.35, 0.8) if squared else rng.uniform(0.45, 1.4),
+        squared=squared,
+        margin=_mixed(paper, (215, 80, 100), faint) if rng.random() < 0.25 else None,
+    )
+
+
+def _room_light(rng: np.random.Generator, *, shadows: float) -> Light:
+    """Return uneven light, with a shadow in a share `shadows` of all cases."""
+    return Light(
+        exposure=rng.uniform(0.7, 1),
+        warmth=float(np.clip(rng.normal(0.1, 0.4), -1, 1)),
+        falloff=rng.uniform(0, 0.3),
+        vignette=rng.uniform(0, 0.25),
+        shadow=rng.uniform(0.25, 0.55) if rng.random() < shadows else 0,
+    )
+
+
+def _near(colour: RGB, spread: float, rng: np.random.Generator) -> RGB:
+    """Return a colour near one, as no two pens or sheets are quite the same."""
+    return _rgb(np.array(colour) + rng.normal(0, spread, 3))
+
+
+def _mixed(colour: RGB, other: RGB, share: float) -> RGB:
+    return _rgb(np.array(colour) * (1 - share) + np.array(other) * share)
+
+
+def _rgb(values: ArrayLike) -> RGB:
+    red, green, blue = np.clip(np.rint(values), 0, 255).astype(int).tolist()
+    return red, green, blue
+
+
+def _log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
+    """Return a number that is as likely between 1 and 2 as between 2 and 4."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

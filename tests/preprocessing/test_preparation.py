@@ -17,8 +17,7 @@ import mnist_batch
 from mnist_batch._kernels import loading
 from mnist_batch.errors import PredictionsError
 from mnist_batch.options import Prepare
-from mnist_batch.preprocessing.mnist_form import in_mnist_form
-from mnist_batch.preprocessing.preparation import prepare_batch, to_mnist_form
+from mnist_batch.preprocessing.preparation import in_mnist_form, prepare_batch, to_mnist_form
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import draw_digits
 

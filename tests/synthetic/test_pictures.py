@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from mnist_batch.options import Style
-from mnist_batch.synthetic.camera import Canvas
-from mnist_batch.synthetic.pictures import draw_scene
-from mnist_batch.synthetic.scenes import FEATURES, Camera, Ruling, Scene
-from mnist_batch.synthetic.styles import BLACK, SCENES, WHITE
+from mnist_batch.synthetic.pictures import Canvas, draw_scene
+from mnist_batch.synthetic.scenes import BLACK, FEATURES, SCENES, WHITE, Camera, Ruling, Scene
 
 CLEAN = Scene(200, 200, ink=BLACK, paper=WHITE)
 """Black on white, without anything else."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mnist_batch.preprocessing.masks import distance_to_edge, stroke_width
-from mnist_batch.preprocessing.strokes import Digit, find_digit
+from mnist_batch.preprocessing.ink import distance_to_edge, stroke_width
+from mnist_batch.preprocessing.segmentation import Digit, find_digit
 from mnist_batch.synthetic.generator import draw_digit
 
 Pixels = NDArray[np.uint8]

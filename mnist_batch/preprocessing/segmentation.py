@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.preprocessing.ink import Grey, quantile
-from mnist_batch.preprocessing.masks import Mask, stroke_width
-from mnist_batch.preprocessing.ruling import without_lines
+from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
+from mnist_batch.preprocessing.ruled_lines import without_lines
+from mnist_batch.schema import Grey
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,11 @@ _EDGES = 0.5
 
 def _between(strength: Grey) -> float:
     """Return the strength that best parts ink from ground, by Otsu's method (1979)."""
-    import cv2  # it takes 0.1 s
-
     return cv2.threshold(strength, 0, 255, cv2.THRESH_OTSU)[0]
 
 
 def _is_other_pen(inside: Mask, found: Mask, strength: Grey) -> bool:
     """Tell whether strokes are not like the rest of what was found with them, and no weak trace."""
-    import cv2
-
     rest = found & (cv2.dilate(inside, np.ones((5, 5), np.uint8)) == 0)
     if not rest.any():
         return False
@@ -126,8 +123,6 @@ class _Ink:
 
     def at_border(self) -> npt.NDArray[np.bool_]:
         """Return the pixels of all that reaches a side of the picture, and those next to it."""
-        import cv2
-
         _, labels = cv2.connectedComponents(self.mask | self.lines, connectivity=8)
         sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
         reaching = np.isin(labels, np.unique(np.concatenate(sides))) & (labels > 0)
@@ -135,8 +130,6 @@ class _Ink:
 
     def digit(self) -> Digit | None:
         """Return the largest digit, if there is one."""
-        import cv2
-
         count, labels, stats, _ = cv2.connectedComponentsWithStats(self.mask, connectivity=8)
         mass = np.bincount(labels[self.strength > self.sure], minlength=count)
         mass[0] = 0  # what is not in the mask
@@ -194,8 +187,6 @@ def _stands_out(strength: Grey, digit: Mask, other: Mask, noise: float) -> bool:
 
     Ruled lines and other digits, `other`, are neither.
     """
-    import cv2
-
     inside = strength[digit > 0].mean()
     if inside < max(_LEAST_MEAN, 3.5 * noise):
         return False

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.preprocessing.ink import Grey, quantile
-from mnist_batch.preprocessing.masks import Mask, stroke_width
+from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
+from mnist_batch.schema import Grey
 
 
 def without_lines(mask: Mask, strength: Grey) -> Mask:
@@ -52,8 +53,6 @@ From top to bottom it is one."""
 
 def _without_crumbs(rest: Mask, mask: Mask, thickness: int) -> Mask:
     """Take away what is left of lines where they cross each other: specks beside what was taken."""
-    import cv2  # it takes 0.1 s
-
     taken = cv2.dilate(mask - rest, np.ones((5, 5), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     sides = np.asarray(boxes)[:, 2:4].max(axis=1)
@@ -138,8 +137,6 @@ _THICKEST = 0.05
 
 def _pieces(mask: Mask) -> list[_Piece]:
     """Return the pieces that may be of lines, from left to right."""
-    import cv2
-
     width = mask.shape[1]
     thickest = max(2, int(_THICKEST * max(mask.shape)))
     thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8))
@@ -192,8 +189,6 @@ _BEND = 0.006
 
 def _line(mask: Mask, chain: list[_Piece]) -> _Line:
     """Return the line along some pieces, without what stands or lies on it."""
-    import cv2
-
     width = mask.shape[1]
     thin = int(np.median([piece.thickness for piece in chain]))
     upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((int(1.5 * thin) + 3, 1), np.uint8))

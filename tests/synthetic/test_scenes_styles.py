@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_batch.options import Style
-from mnist_batch.synthetic.scenes import RGB, Camera, Light, Scene
-from mnist_batch.synthetic.styles import BLACK, SCENES, WHITE
+from mnist_batch.synthetic.scenes import BLACK, RGB, SCENES, WHITE, Camera, Light, Scene
 
 SEEDS = range(1000)
 

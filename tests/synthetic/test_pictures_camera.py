@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from mnist_batch.synthetic.camera import Canvas, encoded, taken
+from mnist_batch.synthetic.pictures import Canvas, encoded, taken
 from mnist_batch.synthetic.scenes import Camera, Light, Scene
 
 SCENE = Scene(160, 120)
