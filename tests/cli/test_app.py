@@ -615,24 +615,6 @@ def test_version_is_the_packages() -> None:
     assert run("--version").stdout == f"mnist-batch {version('mnist-batch')}\n"
 
 
-def test_an_interrupt_while_the_command_is_imported_ends_it_as_later_on() -> None:
-    """In the first tenths of a second, without a traceback."""
-    code = """
-import sys
-class Interrupting:
-    def find_spec(self, name, *_):
-        if name == "typer":
-            raise KeyboardInterrupt
-sys.meta_path.insert(0, Interrupting())
-from mnist_batch.__main__ import main
-main()
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
-
-
 def test_files_that_are_passed_over_are_said(
     tmp_path: Path, digits_folder: Path, model: Path
 ) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,44 +88,3 @@ def test_folders_of_digits_give_all_digits(tmp_path: Path) -> None:
     sources = [source for batch in batches for source in batch.source.to_pylist()]
     assert [int(source.split("/")[0]) for source in sources] == labels
     assert sum(isinstance(shard, SpreadRows) for shard in shards) == 0
-
-
-@pytest.mark.parametrize(
-    "images",
-    [
-        pa.array([b"a", b"b", b"c"]),
-        pa.array([b"a", b"b", b"c"], pa.large_binary()),
-        pa.array([b"a", b"b", b"c"], pa.binary_view()),
-    ],
-    ids=str,
-)
-def test_rows_are_taken_from_all_columns(images: pa.Array) -> None:
-    """Of encoded images of each type."""
-    batch = ImageBatch(
-        source=pa.array(["x", "y", "z"]),
-        row=pa.array([7, 8, 9]),
-        label=pa.array([None, 1, 2], pa.int8()),
-        images=images,
-        error=pa.array([None, None, "no bytes"]),
-    ).take(np.array([2, 0]))
-    assert batch.source.to_pylist() == ["z", "x"]
-    assert batch.row.to_pylist() == [9, 7]
-    assert batch.label.to_pylist() == [2, None]
-    assert pa.array(batch.images).to_pylist() == [b"c", b"a"]
-    assert batch.error.to_pylist() == ["no bytes", None]
-    assert batch.prepared is None
-
-
-def test_pixels_are_taken_with_what_was_prepared() -> None:
-    """Rows of a packed file."""
-    pixels = np.arange(3 * 784, dtype=np.uint8).reshape(3, 28, 28)
-    batch = ImageBatch(
-        source=pa.array(["x", "y", "z"]),
-        row=pa.array([7, 8, 9]),
-        label=pa.nulls(3, pa.int8()),
-        images=pixels,
-        error=pa.nulls(3, pa.string()),
-        prepared=np.array([True, False, False]),
-    ).take(np.array([2, 0]))
-    np.testing.assert_array_equal(batch.images, pixels[[2, 0]])
-    np.testing.assert_array_equal(batch.prepared, [False, True])
