@@ -27,10 +27,12 @@ fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` 
 endurance: $(READY) ## Predict ROWS drawn digits, some damaged: flat memory, each row accounted for
 	$(BIN)/python -m benchmarks.endurance $(ROWS)
 
-lint: $(READY) ## Check style and types
+lint: $(READY) ## Check style, types, and the rules of who imports whom and what lies where
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/system/test_structure.py
 
 check: lint test demo ## All that has to pass before a change is merged
 
@@ -78,7 +80,8 @@ lock: $(READY) ## Choose the newest releases for requirements.lock and benchmark
 		--group peers --output-file benchmarks/peers.lock
 
 clean: ## Remove all that was made here
-	rm -rf .venv .venv-peers build dist *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist *.egg-info .benchmarks \
+		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The version, which is installed too, stands in __init__.py.
