@@ -1,4 +1,7 @@
-"""What several tests share. Real data is found by the environment, and its tests skip without."""
+"""Fixtures that several folders share: real data, generated digits, a small model.
+
+Environment variables name the folders of real data; tests of it skip where they are not set.
+"""
 
 import gzip
 import os
@@ -12,7 +15,7 @@ import pytest
 
 from mnist_batch._kernels import loading
 from mnist_batch.synthetic import generator
-from tests.support.handmade import write_linear_model
+from tests.support.linear_model import write_linear_model
 
 
 def _folder_of(variable: str) -> Path:
@@ -66,7 +69,7 @@ def digits_parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A hand-made model of one layer; `handmade.linear_probabilities` is what it must predict."""
+    """A model of one layer; `linear_model.linear_probabilities` returns what it must predict."""
     path = tmp_path_factory.mktemp("model") / "linear.h5"
     write_linear_model(path)
     return path

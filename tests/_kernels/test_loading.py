@@ -20,7 +20,7 @@ from mnist_batch.inputs.image_files import image_shards
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
-from tests.support.pngs import compressed, file_of, filtered
+from tests.support.png_files import compressed, file_of, filtered
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from mnist_batch._kernels.png import decode_pngs
 from mnist_batch.decoding.decode import decode_image
-from tests.support.mutants import mutants
-from tests.support.pngs import (
+from tests.support.damaged_files import damaged_variants
+from tests.support.png_files import (
     GREY_28,
     SIGNATURE,
     STRATEGIES,
@@ -203,7 +203,7 @@ def test_damage_is_never_decoded_otherwise_than_pillow_does(name: str) -> None:
 @pytest.mark.fuzz
 def test_mutants_are_decoded_as_pillow_does_or_left_to_it() -> None:
     """Many beside one another, so that one which is read beyond its end shows in its neighbour."""
-    contents = list(mutants(list(WHOLE.values()), 1000))
+    contents = list(damaged_variants(list(WHOLE.values()), 1000))
     images = decode(contents)
     for content, image in zip(contents, images, strict=True):
         if image is not None:
@@ -294,8 +294,8 @@ def test_nothing_behind_a_file_is_read() -> None:
 import ctypes, mmap, os, zlib
 import numpy as np
 from mnist_batch._kernels.png import decode_pngs
-from tests.support.mutants import mutants
-from tests.support.pngs import compressed, file_of
+from tests.support.damaged_files import damaged_variants
+from tests.support.png_files import compressed, file_of
 from test_png_kernels import WHOLE
 page = mmap.PAGESIZE
 memory = mmap.mmap(-1, 2 * page)

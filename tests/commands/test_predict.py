@@ -19,7 +19,7 @@ from mnist_batch.errors import InputError, LabelError, OutputError, PredictionsE
 from mnist_batch.inference.workers import Progress
 from mnist_batch.options import Prepare
 from mnist_batch.synthetic import generator
-from tests.support.handmade import linear_probabilities
+from tests.support.linear_model import linear_probabilities
 from tests.support.report_files import REPORT_FILES
 
 

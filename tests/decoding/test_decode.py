@@ -26,8 +26,8 @@ from mnist_batch.options import Prepare
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch, Reason, reason
 from mnist_batch.synthetic import generator
-from tests.support.mutants import mutants
-from tests.support.pngs import SIGNATURE, chunk
+from tests.support.damaged_files import damaged_variants
+from tests.support.png_files import SIGNATURE, chunk
 
 # What Pillow remarks on damaged images is not the subject here.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
@@ -629,7 +629,7 @@ def exif_of(orientation: int) -> bytes:
 def test_mutants_are_one_row_each(kind: str) -> None:
     """A picture of 28x28, or a known reason on one line; and the image beside it stays as it is."""
     good = saved(Image.fromarray(RAMP), "PNG")
-    for content in mutants(files_of(kind), 300 if kind in ("PNG", "JPEG") else 100):
+    for content in damaged_variants(files_of(kind), 300 if kind in ("PNG", "JPEG") else 100):
         result = prepare_batch(batch_of([content, good]), Prepare.NEVER)
         error = result.error[0].as_py()
         assert error is None or reason(error) in set(Reason)
@@ -645,7 +645,7 @@ def test_mutants_can_be_prepared(kind: str) -> None:
     """Whatever picture comes out, it is brought to MNIST form or holds no digit."""
     digits = [Image.fromarray(255 - digit) for digit in generator.draw_digits(5)[0]]
     files = [saved(digit.resize((60, 60)), kind) for digit in digits]
-    for content in mutants(files, 100):
+    for content in damaged_variants(files, 100):
         result = prepare_batch(batch_of([content]))
         error = result.error[0].as_py()
         assert error is None or (reason(error) in set(Reason) and "prepared" not in error)

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from mnist_batch.decoding.headers import PLAIN_PNG, Header, plain_pngs, read_header
 from mnist_batch.synthetic.generator import draw_digits
-from tests.support.pngs import GREY_28, compressed, damaged, file_of, filtered
+from tests.support.png_files import GREY_28, compressed, damaged, file_of, filtered
 
 DIGIT = draw_digits(1)[0][0]
 

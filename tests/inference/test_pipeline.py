@@ -17,7 +17,7 @@ from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.synthetic import generator
-from tests.support.handmade import linear_probabilities
+from tests.support.linear_model import linear_probabilities
 
 
 @pytest.fixture(scope="module")

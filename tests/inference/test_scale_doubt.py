@@ -15,7 +15,7 @@ from mnist_batch.inference.predictors import load_model
 from mnist_batch.inference.scale_doubt import MOST_ROWS, ScaleDoubt
 from mnist_batch.options import Scale
 from mnist_batch.synthetic.generator import draw_digits, write_parquet
-from tests.support.handmade import write_linear_model
+from tests.support.linear_model import write_linear_model
 
 IMAGES, LABELS = draw_digits(1050)  # those of digits_parquet
 

@@ -22,7 +22,7 @@ from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inspection.models import ModelInspection, inspect_model
 from mnist_batch.models.file import DEFAULT_MODEL, read_model_file
 from mnist_batch.synthetic.generator import draw_digits
-from tests.support.handmade import write_linear_model
+from tests.support.linear_model import write_linear_model
 
 keras = import_keras()
 layers = keras.layers

@@ -9,7 +9,7 @@ import pytest
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.models.network_config import as_layer
 from mnist_batch.synthetic.generator import draw_digits
-from tests.support.old_keras import Json, called, functional, old, write_hdf5
+from tests.support.old_keras_files import Json, called, functional, old, write_hdf5
 
 IMAGES, _ = draw_digits(20, seed=3)
 TENSOR = ["x", 0, 0]

@@ -1,4 +1,4 @@
-"""Folders that cannot be listed, whoever asks: so deep that their paths are too long."""
+"""Folders so deep that nobody, not even root, can list them: their paths are too long."""
 
 import os
 from pathlib import Path

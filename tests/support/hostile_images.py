@@ -1,4 +1,4 @@
-"""Images that ask for more than they are worth, or are not what they seem, made by hand."""
+"""Image files that attack who reads them: bombs, false sizes, formats in disguise."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.support.pngs import SIGNATURE, chunk
+from tests.support.png_files import SIGNATURE, chunk
 
 SMALL = Image.fromarray((np.arange(784) % 256).astype(np.uint8).reshape(28, 28))
 

@@ -1,4 +1,4 @@
-"""A Hugging Face hub on this machine: as much of its protocol as downloading a data set takes."""
+"""A Hugging Face hub on this machine, with the part of its protocol that downloads a data set."""
 
 import hashlib
 import json

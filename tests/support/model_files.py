@@ -1,4 +1,4 @@
-"""Model files made by hand in both formats, with whatever a test wants in them."""
+"""Model files in both formats (HDF5, .keras) with any content, put together without Keras."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The files of a report on rows of which some have labels, with samples."""
+"""Names of the files in a report that has labels and samples."""
 
 REPORT_FILES = {
     "metrics.json",

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from tests.support.crash_driver import OLD
+from tests.support.killed_runs import OLD
 from tests.support.report_files import REPORT_FILES
 
-DRIVER = Path(__file__).parent.parent / "support" / "crash_driver.py"
+DRIVER = Path(__file__).parent.parent / "support" / "killed_runs.py"
 
 
 @pytest.fixture(scope="module")

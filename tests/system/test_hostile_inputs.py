@@ -17,8 +17,8 @@ import mnist_batch
 from mnist_batch.outputs.reader import PredictionsFile
 from mnist_batch.synthetic import generator
 from mnist_batch.training.data import read_images
+from tests.support.encrypted_parquet import encrypted
 from tests.support.hostile_images import SMALL, hostile, saved
-from tests.support.parquet_encryption import encrypted
 
 PNG = saved(SMALL, "PNG")
 

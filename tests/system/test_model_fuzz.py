@@ -18,8 +18,8 @@ from mnist_batch.models import reading_process
 from mnist_batch.models.allowlist import checked_config
 from mnist_batch.models.formats import SIGNATURES, StoredModel, read_stored_model, room_for
 from mnist_batch.models.reading_process import read_in_child
+from tests.support.damaged_files import damaged_variants
 from tests.support.model_files import CONFIG, DENSE, config_of, hdf5_model, keras_model
-from tests.support.mutants import mutants
 
 
 def packed(file: h5py.File) -> None:
@@ -47,25 +47,25 @@ CONFIGS = [json.dumps(checked_config(config)).encode() for config in (CONFIG, NE
 
 def damaged_hdf5(count: int) -> Iterator[bytes]:
     """Yield damaged HDF5 files."""
-    yield from mutants(HDF5, count)
+    yield from damaged_variants(HDF5, count)
 
 
 def damaged_keras(count: int) -> Iterator[bytes]:
     """Yield damaged Keras v3 files."""
-    yield from mutants(KERAS, count)
+    yield from damaged_variants(KERAS, count)
 
 
 def damaged_weights(count: int) -> Iterator[bytes]:
     """Yield whole zip files with damaged weights in them: no checksum shields HDF5 then."""
     weights = [zipfile.ZipFile(io.BytesIO(model)).read("model.weights.h5") for model in KERAS]
-    for content in mutants(weights, count):
+    for content in damaged_variants(weights, count):
         yield repacked(CONFIGS[0], content)
 
 
 def damaged_configuration(count: int) -> Iterator[bytes]:
     """Yield whole files with damaged JSON in them."""
     weights = zipfile.ZipFile(io.BytesIO(KERAS[0])).read("model.weights.h5")
-    for config in mutants(CONFIGS, count):
+    for config in damaged_variants(CONFIGS, count):
         yield repacked(config, weights)
 
 

@@ -20,7 +20,7 @@ from mnist_batch.errors import InputError, LabelError, MnistBatchError
 from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.inputs.parquet.files import ParquetShard, open_parquet
 from mnist_batch.inputs.parquet.row_groups import RowGroups
-from tests.support.mutants import mutants
+from tests.support.damaged_files import damaged_variants
 
 RAMP: NDArray[np.uint8] = (np.arange(784) % 256).astype(np.uint8)
 IMAGES = np.stack([RAMP, RAMP[::-1], RAMP // 2]).reshape(3, 28, 28)
@@ -838,7 +838,7 @@ def test_mutants_give_all_rows(tmp_path: Path, codec: str) -> None:
         table = {"image": PNGS * 20, "label": [1, 2, 3] * 20}
         options = {"row_group_size": size, "data_page_size": page, "compression": codec}
         contents.append(write(path, table, **options).read_bytes())
-    for content in mutants(contents, 100):
+    for content in damaged_variants(contents, 100):
         path.write_bytes(content)
         try:
             shards = opened(path)

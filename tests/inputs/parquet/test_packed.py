@@ -17,8 +17,8 @@ from mnist_batch.inputs.parquet.packed import PACKED, PackedWriter
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
 from mnist_batch.synthetic import generator
-from tests.support.handmade import linear_probabilities
-from tests.support.mutants import mutants
+from tests.support.damaged_files import damaged_variants
+from tests.support.linear_model import linear_probabilities
 
 KEY = b"mnist_batch_packed"
 
@@ -276,7 +276,7 @@ def test_mutants_give_all_rows_each_by_one_name(tmp_path: Path) -> None:
     generator.write_parquet(tmp_path / "digits.parquet", 30)
     path = tmp_path / "packed.parquet"
     mnist_batch.pack(tmp_path / "digits.parquet", path)
-    for content in mutants([path.read_bytes()], 300):
+    for content in damaged_variants([path.read_bytes()], 300):
         path.write_bytes(content)
         try:
             shards = open_inputs([path]).shards

@@ -15,8 +15,8 @@ from mnist_batch.inputs.files import open_native
 from mnist_batch.inputs.parquet import structure
 from mnist_batch.inputs.parquet.pages import Columns, Pages, read_columns
 from mnist_batch.inputs.parquet.structure import DAMAGED, PADDING, RIGHT, ROOM, STATE, VALUE_BYTES
-from tests.support.mutants import mutants
-from tests.support.parquet_encryption import encrypted
+from tests.support.damaged_files import damaged_variants
+from tests.support.encrypted_parquet import encrypted
 
 TABLE = pa.table(
     {
@@ -217,7 +217,7 @@ def test_compiled_code_finds_what_plain_code_does(tmp_path: Path, contents: list
     loading.load()
     from mnist_batch._kernels import parquet
 
-    for content in (*contents, *mutants(contents, 300)):
+    for content in (*contents, *damaged_variants(contents, 300)):
         groups = 6 if content[:4] == b"PAR1" else 1
         (path := tmp_path / "a.parquet").write_bytes(content)
         plain = list(found_by(structure, path, groups, 6))

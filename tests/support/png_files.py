@@ -1,4 +1,4 @@
-"""PNG files made by hand, by the specification, and ways to damage them; Pillow is the judge."""
+"""PNG files put together by the specification (W3C PNG, third edition), and damaged ones."""
 
 import struct
 import zlib
@@ -60,7 +60,7 @@ def _paeth(
 
 
 def damaged(content: bytes) -> Iterator[bytes]:
-    """Yield a file cut at each byte, with each bit turned, and with each byte left out."""
+    """Yield a file cut at each byte, with each bit flipped, and with each byte left out."""
     for place in range(len(content)):
         yield content[:place]
         yield content[:place] + content[place + 1 :]

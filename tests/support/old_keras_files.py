@@ -1,4 +1,4 @@
-"""Model files as old versions of Keras wrote them, made by hand."""
+"""Model files as old versions of Keras wrote them, put together without Keras."""
 
 import io
 import json

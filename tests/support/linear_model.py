@@ -1,4 +1,4 @@
-"""A model file made by hand, and what it must predict, computed independently of the package."""
+"""A model file of one dense layer, and what it must predict, both without the package or Keras."""
 
 import json
 from collections.abc import Mapping, Sequence

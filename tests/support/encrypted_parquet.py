@@ -1,4 +1,4 @@
-"""Parquet files of which columns or the footer are encrypted, with keys that nobody has."""
+"""Parquet files with encrypted columns or an encrypted footer; nobody has the keys."""
 
 import base64
 from pathlib import Path

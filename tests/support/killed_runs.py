@@ -1,4 +1,4 @@
-"""Runs of `predict` that are killed: a process of its own, in which each run is a fork.
+"""Run `predict` in forks of a process, kill each at a chosen moment, and print how it ended.
 
 It is started by test_crashes.py with a JSON object on its command line: `images` (a folder), `out`
 (a file in a folder that holds nothing else), `overwrite`, and `kills`: `steps` for a run that is

@@ -1,6 +1,6 @@
-"""Damaged variants of files, the same in each run: what fuzz tests are fed with.
+"""Damaged variants of files, the same in each run, to feed fuzz tests with.
 
-`make test` tries some of each kind, `make fuzz` sets `MNIST_FUZZ` to try that many times as many.
+`make test` tries some of each kind. `make fuzz` sets `MNIST_FUZZ` to try that many times as many.
 """
 
 import os
@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 _INTERESTING = (0, 1, 0x7F, 0x80, 0xFF)
 
 
-def mutants(contents: Sequence[bytes], count: int, seed: int = 0) -> Iterator[bytes]:
+def damaged_variants(contents: Sequence[bytes], count: int, seed: int = 0) -> Iterator[bytes]:
     """Yield `count` times `MNIST_FUZZ` (1 if unset) damaged variants of some files.
 
-    Each is one of the contents after one to four changes: bits turned, bytes or numbers of 2, 4
-    or 8 bytes overwritten, a piece cut out, doubled, moved or filled, the end cut off, or a piece
-    of another file put in.
+    Each is one of the contents after one to four changes: bits flipped, bytes or numbers of 2, 4
+    or 8 bytes overwritten, a piece deleted, duplicated, moved or filled with one value, the end
+    cut off, or a piece replaced by one of another file.
     """
     source = random.Random(seed)
     for _ in range(count * int(os.environ.get("MNIST_FUZZ", "1"))):
@@ -33,7 +33,7 @@ def _piece(source: random.Random, content: Sequence[int]) -> slice:
     return slice(start, start + source.choice((1, 2, 4, 16, 100, 1000)))
 
 
-def _turn_bits(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
+def _flip_bits(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
     for _time in range(source.choice((1, 1, 2, 8)) if content else 0):
         content[source.randrange(len(content))] ^= 1 << source.randrange(8)
 
@@ -51,11 +51,11 @@ def _write_number(source: random.Random, content: bytearray, _: Sequence[bytes])
     content[start : start + width] = number.to_bytes(width, "big")[:: source.choice((1, -1))]
 
 
-def _cut_out(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
+def _delete(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
     del content[_piece(source, content)]
 
 
-def _double(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
+def _duplicate(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
     piece = _piece(source, content)
     content[piece.start : piece.start] = content[piece]
 
@@ -73,24 +73,24 @@ def _fill(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None
     content[piece] = bytes([source.choice(_INTERESTING)]) * len(content[piece])
 
 
-def _cut_off(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
+def _truncate(source: random.Random, content: bytearray, _: Sequence[bytes]) -> None:
     del content[source.randrange(len(content) + 1) :]
 
 
-def _put_in(source: random.Random, content: bytearray, contents: Sequence[bytes]) -> None:
+def _splice(source: random.Random, content: bytearray, contents: Sequence[bytes]) -> None:
     other = source.choice(contents)
     content[_piece(source, content)] = other[_piece(source, other)]
 
 
 _CHANGES: tuple[_Change, ...] = (
-    _turn_bits,
-    _turn_bits,
+    _flip_bits,
+    _flip_bits,
     _overwrite,
     _write_number,
-    _cut_out,
-    _double,
+    _delete,
+    _duplicate,
     _move,
     _fill,
-    _cut_off,
-    _put_in,
+    _truncate,
+    _splice,
 )
