@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mnist_batch.cli.terminal import number_table, printable, titled
-from mnist_batch.inference.scale_comparison import ScaleTrials
+from mnist_batch.inference.scale_search import ScaleTrials
 from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import InputInspection, Pairs, Sizes
 from mnist_batch.inspection.models import ModelInspection

@@ -18,7 +18,7 @@ from mnist_batch.evaluation.report import Report, report_folder, staged_report
 from mnist_batch.evaluation.samples import SampleChooser, find_images
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
-from mnist_batch.inference.scale_doubt import ScaleDoubt, is_settled
+from mnist_batch.inference.scale_search import LabelledImages, is_settled, scale_note
 from mnist_batch.inference.workers import Progress, available_workers
 from mnist_batch.inputs.sources import OpenInputs, check_not_read, check_outside, open_inputs
 from mnist_batch.options import (
@@ -172,7 +172,7 @@ def predict(
     loaded = _loaded(model, predictor, scale, device, batch_size)
     opened = open_inputs(inputs, ReadOptions.of(image_column, label_column, labels))
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
-    found = _Findings(SampleChooser(sample_seed), None if is_settled(loaded) else ScaleDoubt())
+    found = _Findings(SampleChooser(sample_seed), None if is_settled(loaded) else LabelledImages())
     # What the predictions depend on, and what else is said of how they were made.
     how = {
         "prepare": str(prepare),
@@ -259,7 +259,7 @@ def predict(
         report_files=report_writer.files if report_writer else [],
         notes=[
             *staging.notes,
-            *_notes(loaded, opened, metrics, prepare, labels, found.doubt),
+            *_notes(loaded, opened, metrics, prepare, labels, found.kept),
             *(pictures.notes() if pictures else []),
         ],
         prepared_folder=shown,
@@ -286,13 +286,13 @@ class _Findings:
 
     Attributes:
         samples: those that are drawn.
-        doubt: whether the pixels are scaled as the model wants them; None where that is settled.
+        kept: images to search the scale of the pixels with; None where that is settled.
         counts: of all rows.
         predicted: how many rows this run has predicted itself.
     """
 
     samples: SampleChooser
-    doubt: ScaleDoubt | None
+    kept: LabelledImages | None
     counts: PredictionCounts = field(default_factory=PredictionCounts)
     predicted: int = 0
 
@@ -303,8 +303,8 @@ class _Findings:
         self.counts.add(rows.predictions)
         if images is not None:
             self.predicted += len(images)
-            if self.doubt:
-                self.doubt.add(rows.predictions, images)
+            if self.kept:
+                self.kept.add(rows.predictions, images)
 
 
 def _is_to_be_read_again(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
@@ -328,9 +328,10 @@ def _notes(
     metrics: Metrics,
     prepare: Prepare,
     labels: str | Path | None,
-    doubt: ScaleDoubt | None,
+    kept: LabelledImages | None,
 ) -> list[str]:
-    of_model = [*predictor.notes, *(doubt.notes(predictor, metrics) if doubt else ())]
+    note = scale_note(predictor, metrics.accuracy, kept) if kept else None
+    of_model = [*predictor.notes, *([note] if note else [])]
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in of_model),
         *reading_notes(

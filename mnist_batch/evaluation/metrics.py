@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mnist_batch.inference.predictors import log_losses
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import PROBABILITIES, reason
 
@@ -289,8 +290,7 @@ class PredictionCounts:
             .astype(np.float64)
         )
         truth = (np.arange(len(probabilities)), labels[given])
-        eps = float(np.finfo(np.float32).eps)
-        self._log_loss += _in_units(-np.log(probabilities[truth].clip(eps, 1 - eps)))
+        self._log_loss += _in_units(log_losses(probabilities, labels[given]))
         probabilities[truth] -= 1
         self._brier += _in_units(np.square(probabilities).sum(axis=1))
         self._with_probabilities += len(probabilities)

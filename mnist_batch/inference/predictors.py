@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,15 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.mnist import CLASSES, PIXELS, SIDE
-from mnist_batch.models.file import DEFAULT_MODEL, ModelFile, read_model_file
+from mnist_batch.models.file import (
+    DEFAULT_MODEL,
+    ModelFile,
+    ScaleSource,
+    read_model_file,
+    scale_in_file,
+)
 from mnist_batch.models.layers import Layer
 from mnist_batch.models.network_config import output_activation
-from mnist_batch.models.scale import ScaleSource, scale_in_file
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
 from mnist_batch.schema import Images
 
@@ -53,6 +58,25 @@ def scaled(images: Images, scale: Scale, out: Array | None = None) -> Array:
     if offset:
         inputs += np.float32(offset)
     return inputs
+
+
+def log_losses(
+    probabilities: npt.NDArray[np.floating[Any]], digits: npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.float64]:
+    """Return the negative logarithm (base e) of the probability of each row's true digit.
+
+    Probabilities are clipped to [eps, 1 - eps] with eps = 2**-23, float32's, as scikit-learn clips
+    float32 probabilities.
+
+    Args:
+        probabilities: (n, 10).
+        digits: (n,), 0 to 9.
+    """
+    # float64, because the difference to 1 of a confident float32 has few digits left.
+    truth = probabilities[np.arange(len(digits)), digits].astype(np.float64)
+    eps = float(np.finfo(np.float32).eps)
+    losses: npt.NDArray[np.float64] = -np.log(truth.clip(eps, 1 - eps))
+    return losses
 
 
 class Network(Protocol):

@@ -7,14 +7,18 @@ from typing import Any
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.predictors import build_predictor
-from mnist_batch.inference.scale_comparison import ScaleTrial, ScaleTrials
-from mnist_batch.inference.scale_trials import try_scales
+from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, try_scales
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.models.file import ModelFile, read_model_file
+from mnist_batch.models.file import (
+    ModelFile,
+    ScaleSource,
+    read_model_file,
+    scale_in_file,
+    scale_of_first_layers,
+)
 from mnist_batch.models.layers import Layer, described
 from mnist_batch.models.network_config import output_activation, unnested
-from mnist_batch.models.scale import ScaleSource, scale_in_file, scale_of_first_layers
 from mnist_batch.options import Inputs, PredictorChoice, ReadOptions, Scale, input_list
 
 _NAN = "the network gives NaN for a black image: its training went wrong"

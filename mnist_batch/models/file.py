@@ -5,12 +5,14 @@ import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from mnist_batch.errors import ModelError
 from mnist_batch.models.formats import SIGNATURES, Origin, Weights, read_stored_model
-from mnist_batch.models.network_config import Config
+from mnist_batch.models.network_config import Config, own_scale
 from mnist_batch.models.reading_process import read_in_child
+from mnist_batch.options import Scale
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "MNIST.h5"
 MAX_FILE_BYTES = 2**30
@@ -131,3 +133,40 @@ def folder_kind(path: Path) -> str:
     if (path / "saved_model.pb").exists():
         return "a folder with a TensorFlow SavedModel"
     return "a folder"
+
+
+class ScaleSource(StrEnum):
+    """Where a model file may say how its network wants the pixels."""
+
+    RECORD = "training record"
+    FIRST_LAYERS = "first layers"
+
+    @property
+    def says(self) -> str:
+        """Subject and verb of a sentence on it."""
+        return f"its {self.value} {'says' if self is ScaleSource.RECORD else 'say'}"
+
+
+def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
+    """Return the scale in which a model wants its pixels and where its file says so, if it does.
+
+    Raises:
+        ModelError: the training record names a scale that is not known.
+    """
+    if "scale" in file.training:
+        try:
+            return Scale(file.training["scale"]), ScaleSource.RECORD
+        except ValueError as error:
+            raise ModelError(
+                f"{file.path}: names an unknown scale ({error}); pass --scale"
+            ) from error
+    own = scale_of_first_layers(file)
+    return (own, ScaleSource.FIRST_LAYERS) if own else None
+
+
+def scale_of_first_layers(file: ModelFile) -> Scale | None:
+    """Return the scale in which a model takes pixels by its first layers, None if none is told."""
+    try:
+        return own_scale(file.config)
+    except (AttributeError, LookupError, TypeError):
+        return None  # a damaged configuration: what loads the network says so

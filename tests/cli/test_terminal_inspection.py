@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console, RenderableType
 
 from mnist_batch.cli.terminal_inspection import input_summary, model_summary
-from mnist_batch.inference.scale_comparison import ScaleTrial, ScaleTrials
+from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials
 from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import InputInspection, Pairs, Size, Sizes
 from mnist_batch.inspection.models import ModelInspection
+from mnist_batch.models.file import ScaleSource
 from mnist_batch.models.layers import Layer
-from mnist_batch.models.scale import ScaleSource
 from mnist_batch.options import PredictorChoice, Scale
 
 ARRAYS = [np.zeros((784, 128), np.float32), np.zeros(128, np.float32)]

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 
 from mnist_batch.errors import InputError
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inference.scale_trials import TRIAL_ROWS, try_scales
+from mnist_batch.inference.scale_search import TRIAL_ROWS, try_scales
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions, Scale

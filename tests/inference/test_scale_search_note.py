@@ -10,9 +10,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mnist_batch.commands.predict import predict
-from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inference.scale_doubt import MOST_ROWS, ScaleDoubt
+from mnist_batch.inference.scale_search import KEPT_IMAGES, LabelledImages, scale_note
 from mnist_batch.options import Scale
 from mnist_batch.synthetic.generator import draw_digits, write_parquet
 from tests.support.linear_model import write_linear_model
@@ -78,18 +77,13 @@ def test_nothing_is_said_of_a_scale_that_is_a_little_better(tmp_path: Path) -> N
         for given in (predictor.probabilities(IMAGES).argmax(axis=1), better)
     )
     assert 0.5 < right < best - 0.05
-    doubt, counts = ScaleDoubt(), PredictionCounts()
-    probabilities = predictor.probabilities(IMAGES)
+    kept = LabelledImages()
     rows = {
         "label": pa.array(digits),
-        "prediction": pa.array(probabilities.argmax(axis=1).astype(np.int8)),
-        "confidence": pa.array(probabilities.max(axis=1)),
-        "prepared": pa.array(np.zeros(1050, bool)),
         "error": pa.nulls(1050, pa.string()),
     }
-    counts.add(pa.record_batch(rows))
-    doubt.add(pa.record_batch(rows), IMAGES)
-    assert list(doubt.notes(predictor, counts.metrics())) == []
+    kept.add(pa.record_batch(rows), IMAGES)
+    assert scale_note(predictor, float(right), kept) is None
 
 
 def test_nothing_is_said_where_no_scale_helps(model: Path, digits_parquet: Path) -> None:
@@ -141,25 +135,25 @@ def batch(labels: npt.NDArray[np.int8], *, unlabelled: int = 0, errors: int = 0)
 @pytest.mark.parametrize("size", [1, 7, 900, 5000])
 def test_what_is_kept_is_spread_and_does_not_depend_on_batches(size: int) -> None:
     """Each eighth of 5,000 labelled rows: no more than 1,000, and none without a label."""
-    doubt = ScaleDoubt()
+    kept = LabelledImages()
     numbers = np.arange(5000)
     images = np.zeros((5000, 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1] = numbers % 256, numbers // 256
     digits = (numbers % 7).astype(np.int8)
     for start in range(0, 5000, size):
         part = slice(start, start + size)
-        doubt.add(batch(digits[part]), images[part])
-    kept = np.concatenate(doubt._images)
-    found = kept[:, 0, 0].astype(int) + 256 * kept[:, 0, 1].astype(int)
+        kept.add(batch(digits[part]), images[part])
+    images = np.concatenate(kept._images)
+    found = images[:, 0, 0].astype(int) + 256 * images[:, 0, 1].astype(int)
     np.testing.assert_array_equal(found, numbers[::8])
-    np.testing.assert_array_equal(np.concatenate(doubt._digits), digits[::8])
-    assert len(kept) <= MOST_ROWS
+    np.testing.assert_array_equal(np.concatenate(kept._digits), digits[::8])
+    assert kept.count == len(images) <= KEPT_IMAGES
 
 
 def test_rows_without_label_or_pixels_are_not_kept() -> None:
     """They tell nothing."""
-    doubt = ScaleDoubt()
+    kept = LabelledImages()
     images = np.arange(10, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
-    doubt.add(batch(np.arange(10, dtype=np.int8), unlabelled=3, errors=2), images)
-    np.testing.assert_array_equal(np.concatenate(doubt._digits), [3, 4, 5, 6, 7])
-    np.testing.assert_array_equal(np.concatenate(doubt._images)[:, 0, 0], [3, 4, 5, 6, 7])
+    kept.add(batch(np.arange(10, dtype=np.int8), unlabelled=3, errors=2), images)
+    np.testing.assert_array_equal(np.concatenate(kept._digits), [3, 4, 5, 6, 7])
+    np.testing.assert_array_equal(np.concatenate(kept._images)[:, 0, 0], [3, 4, 5, 6, 7])
