@@ -16,7 +16,7 @@ from benchmarks import machine
 from benchmarks.data import Digits
 from benchmarks.plain_network import PlainNetwork, read_network
 from benchmarks.recording import Measure, NotRun
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.models.file import DEFAULT_MODEL
 
 ROWS, QUICK_ROWS = 60_000, 10_000
@@ -121,7 +121,7 @@ def facts(request: pytest.FixtureRequest, digits: Digits) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def compiled() -> None:
     """The compiled code is loaded, as in a process that has done a large job before."""
-    loading.load()
+    _kernels.load()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.synthetic import generator
 from tests.support.linear_model import write_linear_model
 
@@ -80,8 +80,8 @@ def both_codes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Once without the compiled code and once with it, whatever other tests have loaded."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "compiled":
-            loading.load()
-            assert loading.ready()
+            _kernels.load()
+            assert _kernels.ready()
         else:
-            patch.setattr(loading, "_ready", threading.Event())
+            patch.setattr(_kernels, "_ready", threading.Event())
         yield

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from mnist_batch._kernels.compiler import compiled
+from mnist_batch._kernels import compiled
 from mnist_batch.inputs.parquet import structure
 from mnist_batch.inputs.parquet.structure import PADDING, ROOM
 

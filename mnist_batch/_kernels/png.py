@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch._kernels.compiler import compiled
+from mnist_batch._kernels import compiled
 from mnist_batch.mnist import SIDE
 
 _Bytes = npt.NDArray[np.uint8]

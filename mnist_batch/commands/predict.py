@@ -20,7 +20,7 @@ from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.scale_search import LabelledImages, is_settled, scale_note
 from mnist_batch.inference.workers import Progress, available_workers
-from mnist_batch.inputs.sources import OpenInputs, check_not_read, check_outside, open_inputs
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import (
     BATCH_ROWS,
     Device,
@@ -31,6 +31,7 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
+from mnist_batch.outputs.atomic import check_not_read, check_outside
 from mnist_batch.outputs.parts import Manifest, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder, Rows, predict_parts, put_there, rows_kept
 from mnist_batch.outputs.prepared_folder import PreparedFolder, has_pictures

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mnist_batch import __version__
-from mnist_batch._kernels import loading
+from mnist_batch import __version__, _kernels
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.report import metrics_record
 from mnist_batch.inference.predictors import Predictor
@@ -129,7 +128,7 @@ def reading_notes(
         prepare: which images were to be brought to MNIST form.
         labels: what the user named as labels.
     """
-    notes = list(loading.notes())
+    notes = list(_kernels.notes())
     if opened.uncounted:
         notes.append(
             f"sources that cannot be read at all, one row each: {_listed(opened.uncounted)}"

@@ -16,10 +16,10 @@ from mnist_batch.evaluation.samples import SampleChooser, Samples
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inputs.sources import HUB, check_outside, open_inputs
+from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
-from mnist_batch.outputs.atomic import StagedFile, check_writable
+from mnist_batch.outputs.atomic import StagedFile, check_outside, check_writable
 from mnist_batch.training.data import LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,

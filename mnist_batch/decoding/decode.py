@@ -16,13 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 
-from mnist_batch._kernels import loading
-from mnist_batch.decoding.limits import MAX_PIXELS, excess_of_file, excess_of_image
+from mnist_batch import _kernels
+from mnist_batch.decoding.limits import FORMATS, MAX_PIXELS, excess_of_file, excess_of_image
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
-
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-"""The formats that are opened, by Pillow's names; PPM covers PGM and PBM."""
 
 # First bytes of the formats: they tell a damaged image from what never was one.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P2")
@@ -86,7 +83,7 @@ def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
     prepared = np.zeros(len(batch), np.bool_)
     remaining = batch.error.is_null().to_numpy(zero_copy_only=False)
     images[~remaining] = 0
-    if loading.ready():
+    if _kernels.ready():
         remaining &= ~_decode_pngs(encoded, remaining, images)
     error = batch.error
     if remaining.any():

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
@@ -73,7 +73,7 @@ def predict_batches(
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
-    loading.load_where_it_pays(inputs.shards)
+    _kernels.load_where_it_pays(inputs.encoded_rows)
     workers = workers or available_workers()
     if predictor.name is PredictorChoice.KERAS:
         yield from _predict_on_keras(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, text_of_path
 from mnist_batch.schema import ImageBatch, Reason, error_text
@@ -90,9 +90,9 @@ def _texts(sources: Sequence[str]) -> pa.Array:
 
 def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
     """Return what `_read_each` does, by compiled code; None where that is not loaded."""
-    if not loading.ready():
+    if not _kernels.ready():
         return None
-    from mnist_batch._kernels.files import MAX_BYTES, read_files
+    from mnist_batch._kernels.images import MAX_BYTES, read_files
 
     joined = np.frombuffer(os.fsencode("\0".join([*paths, ""])), np.uint8)
     ends = np.flatnonzero(joined == 0)

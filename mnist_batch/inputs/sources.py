@@ -14,20 +14,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.errors import InputError, LabelError, OutputError
+from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.image_files import image_shards
 from mnist_batch.inputs.labels import LabelFile, folder_digits
 from mnist_batch.inputs.listing import (
     IMAGE_SUFFIXES,
     FolderListing,
-    glob_root,
     list_folder,
     list_glob,
 )
 from mnist_batch.inputs.parquet.files import open_parquet
 from mnist_batch.inputs.shards import Shard, UnreadableSource, text_of_path
 from mnist_batch.options import NO_LABELS, ReadOptions
-from mnist_batch.outputs.atomic import behind_links
 from mnist_batch.schema import Reason, error_text
 
 STDIN = "-"
@@ -54,6 +52,11 @@ class OpenInputs:
     rows: int
     passed_over: Counter[str]
     uncounted: Sequence[str] = ()
+
+    @property
+    def encoded_rows(self) -> int:
+        """The number of rows whose images have to be decoded."""
+        return sum(shard.rows for shard in self.shards if shard.encoded)
 
 
 @dataclass(frozen=True)
@@ -145,52 +148,6 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
             *(name for one in found if not one.parquet for name in one.names if name[-1] == "/"),
         ],
     )
-
-
-def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
-    """Refuse an output that is one of the files that a run reads.
-
-    Raises:
-        OutputError: it would be replaced by what is made of it.
-    """
-    if not out.exists():
-        return
-    same_name = (Path(file) for file in map(str, files) if file.endswith(out.name))
-    if any(behind_links(file) == behind_links(out) for file in same_name):
-        raise OutputError(f"{out}: is read by this run; name another file")
-
-
-def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Path]) -> None:
-    """Refuse an output within an INPUT folder, or matched by a glob, that would be read next time.
-
-    Args:
-        out: an output; one of another suffix than inputs have may be anywhere.
-        folders: those that get pictures, as that of a report.
-        inputs: what is read.
-
-    Raises:
-        OutputError: the output or a folder lies where the inputs do.
-    """
-    outputs = list(folders)
-    for pattern in filter(has_magic, map(str, inputs)):
-        matched = [out] if out.absolute().match(str(Path(pattern).absolute())) else []
-        if "**" in Path(pattern).parts and _suffix(pattern) != ".parquet":
-            root = behind_links(glob_root(pattern))
-            matched += (folder for folder in outputs if behind_links(folder).is_relative_to(root))
-        if matched:
-            raise OutputError(
-                f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
-                "time; name a place outside"
-            )
-    if out.suffix.lower() in {".parquet", *IMAGE_SUFFIXES}:
-        outputs.append(out)
-    for folder in map(Path, inputs):
-        for path in outputs:
-            if folder.is_dir() and behind_links(path).is_relative_to(behind_links(folder)):
-                raise OutputError(
-                    f"{path}: lies in the INPUT folder {folder}, where the next run would take "
-                    "it for digits; name a place outside"
-                )
 
 
 def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.evaluation.samples import find_place
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
@@ -180,7 +180,7 @@ def inspect_input(
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
     opened = open_inputs(input_list(inputs), ReadOptions.of(image_column, label_column, labels))
-    loading.load_where_it_pays(opened.shards)
+    _kernels.load_where_it_pays(opened.encoded_rows)
     totals = _Totals(opened.rows)
     for looked in map_batches(
         opened.shards,
@@ -256,7 +256,7 @@ class _Totals:
             repeats=_pairs(opened, found.repeats, found.first_repeats),
             conflicts=_pairs(opened, found.conflicts, found.first_conflicts),
             passed_over=dict(opened.passed_over.most_common()),
-            notes=loading.notes(),
+            notes=_kernels.notes(),
         )
 
 

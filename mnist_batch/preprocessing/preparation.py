@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.decoding.decode import DecodedBatch, decode_batch, fit_or_error
 from mnist_batch.mnist import BOX, CENTRE, PIXELS, SIDE
 from mnist_batch.options import Prepare
@@ -37,8 +37,8 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
     Returns:
         bool (n,).
     """
-    if loading.ready():
-        from mnist_batch._kernels.mnist_form import check_form
+    if _kernels.ready():
+        from mnist_batch._kernels.images import check_form
 
         formed = np.empty(len(images), np.bool_)
         # Of one type always: for Numba memory that may be written is another.

@@ -25,8 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch import __version__
-from mnist_batch._kernels import loading
+from mnist_batch import __version__, _kernels
 from mnist_batch.errors import InputError, ModelError
 from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
@@ -171,7 +170,7 @@ def benchmark(
         raise ValueError(f"batch_sizes {batch_sizes}: expected numbers from 1")
     say = progress or (lambda _: None)
     say("starting")
-    loading.load()  # what it takes to load is not timed
+    _kernels.load()  # what it takes to load is not timed
     networks = _Networks(model, predictor, scale, Device(device), batch_sizes)
     options = ReadOptions.of(image_column, label_column, labels)
     with _without_retracing_warnings(), _opened(input_list(inputs), options) as opened:

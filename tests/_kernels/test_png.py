@@ -264,7 +264,7 @@ def test_nothing_outside_an_array_is_touched(tmp_path: Path) -> None:
     """
     program = """
 import numpy as np
-from test_png_kernels import WHOLE, damaged, decode
+from tests._kernels.test_png import WHOLE, damaged, decode
 for whole in WHOLE.values():
     for content in list(damaged(whole))[::3]:
         decode([content])
@@ -296,7 +296,7 @@ import numpy as np
 from mnist_batch._kernels.png import decode_pngs
 from tests.support.damaged_files import damaged_variants
 from tests.support.png_files import compressed, file_of
-from test_png_kernels import WHOLE
+from tests._kernels.test_png import WHOLE
 page = mmap.PAGESIZE
 memory = mmap.mmap(-1, 2 * page)
 start = ctypes.addressof(ctypes.c_char.from_buffer(memory))

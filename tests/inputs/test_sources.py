@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnist_batch.decoding.decode import decode_batch
-from mnist_batch.errors import InputError, LabelError, OutputError
-from mnist_batch.inputs.sources import OpenInputs, check_outside, open_inputs
+from mnist_batch.errors import InputError, LabelError
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import ReadOptions
 from tests.support.deep_folders import deep_folder
 
@@ -163,20 +162,6 @@ def test_glob_follows_no_link_to_a_folder() -> None:
     Path("in/latest").symlink_to(".")
     assert sources("in/**/*.parquet") == ["a.parquet"]
     assert sources("in") == ["a.parquet"]
-
-
-@pytest.mark.parametrize("pattern", ["in/**/*.png", "**/*.png", "in/**"])
-def test_folder_of_pictures_is_not_where_a_glob_searches(pattern: str) -> None:
-    """It is not there yet, but the next time the glob would match what is in it."""
-    images("in/7/2.png")
-    with pytest.raises(OutputError, match=re.escape(f"in/new: is matched by {pattern}")):
-        check_outside(Path("out.csv"), [Path("/elsewhere"), Path("in/new")], [pattern])
-
-
-@pytest.mark.parametrize("pattern", ["in/*.png", "in/**/*.parquet", "in/7/**/*.png"])
-def test_folder_of_pictures_is_where_a_glob_does_not_search(pattern: str) -> None:
-    """It goes not so deep, or elsewhere, or matches no pictures."""
-    check_outside(Path("out.csv"), [Path("in/new")], [pattern])
 
 
 def test_file_is_taken_by_its_name_before_its_pattern() -> None:

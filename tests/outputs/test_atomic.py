@@ -1,6 +1,7 @@
 """A staged file, or folder of files, appears whole or not at all."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from mnist_batch.outputs.atomic import (
     HeldLock,
     StagedFile,
     StagedFolder,
+    check_outside,
     check_writable,
     lock,
     translated,
@@ -398,6 +400,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
     write_and_die = f"""
 import os
+import re
 from pathlib import Path
 from mnist_batch.outputs.atomic import StagedFile
 StagedFile(Path({str(target)!r}), overwrite=False)
@@ -437,3 +440,19 @@ def test_a_file_taken_for_dead_at_birth_is_made_again(
         staged.commit()
     assert (tmp_path / "out").read_text() == "text"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.png", "**/*.png", "in/**"])
+def test_folder_of_pictures_is_not_where_a_glob_searches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    """It is not there yet, but the next time the glob would match what is in it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match=re.escape(f"in/new: is matched by {pattern}")):
+        check_outside(Path("out.csv"), [Path("/elsewhere"), Path("in/new")], [pattern])
+
+
+@pytest.mark.parametrize("pattern", ["in/*.png", "in/**/*.parquet", "in/7/**/*.png"])
+def test_folder_of_pictures_is_where_a_glob_does_not_search(pattern: str) -> None:
+    """It goes not so deep, or elsewhere, or matches no pictures."""
+    check_outside(Path("out.csv"), [Path("in/new")], [pattern])

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
@@ -132,7 +132,7 @@ def test_a_resumed_run_goes_on(
         return original(paths)
 
     monkeypatch.setattr(image_files, "_read_each", reading)
-    monkeypatch.setattr(loading, "_ready", threading.Event())  # which would read them otherwise
+    monkeypatch.setattr(_kernels, "_ready", threading.Event())  # which would read them otherwise
     summary = mnist_batch.predict(
         digits_folder, out, batch_size=4, probabilities=True, resume=True, report=False
     )

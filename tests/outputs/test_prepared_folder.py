@@ -17,9 +17,10 @@ from PIL import Image
 
 import mnist_batch
 from mnist_batch import Progress, Summary
+from mnist_batch.commands.pack import PackedWriter
 from mnist_batch.decoding.decode import decode_image
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.parquet.packed import PACKED, PackedWriter
+from mnist_batch.inputs.parquet.packed import PACKED
 from mnist_batch.preprocessing.preparation import to_mnist_form
 from mnist_batch.synthetic import generator
 

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import mnist_batch
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.errors import PredictionsError
 from mnist_batch.options import Prepare
 from mnist_batch.preprocessing.preparation import in_mnist_form, prepare_batch, to_mnist_form
@@ -62,8 +62,8 @@ def test_all_of_mnist_passes_bit_for_bit(
 ) -> None:
     """Not one of 60,000 or of 10,000 images is changed or marked."""
     if compiled:
-        loading.load()
-    monkeypatch.setattr(loading, "ready", lambda: compiled)
+        _kernels.load()
+    monkeypatch.setattr(_kernels, "ready", lambda: compiled)
     table = pq.read_table(mnist / f"{split}-00000-of-00001.parquet", columns=["image"])
     encoded = table["image"].combine_chunks().field("bytes").to_pylist()
     for start in range(0, len(encoded), 2000):

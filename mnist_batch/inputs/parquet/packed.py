@@ -1,7 +1,6 @@
 """Packed files: Parquet of raw pixels that remembers where each of its rows came from."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.files import open_native
-from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Reason, error_text, reason
@@ -44,11 +41,6 @@ selection of rows or several files joined, is Parquet like any other, its rows c
 
 FORMAT = 1
 """The `format` in that JSON; another one is for another release to read."""
-
-ROW_GROUP_ROWS = SHARD_ROWS
-"""Rows of a row group: a shard is one, and shards of raw pixels are cut where batches are. Larger
-ones read no faster, and writing them takes more memory."""
-
 
 ORIGINS = ["source", "row", "prepared", "error"]
 """The columns that tell where a row came from, and what became of its image."""
@@ -137,51 +129,6 @@ def _known(error: pa.Array) -> pa.Array:
         for text in error.to_pylist()
     ]
     return pa.array(texts, pa.string())
-
-
-class PackedWriter:
-    """Writes rows of `PACKED`, in order, in row groups of `ROW_GROUP_ROWS`.
-
-    Of zstd's levels the first makes MNIST's pixels as small as the next two, 166 bytes an image, in
-    less time. Without checksums of the pages most damage would be read as other pixels.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._batches: list[pa.RecordBatch] = []
-        self._rows = 0
-        self._file = open_native(path, "wb")
-        self._writer = pq.ParquetWriter(
-            self._file,
-            PACKED,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=["source", "error"],  # no two images are alike
-            # The least and the greatest image tell nothing, and are 1,568 bytes a row group.
-            write_statistics=[name for name in PACKED.names if name != "image"],
-            write_page_checksum=True,
-        )
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Keep rows until they fill a row group."""
-        self._batches.append(batch)
-        self._rows += len(batch)
-        while self._rows >= ROW_GROUP_ROWS:
-            table = pa.Table.from_batches(self._batches)
-            self._writer.write_table(table.slice(0, ROW_GROUP_ROWS))
-            self._batches = table.slice(ROW_GROUP_ROWS).to_batches()
-            self._rows -= ROW_GROUP_ROWS
-
-    def close(self, run: Mapping[str, Any]) -> None:
-        """Write the last row group, and in the footer how the file was made.
-
-        Args:
-            run: JSON of any keys but `format`.
-        """
-        if self._rows:
-            self._writer.write_table(pa.Table.from_batches(self._batches))
-        self._writer.add_key_value_metadata({PACKED_KEY: json.dumps({"format": FORMAT, **run})})
-        self._writer.close()
-        self._file.close()
 
 
 def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.inputs.parquet import structure
 from mnist_batch.inputs.parquet.structure import (
     AT,
@@ -122,7 +122,7 @@ def _error(found: _Numbers) -> str:
 
 
 def _look_at_pages(descriptor: int, chunks: _Numbers, found: _Numbers) -> None:
-    if loading.ready():
+    if _kernels.ready():
         from mnist_batch._kernels.parquet import look_at_pages
 
         look_at_pages(descriptor, chunks, MAX_PAGE_BYTES, _room(), found)
@@ -143,7 +143,7 @@ _of_thread = threading.local()
 
 
 def _find_chunks(footer: bytes, places: _Numbers, chunks: _Numbers) -> bool:
-    if loading.ready():
+    if _kernels.ready():
         from mnist_batch._kernels.parquet import find_chunks
 
         return bool(find_chunks(np.frombuffer(footer, np.uint8), places, chunks))

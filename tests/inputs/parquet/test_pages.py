@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from mnist_batch._kernels import loading
+from mnist_batch import _kernels
 from mnist_batch.inputs.files import open_native
 from mnist_batch.inputs.parquet import structure
 from mnist_batch.inputs.parquet.pages import Columns, Pages, read_columns
@@ -149,7 +149,7 @@ def test_a_page_whose_fields_arrow_would_read_otherwise_is_damaged(
     """Thrift passes over a field of another type, and takes the last of several."""
     reader: Any = structure
     if compiled:
-        loading.load()
+        _kernels.load()
         from mnist_batch._kernels import parquet as reader
     (tmp_path / "page").write_bytes(b"PAR1" + header + b"\x00" + bytes(10))
     chunks = np.array([[0, 10, len(header) + 11, 4, 0, 0]], np.int64)
@@ -214,7 +214,7 @@ def found_by(structure: Any, path: Path, groups: int, columns: int) -> Iterator[
 @pytest.mark.fuzz
 def test_compiled_code_finds_what_plain_code_does(tmp_path: Path, contents: list[bytes]) -> None:
     """On whole files and on damaged ones; plain code is what cannot read beyond them."""
-    loading.load()
+    _kernels.load()
     from mnist_batch._kernels import parquet
 
     for content in (*contents, *damaged_variants(contents, 300)):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mnist_batch.decoding.headers import PLAIN_PNG, Header, plain_pngs, read_header
+from mnist_batch.decoding.limits import PLAIN_PNG, Header, plain_pngs, read_header
 from mnist_batch.synthetic.generator import draw_digits
 from tests.support.png_files import GREY_28, compressed, damaged, file_of, filtered
 

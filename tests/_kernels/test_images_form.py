@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from mnist_batch._kernels import loading, mnist_form
-from mnist_batch._kernels.mnist_form import check_form
+from mnist_batch import _kernels
+from mnist_batch._kernels.images import check_form, load
 from mnist_batch.preprocessing.preparation import in_mnist_form
 from mnist_batch.synthetic.generator import draw_digits
 
@@ -18,8 +18,8 @@ Pixels = NDArray[np.uint8]
 @pytest.fixture(autouse=True, scope="module")
 def loaded() -> None:
     """Use the compiled code, as a large input does."""
-    loading.load()
-    assert loading.ready()
+    _kernels.load()
+    assert _kernels.ready()
 
 
 def by_kernel(
@@ -109,5 +109,5 @@ def test_every_caller_runs_the_same_compiled_code() -> None:
     for images in (digits, read_only, digits[3:7], digits[:0], digits[[1, 3]], digits.copy("F")):
         assert in_mnist_form(images).all()
         assert digits.flags.writeable
-    mnist_form.load()
+    load()
     assert check_form.signatures == compiled  # type: ignore[attr-defined] # of Numba's

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_batch._kernels import loading
-from mnist_batch._kernels.files import MAX_BYTES, read_files
+from mnist_batch import _kernels
+from mnist_batch._kernels.images import MAX_BYTES, read_files
 from mnist_batch._kernels.png import decode_pngs
 from mnist_batch.decoding.decode import decode_batch, decode_image, resized
 from mnist_batch.inputs.image_files import image_shards
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeW
 @pytest.fixture(autouse=True)
 def loaded() -> None:
     """Use the compiled code, as a large input does."""
-    loading.load()
-    assert loading.ready()
+    _kernels.load()
+    assert _kernels.ready()
 
 
 def png(seed: int) -> bytes:
@@ -165,7 +165,7 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
 
 def test_compiling_is_said_once(tmp_path: Path) -> None:
     """A process that had to compile says so; the next one loads what it made, and says nothing."""
-    program = "from mnist_batch._kernels import loading; loading.load(); print(*loading.notes())"
+    program = "from mnist_batch import _kernels; _kernels.load(); print(*_kernels.notes())"
     said = [
         subprocess.run(
             [sys.executable, "-c", program],
