@@ -6,7 +6,7 @@ TIMES ?= 20
 ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz endurance lint check benchmark benchmark-quick benchmark-compare peers \
+.PHONY: help setup demo docs test fuzz endurance lint check benchmark benchmark-quick benchmark-compare peers \
 	model reading examples lock clean
 
 help: ## Print the targets
@@ -34,7 +34,10 @@ lint: $(READY) ## Check style, types, and the rules of who imports whom and what
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q tests/system/test_structure.py
 
-check: lint test demo ## All that has to pass before a change is merged
+docs: $(READY) ## Build the documentation site, build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+check: lint test demo docs ## All that has to pass before a change is merged
 
 # What is measured is kept in .benchmarks, full and quick runs apart, for benchmark-compare.
 BENCHMARK = $(BIN)/pytest benchmarks --benchmark-quiet --benchmark-json=build/$(1)/benchmark.json \
