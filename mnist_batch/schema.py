@@ -26,14 +26,14 @@ PREDICTIONS = pa.schema(
 )
 """Columns of a predictions file.
 
-source: image or Parquet file, relative to the INPUT that named it, `/`-separated.
-row: row in the source, from 0; 0 for an image file.
-label: the truth, 0 to 9; null where the input carries none.
-prediction: argmax of the probabilities; null where the image could not be read.
-confidence: probability of the prediction, 0 to 1.
-prepared: true where the image was not in MNIST form and was brought to it; with `--prepare never`
-    where it was not 28x28 and was resized.
-error: why there is no prediction, as `reason` or `reason: detail`.
+- source: image or Parquet file, relative to the INPUT that named it, `/`-separated.
+- row: row in the source, from 0; 0 for an image file.
+- label: the truth, 0 to 9; null where the input carries none.
+- prediction: argmax of the probabilities; null where the image could not be read.
+- confidence: probability of the prediction, 0 to 1.
+- prepared: true where the image was not in MNIST form and was brought to it; with `--prepare never`
+  where it was not 28x28 and was resized.
+- error: why there is no prediction, as `reason` or `reason: detail`.
 """
 
 PROBABILITIES = pa.field("probabilities", pa.list_(pa.float32(), CLASSES))
@@ -56,18 +56,20 @@ def predictions_schema(*, with_probabilities: bool) -> pa.Schema:
 class Reason(StrEnum):
     """Why an image has no prediction: the stable part of the column `error`.
 
-    MISSING_FILE: the file was named or listed, and is not there.
-    UNREADABLE_FILE: the file, or the part of it that holds the row, cannot be read: no permission,
-        no regular file, a damaged page of a Parquet file, a file that was replaced after it was
-        listed. A file whose rows cannot be counted, and a folder that cannot be listed, is one row.
-    NO_BYTES: the row has no image, or the file is empty.
-    NOT_AN_IMAGE: the bytes are of none of the formats that are read.
-    TRUNCATED: the image ends too soon.
-    CORRUPT: the image is damaged in another way.
-    TOO_LARGE: reading the image would take more than one may take, see `image_limits`.
-    BAD_PIXELS: raw pixels that are not 784 numbers from 0 to 255.
-    NO_DIGIT: the picture was read, and no digit was found in it.
-    NO_PROBABILITIES: the network's own numbers overflowed.
+    Attributes:
+        MISSING_FILE: the file was named or listed, and is not there.
+        UNREADABLE_FILE: the file, or the part of it that holds the row, cannot be read: no
+            permission, no regular file, a damaged page of a Parquet file, a file that was replaced
+            after it was listed. A file whose rows cannot be counted, and a folder that cannot be
+            listed, is one row.
+        NO_BYTES: the row has no image, or the file is empty.
+        NOT_AN_IMAGE: the bytes are of none of the formats that are read.
+        TRUNCATED: the image ends too soon.
+        CORRUPT: the image is damaged in another way.
+        TOO_LARGE: reading the image would take more than one may take, see `decoding.limits`.
+        BAD_PIXELS: raw pixels that are not 784 numbers from 0 to 255.
+        NO_DIGIT: the picture was read, and no digit was found in it.
+        NO_PROBABILITIES: the network's own numbers overflowed.
     """
 
     MISSING_FILE = "missing file"

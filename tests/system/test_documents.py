@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -208,6 +209,20 @@ def test_each_path_that_a_document_names_exists(name: str) -> None:
     roots = r"`((?:mnist_batch|tests|benchmarks|docs|examples)/[\w./-]*)`"
     for path in re.findall(roots, FENCE.sub("", DOCUMENTS[name])):
         assert (PROJECT / path).exists(), path
+
+
+def test_the_architecture_shows_every_folder_and_the_layers_that_are_checked() -> None:
+    """A line in its table each, and in the figure the order of import-linter's contract."""
+    text = DOCUMENTS["docs/architecture.md"]
+    folders = {path.parent.name for path in PROJECT.glob("mnist_batch/*/__init__.py")}
+    assert set(re.findall(r"^\| `mnist_batch/(\w+)/` \|", text, re.MULTILINE)) == folders
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    shown = re.search(r"^cli  (?:.|\n)*?errors$", text, re.MULTILINE)
+    assert shown
+    lines = [line.split("    ")[0].split() for line in shown[0].splitlines()]
+    assert lines == [layer.split(" | ") for layer in layers if layer != "__main__"]
 
 
 def test_each_public_name_is_on_an_api_page() -> None:
