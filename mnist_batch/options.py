@@ -4,11 +4,11 @@ The command line needs them for its help, so this module imports nothing that ta
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Inputs = str | Path | Iterable[str | Path]
 """One INPUT or several, as `sources.open_inputs` takes them."""
@@ -126,7 +126,7 @@ class Style(StrEnum):
 
 
 NO_LABELS = "none"
-"""The `labels` of `ReadOptions` that reads none."""
+"""The `labels` of `ReadOptions` that read no labels."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,87 @@ class ReadOptions:
     ) -> "ReadOptions":
         """Return the options for labels that are given as text or as a path."""
         return cls(image_column, label_column, None if labels is None else str(labels))
+
+    def record(self) -> dict[str, str | None]:
+        """Return the options by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model file is loaded and run, see `load_model`; a loaded model keeps its own way.
+
+    Attributes:
+        predictor: what runs the network.
+        scale: how the network wants its pixels; None for what the file says.
+        device: where Keras runs the network.
+        batch_size: rows in a batch at most, at least 1; Keras runs just so many at once. The
+            predictions do not depend on it.
+    """
+
+    predictor: PredictorChoice | str = PredictorChoice.AUTO
+    scale: Scale | str | None = None
+    device: Device | str = Device.AUTO
+    batch_size: int = BATCH_ROWS
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What a run writes beside the predictions, and over what it may write.
+
+    Attributes:
+        report: the report's folder; True for `<out without suffix>.report`, False for none.
+        sample_seed: chooses the ten images of `samples.png`.
+        save_prepared: a new or empty folder, for a picture of each image that was prepared and of
+            each without a digit: the original beside what the network saw, see
+            `outputs.prepared_folder.PreparedFolder`. None for none.
+        overwrite: replace an output, a report and pictures that exist.
+        resume: continue from the parts that an interrupted run finished; the predictions are bit
+            for bit those of an undisturbed run. Without it these parts are removed.
+    """
+
+    report: str | Path | bool = True
+    sample_seed: int = 0
+    save_prepared: str | Path | None = None
+    overwrite: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What a run of `predict` depends on beside its inputs and its model.
+
+    It is made once, from the command line or the library's arguments; the manifest of the parts,
+    the record of the run and the report read it.
+
+    Attributes:
+        read: how the inputs are read.
+        model: how the model is loaded and run.
+        output: what is written beside the predictions.
+        prepare: which images are brought to MNIST form: `auto` those that are not in it, `always`
+            all, `never` none; then images of another size are resized.
+        workers: threads, at least 1; None for one a core. The predictions do not depend on it.
+        probabilities: add the ten probabilities of each row; log loss and Brier score need them.
+        fail_fast: stop at the first row without a prediction.
+    """
+
+    read: ReadOptions = ReadOptions()
+    model: ModelOptions = ModelOptions()
+    output: OutputOptions = OutputOptions()
+    prepare: Prepare = Prepare.AUTO
+    workers: int | None = None
+    probabilities: bool = False
+    fail_fast: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """Return, by name, the options that predictions may depend on; a manifest holds them."""
+        return {
+            "prepare": str(self.prepare),
+            **self.read.record(),
+            "device": str(Device(self.model.device)),
+            "batch_size": self.model.batch_size,
+            "probabilities": self.probabilities,
+        }
 
 
 def input_list(inputs: Inputs) -> list[str | Path]:

@@ -23,13 +23,8 @@ from mnist_batch.inputs.parquet.packed import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
-from mnist_batch.outputs.atomic import (
-    StagedFile,
-    check_not_read,
-    check_outside,
-    check_writable,
-    translated,
-)
+from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
+from mnist_batch.outputs.writer import check_not_read, check_outside
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch, reason
 
@@ -133,7 +128,8 @@ def pack(
         raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
     check_writable(out, overwrite=overwrite)
     check_outside(out, [], inputs)
-    opened = open_inputs(inputs, ReadOptions.of(image_column, label_column, labels))
+    read = ReadOptions.of(image_column, label_column, labels)
+    opened = open_inputs(inputs, read)
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     _kernels.load_where_it_pays(opened.encoded_rows)
     counts = _Counts()
@@ -155,9 +151,7 @@ def pack(
         options = {
             "inputs": [str(item) for item in inputs],
             "prepare": str(prepare),
-            "image_column": image_column,
-            "label_column": label_column,
-            "labels": None if labels is None else str(labels),
+            **read.record(),
         }
         with translated(out):
             writer.close(_run_record(counts, options))
@@ -173,11 +167,11 @@ def pack(
         elapsed_s=elapsed_s,
         notes=reading_notes(
             opened,
+            read,
+            prepare,
             rows=counts.rows,
             labelled=counts.labelled,
             prepared=counts.prepared,
-            prepare=prepare,
-            labels=labels,
         ),
         uncounted_sources=len(opened.uncounted),
     )

@@ -1,23 +1,31 @@
-"""What `predict` and `evaluate` return, and what they record of a run."""
+"""A run of `predict`: what it reads with which model, and what is recorded and returned of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from mnist_batch import __version__, _kernels
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.report import metrics_record
-from mnist_batch.inference.predictors import Predictor
+from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
+from mnist_batch.inference.predictors import Predictor, load_model
+from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.labels import shortened
-from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.options import NO_LABELS, PredictorChoice, Prepare
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
+from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prepare, ReadOptions
+from mnist_batch.outputs.parts import Manifest, Part, parts_of
+
+_NAMED = 5
+"""Names in a note, at most."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a job did.
+    """The result of `predict` or `evaluate`.
 
     Attributes:
         predictions: the predictions file, written or evaluated.
@@ -26,9 +34,9 @@ class Summary:
         report_files: the files of the report; empty without one.
         notes: what the user should know, one sentence each.
         prepared_folder: where the pictures of prepared images are; None where none were wanted.
-        prepared_pictures: how many there are.
-        uncounted_sources: how many sources are one row with an error each, since nobody knows how
-            many rows they hold.
+        prepared_pictures: the number of these pictures.
+        uncounted_sources: the number of sources that are one row with an error each, since nobody
+            knows how many rows they hold.
     """
 
     predictions: Path
@@ -52,92 +60,156 @@ class Summary:
         }
 
 
-def run_record(
-    predictor: Predictor,
-    metrics: Metrics,
-    elapsed_s: float,
-    predicted_rows: int,
-    options: Mapping[str, Any],
-    versions: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return how predictions were made.
+@dataclass(frozen=True)
+class Run:
+    """Inputs, cut into parts, and the model that predicts them.
 
-    Args:
-        predictor: the model.
-        metrics: of all rows.
-        elapsed_s: seconds from the first read to the last write.
-        predicted_rows: how many of the rows this run has predicted itself.
-        options: by name.
-        versions: what `library_versions` returns.
+    Attributes:
+        inputs: the INPUTs as the user wrote them.
+        options: all that the run depends on beside its inputs and its model.
+        predictor: the loaded model.
+        opened: the INPUTs, listed.
+        parts: their shards, in input order.
     """
-    import platform
 
-    return {
-        "version": __version__,
-        "model": {"name": predictor.model.path.name, "sha256": predictor.model.sha256},
-        "predictor": str(predictor.name),
-        "options": {**options, "scale": str(predictor.scale)},
-        "counts": {
-            "rows": metrics.rows,
-            "labelled": metrics.labelled,
-            "prepared": metrics.prepared,
-            "errors": dict(metrics.errors_by_reason),
-        },
-        "elapsed_s": round(elapsed_s, 3),
-        "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
-        "resumed_rows": metrics.rows - predicted_rows,
-        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **versions},
-    }
+    inputs: Sequence[str | Path]
+    options: PredictOptions
+    predictor: Predictor
+    opened: OpenInputs
+    parts: Sequence[Part]
 
+    @classmethod
+    def open(
+        cls,
+        inputs: Sequence[str | Path],
+        model: str | Path | Predictor | None,
+        options: PredictOptions,
+    ) -> "Run":
+        """Load the model, list the inputs and cut them into parts.
 
-def library_versions(predictor: Predictor) -> dict[str, str]:
-    """Return the versions of the libraries that predictions depend on."""
-    from importlib.metadata import version
+        Args:
+            inputs: as `sources.open_inputs` takes them.
+            model: a model file, a loaded model, or None for the one of this package.
+            options: those of the run.
 
-    versions = {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
-    if predictor.name is PredictorChoice.KERAS:
-        from mnist_batch.inference import (
-            keras_network,  # imported already, by what loaded the model
+        Raises:
+            ModelError: the model cannot be loaded.
+            InputError: an input cannot be listed.
+            LabelError: a file of labels cannot be read.
+        """
+        predictor = (
+            model if isinstance(model, Predictor) else load_model(model, **vars(options.model))
+        )
+        opened = open_inputs(inputs, options.read)
+        parts = parts_of(opened.shards, predictor.block_rows)
+        return cls(inputs, options, predictor, opened, parts)
+
+    def predict(
+        self, parts: Sequence[Part], *, with_originals: bool = False
+    ) -> Generator[PredictedBatch, None, None]:
+        """Yield the predictions of some parts, in order, as `pipeline.predict_batches` does."""
+        return predict_batches(
+            replace(self.opened, shards=[shard for part in parts for shard in part.shards]),
+            self.predictor,
+            prepare=self.options.prepare,
+            batch_size=self.options.model.batch_size,
+            workers=self.options.workers,
+            block_ends=frozenset(accumulate(part.rows for part in parts)),
+            with_originals=with_originals,
         )
 
-        versions |= keras_network.versions()
-    return versions
+    def manifest(self) -> Manifest:
+        """Return what the predictions depend on, bit by bit."""
+        return Manifest(
+            version=__version__,
+            model=self.predictor.model.sha256,
+            options={
+                **self.options.record(),
+                "predictor": str(self.predictor.name),
+                "scale": str(self.predictor.scale),
+                **self._versions,
+            },
+            parts=[part.record for part in self.parts],
+        )
 
+    def record(self, metrics: Metrics, *, predicted_rows: int, elapsed_s: float) -> dict[str, Any]:
+        """Return how the predictions were made, for the output's metadata and the report.
 
-_NAMED = 5
-"""Names in a note, at most."""
+        Args:
+            metrics: of all rows.
+            predicted_rows: how many of the rows this run has predicted itself.
+            elapsed_s: seconds from the first read to the last write.
+        """
+        import platform
+
+        model = self.predictor.model
+        return {
+            "version": __version__,
+            "model": {"name": model.path.name, "sha256": model.sha256},
+            "predictor": str(self.predictor.name),
+            "options": {
+                "inputs": [str(item) for item in self.inputs],
+                **self.options.record(),
+                "workers": self.options.workers or available_workers(),
+                "sample_seed": self.options.output.sample_seed,
+                "scale": str(self.predictor.scale),
+            },
+            "counts": {
+                "rows": metrics.rows,
+                "labelled": metrics.labelled,
+                "prepared": metrics.prepared,
+                "errors": dict(metrics.errors_by_reason),
+            },
+            "elapsed_s": round(elapsed_s, 3),
+            "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
+            "resumed_rows": metrics.rows - predicted_rows,
+            "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {"python": platform.python_version(), **self._versions},
+        }
+
+    @cached_property
+    def _versions(self) -> dict[str, str]:
+        """The versions of the libraries that the predictions depend on."""
+        from importlib.metadata import version
+
+        versions = {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
+        if self.predictor.name is PredictorChoice.KERAS:
+            # Imported already, by what loaded the model.
+            from mnist_batch.inference import keras_network
+
+            versions |= keras_network.versions()
+        return versions
 
 
 def reading_notes(
     opened: OpenInputs,
+    options: ReadOptions,
+    prepare: Prepare,
     *,
     rows: int,
     labelled: int,
     prepared: int,
-    prepare: Prepare,
-    labels: str | Path | None,
 ) -> list[str]:
-    """Return what the user should know of how the inputs were read, one sentence each.
+    """Return what the user should know of how inputs were read, one sentence each.
 
     Args:
         opened: the inputs.
+        options: how they were read.
+        prepare: which images were to be brought to MNIST form.
         rows: the number of rows read.
         labelled: those with a label.
         prepared: those whose image was changed.
-        prepare: which images were to be brought to MNIST form.
-        labels: what the user named as labels.
     """
     notes = list(_kernels.notes())
     if opened.uncounted:
         notes.append(
-            f"sources that cannot be read at all, one row each: {_listed(opened.uncounted)}"
+            f"sources that cannot be read at all, one row each: {_enumerated(opened.uncounted)}"
         )
     if opened.passed_over:
         kinds = [f"{shortened(kind)} {n:,}" for kind, n in opened.passed_over.most_common()]
         notes.append(
             f"files that are not images, passed over: {opened.passed_over.total():,} "
-            f"({_listed(kinds)})"
+            f"({_enumerated(kinds)})"
         )
     if prepared:
         notes.append(
@@ -145,14 +217,14 @@ def reading_notes(
             if prepare is Prepare.NEVER
             else f"images that were not in MNIST form, brought to it: {prepared:,}"
         )
-    if labels not in (None, NO_LABELS) and labelled < rows:
+    if options.labels not in (None, NO_LABELS) and labelled < rows:
         notes.append(
-            f"{labels} labels {labelled:,} of {rows:,} images; it has to name them "
+            f"{options.labels} labels {labelled:,} of {rows:,} images; it has to name them "
             "as the column source does"
         )
     return notes
 
 
-def _listed(texts: Sequence[str]) -> str:
+def _enumerated(texts: Sequence[str]) -> str:
     more = len(texts) - _NAMED
     return f"{', '.join(texts[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"

@@ -19,7 +19,8 @@ from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
-from mnist_batch.outputs.atomic import StagedFile, check_outside, check_writable
+from mnist_batch.outputs.atomic import StagedFile, check_writable
+from mnist_batch.outputs.writer import check_outside
 from mnist_batch.training.data import LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,

@@ -7,12 +7,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from glob import has_magic
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.listing import IMAGE_SUFFIXES, glob_root
 
 
 class HeldLock:
@@ -323,52 +321,6 @@ def _files_in(folder: Path) -> Iterator[Path]:
 def behind_links(path: Path) -> Path:
     """Return what a path leads to, absolute; of a link that leads to itself some link."""
     return Path(os.path.realpath(path))  # `Path.resolve` raises, up to Python 3.12
-
-
-def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
-    """Refuse an output that is one of the files that a run reads.
-
-    Raises:
-        OutputError: it would be replaced by what is made of it.
-    """
-    if not out.exists():
-        return
-    same_name = (Path(file) for file in map(str, files) if file.endswith(out.name))
-    if any(behind_links(file) == behind_links(out) for file in same_name):
-        raise OutputError(f"{out}: is read by this run; name another file")
-
-
-def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Path]) -> None:
-    """Refuse an output within an INPUT folder, or matched by a glob, that would be read next time.
-
-    Args:
-        out: an output; one of another suffix than inputs have may be anywhere.
-        folders: those that get pictures, as that of a report.
-        inputs: what is read.
-
-    Raises:
-        OutputError: the output or a folder lies where the inputs do.
-    """
-    outputs = list(folders)
-    for pattern in filter(has_magic, map(str, inputs)):
-        matched = [out] if out.absolute().match(str(Path(pattern).absolute())) else []
-        if "**" in Path(pattern).parts and Path(pattern).suffix.lower() != ".parquet":
-            root = behind_links(glob_root(pattern))
-            matched += (folder for folder in outputs if behind_links(folder).is_relative_to(root))
-        if matched:
-            raise OutputError(
-                f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
-                "time; name a place outside"
-            )
-    if out.suffix.lower() in {".parquet", *IMAGE_SUFFIXES}:
-        outputs.append(out)
-    for folder in map(Path, inputs):
-        for path in outputs:
-            if folder.is_dir() and behind_links(path).is_relative_to(behind_links(folder)):
-                raise OutputError(
-                    f"{path}: lies in the INPUT folder {folder}, where the next run would take "
-                    "it for digits; name a place outside"
-                )
 
 
 def check_writable(target: Path, *, overwrite: bool) -> None:

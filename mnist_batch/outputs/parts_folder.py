@@ -20,8 +20,6 @@ import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +27,6 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inference.pipeline import PredictedBatch
-from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.outputs.atomic import HeldLock, NoLocksError, behind_links, flush, lock, translated
 from mnist_batch.outputs.parts import Manifest, Part, PartWriter, is_manifest, is_whole
 
@@ -313,8 +310,8 @@ def _identity(path: Path) -> str:
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
-class Rows(NamedTuple):
-    """Consecutive rows of the predictions.
+class PartRows(NamedTuple):
+    """Consecutive rows of a part.
 
     Attributes:
         predictions: the columns that are written.
@@ -326,25 +323,21 @@ class Rows(NamedTuple):
 
 
 def predict_parts(
-    inputs: OpenInputs,
     parts: Sequence[Part],
     folder: PartsFolder,
-    predict: Callable[[OpenInputs, frozenset[int]], Generator[PredictedBatch, None, None]],
+    predict: Callable[[Sequence[Part]], Generator[PredictedBatch, None, None]],
     *,
     schema: pa.Schema,
     again: Callable[[pa.RecordBatch], bool],
-) -> Iterator[Rows]:
-    """Yield the predictions of all rows; what is predicted is kept, each part once it is complete.
+) -> Iterator[PartRows]:
+    """Yield the rows of all parts; each part that is predicted is kept once it is complete.
 
     Args:
-        inputs: what to read.
-        parts: its shards, cut by `parts.parts_of`.
+        parts: all rows, cut by `parts.parts_of`.
         folder: where parts are found and kept.
-        predict: yields the predictions of the rows of some shards; the second argument is that
-            `block_ends` of `pipeline.predict_batches`.
+        predict: yields the predictions of some of the parts, in order.
         schema: the columns of the predictions that are written.
-        again: tells of predictions that were kept whether their part has to be predicted again all
-            the same.
+        again: tells of kept predictions whether their part has to be predicted again all the same.
 
     Raises:
         OutputError: the disk refuses.
@@ -355,20 +348,17 @@ def predict_parts(
         for part in parts
         if part.number in folder.found and not any(map(again, folder.read(part)))
     }
-    missing = [part for part in parts if part.number not in kept]
-    shards = [shard for part in missing for shard in part.shards]
-    ends = frozenset(accumulate(part.rows for part in missing))
-    with closing(predict(replace(inputs, shards=shards), ends)) as batches:
+    with closing(predict([part for part in parts if part.number not in kept])) as batches:
         for part in parts:
             if part.number in kept:
-                yield from (Rows(predictions, None) for predictions in folder.read(part))
+                yield from (PartRows(predictions, None) for predictions in folder.read(part))
             else:
                 yield from _predict_part(part, batches, folder, schema)
 
 
 def _predict_part(
     part: Part, batches: Iterator[PredictedBatch], folder: PartsFolder, schema: pa.Schema
-) -> Iterator[Rows]:
+) -> Iterator[PartRows]:
     rows = 0
     with folder.writing(part, schema) as writer:
         while rows < part.rows:
@@ -376,4 +366,4 @@ def _predict_part(
             predictions = batch.predictions.select(schema.names)
             writer.write(predictions)
             rows += len(predictions)
-            yield Rows(predictions, batch)
+            yield PartRows(predictions, batch)

@@ -1,7 +1,8 @@
 """Predictions to a file: Parquet or CSV, written whole or not at all."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,8 +11,9 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.files import open_native
+from mnist_batch.inputs.listing import IMAGE_SUFFIXES, glob_root
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
+from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, translated
 from mnist_batch.schema import FORMULA, METADATA_KEY, predictions_schema
 
 ROW_GROUP_ROWS = 32_768
@@ -121,6 +123,52 @@ def check_output(out: Path, *, overwrite: bool) -> None:
             f"{out}: no format has the suffix {out.suffix!r}; expected {' or '.join(WRITERS)}"
         )
     check_writable(out, overwrite=overwrite)
+
+
+def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
+    """Refuse an output that is one of the files that a run reads.
+
+    Raises:
+        OutputError: it would be replaced by what is made of it.
+    """
+    if not out.exists():
+        return
+    same_name = (Path(file) for file in map(str, files) if file.endswith(out.name))
+    if any(behind_links(file) == behind_links(out) for file in same_name):
+        raise OutputError(f"{out}: is read by this run; name another file")
+
+
+def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Path]) -> None:
+    """Refuse an output within an INPUT folder, or matched by a glob, that would be read next time.
+
+    Args:
+        out: an output; one of another suffix than inputs have may be anywhere.
+        folders: those that get pictures, as that of a report.
+        inputs: what is read.
+
+    Raises:
+        OutputError: the output or a folder lies where the inputs do.
+    """
+    outputs = list(folders)
+    for pattern in filter(has_magic, map(str, inputs)):
+        matched = [out] if out.absolute().match(str(Path(pattern).absolute())) else []
+        if "**" in Path(pattern).parts and Path(pattern).suffix.lower() != ".parquet":
+            root = behind_links(glob_root(pattern))
+            matched += (folder for folder in outputs if behind_links(folder).is_relative_to(root))
+        if matched:
+            raise OutputError(
+                f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
+                "time; name a place outside"
+            )
+    if out.suffix.lower() in {".parquet", *IMAGE_SUFFIXES}:
+        outputs.append(out)
+    for folder in map(Path, inputs):
+        for path in outputs:
+            if folder.is_dir() and behind_links(path).is_relative_to(behind_links(folder)):
+                raise OutputError(
+                    f"{path}: lies in the INPUT folder {folder}, where the next run would take "
+                    "it for digits; name a place outside"
+                )
 
 
 class Sink:

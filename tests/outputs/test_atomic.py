@@ -14,11 +14,11 @@ from mnist_batch.outputs.atomic import (
     HeldLock,
     StagedFile,
     StagedFolder,
-    check_outside,
     check_writable,
     lock,
     translated,
 )
+from mnist_batch.outputs.writer import check_outside
 
 
 def test_a_file_is_unseen_until_commit(tmp_path: Path) -> None:
