@@ -23,7 +23,7 @@ from mnist_batch.inputs.parquet.packed import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
-from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
+from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
 from mnist_batch.outputs.writer import check_not_read, check_outside
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch, reason
@@ -135,7 +135,7 @@ def pack(
     counts = _Counts()
     started = time.perf_counter()
     with StagedFile(out, overwrite=overwrite) as staged:
-        with translated(out):
+        with output_errors(out):
             writer = PackedWriter(staged.path)
         for batch in map_batches(
             opened.shards,
@@ -143,7 +143,7 @@ def pack(
             lambda batch: _packed_batch(batch, prepare),
             workers=workers or available_workers(),
         ):
-            with translated(out):
+            with output_errors(out):
                 writer.write(batch)
             counts.add(batch)
             if progress:
@@ -153,7 +153,7 @@ def pack(
             "prepare": str(prepare),
             **read.record(),
         }
-        with translated(out):
+        with output_errors(out):
             writer.close(_run_record(counts, options))
         elapsed_s = time.perf_counter() - started
         staged.commit()

@@ -13,7 +13,7 @@ from mnist_batch.evaluation.drawing import draw
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import StagedFile, check_writable, translated
+from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,7 +117,7 @@ class Report:
         for name in FILES:
             stale = self.folder / name
             if stale not in self.files and name not in self._kept:
-                with translated(stale):
+                with output_errors(stale):
                     stale.unlink(missing_ok=True)
 
     def discard(self) -> None:
@@ -139,7 +139,7 @@ class Report:
             check_writable(self.folder / name, overwrite=self._overwrite)
 
     def _make_folder(self) -> None:
-        with translated(self.folder):
+        with output_errors(self.folder):
             if not self.folder.is_dir():
                 self.folder.mkdir()
                 self._made_folder = True
@@ -163,7 +163,7 @@ class Report:
     def _stage(self, name: str, write: Callable[[Path], object]) -> None:
         staged = StagedFile(self.folder / name, overwrite=self._overwrite)
         self._staged.append(staged)
-        with translated(staged.target):
+        with output_errors(staged.target):
             write(staged.path)
 
 

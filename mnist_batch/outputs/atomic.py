@@ -86,7 +86,7 @@ class StagedFile:
         self._place = behind_links(target) if target.is_symlink() else target
         place = folder or self._place.parent
         prefix = f".{target.name[:50]}."
-        with translated(target):
+        with output_errors(target):
             _remove_dead(place, prefix)
             self.path, self._lock = _made(place, prefix)
             # mkstemp makes files private; an output is as readable as the user's umask says.
@@ -110,7 +110,7 @@ class StagedFile:
                 refuses.
         """
         check_writable(self.target, overwrite=self._overwrite)
-        with translated(self.target):
+        with output_errors(self.target):
             flush(self.path)
             self.path.replace(self._place)
         # The rename itself is on disk only once the folder is; but it has happened, and some
@@ -205,7 +205,7 @@ class StagedFolder:
         Raises:
             OutputError: the disk refuses.
         """
-        with translated(self.target):
+        with output_errors(self.target):
             self._remove_dead()
             self._staging, self._lock = self._made()
             self._new.mkdir()  # as the user's umask says
@@ -221,7 +221,7 @@ class StagedFolder:
                 refuses.
         """
         self._check()
-        with translated(self.target):
+        with output_errors(self.target):
             if self._place.exists():
                 self._place.rename(self._old)
             self._new.rename(self._place)
@@ -338,8 +338,8 @@ def check_writable(target: Path, *, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def translated(target: Path) -> Iterator[None]:
-    """Turn what the operating system says while writing for `target` into an `OutputError`."""
+def output_errors(target: Path) -> Iterator[None]:
+    """Raise an error of the operating system, while writing for `target`, as an `OutputError`."""
     try:
         yield
     except OSError as error:

@@ -22,7 +22,7 @@ from mnist_batch.inputs.fingerprints import file_states, fingerprint, first_sour
 from mnist_batch.inputs.image_files import ImageFileShard
 from mnist_batch.inputs.parquet.files import ParquetShard
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Shard
-from mnist_batch.outputs.atomic import translated
+from mnist_batch.outputs.atomic import output_errors
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -251,7 +251,7 @@ class PartWriter:
         """
         self._out = out
         self._file = _SummedFile(descriptor)
-        with translated(out):
+        with output_errors(out):
             # A batch is some twenty small pieces.
             self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
             self._writer = pa.ipc.new_file(self._pieces, schema, options=_WRITING)
@@ -269,7 +269,7 @@ class PartWriter:
         """Write what remains and wait until it is on disk, unless there was an error."""
         try:
             if kind is None:
-                with translated(self._out):
+                with output_errors(self._out):
                     self._writer.close()
                     self._pieces.flush()
                     self._file.flush()
@@ -284,7 +284,7 @@ class PartWriter:
         Raises:
             OutputError: the disk refuses.
         """
-        with translated(self._out):
+        with output_errors(self._out):
             self._writer.write_batch(batch)
 
 

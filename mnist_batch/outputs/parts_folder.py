@@ -27,7 +27,14 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inference.pipeline import PredictedBatch
-from mnist_batch.outputs.atomic import HeldLock, NoLocksError, behind_links, flush, lock, translated
+from mnist_batch.outputs.atomic import (
+    HeldLock,
+    NoLocksError,
+    behind_links,
+    flush,
+    lock,
+    output_errors,
+)
 from mnist_batch.outputs.parts import Manifest, Part, PartWriter, is_manifest, is_whole
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
@@ -101,10 +108,10 @@ class PartsFolder:
         self._parts = parts
         self._files: dict[int, Path] = {}
         self._is_done = False
-        with translated(out):
+        with output_errors(out):
             self._lock = self._locked()
         try:
-            with translated(out):
+            with output_errors(out):
                 self._begin(manifest, resume=resume)
         except BaseException:
             self._leave(useless=not rows_kept(out))
@@ -121,7 +128,7 @@ class PartsFolder:
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the predictions of a part that was `found`."""
-        with translated(self._out), pa.OSFile(os.fsencode(self._files[part.number])) as file:
+        with output_errors(self._out), pa.OSFile(os.fsencode(self._files[part.number])) as file:
             reader = pa.ipc.open_file(file)
             for index in range(reader.num_record_batches):
                 yield reader.get_batch(index)
@@ -135,13 +142,13 @@ class PartsFolder:
         Raises:
             OutputError: the disk refuses.
         """
-        with translated(self._out):
+        with output_errors(self._out):
             descriptor, temporary = self._temporary("part")
         try:
             with PartWriter(self._out, descriptor, schema) as writer:
                 yield writer
             name = f"part-{part.number:06}-{part.rows}-{writer.checksum:08x}.arrow"
-            with translated(self._out):
+            with output_errors(self._out):
                 self._rename(temporary, name)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -159,7 +166,7 @@ class PartsFolder:
             OutputError: the disk refuses.
         """
         outputs = [str(path.absolute()) for path in (self._out, *folders)]
-        with translated(self._out):
+        with output_errors(self._out):
             self._write_whole(_COMMITTED, json.dumps([_identity(output), outputs]))
 
     def remove(self) -> None:

@@ -16,7 +16,7 @@ from mnist_batch.decoding.decode import decode_to_show
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.mnist import SIDE
-from mnist_batch.outputs.atomic import StagedFolder, behind_links, translated
+from mnist_batch.outputs.atomic import StagedFolder, behind_links, output_errors
 from mnist_batch.schema import ImageBatch, Images, Reason
 
 PANEL = 10 * SIDE
@@ -129,7 +129,7 @@ class PreparedFolder:
 
     def _write(self, name: str, place: int, picture: Image.Image) -> None:
         path = self._path / name
-        with translated(self.folder):
+        with output_errors(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Some file systems do not tell a from A, and a packed file may name a row twice.
             while path.exists():

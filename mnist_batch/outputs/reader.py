@@ -39,7 +39,7 @@ class PredictionsFile:
         """
         self.path = path
         self._format = _format_of(path)
-        with _translated(path):
+        with _predictions_errors(path):
             columns, self.run = self._format.header(path)
         missing = [name for name in PREDICTIONS.names if name not in columns]
         given = [name for name in self._format.probabilities if name in columns]
@@ -62,7 +62,7 @@ class PredictionsFile:
                 from 0.
         """
         start = 0
-        with _translated(self.path):
+        with _predictions_errors(self.path):
             for batch in self._format.batches(self.path, self._columns):
                 yield self._checked(batch, start)
                 start += batch.num_rows
@@ -234,8 +234,8 @@ def _format_of(path: Path) -> _Format:
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn what Arrow, the decoders and the system say of a damaged file into one line."""
+def _predictions_errors(path: Path) -> Iterator[None]:
+    """Raise what Arrow, the decoders and the system say of a damaged file in one line."""
     try:
         yield
     except (pa.ArrowException, OSError, csv.Error, UnicodeError, json.JSONDecodeError) as error:

@@ -13,7 +13,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inputs.files import open_native
 from mnist_batch.inputs.listing import IMAGE_SUFFIXES, glob_root
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, translated
+from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, output_errors
 from mnist_batch.schema import FORMULA, METADATA_KEY, predictions_schema
 
 ROW_GROUP_ROWS = 32_768
@@ -203,7 +203,7 @@ class Sink:
         self.path = self._staged.path
         schema = predictions_schema(with_probabilities=with_probabilities)
         try:
-            with translated(out):
+            with output_errors(out):
                 self._writer = WRITERS[out.suffix.lower()](self.path, schema)
         except BaseException:
             self._staged.discard()
@@ -223,7 +223,7 @@ class Sink:
         Raises:
             OutputError: the disk refuses.
         """
-        with translated(self._out):
+        with output_errors(self._out):
             self._writer.write(batch)
 
     def finish(self, run: Mapping[str, Any]) -> None:
@@ -232,7 +232,7 @@ class Sink:
         Raises:
             OutputError: the disk refuses.
         """
-        with translated(self._out):
+        with output_errors(self._out):
             self._writer.close(run)
 
     def commit(self) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mnist_batch.errors import OutputError
 from mnist_batch.mnist import BOX, SIDE
 from mnist_batch.options import Style
-from mnist_batch.outputs.atomic import StagedFile, behind_links, translated
+from mnist_batch.outputs.atomic import StagedFile, behind_links, output_errors
 from mnist_batch.synthetic import pen
 from mnist_batch.synthetic.pen import STROKES, Floats
 from mnist_batch.synthetic.scenes import SCENES, Picture
@@ -119,7 +119,7 @@ def write_folder(folder: Path, count: int, *, style: Style = Style.MNIST, seed: 
     Raises:
         OutputError: `folder` holds something already, or cannot be written.
     """
-    with translated(folder):
+    with output_errors(folder):
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder} is a file; name a folder")
         if folder.exists() and any(folder.iterdir()):
@@ -164,7 +164,7 @@ def write_parquet(
     schema = pa.schema([("image", image), ("label", pa.int64())], {"huggingface": _features()})
     staged = StagedFile(path, overwrite=overwrite)
     try:
-        with translated(path), pq.ParquetWriter(staged.path, schema) as writer:
+        with output_errors(path), pq.ParquetWriter(staged.path, schema) as writer:
             for start in range(0, count, rows_per_group):
                 size = min(rows_per_group, count - start)
                 drawn = draw_pictures(size, style=style, seed=seed, start=start)

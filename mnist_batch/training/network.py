@@ -13,7 +13,7 @@ from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.mnist import CLASSES, PIXELS
 from mnist_batch.models.formats import ATTRIBUTE
 from mnist_batch.options import Scale
-from mnist_batch.outputs.atomic import StagedFile, translated
+from mnist_batch.outputs.atomic import StagedFile, output_errors
 
 SCALE = Scale.ZERO_TO_ONE
 OPTIMIZER = "adam"
@@ -71,7 +71,7 @@ def write_model(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Ker
     """
     suffix = staged.target.suffix
     # Keras tells the format by the suffix, which a staged file does not have.
-    with translated(staged.target), tempfile.TemporaryDirectory() as folder:
+    with output_errors(staged.target), tempfile.TemporaryDirectory() as folder:
         file = Path(folder, f"model{suffix}")
         _check_room(file, 4 * sum(array.nbytes for array in network.get_weights()) + 2**20)
         staged.path.write_bytes(_FORMATS[suffix].saved(network, file))
@@ -89,7 +89,7 @@ def describe_model(staged: StagedFile, record: Mapping[str, Any]) -> None:
     Raises:
         OutputError: the disk refuses.
     """
-    with translated(staged.target):
+    with output_errors(staged.target):
         content = staged.path.read_bytes()
         described = _FORMATS[staged.target.suffix].described(content, json.dumps(record))
         staged.path.write_bytes(described)

@@ -16,7 +16,7 @@ from mnist_batch.outputs.atomic import (
     StagedFolder,
     check_writable,
     lock,
-    translated,
+    output_errors,
 )
 from mnist_batch.outputs.writer import check_outside
 
@@ -109,7 +109,7 @@ def test_what_the_disk_says_becomes_one_line(tmp_path: Path) -> None:
     """The message names the target and the cause."""
     with (
         pytest.raises(OutputError, match=r"out\.csv.*No space left"),
-        translated(tmp_path / "out.csv"),
+        output_errors(tmp_path / "out.csv"),
     ):
         raise OSError(28, "No space left on device")
 
