@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_model import built_model, cause, output_shape, unnested
+from mnist_batch.inference.keras_builder import built_model, cause, output_shape, unnested
 from mnist_batch.mnist import CLASSES
 from mnist_batch.models.file import ModelFile
 from mnist_batch.models.layers import Layer, digit_shape

@@ -26,7 +26,7 @@ from mnist_batch.models.network_config import (
     activation_name,
     chain,
     is_float32,
-    is_model,
+    is_network,
     layers_of,
 )
 
@@ -151,7 +151,7 @@ def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
             settings known here; or a model within the model has arrays that are not trained. HDF5
             stores those behind the trained ones of all its layers, so that order tells nothing.
     """
-    if any(is_model(layer) for layer in layers_of(model.config)) and not all(
+    if any(is_network(layer) for layer in layers_of(model.config)) and not all(
         layer["config"].get("trainable", True) and layer["class_name"] != "BatchNormalization"
         for layer in layers
     ):

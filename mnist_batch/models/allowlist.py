@@ -1,9 +1,12 @@
-"""What the configuration of a network may name: layers and settings of Keras, no code and no files.
+"""Allow a configuration to name layers and settings of Keras, and neither code nor files.
 
-Keras builds whatever a configuration names, which can be a function within the file (Lambda), a
-program beside it (TFSMLayer) or a class of any module. So each name is held against those of
-`keras_names`, at any depth, before Keras is given it; and each number against what a network for
-images of digits can need, as memory is taken by it.
+Keras builds whatever a configuration names: a function within the file (Lambda), a program beside
+it (TFSMLayer), a class of any module. So before Keras gets a configuration, each name in it, at any
+depth, has to be on the lists below; and each number, which may stand for memory, has to be one that
+a network for images of digits can need.
+
+The lists hold the names of Keras 2.1 to 3.15 that such a network may be made of. None of these runs
+code of the file or opens another file.
 """
 
 import re
@@ -12,16 +15,14 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.network_config import Config
+from mnist_batch.models.network_config import NETWORK_CLASSES, Config
 
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-MODELS = frozenset(("Sequential", "Functional", "Model"))
-
-LAYERS = MODELS | _names("""
+LAYERS = NETWORK_CLASSES | _names("""
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
     AdaptiveMaxPooling1D AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention
     AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization
@@ -96,14 +97,12 @@ KEYS = _names("""
     upper use_bias use_cudnn use_gate use_scale value value_dim value_range value_shape variance
     virtual_batch_size width width_factor x_factor x_max x_min y_factor zero_output_for_mask
     """)
-OBJECT_KEYS = _names(
-    """
+OBJECT_KEYS = _names("""
     backend build_config class_name compile_config config date_saved inbound_nodes keras_version
     module name registered_name shared_object_id
-    """
-)
+    """)
 
-# What compiling leaves in a file. None of it is ever built; it is held to the same rule.
+# Names that compiling leaves in a file. Keras never builds these here; they have to be known too.
 COMPILED = _names("""
     AUC Accuracy Adadelta Adafactor Adagrad Adam AdamW Adamax BinaryAccuracy BinaryCrossentropy
     BinaryFocalCrossentropy BinaryIoU CategoricalAccuracy CategoricalCrossentropy
@@ -135,17 +134,15 @@ MAX_TEXT = 1000
 
 _SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS | POLICIES | VALUES
 _CLASSES = LAYERS | _SETTINGS
-_FREE_NUMBERS = frozenset(("mask_value", "max_value", "min_value", "seed", "shared_object_id"))
-# What multiplies the pixels of a layer's output, or the work on each.
-_FACTORS = frozenset(
-    (
-        *("cropping", "dilation_rate", "height", "kernel_size", "n", "num_heads", "output_padding"),
-        *("output_size", "padding", "pool_size", "size", "strides", "width"),
-    )
-)
+_FREE_NUMBERS = _names("mask_value max_value min_value seed shared_object_id")
+# Numbers that multiply the pixels of a layer's output, or the work on each of them.
+_FACTORS = _names("""
+    cropping dilation_rate height kernel_size n num_heads output_padding output_size padding
+    pool_size size strides width
+    """)
 
 _MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
-# Keras 2.11 to 2.13 wrote its own optimizers so, TensorFlow Addons its own.
+# How Keras 2.11 to 2.13 mark their own optimizers, and TensorFlow Addons its own.
 _OWN_PACKAGES = ("Addons>", "Custom>", "Keras>")
 
 _CODE = {
@@ -160,15 +157,15 @@ _REMEDY = "build the model of Keras's own layers and save it anew"
 
 
 def checked_config(config: object) -> Config:
-    """Return the configuration of a model, checked, without what says how it was compiled.
+    """Check the configuration of a network, and return it without how it was compiled.
 
     Raises:
-        ModelError: it is not that of a model, or names a class, function, module, setting or size
+        ModelError: it is not that of a network, or has a class, function, module, setting or size
             that is not allowed; the message names the layer.
     """
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ModelError("its configuration is not that of a Keras model")
-    if config["class_name"] not in MODELS:
+    if config["class_name"] not in NETWORK_CLASSES:
         raise ModelError(
             f"its class {quoted(config['class_name'])} is code that no model file holds; expected "
             f"Sequential or Functional: {_REMEDY}"
@@ -179,7 +176,7 @@ def checked_config(config: object) -> Config:
 
 
 def check_compilation(compilation: object) -> None:
-    """Check what an HDF5 file says of how its model was compiled, by the same rules.
+    """Check how an HDF5 file says that its network was compiled, by the same rules.
 
     Raises:
         ModelError: it names a class, function or module that is not of Keras.
@@ -188,7 +185,7 @@ def check_compilation(compilation: object) -> None:
 
 
 def check_record(record: object) -> None:
-    """Check JSON that is shown and never built: its depth, and that its texts can be printed.
+    """Check JSON that is printed and never built: its depth, and that its texts can be printed.
 
     Raises:
         ModelError: it is nested too deep, or a text has a character that does not print.
@@ -197,20 +194,20 @@ def check_record(record: object) -> None:
 
 
 def quoted(text: object) -> str:
-    """Return a name from a file as a message may show it: short, without control characters."""
+    """Return a name from a file as a message shows it: short, without control characters."""
     shown = repr(text)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in a configuration a value stands.
+    """The place of a value in a configuration.
 
     Attributes:
-        layer: the innermost layer, as messages name it.
+        layer: the innermost layer around it, as messages name it.
         key: the innermost key.
         depth: how deep it is nested.
-        compiled: whether it says how the model was compiled.
+        compiled: whether it belongs to how the network was compiled.
     """
 
     layer: str
@@ -219,11 +216,15 @@ class _Place:
     compiled: bool = False
 
     def within(self, key: str) -> "_Place":
-        """Return the place of what a value has under a key."""
+        """Return the place of the value under a key."""
         return replace(self, key=key, depth=self.depth + 1)
 
     def refuse(self, why: str, remedy: str = _REMEDY) -> NoReturn:
-        """Raise the error that names the layer."""
+        """Raise the error, which names the layer.
+
+        Raises:
+            ModelError: always.
+        """
         raise ModelError(f"{self.layer} {why}; {remedy}")
 
 
@@ -247,7 +248,7 @@ def _check(value: object, place: _Place) -> None:
 
 
 def _check_object(value: Mapping[str, object], place: _Place) -> None:
-    """Check what Keras would build: an object of a class, or a function, with its settings."""
+    """Check an object of a class, or a function, as Keras would build it, with its settings."""
     name, config = value["class_name"], value.get("config")
     if not isinstance(name, str):
         place.refuse("has a class_name that is not text")
@@ -268,7 +269,7 @@ def _check_object(value: Mapping[str, object], place: _Place) -> None:
 
 
 def _place_of(value: Mapping[str, object], name: str, place: _Place) -> _Place:
-    """Return the place of an object's own settings: where it is no setting itself, a layer."""
+    """Return the place of an object's own settings: an object that is no setting is a layer."""
     if place.compiled or name in _SETTINGS or name == "function" or _names_for(place.key):
         return place
     config = value.get("config")
@@ -284,7 +285,7 @@ def _check_class(name: str, place: _Place) -> None:
     if name in (COMPILED | _SETTINGS if place.compiled else _CLASSES) or name == "function":
         return
     if place.key in _OPTIMIZERS and place.compiled and name not in _CODE:
-        return  # a name alone, of which there are many
+        return  # only a name, and there are many optimizers
     if name in _CODE:
         place.refuse(_CODE[name])
     remedy = "save it without compiling it" if place.compiled else _REMEDY
@@ -292,7 +293,7 @@ def _check_class(name: str, place: _Place) -> None:
 
 
 def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None:
-    """Check the module that a class or function is taken from, and the name of its registry."""
+    """Check the module that a class or function comes from, and the name it is registered by."""
     module, registered = value.get("module"), value.get("registered_name")
     known = isinstance(module, str) and (
         _MODULE.fullmatch(module) or (module == "builtins" and name == "function")

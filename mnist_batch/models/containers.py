@@ -1,13 +1,14 @@
-"""The arrays in an HDF5 file from anywhere: all of it is checked before one is read.
+"""Read HDF5 and zip files from anywhere, within limits, once everything in them is checked.
 
-A file of this format can name other files as the place of its data, and can declare arrays of any
-size. So it is walked by its links first (HDF5 File Format Specification, version 3.0, section
-IV.A.2: link, layout, external file and filter messages).
+An HDF5 file can name other files as the place of its data, and can declare arrays of any size. So
+all of it is walked by its links before an array is read (HDF5 File Format Specification, version
+3.0, section IV.A.2: link, layout, external file and filter messages).
 """
 
 import io
 import math
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,30 +19,32 @@ from mnist_batch.models.allowlist import quoted
 if TYPE_CHECKING:
     import h5py
     import numpy.typing as npt
-import zipfile
-from collections.abc import Collection
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
+MAX_MEMBERS = 100
 
 # Deflate, shuffle and checksum. Any other filter is code from elsewhere, or none that Keras uses.
 _FILTERS = frozenset((1, 2, 3))
+_ENCRYPTED = 0x1  # of the general purpose bits (APPNOTE.TXT 6.3, section 4.4.4)
+
 _REMEDY = "expected groups and arrays of numbers, as Keras saves them"
+_ZIP_REMEDY = "expected a .keras file as Keras saves it"
 
 
 def opened(content: bytes) -> "h5py.File":
-    """Return the bytes of a file as one of HDF5.
+    """Open the bytes of an HDF5 file.
 
     Raises:
         OSError: they are damaged.
     """
-    import h5py
+    import h5py  # late: only what reads a model file waits for it
 
     return h5py.File(io.BytesIO(content), "r")
 
 
 class Arrays:
-    """The arrays of a file whose every object has been checked."""
+    """The arrays of an HDF5 file whose every object has been checked."""
 
     def __init__(self, file: "h5py.File", room: int) -> None:
         """Check a file.
@@ -59,15 +62,15 @@ class Arrays:
         self._room = room
 
     def bytes_under(self, prefix: str) -> int:
-        """Return the bytes of all arrays whose path starts so."""
+        """Return the bytes of all arrays whose path starts with a prefix."""
         return sum(size for path, size in self._sizes.items() if path.startswith(prefix))
 
     def read(self, group: "h5py.Group", path: str) -> "npt.NDArray[Any]":
-        """Return an array by its path in a group, in the byte order of this machine.
+        """Read an array by its path in a group, into the byte order of this machine.
 
         Raises:
-            ModelError: with it more is read than there is room for: a list names arrays twice.
-            KeyError: there is none.
+            ModelError: this takes more than the room: a list names arrays twice.
+            KeyError: there is no such array.
         """
         dataset = group[path]
         self._room -= self._sizes[dataset.name]
@@ -80,7 +83,7 @@ class Arrays:
 
 
 def _checked_sizes(file: "h5py.File", room: int) -> Mapping[str, int]:
-    """Return the bytes of each array of a file by its path, after checking all of the file."""
+    """Check all of a file, and return the bytes of each array by its path."""
     import h5py
 
     sizes: dict[str, int] = {}
@@ -120,7 +123,7 @@ def _address(item: Any) -> int:  # noqa: ANN401 - h5py has no types
 
 
 def _checked_size(dataset: "h5py.Dataset", path: str, room: int) -> int:
-    """Return the bytes of an array; its place is checked before its shape, which could be there."""
+    """Return the bytes of an array; where it lies is checked first, the shape could lie there."""
     import h5py
 
     stored = dataset.id.get_create_plist()
@@ -148,20 +151,17 @@ def _is_bfloat16(dtype: "np.dtype[Any]") -> bool:
     return dtype.kind == "V" and dtype.itemsize == 2
 
 
-MAX_MEMBERS = 100
-
-_ENCRYPTED = 0x1  # of the general purpose bits (APPNOTE.TXT 6.3, section 4.4.4)
-_ZIP_REMEDY = "expected a .keras file as Keras saves it"
-
-
 def read_members(archive: zipfile.ZipFile, known: Collection[str], room: int) -> dict[str, bytes]:
-    """Return the content of each known member that there is, by its name; no other is read.
+    """Read the known members that a zip file has, and no others.
 
     Args:
         archive: the zip file.
         known: the names of members.
-        room: how many bytes all members may have together, in what the archive declares. No member
-            gives more than that when it is unpacked (CPython, zipfile.ZipExtFile).
+        room: bytes that all members may declare together. No member gives more than it declares
+            when it is unpacked (CPython, zipfile.ZipExtFile).
+
+    Returns:
+        The content of each of them, by its name.
 
     Raises:
         ModelError: there are too many members or bytes, a name twice or one that leads out of the
@@ -169,11 +169,11 @@ def read_members(archive: zipfile.ZipFile, known: Collection[str], room: int) ->
         Exception: of nearly any type, where it is damaged or declares a false size.
     """
     members = archive.infolist()
-    _check(members, room)
+    _check_members(members, room)
     return {member.filename: archive.read(member) for member in members if member.filename in known}
 
 
-def _check(members: list[zipfile.ZipInfo], room: int) -> None:
+def _check_members(members: list[zipfile.ZipInfo], room: int) -> None:
     if len(members) > MAX_MEMBERS:
         raise ModelError(f"holds {len(members):,} members; {_ZIP_REMEDY}")
     names = [member.filename for member in members]
@@ -183,9 +183,8 @@ def _check(members: list[zipfile.ZipInfo], room: int) -> None:
             raise ModelError(f"holds {quoted(name)} twice; {_ZIP_REMEDY}")
         parts = name.replace("\\", "/").split("/")
         if not parts[0] or ".." in parts or ":" in parts[0]:
-            raise ModelError(
-                f"its member {quoted(name)} lies outside of the archive; {_ZIP_REMEDY}"
-            )
+            shown = f"its member {quoted(name)}"
+            raise ModelError(f"{shown} lies outside of the archive; {_ZIP_REMEDY}")
         if member.flag_bits & _ENCRYPTED:
             raise ModelError(f"its member {quoted(name)} is encrypted; {_ZIP_REMEDY}")
     total = sum(member.file_size for member in members)

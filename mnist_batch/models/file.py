@@ -1,16 +1,16 @@
-"""Opening a model file as data: which format it is, what else it may be, and what is in it."""
+"""Open a model file as data: what it is, what is in it, and how it says to scale the pixels."""
 
 import hashlib
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.formats import SIGNATURES, Origin, Weights, read_stored_model
-from mnist_batch.models.network_config import Config, own_scale
+from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network
+from mnist_batch.models.network_config import own_scale
 from mnist_batch.models.reading_process import read_in_child
 from mnist_batch.options import Scale
 
@@ -21,73 +21,50 @@ _EXPECTED = "expected a file, .h5 or .keras"
 
 
 @dataclass(frozen=True)
-class ModelFile:
-    """A model file, read but not run.
+class ModelFile(StoredNetwork):
+    """A model file and the network that it stores, read but not run.
 
     Attributes:
-        path: where it is.
+        path: where the file is.
         sha256: SHA-256 of its bytes, in hexadecimal.
         size_bytes: its size.
-        config: the network as Keras describes it, `class_name` and `config`. All that it names is
-            on the lists of `keras_names`; how it was compiled is left out.
-        weights: the arrays of each of the model's layers that has any, in the order of the
-            layers; those of a layer that is made of layers, or is a model, come as one list.
-        origin: what wrote it; that says how such a list is ordered.
-        training: what our own `train` wrote of scale, classes, settings, data and accuracy;
-            empty for other models.
-        optimizer_bytes: how many bytes are the state of its optimizer. Prediction does not need
-            it; Adam's is twice the size of the weights.
     """
 
     path: Path
     sha256: str
     size_bytes: int
-    config: Config = field(repr=False)
-    weights: Sequence[Weights] = field(repr=False)
-    origin: Origin
-    training: Config
-    optimizer_bytes: int
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read a model file.
-
-    One that is not of this package is read in a process of its own (see `reading_process`).
+    """Read a model file; any but that of this package in a process of its own.
 
     Raises:
         ModelError: there is no such file, it is of neither format, too large or damaged, holds
-            weights without a configuration, or names what is not on the list of
-            `config_allowlist`.
+            weights without a configuration, or something that `allowlist` or `containers` refuse.
     """
     content = _content(path)
     if not content.startswith(SIGNATURES):
-        kind = file_kind(content)
+        kind = _file_kind(content)
         raise ModelError(
             f"{path}: not a Keras model{f' but {kind}' if kind else ''}; "
             "expected HDF5 (.h5) or a Keras v3 file (.keras)"
         )
-    read = read_stored_model if path == DEFAULT_MODEL else read_in_child
+    read = read_stored_network if path == DEFAULT_MODEL else read_in_child
     try:
         stored = read(content)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    return ModelFile(
-        path=path,
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-        config=stored.config,
-        weights=stored.weights,
-        origin=stored.origin,
-        training=stored.training,
-        optimizer_bytes=stored.optimizer_bytes,
-    )
+    sha256 = hashlib.sha256(content).hexdigest()
+    return ModelFile(**vars(stored), path=path, sha256=sha256, size_bytes=len(content))
 
 
 def _content(path: Path) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise ModelError(f"{path}: {folder_kind(path)}; {_EXPECTED}")
+            is_saved_model = (path / "saved_model.pb").exists()
+            more = " with a TensorFlow SavedModel" if is_saved_model else ""
+            raise ModelError(f"{path}: a folder{more}; {_EXPECTED}")
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end
             raise ModelError(f"{path}: neither a file nor a folder; {_EXPECTED}")
         with path.open("rb") as file:
@@ -120,38 +97,31 @@ _KINDS: Sequence[tuple[bytes, str]] = (
 )
 
 
-def file_kind(content: bytes) -> str | None:
-    """Return what a file that is no model of Keras is, None where its first bytes do not tell."""
+def _file_kind(content: bytes) -> str | None:
+    """Tell what a file of neither format is, None where its first bytes do not tell."""
     for start, kind in _KINDS:
         if re.match(start, content[:1000], re.DOTALL):
             return kind
     return None
 
 
-def folder_kind(path: Path) -> str:
-    """Return what a folder is that was named as a model."""
-    if (path / "saved_model.pb").exists():
-        return "a folder with a TensorFlow SavedModel"
-    return "a folder"
-
-
 class ScaleSource(StrEnum):
-    """Where a model file may say how its network wants the pixels."""
+    """The part of a model file that tells the scale of the network's pixels."""
 
     RECORD = "training record"
     FIRST_LAYERS = "first layers"
 
     @property
     def says(self) -> str:
-        """Subject and verb of a sentence on it."""
+        """Subject and verb of a sentence about it."""
         return f"its {self.value} {'says' if self is ScaleSource.RECORD else 'say'}"
 
 
 def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
-    """Return the scale in which a model wants its pixels and where its file says so, if it does.
+    """Return the scale that a network wants its pixels in and what tells it, None if nothing does.
 
     Raises:
-        ModelError: the training record names a scale that is not known.
+        ModelError: the training record names an unknown scale.
     """
     if "scale" in file.training:
         try:
@@ -165,8 +135,8 @@ def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
 
 
 def scale_of_first_layers(file: ModelFile) -> Scale | None:
-    """Return the scale in which a model takes pixels by its first layers, None if none is told."""
+    """Return the scale of pixels that a network's first layers take, None if they do not tell."""
     try:
         return own_scale(file.config)
     except (AttributeError, LookupError, TypeError):
-        return None  # a damaged configuration: what loads the network says so
+        return None  # the configuration is damaged, and whoever builds the network says so

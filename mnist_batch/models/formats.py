@@ -1,42 +1,43 @@
-"""The two formats of model files, told apart by their first bytes and not by the suffix."""
+"""Read the two formats in which Keras saves a network: HDF5 (`.h5`) and Keras v3 (`.keras`)."""
 
+import io
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.models.allowlist import check_compilation, check_record, checked_config, quoted
-from mnist_batch.models.containers import HDF5_SIGNATURE, MAX_OBJECTS, Arrays, opened
-from mnist_batch.models.network_config import Config, layer_name, layers_of, parsed_config
+from mnist_batch.models.containers import HDF5_SIGNATURE, MAX_OBJECTS, Arrays, opened, read_members
+from mnist_batch.models.network_config import (
+    MAX_JSON,
+    PARTS,
+    Config,
+    is_network,
+    layer_name,
+    layers_of,
+    parsed,
+)
 
 if TYPE_CHECKING:
     import h5py
-import io
-import re
-import zipfile
-from collections import Counter
-from collections.abc import Container
-
-# import moved here
-from mnist_batch.models.containers import read_members
-from mnist_batch.models.network_config import PARTS, is_model
 
 ATTRIBUTE = "mnist_batch"
-"""Where a model trained by this package says in JSON how it was made."""
-
-MAX_JSON = 4 * 2**20
+"""Where a model file of this package's `train` tells in JSON how the network was trained."""
 
 Weights = list[npt.NDArray[np.float32]]
 
 
 class ArrayOrder(StrEnum):
-    """In which order a file has the arrays of a layer that is made of layers, or is a model."""
+    """The order in which a file has the arrays of a layer that is made of layers."""
 
     TRAINED_FIRST = "those that are trained, of all its layers, before those that are not"
     BY_LAYER = "layer by layer"
@@ -44,12 +45,12 @@ class ArrayOrder(StrEnum):
 
 @dataclass(frozen=True)
 class Origin:
-    """What wrote a model file.
+    """The program that wrote a model file.
 
     Attributes:
         array_order: how it orders arrays.
-        keras_version: the version of Keras, as `2.2.4-tf`; empty where the file does not say.
-        backend: what Keras ran on, as `theano`; empty where the file does not say.
+        keras_version: the version of Keras, as `2.2.4-tf`; empty where the file does not tell.
+        backend: the backend of Keras, as `theano`; empty where the file does not tell.
     """
 
     array_order: ArrayOrder
@@ -58,79 +59,34 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class StoredModel:
-    """What is in a model file.
+class StoredNetwork:
+    """The content of a model file, whichever its format.
 
     Attributes:
-        config: the network as Keras describes it, checked by `config_allowlist`.
-        weights: the arrays of each of the model's layers that has any, in the order of the
-            layers; those of a layer that is made of layers, or is a model, come as one list.
-        origin: what wrote it; that says how such a list is ordered.
-        training: what our own `train` wrote; empty for other models.
-        optimizer_bytes: how many bytes are the state of the optimizer, which is not read.
+        config: the network as Keras describes it, `class_name` and `config`; all names in it are
+            on the lists of `allowlist`, and how it was compiled is left out.
+        weights: the arrays of each layer that has any, in the order of the layers; those of a layer
+            that is made of layers, or is a network, come as one list.
+        origin: what wrote the file; it tells how such a list is ordered.
+        training: the record of our own `train`: scale, classes, settings, data and accuracy; empty
+            in other files.
+        optimizer_bytes: the bytes that the state of the optimizer takes. It is not read, and
+            prediction does not need it; Adam's is twice the size of the weights.
     """
 
-    config: Config
-    weights: Sequence[Weights]
+    config: Config = field(repr=False)
+    weights: Sequence[Weights] = field(repr=False)
     origin: Origin
     training: Config
     optimizer_bytes: int
 
 
-def room_for(size: int) -> int:
-    """Return how many bytes the content of a file of `size` bytes may take when it is unpacked.
-
-    Arrays that were trained hardly shrink when they are packed; those of zeros are small.
-    """
-    return min(64 * 2**20 + 4 * size, 2**31)
-
-
-def config_in(text: str | bytes) -> Config:
-    """Return the configuration of a network, checked.
+def read_stored_network(content: bytes) -> StoredNetwork:
+    """Read the bytes of a model file, which start with one of the `SIGNATURES`.
 
     Raises:
-        ModelError: it is too long, nested too deep, or refused by `config_allowlist`.
-        ValueError: it is not JSON.
-    """
-    return checked_config(parsed(text, "configuration"))
-
-
-def record_in(text: str | bytes | None) -> Config:
-    """Return what our own `train` wrote, empty for None.
-
-    Raises:
-        ModelError: it is too long, nested too deep, or has texts that cannot be printed.
-        ValueError: it is not a JSON object.
-    """
-    record = parsed("{}" if text is None else text, "training record")
-    if not isinstance(record, dict):
-        raise ValueError(f"its record {ATTRIBUTE} is not a JSON object")
-    check_record(record)
-    return record
-
-
-def parsed(text: str | bytes, what: str) -> Any:  # noqa: ANN401 - JSON
-    """Parse the JSON in a model file.
-
-    Raises:
-        ModelError: it is too long or nested too deep.
-        ValueError: it is not JSON.
-    """
-    if len(text) > MAX_JSON:
-        raise ModelError(f"its {what} is too long, {len(text):,} characters; save it anew")
-    try:
-        return parsed_config(text)
-    except RecursionError as error:
-        raise ModelError(f"its {what} is nested too deep; save it anew") from error
-
-
-def read_stored_model(content: bytes) -> StoredModel:
-    """Read a model file by its bytes, which start with one of the `SIGNATURES`.
-
-    Raises:
-        ModelError: they are damaged, hold no configuration, or hold what one of the checks
-            refuses (`config_allowlist`, `hdf5_arrays`, `zip_members`). The message does not name
-            the file.
+        ModelError: they are damaged, hold no configuration, or something that `allowlist` or
+            `containers` refuse. The message does not name the file.
     """
     [read] = [read for signature, read in _READERS.items() if content.startswith(signature)]
     try:
@@ -146,16 +102,42 @@ def read_stored_model(content: bytes) -> StoredModel:
 
 
 def _cause(error: Exception) -> str:
-    """Return what an exception says in one short line; names in it may be of any characters."""
+    """Return the message of an exception as one short line; it may quote any characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(character if character.isprintable() else "?" for character in text[:200])
 
 
-def read_hdf5(content: bytes) -> StoredModel:
-    """Read a model by the bytes of its file.
+def room_for(size: int) -> int:
+    """Return how many bytes the content of a file of `size` bytes may take when it is unpacked.
+
+    Trained arrays hardly shrink when they are packed; arrays of zeros are small.
+    """
+    return min(64 * 2**20 + 4 * size, 2**31)
+
+
+def _training_record(text: str | bytes | None) -> Config:
+    """Return the record of our own `train`, empty for None.
 
     Raises:
-        ModelError: it holds no configuration, or one that is refused; or `hdf5_arrays` refuses it.
+        ModelError: it is too long, nested too deep, or has texts that cannot be printed.
+        ValueError: it is not a JSON object.
+    """
+    record = parsed("{}" if text is None else text, "training record")
+    if not isinstance(record, dict):
+        raise ValueError(f"its record {ATTRIBUTE} is not a JSON object")
+    check_record(record)
+    return record
+
+
+def _read_hdf5(content: bytes) -> StoredNetwork:
+    """Read an HDF5 file as Keras 2 and 3 save it.
+
+    The attribute `model_config` has the configuration in JSON; in the group `model_weights` the
+    group of each layer lists its arrays in the attribute `weight_names` (Keras,
+    legacy_h5_format.py).
+
+    Raises:
+        ModelError: it has no configuration; or `allowlist` or `containers` refuse it.
         Exception: of nearly any type, where it is damaged.
     """
     with opened(content) as file:
@@ -165,11 +147,11 @@ def read_hdf5(content: bytes) -> StoredModel:
                 "holds no configuration of a network, as a file of weights alone; "
                 "save the whole model with model.save(...)"
             )
-        config = config_in(text)
+        config = checked_config(parsed(text, "configuration"))
         compilation = _text(file, "training_config")
         if compilation is not None:
             check_compilation(parsed(compilation, "training configuration"))
-        training = record_in(_text(file, ATTRIBUTE))
+        training = _training_record(_text(file, ATTRIBUTE))
         origin = Origin(
             ArrayOrder.TRAINED_FIRST,
             _text(file, "keras_version") or "",
@@ -178,30 +160,29 @@ def read_hdf5(content: bytes) -> StoredModel:
         arrays = Arrays(file, room_for(len(content)))
         groups = file["model_weights"]
         stored = {name: _weights(groups[name], arrays) for name in _names(groups, "layer_names")}
-        weights = [layer for _, layer in _in_order(stored, config) if layer]
-        return StoredModel(
-            config, weights, origin, training, arrays.bytes_under("/optimizer_weights/")
-        )
+        weights = [layer for layer in _in_order(stored, config) if layer]
+        optimizer_bytes = arrays.bytes_under("/optimizer_weights/")
+        return StoredNetwork(config, weights, origin, training, optimizer_bytes)
 
 
 def _weights(layer: "h5py.Group", arrays: Arrays) -> Weights:
     return [arrays.read(layer, name) for name in _names(layer, "weight_names")]
 
 
-def _in_order(stored: dict[str, Weights], config: Config) -> list[tuple[str, Weights]]:
+def _in_order(stored: dict[str, Weights], config: Config) -> list[Weights]:
     """Return the arrays of each layer in the order of the configuration.
 
     Versions of Keras sort the layers of a functional model differently. Where a layer has no name
-    in the configuration, the order in the file has to do.
+    in the configuration, the order is that of the file.
     """
     order = {layer_name(layer): number for number, layer in enumerate(layers_of(config))}
     if any(arrays and name not in order for name, arrays in stored.items()):
-        return list(stored.items())
-    return sorted(stored.items(), key=lambda item: order.get(item[0], 0))
+        return list(stored.values())
+    return [stored[name] for name in sorted(stored, key=lambda name: order.get(name, 0))]
 
 
 def _text(holder: "h5py.Group", name: str) -> str | None:
-    """Return the text in an attribute, None where there is none of that name."""
+    """Return the text of an attribute, None where there is no such attribute."""
     if name not in holder.attrs:
         return None
     _check_size(holder, name, 1)
@@ -222,7 +203,7 @@ def _names(group: "h5py.Group", attribute: str) -> Iterator[str]:
 
 
 def _check_size(holder: "h5py.Group", name: str, most: int) -> None:
-    """Raise `ModelError` before an attribute is read that has too many values or too long ones."""
+    """Refuse an attribute before it is read if it has too many values or too long ones."""
     stored = holder.attrs.get_id(name)
     values = math.prod(stored.shape)
     if values > most or values * stored.dtype.itemsize > MAX_JSON:
@@ -236,23 +217,27 @@ _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5
 _RECORD = f"{ATTRIBUTE}.json"
 
 
-def read_keras_v3(content: bytes) -> StoredModel:
-    """Read a model by the bytes of its file.
+def _read_keras_v3(content: bytes) -> StoredNetwork:
+    """Read a file in the format Keras v3.
+
+    It is a zip with the configuration in `config.json` and the arrays in `model.weights.h5`. There
+    the arrays of a layer lie under `layers/<class name in snake case, numbered>/vars`, and those of
+    layers that it is made of under their attributes, as `forward_layer/cell/vars` (Keras,
+    saving_lib.py).
 
     Raises:
-        ModelError: it is another zip file; its configuration is refused; or `zip_members` or
-            `hdf5_arrays` refuse it.
+        ModelError: it is another zip file; or `allowlist` or `containers` refuse it.
         Exception: of nearly any type, where it is damaged.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if _CONFIG not in archive.namelist():
-            raise ModelError(f"{zip_kind(archive.namelist())}; expected a Keras v3 file (.keras)")
+            raise ModelError(f"{_zip_kind(archive.namelist())}; expected a Keras v3 file (.keras)")
         known = (_CONFIG, _METADATA, _WEIGHTS, _RECORD)
         members = read_members(archive, known, room_for(len(content)))
-    config = config_in(members[_CONFIG])
+    config = checked_config(parsed(members[_CONFIG], "configuration"))
     about = parsed(members.get(_METADATA, "{}"), "metadata")
     origin = Origin(ArrayOrder.BY_LAYER, str(about.get("keras_version", "")), backend="")
-    training = record_in(members.get(_RECORD))
+    training = _training_record(members.get(_RECORD))
     if not members[_WEIGHTS].startswith(HDF5_SIGNATURE):
         raise ValueError(f"its {_WEIGHTS} is not HDF5")
     with opened(members[_WEIGHTS]) as file:
@@ -262,18 +247,19 @@ def read_keras_v3(content: bytes) -> StoredModel:
             for path, layer in _stored_layers(file, config)
         ]
         weights = [layer for layer in layers if layer]
-        return StoredModel(config, weights, origin, training, arrays.bytes_under("/optimizer/"))
+        optimizer_bytes = arrays.bytes_under("/optimizer/")
+        return StoredNetwork(config, weights, origin, training, optimizer_bytes)
 
 
-def zip_kind(names: Sequence[str]) -> str:
-    """Return what a zip file is that has no `config.json`, by the names of its members."""
-    for pattern, kind in _MEMBERS:
+def _zip_kind(names: Sequence[str]) -> str:
+    """Tell what a zip file without `config.json` is, by the names of its members."""
+    for pattern, kind in _ZIP_KINDS:
         if any(re.fullmatch(pattern, name) for name in names):
             return kind
     return "a zip file without a config.json"
 
 
-_MEMBERS = (
+_ZIP_KINDS = (
     (r"(.*/)?data\.pkl", "a PyTorch file, which is a program"),
     (r"(.*/)?saved_model\.pb", "a packed TensorFlow SavedModel"),
     (r".*\.npy", "arrays of NumPy without a network"),
@@ -282,10 +268,10 @@ _MEMBERS = (
 
 
 def _stored_layers(group: "h5py.Group", config: Config) -> Iterator[tuple[str, Config]]:
-    """Yield each layer of a model with its path in `model.weights.h5`."""
+    """Yield each layer of a network with its path in `model.weights.h5`."""
     layers = layers_of(config)
     if _FOLDER_OF_2_13 in group:
-        # Keras 2.13 counts layers with arrays twice; what it left out of its numbers is not there.
+        # Keras 2.13 counts layers with arrays twice; the numbers that it leaves out are not there.
         paths = _numbered(_FOLDER_OF_2_13, layers, there=group)
     else:
         paths = _numbered("layers", layers)
@@ -326,7 +312,7 @@ def _stored(group: "h5py.Group", path: str, layer: Config) -> Iterator[tuple["h5
     if found is None:
         return
     inner = group[found]
-    if is_model(layer):
+    if is_network(layer):
         for inner_path, inner_layer in _stored_layers(inner, layer):
             yield from _stored(inner, inner_path, inner_layer)
         return
@@ -358,6 +344,7 @@ def _snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-_READERS = {HDF5_SIGNATURE: read_hdf5, b"PK\x03\x04": read_keras_v3}
+_READERS = {HDF5_SIGNATURE: _read_hdf5, b"PK\x03\x04": _read_keras_v3}
 
 SIGNATURES = tuple(_READERS)
+"""The first bytes of the two formats; the suffix of the file does not matter."""

@@ -1,4 +1,4 @@
-"""The layers of a network as a person reads them, and what is odd about their weights."""
+"""Describe the layers of a network, and check that it takes a digit and gives ten classes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from mnist_batch.models.formats import Weights
 from mnist_batch.models.network_config import Config, Shape, activation_name
 
 HUGE_WEIGHT = 1000
-"""Weights of networks that learned are of the order of 1; training that diverges goes far above."""
+"""Weights of trained networks are of the order of 1; training that diverges goes far above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,13 +21,13 @@ class Layer:
     """One layer of a network.
 
     Attributes:
-        name: its name in the model; empty where it has none.
+        name: its name in the network; empty where it has none.
         kind: its class in Keras, as `Dense`.
-        output_shape: what it gives for one image, None in the place of an open size; None where
-            the whole is not known.
-        activation: what it applies to its sums, `linear` for nothing; None where a layer of its
-            kind has no such setting.
-        weights: its arrays, the kernel of a Dense layer before the bias; None where it is not known
+        output_shape: the shape of its output for one image, None for an open size; None where it
+            is unknown.
+        activation: the function that it applies to its sums, `linear` for none; None where a layer
+            of its class has no such setting.
+        weights: its arrays, the kernel of a Dense layer before the bias; None where it is unknown
             which they are.
     """
 
@@ -39,7 +39,7 @@ class Layer:
 
     @property
     def parameters(self) -> int | None:
-        """The number of values in the arrays, trained or not; None where that is not known."""
+        """The number of values in the arrays, trained or not; None where they are unknown."""
         return None if self.weights is None else sum(array.size for array in self.weights)
 
     def record(self) -> dict[str, Any]:
@@ -53,12 +53,12 @@ class Layer:
         }
 
     def oddities(self) -> Iterator[str]:
-        """Yield what weights of a network that learned do not look like, one clause each."""
+        """Yield signs of training that failed, or of damage, in the weights, one clause each."""
         for array in self.weights or ():
             wrong = array.size - np.count_nonzero(np.isfinite(array))
             if wrong:
                 yield f"{wrong:,} of an array's {array.size:,} weights are NaN or infinite"
-            elif array.ndim > 1:  # in a kernel the last axis is that of the units
+            elif array.ndim > 1:  # the last axis of a kernel is that of the units
                 yield from _oddities_of_kernel(array.reshape(-1, array.shape[-1]))
 
 
@@ -77,7 +77,7 @@ def _oddities_of_kernel(kernel: np.ndarray) -> Iterator[str]:
 def described(
     config: Config, output_shape: tuple[int | None, ...] | None, weights: Weights | None
 ) -> Layer:
-    """Return a layer by its configuration in the model file."""
+    """Describe a layer by its configuration in the model file."""
     inner = config["config"]
     return Layer(
         name=str(inner.get("name") or config.get("name") or ""),
@@ -89,17 +89,17 @@ def described(
 
 
 OpenShape = Sequence[int | None]
-"""Sizes of what belongs to one image; None is an open size."""
+"""The shape of an input or output for one image; None is an open size."""
 
 
 def digit_shape(shape: OpenShape) -> tuple[int, ...]:
     """Return the shape in which a network takes one digit, 784 values in all.
 
     Args:
-        shape: of one input. An open height or width is 28, an open number of channels 1.
+        shape: the shape of its input. An open height or width is 28, an open number of channels 1.
 
     Raises:
-        ModelError: it takes something else; the message says what.
+        ModelError: it takes another input; the message describes it.
     """
     if len(shape) == 1 and shape[0] is None:
         return (PIXELS,)
@@ -111,11 +111,38 @@ def digit_shape(shape: OpenShape) -> tuple[int, ...]:
     return sides
 
 
-def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
-    """Return the shape of one input of a chain of layers, 784 values in all.
+def check_ten_classes(shape: OpenShape) -> None:
+    """Check that a network gives a number for each of ten classes, by the shape of its output.
 
     Raises:
-        ModelError: the file does not say it, or it is not 784 values.
+        ModelError: it gives another output; the message describes it.
+    """
+    if None in shape or math.prod(size or 0 for size in shape) != CLASSES:
+        raise ModelError(f"{_given(shape)}; expected {CLASSES} classes")
+
+
+def check_one_of_each(inputs: int, outputs: int) -> None:
+    """Check that a network has one input and one output, by their numbers.
+
+    Raises:
+        ModelError: it has several, or none.
+    """
+    if (inputs, outputs) != (1, 1):
+        raise ModelError(
+            f"has {_counted(inputs, 'input')} and {_counted(outputs, 'output')}; expected one of "
+            f"each, an image and its {CLASSES} classes"
+        )
+
+
+def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
+    """Return the shape in which a chain of layers takes one digit, 784 values in all.
+
+    Args:
+        config: the configuration of the network.
+        layers: those of the chain.
+
+    Raises:
+        ModelError: the file does not tell the shape, or it is not that of a digit.
     """
     first = layers[0]["config"] if layers else {}
     outer = config["config"] if isinstance(config["config"], dict) else {}
@@ -133,29 +160,6 @@ def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
             "save the model after it was built or trained"
         )
     return digit_shape(shape)
-
-
-def check_ten_classes(shape: OpenShape) -> None:
-    """Check what a network gives for one image.
-
-    Raises:
-        ModelError: it is not one number for each of ten classes; the message says what it is.
-    """
-    if None in shape or math.prod(size or 0 for size in shape) != CLASSES:
-        raise ModelError(f"{_given(shape)}; expected {CLASSES} classes")
-
-
-def check_one_of_each(inputs: int, outputs: int) -> None:
-    """Check that a network takes one thing and gives one.
-
-    Raises:
-        ModelError: it has several inputs, or several outputs.
-    """
-    if (inputs, outputs) != (1, 1):
-        raise ModelError(
-            f"has {_counted(inputs, 'input')} and {_counted(outputs, 'output')}; expected one of "
-            f"each, an image and its {CLASSES} classes"
-        )
 
 
 def _counted(number: int, noun: str) -> str:

@@ -1,7 +1,7 @@
-"""A network as Keras describes it in JSON: its layers, their order, its input and output.
+"""Read a network's configuration in JSON, as Keras 2.1 to 3.15 write it: layers, order, output.
 
-Versions of Keras from 2.1 to 3.15 write the same things in different places; this is the module
-that knows them. What the installed Keras takes instead is the subject of `keras_config`.
+These versions write the same facts in different places, and only this module knows them all.
+`old_keras` translates a configuration for the installed Keras.
 """
 
 import json
@@ -15,21 +15,38 @@ Config = Mapping[str, Any]
 Shape = tuple[int, ...]
 
 
+NETWORK_CLASSES = frozenset(("Sequential", "Functional", "Model"))
+"""The classes of Keras whose objects are networks of layers."""
+
+MAX_JSON = 4 * 2**20
+"""Characters of JSON in a model file, at most."""
+
+
 class NotAChainError(ModelError):
     """The layers of a network do not feed one another in a single line, each as in prediction."""
 
 
-def parsed_config(text: str | bytes) -> Any:  # noqa: ANN401 - JSON
-    """Parse a configuration.
+def parsed(text: str | bytes, what: str) -> Any:  # noqa: ANN401 - JSON
+    """Parse the JSON in a model file.
 
-    Lists that TensorFlow's Keras wraps in objects come as lists: it wrote a tuple as
-    {"class_name": "__tuple__", "items": [...]}, a shape as `TensorShape`. Arithmetic comes as
-    layers, see `config_arithmetic`.
+    Lists that TensorFlow's Keras wraps in objects become lists: it wrote a tuple as
+    {"class_name": "__tuple__", "items": [...]}, a shape as `TensorShape`. Arithmetic becomes
+    layers, see `as_layer`.
+
+    Args:
+        text: the JSON.
+        what: what it is, for the error.
 
     Raises:
+        ModelError: it is too long or nested too deep.
         ValueError: it is not JSON.
     """
-    return json.loads(text, object_hook=_plain)
+    if len(text) > MAX_JSON:
+        raise ModelError(f"its {what} is too long, {len(text):,} characters; save it anew")
+    try:
+        return json.loads(text, object_hook=_plain)
+    except RecursionError as error:
+        raise ModelError(f"its {what} is nested too deep; save it anew") from error
 
 
 def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
@@ -40,20 +57,20 @@ def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def is_model(layer: Config) -> bool:
-    """Tell whether a layer's configuration is that of a model with layers of its own."""
-    return layer["class_name"] in ("Sequential", "Functional", "Model")
+def is_network(layer: Config) -> bool:
+    """Tell whether a layer is itself a network of layers."""
+    return layer["class_name"] in NETWORK_CLASSES
 
 
 def layers_of(config: Config) -> Sequence[Config]:
-    """Return the configurations of a model's layers; Keras before 2.2 wrote a bare list."""
+    """Return the configurations of a network's layers; Keras before 2.2 wrote a bare list."""
     inner = config["config"]
     layers: Sequence[Config] = inner if isinstance(inner, list) else inner.get("layers", [])
     return layers
 
 
 def layer_name(layer: Config) -> str:
-    """Return the name of a layer in its model; empty where there is none.
+    """Return the name of a layer in its network; empty where it has none.
 
     Keras before 2.2 gave none to a Sequential model within a Sequential model.
     """
@@ -76,25 +93,25 @@ PARTS: Mapping[str, Sequence[str]] = {
     "MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
     "GroupedQueryAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
 }
-"""The layers that a layer of some class is made of, by the attribute that holds them in Keras."""
+"""The attributes in which Keras holds the layers that a layer of some class is made of."""
 
 
 def chain(config: Config) -> Iterator[Config]:
-    """Yield the layers of a model, and of models within it, in the order they are applied in.
+    """Yield the layers of a network, and of networks within it, in the order they are applied in.
 
     Raises:
-        NotAChainError: while iterating, where a layer takes anything but the layer before it.
+        NotAChainError: while iterating, where a layer takes anything but what the one before gives.
     """
     in_order = config["class_name"] == "Sequential"
     for layer in layers_of(config) if in_order else _functional_chain(config["config"]):
-        if is_model(layer):
+        if is_network(layer):
             yield from chain(layer)
         else:
             yield layer
 
 
 def _functional_chain(config: Config) -> list[Config]:
-    """Return the layers of a functional model, which must feed one another in a single line."""
+    """Return the layers of a functional model that feed one another in a single line."""
     if "output_layers" not in config:
         raise NotAChainError("it is neither a Sequential nor a functional model")
     previous: list[str] = []
@@ -111,10 +128,12 @@ def _functional_chain(config: Config) -> list[Config]:
 
 
 def _sources(tensors: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yield the names of the layers that give tensors: those a layer takes, or a model's outputs.
+    """Yield the names of the layers that give some tensors.
 
-    Keras 3 writes a tensor that a layer takes as an object with `keras_history`, Keras 2 as
-    [name, 0, 0, {}]; both write an output as [name, 0, 0]. They stand alone, in lists or objects.
+    Args:
+        tensors: what a layer takes, or a network's outputs. Keras 3 writes a tensor that a layer
+            takes as an object with `keras_history`, Keras 2 as [name, 0, 0, {}]; both write an
+            output as [name, 0, 0]. They stand alone, in lists or in objects.
     """
     if isinstance(tensors, dict):
         if "keras_history" in tensors:
@@ -131,16 +150,18 @@ def _sources(tensors: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 
 
 def is_float32(config: Config) -> bool:
-    """Tell whether a layer, by its inner configuration, computes in plain float32."""
+    """Tell whether a layer computes in plain float32, by its settings."""
     policy = config.get("dtype") or "float32"
     name = policy if isinstance(policy, str) else policy.get("config", {}).get("name", "float32")
     return bool(name == "float32") and not config.get("quantization_config")
 
 
 def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the name of an activation: written as text, as an object, or null for linear.
+    """Return the name of an activation.
 
-    A layer as activation keeps its class name, as `ReLU`: unlike the function it has settings.
+    Args:
+        value: how a configuration writes it: text, an object, or null for linear. A layer as
+            activation keeps its class name, as `ReLU`: unlike the function it has settings.
     """
     if isinstance(value, dict):
         inner = value.get("config")
@@ -150,13 +171,13 @@ def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def output_activation(config: Config) -> str:
-    """Return the name of the activation that a model's last layer ends with; `linear` if none."""
+    """Return the name of the activation that a network ends with; `linear` if none."""
     layers = layers_of(config)
     if config["class_name"] != "Sequential" and "output_layers" in config["config"]:
         last = set(_sources(config["config"]["output_layers"]))
         layers = [layer for layer in layers if layer["config"].get("name") in last]
     for layer in reversed(layers):
-        if is_model(layer):
+        if is_network(layer):
             return output_activation(layer)
         if layer["class_name"] == "Softmax":
             return "softmax"
@@ -169,11 +190,10 @@ _PASSING = frozenset(("Dropout", "Flatten", "Reshape"))
 
 
 def own_scale(config: Config) -> Scale | None:
-    """Return the scale in which a model takes pixels by its first layers, None if they do not say.
+    """Return the scale of pixels that a network's first layers take, None if they do not tell.
 
-    A model takes bytes if its input is of whole numbers, or if it starts with a Rescaling by less
-    than 1, or several that make it less, after layers that move pixels but do not change their
-    range.
+    They take bytes if the input is of whole numbers, or if Rescaling layers at the start multiply
+    it by less than 1; before and between these may be layers that only move pixels.
     """
     factor = 1.0
     for layer in unnested(config):
@@ -190,9 +210,9 @@ def own_scale(config: Config) -> Scale | None:
 
 
 def unnested(config: Config) -> Iterator[Config]:
-    """Yield the layers of a model, and of models within it, in the order of the file."""
+    """Yield the layers of a network, and of networks within it, in the order of the file."""
     for layer in layers_of(config):
-        if is_model(layer):
+        if is_network(layer):
             yield from unnested(layer)
         else:
             yield layer
@@ -201,18 +221,19 @@ def unnested(config: Config) -> Iterator[Config]:
 _BEFORE_RESCALING = frozenset(("InputLayer", "Flatten", "Reshape"))
 
 
-Json = Mapping[str, Any]
-
-
 def as_layer(layer: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return the layer that does what an operator in a functional model does.
+    """Replace an operator on tensors in a functional model, as `image / 255`, by a layer.
+
+    Keras writes an operator as a layer of a class of its own, each version another:
+    `TensorFlowOpLayer` (TensorFlow 2.0 to 2.3), `TFOpLambda` (2.4 to 2.15), the name of the
+    function (Keras 3).
 
     Args:
         layer: the configuration of any layer, or something else.
 
     Returns:
-        That of a Rescaling layer for a tensor and a number, of a merging layer for two tensors;
-        what was given where it is something else.
+        The configuration of a Rescaling layer for a tensor and a number; of an Add, Subtract or
+        Multiply layer for two tensors; `layer` itself where it is no such operator.
     """
     if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
         return layer
@@ -240,7 +261,8 @@ def as_layer(layer: Any) -> Any:  # noqa: ANN401 - JSON
     }
 
 
-def _operator(layer: Json) -> str | None:
+def _operator(layer: Config) -> str | None:
+    """Return the operator that a layer applies, as Python writes it; None for another layer."""
     config = layer["config"]
     match layer.get("class_name"):
         case "TFOpLambda":
@@ -258,10 +280,10 @@ _CLASSES = {"Add": "+", "Subtract": "-", "Multiply": "*", "Divide": "/", "TrueDi
 _MERGING = {"+": "Add", "-": "Subtract", "*": "Multiply"}
 
 
-def _operands(call: Any, config: Json) -> list[Any]:  # noqa: ANN401 - JSON
-    """Return what an operator takes, tensors and numbers in order; nothing where that is unclear.
+def _operands(call: Any, config: Config) -> list[Any]:  # noqa: ANN401 - JSON
+    """Return the tensors and numbers that an operator takes, in order; none if they are unclear.
 
-    A layer that merges takes one list of tensors.
+    A merging layer takes one list of tensors instead.
     """
     if isinstance(call, dict):
         values = call.get("args")
@@ -285,7 +307,8 @@ def _is_operand(value: Any) -> bool:  # noqa: ANN401 - JSON
     return isinstance(value, int | float)
 
 
-def _rescaling(operator: str, left: Any, right: Any) -> tuple[str, Json] | None:  # noqa: ANN401
+def _rescaling(operator: str, left: Any, right: Any) -> tuple[str, Config] | None:  # noqa: ANN401
+    """Return class and settings of the layer that applies an operator to a tensor and a number."""
     number_first = isinstance(left, int | float)
     number = float(left if number_first else right)
     match operator, number_first:
@@ -305,6 +328,7 @@ def _rescaling(operator: str, left: Any, right: Any) -> tuple[str, Json] | None:
 
 
 def _call(tensors: list[Any]) -> Any:  # noqa: ANN401 - JSON
+    """Return a call of a layer, in the form of the version that wrote the tensors."""
     if isinstance(tensors[0], dict):
         return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": {}}
     return [[*tensor, {}] for tensor in tensors]

@@ -1,12 +1,12 @@
-"""Configurations as Keras 2.1 to 3.15 wrote them, as the installed Keras takes them.
+"""Translate configurations of Keras 2.1 to 3.15 for the installed Keras.
 
-What they are in the file is what the layers have to compute; what only training needs goes
-(initializers, regularizers, constraints). Nothing of a file names a module: classes are looked up
-by name in `keras.layers`, so a file can neither import anything nor bring a class of its own.
+Settings that only training needs go (initializers, regularizers, constraints). No text of a file
+names a module: classes are looked up by name in `keras.layers`, so a file can neither import
+anything nor bring a class of its own.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +14,7 @@ from mnist_batch.errors import ModelError
 from mnist_batch.models.network_config import (
     Config,
     activation_name,
-    is_model,
+    is_network,
     layer_name,
     layers_of,
 )
@@ -22,34 +22,35 @@ from mnist_batch.models.network_config import (
 KerasConfig = dict[str, Any]
 
 HARD_SIGMOID = "hard_sigmoid_of_keras_2"
-"""What `hard_sigmoid` is called here in a model of Keras before 3: it was another function."""
+"""The name of `hard_sigmoid` here in a network of Keras before 3: it was another function."""
 
 
 def translated(config: Config, keras: ModuleType, keras_version: str) -> KerasConfig:
-    """Return a model's configuration as the installed Keras takes it.
+    """Translate the configuration of a network for the installed Keras.
 
-    Each layer has a name in it, in `config`, and is in the place that it has in the file, but for
-    an `InputLayer` that is put first where a Sequential model has none and its shape is known.
+    Each layer gets a name, in its `config`. The layers keep their order; a Sequential model without
+    an `InputLayer` gets one in front where the shape of its input is known.
 
     Args:
-        config: as a file has it, checked by `config_allowlist`: its layers are harmless.
+        config: the configuration in a file, checked by `allowlist`: its layers are harmless.
         keras: the installed Keras.
-        keras_version: the one that wrote the file; empty for one before 3.
+        keras_version: the version that wrote the file; empty for one before 3.
 
     Raises:
-        ModelError: Keras has no such layer, or a layer is set in a way that it does not have.
+        ModelError: Keras has no such layer, or a layer has no such setting.
     """
-    return _Translation(keras, before_3=not keras_version.startswith("3")).model(config, "model")
+    translator = _Translator(keras, before_3=not keras_version.startswith("3"))
+    return translator.network(config, "model")
 
 
-class _Translation:
-    """How configurations of one version of Keras are translated."""
+class _Translator:
+    """Translates the configurations that one version of Keras wrote."""
 
     def __init__(self, keras: ModuleType, *, before_3: bool) -> None:
         self._keras = keras
         self._before_3 = before_3
 
-    def model(self, config: Config, name: str) -> KerasConfig:
+    def network(self, config: Config, name: str) -> KerasConfig:
         inner = config["config"] if isinstance(config["config"], dict) else {}
         frozen = inner.get("trainable") is False
         layers = layers_of(config)
@@ -65,45 +66,36 @@ class _Translation:
             return _built_in("Sequential", {"name": name, "layers": named}, "keras")
         if "output_layers" not in inner:
             raise ModelError("it is neither a Sequential nor a functional model")
-        graph = Graph(layers, names, inner["output_layers"])
+        graph = _Graph(layers, names, inner["output_layers"])
         for layer, translation in zip(layers, named, strict=True):
             translation["name"] = translation["config"]["name"]
             translation["inbound_nodes"] = [
                 graph.call(call) for call in layer.get("inbound_nodes", [])
             ]
-        # `trainable` of a model is left out: Keras 3 would set it for each layer within.
-        return _built_in(
-            "Model",
-            {
-                "name": name,
-                "layers": named,
-                "input_layers": graph.ends(inner["input_layers"]),
-                "output_layers": graph.ends(inner["output_layers"]),
-            },
-            "keras",
-        )
+        ends = {key: graph.ends(inner[key]) for key in ("input_layers", "output_layers")}
+        # `trainable` of a network is left out: Keras 3 would set it for each layer within.
+        return _built_in("Model", {"name": name, "layers": named, **ends}, "keras")
 
     def layer(self, config: Config, name: str) -> KerasConfig:
-        if is_model(config):
-            return self.model(config, name)
+        if is_network(config):
+            return self.network(config, name)
         class_name, settings = config["class_name"], dict(config["config"])
         if class_name == "InputLayer":
             given = settings.get("batch_shape") or settings.get("batch_input_shape")
             return _input_layer(given, set(), name, settings.get("dtype"))
-        class_name, settings = _RENAMED.get(class_name, _kept)(class_name, settings)
+        class_name, settings = _renamed(class_name, settings)
         kind = getattr(self._keras.layers, class_name, None)
         if not (inspect.isclass(kind) and issubclass(kind, self._keras.Layer)):
-            raise ModelError(
-                f"layer {name}: {class_name} is not a layer of Keras {self._keras.__version__}"
-            )
-        # A digit does not depend on those before it; and unrolled a layer gives the same.
+            version = self._keras.__version__
+            raise ModelError(f"layer {name}: {class_name} is not a layer of Keras {version}")
+        # No digit depends on the one before it, and an unrolled layer gives the same.
         settings["stateful"] = settings["unroll"] = False
         accepted = _arguments(kind, self._keras.Layer)
         arguments = {}
         for key, value in settings.items():
             if key in accepted:
                 arguments[key] = self._value(class_name, key, value)
-            elif value and value != _NO_EFFECT.get(key) and not _passed_over(class_name, key):
+            elif value and value != _DEFAULTS.get(key) and not _is_ignored(class_name, key):
                 raise ModelError(
                     f"layer {name}: {class_name} has no setting {key} ({value!r}) in Keras "
                     f"{self._keras.__version__}"
@@ -133,17 +125,13 @@ class _Translation:
         if inspect.isclass(getattr(self._keras.layers, name, None)):
             return self.layer(value, name.lower())
         if name == "hard_sigmoid" and self._before_3:
-            return {
-                "module": "builtins",
-                "class_name": "function",
-                "config": HARD_SIGMOID,
-                "registered_name": HARD_SIGMOID,
-            }
+            names = {"module": "builtins", "class_name": "function"}
+            return {**names, "config": HARD_SIGMOID, "registered_name": HARD_SIGMOID}
         return name
 
 
 def _names(layers: Sequence[Config]) -> dict[str, str]:
-    """Return the name of each layer for Keras 3, which allows no slash in it, by that in the file.
+    """Return by each layer's name in the file its name for Keras 3, which allows no slash.
 
     Raises:
         ModelError: two layers have the same name.
@@ -170,14 +158,14 @@ def _frozen(layer: Config) -> Config:
 
 
 def _batch_shape(config: Config) -> Sequence[int | None] | None:
-    """Return the shape of what a model takes, the batch first; None where the file says none."""
+    """Return the shape of a network's input, the batch first; None where the file tells none."""
     layers = layers_of(config)
     inner = config["config"] if isinstance(config["config"], dict) else {}
     if config["class_name"] != "Sequential":
         layers = [layer for layer in layers if layer["class_name"] == "InputLayer"]
     if not layers:
         raise ModelError("it has no layers")
-    if is_model(layers[0]):
+    if is_network(layers[0]):
         first = _batch_shape(layers[0])
     else:
         settings = layers[0]["config"]
@@ -199,23 +187,20 @@ def _input_layer(
 
 
 def _built_in(class_name: str, settings: KerasConfig, module: str) -> KerasConfig:
-    return {
-        "module": module,
-        "class_name": class_name,
-        "config": settings,
-        "registered_name": None,
-    }
+    """Return the configuration of an object of one of Keras's own classes."""
+    names = {"module": module, "class_name": class_name, "registered_name": None}
+    return {**names, "config": settings}
 
 
 def _policy(dtype: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a policy of number types: by its name, unless it is one of quantized numbers."""
+    """Return a policy of number types by its name, unless it is for quantized numbers."""
     if isinstance(dtype, dict) and dtype.get("class_name") in ("Policy", "DTypePolicy"):
         return dtype["config"]["name"]
     return dtype
 
 
 def _arguments(kind: type, base: type) -> set[str]:
-    """Return the names of all arguments that a class of layers takes by itself and its bases."""
+    """Return the names of all arguments that a class of layers takes, those of its bases too."""
     names: set[str] = set()
     for one in kind.__mro__:
         if "__init__" in vars(one):
@@ -227,10 +212,10 @@ def _arguments(kind: type, base: type) -> set[str]:
     return names
 
 
-def _passed_over(class_name: str, key: str) -> bool:
-    """Tell whether a setting that Keras no longer has makes no difference to predictions."""
+def _is_ignored(class_name: str, key: str) -> bool:
+    """Tell whether predictions do not depend on a setting that Keras no longer has."""
     return (
-        key in _ONLY_MATTERS_ELSEWHERE
+        key in _WITHOUT_EFFECT
         or key.endswith(("_initializer", "_regularizer", "_constraint"))
         or class_name.startswith("Random")
         or class_name.endswith(("Dropout", "Noise", "Dropout1D", "Dropout2D", "Dropout3D"))
@@ -238,115 +223,70 @@ def _passed_over(class_name: str, key: str) -> bool:
     )
 
 
-# Speed, training, and shapes that are known from elsewhere.
-_ONLY_MATTERS_ELSEWHERE = frozenset(
+_WITHOUT_EFFECT = frozenset(
     (
-        "autocast",
-        "batch_input_shape",
-        "batch_size",
-        "fused",
-        "implementation",
-        "input_dim",
-        "input_dtype",
-        "input_length",
-        "input_shape",
-        "key_shape",
-        "query_shape",
-        "synchronized",
-        "trainable",
-        "value_shape",
-        "virtual_batch_size",
+        *("autocast", "batch_input_shape", "batch_size", "fused", "implementation", "input_dim"),
+        *("input_dtype", "input_length", "input_shape", "key_shape", "query_shape", "synchronized"),
+        *("trainable", "value_shape", "virtual_batch_size"),
     )
 )
+"""Settings for speed or training, and shapes that other parts of the configuration tell too."""
 
-_NO_EFFECT = {"groups": 1}
-"""Settings of old that changed nothing at these values, besides those at which nothing is set."""
-
-_Renaming = Callable[[str, KerasConfig], tuple[str, KerasConfig]]
+_DEFAULTS = {"groups": 1}
+"""Values of settings that change nothing, besides those that are false."""
 
 
-def _kept(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
+def _renamed(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
+    """Return the class and settings that do in Keras 3 what a class of older versions does."""
+    match class_name:
+        case "BatchNormalizationV1" | "BatchNormalizationV2" | "SyncBatchNormalization":
+            return "BatchNormalization", settings  # V1 and V2: TensorFlow 1.13 to 2.0
+        case "LeakyReLU" if "alpha" in settings:
+            settings["negative_slope"] = settings.pop("alpha")
+        case "ThresholdedReLU":
+            if "theta" in settings:
+                settings["threshold"] = settings.pop("theta")
+            return "ReLU", settings
+        case "GRU":  # Keras before 2.1.3 had no other, and did not write it
+            return "GRU", {"reset_after": False, **settings}
+        case "CuDNNLSTM":  # gone in Keras 3; `keras_builder` converts the arrays of both
+            return "LSTM", settings
+        case "CuDNNGRU":
+            return "GRU", {**settings, "reset_after": True}
+        case "GaussianNoise":  # active in training only; Keras 3 allows no more than 1
+            return class_name, {**settings, "stddev": min(settings["stddev"], 1.0)}
+        case "RandomHeight" | "RandomWidth":  # gone in Keras 3, and active in training only
+            return "Identity", {"dtype": settings.get("dtype")}
     return class_name, settings
 
 
-def _setting(old: str, new: str, class_name: str) -> _Renaming:
-    """Return a renaming of a setting, of a layer that is now of some class."""
+class _Graph:
+    """The calls of the layers of a functional model, translated from any version for Keras 3.
 
-    def renamed(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
-        if old in settings:
-            settings[new] = settings.pop(old)
-        return class_name, settings
-
-    return renamed
-
-
-def _class(class_name: str) -> _Renaming:
-    return lambda _, settings: (class_name, settings)
-
-
-def _gru(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
-    return "GRU", {"reset_after": False, **settings}
-
-
-def _cudnn_gru(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
-    return "GRU", {**settings, "reset_after": True}
-
-
-def _noise(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
-    return class_name, {**settings, "stddev": min(settings["stddev"], 1.0)}
-
-
-def _identity(_: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
-    return "Identity", {"dtype": settings.get("dtype")}
-
-
-_RENAMED: Mapping[str, _Renaming] = {
-    "BatchNormalizationV1": _class("BatchNormalization"),  # TensorFlow 1.13 to 2.0
-    "BatchNormalizationV2": _class("BatchNormalization"),
-    "SyncBatchNormalization": _class("BatchNormalization"),
-    "LeakyReLU": _setting("alpha", "negative_slope", "LeakyReLU"),
-    "ThresholdedReLU": _setting("theta", "threshold", "ReLU"),
-    "GRU": _gru,  # Keras before 2.1.3 had no other, and did not write it
-    "CuDNNLSTM": _class("LSTM"),  # gone in Keras 3; `old_arrays` turns their arrays
-    "CuDNNGRU": _cudnn_gru,
-    "GaussianNoise": _noise,  # active in training only; Keras 3 allows no more than 1
-    "RandomHeight": _identity,  # gone in Keras 3, and active in training only
-    "RandomWidth": _identity,
-}
-
-
-class Graph:
-    """The layers of a functional model by their names in the file, and the calls of them.
-
-    A tensor is [layer, number of its call, number of its output]. Keras before 3 wrote the calls
-    of a layer as lists of tensors; the call with which a model within the model was made it
-    counted as well, but not always. It wrote only calls that something uses, so the least number
-    in use is that of the first. Keras 3 counts that call only in the outputs of a model, and only
-    of a functional one.
+    A tensor is [name of the layer in the file, number of its call, number of its output]. Keras
+    before 3 wrote the calls of a layer as lists of tensors. It often counted the call that made a
+    network within the network, but not always; as it wrote only calls that something uses, the
+    smallest number in use is that of the first. Keras 3 counts that call only in the outputs of a
+    network, and only of a functional model.
     """
 
-    def __init__(
-        self,
-        layers: Sequence[Config],
-        names: Mapping[str, str],
-        outputs: Any,  # noqa: ANN401
-    ) -> None:
+    def __init__(self, layers: Sequence[Config], names: Mapping[str, str], outputs: object) -> None:
         self._names = names
         calls = [node for layer in layers for node in layer.get("inbound_nodes", [])]
         self._before_3 = any(isinstance(call, list) for call in calls)
         self._first: dict[str, int] = {}
-        models = {layer_name(layer) for layer in layers if is_model(layer)}
+        networks = {layer_name(layer) for layer in layers if is_network(layer)}
         for name, call, *_ in self._references([calls, outputs] if self._before_3 else []):
-            if name in models:
+            if name in networks:
                 self._first[name] = min(call, self._first.get(name, call))
         self._functional = {
             layer_name(layer)
             for layer in layers
-            if is_model(layer) and layer["class_name"] != "Sequential"
+            if is_network(layer) and layer["class_name"] != "Sequential"
         }
 
     def call(self, call: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return a call of a layer as Keras 3 writes it."""
+        """Translate a call of a layer."""
         if not isinstance(call, list):
             return call
         entries = [call] if call and isinstance(call[0], str) else call
@@ -362,7 +302,7 @@ class Graph:
         }
 
     def ends(self, tensors: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return the inputs or the outputs of the model as Keras 3 writes them."""
+        """Translate the inputs or the outputs of the network."""
         if isinstance(tensors, dict):
             return {key: self.ends(value) for key, value in tensors.items()}
         if not self._is_reference(tensors):
@@ -374,15 +314,10 @@ class Graph:
 
     def _tensor(self, reference: Sequence[Any]) -> KerasConfig:
         name, call, output = reference[:3]
-        # Keras finds the tensor by its history; its true shape and type are those of that.
-        return {
-            "class_name": "__keras_tensor__",
-            "config": {
-                "shape": [1],
-                "dtype": "float32",
-                "keras_history": [self._name(name), call - self._first.get(name, 0), output],
-            },
-        }
+        history = [self._name(name), call - self._first.get(name, 0), output]
+        # Keras finds the tensor by its history, and takes shape and type from there.
+        config = {"shape": [1], "dtype": "float32", "keras_history": history}
+        return {"class_name": "__keras_tensor__", "config": config}
 
     def _name(self, name: str) -> str:
         if name not in self._names:

@@ -1,11 +1,9 @@
-"""Reading a model file in a process of its own.
+"""Read a model file in a child process that can do no harm.
 
-Files of HDF5 are read by a library in C that a damaged file can crash, or send into a loop without
-end (1.14.6 does). So the library works in a child that has the bytes of the file and nothing else:
-little memory and time, no further files. What it found comes back as one line of JSON and, behind
-it, the bytes of the arrays.
-
-The child is this module, run as a program.
+HDF5 files are read by a library in C, which a damaged file can crash or send into an endless loop
+(1.14.6 does). So a child process reads them. It has the bytes of the file and nothing else: little
+memory and time, and no further files. It sends back one line of JSON, and then the bytes of the
+arrays. The child runs `main` of this module.
 """
 
 import codecs
@@ -25,16 +23,22 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.formats import ArrayOrder, Origin, StoredModel, read_stored_model, room_for
+from mnist_batch.models.formats import (
+    ArrayOrder,
+    Origin,
+    StoredNetwork,
+    read_stored_network,
+    room_for,
+)
 
 CPU_S = 30
 WALL_S = 300
 
 _OWN_MEMORY = 2**30
-"""Bytes of address space for Python, NumPy and h5py, of which they use a tenth."""
+"""Bytes of address space for Python, NumPy and h5py, which use a tenth of it."""
 
-# Isolated (-I), so that neither the environment nor the working folder names modules; without the
-# folders of `site` (-S), which the parent has found already.
+# Isolated (-I), so that neither the environment nor the working folder names modules; without
+# `site` (-S), whose folders the parent has found already.
 _PROGRAM = """
 import sys
 package, memory, cpu, *folders = sys.argv[1:]
@@ -46,11 +50,11 @@ reading_process.main(int(memory), int(cpu))
 """
 
 
-def read_in_child(content: bytes) -> StoredModel:
-    """Do what `read_stored_model` does, in a process of its own.
+def read_in_child(content: bytes) -> StoredNetwork:
+    """Do what `read_stored_network` does, in a child process.
 
     Raises:
-        ModelError: as there; or the process crashed, ran out of memory or took too long.
+        ModelError: as there; or the child crashed, ran out of memory or took too long.
     """
     memory = _OWN_MEMORY + 4 * room_for(len(content))
     package = str(Path(__file__).parent.parent.parent)
@@ -82,8 +86,8 @@ def _slow(limit_s: int) -> str:
 
 
 def _folders_of_modules() -> list[str]:
-    """Return where this process finds modules, the working folder left out."""
-    with contextlib.suppress(OSError):  # it may be gone
+    """Return the folders in which this process finds modules, without the working folder."""
+    with contextlib.suppress(OSError):  # the working folder may be gone
         return [folder for folder in sys.path if folder and Path(folder) != Path.cwd()]
     return sys.path
 
@@ -96,13 +100,13 @@ def _environment() -> dict[str, str]:
 
 
 def main(memory: int, cpu_s: int) -> None:
-    """Read a model file from standard input, and write what is in it to standard output.
+    """Read a model file from standard input, and write its content to standard output.
 
     Args:
-        memory: bytes of address space it may take.
-        cpu_s: seconds of processor time it may take.
+        memory: bytes of address space that this process may take.
+        cpu_s: seconds of processor time that it may take.
     """
-    # What is imported late must be so before files can no longer be opened.
+    # Once the limits are set, no file can be opened, not even that of a module.
     import h5py  # noqa: F401
 
     for codec in ("ascii", "cp437"):  # of names in HDF5, of members in a zip
@@ -111,7 +115,7 @@ def main(memory: int, cpu_s: int) -> None:
     _limit(memory, cpu_s)
     content = sys.stdin.buffer.read()
     try:
-        stored = read_stored_model(content)
+        stored = read_stored_network(content)
     except ModelError as error:
         sys.stdout.buffer.write(json.dumps({"error": str(error)}).encode() + b"\n")
     else:
@@ -119,7 +123,7 @@ def main(memory: int, cpu_s: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """Let Linux kill this process with the one that started it; elsewhere its time runs out."""
+    """Let Linux kill this process when its parent ends; elsewhere its time runs out."""
     if sys.platform == "linux":
         import ctypes
 
@@ -141,7 +145,7 @@ def _limit(memory: int, cpu_s: int) -> None:
             resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
 
-def _send(stored: StoredModel, out: BinaryIO) -> None:
+def _send(stored: StoredNetwork, out: BinaryIO) -> None:
     head = {
         "config": stored.config,
         "weights": [
@@ -157,14 +161,14 @@ def _send(stored: StoredModel, out: BinaryIO) -> None:
             out.write(np.ascontiguousarray(array).data)
 
 
-def _received(content: bytes) -> StoredModel:
+def _received(content: bytes) -> StoredNetwork:
     line, _, values = content.partition(b"\n")
     head = json.loads(line)
     if "error" in head:
         raise ModelError(head["error"])
     stream = io.BytesIO(values)
     order = ArrayOrder(head["origin"].pop("array_order"))
-    return StoredModel(
+    return StoredNetwork(
         config=head["config"],
         weights=[[_array(stream, *array) for array in arrays] for arrays in head["weights"]],
         origin=Origin(order, **head["origin"]),

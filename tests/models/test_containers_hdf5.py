@@ -10,7 +10,7 @@ import pytest
 
 from mnist_batch.errors import ModelError
 from mnist_batch.models import containers
-from mnist_batch.models.formats import read_stored_model
+from mnist_batch.models.formats import read_stored_network
 from tests.support.model_files import BUILDERS, CONFIG, KERNEL, Change, hdf5_model
 
 SHAPE = (784, 10)
@@ -144,7 +144,7 @@ ATTACKS: dict[Change, str] = {
 def test_what_no_model_has_is_refused(attack: Change, build: Callable[..., bytes]) -> None:
     """With the path in the file and the reason, in both formats."""
     with pytest.raises(ModelError) as caught:
-        read_stored_model(build(change=attack))
+        read_stored_network(build(change=attack))
     assert ATTACKS[attack] in str(caught.value)
     assert "damaged" not in str(caught.value)
 
@@ -153,7 +153,7 @@ def test_objects_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups cost next to nothing in a file."""
     monkeypatch.setattr(containers, "MAX_OBJECTS", 20)
     with pytest.raises(ModelError, match="holds more than 20 arrays and groups"):
-        read_stored_model(hdf5_model(change=many_objects))
+        read_stored_network(hdf5_model(change=many_objects))
 
 
 def test_arrays_that_are_listed_many_times_are_read_few_times() -> None:
@@ -164,7 +164,7 @@ def test_arrays_that_are_listed_many_times_are_read_few_times() -> None:
         layer.attrs["weight_names"] = ["d/kernel:0"] * 3000
 
     with pytest.raises(ModelError, match="lists arrays more than once"):
-        read_stored_model(hdf5_model(change=repeat))
+        read_stored_network(hdf5_model(change=repeat))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_an_attribute_that_is_too_large_is_refused(attribute: str, value: object
         file.attrs["model_config"] = json.dumps(CONFIG)
         file.attrs[attribute] = value
     with pytest.raises(ModelError, match=f"its attribute '{attribute}' is too large"):
-        read_stored_model(content.getvalue())
+        read_stored_network(content.getvalue())
 
 
 def test_long_lists_of_names_are_refused() -> None:
@@ -193,7 +193,7 @@ def test_long_lists_of_names_are_refused() -> None:
         file.attrs["model_config"] = json.dumps(CONFIG)
         file.create_group("model_weights").attrs["layer_names0"] = np.zeros(100_001, "S1")
     with pytest.raises(ModelError, match="its attribute 'layer_names0' is too large"):
-        read_stored_model(content.getvalue())
+        read_stored_network(content.getvalue())
 
 
 @pytest.mark.parametrize("kind", ["f2", ">f4", "f4", "f8", "i1", ">u2", "i8", "?"])
@@ -205,7 +205,7 @@ def test_arrays_of_any_plain_number_are_read(kind: str) -> None:
         group, name = replaced(file)
         group[name] = values
 
-    [[kernel, _]] = read_stored_model(hdf5_model(change=change)).weights
+    [[kernel, _]] = read_stored_network(hdf5_model(change=change)).weights
     np.testing.assert_array_equal(kernel, values)
     assert kernel.dtype.isnative
     assert kernel.dtype.kind == values.dtype.kind
@@ -218,7 +218,7 @@ def test_bfloat16_becomes_float32() -> None:
         group, name = replaced(file)
         group[name] = np.array([0x3FC0, 0xC000], np.uint16).view("V2")
 
-    [[kernel, _]] = read_stored_model(hdf5_model(change=change)).weights
+    [[kernel, _]] = read_stored_network(hdf5_model(change=change)).weights
     assert kernel.dtype == np.float32
     assert kernel.tolist() == [1.5, -2.0]
 
@@ -230,5 +230,5 @@ def test_packed_arrays_are_read() -> None:
         group, name = replaced(file)
         group.create_dataset(name, data=KERNEL, compression="gzip", shuffle=True, fletcher32=True)
 
-    [[kernel, _]] = read_stored_model(hdf5_model(change=change)).weights
+    [[kernel, _]] = read_stored_network(hdf5_model(change=change)).weights
     np.testing.assert_array_equal(kernel, KERNEL)

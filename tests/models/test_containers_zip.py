@@ -8,14 +8,14 @@ import zipfile
 import pytest
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.formats import read_stored_model
+from mnist_batch.models.formats import read_stored_network
 from tests.support.model_files import CONFIG, keras_model
 
 
 def refusal(content: bytes) -> str:
     """Return why a file is refused."""
     with pytest.raises(ModelError) as caught:
-        read_stored_model(content)
+        read_stored_network(content)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -70,7 +70,7 @@ def test_members_that_are_not_known_are_not_read() -> None:
     damaged = content.replace(b"these bytes", b"THESE BYTES")
     with zipfile.ZipFile(io.BytesIO(damaged)) as archive, pytest.raises(zipfile.BadZipFile):
         archive.read("assets")
-    assert read_stored_model(damaged).config == CONFIG
+    assert read_stored_network(damaged).config == CONFIG
 
 
 def test_a_configuration_that_is_too_long_is_refused() -> None:

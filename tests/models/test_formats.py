@@ -4,7 +4,7 @@ import pytest
 
 from mnist_batch.errors import ModelError
 from mnist_batch.models import formats
-from mnist_batch.models.formats import SIGNATURES, read_stored_model
+from mnist_batch.models.formats import SIGNATURES, read_stored_network
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
@@ -27,5 +27,5 @@ def test_any_error_is_one_short_line(
 
     monkeypatch.setitem(formats._READERS, signature, reader)
     with pytest.raises(ModelError) as caught:
-        read_stored_model(signature)
+        read_stored_network(signature)
     assert str(caught.value) == f"damaged or incomplete model file {said}; copy or save it anew"

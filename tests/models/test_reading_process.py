@@ -17,7 +17,7 @@ import pytest
 import mnist_batch
 from mnist_batch.errors import ModelError
 from mnist_batch.models import reading_process
-from mnist_batch.models.formats import read_stored_model
+from mnist_batch.models.formats import read_stored_network
 from mnist_batch.models.reading_process import read_in_child
 from tests.support.model_files import CONFIG, FORMATS, hdf5_model
 
@@ -49,7 +49,7 @@ def refusal(statement: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("content", FORMATS)
 def test_the_child_finds_what_reading_here_finds(content: Callable[[], bytes]) -> None:
     """All of it, arrays in their types and shapes."""
-    there, here = read_in_child(content()), read_stored_model(content())
+    there, here = read_in_child(content()), read_stored_network(content())
     assert there.config == here.config == CONFIG
     assert (there.origin, there.training) == (here.origin, here.training)
     assert there.optimizer_bytes == here.optimizer_bytes

@@ -16,7 +16,7 @@ import pytest
 from mnist_batch.errors import ModelError
 from mnist_batch.models import reading_process
 from mnist_batch.models.allowlist import checked_config
-from mnist_batch.models.formats import SIGNATURES, StoredModel, read_stored_model, room_for
+from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network, room_for
 from mnist_batch.models.reading_process import read_in_child
 from tests.support.damaged_files import damaged_variants
 from tests.support.model_files import CONFIG, DENSE, config_of, hdf5_model, keras_model
@@ -91,7 +91,7 @@ def outcome(content: bytes) -> str:
     # HDF5 1.14.6 can loop without end on damaged structures: the process is ended then.
     signal.alarm(5)
     try:
-        model = read_stored_model(content)
+        model = read_stored_network(content)
     except ModelError as error:
         return str(error)
     finally:
@@ -100,7 +100,7 @@ def outcome(content: bytes) -> str:
     return "model"
 
 
-def check(model: StoredModel, content: bytes) -> None:
+def check(model: StoredNetwork, content: bytes) -> None:
     """Check that a model that was read is what its types say, and no larger than it may be."""
     assert checked_config(model.config) == model.config
     arrays = [array for layer in model.weights for array in layer]
