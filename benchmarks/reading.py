@@ -2,7 +2,7 @@
 
 `python -m benchmarks.reading MODEL...` takes MNIST's test images from the folder that `MNIST_DATA`
 names, and prints two tables as Markdown: pictures of other kinds, and images of 28x28 that were
-moved, turned and so on. Each model has two columns, of images prepared and not.
+shifted, rotated and so on. Each model has two columns, of images prepared and not.
 """
 
 import argparse
@@ -104,9 +104,9 @@ def _png(image: Images) -> bytes:
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def _moved(pixels: int) -> Change:
-    def moved(image: Images, seed: int) -> Images:
-        """Move across, down or both, by turns, and to either side."""
+def _shifted(pixels: int) -> Change:
+    def shifted(image: Images, seed: int) -> Images:
+        """Shift across, down or both in turn, and to either side in turn."""
         across, down = ((1, 0), (0, 1), (1, 1))[seed % 3]
         sign = 1 if seed % 2 else -1
         matrix = np.array(
@@ -114,16 +114,16 @@ def _moved(pixels: int) -> Change:
         )
         return np.asarray(cv2.warpAffine(image, matrix, (28, 28)), np.uint8)
 
-    return moved
+    return shifted
 
 
-def _turned(degrees: int) -> Change:
-    def turned(image: Images, seed: int) -> Images:
+def _rotated(degrees: int) -> Change:
+    def rotated(image: Images, seed: int) -> Images:
         angle = degrees if seed % 2 else -degrees
         matrix = cv2.getRotationMatrix2D((14, 14), angle, 1)
         return np.asarray(cv2.warpAffine(image, matrix, (28, 28)), np.uint8)
 
-    return turned
+    return rotated
 
 
 def _stroked(pixels: float) -> Change:
@@ -148,8 +148,9 @@ def _noised(sigma: int) -> Change:
 
 CHANGES: dict[str, Change] = {
     "none": lambda image, _: image,
-    **{f"moved by {pixels} pixel{'s'[: pixels > 1]}": _moved(pixels) for pixels in (1, 2, 3, 4)},
-    **{f"turned by {degrees} degrees": _turned(degrees) for degrees in (10, 20, 30)},
+    "shifted by 1 pixel": _shifted(1),
+    **{f"shifted by {pixels} pixels": _shifted(pixels) for pixels in (2, 3, 4)},
+    **{f"rotated by {degrees} degrees": _rotated(degrees) for degrees in (10, 20, 30)},
     **{f"strokes {width:+} pixels": _stroked(width) for width in (-1, -0.5, 0.5, 1, 2)},
     **{f"noise {sigma}": _noised(sigma) for sigma in (10, 25, 50)},
 }

@@ -66,7 +66,7 @@ def test_changes_move_as_far_as_their_names_say() -> None:
     """A dot in the middle is found again at the given distance."""
     dot = np.zeros((28, 28), np.uint8)
     dot[14, 14] = 255
-    for pixels, name in ((1, "moved by 1 pixel"), (4, "moved by 4 pixels")):
+    for pixels, name in ((1, "shifted by 1 pixel"), (4, "shifted by 4 pixels")):
         for seed in range(6):
             (row,), (column,) = np.nonzero(CHANGES[name](dot, seed))
             assert max(abs(row - 14), abs(column - 14)) == pixels
