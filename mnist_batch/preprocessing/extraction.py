@@ -1,8 +1,8 @@
-"""Any picture of a digit to MNIST's form: paper and ink, screens, photographs.
+"""Extract the ink of the digit from a picture: paper and ink, screens, photographs.
 
-The steps: the picture in one size, smoothed, polarity decided (`ink`); the ink's strength above its
-ground (`ink`); ruled lines, specks, edges and other digits left out (`strokes`); the stroke's width
-brought into the range of MNIST's; fitted and centred (`mnist_form`).
+The steps: working size, noise, polarity and ink strength (`ink`); ruled lines (`ruled_lines`),
+specks, edges and other digits left out (`segmentation`); contrast stretched, stroke width brought
+into MNIST's range. This and the modules named import OpenCV, so `preparation` imports this late.
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,43 @@ from mnist_batch.preprocessing.ink import (
 from mnist_batch.preprocessing.segmentation import find_digit
 from mnist_batch.schema import Grey
 
+_WIDEST_STROKE = 0.35
+"""Width of a stroke at most, as a share of the longer side: the first closing's square."""
+_CLOSING_WIDTHS, _CLOSING_MARGIN = 1.3, 0.04
+"""The second closing's square: in widths of the widest stroke, plus a share of the longer side."""
+_CLOSING_GAIN = 0.75
+"""The second closing is worth it where its square is below this share of the first one's."""
+_BORDER_PENALTY = 0.15
+"""Added to a digit that touches the border, in shares of its size by which strokes are broader."""
+_CLOSE_UP_SIDE = 80
+"""A digit with a shorter box, in pixels of the working size, is extracted again from a crop of the
+picture, where it has more."""
+_CLOSE_UP_MARGIN = 0.5
+"""Margin of the crop on each side, in longer sides of the digit."""
+_WHITE_QUANTILE = 0.75
+"""Quantile of the digit's strength that becomes full ink: full strokes, without their edges."""
+_FAINT, _CONTRAST = 0.15, 0.7
+"""Share of full strength up to which ink is the background's, and the range from there to full."""
+_SOLID = 0.5
+"""Ink above which a pixel counts for the stroke width."""
+_NARROWEST, _WIDEST = 2.0, 4.2
+"""Stroke widths that stay, in pixels of MNIST form; nine of ten MNIST images have 1.5 to 3.8."""
+_THINNING = 0.4
+"""Share of the excess width removed on each side of a stroke; all of it, 0.5, breaks joints."""
+_EDGE = 0.3
+"""Ink above which a pixel counts for the digit's size: edges fade out."""
+_LEAST_GREY = 8
+"""Grey level below which a pixel becomes black, as nearly all of MNIST's background is."""
+
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a picture holds.
+    """The digit of a picture.
 
     Attributes:
-        ink: the digit, float32 (h, w) in the picture's proportions; None where there is none.
-        dark_ink: whether the strokes are darker than what they lie on.
-        digits: how many separate digits there are; the largest is the one in `ink`.
+        ink: float32 (h, w), 0 no ink to 1 all, in the picture's proportions; None without a digit.
+        dark_ink: whether strokes are darker than the background.
+        digits: number of separate digits; `ink` is the largest.
     """
 
     ink: Ink | None
@@ -42,75 +70,64 @@ class Extracted:
 
 
 def extract_digit(picture: Grey) -> Extracted:
-    """Find the digit in a picture and make its strokes as wide as MNIST's.
+    """Extract the largest digit, its strokes about as wide as MNIST's for its size.
+
+    Where polarity is doubtful, both are tried: the digit with the narrower strokes counts.
 
     Args:
         picture: uint8 (h, w), 0 black to 255 white, of any size from 1x1.
     """
     seen = view(picture)
-    found = _look(seen)
+    found = _find(seen)
     if seen.doubtful and (found is None or found.at_border or seen.split):
-        other = _look(seen.negative())
-        if other is not None and (found is None or other.unlikely < found.unlikely):
+        other = _find(seen.negative())
+        if other is not None and (found is None or other.implausibility < found.implausibility):
             seen, found = seen.negative(), other
     if found is None:
         return Extracted(None, seen.dark_ink, 0)
-    nearer = None
-    if seen.scale < 1 and max(found.strength.shape) < _SMALL:
-        nearer = _look(view(_around(picture, found, seen.scale)))
-    return Extracted(_formed(nearer or found), seen.dark_ink, found.digits)
-
-
-_SMALL = 80
-"""A digit with fewer pixels than this is looked at again, from near by, where there are more."""
+    close_up = None
+    if seen.scale < 1 and max(found.strength.shape) < _CLOSE_UP_SIDE:
+        close_up = _find(view(_crop_around(picture, found, seen.scale)))
+    return Extracted(_normalized(close_up or found), seen.dark_ink, found.digits)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A digit as it was found.
+    """A digit and its place in a view."""
 
-    Attributes:
-        strength: how much ink each pixel of the digit's box holds, uint8 (h, w), 0 to 255.
-        mask: which of them are the digit's.
-        top: the box's first row in the view.
-        left: its first column.
-        digits: how many separate digits there are.
-        at_border: whether it reaches a side of the view.
-        breadth: of the broadest stroke, as a share of the digit's size.
-    """
-
-    strength: Grey
-    mask: Mask
-    top: int
-    left: int
-    digits: int
-    at_border: bool
-    breadth: float
+    strength: Grey  # in the digit's box, 0 to 255
+    mask: Mask  # which of these pixels are the digit's
+    top: int  # first row of the box in the view
+    left: int  # its first column
+    digits: int  # number of separate digits in the view
+    at_border: bool  # whether the digit touches a side of the view
+    widest: float  # width of its widest stroke, as a share of its longer side
 
     @property
-    def unlikely(self) -> float:
-        """How little it is like a digit: what lies between strokes, or around, is broad."""
-        return self.breadth + _AT_BORDER * self.at_border
+    def implausibility(self) -> float:
+        """How unlike a digit it is: background taken for ink is wide and touches the border."""
+        return self.widest + _BORDER_PENALTY * self.at_border
 
 
-def _look(seen: View) -> _Found | None:
+def _find(seen: View) -> _Found | None:
     """Return the digit of a view, if there is one.
 
-    Twice: what the ground is depends on how wide strokes are. The first look allows for a very
-    thick pen; then corners of a shadow may count as ink, which the second look leaves out.
+    Twice, since the background depends on the stroke width: the first closing allows for a very
+    thick pen. Then corners of a shadow may count as ink, which the second, smaller one leaves out.
     """
     side = max(seen.grey.shape)
-    reach = int(_WIDEST_STROKE * side) | 1
-    strength, noise = ink_strength(seen, reach)
+    closing_side = int(_WIDEST_STROKE * side) | 1
+    strength, noise = ink_strength(seen, closing_side)
     digit = find_digit(strength, noise)
     if digit is None:
         return None
     widest = 2 * float(distance_to_edge(digit.mask).max())
-    nearer = int(1.3 * widest + 0.04 * side) | 1
-    if nearer < 0.75 * reach:
-        again, noise = ink_strength(seen, nearer)
+    smaller = int(_CLOSING_WIDTHS * widest + _CLOSING_MARGIN * side) | 1
+    if smaller < _CLOSING_GAIN * closing_side:
+        again, noise = ink_strength(seen, smaller)
         if (second := find_digit(again, noise)) is not None:
             strength, digit = again, second
+            widest = 2 * float(distance_to_edge(digit.mask).max())
     left, top, width, height = cv2.boundingRect(digit.mask)
     box = slice(top, top + height), slice(left, left + width)
     return _Found(
@@ -120,49 +137,38 @@ def _look(seen: View) -> _Found | None:
         left,
         digit.count,
         digit.at_border,
-        breadth=2 * float(distance_to_edge(digit.mask).max()) / max(width, height),
+        widest / max(width, height),
     )
 
 
-_AT_BORDER = 0.15
-"""What reaching the border counts for, in shares of a digit's size by which strokes are broader."""
-
-_WIDEST_STROKE = 0.35
-"""Width of a stroke at most, as a share of the picture's longer side."""
-
-
-def _around(picture: Grey, found: _Found, scale: float) -> Grey:
-    """Return the part of a picture around a digit, half of its size beyond it on all sides."""
+def _crop_around(picture: Grey, found: _Found, scale: float) -> Grey:
+    """Return the part of a picture around a digit that was found in a view of that scale."""
     height, width = found.strength.shape
-    margin = max(height, width) / 2
+    margin = max(height, width) * _CLOSE_UP_MARGIN
     top, left = (max(0, int((place - margin) / scale)) for place in (found.top, found.left))
     bottom = int((found.top + height + margin) / scale) + 1
     right = int((found.left + width + margin) / scale) + 1
     return np.ascontiguousarray(picture[top:bottom, left:right])
 
 
-def _formed(found: _Found) -> Ink:
-    """Return the digit's ink: its contrast stretched, its stroke neither hair nor brush."""
-    margin = max(2, max(found.strength.shape) // 10)  # for strokes that are made wider
+def _normalized(found: _Found) -> Ink:
+    """Return a digit's ink with its contrast stretched and its stroke width in MNIST's range."""
+    margin = max(2, max(found.strength.shape) // 10)  # for strokes that are widened
     strength, mask = (
         cv2.copyMakeBorder(part, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
         for part in (found.strength, found.mask)
     )
-    white = max(1.0, float(quantile(np.asarray(strength, np.uint8)[mask > 0], 0.75)))
-    # Up to a pixel beyond the mask, where edges fade out; what is faint is the ground's.
-    ink = np.clip((strength / np.float32(white) - 0.15) / 0.7, 0, 1)
+    full = quantile(np.asarray(strength, np.uint8)[mask > 0], _WHITE_QUANTILE)
+    ink = np.clip((strength / np.float32(max(1.0, float(full))) - _FAINT) / _CONTRAST, 0, 1)
+    # Up to a pixel beyond the mask, where edges fade out.
     ink *= cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    solid = (ink > 0.5).astype(np.uint8)
+    solid = (ink > _SOLID).astype(np.uint8)
     *_, width, height = cv2.boundingRect(solid)
-    return _with_width(ink, solid, max(width, height) / BOX)
+    return _with_stroke_width(ink, solid, max(width, height) / BOX)
 
 
-_NARROWEST, _WIDEST = 2.0, 4.2
-"""Width of strokes in pixels of MNIST form; MNIST's are 1.5 to 3.8 wide, nine of ten of them."""
-
-
-def _with_width(ink: Ink, solid: Mask, pixel: float) -> Ink:
-    """Return a digit whose strokes are as wide as MNIST's may be.
+def _with_stroke_width(ink: Ink, solid: Mask, pixel: float) -> Ink:
+    """Return a digit whose strokes are neither narrower nor wider than MNIST's may be.
 
     Args:
         ink: the digit.
@@ -171,50 +177,40 @@ def _with_width(ink: Ink, solid: Mask, pixel: float) -> Ink:
     """
     width = stroke_width(solid) / pixel
     if width < _NARROWEST:
-        return _grown(ink, (_NARROWEST - width) / 2 * pixel)
+        return _dilated(ink, (_NARROWEST - width) / 2 * pixel)
     if width > _WIDEST:
-        # Less than all of it: a broad stroke has joints that would break.
-        return 1 - _grown(1 - ink, 0.4 * (width - _WIDEST) * pixel)
+        return 1 - _dilated(1 - ink, _THINNING * (width - _WIDEST) * pixel)
     return ink
 
 
-def _grown(ink: Ink, radius: float) -> Ink:
-    """Return ink spread by some pixels on all sides, whole ones and a part of one."""
+def _dilated(ink: Ink, radius: float) -> Ink:
+    """Return ink dilated by a disc of a radius in pixels, interpolated between whole ones."""
 
-    def spread(pixels: int) -> Ink:
+    def by(pixels: int) -> Ink:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
         return np.asarray(cv2.dilate(ink, disc), np.float32)
 
     whole = int(radius)
-    less, more = spread(whole) if whole else ink, spread(whole + 1)
-    return np.asarray(less + (more - less) * np.float32(radius - whole), np.float32)
+    smaller, larger = by(whole) if whole else ink, by(whole + 1)
+    return np.asarray(smaller + (larger - smaller) * np.float32(radius - whole), np.float32)
 
 
-def scaled(ink: Ink, side: int) -> npt.NDArray[np.uint8]:
-    """Return a digit cropped and resized, its longer side `side` pixels and its proportions kept.
+def size_normalized(ink: Ink, side: int) -> npt.NDArray[np.uint8]:
+    """Return a digit cropped and resized, its proportions kept.
 
     Args:
         ink: the digit; nothing else, and not empty.
-        side: in pixels.
+        side: the longer side, in pixels.
 
     Returns:
         uint8 (h, w), 255 where there is most ink.
     """
-    *_, width, height = box = cv2.boundingRect((ink > _EDGE).astype(np.uint8))
-    left, top = box[:2]
-    digit = ink[top : top + height, left : left + width]
-    scale = side / max(digit.shape)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top, columns, rows = cv2.boundingRect((ink > _EDGE).astype(np.uint8))
+    digit = ink[top : top + rows, left : left + columns]
+    scale = side / max(rows, columns)
+    size = max(1, round(columns * scale)), max(1, round(rows * scale))
     # Shrunk by area: so MNIST's own grey came from black and white.
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(digit, size, interpolation=how)
-    grey = np.rint(255 * np.clip(small / small.max(), 0, 1)).astype(np.uint8)
-    grey[grey < _LEAST_GREY] = 0
-    return np.asarray(grey, np.uint8)
-
-
-_EDGE = 0.3
-"""Ink from which on a pixel counts for the size of a digit: its edges fade out."""
-
-_LEAST_GREY = 8
-"""A fainter pixel is black, as nearly all of MNIST's ground is."""
+    grey = np.rint(255 * np.clip(small / small.max(), 0, 1))
+    return np.where(grey < _LEAST_GREY, 0, grey).astype(np.uint8)

@@ -1,4 +1,8 @@
-"""From a grey picture to how much ink its pixels hold: strokes apart from what they lie on."""
+"""Estimate how much ink each pixel of a grey picture holds, and how wide its strokes are.
+
+A picture is brought to one working size, its noise reduced and its polarity decided (`view`); ink
+is what is darker than the background around it (`ink_strength`).
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,25 +14,59 @@ import numpy.typing as npt
 
 from mnist_batch.schema import Grey
 
-LONGEST_SIDE = 256
-"""A larger picture is looked at in this size."""
+Ink = npt.NDArray[np.float32]
+"""Ink in each pixel: float32 (h, w), 0 none to 1 all."""
 
+Mask = npt.NDArray[np.uint8]
+"""Pixels that belong to something: uint8 (h, w), 0 or 1."""
+
+LONGEST_SIDE = 256
+"""Working size: larger pictures are shrunk to a longer side of so many pixels. With 320 no more
+pictures were read, in half as much time again (commit a5feb60)."""
 _SHORTEST_SIDE = 112
-"""A picture whose longer side is below this is enlarged at least to it: strokes of two pixels have
-no inside."""
+"""Smaller pictures are enlarged, by a whole number, to a longer side of at least so many pixels,
+four times MNIST's 28: a stroke two pixels wide has no inside."""
+_SMOOTHED_NOISE = 2.0
+"""Noise in grey levels, its standard deviation, above which a picture is smoothed."""
+_LEAST_SIGMA, _NOISE_PER_SIGMA, _MOST_SIGMA = 0.3, 40, 1.2
+"""Sigma of the smoothing: the least in pixels, the grey levels of noise that add a pixel, and the
+most in pixels; more would close the loop of a 6 where strokes are two pixels wide."""
+_DEVIATIONS_OF_MEDIAN = 0.6745
+"""Median of |x| of a normal distribution, in standard deviations."""
+_POLARITY_SIDE = 64
+"""Longer side in pixels of the copy on which polarity is decided."""
+_POLARITY_SHORTEST = 8
+"""Pixels that the shorter side of that copy has at least, of however narrow a picture."""
+_POLARITY_SQUARES = (3, 5, 9, 15, 23, 31)
+"""Sides in pixels of that copy of the squares that strokes are narrower than, up to half of it."""
+_BORDER = 0.04
+"""Width of the border that votes on polarity, as a share of the shorter side."""
+_EXTREMES = 0.5
+"""Percentage of the pixels left out at either end when black and white of a picture are found."""
+_CLEAR_VOTE = 0.5
+"""Border vote, of 1, from which on polarity is certain: no table and no shadow lies across it."""
+_DARKEST_BACKGROUND = 48
+"""Grey level; on a darker background differences count as on this one, or noise would be ink."""
+_INKED_MEDIAN = 0.6
+"""Share of the darkest difference; a median above it is ink, of a pen that covers half of the
+picture, and not the noise of the background."""
+_INKED_MEDIAN_NOISE = 6
+"""Standard deviations of the noise that such a median exceeds too."""
+_DARK_BACKGROUND = 0.4
+"""Quantile of the background's light at which the noise is given: where it is rather dark."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture in the size in which it is looked at.
+    """A picture at its working size.
 
     Attributes:
-        grey: uint8 (h, w), noise smoothed; strokes are darker than what they lie on.
-        scale: its pixels to one of the picture.
-        noise: standard deviation of what noise is left, in grey levels.
-        dark_ink: whether strokes were darker before.
-        doubtful: whether that may be wrong, for the border is no clear ground.
-        split: whether its two signs contradict each other.
+        grey: uint8 (h, w), noise smoothed; strokes are darker than the background.
+        scale: pixels of the working size to one of the picture.
+        noise: standard deviation of the noise that is left, in grey levels.
+        dark_ink: whether strokes are darker than the background in the picture itself.
+        doubtful: whether `dark_ink` may be wrong, since the border is no clear background.
+        split: whether the two votes on it contradict each other.
     """
 
     grey: Grey
@@ -39,12 +77,12 @@ class View:
     split: bool
 
     def negative(self) -> "View":
-        """Return the picture with light for dark."""
+        """Return the view with the other polarity."""
         return replace(self, grey=255 - self.grey, dark_ink=not self.dark_ink)
 
 
 def view(picture: Grey) -> View:
-    """Return a picture ready to be looked at."""
+    """Return a picture at its working size, smoothed, with dark ink."""
     grey, scale = picture, 1.0
     longest = max(picture.shape)
     if longest > LONGEST_SIDE:
@@ -52,17 +90,16 @@ def view(picture: Grey) -> View:
         grey = _scaled(picture, scale, cv2.INTER_AREA)
     noise = _noise(grey)
     if noise > _SMOOTHED_NOISE:
-        # Where strokes are two pixels wide, more would close the loop of a 6.
-        sigma = min(1.2, 0.3 + noise / 40)
+        sigma = min(_MOST_SIGMA, _LEAST_SIGMA + noise / _NOISE_PER_SIGMA)
         grey = _u8(cv2.GaussianBlur(grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
-        # Variances of what differs from pixel to pixel add up, weighted, down and across.
+        # Variances of independent pixels add up, weighted by the kernel, down and across.
         kernel = cv2.getGaussianKernel(2 * math.ceil(3 * sigma) + 1, sigma)
         noise *= float((kernel**2).sum())
     if longest < _SHORTEST_SIDE:
         scale = float(math.ceil(_SHORTEST_SIDE / longest))
         grey = _scaled(grey, scale, cv2.INTER_CUBIC)
     thin, border = _dark_votes(grey)
-    doubtful, split = abs(border) < _CLEAR, thin * border < 0
+    doubtful, split = abs(border) < _CLEAR_VOTE, thin * border < 0
     seen = View(grey, scale, noise, dark_ink=True, doubtful=doubtful, split=split)
     return seen if thin + border > 0 else seen.negative()
 
@@ -74,30 +111,26 @@ def _scaled(picture: Grey, scale: float, how: int, least: int = 1) -> Grey:
 
 
 def _u8(array: npt.NDArray[Any]) -> Grey:
-    """Return what OpenCV made of a uint8 picture: one too, which its type hints do not say."""
+    """Return OpenCV's result on a uint8 picture: uint8 too, which its type hints do not say."""
     return np.asarray(array, np.uint8)
-
-
-_SMOOTHED_NOISE = 2.0
-"""Grey levels of noise from which on a picture is smoothed."""
 
 
 def _noise(grey: Grey) -> float:
     """Return the standard deviation of a picture's noise, in grey levels.
 
     J. Immerkaer, "Fast noise variance estimation" (1996): a mask that answers neither to slopes nor
-    to edges along its axes. The median instead of the mean leaves out the strokes.
+    to edges along its axes. The median in place of the mean leaves out the strokes.
     """
     if min(grey.shape) < 3:
         return 0.0
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     answers = cv2.filter2D(grey, cv2.CV_16S, mask)[1:-1, 1:-1]
-    return quantile(np.abs(answers), 0.5) / 0.6745 / 6
+    return quantile(np.abs(answers), 0.5) / _DEVIATIONS_OF_MEDIAN / 6  # the mask's norm
 
 
 def quantile(values: npt.NDArray[np.integer], share: float) -> int:
-    """Return a quantile of whole numbers from 0 on, many times as fast as by sorting."""
-    if values.dtype == np.uint8:  # a third of the time of what follows
+    """Return a quantile of whole numbers from 0 on, by counting: many times as fast as sorting."""
+    if values.dtype == np.uint8:  # in a third of bincount's time
         counts = cv2.calcHist([values.reshape(1, -1)], [0], None, [256], [0, 256])
     else:
         counts = np.bincount(values.reshape(-1))
@@ -106,14 +139,16 @@ def quantile(values: npt.NDArray[np.integer], share: float) -> int:
 
 
 def _dark_votes(grey: Grey) -> tuple[float, float]:
-    """Return two votes on whether strokes are darker than what they lie on, -1 no to 1 yes.
+    """Return two votes on whether strokes are darker than the background, -1 no to 1 yes.
 
-    Thin: closing fills what is dark and narrower than its square, opening what is light and narrow;
-    strokes are narrower than what they enclose, so the smaller squares count for more. That holds
+    Thin: a black hat keeps what is dark and narrower than its square, a top hat what is light and
+    narrower. Strokes are narrower than what they enclose, so smaller squares weigh more. That holds
     where half of the picture is in shadow. Border: strokes seldom reach it, which holds for a thick
     pen too, in even light and without a table.
     """
-    small = _scaled(grey, _POLARITY_SIDE / max(grey.shape), cv2.INTER_AREA, least=8)
+    small = _scaled(
+        grey, _POLARITY_SIDE / max(grey.shape), cv2.INTER_AREA, least=_POLARITY_SHORTEST
+    )
     energy = {cv2.MORPH_BLACKHAT: 0.0, cv2.MORPH_TOPHAT: 0.0}
     for side in _POLARITY_SQUARES:
         square = np.ones((side, side), np.uint8)
@@ -122,62 +157,43 @@ def _dark_votes(grey: Grey) -> tuple[float, float]:
             energy[kind] += cv2.norm(narrow, cv2.NORM_L2SQR) / side**2
     dark, light = energy.values()
     thin = (dark - light) / (dark + light or 1.0)
-    width = max(1, round(0.04 * min(small.shape)))
+    width = max(1, round(_BORDER * min(small.shape)))
     sides = small[:width], small[-width:], small[:, :width], small[:, -width:]
     border = np.concatenate([side.reshape(-1) for side in sides]).astype(np.float32)
-    low, high = np.percentile(small, [0.5, 99.5])
+    low, high = np.percentile(small, [_EXTREMES, 100 - _EXTREMES])
     votes = (border - (low + high) / 2) / max((high - low) / 2, 1)
     return thin, float(np.clip(votes, -1, 1).mean())
 
 
-_CLEAR = 0.5
-"""Vote of the border from which on it is clear: no table and no shadow lies across it."""
+def ink_strength(seen: View, closing_side: int) -> tuple[Grey, float]:
+    """Return how much darker each pixel is than the background around it.
 
-_POLARITY_SIDE = 64
-_POLARITY_SQUARES = (3, 5, 9, 15, 23, 31)
-
-
-def ink_strength(seen: View, reach: int) -> tuple[Grey, float]:
-    """Return how much darker each pixel is than what lies around it.
-
-    The ground is the picture's closing, which fills what is dark and narrower than `reach`, and
-    follows the edge of a shadow. Ink swallows a share of the light, so the difference is taken as a
-    share of the ground: the same stroke is as strong in the shadow as beside it.
+    The background is the view's closing, which fills what is dark and narrower than its square, and
+    follows the edge of a shadow. Ink absorbs a share of the light, so the difference is taken as a
+    share of the background: the same stroke is as strong in the shadow as beside it.
 
     Args:
         seen: the picture.
-        reach: side of the closing's square in pixels, wider than any stroke.
+        closing_side: side of the closing's square in pixels, wider than any stroke; odd.
 
     Returns:
-        uint8 (h, w), 0 for none to 255 for black ink; and the standard deviation of its noise, as
-        it is where the ground is rather dark.
+        uint8 (h, w), 0 no ink to 255 black ink; and the standard deviation of its noise, as it is
+        where the background is rather dark.
     """
     # The picture goes on beyond its sides, or else the dark end of a slope would be a hollow.
-    margin = reach // 2
+    margin = closing_side // 2
     wide = cv2.copyMakeBorder(seen.grey, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    square = np.ones((reach, reach), np.uint8)
+    square = np.ones((closing_side, closing_side), np.uint8)
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, square, borderType=cv2.BORDER_REPLICATE)
-    ground = _u8(closed)[margin:-margin, margin:-margin]
-    light = np.maximum(ground, _DARKEST_GROUND)
-    difference = ground - seen.grey
-    # Closing takes the lightest of the noise for the ground, everywhere; unless the median is ink,
-    # where a thick pen covers more than half of the picture.
+    background = _u8(closed)[margin:-margin, margin:-margin]
+    light = np.maximum(background, _DARKEST_BACKGROUND)
+    difference = background - seen.grey
+    # Closing takes the lightest of the noise for the background, everywhere.
     usual = np.uint8(quantile(difference, 0.5))
-    if usual > max(0.6 * difference.max(), 6 * seen.noise):
+    if usual > max(_INKED_MEDIAN * difference.max(), _INKED_MEDIAN_NOISE * seen.noise):
         usual = np.uint8(0)
     strength = _u8(cv2.divide(np.maximum(difference, usual) - usual, light, scale=255))
-    return strength, seen.noise * 255 / quantile(light, 0.4)
-
-
-_DARKEST_GROUND = 48
-"""On a ground darker than this, differences are not enlarged any more: they would be noise."""
-
-
-Ink = npt.NDArray[np.float32]
-"""How much ink a pixel holds: float32 (h, w), 0 none to 1 all."""
-
-Mask = npt.NDArray[np.uint8]
-"""Pixels that belong to something: uint8 (h, w), 0 or 1."""
+    return strength, seen.noise * 255 / quantile(light, _DARK_BACKGROUND)
 
 
 def stroke_width(mask: Mask) -> float:
@@ -192,6 +208,6 @@ def stroke_width(mask: Mask) -> float:
 
 
 def distance_to_edge(mask: Mask) -> npt.NDArray[np.float32]:
-    """Return how far each pixel lies within the mask: 0 outside, 1 on its edge, and so on."""
+    """Return the distance transform of a mask: 0 outside, 1 on its edge, and so on inwards."""
     framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)

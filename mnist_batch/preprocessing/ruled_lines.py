@@ -1,4 +1,4 @@
-"""Lines that are printed on paper: ruled and squared sheets, margins."""
+"""Remove the lines that are printed on paper: ruled and squared sheets, margins."""
 
 from dataclasses import dataclass
 
@@ -9,72 +9,104 @@ import numpy.typing as npt
 from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
 from mnist_batch.schema import Grey
 
+_THICKEST = 0.05
+"""Thickness of a line at most, as a share of the longer side; what is thicker is a stroke."""
+_BRIDGED_ROWS = 5
+"""Rows over which a sloping piece is joined: two pixels up and two down from its own row."""
+_SHORTEST_PIECE, _SHORTEST_SHARE = 9, 8
+"""Length of a piece at least: so many pixels, and this fraction (an eighth) of the width."""
+_STEEPEST = 0.15
+"""Slope of a line at most, in rows a column: 9 degrees."""
+_STEEPEST_SLACK = 4
+"""Rows by which a piece's box may exceed what slope and thickness explain."""
+_THICKNESS_QUANTILE = 0.3
+"""Quantile of the pixels in a column that is a piece's thickness: strokes beside it add to most."""
+_FEWEST_COLUMNS = 3
+"""Columns in which a piece has pixels, at least, for a straight line to be fitted."""
+_BEND, _BEND_PER_THICKNESS, _LEAST_BEND = 0.006, 0.35, 1
+"""Deviation of a piece's pixels from a straight line at most: as a share of its length, since paper
+is not flat, plus so many of its thicknesses (an even line has 0.29), plus pixels."""
+_GAP_ROWS, _GAP_SLOPE = 2, 0.03
+"""Rows by which the next piece of a line may be off: pixels, plus so many a column of the gap."""
+_MISSING_END = 0.2
+"""Share of the width that may be missing from a line at either end, under a stroke."""
+_CROSSING_HEIGHT, _CROSSING_PIXELS = 1.5, 3
+"""Height of a stroke that crosses a line and stays: in thicknesses of the line, plus pixels."""
+_LINE_MARGIN = 2
+"""Pixels above and below a line that are removed with it, where its edges fade out."""
+_MOST_LEVEL = 3
+"""Strokes of a digit that may run from side to side; more lines are printed. From top to bottom it
+is one."""
+_EMPTY_REST = 0.5
+"""What is left, as a share of the largest line's pixels, below which the lines are all there is."""
+_UPRIGHT_REST = 0.25
+"""The same, as a share of a single upright line's, up to which that line is a 1."""
+_FAINTER = 0.7
+"""Strength of a line as a share of the strokes' mean, below which it is printed and no stroke."""
+_THINNER = 0.6
+"""Thickness of a line as a share of the stroke width, below which it is printed and no stroke."""
+_CRUMB_THICKNESSES, _CRUMB_PIXELS, _CRUMB_REACH = 3, 4, 5
+"""Size of a crumb at a crossing at most: in thicknesses of the lines, plus pixels; and the side of
+the square, in pixels, within which it lies beside a removed line."""
+
 
 def without_lines(mask: Mask, strength: Grey) -> Mask:
-    """Take away ruled lines: what runs from side to side, or from top to bottom.
+    """Remove ruled lines: what runs from side to side, or from top to bottom.
 
-    A stroke may do so too, where a picture is cut close: the foot of a 2, the stem of a 4. Such are
-    few, and of the same pen as the rest. Or there is no rest, and one that is upright is a 1.
+    A stroke may do so too, where a picture is cropped close: the foot of a 2, the stem of a 4. Such
+    strokes are few, and of the same pen as the rest. Or there is no rest: then one line that is
+    upright is a 1.
 
     Args:
         mask: all ink.
-        strength: how much of it each pixel holds.
+        strength: how much of it each pixel holds, 0 to 255.
 
     Returns:
-        The mask without them; strokes that cross a line are whole.
+        The mask without lines; strokes that cross a line are whole.
     """
     level = _level_lines(mask)
-    rest = _less(mask, level)
-    turned = _level_lines(np.ascontiguousarray(rest.T))
-    upright = [_Line(line.pixels.T, line.thickness) for line in turned]
-    rest = _less(rest, upright)
+    rest = _subtracted(mask, level)
+    transposed = _level_lines(np.ascontiguousarray(rest.T))
+    upright = [_Line(line.pixels.T, line.thickness) for line in transposed]
+    rest = _subtracted(rest, upright)
     lines = level + upright
     if not lines:
         return rest
     rest = _without_crumbs(rest, mask, max(line.thickness for line in lines))
     doubtful = level * (len(level) <= _MOST_LEVEL) + upright * (len(upright) == 1)
-    if rest.sum() < 0.5 * max(line.pixels.sum() for line in lines):
-        if len(upright) != 1 or len(level) > 1 or rest.sum() > 0.25 * upright[0].pixels.sum():
+    if rest.sum() < _EMPTY_REST * max(line.pixels.sum() for line in lines):
+        alone = len(upright) == 1 and len(level) <= 1
+        if not alone or rest.sum() > _UPRIGHT_REST * upright[0].pixels.sum():
             return rest
         rest[upright[0].pixels] = 1
         doubtful = level
     pen, width = strength[rest > 0].mean(), stroke_width(rest)
     for line in doubtful:
-        fainter = strength[line.pixels].mean() < 0.7 * pen
-        if not fainter and line.thickness >= 0.6 * width:
+        fainter = strength[line.pixels].mean() < _FAINTER * pen
+        if not fainter and line.thickness >= _THINNER * width:
             rest[line.pixels] = 1
     return rest
 
 
-_MOST_LEVEL = 3
-"""Strokes of a digit that may run from side to side; where there are more lines, they are printed.
-From top to bottom it is one."""
-
-
 def _without_crumbs(rest: Mask, mask: Mask, thickness: int) -> Mask:
-    """Take away what is left of lines where they cross each other: specks beside what was taken."""
-    taken = cv2.dilate(mask - rest, np.ones((5, 5), np.uint8))
+    """Remove what is left of lines where they cross each other: specks beside removed pixels."""
+    removed = cv2.dilate(mask - rest, np.ones((_CRUMB_REACH, _CRUMB_REACH), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     sides = np.asarray(boxes)[:, 2:4].max(axis=1)
-    beside = np.bincount(np.asarray(labels)[taken > 0], minlength=count) > 0
-    crumbs = beside & (sides <= 3 * thickness + 4)
+    beside = np.bincount(np.asarray(labels)[removed > 0], minlength=count) > 0
+    crumbs = beside & (sides <= _CRUMB_THICKNESSES * thickness + _CRUMB_PIXELS)
     return np.where(crumbs[labels], np.uint8(0), rest)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """What runs across a picture.
+    """A line across a picture."""
 
-    Attributes:
-        pixels: bool (h, w), those of the line alone, without the strokes that cross it.
-        thickness: in pixels.
-    """
-
-    pixels: npt.NDArray[np.bool_]
-    thickness: int
+    pixels: npt.NDArray[np.bool_]  # (h, w), the line alone, without the strokes that cross it
+    thickness: int  # in pixels
 
 
-def _less(mask: Mask, lines: list[_Line]) -> Mask:
+def _subtracted(mask: Mask, lines: list[_Line]) -> Mask:
     """Return a copy of a mask without some lines."""
     rest = mask.copy()
     for line in lines:
@@ -84,24 +116,16 @@ def _less(mask: Mask, lines: list[_Line]) -> Mask:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A level and straight part of a line, between strokes.
+    """A level and straight part of a line, between strokes."""
 
-    Attributes:
-        left: its first column.
-        right: its last one.
-        row: that of its middle.
-        slope: rows that it falls by in a column.
-        thickness: in pixels.
-    """
-
-    left: int
-    right: int
-    row: float
-    slope: float
-    thickness: int
+    left: int  # first column
+    right: int  # last column
+    row: float  # of its middle
+    slope: float  # rows that it falls by in a column
+    thickness: int  # in pixels
 
     def at(self, column: float) -> float:
-        """Return its row in a column, or where it would be there."""
+        """Return its row in a column, extrapolated beyond its ends."""
         return self.row + self.slope * (column - (self.left + self.right) / 2)
 
     def goes_on_in(self, other: "_Piece") -> bool:
@@ -109,7 +133,7 @@ class _Piece:
         between = (self.right + other.left) / 2
         gap = max(other.left - self.right, 0)
         apart = abs(self.at(between) - other.at(between))
-        return other.right > self.right and apart <= 2 + 0.03 * gap
+        return other.right > self.right and apart <= _GAP_ROWS + _GAP_SLOPE * gap
 
 
 def _level_lines(mask: Mask) -> list[_Line]:
@@ -122,17 +146,10 @@ def _level_lines(mask: Mask) -> list[_Line]:
             chains.append([piece])
         else:
             chain.append(piece)
-    beside = _BESIDE * width
-    whole = [c for c in chains if c[0].left <= beside and c[-1].right >= width - beside]
+    missing = _MISSING_END * width
+    whole = [c for c in chains if c[0].left <= missing and c[-1].right >= width - missing]
     lines = [_line(mask, chain) for chain in whole]
     return [line for line in lines if line.pixels.any()]
-
-
-_BESIDE = 0.2
-"""Share of the width that may be missing from a line at either end, under a stroke."""
-
-_THICKEST = 0.05
-"""Thickness of a line at most, as a share of the picture's longer side."""
 
 
 def _pieces(mask: Mask) -> list[_Piece]:
@@ -141,19 +158,19 @@ def _pieces(mask: Mask) -> list[_Piece]:
     thickest = max(2, int(_THICKEST * max(mask.shape)))
     thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8))
     thin = cv2.subtract(mask, np.asarray(thick, np.uint8))
-    # Lines that cross it are no gaps. It may slope: within a piece by two pixels and its thickness.
+    # Closing bridges the lines that cross it.
     runs = cv2.morphologyEx(thin, cv2.MORPH_CLOSE, np.ones((1, thickest | 1), np.uint8))
-    runs = cv2.dilate(runs, np.ones((5, 1), np.uint8))
-    shortest = max(9, width // 8)
+    runs = cv2.dilate(runs, np.ones((_BRIDGED_ROWS, 1), np.uint8))
+    shortest = max(_SHORTEST_PIECE, width // _SHORTEST_SHARE)
     runs = cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones((1, shortest), np.uint8))
-    margin = int(_BESIDE * width)
+    margin = int(_MISSING_END * width)
     if not (runs[:, :margin].any() and runs[:, -margin:].any()):
         return []
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     pieces = []
     for label in range(1, count):
         left, top, columns, rows, _ = (int(number) for number in boxes[label])
-        if rows > _STEEPEST * columns + thickest + 4:
+        if rows > _STEEPEST * columns + thickest + _STEEPEST_SLACK:
             continue
         part = np.s_[top : top + rows, left : left + columns]
         down, across = np.nonzero((labels[part] == label) & (np.asarray(thin)[part] > 0))
@@ -164,39 +181,33 @@ def _pieces(mask: Mask) -> list[_Piece]:
 
 
 def _straight(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> _Piece | None:
-    """Return the straight line through some pixels, if they lie along one."""
+    """Return the straight line through some pixels by least squares, if they lie along one."""
     counts = np.bincount(columns)
     counts = counts[counts > 0]
-    if len(counts) < 3:
+    if len(counts) < _FEWEST_COLUMNS:
         return None
-    thickness = quantile(counts, 0.3)
+    thickness = quantile(counts, _THICKNESS_QUANTILE)
     left, right = int(columns.min()), int(columns.max())
     beside, above = columns - columns.mean(), rows - rows.mean()
     slope = float(beside @ above / (beside @ beside))
     bend = float((above - slope * beside).std())
-    if bend > 1 + 0.35 * thickness + _BEND * (right - left):
+    if bend > _LEAST_BEND + _BEND_PER_THICKNESS * thickness + _BEND * (right - left):
         return None
     row = float(rows.mean()) + slope * ((left + right) / 2 - float(columns.mean()))
     return _Piece(left, right, row, slope, thickness)
-
-
-_STEEPEST = 0.15
-"""Rows that a line falls by in a column, at most."""
-
-_BEND = 0.006
-"""Standard deviation of a line from a straight one, as a share of its length: paper is not flat."""
 
 
 def _line(mask: Mask, chain: list[_Piece]) -> _Line:
     """Return the line along some pieces, without what stands or lies on it."""
     width = mask.shape[1]
     thin = int(np.median([piece.thickness for piece in chain]))
-    upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((int(1.5 * thin) + 3, 1), np.uint8))
-    upright = cv2.dilate(upright, np.ones((1, 3), np.uint8))
+    tall = int(_CROSSING_HEIGHT * thin) + _CROSSING_PIXELS
+    crossing = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((tall, 1), np.uint8))
+    crossing = cv2.dilate(crossing, np.ones((1, 3), np.uint8))
     places = [(end, piece.at(end)) for piece in chain for end in (piece.left, piece.right)]
     places += [(0, chain[0].at(0)), (width, chain[-1].at(width))]
     columns, rows = np.array(sorted(places)).T
     middle = np.interp(np.arange(width), columns, rows)
     apart = np.abs(np.arange(len(mask))[:, None] - middle)
-    near = apart <= thin / 2 + 2 + _BEND * width
-    return _Line(near & (mask > 0) & (upright == 0), thin)
+    near = apart <= thin / 2 + _LINE_MARGIN + _BEND * width
+    return _Line(near & (mask > 0) & (crossing == 0), thin)

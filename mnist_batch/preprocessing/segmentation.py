@@ -1,4 +1,4 @@
-"""Which of a picture's ink is the digit: not the ruled lines, specks, edges and other digits."""
+"""Segment a picture's ink: the digit apart from lines, specks, edges and other digits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,67 @@ from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
 from mnist_batch.preprocessing.ruled_lines import without_lines
 from mnist_batch.schema import Grey
 
+_LEAST_STRENGTH, _LEAST_NOISE = 12, 4
+"""Strongest ink of a picture at least, or it is empty: strength of 255, since paper is as uneven,
+and standard deviations of the noise."""
+_HIGH_SHARE, _HIGH_NOISE = 0.2, 3
+"""The high threshold at least, where Otsu's is lower: a share of the strongest ink, and standard
+deviations of the noise."""
+_LOW_SHARE, _LOW_NOISE = 0.55, 2.5
+"""The low threshold: a share of the high one, but at least so many standard deviations."""
+_MEAN_STRENGTH, _MEAN_NOISE = 14, 3.5
+"""Mean strength of a digit at least: of 255, half of a pencil's faint line; and standard deviations
+of the noise."""
+_FADING = 0.02
+"""Width around ink in which edges fade out, as a share of the longer side; 3 pixels at least."""
+_GRAIN_QUANTILE, _GRAIN_STRENGTH = 0.95, 0.65
+"""A digit does not stand out where this quantile of the strength around it, which is the paper's
+grain, reaches this share of the digit's mean."""
+_SMALLEST, _SMALLEST_PIXELS = 0.0125, 4
+"""Longer side of a digit at least: a share (an eightieth) of the picture's, and pixels."""
+_WIDEST = 6
+"""Width of a digit at most, in its heights: a dash or a piece of a line is wider."""
+_SPECKS_MASS = 0.2
+"""A digit's share of all ink at least: what has less is one of many specks."""
+_SPECKS_PARTS, _SPECKS_LARGEST = 12, 0.3
+"""More parts than this are grain, unless one of them has this share of their ink."""
+_COUNTED_MASS, _COUNTED_SIDE = 0.25, 0.5
+"""Ink and longer side, as shares of the largest digit's, above which another digit is counted."""
+_STRIP, _STRIP_WEIGHT = 0.08, 0.1
+"""Width of a strip along a side, as a share of the picture, up to which it is the table, a frame or
+the next sheet; and the factor on its likelihood of being the digit."""
+_LEAST_PART = 0.015
+"""Ink of a part at least, as a share of the largest part's; less is a speck."""
+_MOST_PARTS = 100
+"""Components that are looked at: grain has thousands, and each is compared with each other one."""
+_NEAR = 0.16
+"""Distance of a part from its digit at most, as a share of the digit's longer side."""
+_BESIDE, _BESIDE_OVERLAP, _BESIDE_HEIGHT, _BESIDE_MASS = 0.08, 0.2, 0.6, 0.3
+"""A part is another digit if all hold: it is farther away than this share of the height, their
+columns overlap by less than this share of the narrower, it is taller than this share of the height,
+and it has more than this share of the ink."""
+_EDGE_INK = 0.5
+"""Least share of the ink that touches the border in a picture of a table with paper on it."""
+_EDGE_REACH, _REST_REACH = 9, 5
+"""Sides of the squares, in pixels, within which ink fades out beside what touches the border, and
+beside a digit found within other ink."""
+_PEN_QUARTER = 75
+"""Percentile of ink that is a pen's strength: full strokes, without their edges."""
+_STRONGER_PEN = 1.3
+"""Ratio of strengths above which a digit among other ink, as on a grid, is of another pen."""
+_WEAK_TRACE = 0.3
+"""Ratio of strengths up to which what lies apart is a trace, and no digit."""
+_SAME_WIDTH, _SAME_STRENGTH = (0.6, 1.6), (0.7, 1.4)
+"""Ratios of stroke widths and of strengths between which two strokes are of one pen."""
+
 
 @dataclass(frozen=True)
 class Digit:
-    """The digit that is read.
+    """The digit of a picture.
 
     Attributes:
         mask: its pixels; edges that fade out may lie beside them.
-        count: how many separate digits the picture holds; this is the largest.
+        count: number of separate digits in the picture; this is the largest.
     """
 
     mask: Mask
@@ -27,7 +80,7 @@ class Digit:
 
     @property
     def at_border(self) -> bool:
-        """Whether it reaches a side of the picture: it may be cut off, or be no digit."""
+        """Whether it touches a side of the picture: it may be cut off, or be no digit."""
         mask = self.mask
         return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
 
@@ -35,29 +88,28 @@ class Digit:
 def find_digit(strength: Grey, noise: float) -> Digit | None:
     """Return the largest digit of a picture, its parts together.
 
-    Where what is found reaches the border it may be the table, the edge of the paper or a grid,
-    with the digit in it. So it is looked for again among the stronger ink alone, and then without
-    all that reaches the border; what is found there counts if another pen wrote it.
+    A digit that touches the border may be the table, the edge of the paper or a grid, with the
+    digit in it. So it is searched again among the stronger ink alone, and then without all that
+    touches the border; what is found there counts if another pen wrote it.
 
     Args:
-        strength: how much ink each pixel holds, see `ink.ink_strength`.
+        strength: ink of each pixel, 0 to 255, see `ink.ink_strength`.
         noise: its standard deviation where there is no ink.
 
     Returns:
         None where the picture is empty: no ink stands out from the noise, or what does is specks.
     """
-    first = _Ink.above(_between(strength), strength, noise)
+    first = _Ink.above(_otsu(strength), strength, noise)
     if first is None:
         return None
     found = first.digit()
     if found is not None and not found.at_border:
         return found
     edges = first.at_border()
-    if found is None and edges.sum() < _EDGES * (first.mask | first.lines | edges).sum():
+    if found is None and edges.sum() < _EDGE_INK * (first.mask | first.lines | edges).sum():
         return None
-    inked = strength[first.mask > 0]
     others = (
-        _Ink.above(_between(inked), strength, noise),
+        _Ink.above(_otsu(strength[first.mask > 0]), strength, noise),
         _Ink.above(None, np.where(edges, np.uint8(0), strength), noise),
     )
     for other in others:
@@ -69,69 +121,66 @@ def find_digit(strength: Grey, noise: float) -> Digit | None:
     return found
 
 
-_EDGES = 0.5
-"""Share of the ink that reaches the border in a picture of a table with some paper on it."""
-
-
-def _between(strength: Grey) -> float:
-    """Return the strength that best parts ink from ground, by Otsu's method (1979)."""
+def _otsu(strength: Grey) -> float:
+    """Return the threshold between ink and background by N. Otsu's method (1979)."""
     return cv2.threshold(strength, 0, 255, cv2.THRESH_OTSU)[0]
 
 
 def _is_other_pen(inside: Mask, found: Mask, strength: Grey) -> bool:
-    """Tell whether strokes are not like the rest of what was found with them, and no weak trace."""
-    rest = found & (cv2.dilate(inside, np.ones((5, 5), np.uint8)) == 0)
+    """Tell whether a digit is of another pen than the ink around; a weak trace is of none."""
+    square = np.ones((_REST_REACH, _REST_REACH), np.uint8)
+    rest = found & (cv2.dilate(inside, square) == 0)
     if not rest.any():
         return False
-    strengths = np.percentile(strength[inside > 0], 75) / np.percentile(strength[rest > 0], 75)
+    full, other = (np.percentile(strength[mask > 0], _PEN_QUARTER) for mask in (inside, rest))
+    strengths = full / other
     if (inside & found).any():  # in the midst of weaker ink, as on a grid
-        return bool(strengths > 1.3)
+        return bool(strengths > _STRONGER_PEN)
     widths = stroke_width(inside) / stroke_width(rest)
-    return bool(strengths > 0.3 and not (0.6 < widths < 1.6 and 0.7 < strengths < 1.4))
+    same = _within(widths, _SAME_WIDTH) and _within(strengths, _SAME_STRENGTH)
+    return bool(strengths > _WEAK_TRACE and not same)
+
+
+def _within(value: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] < value < bounds[1]
 
 
 @dataclass(frozen=True)
 class _Ink:
-    """The ink of a picture.
-
-    Attributes:
-        strength: as it was found.
-        noise: its standard deviation.
-        sure: strength from which on a pixel is ink.
-        mask: all ink, but not ruled lines.
-        lines: those.
-    """
+    """The ink of a picture, by two thresholds (hysteresis)."""
 
     strength: Grey
-    noise: float
-    sure: float
-    mask: Mask
-    lines: Mask
+    noise: float  # standard deviation of the strength
+    high: float  # strength above which a pixel is certainly ink
+    mask: Mask  # all ink but ruled lines
+    lines: Mask  # the ruled lines
 
     @classmethod
-    def above(cls, sure: float | None, strength: Grey, noise: float) -> "_Ink | None":
-        """Return the ink above a strength, None for the one that parts it best, if there is any."""
+    def above(cls, threshold: float | None, strength: Grey, noise: float) -> "_Ink | None":
+        """Return the ink above a threshold, None for Otsu's; None if the picture is empty."""
         strongest = float(strength.max())
-        if strongest < max(_LEAST_STRENGTH, 4 * noise):
+        if strongest < max(_LEAST_STRENGTH, _LEAST_NOISE * noise):
             return None
-        between = _between(strength) if sure is None else sure
-        sure = max(between, 0.2 * strongest, 3 * noise)
-        # A stroke runs on where the pen was light, if it is sure somewhere.
-        inked = (strength > max(0.55 * sure, 2.5 * noise)).astype(np.uint8)
+        threshold = _otsu(strength) if threshold is None else threshold
+        high = max(threshold, _HIGH_SHARE * strongest, _HIGH_NOISE * noise)
+        # A stroke runs on where the pen was light.
+        low = max(_LOW_SHARE * high, _LOW_NOISE * noise)
+        inked = (strength > low).astype(np.uint8)
         mask = without_lines(inked, strength)
-        return cls(strength, noise, sure, mask, inked - mask)
+        return cls(strength, noise, high, mask, inked - mask)
 
     def at_border(self) -> npt.NDArray[np.bool_]:
-        """Return the pixels of all that reaches a side of the picture, and those next to it."""
+        """Return the pixels of all that touches a side of the picture, and those next to it."""
         _, labels = cv2.connectedComponents(self.mask | self.lines, connectivity=8)
         sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
-        reaching = np.isin(labels, np.unique(np.concatenate(sides))) & (labels > 0)
-        return np.asarray(cv2.dilate(reaching.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+        touching = np.isin(labels, np.unique(np.concatenate(sides))) & (labels > 0)
+        square = np.ones((_EDGE_REACH, _EDGE_REACH), np.uint8)
+        return np.asarray(cv2.dilate(touching.astype(np.uint8), square) > 0)
 
     def digit(self) -> Digit | None:
         """Return the largest digit, if there is one."""
         count, labels, stats, _ = cv2.connectedComponentsWithStats(self.mask, connectivity=8)
-        mass = np.bincount(labels[self.strength > self.sure], minlength=count)
+        mass = np.bincount(labels[self.strength > self.high], minlength=count)
         mass[0] = 0  # what is not in the mask
         groups = _groups(np.asarray(stats, np.int32), mass, self.mask.shape)
         if not groups:
@@ -140,12 +189,13 @@ class _Ink:
         digits = [
             group
             for group in groups
-            if group.mass > 0.25 * largest.mass and group.side > 0.5 * largest.side
+            if group.mass > _COUNTED_MASS * largest.mass
+            and group.side > _COUNTED_SIDE * largest.side
         ]
         digit = _mask_of([largest], labels, count)
         others = digit if len(digits) == 1 else _mask_of(digits, labels, count)
         if (
-            largest.side < max(4, _SMALLEST * max(digit.shape))
+            largest.side < max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
             or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
             or _is_specks(mass[largest.parts], mass.sum())
             or not _stands_out(self.strength, digit, others | self.lines, self.noise)
@@ -162,24 +212,15 @@ def _mask_of(groups: Sequence["_Group"], labels: npt.NDArray[Any], count: int) -
     return np.asarray(chosen[labels], np.uint8)
 
 
-_SMALLEST = 0.0125
-"""Size of a digit at least, as a share of the picture's longer side."""
-
-_LEAST_STRENGTH = 12
-"""Strength, of 255, below which nothing is taken for ink: paper is as uneven."""
-
-_WIDEST = 6
-"""Times that a digit may be as wide as it is high: a dash or a piece of a line is more."""
-
-
 def _is_specks(mass: npt.NDArray[np.int64], total: int) -> bool:
     """Tell whether parts are grain that happens to lie together, or a small share of such.
 
     Args:
-        mass: the sure ink of each part.
+        mass: the certain ink of each part, in pixels.
         total: that of the whole picture.
     """
-    return bool(mass.sum() < 0.2 * total or (len(mass) > 12 and mass.max() < 0.3 * mass.sum()))
+    grainy = len(mass) > _SPECKS_PARTS and mass.max() < _SPECKS_LARGEST * mass.sum()
+    return bool(mass.sum() < _SPECKS_MASS * total or grainy)
 
 
 def _stands_out(strength: Grey, digit: Mask, other: Mask, noise: float) -> bool:
@@ -188,32 +229,23 @@ def _stands_out(strength: Grey, digit: Mask, other: Mask, noise: float) -> bool:
     Ruled lines and other digits, `other`, are neither.
     """
     inside = strength[digit > 0].mean()
-    if inside < max(_LEAST_MEAN, 3.5 * noise):
+    if inside < max(_MEAN_STRENGTH, _MEAN_NOISE * noise):
         return False
-    edge = max(3, round(0.02 * max(digit.shape))) | 1  # where ink fades out
-    outside = strength[cv2.dilate(digit | other, np.ones((edge, edge), np.uint8)) == 0]
-    return not len(outside) or bool(quantile(outside, 0.95) < 0.65 * inside)
-
-
-_LEAST_MEAN = 14
-"""What a digit's strength is at least on the mean; a pencil's faint line has twice that."""
+    side = max(3, round(_FADING * max(digit.shape))) | 1
+    outside = strength[cv2.dilate(digit | other, np.ones((side, side), np.uint8)) == 0]
+    grain = quantile(outside, _GRAIN_QUANTILE) if len(outside) else 0
+    return bool(grain < _GRAIN_STRENGTH * inside)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Parts that make up one digit.
+    """Connected components that make up one digit."""
 
-    Attributes:
-        parts: labels of the components.
-        mass: their pixels of sure ink.
-        left: with the other three the box around them, the far sides just outside.
-    """
-
-    parts: list[int]
-    mass: float
-    left: int
+    parts: list[int]  # labels of the components
+    mass: float  # pixels of certain ink
+    left: int  # of the box around them
     top: int
-    right: int
+    right: int  # just outside of it
     bottom: int
 
     @property
@@ -221,82 +253,71 @@ class _Group:
         """The longer side of the box."""
         return max(self.right - self.left, self.bottom - self.top)
 
+    def joined(self, other: "_Group") -> "_Group":
+        """Return both as one."""
+        return _Group(
+            self.parts + other.parts,
+            self.mass + other.mass,
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def owns(self, other: "_Group") -> bool:
+        """Tell whether a component is part of it: a stroke, or a piece of a broken one."""
+        height = self.bottom - self.top
+        across = max(other.left - self.right, self.left - other.right, 0)
+        down = max(other.top - self.bottom, self.top - other.bottom, 0)
+        if max(across, down) > _NEAR * self.side:
+            return False
+        overlap = min(other.right, self.right) - max(other.left, self.left)
+        narrower = min(other.right - other.left, self.right - self.left)
+        return not (
+            across > _BESIDE * height
+            and overlap < _BESIDE_OVERLAP * narrower
+            and other.bottom - other.top > _BESIDE_HEIGHT * height
+            and other.mass > _BESIDE_MASS * self.mass
+        )
+
 
 def _groups(
     boxes: npt.NDArray[np.int32], mass: npt.NDArray[np.int64], shape: tuple[int, ...]
 ) -> list[_Group]:
-    """Return components gathered into digits, the likeliest digit first.
+    """Return connected components grouped to digits, the likeliest digit first.
 
     Args:
         boxes: left, top, width, height and area of each component.
-        mass: its pixels of sure ink.
+        mass: its pixels of certain ink.
         shape: height and width of the picture.
     """
     height, width = shape
     left, top = boxes[:, 0], boxes[:, 1]
     right, bottom = left + boxes[:, 2], top + boxes[:, 3]
     touches = (left == 0) | (top == 0) | (right == width) | (bottom == height)
-    # What lies along an edge and is narrow is the table, a frame or the next sheet.
-    edge = ((left == 0) | (right == width)) & (boxes[:, 2] < 0.08 * width)
-    edge |= ((top == 0) | (bottom == height)) & (boxes[:, 3] < 0.08 * height)
+    strip = ((left == 0) | (right == width)) & (boxes[:, 2] < _STRIP * width)
+    strip |= ((top == 0) | (bottom == height)) & (boxes[:, 3] < _STRIP * height)
     across, down = (left + right) / (2 * width) - 0.5, (top + bottom) / (2 * height) - 0.5
-    likely = mass * np.maximum(0.4, 1 - across**2 - down**2) * np.where(edge, 0.1, 1.0)
-    enough = mass >= max(1, 0.015 * mass.max())
-    order = [int(part) for part in np.argsort(-likely) if enough[part]]
-    del order[_MOST_PARTS:]
+    # Central ink is likelier: 1 in the middle, 0.5 in a corner.
+    likely = mass * (1 - across**2 - down**2) * np.where(strip, _STRIP_WEIGHT, 1.0)
+    enough = mass >= max(1, _LEAST_PART * mass.max())
+    order = [int(part) for part in np.argsort(-likely) if enough[part]][:_MOST_PARTS]
+    one = {
+        part: _Group([part], mass[part], *(int(n[part]) for n in (left, top, right, bottom)))
+        for part in order
+    }
     groups: list[_Group] = []
     while order:
         first = order.pop(0)
-        group = _Group([first], mass[first], *_box(boxes[first]))
-        joined = True
-        while joined:
-            joined = False
+        group, size = one[first], 0
+        while size < len(group.parts):
+            size = len(group.parts)
             for part in list(order):
-                if edge[part] or (touches[part] and not touches[first]):
+                if strip[part] or (touches[part] and not touches[first]):
                     continue
-                other = _Group([part], mass[part], *_box(boxes[part]))
-                if _belongs(group, other):
+                if group.owns(one[part]):
                     order.remove(part)
-                    group, joined = _together(group, other), True
-        if not (groups and edge[first]):
+                    group = group.joined(one[part])
+        if not (groups and strip[first]):
             groups.append(group)
     return groups
-
-
-_MOST_PARTS = 100
-"""Components that are looked at: grain has thousands, and each may belong to each other one."""
-
-
-def _box(box: npt.NDArray[np.int32]) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of a component."""
-    left, top, width, height = (int(number) for number in box[:4])
-    return left, top, left + width, top + height
-
-
-def _together(group: _Group, other: _Group) -> _Group:
-    return _Group(
-        group.parts + other.parts,
-        group.mass + other.mass,
-        min(group.left, other.left),
-        min(group.top, other.top),
-        max(group.right, other.right),
-        max(group.bottom, other.bottom),
-    )
-
-
-def _belongs(group: _Group, other: _Group) -> bool:
-    """Tell whether a component is part of a digit: a stroke of it, or a piece of a broken one."""
-    height = group.bottom - group.top
-    across = max(other.left - group.right, group.left - other.right, 0)
-    down = max(other.top - group.bottom, group.top - other.bottom, 0)
-    if max(across, down) > 0.16 * group.side:
-        return False
-    # As tall as the digit and beside it, not above or below: another digit.
-    overlap = min(other.right, group.right) - max(other.left, group.left)
-    narrower = min(other.right - other.left, group.right - group.left)
-    return not (
-        across > 0.08 * height
-        and overlap < 0.2 * narrower
-        and other.bottom - other.top > 0.6 * height
-        and other.mass > 0.3 * group.mass
-    )

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mnist_batch.preprocessing.ink import LONGEST_SIDE, View, _noise, ink_strength, quantile, view
+from mnist_batch.preprocessing.ink import (
+    LONGEST_SIDE,
+    View,
+    _noise,
+    distance_to_edge,
+    ink_strength,
+    quantile,
+    stroke_width,
+    view,
+)
 from mnist_batch.synthetic.generator import draw_digit
 
 Pixels = NDArray[np.uint8]
@@ -243,3 +252,30 @@ def test_a_slope_of_light_is_no_ink() -> None:
     for levels in (x * 1.5 + 20, 245 - x * 1.5, x * 0.7 + y * 0.8 + 10):
         strength, _ = ink_strength(seen(levels), 41)
         assert strength.max() <= 2
+
+
+# Width
+
+
+@pytest.mark.parametrize("width", range(1, 16))
+@pytest.mark.parametrize("shape", ["level", "upright", "slanting", "ring"])
+def test_a_strokes_width_is_found(width: int, shape: str) -> None:
+    """Within a pixel and a twentieth of it, of straight ones and of a ring."""
+    y, x = np.indices((200, 200))
+    distance = {
+        "level": y - 99.5 + width % 2 / 2,
+        "upright": x - 99.5 + width % 2 / 2,
+        "slanting": (x - y) / np.sqrt(2),
+        "ring": np.hypot(y - 99.5, x - 99.5) - 60,
+    }[shape]
+    mask = (np.abs(distance) < width / 2).astype(np.uint8)
+    assert stroke_width(mask) == pytest.approx(width, abs=1 + 0.05 * width)
+
+
+@given(st.integers(0, 9), st.integers(0, 50))
+@settings(max_examples=30, deadline=None)
+def test_distances_to_the_edge_are_scipys(digit: int, seed: int) -> None:
+    """Within five percent; what is beyond the picture is outside."""
+    mask = (written(digit, 80, seed=seed)[12:-12, 12:-12] > 0.5).astype(np.uint8)
+    expected = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    np.testing.assert_allclose(distance_to_edge(mask), expected, rtol=0.05)

@@ -14,7 +14,7 @@ from mnist_batch.preprocessing.preparation import (
     cleaned,
     fitted,
     in_mnist_form,
-    nearly_formed,
+    inverted_or_cleaned,
     recentred,
 )
 from mnist_batch.synthetic.generator import draw_digit, draw_digits
@@ -161,7 +161,7 @@ def test_all_of_mnists_test_images_have_the_form(mnist_test_images: Pixels) -> N
 def test_negatives_are_turned_round() -> None:
     """Exactly; the rest are as they were, and said to be so."""
     rest = np.stack([np.roll(DIGITS[0], 3, axis=0), 0 * DIGITS[0]])
-    images, changed = nearly_formed(np.concatenate([255 - DIGITS, rest]))
+    images, changed = inverted_or_cleaned(np.concatenate([255 - DIGITS, rest]))
     np.testing.assert_array_equal(images, np.concatenate([DIGITS, rest]))
     assert changed.tolist() == [True] * 50 + [False] * 2
 
@@ -174,7 +174,7 @@ def test_a_ground_that_is_nearly_black_is_cleaned(dark_ink: bool) -> None:
     assert len(clean) > 40  # without their faint edges, some digits are off the centre
     ground = np.random.default_rng(0).integers(1, 48, clean.shape, np.uint8)
     dirty = np.where(clean > 0, clean, ground)
-    images, changed = nearly_formed(255 - dirty if dark_ink else dirty)
+    images, changed = inverted_or_cleaned(255 - dirty if dark_ink else dirty)
     assert changed.all()
     np.testing.assert_array_equal(images, clean)
 
@@ -182,7 +182,7 @@ def test_a_ground_that_is_nearly_black_is_cleaned(dark_ink: bool) -> None:
 def test_a_ground_that_is_grey_is_not_cleaned() -> None:
     """From 48 on it may be ink: then more has to be done, and nothing is."""
     dirty = np.maximum(DIGITS, 48)
-    images, changed = nearly_formed(dirty)
+    images, changed = inverted_or_cleaned(dirty)
     assert not changed.any()
     np.testing.assert_array_equal(images, dirty)
 
@@ -193,7 +193,7 @@ def test_only_digits_of_mnists_size_are_cleaned(side: int, expected: bool) -> No
     image = np.full((1, 28, 28), 20, np.uint8)
     image[:, 14 - side // 2 : 14 - side // 2 + side, 14] = 200
     for picture in (image, 255 - image, image.transpose(0, 2, 1).copy()):
-        _, changed = nearly_formed(picture)
+        _, changed = inverted_or_cleaned(picture)
         assert changed.tolist() == [expected]
 
 
@@ -201,7 +201,7 @@ def test_what_is_given_is_not_written_to() -> None:
     """Readers lend their buffers."""
     given_images = 255 - DIGITS
     given_images.flags.writeable = False
-    nearly_formed(given_images)
+    inverted_or_cleaned(given_images)
     cleaned(given_images)
 
 

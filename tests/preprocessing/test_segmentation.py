@@ -6,52 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
-from mnist_batch.preprocessing.ink import distance_to_edge, stroke_width
-from mnist_batch.preprocessing.segmentation import Digit, find_digit
-from mnist_batch.synthetic.generator import draw_digit
-
-Pixels = NDArray[np.uint8]
-
-INK = 180
-"""How strong the ink of the digits here is, of 255."""
-
-
-def written(digit: int, side: int = 112, *, seed: int = 0) -> Pixels:
-    """Return the strength of a digit's ink; the digit is 20/28 of `side` high or wide."""
-    image = Image.fromarray(draw_digit(digit, np.random.default_rng(seed)))
-    large = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
-    return np.asarray(large * (INK / 255), np.uint8)
-
-
-def sheet(*digits: tuple[Pixels, int, int], shape: tuple[int, int] = (200, 240)) -> Pixels:
-    """Return an empty sheet with digits, each at a row and column of its corner."""
-    strength = np.zeros(shape, np.uint8)
-    for digit, top, left in digits:
-        part = strength[top : top + len(digit), left : left + digit.shape[1]]
-        np.maximum(part, digit, out=part)
-    return strength
-
-
-def found(strength: Pixels, noise: float = 0.0) -> Digit:
-    """Return the digit of a sheet that has one."""
-    digit = find_digit(strength, noise)
-    assert digit is not None
-    assert set(np.unique(digit.mask)) == {0, 1}
-    return digit
-
-
-def overlap(mask: Pixels, strength: Pixels) -> float:
-    """Return the share of a mask that is ink, and of ink that is in the mask: the lesser."""
-    inside, ink = mask > 0, strength > INK / 2
-    return float(
-        min((inside & ink).sum() / ink.sum(), (inside & (strength > 0)).sum() / inside.sum())
-    )
+from mnist_batch.preprocessing.segmentation import find_digit
+from tests.support.ink_sheets import INK, found, overlap, sheet, written
 
 
 def parts(mask: NDArray[np.generic]) -> int:
@@ -255,100 +214,3 @@ def test_a_digit_that_reaches_the_edge_is_read(digit: int, turns: int) -> None:
     if turns == 3:
         turned = np.ascontiguousarray(turned[::-1])
     assert overlap(found(turned).mask, turned) > 0.97
-
-
-# Lines
-
-
-def ruled(shape: tuple[int, int], strength: int, *, apart: int = 28, thickness: int = 2,
-          slope: float = 0.0, squared: bool = False) -> Pixels:  # fmt: skip
-    """Return the lines of a sheet."""
-    y, x = np.indices(shape)
-    lines = (y + np.rint(slope * x).astype(int)) % apart < thickness
-    if squared:
-        lines |= x % apart < thickness
-    return np.where(lines, np.uint8(strength), np.uint8(0))
-
-
-@pytest.mark.parametrize("squared", [False, True])
-@pytest.mark.parametrize("strength", [20, 60, 120])
-def test_a_sheet_of_lines_is_empty(strength: int, squared: bool) -> None:
-    """Ruled or squared, however dark the lines."""
-    assert find_digit(ruled((200, 240), strength, squared=squared), 0) is None
-
-
-@pytest.mark.parametrize("slope", [0.0, 0.02, -0.03])
-@pytest.mark.parametrize("squared", [False, True])
-@pytest.mark.parametrize("digit", range(10))
-def test_lines_are_removed_and_the_strokes_that_cross_them_kept(
-    digit: int, squared: bool, slope: float
-) -> None:
-    """All but a little where lines and strokes run together; in as many pieces as before."""
-    ink = sheet((written(digit, 150), 20, 40))
-    lines = ruled(ink.shape, 90, slope=slope, squared=squared)
-    mask = found(np.maximum(ink, lines)).mask
-    far = ndimage.distance_transform_edt(ink == 0) > 4
-    assert not mask[far].any()
-    assert (mask > 0)[ink > INK / 2].mean() > 0.93
-
-
-@pytest.mark.parametrize("digit", [0, 1, 3, 6, 8, 9])
-def test_thin_lines_as_strong_as_the_pen_are_removed(digit: int) -> None:
-    """By how thin they are."""
-    ink = sheet((written(digit, 150), 20, 40))
-    mask = found(np.maximum(ink, ruled(ink.shape, INK))).mask
-    assert not mask[ndimage.distance_transform_edt(ink == 0) > 4].any()
-    assert (mask > 0)[ink > INK / 2].mean() > 0.93
-
-
-def test_a_foot_from_side_to_side_is_kept() -> None:
-    """A 2 that fills its picture: its foot is of the same pen as the rest."""
-    ink = np.zeros((160, 120), np.uint8)
-    ink[140:152] = INK  # the foot
-    ink[20:32, 20:100] = INK
-    ink[20:80, 88:100] = INK
-    for row in range(70, 145):
-        ink[row, 100 - row // 2 - 10 : 112 - row // 2] = INK
-    assert overlap(found(ink).mask, ink) == 1
-
-
-def test_a_line_on_its_own_is_a_1_if_it_is_upright() -> None:
-    """From top to bottom of its picture; from side to side it is a line."""
-    ink = np.zeros((120, 120), np.uint8)
-    ink[:, 55:65] = INK
-    assert found(ink).mask.sum() == 1200
-    assert find_digit(np.ascontiguousarray(ink.T), 0) is None
-
-
-def test_a_crossed_7_keeps_its_bar() -> None:
-    """It is level, but does not run from side to side."""
-    ink = sheet((written(7, 150, seed=4), 20, 40))
-    ink[95:103, 70:150] = INK
-    assert overlap(found(ink).mask, ink) == 1
-
-
-# Width
-
-
-@pytest.mark.parametrize("width", range(1, 16))
-@pytest.mark.parametrize("shape", ["level", "upright", "slanting", "ring"])
-def test_a_strokes_width_is_found(width: int, shape: str) -> None:
-    """Within a pixel and a twentieth of it, of straight ones and of a ring."""
-    y, x = np.indices((200, 200))
-    distance = {
-        "level": y - 99.5 + width % 2 / 2,
-        "upright": x - 99.5 + width % 2 / 2,
-        "slanting": (x - y) / np.sqrt(2),
-        "ring": np.hypot(y - 99.5, x - 99.5) - 60,
-    }[shape]
-    mask = (np.abs(distance) < width / 2).astype(np.uint8)
-    assert stroke_width(mask) == pytest.approx(width, abs=1 + 0.05 * width)
-
-
-@given(st.integers(0, 9), st.integers(0, 50))
-@settings(max_examples=30, deadline=None)
-def test_distances_to_the_edge_are_scipys(digit: int, seed: int) -> None:
-    """Within five percent; what is beyond the picture is outside."""
-    mask = (written(digit, 80, seed=seed)[12:-12, 12:-12] > INK / 2).astype(np.uint8)
-    expected = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    np.testing.assert_allclose(distance_to_edge(mask), expected, rtol=0.05)

@@ -1,0 +1,88 @@
+"""Ruled lines are removed, and the strokes that cross them stay whole."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mnist_batch.preprocessing.ruled_lines import without_lines
+from mnist_batch.preprocessing.segmentation import find_digit
+from tests.support.ink_sheets import INK, Pixels, found, overlap, sheet, written
+
+
+def ruled(shape: tuple[int, int], strength: int, *, apart: int = 28, thickness: int = 2,
+          slope: float = 0.0, squared: bool = False) -> Pixels:  # fmt: skip
+    """Return the lines of a sheet."""
+    y, x = np.indices(shape)
+    lines = (y + np.rint(slope * x).astype(int)) % apart < thickness
+    if squared:
+        lines |= x % apart < thickness
+    return np.where(lines, np.uint8(strength), np.uint8(0))
+
+
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("strength", [20, 60, 120])
+def test_a_sheet_of_lines_is_empty(strength: int, squared: bool) -> None:
+    """Ruled or squared, however dark the lines."""
+    assert find_digit(ruled((200, 240), strength, squared=squared), 0) is None
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.02, -0.03])
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("digit", range(10))
+def test_lines_are_removed_and_the_strokes_that_cross_them_kept(
+    digit: int, squared: bool, slope: float
+) -> None:
+    """All but a little where lines and strokes run together; in as many pieces as before."""
+    ink = sheet((written(digit, 150), 20, 40))
+    lines = ruled(ink.shape, 90, slope=slope, squared=squared)
+    mask = found(np.maximum(ink, lines)).mask
+    far = ndimage.distance_transform_edt(ink == 0) > 4
+    assert not mask[far].any()
+    assert (mask > 0)[ink > INK / 2].mean() > 0.93
+
+
+@pytest.mark.parametrize("digit", [0, 1, 3, 6, 8, 9])
+def test_thin_lines_as_strong_as_the_pen_are_removed(digit: int) -> None:
+    """By how thin they are."""
+    ink = sheet((written(digit, 150), 20, 40))
+    mask = found(np.maximum(ink, ruled(ink.shape, INK))).mask
+    assert not mask[ndimage.distance_transform_edt(ink == 0) > 4].any()
+    assert (mask > 0)[ink > INK / 2].mean() > 0.93
+
+
+def test_a_foot_from_side_to_side_is_kept() -> None:
+    """A 2 that fills its picture: its foot is of the same pen as the rest."""
+    ink = np.zeros((160, 120), np.uint8)
+    ink[140:152] = INK  # the foot
+    ink[20:32, 20:100] = INK
+    ink[20:80, 88:100] = INK
+    for row in range(70, 145):
+        ink[row, 100 - row // 2 - 10 : 112 - row // 2] = INK
+    assert overlap(found(ink).mask, ink) == 1
+
+
+def test_a_line_on_its_own_is_a_1_if_it_is_upright() -> None:
+    """From top to bottom of its picture; from side to side it is a line."""
+    ink = np.zeros((120, 120), np.uint8)
+    ink[:, 55:65] = INK
+    assert found(ink).mask.sum() == 1200
+    assert find_digit(np.ascontiguousarray(ink.T), 0) is None
+
+
+def test_a_crossed_7_keeps_its_bar() -> None:
+    """It is level, but does not run from side to side."""
+    ink = sheet((written(7, 150, seed=4), 20, 40))
+    ink[95:103, 70:150] = INK
+    assert overlap(found(ink).mask, ink) == 1
+
+
+def test_lines_alone_are_taken_from_the_mask() -> None:
+    """A bar across a ruled sheet stays, pixel for pixel; a short dash is no line either."""
+    strokes = np.zeros((200, 240), np.uint8)
+    strokes[30:170, 110:122] = 1
+    strokes[110:114, 30:80] = 1
+    lines = np.zeros_like(strokes)
+    lines[20::40] = lines[21::40] = 1
+    mask = strokes | lines
+    strength = np.where(strokes > 0, np.uint8(INK), mask * np.uint8(60))
+    assert np.array_equal(without_lines(mask, strength), strokes)
