@@ -1,4 +1,4 @@
-"""Writing a file or a folder whole or not at all: a temporary name beside it, then a rename."""
+"""Write a file or a folder whole or not at all: under a temporary name, then by a rename."""
 
 import contextlib
 import errno
@@ -14,29 +14,31 @@ from mnist_batch.errors import OutputError
 
 
 class HeldLock:
-    """A file that is locked until `release`, or until the process is gone.
+    """A file that is locked until `release`, or until the process ends.
 
-    A crash leaves the file but no lock: only the kernel's word counts, see flock(2).
+    A crash leaves the file but no lock: the kernel keeps it, see flock(2).
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Unlock the file; it stays where it is."""
-        os.close(self._descriptor)
+        """Unlock the file, which stays where it is; a second call does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class NoLocksError(OSError):
-    """The file system has no locks, as some that are reached over a network."""
+    """The file system has no locks, as some network file systems."""
 
 
 def lock(path: Path) -> HeldLock | None:
-    """Lock the file at `path`, which is made if there is none; None where a live process has it.
+    """Lock the file at `path`, created if missing; return None where a live process holds it.
 
     Raises:
-        NoLocksError: the file system has none.
-        OSError: the file cannot be made.
+        NoLocksError: the file system has no locks.
+        OSError: the file cannot be created.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -57,14 +59,22 @@ def lock(path: Path) -> HeldLock | None:
         os.close(descriptor)
 
 
-class StagedFile:
-    """A file being written beside its target, unseen until `commit`.
+def _lock_if_possible(path: Path) -> HeldLock | None:
+    """Lock as `lock` does; where the file system has no locks, return one that holds nothing."""
+    try:
+        return lock(path)
+    except NoLocksError:
+        return HeldLock(None)
 
-    What a run that was killed left behind of the same target is removed.
+
+class StagedFile:
+    """A file being written beside its target, invisible until `commit`.
+
+    It removes the temporary files that killed runs left for the same target.
 
     Attributes:
         target: where the file will be.
-        path: the temporary file (hidden, unique), to be written by the caller.
+        path: the temporary file (hidden, unique), for the caller to write.
     """
 
     def __init__(self, target: Path, *, overwrite: bool, folder: Path | None = None) -> None:
@@ -72,7 +82,7 @@ class StagedFile:
 
         Args:
             target: where the file will be.
-            overwrite: replace a file that is there.
+            overwrite: replace a file that exists.
             folder: where the temporary file goes, on the same file system; None for the target's.
 
         Raises:
@@ -82,74 +92,64 @@ class StagedFile:
         self.target = target
         self._overwrite = overwrite
         check_writable(target, overwrite=overwrite)
-        # Where it is a link, the link stays.
+        # A target that is a link stays one.
         self._place = behind_links(target) if target.is_symlink() else target
         place = folder or self._place.parent
         prefix = f".{target.name[:50]}."
         with output_errors(target):
             _remove_dead(place, prefix)
-            self.path, self._lock = _made(place, prefix)
+            self.path, self._lock = _create_locked(place, prefix)
             # mkstemp makes files private; an output is as readable as the user's umask says.
             umask = os.umask(0)
             os.umask(umask)
             self.path.chmod(0o666 & ~umask)
 
     def __enter__(self) -> "StagedFile":
-        """Return the file; leaving the context without `commit` leaves nothing."""
+        """Return the file."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove the temporary file, if it is still there."""
+        """Remove the temporary file, unless it is committed."""
         self.discard()
 
     def commit(self) -> None:
         """Flush the file to disk and rename it to its target, then flush the folder.
 
         Raises:
-            OutputError: the target came to exist meanwhile and `overwrite` is false, or the disk
-                refuses.
+            OutputError: the target exists by now and `overwrite` is false, or the disk refuses.
         """
         check_writable(self.target, overwrite=self._overwrite)
         with output_errors(self.target):
             flush(self.path)
             self.path.replace(self._place)
-        # The rename itself is on disk only once the folder is; but it has happened, and some
-        # folders cannot be opened.
+        # The rename is on disk only once the folder is; but it has happened, and some folders
+        # cannot be opened.
         with contextlib.suppress(OSError):
             flush(self._place.parent)
-        self._release()
+        self._lock.release()
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens after `commit`."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
-        self._release()
-
-    def _release(self) -> None:
-        if self._lock:
-            self._lock.release()
-            self._lock = None
+        self._lock.release()
 
 
 _TEMPORARY, _LOCK = ".tmp", "lock"
 
 
-def _made(folder: Path, prefix: str) -> tuple[Path, HeldLock | None]:
-    """Make a temporary file and lock it, where the file system has locks."""
+def _create_locked(folder: Path, prefix: str) -> tuple[Path, HeldLock]:
+    """Create a temporary file and lock it."""
     while True:
         handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=_TEMPORARY)
         os.close(handle)
-        path = Path(name)
-        try:
-            if held := lock(path):
-                return path, held
-        except NoLocksError:
-            return path, None
+        if held := _lock_if_possible(Path(name)):
+            return Path(name), held
         # Another run took it for dead in that moment, and removes it.
 
 
 def _remove_dead(folder: Path, prefix: str) -> None:
-    """Remove temporary files that no live process has locked."""
+    """Remove the temporary files that no live process has locked."""
     for path in _temporary(folder, prefix):
         with contextlib.suppress(OSError):
             if path.is_file() and (held := lock(path)):
@@ -158,7 +158,7 @@ def _remove_dead(folder: Path, prefix: str) -> None:
 
 
 def _temporary(folder: Path, prefix: str) -> list[Path]:
-    """Return what is called as temporary files and folders are; links are not."""
+    """Return the files and folders with the name of a temporary one; links are none."""
     name = re.compile(rf"{re.escape(prefix)}\w{{8}}{re.escape(_TEMPORARY)}")
     try:
         found = list(folder.iterdir())
@@ -168,56 +168,55 @@ def _temporary(folder: Path, prefix: str) -> list[Path]:
 
 
 class StagedFolder:
-    """A folder of files being written beside its target, unseen until `commit`.
+    """A folder of files being written beside its target, invisible until `commit`.
 
-    Its files are not flushed to disk one by one: of thousands that takes minutes. A run that is
-    killed leaves a hidden folder, which the next one removes; but not where it was killed between
-    the two renames that replace an earlier folder, as long as nothing new is in that one's place.
+    Its files are not flushed to disk one by one: for thousands that takes minutes. A killed
+    run leaves a hidden folder, which the next run removes; except where the run was killed between
+    the two renames that replace an earlier folder, as long as nothing new is in its place.
 
     Attributes:
         target: where the folder will be.
     """
 
     def __init__(self, target: Path, *, overwrite: bool, ours: Callable[[Path], bool]) -> None:
-        """Check that a folder can be put there; nothing is touched.
+        """Check that the folder can be written; touch nothing.
 
         Args:
-            target: where the folder will be; it is there already only if it is empty, or of an
-                earlier run.
-            overwrite: replace one of an earlier run.
-            ours: tells of a file whether an earlier run wrote it. No other file is ever removed.
+            target: where the folder will be: new, empty, or of an earlier run.
+            overwrite: replace the folder of an earlier run.
+            ours: tells whether an earlier run wrote a file. No other file is ever removed.
 
         Raises:
             OutputError: the target is a file, is the working folder or a mounted one, or holds
                 files that may not be replaced, or the folder above it cannot be written.
         """
         self.target = target
-        self._place = behind_links(target)  # where it is a link, the link stays
+        self._place = behind_links(target)  # a target that is a link stays one
         self._overwrite = overwrite
         self._ours = ours
         self._staging: Path | None = None
-        self._lock: HeldLock | None = None
+        self._lock = HeldLock(None)
         self._check()
 
     def begin(self) -> Path:
-        """Make the temporary folder and return it, to be written by the caller.
+        """Create the temporary folder and return it, for the caller to write.
 
         Raises:
             OutputError: the disk refuses.
         """
         with output_errors(self.target):
             self._remove_dead()
-            self._staging, self._lock = self._made()
+            self._staging, self._lock = self._create_locked()
             self._new.mkdir()  # as the user's umask says
             if self._place.exists():
                 shutil.copymode(self._place, self._new)
         return self._new
 
     def commit(self) -> None:
-        """Put the folder in its place, in that of an earlier one if there is one.
+        """Rename the folder to its target; an earlier one is removed.
 
         Raises:
-            OutputError: files that may not be replaced came to be there meanwhile, or the disk
+            OutputError: the target holds files by now that may not be replaced, or the disk
                 refuses.
         """
         self._check()
@@ -235,30 +234,24 @@ class StagedFolder:
             if self._old.exists() and not self._place.exists():  # interrupted between two renames
                 self._old.rename(self._place)
             shutil.rmtree(self._staging)
-        if self._lock:
-            self._lock.release()
-            self._lock = None
+        self._lock.release()
 
     @property
     def _prefix(self) -> str:
         return f".{self._place.name[:50]}."
 
-    def _made(self) -> tuple[Path, HeldLock | None]:
-        """Make a temporary folder and lock it, where the file system has locks."""
+    def _create_locked(self) -> tuple[Path, HeldLock]:
+        """Create a temporary folder and lock it."""
+        above = self._place.parent
         while True:
-            path = Path(
-                tempfile.mkdtemp(dir=self._place.parent, prefix=self._prefix, suffix=_TEMPORARY)
-            )
-            # Where there is none, another run took it for dead in that moment, and removes it.
+            path = Path(tempfile.mkdtemp(dir=above, prefix=self._prefix, suffix=_TEMPORARY))
+            # Not found: another run took it for dead in that moment, and removes it.
             with contextlib.suppress(FileNotFoundError):
-                try:
-                    if held := lock(path / _LOCK):
-                        return path, held
-                except NoLocksError:
-                    return path, None
+                if held := _lock_if_possible(path / _LOCK):
+                    return path, held
 
     def _remove_dead(self) -> None:
-        """Remove temporary folders that no live process has locked."""
+        """Remove the temporary folders that no live process has locked."""
         for path in _temporary(self._place.parent, self._prefix):
             with contextlib.suppress(OSError):
                 names = {inside.name for inside in path.iterdir()}
@@ -306,7 +299,7 @@ class StagedFolder:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Yield all that is in a folder and in those below it, links to folders among it."""
+    """Yield the files in a folder and those below it, and the links to folders."""
 
     def refuse(error: OSError) -> None:
         raise OutputError(
@@ -319,7 +312,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def behind_links(path: Path) -> Path:
-    """Return what a path leads to, absolute; of a link that leads to itself some link."""
+    """Return where the links of a path lead, absolute; for a link to itself, some link."""
     return Path(os.path.realpath(path))  # `Path.resolve` raises, up to Python 3.12
 
 
