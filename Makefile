@@ -34,8 +34,9 @@ lint: $(READY) ## Check style, types, and the rules of who imports whom and what
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q tests/system/test_structure.py
 
+# Not --quiet: it hides warnings from --strict.
 docs: $(READY) ## Build the documentation site, build/site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint test demo docs ## All that has to pass before a change is merged
 
