@@ -23,12 +23,14 @@ from tests.support.hub_server import HubServer
 PROJECT = Path(__file__).parent.parent.parent
 DOCUMENTS = {
     path.relative_to(PROJECT).as_posix(): path.read_text()
-    for path in [
-        *PROJECT.glob("*.md"),
-        *PROJECT.glob("docs/**/*.md"),
-        PROJECT / "benchmarks" / "RESULTS.md",
-        PROJECT / "mnist_batch" / "MODEL_CARD.md",
-    ]
+    for path in sorted(
+        [
+            *PROJECT.glob("*.md"),
+            *PROJECT.glob("docs/**/*.md"),
+            PROJECT / "benchmarks" / "RESULTS.md",
+            PROJECT / "mnist_batch" / "MODEL_CARD.md",
+        ]
+    )
 }
 COMMANDS = typer.main.get_group(app).commands
 TARGETS = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
@@ -55,7 +57,7 @@ def _steps(text: str) -> list[Step]:
     return steps
 
 
-STEPS = {name: steps for name, text in sorted(DOCUMENTS.items()) if (steps := _steps(text))}
+STEPS = {name: steps for name, text in DOCUMENTS.items() if (steps := _steps(text))}
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +158,8 @@ def test_the_example_of_a_help_works(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On folders of the names that it uses, beside predictions."""
-    generator.write_folder(tmp_path / "digits", 100)
-    (tmp_path / "mnist").symlink_to("digits")
+    for name in ("digits", "mnist"):
+        (tmp_path / name).symlink_to(PROJECT / "examples" / "digits")
     monkeypatch.chdir(tmp_path)
     example = str(COMMANDS[command].epilog).removeprefix("Example: mnist-batch ")
     if command == "evaluate":
@@ -204,11 +206,12 @@ def test_each_link_leads_to_something(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_each_path_that_a_document_names_exists(name: str) -> None:
-    """Those of folders that hold code, tests or documents, in backticks."""
+def test_each_path_and_target_that_a_document_names_exists(name: str) -> None:
+    """In backticks: paths below the folders of code, tests and documents, and targets of make."""
     roots = r"`((?:mnist_batch|tests|benchmarks|docs|examples)/[\w./-]*)`"
     for path in re.findall(roots, FENCE.sub("", DOCUMENTS[name])):
         assert (PROJECT / path).exists(), path
+    assert set(re.findall(r"`make ([a-z-]+)", FENCE.sub("", DOCUMENTS[name]))) <= set(TARGETS)
 
 
 def test_the_architecture_shows_every_folder_and_the_layers_that_are_checked() -> None:
