@@ -1,106 +1,183 @@
-"""What the command line shows: results on standard output, the rest on standard error."""
+"""What the command line prints: results on standard output, everything else on standard error.
 
-import json
+Tables fit into 80 columns with counts of up to six digits. The package's own words are ASCII: a
+terminal or a pipe of another encoding would fail on the rest.
+"""
+
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mnist_batch.errors import OutputInUseError
-
-# These take long to import, and --help does without.
+# rich takes long to import, and --help imports this module: each function below imports its parts.
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
-    from mnist_batch.commands.run import Summary
-    from mnist_batch.inference.workers import Progress
-    from mnist_batch.training.fitting import TrainingProgress
+    from mnist_batch import Progress
 
+UNKNOWN = "-"
+"""Stands in a table for a value that nobody knows."""
 
-def prediction_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progress], None] | None]":
-    """Return a progress bar on standard error; none where that is no terminal."""
-    if quiet or not _is_terminal(sys.stderr):
-        return nullcontext()
-    from mnist_batch.cli import progress
-
-    return progress.prediction_bar()
+_Step = TypeVar("_Step")
 
 
-def training_bar(
-    *, quiet: bool
-) -> "AbstractContextManager[Callable[[TrainingProgress], None] | None]":
-    """Return a bar like that of `prediction_bar`, for epochs."""
-    if quiet or not _is_terminal(sys.stderr):
-        return nullcontext()
-    from mnist_batch.cli import progress
+def show(content: "RenderableType") -> None:
+    """Print a result on standard output."""
+    from rich.console import Console
 
-    return progress.training_bar()
-
-
-def benchmark_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[str], None] | None]":
-    """Return what says on a terminal what is measured."""
-    if quiet or not _is_terminal(sys.stderr):
-        return nullcontext()
-    from mnist_batch.cli import progress
-
-    return progress.benchmark_bar()
+    # The work is done, and its status says more than that nobody can read the result: rich ends
+    # the process with status 1 where the reader went away, as `head` does.
+    try:
+        with suppress(SystemExit):
+            console = Console(highlight=False, markup=False, emoji=False)
+            console.print(content, soft_wrap=True)
+    except OSError as error:
+        say(f"error: the result could not be printed: {error.strerror}")
+        # When Python ends, it would fail once more on what is still buffered.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _is_terminal(output: TextIO | None) -> bool:
-    return output is not None and output.isatty()  # None where it was closed
+def say(message: str) -> None:
+    """Print a message on standard error, on one line, without control characters."""
+    if sys.stderr is not None:  # None where it was closed
+        print(printable(message), file=sys.stderr)
 
 
-def print_result(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
-    """Print the result on standard output, and the notes on standard error."""
-    from mnist_batch.cli.terminal import job_summary
-
-    show(json.dumps(summary.record()) if as_json else job_summary(summary))
-    say_notes(summary.notes, quiet=quiet)
-
-
-def say_notes(notes: Sequence[str], *, quiet: bool) -> None:
-    """Say what the user should know, on standard error."""
+def say_notes(notes: Iterable[str], *, quiet: bool) -> None:
+    """Print what the user should know on standard error, unless `quiet`."""
     for note in () if quiet else notes:
         say(f"note: {note}")
 
 
+def printable(text: str) -> str:
+    """Return `text` with each control character and each other unprintable one as `?`.
+
+    Names of files and messages of decoders come from outside: an escape sequence in one could
+    rewrite the screen, a line break could fake a line of output.
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def page(*parts: "RenderableType") -> "RenderableType":
+    """Return parts to be printed one below the other."""
+    from rich.console import Group
+
+    return Group(*parts)
+
+
+def text(*lines: str, style: str = "") -> "Text":
+    """Return lines of text, each without control characters."""
+    from rich.text import Text
+
+    return Text("\n".join(map(printable, lines)), style)
+
+
+def titled(title: str, *content: "RenderableType") -> "RenderableType":
+    """Return `content` under a title, with an empty line before it."""
+    return page("", text(title, style="bold"), *content)
+
+
+def table(
+    align: str,
+    rows: "Iterable[Sequence[str | Text]]",
+    *,
+    header: Sequence[str] = (),
+    gap: int = 3,
+    width: int = 1,
+    bold: int | None = None,
+) -> "RenderableType":
+    """Return a table without lines.
+
+    Args:
+        align: a letter for each column, `l` for left or `r` for right.
+        rows: the cells of each row.
+        header: names of the columns; empty for none.
+        gap: spaces between columns.
+        width: characters that a right-aligned column takes at least.
+        bold: index of a row to print in bold.
+    """
+    from rich.table import Table
+
+    built = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=bool(header))
+    for name, side in zip(header or [""] * len(align), align, strict=True):
+        # A number too long for the screen goes on in the next line; cut off it would be wrong.
+        built.add_column(
+            text(name, style="bold"),
+            justify="right" if side == "r" else "left",
+            min_width=width if side == "r" else None,
+            overflow="fold",
+        )
+    for index, row in enumerate(rows):
+        cells = (text(cell) if isinstance(cell, str) else cell for cell in row)
+        built.add_row(*cells, style="bold" if index == bold else "")
+    return built
+
+
+def facts(values: Mapping[str, str]) -> "RenderableType":
+    """Return names and values side by side, as wide as the widest name in any summary."""
+    return table("ll", [(f"{name:<11}", value) for name, value in values.items()], gap=2)
+
+
+def named_lines(values: Iterable[tuple[str, str]]) -> "Text":
+    """Return names and values as lines that are never broken, so that a path can be copied."""
+    return text(*(f"{name:<12} {value}" for name, value in values))
+
+
+def reasons(title: str, counts: Mapping[str, int]) -> "Iterator[RenderableType]":
+    """Yield why rows lack something and how many do, under a title; nothing without such rows."""
+    if counts:
+        rows = [(f"{count:,}", reason) for reason, count in counts.items()]
+        yield titled(title, table("rl", rows, gap=2))
+
+
 @contextmanager
-def saying_what_is_kept(out: Path, *, quiet: bool) -> Iterator[None]:
-    """Where a run ends before its time, say that `--resume` goes on from there, if it does."""
-    from mnist_batch.outputs.parts_folder import rows_kept
+def progress_bar(
+    columns: Sequence[str],
+    state: Callable[[_Step, float], Mapping[str, Any]],
+    *,
+    quiet: bool,
+    period_s: float = 30.0,
+    **first: str,
+) -> Iterator[Callable[[_Step], None] | None]:
+    """Yield what moves a bar on standard error, or None where `quiet` or where that is no terminal.
 
-    before = rows_kept(out)
-    try:
-        yield
-    except OutputInUseError:  # what is kept there is of the other run
-        raise
-    except BaseException:
-        kept = rows_kept(out)
-        if kept > before and not quiet:
-            say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
-        raise
+    The bar goes when the work is done.
 
-
-def show(content: "RenderableType") -> None:
-    """Print on standard output."""
+    Args:
+        columns: templates of text; or `bar`, `elapsed` or `remaining`.
+        state: returns the fields of the bar after a step, given the speed in units a second.
+        quiet: whether none is wanted.
+        period_s: seconds over which the speed is measured.
+        first: fields of the bar before the first step.
+    """
+    if quiet or sys.stderr is None or not sys.stderr.isatty():  # None where it was closed
+        yield None
+        return
+    from rich import progress
     from rich.console import Console
 
-    # The work is done and its status says more than that nobody can read the result: rich ends
-    # the process with status 1 where the reader went away, as `head` does.
-    try:
-        with suppress(SystemExit):
-            Console(highlight=False, markup=False).print(content, soft_wrap=True)
-    except OSError as error:
-        say(f"error: the result could not be printed: {error.strerror}")
-        # Nor what is left of it, when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    parts = {
+        "bar": progress.BarColumn(),
+        "elapsed": progress.TimeElapsedColumn(),
+        "remaining": progress.TimeRemainingColumn(),
+    }
+    with progress.Progress(
+        *(parts.get(column, column) for column in columns),
+        console=Console(stderr=True),
+        transient=True,
+        speed_estimate_period=period_s,
+    ) as bar:
+        task = bar.add_task("starting", total=None, **first)  # type: ignore[arg-type]
+        yield lambda step: bar.update(task, **state(step, bar.tasks[0].speed or 0.0))
 
 
-def say(text: str) -> None:
-    """Print a message on standard error, on one line, without control characters."""
-    from mnist_batch.cli.terminal import printable
+def image_bar(*, quiet: bool) -> "AbstractContextManager[Callable[[Progress], None] | None]":
+    """Return a progress bar of images."""
 
-    if sys.stderr is not None:  # None where it was closed
-        print(printable(text), file=sys.stderr)
+    def state(step: "Progress", speed: float) -> dict[str, Any]:
+        done = f"{step.done:,}/{step.total:,} images  {speed:,.0f}/s  errors {step.errors:,}"
+        return {"description": done, "completed": step.done, "total": step.total}
+
+    return progress_bar(["bar", "{task.description}", "remaining"], state, quiet=quiet)

@@ -1,100 +1,143 @@
-"""Options and arguments of the command line that several commands share."""
+"""Options and arguments that several commands share, and what follows from them."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_batch.options import PredictorChoice, Prepare, Scale
+from mnist_batch.cli.output import say
+from mnist_batch.options import ErrorBudget, PredictorChoice, Prepare, Scale
 
-READING, MODEL, MEASURING, OUTPUT = "Reading", "Model", "Measuring", "Output"
-"""Panels of the help."""
+if TYPE_CHECKING:
+    from mnist_batch import Metrics
 
-ImageColumn = Annotated[
-    str | None,
-    typer.Option(help="Parquet column of images, where several fit.", rich_help_panel=READING),
-]
+ERRORS_STATUS, GATE_STATUS = 3, 4
+"""Exit statuses: the work is done, but has more errors or is less accurate than it may be."""
+
+reading = partial(typer.Option, rich_help_panel="Reading")
+running = partial(typer.Option, rich_help_panel="Model")
+writing = partial(typer.Option, rich_help_panel="Output")
+"""Options in the panels of the help."""
+
+
 InputList = Annotated[
     list[str],
     typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
 ]
-LabelColumn = Annotated[
-    str | None,
-    typer.Option(help="Parquet column of labels, if not label.", rich_help_panel=READING),
-]
+ImageColumn = Annotated[str | None, reading(help="Parquet column of images, where several fit.")]
+LabelColumn = Annotated[str | None, reading(help="Parquet column of labels, if not label.")]
 Labels = Annotated[
     str | None,
-    typer.Option(
+    reading(
         metavar="FILE.csv|none",
         help="Labels by file_name (or source, row) instead of folder names, metadata.csv or "
         "column; none reads no labels.",
-        rich_help_panel=READING,
     ),
 ]
 PrepareChoice = Annotated[
     Prepare,
-    typer.Option(
-        help="Which images are brought to MNIST form: auto those not in it; never only resizes.",
-        rich_help_panel=READING,
+    reading(
+        help="Which images are brought to MNIST form: auto those not in it; never only resizes."
     ),
 ]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Threads; by default one a core.", rich_help_panel=READING),
-]
+Workers = Annotated[int | None, reading(min=1, help="Threads; by default one a core.")]
 ModelFile = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Keras model, .h5 or .keras, instead of the one that comes along.",
-        rich_help_panel=MODEL,
+    running(
+        metavar="FILE", help="Keras model, .h5 or .keras, instead of the one that comes along."
     ),
 ]
 PredictorName = Annotated[
-    PredictorChoice,
-    typer.Option(help="What runs it; auto is numpy where it can.", rich_help_panel=MODEL),
+    PredictorChoice, running(help="What runs the model; auto is numpy where it can.")
 ]
 PixelScale = Annotated[
     Scale | None,
-    typer.Option(
-        help="Pixel range it wants; by default what its file says, else 0-1.",
-        rich_help_panel=MODEL,
-    ),
+    running(help="Pixel range the model wants; by default what its file says, else 0-1."),
 ]
 ReportFolder = Annotated[
     Path | None,
-    typer.Option(
+    writing(
         "--report",
         metavar="DIR",
         help="Folder of the report; by default FILE with the suffix .report.",
-        rich_help_panel=OUTPUT,
     ),
 ]
-NoReport = Annotated[
-    bool, typer.Option("--no-report", help="Write no report.", rich_help_panel=OUTPUT)
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=OUTPUT)
-]
-
-
+NoReport = Annotated[bool, writing("--no-report", help="Write no report.")]
+Overwrite = Annotated[bool, writing("--overwrite", help="Replace what exists.")]
 MaxErrors = Annotated[
     str,
-    typer.Option(
+    writing(
         metavar="N|P%",
         help="Exit with status 3 where more rows have an error than this number or share.",
-        rich_help_panel=OUTPUT,
     ),
 ]
 MinAccuracy = Annotated[
-    float | None,
-    typer.Option(
-        min=0, max=1, help="Exit with status 4 below this accuracy.", rich_help_panel=OUTPUT
-    ),
+    float | None, writing(min=0, max=1, help="Exit with status 4 below this accuracy.")
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress and no notes.", rich_help_panel=OUTPUT)
-]
+AsJson = Annotated[bool, writing("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, writing("--quiet", "-q", help="No progress and no notes.")]
+
+
+def report_argument(
+    folder: Path | None, *, no_report: bool, draw_ahead: bool = False
+) -> Path | bool:
+    """Return the library's argument `report`.
+
+    Args:
+        folder: what `--report` names.
+        no_report: whether `--no-report` is given.
+        draw_ahead: let a second process import matplotlib while this one does the work.
+    """
+    if folder and no_report:
+        raise typer.BadParameter("--report and --no-report exclude each other")
+    if draw_ahead and not no_report:
+        from mnist_batch.evaluation import drawing
+
+        drawing.start_process()
+    return folder or not no_report
+
+
+def error_budget(max_errors: str) -> ErrorBudget:
+    """Return what `--max-errors` allows."""
+    try:
+        return ErrorBudget.parse(max_errors)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--max-errors'") from error
+
+
+def check_errors(
+    budget: ErrorBudget, errors: int, rows: int, uncounted: int, *, lacking: str
+) -> None:
+    """Exit with `ERRORS_STATUS` and a message where more rows have an error than allowed.
+
+    Args:
+        budget: what `--max-errors` allows.
+        errors: rows with an error.
+        rows: all rows.
+        uncounted: sources that are one row with an error each, however many rows they hold.
+        lacking: what a row with an error is without.
+    """
+    if budget.allows(errors, rows, uncounted):
+        return
+    if budget.allows(errors, rows):
+        say(
+            f"error: sources that cannot be read at all: {uncounted:,}, of which nobody knows what "
+            f"share --max-errors {budget} would be; give a number of rows, or leave them out"
+        )
+    else:
+        say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {budget}")
+    raise typer.Exit(ERRORS_STATUS)
+
+
+def reaches(min_accuracy: float | None, metrics: "Metrics") -> bool:
+    """Tell whether the accuracy is what `--min-accuracy` asks for; print a message if it is not."""
+    if min_accuracy is None:
+        return True
+    if metrics.accuracy is None:
+        say("error: --min-accuracy: no row has both a label and a prediction")
+        return False
+    if metrics.accuracy < min_accuracy:
+        say(f"error: accuracy {metrics.accuracy:.4f} is below --min-accuracy {min_accuracy}")
+        return False
+    return True

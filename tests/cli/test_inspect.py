@@ -1,13 +1,15 @@
-"""What a person reads of a model and of an input: every number, within 80 columns, in ASCII."""
+"""`mnist-batch inspect`: everything it found, within 80 columns."""
 
+import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console, RenderableType
 
-from mnist_batch.cli.terminal_inspection import input_summary, model_summary
+from mnist_batch.cli.inspect import input_page, model_page
 from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials
 from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import InputInspection, Pairs, Size, Sizes
@@ -15,8 +17,11 @@ from mnist_batch.inspection.models import ModelInspection
 from mnist_batch.models.file import ScaleSource
 from mnist_batch.models.layers import Layer
 from mnist_batch.options import PredictorChoice, Scale
+from tests.support.command import printed, run
 
 ARRAYS = [np.zeros((784, 128), np.float32), np.zeros(128, np.float32)]
+
+
 MODEL = ModelInspection(
     path=Path("models/cnn\x1b.keras"),
     sha256="0123456789abcdef" * 4,
@@ -36,6 +41,8 @@ MODEL = ModelInspection(
     training={},
     suspicious=[],
 )
+
+
 TRIALS = ScaleTrials(
     2000,
     [
@@ -45,6 +52,8 @@ TRIALS = ScaleTrials(
         ScaleTrial(Scale.MINUS_HALF_TO_HALF, 0.1, 12, as_good=False),
     ],
 )
+
+
 INPUT = InputInspection(
     rows=60_010,
     image_files=60_000,
@@ -67,17 +76,9 @@ INPUT = InputInspection(
 )
 
 
-def shown(content: RenderableType, width: int = 80) -> list[str]:
-    """Return the lines as the command prints them, without spaces at their ends."""
-    console = Console(width=width, color_system=None, markup=False)
-    with console.capture() as capture:
-        console.print(content, soft_wrap=True)
-    return [line.rstrip() for line in capture.get().splitlines()]
-
-
 def test_a_model_is_told_line_by_line() -> None:
     """What nobody knows is a dash; nothing in a name moves the cursor."""
-    assert shown(model_summary(MODEL)) == [
+    assert printed(model_page(MODEL)) == [
         "model        models/cnn?.keras",
         "SHA-256      " + "0123456789abcdef" * 4,
         "size         1.3 MB",
@@ -98,8 +99,8 @@ def test_a_model_is_told_line_by_line() -> None:
 def test_a_model_that_nothing_runs_is_told_with_the_reason() -> None:
     """Its parameters are not known."""
     layers = [Layer("l", "Lambda", None, None, None)]
-    lines = shown(
-        model_summary(
+    lines = printed(
+        model_page(
             replace(
                 MODEL,
                 layers=layers,
@@ -124,7 +125,7 @@ def test_a_model_that_nothing_runs_is_told_with_the_reason() -> None:
 
 def test_the_best_scale_is_marked_with_what_to_do() -> None:
     """It may be the one that is taken anyway, another one, or none."""
-    lines = shown(model_summary(replace(MODEL, trials=TRIALS)))
+    lines = printed(model_page(replace(MODEL, trials=TRIALS)))
     assert lines[-7:] == [
         "Pixel scales, tried on 2,000 labelled images",
         "   scale   accuracy   log loss",
@@ -135,9 +136,9 @@ def test_the_best_scale_is_marked_with_what_to_do() -> None:
         "predict takes the best without --scale",
     ]
     other = replace(MODEL, trials=TRIALS, scale=Scale.BYTES, scale_source=None)
-    assert shown(model_summary(other))[-1] == "pass to predict: --scale 0-1"
+    assert printed(model_page(other))[-1] == "pass to predict: --scale 0-1"
     poor = ScaleTrials(9, [replace(trial, accuracy=0.1) for trial in TRIALS.trials])
-    lines = shown(model_summary(replace(MODEL, trials=poor)))
+    lines = printed(model_page(replace(MODEL, trials=poor)))
     assert lines[-1].split() == ["-0.5-0.5", "0.1000", "12.0000"]
     assert not any("best" in line for line in lines)
 
@@ -150,7 +151,7 @@ def test_a_training_record_is_told_whatever_is_in_it() -> None:
         "data": {"rows": 60000, "test": None, "shift": {"x": 0.5, "y": 1}},
         "accuracy": 0.9931666851043701,
     }
-    lines = shown(model_summary(replace(MODEL, training=training)))
+    lines = printed(model_page(replace(MODEL, training=training)))
     assert lines[-5:] == [
         "Training record",
         "scale        0-1",
@@ -162,7 +163,7 @@ def test_a_training_record_is_told_whatever_is_in_it() -> None:
 
 def test_what_is_suspicious_is_a_list() -> None:
     """Its sentences are broken between words."""
-    lines = shown(model_summary(replace(MODEL, suspicious=["short", "word " * 30])))
+    lines = printed(model_page(replace(MODEL, suspicious=["short", "word " * 30])))
     assert lines[-4:] == [
         "Worth a look",
         "- short",
@@ -173,7 +174,7 @@ def test_what_is_suspicious_is_a_list() -> None:
 
 def test_an_input_is_told_line_by_line() -> None:
     """First of all the counts, then the labels, then what to look at."""
-    assert shown(input_summary(INPUT)) == [
+    assert printed(input_page(INPUT)) == [
         "rows         60,010, in 60,000 image files and 1 Parquet file",
         "readable     60,003",
         "formats      PNG 60,000, raw pixels 3",
@@ -203,7 +204,7 @@ def test_nothing_odd_is_said_of_what_is_in_order() -> None:
     plain = replace(
         INPUT, rows=3, unlabelled=3, unreadable={}, in_mnist_form=3, labels=[0] * 10, image_files=0
     )
-    lines = shown(input_summary(plain))
+    lines = printed(input_page(plain))
     assert lines[0] == "rows         3, in 1 Parquet file"
     assert lines[5] == "MNIST form   3 of 3"
     assert lines[-1] == "labelled     0 of 3"
@@ -221,7 +222,7 @@ def test_rows_are_named_as_they_can_be_found() -> None:
         conflicts=Pairs(1, [(first, Place("page.tif", 12))]),
         passed_over={".txt": 1200, "hidden": 1},
     )
-    lines = shown(input_summary(odd))
+    lines = printed(input_page(odd))
     assert "passed over  .txt 1,200, hidden 1" in lines
     assert lines[-6:] == [
         "rows   what                        the first of them",
@@ -238,7 +239,7 @@ def test_many_sizes_are_told_by_the_commonest_and_the_ends() -> None:
     sizes = Sizes(9, [Size(20, 30, 4), Size(1280, 960, 2)], Size(1, 2, 1), Size(4000, 3000, 1))
     [line] = [
         line
-        for line in shown(input_summary(replace(INPUT, sizes=sizes)), 120)
+        for line in printed(input_page(replace(INPUT, sizes=sizes)), 120)
         if line.startswith("sizes")
     ]
     assert line == (
@@ -255,7 +256,7 @@ def test_many_sizes_are_told_by_the_commonest_and_the_ends() -> None:
         unlabelled=0,
         labels=[0] * 10,
     )
-    lines = shown(input_summary(nothing))
+    lines = printed(input_page(nothing))
     assert lines[2:6] == [
         "formats      -",
         "colours      -",
@@ -274,10 +275,39 @@ def test_large_counts_and_long_names_fit(width: int) -> None:
         several_digits=Rows(123_456, places),
         repeats=Pairs(123_456, [(places[0], places[0])]),
     )
-    lines = shown(input_summary(large), width)
+    lines = printed(input_page(large), width)
     assert max(map(len, lines)) <= width
     assert lines[lines.index("Labels") + 2].split() == ["123456"] * 10
     long = replace(MODEL, trials=TRIALS, suspicious=["word " * 50], why="because " * 30)
-    lines = shown(model_summary(long), width)
+    lines = printed(model_page(long), width)
     assert max(map(len, lines)) <= width
     assert all(line.isascii() for line in lines)
+
+
+def test_a_model_is_inspected(digits_folder: Path, model: Path) -> None:
+    """With labelled digits too; for a person and, as JSON, for a machine."""
+    ended = run("inspect", model, "--data", digits_folder)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"model        {model}")
+    assert "Pixel scales, tried on 30 labelled images" in ended.stdout
+    result = json.loads(run("inspect", model, "--json").stdout)
+    assert (result["model_file"], result["predictor"]) == (str(model), "numpy")
+
+
+def test_a_model_is_known_by_its_suffix_in_capitals_too(tmp_path: Path, model: Path) -> None:
+    """As files from Windows have it."""
+    shutil.copy(model, tmp_path / "MODEL.H5")
+    assert run("inspect", tmp_path / "MODEL.H5").stdout.startswith("model ")
+
+
+def test_an_input_is_inspected(tmp_path: Path, digits_folder: Path) -> None:
+    """What cannot be read in it is told, and is no failure; labels and columns as for predict."""
+    (tmp_path / "bad.png").write_bytes(b"not an image")
+    inputs = (digits_folder, tmp_path / "bad.png")
+    ended = run("inspect", *inputs, "--labels", "none", "--workers", 1)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("rows         31, in 31 image files")
+    assert re.search(r"\nlabelled +0 of 31 *\n", ended.stdout)
+    assert re.search(r"\n   1   not an image   bad\.png *\n", ended.stdout)
+    result = json.loads(run("inspect", *inputs, "--json").stdout)
+    assert (result["rows"], result["readable"]) == (31, 30)

@@ -1,0 +1,160 @@
+"""Time a model and an input on this machine: which batch size, workers and device to take.
+
+Reading, decoding and the network are timed apart, then the whole. The end is the command line to
+copy, and which part binds. At most the first 20,000 images are used.
+
+INPUT is what predict takes; without one, digits are drawn.
+
+Example: mnist-batch benchmark digits/ --batch-sizes 256,2048 --seconds 0.2
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import mnist_batch
+from mnist_batch.cli import output, parameters
+from mnist_batch.options import BATCH_SIZES, Device, PredictorChoice
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mnist_batch import BenchmarkResult
+
+_MEASURING = "Measuring"
+"""A panel of the help."""
+
+_DEFAULT_SIZES = ",".join(map(str, BATCH_SIZES))
+
+_LARGEST_BATCH = 1_000_000
+"""The pixels of such a batch alone are 3 GB for the network."""
+
+_Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
+]
+_Device = Annotated[
+    Device,
+    parameters.running(help="What to measure; auto is all there is."),
+]
+_BatchSizes = Annotated[
+    str,
+    typer.Option(metavar="N,N,...", help="Batch sizes to measure.", rich_help_panel=_MEASURING),
+]
+_Seconds = Annotated[
+    float, typer.Option(min=0, help="Time for each setting, about.", rich_help_panel=_MEASURING)
+]
+
+
+def benchmark(
+    inputs: _Inputs = None,
+    model: parameters.ModelFile = None,
+    predictor: parameters.PredictorName = PredictorChoice.AUTO,
+    scale: parameters.PixelScale = None,
+    device: _Device = Device.AUTO,
+    image_column: parameters.ImageColumn = None,
+    label_column: parameters.LabelColumn = None,
+    labels: parameters.Labels = None,
+    batch_sizes: _BatchSizes = _DEFAULT_SIZES,
+    seconds: _Seconds = 1.0,
+    quiet: parameters.Quiet = False,
+    as_json: parameters.AsJson = False,
+) -> None:
+    sizes = _sizes(batch_sizes)
+    with _bar(quiet=quiet) as progress:
+        result = mnist_batch.benchmark(
+            inputs or [],
+            model=model,
+            predictor=predictor,
+            scale=scale,
+            device=device,
+            image_column=image_column,
+            label_column=label_column,
+            labels=labels,
+            batch_sizes=sizes,
+            seconds=seconds,
+            progress=progress,
+        )
+    output.show(json.dumps(result.record()) if as_json else benchmark_page(result))
+    output.say_notes(result.notes, quiet=quiet)
+
+
+def _sizes(batch_sizes: str) -> list[int]:
+    """Return the numbers of `--batch-sizes`."""
+    numbers = [number.strip() for number in batch_sizes.split(",")]
+    # isascii: isdecimal alone takes the digits of every script.
+    if not all(
+        number.isascii() and number.isdecimal() and 1 <= int(number) <= _LARGEST_BATCH
+        for number in numbers
+    ):
+        raise typer.BadParameter(
+            f"{batch_sizes!r}: expected whole numbers from 1 to {_LARGEST_BATCH}, as in 256,2048",
+            param_hint="'--batch-sizes'",
+        )
+    return [int(number) for number in numbers]
+
+
+def benchmark_page(result: "BenchmarkResult") -> "RenderableType":
+    """Return the speed of each part at each setting, which part binds, and what to run."""
+    inputs = ", ".join(result.inputs) or "generated digits, for want of an INPUT"
+    used = "all" if result.rows_used == result.rows else f"the first {result.rows_used:,}"
+    cpu = result.machine["cpu"] or "unknown processor"
+    lines = [
+        ("images", f"{used} of {result.rows:,}: {inputs}"),
+        ("model", str(result.model["name"])),
+        ("machine", f"{cpu}, cores: {result.machine['cores']}"),
+    ]
+    if result.accuracy is not None:
+        lines.append(("accuracy", f"{result.accuracy:.4f} of {result.labelled:,} with a label"))
+    speed = result.recommended.images_per_s
+    return output.page(
+        output.named_lines(lines),
+        "",
+        _measurements(result),
+        output.text(
+            *(f"not run: {one.what}: {one.reason}" for one in result.not_run),
+            "",
+            _binding(result),
+            result.binding.advice,
+            "",
+            f"recommended, for {speed:,.0f} images/s once it has started:",
+            result.command,
+        ),
+    )
+
+
+def _measurements(result: "BenchmarkResult") -> "RenderableType":
+    rows = [
+        (
+            str(one.part),
+            f"{one.predictor}, {one.device}" if one.predictor else "cpu",
+            f"{one.batch_size:,}",
+            str(one.workers),
+            f"{one.images_per_s:,.0f}",
+            f"{one.timing.spread:.0%}",
+        )
+        for one in result.measurements
+    ]
+    header = ("part", "runs on", "batch", "workers", "images/s", "spread")
+    bold = result.measurements.index(result.recommended)
+    return output.table("llrrrr", rows, header=header, bold=bold)
+
+
+def _binding(result: "BenchmarkResult") -> str:
+    """Return the slowest part and its speed, then the speeds of the others."""
+    speeds = dict(result.binding.images_per_s)
+    slowest = speeds.pop(result.binding.part)
+    others = ", ".join(f"{part} {speed:,.0f}" for part, speed in speeds.items())
+    return f"{result.binding.part} binds: {slowest:,.0f} images/s; {others}"
+
+
+def _bar(*, quiet: bool) -> AbstractContextManager[Callable[[str], None] | None]:
+    """Return a bar without an end, which names what is being measured."""
+
+    def state(measured: str, _: float) -> dict[str, str]:
+        return {"description": measured}
+
+    return output.progress_bar(["bar", "elapsed", "{task.description}"], state, quiet=quiet)

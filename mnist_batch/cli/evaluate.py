@@ -1,0 +1,172 @@
+"""Evaluate a predictions file: the same report again, without predicting.
+
+Example: mnist-batch evaluate predictions.parquet --images digits/ --overwrite
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import mnist_batch
+from mnist_batch.cli import output, parameters
+from mnist_batch.cli.output import page, table, text, titled
+from mnist_batch.mnist import CLASSES
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from mnist_batch import Metrics, Summary
+
+_Predictions = Annotated[
+    Path, typer.Argument(metavar="FILE", help="What predict wrote, .parquet or .csv.")
+]
+_Images = Annotated[
+    list[str] | None,
+    parameters.reading(
+        metavar="INPUT", help="What was predicted, to draw the samples; repeat for several."
+    ),
+]
+_SampleSeed = Annotated[
+    int | None,
+    parameters.writing(help="Chooses other samples than predict did."),
+]
+
+
+def evaluate(
+    predictions: _Predictions,
+    images: _Images = None,
+    image_column: parameters.ImageColumn = None,
+    report: parameters.ReportFolder = None,
+    no_report: parameters.NoReport = False,
+    sample_seed: _SampleSeed = None,
+    min_accuracy: parameters.MinAccuracy = None,
+    overwrite: parameters.Overwrite = False,
+    quiet: parameters.Quiet = False,
+    as_json: parameters.AsJson = False,
+) -> None:
+    summary = mnist_batch.evaluate(
+        predictions,
+        report=parameters.report_argument(report, no_report=no_report, draw_ahead=True),
+        images=images,
+        image_column=image_column,
+        sample_seed=sample_seed,
+        overwrite=overwrite,
+    )
+    show_summary(summary, quiet=quiet, as_json=as_json)
+    if not parameters.reaches(min_accuracy, summary.metrics):
+        raise typer.Exit(parameters.GATE_STATUS)
+
+
+def show_summary(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
+    """Print what `predict` or `evaluate` returned, and its notes."""
+    output.show(json.dumps(summary.record()) if as_json else run_page(summary))
+    output.say_notes(summary.notes, quiet=quiet)
+
+
+def run_page(summary: "Summary") -> "RenderableType":
+    """Return the metrics, where the files are, and how fast the images were predicted."""
+    lines = [("predictions", str(summary.predictions))]
+    if summary.report_files:
+        lines.append(("report", str(summary.report_files[0].parent)))
+    if summary.run and summary.run["images_per_s"]:
+        lines.append(("speed", speed(summary.run["images_per_s"], summary.run["elapsed_s"])))
+    return page(metrics_page(summary.metrics), "", output.named_lines(lines))
+
+
+def speed(images_per_s: int, elapsed_s: float) -> str:
+    """Return in words how fast a run was."""
+    return f"{images_per_s:,} images/s, {elapsed_s:.2f} s from the first read to the last write"
+
+
+def metrics_page(metrics: "Metrics") -> "RenderableType":
+    """Return what a person wants to know first of `metrics`.
+
+    With scored rows: accuracy, scores per digit, the confusion matrix and the pairs most often
+    confused. Without: how often each digit was predicted. Then the reasons why rows have no
+    prediction.
+    """
+    parts = _scores(metrics) if metrics.scored else _predictions(metrics)
+    return page(*parts, *output.reasons("Rows without a prediction", metrics.errors_by_reason))
+
+
+def _scores(metrics: "Metrics") -> "Iterator[RenderableType]":
+    low, high = metrics.accuracy_interval or (0.0, 1.0)
+    counts = f"{metrics.correct:,} of {metrics.scored:,}"
+    accuracy = text(f"accuracy {metrics.accuracy:.4f}", style="bold")
+    yield accuracy.append(f" (95 % interval {low:.4f} to {high:.4f}), {counts}", "not bold")
+    yield from map(text, _averages(metrics))
+    if metrics.scored < metrics.rows:
+        yield text(
+            f"{metrics.rows:,} rows: {metrics.rows - metrics.labelled:,} without a label, "
+            f"{metrics.errors:,} without a prediction"
+        )
+    yield titled("Per digit", _class_table(metrics))
+    yield titled("Confusion matrix: rows true, columns predicted", _confusion_table(metrics))
+    if pairs := metrics.confused_pairs():
+        lines = (f"{true} read as {predicted}: {_times(count)}" for true, predicted, count in pairs)
+        yield titled("Most often confused", text(*lines))
+
+
+def _averages(metrics: "Metrics") -> Iterator[str]:
+    """Yield a line of averages over the digits and one of scores of confidence, where known."""
+    averages = {
+        "precision": metrics.macro_precision,
+        "recall": metrics.macro_recall,
+        "F1": metrics.macro_f1,
+    }
+    scores = {
+        "log loss": metrics.log_loss,
+        "Brier": metrics.brier,
+        "expected calibration error": metrics.calibration_error,
+    }
+    for kind, line in (("macro ", averages), ("", scores)):
+        numbers = [f"{name} {value:.4f}" for name, value in line.items() if value is not None]
+        if numbers:
+            yield kind + ", ".join(numbers)
+
+
+def _class_table(metrics: "Metrics") -> "RenderableType":
+    rows = []
+    for digit in metrics.per_class:
+        scores = (digit.precision, digit.recall, digit.f1)
+        cells = (_dim(digit.undefined) if score is None else f"{score:.4f}" for score in scores)
+        rows.append([str(digit.digit), f"{digit.support:,}", *cells])
+    return table("rrrrr", rows, header=("digit", "support", "precision", "recall", "F1"))
+
+
+def _confusion_table(metrics: "Metrics") -> "RenderableType":
+    def cell(count: int, *, right: bool) -> "Text":
+        # A dot, because ninety zeros would hide the few mistakes.
+        return text(str(count), style="bold" if right else "") if count else _dim(".")
+
+    rows = []
+    for true, counts in enumerate(metrics.confusion_matrix.tolist()):
+        cells = (cell(count, right=true == i) for i, count in enumerate(counts))
+        rows.append([text(str(true), style="bold"), *cells])
+    width = max(4, len(str(metrics.confusion_matrix.max())))
+    header = ["", *map(str, range(CLASSES))]
+    return table("l" + "r" * CLASSES, rows, header=header, gap=1, width=width)
+
+
+def _predictions(metrics: "Metrics") -> "Iterator[RenderableType]":
+    predicted = sum(metrics.predictions)
+    labelled = f"{metrics.labelled:,}" if metrics.labelled else "none"
+    yield text(f"{predicted:,} of {metrics.rows:,} rows predicted; {labelled} with a label")
+    rows = [
+        (str(digit), f"{count:,}", f"{count / predicted:.1%}" if predicted else output.UNKNOWN)
+        for digit, count in enumerate(metrics.predictions)
+    ]
+    header = ("digit", "predicted", "share")
+    yield titled("Predictions per digit", table("rrr", rows, header=header))
+
+
+def _dim(cell: str) -> "Text":
+    return text(cell, style="dim")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"

@@ -1,0 +1,39 @@
+"""Draw digits as pen strokes: sample images, to try things with.
+
+They have MNIST's form, or look like handwriting of one's own: on paper, scanned or cut out; in a
+photo of a sheet; drawn on a screen with a mouse.
+
+Example: mnist-batch generate --style paper --count 200 --out paper.parquet
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_batch.cli import output
+from mnist_batch.options import Style
+
+_Out = Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")]
+_Count = Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")]
+_Style = Annotated[Style, typer.Option(help="What the images look like.")]
+_Seed = Annotated[int, typer.Option(min=0, help="Another seed draws other images.")]
+_Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a Parquet file that exists.")
+]
+
+
+def generate(
+    out: _Out,
+    count: _Count = 100,
+    style: _Style = Style.MNIST,
+    seed: _Seed = 0,
+    overwrite: _Overwrite = False,
+) -> None:
+    from mnist_batch.synthetic import generator
+
+    if out.suffix.lower() == ".parquet":
+        generator.write_parquet(out, count, style=style, seed=seed, overwrite=overwrite)
+    else:
+        generator.write_folder(out, count, style=style, seed=seed)
+    output.show(f"{count:,} digits in {out}")

@@ -1,0 +1,246 @@
+"""Tell what a model file or an input holds, and what in it is worth a look.
+
+MODEL ends in .h5 or .keras: its layers, what would run it and why, how it wants its pixels. Where
+the file does not say that, --data finds it.
+
+INPUT is what predict takes: how many images of which formats and sizes, how many are as MNIST's
+are, labels, duplicates, and what cannot be read.
+
+Example: mnist-batch inspect digits/
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import mnist_batch
+from mnist_batch.cli import output, parameters
+from mnist_batch.cli.output import UNKNOWN, facts, page, table, text, titled
+from mnist_batch.mnist import CLASSES
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from mnist_batch import InputInspection, ModelInspection
+    from mnist_batch.inference.scale_search import ScaleTrials
+    from mnist_batch.inspection.images import Place
+    from mnist_batch.inspection.inputs import Sizes
+
+_Names = Annotated[
+    list[str], typer.Argument(metavar="MODEL|INPUT", help="One MODEL, or one INPUT or several.")
+]
+_Data = Annotated[
+    str | None,
+    parameters.reading(
+        metavar="INPUT",
+        help="Labelled digits to try the pixel scales of a MODEL on, up to 2,000 of them.",
+    ),
+]
+
+
+def inspect(
+    names: _Names,
+    data: _Data = None,
+    image_column: parameters.ImageColumn = None,
+    label_column: parameters.LabelColumn = None,
+    labels: parameters.Labels = None,
+    workers: parameters.Workers = None,
+    quiet: parameters.Quiet = False,
+    as_json: parameters.AsJson = False,
+) -> None:
+    model = _model_among(names, data)
+    options = {"image_column": image_column, "label_column": label_column, "labels": labels}
+    with output.image_bar(quiet=quiet) as progress:
+        if model:
+            found = mnist_batch.inspect_model(
+                model, data=data, **options, workers=workers, progress=progress
+            )
+        else:
+            held = mnist_batch.inspect_input(names, **options, workers=workers, progress=progress)
+    if model:
+        output.show(json.dumps(found.record()) if as_json else model_page(found))
+    else:
+        output.show(json.dumps(held.record()) if as_json else input_page(held))
+        output.say_notes(held.notes, quiet=quiet)
+
+
+def _model_among(names: Sequence[str], data: str | None) -> str | None:
+    """Return the MODEL that the arguments name; None where they name INPUTs."""
+    models = [name for name in names if name.lower().endswith((".h5", ".keras"))]
+    if models and len(names) > 1:
+        raise typer.BadParameter(f"{models[0]} is a MODEL, which has to stand alone")
+    if data and not models:
+        raise typer.BadParameter("--data is for a MODEL, a file that ends in .h5 or .keras")
+    return models[0] if models else None
+
+
+def model_page(found: "ModelInspection") -> "RenderableType":
+    """Return what a model file holds, what runs it, how it wants its pixels, and what is odd."""
+    values = {
+        "model": str(found.path),
+        "SHA-256": found.sha256,
+        "size": _bytes(found.size_bytes),
+        "input": _shape(found.input_shape),
+        "output": f"{CLASSES} classes, {found.activation}" if found.predictor else found.activation,
+        "parameters": _number(found.parameters),
+        "runs on": f"{found.predictor or 'nothing'}: {found.why}",
+        "pixels": _scale(found),
+    }
+    parts = [facts(values), titled("Layers", _layers(found))]
+    if found.trials:
+        parts.append(_trials(found, found.trials))
+    if found.training:
+        record = {name: _value(value) for name, value in found.training.items()}
+        parts.append(titled("Training record", facts(record)))
+    if found.suspicious:
+        sentences = [("-", sentence) for sentence in found.suspicious]
+        parts.append(titled("Worth a look", table("ll", sentences, gap=1)))
+    return page(*parts)
+
+
+def _layers(found: "ModelInspection") -> "RenderableType":
+    rows = [
+        (
+            layer.name,
+            layer.kind,
+            _shape(layer.output_shape),
+            layer.activation or "",
+            _number(layer.parameters),
+        )
+        for layer in found.layers
+    ]
+    return table("llrlr", rows, header=("name", "type", "output", "activation", "parameters"))
+
+
+def _trials(found: "ModelInspection", trials: "ScaleTrials") -> "RenderableType":
+    best, rows = None, []
+    for index, trial in enumerate(trials.trials):
+        verdict = "as good" if trial.as_good else ""
+        if trial.scale is found.best_scale:
+            best, verdict = index, "best"
+        scores = (f"{trial.accuracy:.4f}", f"{trial.log_loss:.4f}")
+        rows.append((str(trial.scale), *scores, verdict))
+    parts = [table("rrrr", rows, header=("scale", "accuracy", "log loss", ""), bold=best)]
+    if found.best_scale is found.scale:
+        parts.append("predict takes the best without --scale")
+    elif found.best_scale is not None:
+        parts.append(f"pass to predict: --scale {found.best_scale}")
+    return titled(f"Pixel scales, tried on {trials.rows:,} labelled images", *parts)
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} KB"
+
+
+def _number(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+def _scale(found: "ModelInspection") -> str:
+    if found.scale_source is None:
+        return f"{found.scale} is taken, the file does not say it"
+    return f"{found.scale}, as {found.scale_source.says}"
+
+
+def _shape(shape: Sequence[int | None] | None) -> str:
+    if shape is None:
+        return UNKNOWN
+    return "x".join("any" if size is None else str(size) for size in shape)
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return a value of a training record on one line; an object within an object in brackets."""
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{name} ({_value(inner)})" if isinstance(inner, dict) else f"{name} {_value(inner)}"
+            for name, inner in value.items()
+        )
+    if isinstance(value, list):
+        return " ".join(map(_value, value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return UNKNOWN if value is None else str(value)
+
+
+def input_page(found: "InputInspection") -> "RenderableType":
+    """Return what INPUTs hold, and what in them is worth a look."""
+    images = found.readable
+    polarity = {"light on dark": found.light_on_dark, "dark on light": found.dark_on_light}
+    others = "" if found.in_mnist_form == images else "; predict brings others to it"
+    values = {
+        "rows": f"{found.rows:,}, in {_files(found)}",
+        "readable": f"{images:,}",
+        "formats": _counts(found.formats),
+        "colours": _counts(found.colours),
+        "sizes": _sizes(found.sizes),
+        "MNIST form": f"{found.in_mnist_form:,} of {images:,}{others}",
+        "polarity": _counts(polarity),
+        "labelled": f"{found.rows - found.unlabelled:,} of {found.rows:,}",
+    }
+    if found.passed_over:
+        values["passed over"] = _counts(found.passed_over)
+    parts = [facts(values)]
+    if found.unlabelled < found.rows:
+        width = max(4, len(str(max(found.labels))))
+        counts, digits = [list(map(str, found.labels))], list(map(str, range(CLASSES)))
+        labels = table("r" * CLASSES, counts, header=digits, gap=1, width=width)
+        parts.append(titled("Labels", labels))
+    if odd := list(_odd(found)):
+        odd_rows = table("rll", odd, header=("rows", "what", "the first of them"))
+        parts.append(titled("Worth a look", odd_rows))
+    return page(*parts)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or UNKNOWN
+
+
+def _files(found: "InputInspection") -> str:
+    kinds = (("image", found.image_files), ("Parquet", found.parquet_files))
+    return " and ".join(
+        f"{count:,} {kind} file{'s' if count > 1 else ''}" for kind, count in kinds if count
+    )
+
+
+def _sizes(sizes: "Sizes") -> str:
+    least, largest = sizes.least, sizes.largest
+    if least is None or largest is None:
+        return UNKNOWN
+    counts = _counts({f"{size.width}x{size.height}": size.images for size in sizes.commonest})
+    if not (others := sizes.distinct - len(sizes.commonest)):
+        return counts
+    ends = f"{least.width}x{least.height} to {largest.width}x{largest.height}"
+    return f"{counts}, and {others:,} other sizes; all from {ends}"
+
+
+def _odd(found: "InputInspection") -> "Iterator[tuple[str, str, Text]]":
+    """Yield the kinds of rows that are worth a look: how many, what they are, and the first few."""
+    for what, rows in (
+        *found.unreadable.items(),
+        ("no digit found", found.no_digit),
+        ("several digits", found.several_digits),
+    ):
+        if rows.count:
+            yield f"{rows.count:,}", what, _lines(map(_place, rows.first), rows.count)
+    for what, link, pairs in (
+        ("image of an earlier row", "as", found.repeats),
+        ("image with several labels", "and", found.conflicts),
+    ):
+        if pairs.count:
+            names = (f"{_place(place)} {link} {_place(other)}" for place, other in pairs.first)
+            yield f"{pairs.count:,}", what, _lines(names, pairs.count)
+
+
+def _lines(names: Iterable[str], count: int) -> "Text":
+    lines = list(names)
+    more = [f"and {count - len(lines):,} more"] if count > len(lines) else []
+    return text(*lines, *more)
+
+
+def _place(place: "Place") -> str:
+    """Return the name of a row; an image file has but the one row 0."""
+    parquet = place.source.lower().endswith(".parquet")
+    return f"{place.source} row {place.row}" if place.row or parquet else place.source

@@ -1,0 +1,72 @@
+"""Decode images once, into one Parquet file that predicts as they do but faster.
+
+Every image is a row of raw pixels, in input order, with its source, label and, where it cannot be
+read, the reason. The predictions of the file are those of the INPUT.
+
+INPUT is what predict takes.
+
+Example: mnist-batch pack digits/ --out packed.parquet
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import mnist_batch
+from mnist_batch.cli import output, parameters
+from mnist_batch.cli.evaluate import speed
+from mnist_batch.options import Prepare
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mnist_batch import PackSummary
+
+_Out = Annotated[Path, parameters.writing(metavar="FILE", help="The packed file: .parquet.")]
+
+
+def pack(
+    inputs: parameters.InputList,
+    out: _Out,
+    prepare: parameters.PrepareChoice = Prepare.AUTO,
+    image_column: parameters.ImageColumn = None,
+    label_column: parameters.LabelColumn = None,
+    labels: parameters.Labels = None,
+    workers: parameters.Workers = None,
+    max_errors: parameters.MaxErrors = "0",
+    overwrite: parameters.Overwrite = False,
+    quiet: parameters.Quiet = False,
+    as_json: parameters.AsJson = False,
+) -> None:
+    budget = parameters.error_budget(max_errors)
+    with output.image_bar(quiet=quiet) as progress:
+        summary = mnist_batch.pack(
+            inputs,
+            out,
+            prepare=prepare,
+            image_column=image_column,
+            label_column=label_column,
+            labels=labels,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    output.show(json.dumps(summary.record()) if as_json else pack_page(summary))
+    output.say_notes(summary.notes, quiet=quiet)
+    uncounted = summary.uncounted_sources
+    parameters.check_errors(budget, summary.errors, summary.rows, uncounted, lacking="an image")
+
+
+def pack_page(summary: "PackSummary") -> "RenderableType":
+    """Return how many images were packed, how large the file is, and how fast that was."""
+    labelled = f"{summary.labelled:,}" if summary.labelled else "none"
+    counts = f"{summary.rows - summary.errors:,} of {summary.rows:,} rows with an image"
+    facts = [("packed", str(summary.out)), ("size", f"{summary.size_bytes / 1e6:,.1f} MB")]
+    if summary.images_per_s:
+        facts.append(("speed", speed(summary.images_per_s, summary.elapsed_s)))
+    return output.page(
+        output.text(f"{counts}; {labelled} with a label"),
+        *output.reasons("Rows without an image", summary.errors_by_reason),
+        "",
+        output.named_lines(facts),
+    )

@@ -1,0 +1,135 @@
+"""Predict the digit on each image, and evaluate where labels are known.
+
+Every image is a row of the output, in input order, with a prediction or the reason why there is
+none. A report stands beside it: metrics, confusion matrix, accuracy per class and ten samples.
+
+INPUT is a folder of images or of Parquet files, an image, a Parquet file, a quoted glob,
+hf://datasets/OWNER/NAME, or - for a list of paths on standard input.
+
+Example: mnist-batch predict digits/ --out predictions.parquet
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mnist_batch
+from mnist_batch.cli import output, parameters
+from mnist_batch.cli.evaluate import show_summary
+from mnist_batch.errors import OutputInUseError
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
+
+_Out = Annotated[
+    Path,
+    parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv."),
+]
+_Device = Annotated[Device, parameters.running(help="Where Keras runs it.")]
+_BatchSize = Annotated[
+    int,
+    parameters.reading(min=1, help="Images in a batch; Keras runs just so many at once."),
+]
+_Probabilities = Annotated[
+    bool,
+    parameters.writing(
+        "--probabilities",
+        help="Write the probability of each digit; log loss and Brier score need them.",
+    ),
+]
+_SampleSeed = Annotated[int, parameters.writing(help="Chooses the ten samples.")]
+_SavePrepared = Annotated[
+    Path | None,
+    parameters.writing(
+        metavar="DIR",
+        help="New folder of pictures: each image that was prepared, beside what the network saw.",
+    ),
+]
+_FailFast = Annotated[
+    bool,
+    parameters.writing(
+        "--fail-fast", help="Stop at the first row with an error, and write nothing."
+    ),
+]
+_Resume = Annotated[
+    bool,
+    parameters.writing("--resume", help="Go on from what a run that was cut short has finished."),
+]
+
+
+def predict(
+    inputs: parameters.InputList,
+    out: _Out,
+    model: parameters.ModelFile = None,
+    predictor: parameters.PredictorName = PredictorChoice.AUTO,
+    scale: parameters.PixelScale = None,
+    device: _Device = Device.AUTO,
+    prepare: parameters.PrepareChoice = Prepare.AUTO,
+    image_column: parameters.ImageColumn = None,
+    label_column: parameters.LabelColumn = None,
+    labels: parameters.Labels = None,
+    batch_size: _BatchSize = BATCH_ROWS,
+    workers: parameters.Workers = None,
+    probabilities: _Probabilities = False,
+    report: parameters.ReportFolder = None,
+    no_report: parameters.NoReport = False,
+    sample_seed: _SampleSeed = 0,
+    save_prepared: _SavePrepared = None,
+    max_errors: parameters.MaxErrors = "0",
+    fail_fast: _FailFast = False,
+    min_accuracy: parameters.MinAccuracy = None,
+    resume: _Resume = False,
+    overwrite: parameters.Overwrite = False,
+    quiet: parameters.Quiet = False,
+    as_json: parameters.AsJson = False,
+) -> None:
+    budget = parameters.error_budget(max_errors)
+    report_to = parameters.report_argument(report, no_report=no_report, draw_ahead=True)
+    with _naming_kept_rows(out, quiet=quiet), output.image_bar(quiet=quiet) as progress:
+        summary = mnist_batch.predict(
+            inputs,
+            out,
+            model=model,
+            predictor=predictor,
+            scale=scale,
+            device=device,
+            prepare=prepare,
+            image_column=image_column,
+            label_column=label_column,
+            labels=labels,
+            batch_size=batch_size,
+            workers=workers,
+            probabilities=probabilities,
+            report=report_to,
+            sample_seed=sample_seed,
+            save_prepared=save_prepared,
+            overwrite=overwrite,
+            resume=resume,
+            fail_fast=fail_fast,
+            progress=progress,
+        )
+    show_summary(summary, quiet=quiet, as_json=as_json)
+    metrics = summary.metrics
+    accurate = parameters.reaches(min_accuracy, metrics)
+    uncounted = summary.uncounted_sources
+    parameters.check_errors(budget, metrics.errors, metrics.rows, uncounted, lacking="a prediction")
+    if not accurate:
+        raise typer.Exit(parameters.GATE_STATUS)
+
+
+@contextmanager
+def _naming_kept_rows(out: Path, *, quiet: bool) -> Iterator[None]:
+    """Where a run is cut short, say that `--resume` continues it, if it has finished any rows."""
+    from mnist_batch.outputs.parts_folder import rows_kept
+
+    before = rows_kept(out)
+    try:
+        yield
+    except OutputInUseError:  # what is kept there is of the other run
+        raise
+    except BaseException:
+        kept = rows_kept(out)
+        if kept > before and not quiet:
+            output.say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
+        raise

@@ -1,0 +1,145 @@
+"""Train Dense 128-64-10 on labelled digits, and test it on their test split.
+
+The model, its report and its learning curves are written; a plain keras.models.load_model reads the
+model. Files or folders named train and test, as train-00000-of-00001.parquet, tell what is for
+training and what for the test; without such names all is for training.
+
+Example: mnist-batch train --data mnist/ --epochs 20 --out MNIST.h5
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import mnist_batch
+from mnist_batch.cli import output, parameters
+from mnist_batch.cli.evaluate import metrics_page
+from mnist_batch.options import AUGMENTED, MNIST, PLAIN
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mnist_batch import TrainingProgress, TrainingResult
+
+_Data = Annotated[
+    str,
+    parameters.reading(metavar="INPUT", help="Labelled digits, as for predict."),
+]
+_Out = Annotated[Path, parameters.writing(metavar="FILE", help="The model: .h5 or .keras.")]
+_Augment = Annotated[
+    bool,
+    parameters.running(
+        "--augment",
+        help="Rotate, shift, zoom and shear the digits and change their stroke width, at random; "
+        "keep the best epoch.",
+    ),
+]
+_Epochs = Annotated[
+    int | None,
+    parameters.running(
+        min=1, help=f"Passes over the data; {PLAIN.epochs}, or {AUGMENTED.epochs} with --augment."
+    ),
+]
+_BatchSize = Annotated[
+    int | None,
+    parameters.running(
+        min=1,
+        help=f"Images per step; {PLAIN.batch_size}, or {AUGMENTED.batch_size} with --augment.",
+    ),
+]
+_ValidationSplit = Annotated[
+    float | None,
+    parameters.running(
+        min=0,
+        max=0.99,
+        help="Share of the training data that is held out for validation; "
+        f"{PLAIN.validation_split}, or {AUGMENTED.validation_split} with --augment.",
+    ),
+]
+_Seed = Annotated[
+    int,
+    parameters.running(min=0, max=2**32 - 1, help="Same seed and machine, same weights."),
+]
+
+
+def train(
+    data: _Data = MNIST,
+    out: _Out = Path("MNIST.h5"),
+    augment: _Augment = False,
+    epochs: _Epochs = None,
+    batch_size: _BatchSize = None,
+    validation_split: _ValidationSplit = None,
+    seed: _Seed = 0,
+    report: parameters.ReportFolder = None,
+    no_report: parameters.NoReport = False,
+    overwrite: parameters.Overwrite = False,
+    quiet: parameters.Quiet = False,
+    as_json: parameters.AsJson = False,
+) -> None:
+    with epoch_bar(quiet=quiet) as progress:
+        result = mnist_batch.train(
+            data,
+            out,
+            augment=augment,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation_split=validation_split,
+            seed=seed,
+            report=parameters.report_argument(report, no_report=no_report),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    output.show(json.dumps(result.record()) if as_json else training_page(result))
+
+
+def training_page(result: "TrainingResult") -> "RenderableType":
+    """Return how well a trained model reads the test split, what it was made from, and where."""
+    kept = {name: numbers[result.epoch - 1] for name, numbers in result.history.items()}
+    is_last = result.epoch == len(result.history["loss"])
+    scores = f"loss {kept['loss']:.4f}, accuracy {kept['accuracy']:.4f}"
+    if "val_accuracy" in kept:
+        scores += f", validation accuracy {kept['val_accuracy']:.4f}"
+    lines = [
+        ("data", f"{result.rows:,} digits, in {result.elapsed_s:.0f} s"),
+        ("last epoch" if is_last else f"epoch {result.epoch}", scores),
+        *(("left out", f"{reason}: {count:,}") for reason, count in result.unreadable.items()),
+        ("model", str(result.out)),
+        *(("report", str(file.parent)) for file in result.report_files[:1]),
+    ]
+    tested = (
+        metrics_page(result.metrics)
+        if result.metrics
+        else "not tested: the data has no files or folders named test"
+    )
+    return output.page(tested, "", output.named_lines(lines))
+
+
+def epoch_bar(
+    *, quiet: bool
+) -> "AbstractContextManager[Callable[[TrainingProgress], None] | None]":
+    """Return a progress bar of epochs."""
+
+    def state(step: "TrainingProgress", _: float) -> dict[str, Any]:
+        scores = f"loss {step.loss:.4f}"
+        if step.val_accuracy is not None:
+            scores += f", validation accuracy {step.val_accuracy:.4f}"
+        return {
+            "description": "Training",
+            "completed": step.epoch,
+            "total": step.epochs,
+            "epochs": f"epoch {step.epoch}/{step.epochs}",
+            "scores": scores,
+        }
+
+    columns = ["{task.description}", "bar", "{task.fields[epochs]}", "remaining"]
+    # Epochs are slow: in 30 s there would be too few of them to tell the speed.
+    return output.progress_bar(
+        [*columns, "{task.fields[scores]}"],
+        state,
+        quiet=quiet,
+        period_s=600.0,
+        epochs="",
+        scores="",
+    )

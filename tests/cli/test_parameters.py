@@ -1,0 +1,62 @@
+"""What follows from options: the argument `report`, and statuses for errors and accuracy."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from mnist_batch.cli.parameters import check_errors, error_budget, reaches, report_argument
+from tests.support.example_metrics import METRICS
+
+
+def test_a_report_is_in_its_default_folder_another_or_none() -> None:
+    """As the library takes it; both options at once are a usage error."""
+    assert report_argument(None, no_report=False) is True
+    assert report_argument(None, no_report=True) is False
+    assert report_argument(Path("r"), no_report=False) == Path("r")
+    with pytest.raises(typer.BadParameter, match="exclude each other"):
+        report_argument(Path("r"), no_report=True)
+
+
+@pytest.mark.parametrize("max_errors", ["-1", "0.5", "101%", "x%", ""])
+def test_a_wrong_budget_is_a_usage_error(max_errors: str) -> None:
+    """With what was expected."""
+    with pytest.raises(typer.BadParameter, match="expected a number of rows"):
+        error_budget(max_errors)
+
+
+def test_more_errors_than_allowed_are_status_3(capsys: pytest.CaptureFixture[str]) -> None:
+    """With both numbers; as many as allowed are fine."""
+    check_errors(error_budget("2"), 2, 10, 0, lacking="a prediction")
+    check_errors(error_budget("20%"), 2, 10, 0, lacking="a prediction")
+    with pytest.raises(typer.Exit) as end:
+        check_errors(error_budget("1"), 2, 10, 0, lacking="a prediction")
+    assert end.value.exit_code == 3
+    expected = "error: rows without a prediction: 2, more than --max-errors 1\n"
+    assert capsys.readouterr() == ("", expected)
+
+
+def test_no_share_allows_a_source_of_unknown_length(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is one row with an error, but nobody knows how many rows it holds."""
+    check_errors(error_budget("2"), 2, 10, 1, lacking="an image")
+    with pytest.raises(typer.Exit):
+        check_errors(error_budget("20%"), 2, 10, 1, lacking="an image")
+    assert "sources that cannot be read at all: 1," in capsys.readouterr().err
+
+
+def test_an_accuracy_below_the_gate_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that was never measured is below every gate."""
+    three_of_four = np.zeros((10, 10), np.int64)
+    three_of_four[0, :2] = 3, 1
+    metrics = replace(METRICS, confusion_matrix=three_of_four)
+    assert reaches(None, metrics)
+    assert reaches(0.75, metrics)
+    assert capsys.readouterr().err == ""
+    assert not reaches(0.76, metrics)
+    assert not reaches(0.0, replace(METRICS, confusion_matrix=0 * three_of_four))
+    assert capsys.readouterr().err == (
+        "error: accuracy 0.7500 is below --min-accuracy 0.76\n"
+        "error: --min-accuracy: no row has both a label and a prediction\n"
+    )
