@@ -1,10 +1,10 @@
-"""Packing inputs: every image decoded once, into one Parquet file of raw pixels."""
+"""Pack inputs: decode every image once, into one Parquet file of raw pixels."""
 
 import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mnist_batch.inference.workers import Progress, available_workers, map_batch
 from mnist_batch.inputs.files import open_native
 from mnist_batch.inputs.parquet.packed import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
-from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
 from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
 from mnist_batch.outputs.writer import check_not_read, check_outside
@@ -35,7 +35,7 @@ ones read no faster, and writing them takes more memory."""
 
 @dataclass(frozen=True)
 class PackSummary:
-    """What `pack` did.
+    """The result of `pack`.
 
     Attributes:
         out: the packed file.
@@ -46,8 +46,8 @@ class PackSummary:
         size_bytes: the size of the file.
         elapsed_s: seconds from the first read to the last write.
         notes: what the user should know, one sentence each.
-        uncounted_sources: how many sources are one row with an error each, since nobody knows how
-            many rows they hold.
+        uncounted_sources: the number of sources that are one row with an error each, since nobody
+            knows how many rows they hold.
     """
 
     out: Path
@@ -71,7 +71,7 @@ class PackSummary:
         return round(self.rows / self.elapsed_s) if self.elapsed_s else None
 
     def record(self) -> dict[str, Any]:
-        """Return all of it as JSON takes it."""
+        """Return all of it as `--json` prints it."""
         return {
             "rows": self.rows,
             "labelled": self.labelled,
@@ -106,8 +106,8 @@ def pack(
     Args:
         inputs: folders, files, globs, `hf://` or `-`, as `predict` takes them; packed files too.
         out: the packed file, with the suffix `.parquet`.
-        prepare: which images are brought to MNIST form, see `options.Prepare`. The file remembers
-            it: what was prepared once is not looked at again.
+        prepare: which images are brought to MNIST form, see `options.Prepare`. The file records
+            it: what was prepared once is not prepared again.
         image_column: the Parquet column of images; None to find it.
         label_column: the Parquet column of labels; None for `label`, where there is one.
         labels: a CSV file of labels; `none` to keep none; None for what the inputs carry.
@@ -121,91 +121,68 @@ def pack(
         LabelError: a label is not a digit.
         ValueError: `workers` is below 1.
     """
-    inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
+    inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
+    read = ReadOptions.of(image_column, label_column, labels)
+    _check_output(out, inputs, overwrite=overwrite)
+    opened = open_inputs(inputs, read)
+    check_not_read(out, [*opened.files, *([labels] if labels else [])])
+    started = time.perf_counter()
+    with StagedFile(out, overwrite=overwrite) as staged:
+        options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **asdict(read)}
+        counts = _write(staged, opened, prepare, workers or available_workers(), options, progress)
+        elapsed_s = time.perf_counter() - started
+        staged.commit()
+    notes = reading_notes(opened, read, prepare, counts.rows, counts.labelled, counts.prepared)
+    return counts.summary(out, elapsed_s, notes, len(opened.uncounted))
+
+
+def _check_output(out: Path, inputs: Sequence[str | Path], *, overwrite: bool) -> None:
+    """Refuse an output that cannot be written, before any work is done."""
     if out.suffix.lower() != ".parquet":
         raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
     check_writable(out, overwrite=overwrite)
     check_outside(out, [], inputs)
-    read = ReadOptions.of(image_column, label_column, labels)
-    opened = open_inputs(inputs, read)
-    check_not_read(out, [*opened.files, *([labels] if labels else [])])
-    _kernels.load_where_it_pays(opened.encoded_rows)
-    counts = _Counts()
-    started = time.perf_counter()
-    with StagedFile(out, overwrite=overwrite) as staged:
-        with output_errors(out):
-            writer = PackedWriter(staged.path)
-        for batch in map_batches(
-            opened.shards,
-            lambda shard: shard.read(BATCH_ROWS),
-            lambda batch: _packed_batch(batch, prepare),
-            workers=workers or available_workers(),
-        ):
-            with output_errors(out):
-                writer.write(batch)
-            counts.add(batch)
-            if progress:
-                progress(Progress(counts.rows, opened.rows, counts.errors.total()))
-        options = {
-            "inputs": [str(item) for item in inputs],
-            "prepare": str(prepare),
-            **read.record(),
-        }
-        with output_errors(out):
-            writer.close(_run_record(counts, options))
-        elapsed_s = time.perf_counter() - started
-        staged.commit()
-    return PackSummary(
-        out=out,
-        rows=counts.rows,
-        labelled=counts.labelled,
-        prepared=counts.prepared,
-        errors_by_reason=counts.errors_by_reason(),
-        size_bytes=out.stat().st_size,
-        elapsed_s=elapsed_s,
-        notes=reading_notes(
-            opened,
-            read,
-            prepare,
-            rows=counts.rows,
-            labelled=counts.labelled,
-            prepared=counts.prepared,
-        ),
-        uncounted_sources=len(opened.uncounted),
-    )
 
 
 class PackedWriter:
     """Writes rows of `PACKED`, in order, in row groups of `ROW_GROUP_ROWS`.
 
-    Of zstd's levels the first makes MNIST's pixels as small as the next two, 166 bytes an image, in
-    less time. Without checksums of the pages most damage would be read as other pixels.
+    Level 1 of zstd makes MNIST's pixels as small as levels 2 and 3, 166 bytes an image, in less
+    time. Without checksums of the pages most damage would be read as other pixels.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, out: Path | None = None) -> None:
+        """Begin a file at `path`; errors name `out`, the output that it becomes."""
+        self._out = out or path
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
-        self._file = open_native(path, "wb")
-        self._writer = pq.ParquetWriter(
-            self._file,
-            PACKED,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=["source", "error"],  # no two images are alike
-            # The least and the greatest image tell nothing, and are 1,568 bytes a row group.
-            write_statistics=[name for name in PACKED.names if name != "image"],
-            write_page_checksum=True,
-        )
+        with output_errors(self._out):
+            self._file = open_native(path, "wb")
+            self._writer = pq.ParquetWriter(
+                self._file,
+                PACKED,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=["source", "error"],  # no two images are alike
+                # The least and the greatest image say nothing, and are 1,568 bytes a row group.
+                write_statistics=[name for name in PACKED.names if name != "image"],
+                write_page_checksum=True,
+            )
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Keep rows until they fill a row group."""
+        """Keep rows until they fill a row group.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
         self._batches.append(batch)
         self._rows += len(batch)
         while self._rows >= ROW_GROUP_ROWS:
             table = pa.Table.from_batches(self._batches)
-            self._writer.write_table(table.slice(0, ROW_GROUP_ROWS))
+            with output_errors(self._out):
+                self._writer.write_table(table.slice(0, ROW_GROUP_ROWS))
             self._batches = table.slice(ROW_GROUP_ROWS).to_batches()
             self._rows -= ROW_GROUP_ROWS
 
@@ -214,62 +191,92 @@ class PackedWriter:
 
         Args:
             run: JSON of any keys but `format`.
+
+        Raises:
+            OutputError: the disk refuses.
         """
-        if self._rows:
-            self._writer.write_table(pa.Table.from_batches(self._batches))
-        self._writer.add_key_value_metadata({PACKED_KEY: json.dumps({"format": FORMAT, **run})})
-        self._writer.close()
-        self._file.close()
+        with output_errors(self._out):
+            if self._rows:
+                self._writer.write_table(pa.Table.from_batches(self._batches))
+            self._writer.add_key_value_metadata({PACKED_KEY: json.dumps({"format": FORMAT, **run})})
+            self._writer.close()
+            self._file.close()
 
 
+@dataclass
 class _Counts:
-    """What is said of the rows, added up batch by batch."""
+    """Counts over the rows of `PACKED`, added up batch by batch."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self.labelled = 0
-        self.prepared = 0
-        self.errors: Counter[str] = Counter()
+    rows: int = 0
+    labelled: int = 0
+    prepared: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count the rows of `PACKED`."""
+        """Count the rows of a batch."""
         self.rows += len(batch)
         self.labelled += len(batch) - batch.column("label").null_count
         self.prepared += pc.sum(batch.column("prepared")).as_py()
         errors = batch.column("error").drop_null().to_pylist()
         self.errors.update(reason(error) for error in errors)
 
-    def errors_by_reason(self) -> dict[str, int]:
-        """Return the errors, most frequent first."""
-        return dict(self.errors.most_common())
+    def record(self) -> dict[str, Any]:
+        """Return the counts as JSON takes them; errors most frequent first."""
+        return {**vars(self), "errors": dict(self.errors.most_common())}
+
+    def summary(
+        self, out: Path, elapsed_s: float, notes: Sequence[str], uncounted: int
+    ) -> PackSummary:
+        """Return what was packed into `out`."""
+        return PackSummary(
+            out=out,
+            rows=self.rows,
+            labelled=self.labelled,
+            prepared=self.prepared,
+            errors_by_reason=dict(self.errors.most_common()),
+            size_bytes=out.stat().st_size,
+            elapsed_s=elapsed_s,
+            notes=notes,
+            uncounted_sources=uncounted,
+        )
+
+
+def _write(
+    staged: StagedFile,
+    opened: OpenInputs,
+    prepare: Prepare,
+    workers: int,
+    options: Mapping[str, Any],
+    progress: Callable[[Progress], None] | None,
+) -> _Counts:
+    """Read, decode and write all rows, and count them; `options` go into the metadata."""
+    _kernels.load_where_it_pays(opened.encoded_rows)
+    counts = _Counts()
+    writer = PackedWriter(staged.path, staged.target)
+    for batch in map_batches(
+        opened.shards,
+        lambda shard: shard.read(BATCH_ROWS),
+        lambda batch: _packed_batch(batch, prepare),
+        workers=workers,
+    ):
+        writer.write(batch)
+        counts.add(batch)
+        if progress:
+            progress(Progress(counts.rows, opened.rows, counts.errors.total()))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    writer.close(
+        {"version": __version__, **counts.record(), "options": options, "created_utc": created}
+    )
+    return counts
 
 
 def _packed_batch(batch: ImageBatch, prepare: Prepare) -> pa.RecordBatch:
-    """Return rows of `PACKED`."""
+    """Return the rows of a batch as those of `PACKED`."""
     decoded = prepare_batch(batch, prepare)
     pixels = pa.py_buffer(np.ascontiguousarray(decoded.images))
-    # A mask of Arrow's booleans is laid out as the buffer that tells which values are valid.
+    # A mask of Arrow's booleans has the layout of the buffer that tells which values are valid.
     valid = decoded.error.is_null().buffers()[1] if decoded.error.null_count < len(batch) else None
     image = pa.Array.from_buffers(PACKED.field("image").type, len(batch), [valid, pixels])
-    columns = [
-        image,
-        batch.label,
-        batch.source,
-        batch.row,
-        pa.array(decoded.prepared),
-        decoded.error,
-    ]
+    prepared = pa.array(decoded.prepared)
+    columns = [image, batch.label, batch.source, batch.row, prepared, decoded.error]
     return pa.record_batch(columns, schema=PACKED)
-
-
-def _run_record(counts: _Counts, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a file was packed: what its metadata says."""
-    return {
-        "version": __version__,
-        "rows": counts.rows,
-        "labelled": counts.labelled,
-        "prepared": counts.prepared,
-        "errors": counts.errors_by_reason(),
-        "options": options,
-        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-    }

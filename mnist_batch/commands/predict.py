@@ -365,8 +365,8 @@ def _notes(run: Run, metrics: Metrics, kept: LabelledImages | None) -> list[str]
             run.opened,
             run.options.read,
             run.options.prepare,
-            rows=metrics.rows,
-            labelled=metrics.labelled,
-            prepared=metrics.prepared,
+            metrics.rows,
+            metrics.labelled,
+            metrics.prepared,
         ),
     ]

@@ -185,7 +185,6 @@ def reading_notes(
     opened: OpenInputs,
     options: ReadOptions,
     prepare: Prepare,
-    *,
     rows: int,
     labelled: int,
     prepared: int,
