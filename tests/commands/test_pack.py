@@ -205,7 +205,7 @@ def test_every_row_is_packed_once_and_in_order(
     """However the batches are cut, whatever the row groups, good images between bad ones."""
     out = tmp_path_factory.getbasetemp() / "property.parquet"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mnist_batch.inputs.parquet.packed.ROW_GROUP_ROWS", group_rows)
+        patch.setattr("mnist_batch.commands.pack.ROW_GROUP_ROWS", group_rows)
         patch.setattr(pack, "open_inputs", lambda *_: _Opened(rows, cuts))
         summary = mnist_batch.pack("unused", out, prepare="never", overwrite=True)
     assert pq.read_table(out).to_pylist() == [
@@ -231,7 +231,7 @@ class _Opened:
 
     files: tuple[str, ...] = ()
     uncounted: tuple[str, ...] = ()
-    encoded = False
+    encoded_rows = 0
 
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:
         self.rows = len(rows)
@@ -426,7 +426,7 @@ def test_a_disk_that_refuses_is_an_output_error(
 ) -> None:
     """One line that names the output; nothing is left beside it."""
     monkeypatch.setattr(
-        "mnist_batch.inputs.parquet.packed.open_native", lambda *_: pa.OSFile("/dev/full", "wb")
+        "mnist_batch.commands.pack.open_native", lambda *_: pa.OSFile("/dev/full", "wb")
     )
     with pytest.raises(OutputError, match=r"packed\.parquet could not be written: No space left"):
         mnist_batch.pack(digits_parquet, tmp_path / "packed.parquet")
