@@ -9,12 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.image_files import ImageFileShard
-from mnist_batch.inputs.parquet.files import ParquetShard
-from mnist_batch.inputs.shards import Shard, text_of_path
+from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import SIDE
-from mnist_batch.options import BATCH_ROWS, Prepare
+from mnist_batch.options import Prepare
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch, Images
 
@@ -195,14 +193,4 @@ def find_place(opened: OpenInputs, row: int) -> tuple[str, int]:
     """Return the columns `source` and `row` of a row, by its place in the whole input from 0."""
     starts = [*accumulate((shard.rows for shard in opened.shards), initial=0)]
     number = bisect(starts, row) - 1
-    shard, place = opened.shards[number], row - starts[number]
-    # Where the images tell nothing of their names, they are not read: 8,000 may be large ones.
-    if isinstance(shard, ImageFileShard):
-        return text_of_path(shard.sources[place]), 0
-    if isinstance(shard, ParquetShard) and not shard.file.packed:
-        return text_of_path(shard.file.source), shard.first_row + place
-    for batch in shard.read(BATCH_ROWS):
-        if place < len(batch):
-            return batch.source[place].as_py(), batch.row[place].as_py()
-        place -= len(batch)
-    raise IndexError(f"row {row} of {opened.rows}")
+    return opened.shards[number].place(row - starts[number])

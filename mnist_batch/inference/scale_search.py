@@ -18,8 +18,7 @@ from mnist_batch.errors import InputError
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, log_losses
 from mnist_batch.inference.workers import Progress
-from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.inputs.spread import spread_rows
+from mnist_batch.inputs.sources import OpenInputs, spread_rows
 from mnist_batch.models.file import ScaleSource, scale_in_file
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images

@@ -1,13 +1,31 @@
-"""Files as Arrow opens them."""
+"""Files: listing folders and globs in natural order, telling states of files, opening them."""
 
 import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from glob import has_magic
+from itertools import takewhile
 from pathlib import Path
+from string import digits
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+
+from mnist_batch.errors import InputError
+
+FileStates = npt.NDArray[np.int64]
+"""Size in bytes, time of the last change in nanoseconds, and inode of n files: int64 (n, 3), -1
+where there is no file. The inode tells a file from another of the same size and time that was
+unpacked in its place."""
+
+_MAX_INODE = 2**63 - 1
 
 
 def open_native(path: Path, mode: str = "rb") -> pa.NativeFile:
-    """Open a file for pyarrow's readers and writers, which take any path badly.
+    """Open a file for pyarrow's readers and writers.
 
     Given a path they ask for UTF-8, and take one with a colon for a URI; given a file of Python's
     they need the interpreter lock for each read.
@@ -20,3 +38,255 @@ def open_native(path: Path, mode: str = "rb") -> pa.NativeFile:
         OSError: the file cannot be opened.
     """
     return pa.OSFile(os.fsencode(path), mode)
+
+
+def text_of_path(path: str) -> str:
+    r"""Return a path as text that Arrow can hold: bytes that are not UTF-8 become `\udcXX`."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def file_states(paths: Sequence[str | Path]) -> FileStates:
+    """Return size, time and inode of files."""
+    states = np.full((len(paths), 3), -1, np.int64)
+    for place, path in enumerate(paths):
+        try:
+            # Path objects for 60,000 files would take a second.
+            status = os.stat(path)  # noqa: PTH116
+        except (OSError, ValueError):  # a null character in the path
+            continue
+        # An inode may have all 64 bits.
+        states[place] = status.st_size, status.st_mtime_ns, status.st_ino & _MAX_INODE
+    return states
+
+
+class FolderListing:
+    """What lies in a folder, in natural order; names are relative and `/`-separated.
+
+    Attributes:
+        files: names of files by their kind. Folders that cannot be listed are among them, with a
+            `/` behind their names.
+        passed_over: the number of other files, by their suffixes in lower case, or else by why
+            they are no input: `hidden`, `no suffix`, `no regular file`, `link to a folder`.
+    """
+
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        """Start with nothing.
+
+        Args:
+            kinds: the kind of file that each suffix stands for; suffixes in lower case.
+        """
+        self.files: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
+        self.passed_over: Counter[str] = Counter()
+        self._by_suffix = {suffix: self.files[kind] for suffix, kind in kinds.items()}
+
+    def add_file(self, entry: os.DirEntry[str], name: str) -> None:
+        """Add a file by its suffix, or count it as passed over."""
+        if _is_link_to_folder(entry):
+            self.passed_over["link to a folder"] += 1
+            return
+        suffix = entry.name[entry.name.rfind(".") :].lower()  # `Path` takes a tenth of a listing
+        names = self._by_suffix.get(suffix)
+        if names is None:
+            self.passed_over[suffix if suffix.startswith(".") else "no suffix"] += 1
+        elif _is_regular(entry):
+            names.append(name)
+        else:
+            self.passed_over["no regular file"] += 1
+
+    def add_unreadable_folder(self, name: str) -> None:
+        """Add a folder that cannot be listed: nobody knows which kind of file it holds."""
+        for names in self.files.values():
+            names.append(name)
+
+    def settle(self, unreadable: Sequence[InputError]) -> None:
+        """Keep the kinds of which there are files, and the unreadable folders among them.
+
+        Raises:
+            InputError: there are no files, but folders that cannot be listed.
+        """
+        self.files = {
+            kind: names
+            for kind, names in self.files.items()
+            if any(not name.endswith("/") for name in names)
+        }
+        if unreadable and not self.files:
+            raise unreadable[0]
+
+
+def natural_key(name: str) -> tuple[str, str]:
+    """Return a sort key that puts 2.png before 10.png, and `01` beside `1` in a fixed order.
+
+    A name's numbers stand in the key by their length and then their digits, behind a character
+    that is in no name and before all others, so that keys compare as text and number in turn would.
+    """
+    return _NUMBER.sub(_by_length, name), name
+
+
+def _by_length(match: re.Match[str]) -> str:
+    digits = match[0].lstrip("0")
+    return f"\0{chr(len(digits))}{digits}"
+
+
+_NUMBER = re.compile("[0-9]+")
+
+
+def naturally_sorted(names: Iterable[str]) -> list[str]:
+    """Return names in the order of `natural_key`.
+
+    Names that differ in one number alone, as nearly all do in a large folder, are in that order
+    when they are sorted by length and then as text; this takes a sixth of the time.
+    """
+    in_order = sorted(names)
+    front = os.path.commonprefix(in_order).rstrip(digits)  # noqa: RUF071 - by character
+    end = os.path.splitext(in_order[0])[1] if in_order else ""  # noqa: PTH122 - text in, text out
+    numbers = [name[len(front) : len(name) - len(end)] for name in in_order if name.endswith(end)]
+    joined = "".join(numbers)
+    if len(numbers) < len(in_order) or not all(numbers) or joined.strip(digits):
+        return sorted(in_order, key=natural_key)
+    of_one_length = len(set(map(len, numbers))) == 1
+    if not of_one_length and any(number[0] == "0" < number for number in numbers):
+        return sorted(in_order, key=natural_key)
+    return sorted(in_order, key=len)
+
+
+def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
+    """List a folder and the folders in it; links to folders are not followed.
+
+    Hidden files, files of other suffixes and what is no regular file (sockets, devices, pipes)
+    are counted as passed over. A dangling link with an input's suffix is an input: its row will
+    say that the file is missing. So is a folder that cannot be read, other than the first.
+
+    Args:
+        folder: where to look.
+        kinds: the kind of file that each suffix stands for; suffixes in lower case.
+
+    Raises:
+        InputError: the folder cannot be read, or one in it, and nothing else was found.
+    """
+    listing = FolderListing(kinds)
+    unreadable: list[InputError] = []
+    pending = [_sorted_entries(folder, "")]
+    while pending:
+        for prefix, entry in pending[-1]:
+            name = prefix + entry.name
+            if entry.name.startswith("."):
+                listing.passed_over["hidden"] += 1
+            elif entry.is_dir(follow_symlinks=False):
+                try:
+                    pending.append(_sorted_entries(Path(entry.path), f"{name}/"))
+                except InputError as error:
+                    unreadable.append(error)
+                    listing.add_unreadable_folder(f"{name}/")
+                    continue
+                break
+            else:
+                listing.add_file(entry, name)
+        else:
+            pending.pop()
+    listing.settle(unreadable)
+    return listing
+
+
+def glob_root(pattern: str) -> Path:
+    """Return the last folder of a glob that no wildcard stands before or in."""
+    return Path(*takewhile(lambda part: not has_magic(part), Path(pattern).parts))
+
+
+def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListing]:
+    """List what a glob matches, relative to its last folder without a wildcard.
+
+    `**` stands for any number of folders. As in `list_folder` links to folders are not followed:
+    `glob.glob` goes dozens of times through a link to the folder that it lies in. As in a shell
+    `*` matches no hidden file.
+
+    Args:
+        pattern: the glob.
+        kinds: as `list_folder` takes them.
+
+    Returns:
+        That folder, and the files.
+
+    Raises:
+        InputError: that folder cannot be read, or another one, and nothing else was found.
+    """
+    parts, root = Path(pattern).parts, glob_root(pattern)
+    *above, last = parts[len(root.parts) :] + (("*",) if parts[-1] == "**" else ())
+    folders = [""]
+    unreadable: dict[str, InputError] = {}
+    for part in above:
+        below = (name for folder in folders for name in _folders(root, folder, part, unreadable))
+        folders = list(dict.fromkeys(below))  # two `**` find a folder several times
+    listing = FolderListing(kinds)
+    for folder in folders:
+        for _, entry in _entries_below(root, folder, unreadable):
+            if _matches(entry.name, last) and not entry.is_dir(follow_symlinks=False):
+                listing.add_file(entry, folder + entry.name)
+    for folder in unreadable:
+        listing.add_unreadable_folder(folder)
+    listing.settle(list(unreadable.values()))
+    for names in listing.files.values():
+        names.sort(key=_path_key)
+    return root, listing
+
+
+def _folders(root: Path, folder: str, part: str, unreadable: dict[str, InputError]) -> list[str]:
+    """Return the folders in a folder that one part of a glob matches; each name ends in `/`."""
+    if part != "**":
+        return [
+            f"{folder}{entry.name}/"
+            for _, entry in _entries_below(root, folder, unreadable)
+            if entry.is_dir(follow_symlinks=False) and _matches(entry.name, part)
+        ]
+    found = [folder]
+    for known in found:  # grows meanwhile
+        found += _folders(root, known, "*", unreadable)
+    return found
+
+
+def _entries_below(
+    root: Path, folder: str, unreadable: dict[str, InputError]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Return the entries of a folder below another, none where it cannot be read."""
+    try:
+        return _sorted_entries(root / folder, folder)
+    except InputError as error:
+        if not folder:
+            raise
+        unreadable[folder] = error
+        return iter(())
+
+
+def _matches(name: str, part: str) -> bool:
+    return fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+
+
+def _path_key(path: str) -> list[tuple[str, str]]:
+    return [natural_key(part) for part in path.split("/")]
+
+
+def _sorted_entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as found:
+            entries = {entry.name: entry for entry in found}
+    except OSError as error:
+        raise InputError(f"{folder}: folder cannot be read: {error.strerror}") from error
+    return iter([(prefix, entries[name]) for name in naturally_sorted(entries)])
+
+
+def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_regular(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a regular file, a link to one, or a link that leads nowhere."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not entry.is_dir() and _dangles(entry))
+    except OSError:  # a link that leads to itself
+        return True
+
+
+def _dangles(entry: os.DirEntry[str]) -> bool:
+    return not Path(entry.path).exists()

@@ -1,4 +1,4 @@
-"""Image files, read in batches."""
+"""Image files, read in batches: the rows of folders of images."""
 
 import os
 import stat
@@ -11,12 +11,29 @@ import pyarrow as pa
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
-from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, text_of_path
+from mnist_batch.inputs.files import FileStates, file_states, text_of_path
+from mnist_batch.inputs.labels import LabelFile, folder_digits
+from mnist_batch.inputs.shards import (
+    BATCH_BYTES,
+    SHARD_ROWS,
+    NamedFiles,
+    Piece,
+    ReadSettings,
+    ShardDefaults,
+    sha256_of,
+)
 from mnist_batch.schema import ImageBatch, Reason, error_text
+
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
+)
+
+PIECE_BYTES = 8 * 2**20
+"""Bytes of the files of a piece, about: large pictures take long to decode."""
 
 
 @dataclass(frozen=True)
-class ImageFileShard:
+class ImageFileShard(ShardDefaults):
     """Consecutive image files, each a source with the one row 0.
 
     Attributes:
@@ -39,16 +56,52 @@ class ImageFileShard:
         """Whether the images have to be decoded."""
         return True
 
+    @property
+    def source(self) -> str:
+        """The first file."""
+        return self.sources[0]
+
+    @property
+    def uncounted(self) -> Sequence[str]:
+        """Folders that cannot be listed."""
+        return [source for source in self.sources if source.endswith("/")]
+
+    def read_from(self, states: FileStates | None = None) -> Sequence[str | bytes]:
+        """Return names, states and labels of the files.
+
+        Args:
+            states: of the files, where they are known; None to ask for them.
+        """
+        labels = self.labels.fill_null(-1).to_numpy(zero_copy_only=False)
+        states = file_states(self.paths) if states is None else states
+        return ["\0".join(self.sources), states.tobytes(), labels.tobytes()]
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield slices of about `PIECE_BYTES`; the state of each file is asked for once."""
+        states = file_states(self.paths)
+        ends = np.cumsum(states[:, 0].clip(0))
+        start, done = 0, 0
+        while start < self.rows:
+            stop = min(int(np.searchsorted(ends, done + PIECE_BYTES)) + 1, self.rows)
+            piece, size = self._slice(start, stop), int(ends[stop - 1]) - done
+            fingerprint = sha256_of(piece.read_from(states[start:stop]))
+            cost = max(piece.rows / SHARD_ROWS, size / PIECE_BYTES)
+            yield Piece(piece, fingerprint, size, cost)
+            start, done = stop, done + size
+
     def take(self, places: npt.NDArray[np.int64]) -> "ImageFileShard":
-        """Return the shard of some of the files, by their places, int64 (k,)."""
+        """Return the shard of some files; the others are not opened."""
         return ImageFileShard(
             paths=[self.paths[place] for place in places],
             sources=[self.sources[place] for place in places],
             labels=self.labels.take(pa.array(places)),
         )
 
-    def slice(self, start: int, stop: int) -> "ImageFileShard":
-        """Return the shard of the files from one place up to another."""
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the name of a file, and 0; nothing is read."""
+        return text_of_path(self.sources[row]), 0
+
+    def _slice(self, start: int, stop: int) -> "ImageFileShard":
         return ImageFileShard(
             self.paths[start:stop], self.sources[start:stop], self.labels[start:stop]
         )
@@ -69,16 +122,34 @@ class ImageFileShard:
             start += len(encoded)
 
 
-def image_shards(
-    paths: Sequence[str], sources: Sequence[str], labels: pa.Array
-) -> list[ImageFileShard]:
-    """Cut a list of image files into shards."""
+def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> list[ImageFileShard]:
+    """Cut the image files of consecutive INPUTs into shards.
+
+    The label of an image comes from the settings' file of labels, or else from the file of labels
+    in the INPUT folder, or else from the name of the image's own folder.
+    """
+    paths = [path for files in groups for path in files.paths]
+    sources = [source for files in groups for source in files.sources]
+    if settings.label_file:
+        labels = settings.label_file.lookup(sources, np.zeros(len(sources), np.int64))
+    elif settings.unlabelled:
+        labels = pa.nulls(len(sources), pa.int8())
+    else:
+        labels = pa.concat_arrays([_own_labels(files) for files in groups])
     return [
         ImageFileShard(
             paths[at : at + SHARD_ROWS], sources[at : at + SHARD_ROWS], labels.slice(at, SHARD_ROWS)
         )
         for at in range(0, len(paths), SHARD_ROWS)
     ]
+
+
+def _own_labels(files: NamedFiles) -> pa.Array:
+    """Return the labels that the files of one INPUT carry: Arrow int8 or null."""
+    if files.metadata:
+        zeros = np.zeros(len(files.names), np.int64)
+        return LabelFile(files.metadata).lookup(files.names, zeros)
+    return folder_digits(files.paths)
 
 
 def _texts(sources: Sequence[str]) -> pa.Array:
@@ -89,7 +160,7 @@ def _texts(sources: Sequence[str]) -> pa.Array:
 
 
 def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
-    """Return what `_read_each` does, by compiled code; None where that is not loaded."""
+    """Do what `_read_each` does, by compiled code; return None where that is not loaded."""
     if not _kernels.ready():
         return None
     from mnist_batch._kernels.images import MAX_BYTES, read_files
@@ -98,7 +169,7 @@ def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
     ends = np.flatnonzero(joined == 0)
     if len(ends) != len(paths):  # a null character in a path
         return None
-    # Room that the file which fills the batch uses up.
+    # With room for the file that fills the batch.
     data = np.empty(max(BATCH_BYTES - 1, 0) + MAX_BYTES, np.uint8)
     bounds = np.empty(len(paths) + 1, np.int32)
     count = read_files(joined, np.append(0, ends[:-1] + 1), _READING, data, bounds)
@@ -116,15 +187,15 @@ def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
             break
         contents[place], errors[place] = _read_file(paths[place])
         sizes[place] = len(contents[place] or b"")
-    # Of large files only so many: up to the one that fills the batch.
+    # Large files: only up to the one that fills the batch.
     count = min(count, int(np.searchsorted(np.cumsum(sizes), BATCH_BYTES)) + 1)
     return pa.array(contents[:count], pa.binary()), pa.array(errors[:count], pa.string())
 
 
 def _read_each(paths: Sequence[str]) -> tuple[pa.Array, pa.Array]:
-    """Return the bytes of files, null where there are none to be had, and the errors.
+    """Return the bytes of the first files, null where one cannot be read, and the errors.
 
-    There may be fewer than files were named, but at least one: about `BATCH_BYTES` are read.
+    At least one file is read, and no more than about `BATCH_BYTES`.
     """
     contents: list[bytes | None] = []
     errors: list[str | None] = []
@@ -142,8 +213,8 @@ def _read_each(paths: Sequence[str]) -> tuple[pa.Array, pa.Array]:
 def _read_file(path: str) -> tuple[bytes | None, str | None]:
     """Return a file's bytes, or None and the error.
 
-    Plain system calls, and three of them where all is well: on small files they are three times as
-    fast as a buffered file object.
+    It takes three system calls as a rule, and on small files a third of the time that a buffered
+    file object takes.
     """
     try:
         descriptor = os.open(path, _READING)
@@ -170,7 +241,7 @@ def _read_file(path: str) -> tuple[bytes | None, str | None]:
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 _FIRST_BYTES = 65536
-"""A file below this is read at once; an empty one may be a pipe, a full one a device."""
+"""A smaller file is read with one call. An empty one may be a pipe, a full one a device."""
 
 
 def _read_rest(descriptor: int, head: bytes) -> bytes:

@@ -1,27 +1,53 @@
-"""What a source yields: shards of the input, and batches of images within a shard."""
+"""Shards: contiguous slices of the input, each of which a worker can read on its own."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.mnist import SIDE
+from mnist_batch.options import BATCH_ROWS
 from mnist_batch.schema import ImageBatch
 
 SHARD_ROWS = 8192
 """Rows of a shard, about: enough to make opening it cheap, few enough to share out evenly."""
 
 SHARD_BYTES = 64 * 2**20
-"""Bytes of a shard's images, about: of photographs fewer rows than else take as long."""
+"""Bytes of a shard's images, about: a shard of photographs has fewer rows, to take as long."""
 
 BATCH_BYTES = 4 * 2**20
 """Encoded bytes of a batch, about: with large pictures a batch holds fewer rows, so that it takes
 little memory and a worker can be stopped soon."""
 
 
+class Piece(NamedTuple):
+    """A shard, or a slice of one, and what decides which part it belongs to.
+
+    Attributes:
+        shard: the shard.
+        fingerprint: that of the shard.
+        size_bytes: bytes of its images, about; 0 where they are not known.
+        cost: how long reading takes, about, in shards of `SHARD_ROWS` small image files.
+    """
+
+    shard: "Shard"
+    fingerprint: str
+    size_bytes: int
+    cost: float
+
+
 class Shard(Protocol):
-    """A contiguous slice of the input, in input order, which any worker can read on its own."""
+    """A contiguous slice of the input, in input order, which any worker can read on its own.
+
+    A new format implements `rows`, `encoded`, `source`, `read` and `read_from`, and inherits the
+    rest from `ShardDefaults`.
+    """
 
     @property
     def rows(self) -> int:
@@ -30,6 +56,18 @@ class Shard(Protocol):
     @property
     def encoded(self) -> bool:
         """Whether the images have to be decoded."""
+
+    @property
+    def source(self) -> str:
+        """The file that the first row is read from, as the output names it."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why the source cannot be opened, for a message; None where it can."""
+
+    @property
+    def uncounted(self) -> Sequence[str]:
+        """Sources of which nobody knows how many rows they hold; each of them is one row."""
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches of at most `batch_size`; any may be shorter.
@@ -41,18 +79,132 @@ class Shard(Protocol):
             LabelError: while iterating, where a label is not a digit.
         """
 
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return what the predictions of the rows depend on, for the fingerprint.
+
+        That is the names, sizes, times and inodes of files, which columns are read, and labels that
+        are known before the files are read.
+        """
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of `read_from`, in hexadecimal."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the shard, cut into slices where it would take long to read."""
+
+    def take(self, places: npt.NDArray[np.int64]) -> "Shard":
+        """Return a shard of some rows, by their places in this one, ascending int64 (k,)."""
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the columns `source` and `row` of a row, by its place in the shard from 0."""
+
+
+class ShardDefaults:
+    """What a shard of any format can do; a format overrides what its files allow more cheaply."""
+
+    @property
+    def failure(self) -> str | None:
+        """None: the source can be opened."""
+        return None
+
+    @property
+    def uncounted(self: Shard) -> Sequence[str]:
+        """The source where it cannot be opened, or else none."""
+        return () if self.failure is None else (self.source,)
+
+    def fingerprint(self: Shard) -> str:
+        """Return the SHA-256 of `read_from`, in hexadecimal."""
+        return sha256_of(self.read_from())
+
+    def pieces(self: Shard) -> Iterator[Piece]:
+        """Yield the shard as it is."""
+        yield Piece(self, self.fingerprint(), 0, self.rows / SHARD_ROWS)
+
+    def take(self: Shard, places: npt.NDArray[np.int64]) -> Shard:
+        """Return a shard that reads all rows, and yields some of them."""
+        return TakenRows(self, places)
+
+    def place(self: Shard, row: int) -> tuple[str, int]:
+        """Read as far as the row, and return its columns `source` and `row`."""
+        place = row
+        for batch in self.read(BATCH_ROWS):
+            if place < len(batch):
+                return batch.source[place].as_py(), batch.row[place].as_py()
+            place -= len(batch)
+        raise IndexError(f"row {row} of {self.rows}")
+
+
+def sha256_of(contents: Iterable[str | bytes]) -> str:
+    """Return one SHA-256 of several texts, in hexadecimal; each counts with its length."""
+    found = hashlib.sha256()
+    for text in contents:
+        content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        found.update(b"%d " % len(content) + content)
+    return found.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class TakenRows(ShardDefaults):
+    """Some rows of a shard that is read whole.
+
+    Attributes:
+        shard: the shard.
+        places: where the rows stand in it, ascending int64 (k,).
+    """
+
+    shard: Shard
+    places: npt.NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that are taken."""
+        return len(self.places)
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the images have to be decoded."""
+        return self.shard.encoded
+
+    @property
+    def source(self) -> str:
+        """The source of the whole shard."""
+        return self.shard.source
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return what the whole shard is read from, and the places."""
+        return [*self.shard.read_from(), self.places.tobytes()]
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, in batches of at most `batch_size`."""
+        start = 0
+        for batch in self.shard.read(batch_size):
+            stop = start + len(batch)
+            inside = self.places[(self.places >= start) & (self.places < stop)]
+            if len(inside):
+                yield batch if len(inside) == len(batch) else batch.take(inside - start)
+            start = stop
+            if not len(self.places) or start > self.places[-1]:
+                return
+
 
 @dataclass(frozen=True)
-class UnreadableSource:
-    """A source whose rows cannot even be counted: one row, which says why.
+class UnreadableSource(ShardDefaults):
+    """A source whose rows cannot be counted, as a single row that says why.
 
     Attributes:
         source: the column `source`, as text that Arrow can hold.
         error: the column `error`.
+        message: the same for the user.
     """
 
     source: str
     error: str
+    message: str
+
+    @property
+    def failure(self) -> str:
+        """The message."""
+        return self.message
 
     @property
     def rows(self) -> int:
@@ -64,6 +216,10 @@ class UnreadableSource:
         """Nothing has to be decoded."""
         return False
 
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return source and error."""
+        return [self.source, self.error]
+
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the row."""
         del batch_size
@@ -71,11 +227,44 @@ class UnreadableSource:
             source=pa.array([self.source], pa.string()),
             row=pa.array([0], pa.int64()),
             label=pa.nulls(1, pa.int8()),
-            images=np.zeros((1, 28, 28), np.uint8),
+            images=np.zeros((1, SIDE, SIDE), np.uint8),
             error=pa.array([self.error], pa.string()),
         )
 
 
-def text_of_path(path: str) -> str:
-    r"""Return a path as text that Arrow can hold: bytes that are not UTF-8 become `\udcXX`."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+@dataclass(frozen=True)
+class NamedFiles:
+    """Files of one format that one INPUT names.
+
+    Attributes:
+        names: relative to the INPUT, in order. A folder that cannot be listed is among them, with
+            a `/` at its end.
+        paths: where they are.
+        sources: what the output calls them.
+        metadata: the file of labels in the INPUT folder; None where there is none.
+    """
+
+    names: Sequence[str]
+    paths: Sequence[str]
+    sources: Sequence[str]
+    metadata: Path | None = None
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """How the files of a run are read.
+
+    Attributes:
+        image_column: the column of images; None to find it.
+        label_column: the column of labels; None for `label`, where there is one.
+        label_file: labels from elsewhere, which then count alone; None to take the inputs' own.
+        unlabelled: read no labels at all.
+        alone: no other file is read. Then the rows of a packed file have just the sources that they
+            were packed from; else the packed file's own source and a `/` stand in front of them.
+    """
+
+    image_column: str | None = None
+    label_column: str | None = None
+    label_file: LabelFile | None = None
+    unlabelled: bool = False
+    alone: bool = True

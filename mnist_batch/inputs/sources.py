@@ -1,10 +1,10 @@
-"""INPUTs to shards: what each one is, what its rows are called, and in which order they come."""
+"""INPUTs to shards: which files each one names, what they are called, and their order."""
 
 import os
 import sys
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from glob import has_magic
@@ -12,26 +12,88 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.image_files import image_shards
-from mnist_batch.inputs.labels import LabelFile, folder_digits
-from mnist_batch.inputs.listing import (
-    IMAGE_SUFFIXES,
-    FolderListing,
-    list_folder,
-    list_glob,
-)
+from mnist_batch.inputs.files import FolderListing, list_folder, list_glob, text_of_path
+from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
+from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.inputs.parquet.files import open_parquet
-from mnist_batch.inputs.shards import Shard, UnreadableSource, text_of_path
+from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource
 from mnist_batch.options import NO_LABELS, ReadOptions
 from mnist_batch.schema import Reason, error_text
 
 STDIN = "-"
 HUB = "hf://"
 _METADATA = "metadata.csv"
-_KINDS = f"expected .parquet or an image ({' '.join(sorted(IMAGE_SUFFIXES))})"
+
+_MAX_SPREAD_SHARDS = 32
+"""Shards that `spread_rows` reads at most, 260,000 rows: an input may hold thousands."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file that INPUTs may name.
+
+    Attributes:
+        name: what its files are called in messages, in the plural.
+        suffixes: by which its files are known, in lower case.
+        open_files: returns the shards of the files of consecutive INPUTs, in order.
+        holds_sources: whether a file may name the sources of its rows itself. It is a folder then,
+            in which no other source may lie.
+    """
+
+    name: str
+    suffixes: Set[str]
+    open_files: Callable[[Sequence[NamedFiles], ReadSettings], Iterable[Shard]]
+    holds_sources: bool = False
+
+
+def one_by_one(
+    open_file: Callable[[Path, str, ReadSettings], Iterable[Shard]],
+) -> Callable[[Sequence[NamedFiles], ReadSettings], Iterator[Shard]]:
+    """Return the `open_files` of a format whose files are opened one by one.
+
+    A file that cannot be opened, and a folder that cannot be listed, is a row with an error.
+
+    Args:
+        open_file: returns the shards of a file, given its path, its source and how it is read.
+            It raises an `InputError` where the file cannot be opened, and a `LabelError` where the
+            labels are not as expected, which ends the run.
+    """
+
+    def open_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
+        for files in groups:
+            for path, source in zip(files.paths, files.sources, strict=True):
+                try:
+                    if path.endswith("/"):
+                        raise InputError(f"{path}: a folder that cannot be listed")
+                    yield from open_file(Path(path), source, settings)
+                except LabelError:
+                    raise
+                except InputError as error:
+                    yield UnreadableSource(text_of_path(source), _reason(error, path), str(error))
+
+    return open_files
+
+
+def _reason(error: InputError, path: str) -> str:
+    """Return why a file cannot be opened, as the column `error` says it."""
+    if isinstance(error.__cause__, FileNotFoundError):
+        return error_text(Reason.MISSING_FILE)
+    return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
+
+
+IMAGES = Format("images", IMAGE_SUFFIXES, open_image_files)
+PARQUET = Format("Parquet files", {".parquet"}, one_by_one(open_parquet), holds_sources=True)
+
+FORMATS = [IMAGES, PARQUET]
+"""The registry of input formats: a new one is a module of this folder and a line here."""
+
+
+def file_kinds() -> dict[str, str]:
+    """Return the name of the format that each suffix stands for."""
+    return {suffix: one.name for one in FORMATS for suffix in one.suffixes}
 
 
 @dataclass(frozen=True)
@@ -61,10 +123,10 @@ class OpenInputs:
 
 @dataclass(frozen=True)
 class _Found:
-    """Files of one kind that one INPUT named.
+    """Files of one format that one INPUT names.
 
     Attributes:
-        parquet: Parquet files, or else images.
+        format: the name of their format.
         names: paths relative to `root`, in order.
         root: the folder that the names start from; empty where they are complete.
         typed: `root` as the user wrote it.
@@ -72,7 +134,7 @@ class _Found:
         metadata: the file of labels in the folder of the images, where there is one.
     """
 
-    parquet: bool
+    format: str
     names: Sequence[str]
     root: str
     typed: str
@@ -82,7 +144,7 @@ class _Found:
     @cached_property
     def paths(self) -> list[str]:
         """Where the files are."""
-        # Joined once and as text: of 60,000 files Path objects would take a second.
+        # Joined once and as text: Path objects for 60,000 files would take a second.
         folder = os.path.join(self.root, "") if self.root else ""  # noqa: PTH118
         return [folder + name for name in self.names]
 
@@ -92,11 +154,9 @@ class _Found:
             return self.names
         return [f"{self.typed.rstrip('/')}/{name}" for name in self.names]
 
-    def labels(self) -> pa.Array:
-        """Return the truth about each image file, which its folder tells: Arrow int8 or null."""
-        if self.metadata:
-            return LabelFile(self.metadata).lookup(self.names, np.zeros(len(self.names), np.int64))
-        return folder_digits(self.paths)
+    def files(self, *, qualified: bool) -> NamedFiles:
+        """Return the files with what they are called in the output."""
+        return NamedFiles(self.names, self.paths, self.sources(qualified=qualified), self.metadata)
 
 
 def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None) -> OpenInputs:
@@ -122,107 +182,94 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     qualified = _twin(found, qualified=False) is not None
     if qualified and (twin := _twin(found, qualified=True)) is not None:
         raise InputError(f"{twin}: named by two INPUTs; name each file once")
-    label_file = None
-    if options.labels not in (None, NO_LABELS):
-        label_file = LabelFile(Path(options.labels))
-    alone = sum(len(one.names) for one in found) == 1
-    shards: list[Shard] = []
-    unreadable: list[InputError] = []
-    for parquet, group in groupby(found, key=lambda one: one.parquet):
-        if parquet:
-            shards += _parquet_shards(
-                group, options, label_file, unreadable, qualified=qualified, alone=alone
-            )
-        else:
-            shards += _image_shards(list(group), options, label_file, qualified=qualified)
-    files = [path for one in found for path in one.paths]
-    if unreadable and len(unreadable) == sum(_suffix(path) == ".parquet" for path in files):
-        raise unreadable[0]
+    shards = _open_files(found, _settings(options, found), qualified=qualified)
     return OpenInputs(
         shards=shards,
-        files=files,
+        files=[path for one in found for path in one.paths],
         rows=sum(shard.rows for shard in shards),
         passed_over=sum((one.passed_over for one in found), Counter()),
-        uncounted=[
-            *(shard.source for shard in shards if isinstance(shard, UnreadableSource)),
-            *(name for one in found if not one.parquet for name in one.names if name[-1] == "/"),
-        ],
+        uncounted=[source for shard in shards for source in shard.uncounted],
     )
+
+
+def _settings(options: ReadOptions, found: Sequence[_Found]) -> ReadSettings:
+    """Return how files are read; a file of labels is read here."""
+    unlabelled = options.labels == NO_LABELS
+    label_file = None
+    if options.labels is not None and not unlabelled:
+        label_file = LabelFile(Path(options.labels))
+    return ReadSettings(
+        image_column=options.image_column,
+        label_column=options.label_column,
+        label_file=label_file,
+        unlabelled=unlabelled,
+        alone=sum(len(one.names) for one in found) == 1,
+    )
+
+
+def _open_files(found: Sequence[_Found], settings: ReadSettings, *, qualified: bool) -> list[Shard]:
+    """Return the shards of all files.
+
+    Raises:
+        InputError: none of the files of a format can be opened.
+        LabelError: labels are not as expected.
+    """
+    shards: list[Shard] = []
+    failures: dict[str, list[str]] = {one.name: [] for one in FORMATS}
+    by_name = {one.name: one for one in FORMATS}
+    for name, group in groupby(found, key=lambda one: one.format):
+        files = [one.files(qualified=qualified) for one in group]
+        opened = list(by_name[name].open_files(files, settings))
+        failures[name] += [shard.failure for shard in opened if shard.failure is not None]
+        shards += opened
+    for name, messages in failures.items():
+        if messages and len(messages) == sum(len(one.names) for one in found if one.format == name):
+            raise InputError(messages[0])
+    return shards
+
+
+def spread_rows(opened: OpenInputs, rows: int) -> Sequence[Shard]:
+    """Return shards of some rows, spread evenly over an input: its first rows may be of one digit.
+
+    Args:
+        opened: the input. Of a very large one only some shards are read, spread evenly too.
+        rows: how many rows; all if there are fewer.
+    """
+    count = min(len(opened.shards), _MAX_SPREAD_SHARDS)
+    shards = [opened.shards[place * len(opened.shards) // count] for place in range(count)]
+    ends = np.cumsum([shard.rows for shard in shards])
+    if not count or ends[-1] <= rows:
+        return shards
+    shares = np.diff(ends * rows // ends[-1], prepend=0).tolist()
+    return [
+        shard.take(_evenly(share, shard.rows))
+        for shard, share in zip(shards, shares, strict=True)
+        if share
+    ]
+
+
+def _evenly(count: int, rows: int) -> npt.NDArray[np.int64]:
+    """Return the places of `count` of `rows` rows: each in the middle of its section."""
+    places: npt.NDArray[np.int64] = (2 * np.arange(count) + 1) * rows // (2 * count)
+    return places
 
 
 def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:
     """Return a name that two files have, or None.
 
-    A Parquet file may be packed, and then is the folder of its rows: no other file may lie in it.
+    A file that holds sources is the folder of them: no other file may lie in it.
     """
     names = Counter(name for one in found for name in one.sources(qualified=qualified))
     if twin := next((name for name, count in names.items() if count > 1), None):
         return twin
     ordered = sorted(names)
-    parquet = (one.sources(qualified=qualified) for one in found if one.parquet)
-    for folder in (f"{name}/" for sources in parquet for name in sources):
+    holding = {one.name for one in FORMATS if one.holds_sources}
+    holders = (one.sources(qualified=qualified) for one in found if one.format in holding)
+    for folder in (f"{name}/" for sources in holders for name in sources):
         place = bisect(ordered, folder)
         if place < len(ordered) and ordered[place].startswith(folder):
             return ordered[place]
     return None
-
-
-def _parquet_shards(
-    found: Iterable[_Found],
-    options: ReadOptions,
-    label_file: LabelFile | None,
-    unreadable: list[InputError],
-    *,
-    qualified: bool,
-    alone: bool,
-) -> Iterator[Shard]:
-    """Yield the shards of Parquet files; of one that cannot be opened the error goes to a list."""
-    for one in found:
-        for path, source in zip(one.paths, one.sources(qualified=qualified), strict=True):
-            if path.endswith("/"):
-                error = error_text(Reason.UNREADABLE_FILE, "a folder that cannot be listed")
-                yield UnreadableSource(text_of_path(source), error)
-                continue
-            try:
-                yield from open_parquet(
-                    Path(path),
-                    source,
-                    image_column=options.image_column,
-                    label_column=options.label_column,
-                    label_file=label_file,
-                    unlabelled=options.labels == NO_LABELS,
-                    alone=alone,
-                )
-            except LabelError:
-                raise
-            except InputError as failure:
-                unreadable.append(failure)
-                yield UnreadableSource(text_of_path(source), _reason(failure, path))
-
-
-def _reason(error: InputError, path: str) -> str:
-    """Return why a file cannot be opened, as the column `error` says it."""
-    if isinstance(error.__cause__, FileNotFoundError):
-        return error_text(Reason.MISSING_FILE)
-    return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
-
-
-def _image_shards(
-    found: Sequence[_Found],
-    options: ReadOptions,
-    label_file: LabelFile | None,
-    *,
-    qualified: bool,
-) -> Sequence[Shard]:
-    paths = [path for one in found for path in one.paths]
-    sources = [source for one in found for source in one.sources(qualified=qualified)]
-    if label_file:
-        labels = label_file.lookup(sources, np.zeros(len(sources), np.int64))
-    elif options.labels == NO_LABELS:
-        labels = pa.nulls(len(sources), pa.int8())
-    else:
-        labels = pa.concat_arrays([one.labels() for one in found])
-    return image_shards(paths, sources, labels)
 
 
 def _find(text: str) -> list[_Found]:
@@ -259,64 +306,67 @@ def _find_listed(line: str) -> _Found:
     """Return what one line of a list of paths names; a file that is not there is a row too."""
     if os.path.isdir(line):  # noqa: PTH112 - unlike Path.is_dir it raises for no path
         return _find_in_folder(Path(line), line)
-    return _Found(_suffix(line) == ".parquet", [line], root="", typed="")
+    # Of an unknown suffix it is read as an image, which may turn out to be none.
+    kind = file_kinds().get(_suffix(line), IMAGES.name)
+    return _Found(kind, [line], root="", typed="")
 
 
 def _find_in_folder(folder: Path, typed: str) -> _Found:
-    listing = list_folder(folder)
-    if listing.images and listing.parquet:
+    listing = list_folder(folder, file_kinds())
+    if len(listing.files) > 1:
         raise InputError(
-            f"{typed}: holds {len(listing.images)} images and {len(listing.parquet)} Parquet "
-            f"files, which may be the same digits twice; name the Parquet files "
-            f"('{typed.rstrip('/')}/**/*.parquet') or a folder that holds the images alone"
+            f"{typed}: holds {_counts(listing)}, which may be the same digits twice; name the "
+            f"{PARQUET.name} ('{typed.rstrip('/')}/**/*.parquet') or a folder that holds the "
+            "images alone"
         )
-    if not listing.images and not listing.parquet:
+    if not listing.files:
         raise InputError(
             f"{typed}: no digits in this folder; files of other kinds: "
-            f"{listing.passed_over.total()}; {_KINDS}"
+            f"{listing.passed_over.total()}; {_expected()}"
         )
     metadata = folder / _METADATA
-    if not listing.images or not metadata.is_file():
+    if IMAGES.name not in listing.files or not metadata.is_file():
         return _listed(listing, folder, typed)
     listing.passed_over -= Counter([metadata.suffix])
     return replace(_listed(listing, folder, typed), metadata=metadata)
 
 
-def _listed(listing: FolderListing, root: Path, typed: str) -> _Found:
-    return _Found(
-        parquet=bool(listing.parquet),
-        names=listing.parquet or listing.images,
-        root=str(root),
-        typed=typed,
-        passed_over=listing.passed_over,
-    )
-
-
 def _find_file(path: Path, typed: str) -> _Found:
-    """Return one file that was named; its suffix tells its kind."""
-    if _suffix(typed) != ".parquet" and _suffix(typed) not in IMAGE_SUFFIXES:
-        raise InputError(f"{typed}: neither an image nor Parquet, by its suffix; {_KINDS}")
+    """Return one file that was named; its suffix tells its format."""
+    kind = file_kinds().get(_suffix(typed))
+    if kind is None:
+        raise InputError(f"{typed}: by its suffix no file of digits; {_expected()}")
     folder, _, name = typed.rpartition("/")
-    return _Found(
-        parquet=_suffix(typed) == ".parquet",
-        names=[name],
-        root=str(path.parent),
-        typed=folder,
-    )
+    return _Found(kind, [name], root=str(path.parent), typed=folder)
 
 
 def _find_globbed(pattern: str) -> _Found:
     """Return the files that a glob matches, named relative to its last folder without a `*`."""
-    root, listing = list_glob(pattern)
-    images, parquet = listing.images, listing.parquet
-    if parquet and images:
+    root, listing = list_glob(pattern, file_kinds())
+    if len(listing.files) > 1:
         raise InputError(
-            f"{pattern}: matches {len(images)} images and {len(parquet)} Parquet files, which may "
-            "be the same digits twice; match one kind"
+            f"{pattern}: matches {_counts(listing)}, which may be the same digits twice; match "
+            "one kind"
         )
-    if not parquet and not images:
-        raise InputError(f"{pattern}: matches no file of digits; {_KINDS}")
+    if not listing.files:
+        raise InputError(f"{pattern}: matches no file of digits; {_expected()}")
     return _listed(listing, root, typed="" if root == Path() else root.as_posix())
+
+
+def _listed(listing: FolderListing, root: Path, typed: str) -> _Found:
+    """Return the files of the only kind that was listed."""
+    ((kind, names),) = listing.files.items()
+    return _Found(kind, names, root=str(root), typed=typed, passed_over=listing.passed_over)
+
+
+def _counts(listing: FolderListing) -> str:
+    """Return how many files there are of each kind, as messages say it."""
+    return " and ".join(f"{len(names)} {kind}" for kind, names in listing.files.items())
+
+
+def _expected() -> str:
+    """Return which files are inputs, as messages say it."""
+    return f"expected a file with the suffix {' '.join(sorted(file_kinds()))}"
 
 
 def _suffix(path: str) -> str:

@@ -12,16 +12,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from mnist_batch.inputs.files import open_native
-from mnist_batch.inputs.fingerprints import file_states, fingerprint, first_source
-from mnist_batch.inputs.image_files import ImageFileShard
-from mnist_batch.inputs.parquet.files import ParquetShard
-from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Shard
+from mnist_batch.inputs.shards import SHARD_BYTES, Piece, Shard
 from mnist_batch.outputs.atomic import output_errors
 
 if TYPE_CHECKING:
@@ -38,7 +34,7 @@ class ShardRecord:
 
     Attributes:
         first: the source of its first row.
-        fingerprint: of the files that it is read from, see `fingerprints.fingerprint`.
+        fingerprint: of the files that it is read from, see `Shard.fingerprint`.
     """
 
     first: str
@@ -139,12 +135,6 @@ BLOCKS = 32
 """A part is so many of the predictor's blocks at least: the last one is padded, which then costs no
 more than 3 % of the time."""
 
-FILE_BYTES = 8 * 2**20
-"""And of image files so many bytes, if they are not a whole shard: large ones take long."""
-
-PARQUET_SHARDS = 4
-"""A part is of so many shards of Parquet, or of one of image files: that takes no less time."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -170,66 +160,35 @@ def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
     """Cut shards into parts, each of as few as make one that is worth the trouble.
 
     Args:
-        shards: in input order; those of large image files are cut again, see `FILE_BYTES`.
+        shards: in input order; one that takes long to read is cut again, see `Shard.pieces`.
         block_rows: rows that the predictor's network sees at once.
     """
     parts: list[Part] = []
-    for pieces in _together(_cut(shards), BLOCKS * block_rows):
-        records = [ShardRecord(first_source(one.shard), one.fingerprint) for one in pieces]
+    cut = (piece for shard in shards for piece in shard.pieces())
+    for pieces in _together(cut, BLOCKS * block_rows):
+        records = [ShardRecord(one.shard.source, one.fingerprint) for one in pieces]
         record = PartRecord(sum(one.shard.rows for one in pieces), records)
         parts.append(Part(len(parts), [one.shard for one in pieces], record))
     return parts
 
 
-class _Piece(NamedTuple):
-    """A shard, its fingerprint, and the bytes of its images, about."""
-
-    shard: Shard
-    fingerprint: str
-    size: int
-
-
-def _cut(shards: Iterable[Shard]) -> Iterator[_Piece]:
-    """Yield shards, those of image files cut by `FILE_BYTES`."""
-    for shard in shards:
-        if not isinstance(shard, ImageFileShard):
-            size = shard.size if isinstance(shard, ParquetShard) else 0
-            yield _Piece(shard, fingerprint(shard), size)
-            continue
-        states = file_states(shard.paths)
-        ends = np.cumsum(states[:, 0].clip(0))
-        start, done = 0, 0
-        while start < shard.rows:
-            stop = min(int(np.searchsorted(ends, done + FILE_BYTES)) + 1, shard.rows)
-            cut, size = shard.slice(start, stop), int(ends[stop - 1]) - done
-            yield _Piece(cut, fingerprint(cut, states[start:stop]), size)
-            start, done = stop, done + size
-
-
-def _together(pieces: Iterable[_Piece], blocks_rows: int) -> Iterator[list[_Piece]]:
+def _together(pieces: Iterable[Piece], blocks_rows: int) -> Iterator[list[Piece]]:
     """Yield pieces that make a part.
 
     They have rows enough, `blocks_rows` at least, or `SHARD_BYTES`, or are the last.
     """
-    taken: list[_Piece] = []
-    rows, share, size = 0, 0.0, 0
+    taken: list[Piece] = []
+    rows, cost, size = 0, 0.0, 0
     for piece in pieces:
         taken.append(piece)
         rows += piece.shard.rows
-        share += _share(piece)
-        size += piece.size
-        if rows and (size >= SHARD_BYTES or (share >= 1 and rows >= blocks_rows)):
+        cost += piece.cost
+        size += piece.size_bytes
+        if rows and (size >= SHARD_BYTES or (cost >= 1 and rows >= blocks_rows)):
             yield taken
-            taken, rows, share, size = [], 0, 0.0, 0
+            taken, rows, cost, size = [], 0, 0.0, 0
     if rows:
         yield taken
-
-
-def _share(piece: _Piece) -> float:
-    """Return how much of a part a piece is."""
-    if isinstance(piece.shard, ParquetShard):
-        return piece.shard.rows / (SHARD_ROWS * PARQUET_SHARDS)
-    return max(piece.shard.rows / SHARD_ROWS, piece.size / FILE_BYTES)
 
 
 # To compress names that repeat costs less than to write, sum and remove them.

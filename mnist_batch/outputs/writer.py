@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.files import open_native
-from mnist_batch.inputs.listing import IMAGE_SUFFIXES, glob_root
+from mnist_batch.inputs.files import glob_root, open_native
+from mnist_batch.inputs.image_files import IMAGE_SUFFIXES
+from mnist_batch.inputs.sources import file_kinds
 from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, output_errors
 from mnist_batch.schema import FORMULA, METADATA_KEY, predictions_schema
@@ -152,7 +153,9 @@ def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Pat
     outputs = list(folders)
     for pattern in filter(has_magic, map(str, inputs)):
         matched = [out] if out.absolute().match(str(Path(pattern).absolute())) else []
-        if "**" in Path(pattern).parts and Path(pattern).suffix.lower() != ".parquet":
+        suffix = Path(pattern).suffix.lower()
+        for_pictures = suffix in IMAGE_SUFFIXES or suffix not in file_kinds()
+        if "**" in Path(pattern).parts and for_pictures:
             root = behind_links(glob_root(pattern))
             matched += (folder for folder in outputs if behind_links(folder).is_relative_to(root))
         if matched:
@@ -160,7 +163,7 @@ def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Pat
                 f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
                 "time; name a place outside"
             )
-    if out.suffix.lower() in {".parquet", *IMAGE_SUFFIXES}:
+    if out.suffix.lower() in file_kinds():
         outputs.append(out)
     for folder in map(Path, inputs):
         for path in outputs:

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.listing import list_folder, list_glob
+from mnist_batch.inputs.files import list_folder, list_glob
 from mnist_batch.inputs.parquet.files import packed_sources
-from mnist_batch.inputs.sources import HUB, open_inputs
+from mnist_batch.inputs.sources import HUB, PARQUET, file_kinds, open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.preprocessing.preparation import prepare_batch
@@ -102,12 +102,12 @@ def find_splits(data: str) -> Splits:
 
         path = local_copy(data)
     if path.is_dir():
-        root, listing, whole = path, list_folder(path), True
+        root, listing, whole = path, list_folder(path, file_kinds()), True
     elif has_magic(data) and not path.exists():
-        (root, listing), whole = list_glob(data), False
+        (root, listing), whole = list_glob(data, file_kinds()), False
     else:
         return Splits([str(path)], [])
-    names = listing.parquet or listing.images
+    names = listing.files.get(PARQUET.name) or next(iter(listing.files.values()), [])
     splits = _by_folder(names, whole=whole) or _by_file(names)
     if not splits:
         return Splits([str(path)], [])

@@ -31,7 +31,7 @@ from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
+from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard, ShardDefaults
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.mnist import CLASSES, SIDE
 from mnist_batch.options import (
@@ -628,29 +628,7 @@ def _cpu_model() -> str | None:
 
 
 @dataclass(frozen=True)
-class FirstRows:
-    """A shard of which only the first rows are read."""
-
-    shard: Shard
-    rows: int
-
-    @property
-    def encoded(self) -> bool:
-        """Whether the images have to be decoded."""
-        return self.shard.encoded
-
-    def read(self, batch_size: int) -> Iterator[ImageBatch]:
-        """Yield the rows in order, in batches of at most `batch_size`."""
-        missing = self.rows
-        for batch in self.shard.read(batch_size):
-            yield _rows(batch, 0, missing)
-            missing -= len(batch)
-            if missing <= 0:
-                return
-
-
-@dataclass(frozen=True)
-class JoinedShards:
+class JoinedShards(ShardDefaults):
     """Small shards read as one.
 
     Batches are full as those of a large file are: otherwise ten images, read over and over again,
@@ -668,6 +646,15 @@ class JoinedShards:
     def encoded(self) -> bool:
         """Whether the images have to be decoded."""
         return any(shard.encoded for shard in self.shards)
+
+    @property
+    def source(self) -> str:
+        """The first source."""
+        return self.shards[0].source
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return what the shards are read from."""
+        return [text for shard in self.shards for text in shard.read_from()]
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches of at most `batch_size`."""
@@ -689,7 +676,7 @@ class JoinedShards:
 
 
 @dataclass(frozen=True)
-class ResidentShard:
+class ResidentShard(ShardDefaults):
     """A shard that is in memory."""
 
     batch: ImageBatch
@@ -703,6 +690,15 @@ class ResidentShard:
     def encoded(self) -> bool:
         """Whether the images have to be decoded."""
         return isinstance(self.batch.images, pa.Array)
+
+    @property
+    def source(self) -> str:
+        """The first source."""
+        return str(self.batch.source[0])
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return nothing: memory is read."""
+        return []
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches of at most `batch_size`."""
@@ -725,7 +721,7 @@ def first_rows(opened: OpenInputs, rows: int, size_bytes: int) -> tuple[list[Sha
     resident: list[Shard] = []
     for shard in opened.shards:
         read = 0
-        for batch in FirstRows(shard, rows).read(SHARD_ROWS):
+        for batch in _first(shard, rows).read(SHARD_ROWS):
             resident.append(ResidentShard(batch))
             read += len(batch)
             size_bytes -= _size(batch)
@@ -733,10 +729,15 @@ def first_rows(opened: OpenInputs, rows: int, size_bytes: int) -> tuple[list[Sha
                 break
         rows -= read
         if read:
-            shards.append(shard if read == shard.rows else FirstRows(shard, read))
+            shards.append(shard if read == shard.rows else _first(shard, read))
         if rows <= 0 or size_bytes <= 0:
             break
     return shards, resident
+
+
+def _first(shard: Shard, rows: int) -> Shard:
+    """Return the first rows of a shard, or all of them."""
+    return shard.take(np.arange(min(rows, shard.rows)))
 
 
 def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
@@ -750,7 +751,7 @@ def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
     parts: list[Shard] = []
     missing = rows
     for shard in cycle(shards):
-        parts.append(shard if shard.rows <= missing else FirstRows(shard, missing))
+        parts.append(shard if shard.rows <= missing else _first(shard, missing))
         missing -= parts[-1].rows
         if missing == 0:
             break

@@ -16,7 +16,7 @@ from mnist_batch import _kernels
 from mnist_batch._kernels.images import MAX_BYTES, read_files
 from mnist_batch._kernels.png import decode_pngs
 from mnist_batch.decoding.decode import decode_batch, decode_image, resized
-from mnist_batch.inputs.image_files import image_shards
+from mnist_batch.inputs.image_files import ImageFileShard
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
@@ -99,7 +99,7 @@ def test_files_are_read_as_they_are(tmp_path: Path) -> None:
 
 def read(paths: list[str], names: list[str], batch_size: int) -> list[ImageBatch]:
     """Return the batches of some image files."""
-    [shard] = image_shards(paths, names, pa.nulls(len(paths), pa.int8()))
+    shard = ImageFileShard(paths, names, pa.nulls(len(paths), pa.int8()))
     return list(shard.read(batch_size))
 
 

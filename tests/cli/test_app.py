@@ -20,7 +20,7 @@ from tests.support.command import run
     [
         (["predict", "absent", "--out", "o.csv"], r"absent: no such file or folder"),
         (["predict", "empty", "--out", "o.csv"], r"empty: no digits in this folder"),
-        (["predict", "a.txt", "--out", "o.csv"], r"a\.txt: neither an image nor Parquet"),
+        (["predict", "a.txt", "--out", "o.csv"], r"a\.txt: by its suffix no file of digits"),
         (["predict", "a.png", "--out", "o.xlsx"], r"o\.xlsx: no format has the suffix"),
         (["predict", "a.png", "--out", "present.csv"], r"present\.csv exists already"),
         (["predict", "a.png", "--out", "no/o.csv"], r"no is not a folder"),

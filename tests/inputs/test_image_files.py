@@ -1,9 +1,7 @@
-"""Folders of images: what is found in them, in which order, and what reading each file gives."""
+"""Image files: what reading each one gives, in batches and shards."""
 
 import os
-import socket
-from collections.abc import Iterable, Iterator
-from itertools import permutations
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,10 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mnist_batch.errors import InputError
 from mnist_batch.inputs import image_files
-from mnist_batch.inputs.image_files import ImageFileShard, image_shards
-from mnist_batch.inputs.listing import list_folder, list_glob, natural_key, naturally_sorted
+from mnist_batch.inputs.image_files import ImageFileShard, open_image_files
+from mnist_batch.inputs.shards import NamedFiles, ReadSettings
 from mnist_batch.schema import ImageBatch
 
 
@@ -50,288 +47,6 @@ def error_of(path: Path | str) -> str | None:
     ((*_, content, error),) = rows(shard_of([str(path)]).read(1))
     assert (content is None) == (error is not None)
     return error
-
-
-# Order
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["2.png", "10.png"],
-        ["img1.png", "img2.png", "img10.png", "img11.png"],
-        ["1.png", "2.png", "a.png", "b1.png", "b2.png"],
-        ["01", "1", "02", "2", "10"],
-        ["1a2", "1a10", "1b1", "2a1"],
-        ["9" * 100 + ".png", "1" + "0" * 100 + ".png"],
-    ],
-)
-def test_natural_order_is_that_of_the_numbers(names: list[str]) -> None:
-    """Numbers in names sort by value, however the names came."""
-    for order in permutations(names):
-        assert sorted(order, key=natural_key) == names
-
-
-NAMES = st.text(st.sampled_from("019a.-é٣²\n\udcff"), max_size=6)
-
-
-@settings(deadline=None)
-@given(NAMES, NAMES, NAMES)
-def test_natural_order_is_total(a: str, b: str, c: str) -> None:
-    """Any names can be compared, only equal ones are equal, and order is transitive."""
-    first, second, third = natural_key(a), natural_key(b), natural_key(c)
-    assert (first == second) == (a == b)
-    assert (first < second) + (second < first) + (a == b) == 1
-    if first <= second <= third:
-        assert first <= third
-
-
-STARTS, ENDS = st.sampled_from(["", "a", "a1-"]), st.sampled_from([".png", ".jp2"])
-NUMBERED = st.tuples(STARTS, st.text("0129", max_size=3), ENDS).map("".join)
-
-
-@settings(deadline=None, max_examples=1000)
-@given(st.lists(NUMBERED, max_size=6, unique=True) | st.lists(NAMES, max_size=6, unique=True))
-def test_many_names_are_sorted_as_one_by_one(names: list[str]) -> None:
-    """The quick way for names that differ in one number gives the same order."""
-    assert naturally_sorted(names) == sorted(names, key=natural_key)
-
-
-@settings(deadline=None)
-@given(st.integers(0), st.integers(0), st.sampled_from(["", "x", "a-"]))
-def test_natural_order_is_consistent_with_numbers(a: int, b: int, start: str) -> None:
-    """Names that differ in one number are in the order of that number."""
-    assert (natural_key(f"{start}{a}.png") < natural_key(f"{start}{b}.png")) == (a < b)
-
-
-# Folders
-
-
-def test_folder_is_searched_in_natural_order(tmp_path: Path) -> None:
-    """Files and folders of a folder come in one natural order, each folder's files in its place."""
-    touch(tmp_path, "10.png", "2.png", "3/10.png", "3/9.png", "3/1/1.png", "1.png", "a/b/c.JPG")
-    listing = list_folder(tmp_path)
-    assert listing.images == [
-        "1.png", "2.png", "3/1/1.png", "3/9.png", "3/10.png", "10.png", "a/b/c.JPG",
-    ]  # fmt: skip
-    assert (listing.parquet, listing.passed_over.total()) == ([], 0)
-
-
-def test_suffixes_tell_the_kind(tmp_path: Path) -> None:
-    """Suffixes count in any case; other files, hidden ones and hidden folders are passed over."""
-    images = [
-        "a.png", "b.PNG", "c.jpg", "d.Jpeg", "e.bmp", "f.gif", "g.tif", "h.TIFF", "i.webp", "j.pgm",
-    ]  # fmt: skip
-    others = ["a.txt", "png", ".png", ".hidden.png", "k.png.bak", "l.heic", "m", ".git/n.png"]
-    touch(tmp_path, *images, *others, "x.parquet", "y.PARQUET")
-    listing = list_folder(tmp_path)
-    assert listing.images == images
-    assert listing.parquet == ["x.parquet", "y.PARQUET"]
-    assert listing.passed_over.total() == len(others)
-    assert listing.passed_over == {
-        ".txt": 1, "no suffix": 2, "hidden": 3, ".bak": 1, ".heic": 1,
-    }  # fmt: skip
-
-
-def test_folder_named_like_a_file_is_a_folder(tmp_path: Path) -> None:
-    """A folder x.parquet or x.png, as Spark writes them, is searched like any other."""
-    touch(tmp_path, "x.parquet/part-0.parquet", "x.parquet/_SUCCESS", "y.png/z.png")
-    listing = list_folder(tmp_path)
-    assert listing.parquet == ["x.parquet/part-0.parquet"]
-    assert listing.images == ["y.png/z.png"]
-    assert listing.passed_over.total() == 1
-
-
-def test_empty_folders_hold_nothing(tmp_path: Path) -> None:
-    """Empty folders, however nested, are no files."""
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    listing = list_folder(tmp_path)
-    assert (listing.images, listing.parquet, listing.passed_over.total()) == ([], [], 0)
-
-
-def test_links_to_files_are_files(tmp_path: Path) -> None:
-    """A link to a file counts by its own name, and reading it gives the file's bytes."""
-    touch(tmp_path, "data", "in/real.png")
-    (tmp_path / "in" / "link.png").symlink_to(tmp_path / "data")
-    assert list_folder(tmp_path / "in").images == ["link.png", "real.png"]
-    assert error_of(tmp_path / "in" / "link.png") is None
-
-
-def test_links_to_folders_are_passed_over(tmp_path: Path) -> None:
-    """No link to a folder is followed: not to another, not to its own, not one named x.png."""
-    touch(tmp_path, "other/b.png", "in/a.png")
-    (tmp_path / "in" / "other").symlink_to(tmp_path / "other")
-    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
-    (tmp_path / "in" / "link.png").symlink_to(tmp_path / "other")
-    listing = list_folder(tmp_path / "in")
-    assert listing.images == ["a.png"]
-    assert listing.passed_over.total() == 3
-
-
-def test_links_that_lead_nowhere_are_rows(tmp_path: Path) -> None:
-    """A dangling link and a link to itself are images that cannot be read, each with its reason."""
-    (tmp_path / "a.png").symlink_to(tmp_path / "gone")
-    (tmp_path / "b.png").symlink_to(tmp_path / "b.png")
-    (tmp_path / "c.txt").symlink_to(tmp_path / "gone")
-    listing = list_folder(tmp_path)
-    assert listing.images == ["a.png", "b.png"]
-    assert listing.passed_over.total() == 1
-    assert error_of(tmp_path / "a.png") == "missing file"
-    assert error_of(tmp_path / "b.png") == "unreadable file: Too many levels of symbolic links"
-
-
-def test_pipes_and_sockets_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no regular file is no input, by whatever name, even through a link."""
-    monkeypatch.chdir(tmp_path)  # a socket's path is short
-    os.mkfifo("pipe.png")
-    Path("link.png").symlink_to("pipe.png")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("socket.png")
-        touch(tmp_path, "a.png")
-        listing = list_folder(tmp_path)
-        assert listing.images == ["a.png"]
-        assert listing.passed_over == {"no regular file": 3}
-        assert error_of("socket.png") == "unreadable file: No such device or address"
-    assert error_of("pipe.png") == "unreadable file: not a regular file"
-    assert error_of("/dev/zero") == "unreadable file: not a regular file"
-    assert error_of(tmp_path) == "unreadable file: Is a directory"
-
-
-@pytest.mark.parametrize(
-    ("raw", "source"),
-    [
-        (b"new\nline.png", "new\nline.png"),
-        (b"esc\x1b[31m.png", "esc\x1b[31m.png"),
-        (b"caf\xe9.png", "caf\\udce9.png"),  # Latin-1
-        ("ß三.png".encode(), "ß三.png"),
-        (b" =1+1 .png", " =1+1 .png"),
-        (b"*[1]?.png", "*[1]?.png"),
-    ],
-)
-def test_any_name_is_read_and_named(tmp_path: Path, raw: bytes, source: str) -> None:
-    """Line breaks, control characters and bytes that are not UTF-8 are found, read and told."""
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + raw)).write_bytes(b"x")
-    (name,) = list_folder(tmp_path).images
-    assert os.fsencode(name) == raw
-    shard = ImageFileShard([f"{tmp_path}/{name}"], [name], pa.nulls(1, pa.int8()))
-    assert rows(shard.read(1)) == [(source, 0, None, b"x", None)]
-
-
-@pytest.fixture
-def deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A file 1,500 folders down; gone afterwards, as shutil.rmtree recurses up to Python 3.12."""
-    monkeypatch.chdir(tmp_path)
-    for _ in range(1500):
-        os.mkdir("d")  # noqa: PTH102 - short relative paths: a long one is walked at each call
-        os.chdir("d")
-    touch(Path(), "7.png")
-    os.chdir(tmp_path)
-    yield "d/" * 1500 + "7.png"
-    os.chdir("d/" * 1500)
-    Path("7.png").unlink()
-    for _ in range(1500):
-        os.chdir("..")
-        os.rmdir("d")  # noqa: PTH106 - as above
-
-
-def test_depth_does_not_matter(deep: str) -> None:
-    """A file 1,500 folders down is found by its folder and by a glob: nothing recurses."""
-    assert list_folder(Path("d")).images == [deep.removeprefix("d/")]
-    assert list_glob("d/**/*.png")[1].images == [deep.removeprefix("d/")]
-    assert error_of(deep) is None
-
-
-def test_missing_folder_is_an_error(tmp_path: Path) -> None:
-    """A folder that is not there, or is a file, is an error of one line that names it."""
-    touch(tmp_path, "a.png")
-    for name in ("gone", "a.png"):
-        with pytest.raises(InputError, match="folder cannot be read") as caught:
-            list_folder(tmp_path / name)
-        assert str(tmp_path / name) in str(caught.value)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file and folder")
-def test_closed_folder_is_an_error_and_closed_file_a_row(tmp_path: Path) -> None:
-    """A folder that may not be read is an error, never left out; a file is a row with a reason."""
-    touch(tmp_path, "a/1.png", "b.png")
-    (tmp_path / "b.png").chmod(0)
-    assert error_of(tmp_path / "b.png") == "unreadable file: Permission denied"
-    (tmp_path / "a").chmod(0)
-    with pytest.raises(InputError, match=r"/a: folder cannot be read: Permission denied"):
-        list_folder(tmp_path)
-    (tmp_path / "a").chmod(0o700)
-
-
-# Globs
-
-
-@pytest.mark.parametrize(
-    ("pattern", "images"),
-    [
-        ("*.png", ["1.png", "2.png", "10.png"]),
-        ("?.png", ["1.png", "2.png"]),
-        ("[0-1]*.png", ["1.png", "10.png"]),
-        ("[!1].png", ["2.png"]),
-        ("*/*.png", ["a/1.png", "b/1.png"]),
-        ("*/1.png", ["a/1.png", "b/1.png"]),
-        ("**/*.png", ["1.png", "2.png", "10.png", "a/1.png", "a/c/1.png", "b/1.png"]),
-        ("**", ["1.png", "2.png", "10.png", "a/1.png", "a/c/1.png", "b/1.png"]),
-        ("**/**/1.png", ["1.png", "a/1.png", "a/c/1.png", "b/1.png"]),
-        ("*/**/1.png", ["a/1.png", "a/c/1.png", "b/1.png"]),
-        ("**/c/*.png", ["a/c/1.png"]),
-        ("**/c/**/*.png", ["a/c/1.png"]),
-        ("**/?/c/*", ["a/c/1.png"]),
-        (".*/*.png", [".h/1.png"]),
-        (".h/*.[p]ng", ["1.png"]),
-        ("*/[x].png", []),
-    ],
-)
-def test_globs_match_as_in_a_shell(tmp_path: Path, pattern: str, images: list[str]) -> None:
-    """Matches come once each, in natural order, without hidden files, for any pattern."""
-    touch(
-        tmp_path, "1.png", "2.png", "10.png", "a/1.png", "a/c/1.png", "b/1.png", ".h/1.png",
-        "a/.x.png",
-    )  # fmt: skip
-    assert list_glob(f"{tmp_path}/{pattern}")[1].images == images
-
-
-def test_names_start_at_the_last_folder_without_a_wildcard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The folder before the first wildcard is returned; names are relative to it."""
-    touch(tmp_path, "x/y/1.png")
-    assert list_glob(f"{tmp_path}/x/*/*.png")[0] == tmp_path / "x"
-    monkeypatch.chdir(tmp_path)
-    assert list_glob("*/y/*.png")[0] == Path()
-    assert list_glob("./x/*/1.png")[1].images == ["y/1.png"]
-
-
-def test_globs_follow_no_link_to_a_folder(tmp_path: Path) -> None:
-    """A link to the folder that it lies in gives no file twice."""
-    touch(tmp_path, "a.parquet", "s/b.parquet")
-    (tmp_path / "latest").symlink_to(tmp_path)
-    (tmp_path / "s" / "up").symlink_to(tmp_path)
-    assert list_glob(f"{tmp_path}/**/*.parquet")[1].parquet == ["a.parquet", "s/b.parquet"]
-    assert list_glob(f"{tmp_path}/*/*.parquet")[1].parquet == ["s/b.parquet"]
-
-
-def test_globs_count_what_they_pass_over(tmp_path: Path) -> None:
-    """Matched files that are no digits are counted, folders and files not matched are not."""
-    touch(tmp_path, "1.png", "1.txt", "2.txt", "d/3.txt")
-    os.mkfifo(tmp_path / "1.gif")
-    listing = list_glob(f"{tmp_path}/[1d]*")[1]
-    assert (listing.images, listing.passed_over.total()) == (["1.png"], 2)
-
-
-@pytest.mark.parametrize("pattern", ["gone/*.png", "a.png/*.png"])
-def test_glob_below_no_folder_is_an_error(tmp_path: Path, pattern: str) -> None:
-    """A pattern that starts in a folder that is none is an error that names it."""
-    touch(tmp_path, "a.png")
-    with pytest.raises(InputError, match=r"(gone|a\.png): folder cannot be read"):
-        list_glob(f"{tmp_path}/{pattern}")
-
-
-# Reading
 
 
 @pytest.mark.usefixtures("both_codes")
@@ -423,11 +138,11 @@ def test_path_that_cannot_be_opened_is_a_row(
 @pytest.mark.parametrize("count", [0, 1, 8192, 8193, 20000])
 def test_shards_are_consecutive(count: int) -> None:
     """Shards of at most 8,192 files hold all files in order, each with its label."""
-    paths = [f"d/{i}" for i in range(count)]
-    labels = pa.array([i % 10 for i in range(count)], pa.int8())
-    shards = image_shards(paths, [str(i) for i in range(count)], labels)
+    paths = [f"{i % 12}/{i}" for i in range(count)]
+    names = [str(i) for i in range(count)]
+    shards = open_image_files([NamedFiles(names, paths, names)], ReadSettings())
     assert all(0 < shard.rows <= 8192 for shard in shards)
     assert [path for shard in shards for path in shard.paths] == paths
     assert [source for shard in shards for source in shard.sources] == [*map(str, range(count))]
     found = [label for shard in shards for label in shard.labels.to_pylist()]
-    assert found == labels.to_pylist()
+    assert found == [i % 12 if i % 12 < 10 else None for i in range(count)]

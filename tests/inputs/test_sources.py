@@ -322,7 +322,7 @@ def test_folder_of_images_and_parquet_is_an_error() -> None:
         ("gone.png", "gone.png: no such file or folder"),
         ("gone/*.png", "gone: folder cannot be read: No such file or directory"),
         ("*.parquet", "*.parquet: matches no file of digits"),
-        ("notes.txt", "notes.txt: neither an image nor Parquet"),
+        ("notes.txt", "notes.txt: by its suffix no file of digits"),
         ("notes.*", "notes.*: matches no file of digits"),
         ("empty", "empty: no digits in this folder; files of other kinds: 0"),
         ("others", "others: no digits in this folder; files of other kinds: 2"),

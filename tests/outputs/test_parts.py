@@ -21,7 +21,6 @@ from mnist_batch import _kernels
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
-from mnist_batch.inputs.fingerprints import first_source
 from mnist_batch.inputs.parquet import files
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import Style
@@ -36,7 +35,6 @@ from mnist_batch.synthetic import generator
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty images are three parts of eight rows and one of six."""
     monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
-    monkeypatch.setattr(parts, "SHARD_ROWS", 8)
     monkeypatch.setattr(parts, "BLOCKS", 0)
 
 
@@ -70,7 +68,7 @@ def test_shards_are_joined_until_a_part_is_large_enough(
     shards = open_inputs([digits_folder]).shards
     assert [shard.rows for shard in shards] == [8, 8, 8, 6]
     assert [part.rows for part in parts_of(shards, block_rows=1)] == [8, 8, 8, 6]
-    monkeypatch.setattr(parts, "SHARD_ROWS", 9)
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 9)
     found = parts_of(shards, block_rows=1)
     assert [(part.number, part.rows, len(part.shards)) for part in found] == [
         (0, 16, 2),
@@ -463,11 +461,11 @@ def test_large_files_make_parts_of_fewer_rows(
     """So that no more than some seconds of photographs are lost."""
     for number, size in enumerate((10, 10, 50, 0, 10, 10, 10, 30)):
         (tmp_path / f"{number}.png").write_bytes(bytes(size))
-    monkeypatch.setattr(parts, "FILE_BYTES", 40)
+    monkeypatch.setattr(image_files, "PIECE_BYTES", 40)
     monkeypatch.setattr(image_files, "SHARD_ROWS", 7)
     found = parts_of(open_inputs([tmp_path]).shards, block_rows=1)
     assert [part.rows for part in found] == [3, 5]
-    sources = [first_source(shard) for part in found for shard in part.shards]
+    sources = [shard.source for part in found for shard in part.shards]
     assert sources == ["0.png", "3.png", "7.png"]
     assert sum(shard.rows for part in found for shard in part.shards) == 8
 
@@ -482,7 +480,6 @@ def test_parquet_makes_parts_of_four_shards_or_of_fewer_large_ones(
     images = [bytes([row]) * (group_bytes // 8) for row in range(144)]
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet", row_group_size=8)
     monkeypatch.setattr(files, "SHARD_ROWS", 16)
-    monkeypatch.setattr(parts, "SHARD_ROWS", 16)
     for module in (files, parts):
         monkeypatch.setattr(module, "SHARD_BYTES", 8000)
     found = parts_of(open_inputs([tmp_path / "a.parquet"]).shards, block_rows=1)
@@ -565,7 +562,7 @@ _LIMITED = """
 import resource, signal, sys
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs import parts
-image_files.SHARD_ROWS = parts.SHARD_ROWS = 8
+image_files.SHARD_ROWS = 8
 parts.BLOCKS = 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 sys.argv[1:] = sys.argv[2:]

@@ -40,7 +40,6 @@ def main() -> None:
     patch = pytest.MonkeyPatch()
     for module, name, value in (
         (image_files, "SHARD_ROWS", 8),
-        (parts, "SHARD_ROWS", 8),
         (parts, "BLOCKS", 0),
         (report, "draw", lambda _make, _content, path: path.write_bytes(b"a picture")),
     ):

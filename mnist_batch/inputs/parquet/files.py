@@ -1,8 +1,8 @@
-"""Parquet files of images: which column holds them in which layout, and reading in batches."""
+"""Parquet files of images: opening them, cutting them into shards, and reading these in batches."""
 
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,21 +15,37 @@ import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.files import open_native
+from mnist_batch.inputs.files import file_states, open_native, text_of_path
 from mnist_batch.inputs.labels import LabelFile, digits
-from mnist_batch.inputs.parquet.columns import columns_text, find_image_column, values_type
-from mnist_batch.inputs.parquet.packed import ORIGINS, is_formed, is_packed, read_origins
+from mnist_batch.inputs.parquet.columns import (
+    ORIGINS,
+    columns_text,
+    find_image_column,
+    is_formed,
+    is_packed,
+    read_origins,
+    values_type,
+)
 from mnist_batch.inputs.parquet.row_groups import (
     UNREADABLE,
     ImageColumn,
     RowGroups,
-    Rows,
+    RowSlice,
     cause,
     unreadable,
 )
-from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, text_of_path
+from mnist_batch.inputs.shards import (
+    SHARD_BYTES,
+    SHARD_ROWS,
+    Piece,
+    ReadSettings,
+    ShardDefaults,
+)
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Images, Reason
+
+PART_SHARDS = 4
+"""Shards of Parquet that are read in the time of one shard of image files."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +55,15 @@ class ParquetFile:
     Attributes:
         path: where the file is.
         source: the column `source` of its rows.
-        identity: by which a file that took its place is known.
-        image: name of the image column.
-        image_path: what is read of it; `image.bytes` of a struct of bytes and path.
-        label: name of the label column; None to read none.
+        identity: device, inode, size and time, which differ for a file that took its place.
+        image: the name of the image column.
+        image_path: the path of what is read of it; `image.bytes` of a struct of bytes and path.
+        label: the name of the label column; None to read none.
         label_file: labels from elsewhere; None to take those of the column.
-        packed: each row says itself what its source, row and error are.
-        formed: packed, and images not in MNIST form were brought to it before.
-        encoded: its images are encoded, not raw pixels.
-        folder: what stands before the sources that the rows of a packed file name; empty, or the
+        packed: whether each row names its own source, row and error.
+        formed: whether it is packed, and images not in MNIST form were brought to it before.
+        encoded: whether its images are encoded, not raw pixels.
+        folder: what is put before the sources that the rows of a packed file name; empty, or the
             file's own name and a `/`.
     """
 
@@ -65,7 +81,7 @@ class ParquetFile:
 
 
 @dataclass(frozen=True)
-class ParquetShard:
+class ParquetShard(ShardDefaults):
     """Consecutive row groups of one Parquet file.
 
     Attributes:
@@ -87,12 +103,40 @@ class ParquetShard:
         """Whether the images have to be decoded."""
         return self.file.encoded
 
+    @property
+    def source(self) -> str:
+        """The file."""
+        return self.file.source
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return the states of the file and its file of labels, the rows, and the columns."""
+        file = self.file
+        label_files = [file.label_file.path] if file.label_file else []
+        return [
+            file.source,
+            file_states([file.path, *label_files]).tobytes(),
+            f"{self.first_row} {self.rows}",
+            file.image_path,
+            file.label or "",
+        ]
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the shard as it is, with its size."""
+        cost = self.rows / (SHARD_ROWS * PART_SHARDS)
+        yield Piece(self, self.fingerprint(), self.size, cost)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return file and row; rows of a packed file have to be read, for they name their own."""
+        if self.file.packed:
+            return super().place(row)
+        return text_of_path(self.file.source), self.first_row + row
+
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches cut anew across the row groups.
 
-        They are always as many as `rows` says. A row that cannot be read has an error; so has each
-        row whose label column cannot be read, since without a label it would pass for one that
-        never had any.
+        They are always as many as `rows` says. A row that cannot be read has an error. So has each
+        row whose label column cannot be read: without a label it would pass for one that never had
+        any.
 
         Raises:
             LabelError: while iterating, where a label is not a digit.
@@ -101,11 +145,11 @@ class ParquetShard:
         for rows in self._read(batch_size):
             # An error may hold for very many rows, and even those are not made at once.
             for start in range(0, rows.count, batch_size):
-                part = rows.slice(start, batch_size)
-                yield self._batch(part, np.arange(first_row, first_row + part.count))
-                first_row += part.count
+                cut = rows.slice(start, batch_size)
+                yield self._batch(cut, np.arange(first_row, first_row + cut.count))
+                first_row += cut.count
 
-    def _read(self, batch_size: int) -> Iterator[Rows]:
+    def _read(self, batch_size: int) -> Iterator[RowSlice]:
         image = ImageColumn(self.file.image, self.file.image_path)
         others = [self.file.label] if self.file.label else []
         if self.file.packed:
@@ -115,7 +159,7 @@ class ParquetShard:
                 raise OSError("replaced after it was listed")
             opened = open_native(self.file.path)
         except OSError as error:
-            yield Rows(self.rows, None, unreadable(error))
+            yield RowSlice(self.rows, None, unreadable(error))
             return
         with opened:
             try:
@@ -123,11 +167,11 @@ class ParquetShard:
                 footer = _read_footer(path, identity)
                 groups = RowGroups(path, identity, opened, footer, image, others)
             except UNREADABLE as error:
-                yield Rows(self.rows, None, unreadable(error))
+                yield RowSlice(self.rows, None, unreadable(error))
                 return
             yield from groups.read(self.row_groups, batch_size)
 
-    def _batch(self, rows: Rows, numbers: npt.NDArray[np.int64]) -> ImageBatch:
+    def _batch(self, rows: RowSlice, numbers: npt.NDArray[np.int64]) -> ImageBatch:
         """Return rows as a batch.
 
         Args:
@@ -146,7 +190,7 @@ class ParquetShard:
             error=error,
         )
 
-    def _images(self, rows: Rows) -> tuple[pa.Array | Images, pa.Array]:
+    def _images(self, rows: RowSlice) -> tuple[pa.Array | Images, pa.Array]:
         """Return the images of rows, and why rows have none."""
         if rows.error is not None:
             none = np.zeros((rows.count, SIDE, SIDE), np.uint8)
@@ -201,16 +245,7 @@ class ParquetShard:
         )
 
 
-def open_parquet(
-    path: Path,
-    source: str,
-    *,
-    image_column: str | None,
-    label_column: str | None,
-    label_file: LabelFile | None,
-    unlabelled: bool,
-    alone: bool,
-) -> list[ParquetShard]:
+def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[ParquetShard]:
     """Read a Parquet file's footer and cut its row groups into shards.
 
     A shard is of about `SHARD_ROWS` or, where these would be more, of about `SHARD_BYTES`.
@@ -218,18 +253,13 @@ def open_parquet(
     Args:
         path: the file.
         source: the column `source` of its rows.
-        image_column: the column of images; None to find it.
-        label_column: the column of labels; None for `label`, where there is one.
-        label_file: labels from elsewhere, which then count alone.
-        unlabelled: read no labels at all.
-        alone: no other file is read. Then the rows of a packed file have just the sources that they
-            were packed from; else `source` and a `/` stand in front, as of a folder.
+        settings: which columns and labels are read.
 
     Raises:
         InputError: the file is not Parquet, or its columns are not as expected.
-        LabelError: `label_file` does not tell rows apart.
+        LabelError: the settings' file of labels does not tell rows apart.
     """
-    with _translated(path):
+    with _as_input_error(path):
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise InputError(f"{path}: not a regular file; expected Parquet")
         identity = _identity(path)
@@ -237,32 +267,37 @@ def open_parquet(
         footer = _read_footer(path, identity)
         with open_native(path) as file, pq.ParquetFile(file, metadata=footer) as opened:
             schema = opened.schema_arrow
-            names = schema.names
     _check_row_count(path, footer, size=identity[2])
     packed = is_packed(path, footer, schema)
-    label = label_column or ("label" if "label" in names else None)
-    image, image_path = find_image_column(schema, image_column, path)
-    if label is not None and label not in names:
-        raise InputError(f"{path}: no column {label!r}; it has {columns_text(schema)}")
+    image, image_path = find_image_column(schema, settings.image_column, path)
+    label = _find_label_column(schema, settings.label_column, path)
     for name in (image, label):
-        if names.count(name) > 1:
-            raise InputError(f"{path}: {names.count(name)} columns {name!r}; rename all but one")
+        if (count := schema.names.count(name)) > 1:
+            raise InputError(f"{path}: {count} columns {name!r}; rename all but one")
+    label_file = settings.label_file
     if label_file and not label_file.has_rows and not packed:
         raise _lacks_rows(label_file, path)
-    file = ParquetFile(
+    opened_file = ParquetFile(
         path=path,
         source=source,
         identity=identity,
         image=image,
         image_path=image_path,
-        label=None if unlabelled or label_file else label,
+        label=None if settings.unlabelled or label_file else label,
         label_file=label_file,
         packed=packed,
         formed=packed and is_formed(footer),
         encoded=not is_pixel_type(values_type(schema.field(image).type)),
-        folder="" if alone else f"{text_of_path(source)}/",
+        folder="" if settings.alone else f"{text_of_path(source)}/",
     )
-    return list(_shards(file, footer))
+    return list(_shards(opened_file, footer))
+
+
+def _find_label_column(schema: pa.Schema, wanted: str | None, path: Path) -> str | None:
+    """Return the name of the label column: the one wanted, or `label`; None where there is none."""
+    if wanted is not None and wanted not in schema.names:
+        raise InputError(f"{path}: no column {wanted!r}; it has {columns_text(schema)}")
+    return wanted or ("label" if "label" in schema.names else None)
 
 
 def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:
@@ -272,12 +307,12 @@ def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:
 def packed_sources(path: Path) -> list[str]:
     """Return the sources that a packed file names, each once; none for another Parquet file.
 
-    What is damaged of it names none.
+    Damaged row groups are left out.
 
     Raises:
         InputError: the file is not Parquet.
     """
-    with _translated(path), open_native(path) as opened, pq.ParquetFile(opened) as file:
+    with _as_input_error(path), open_native(path) as opened, pq.ParquetFile(opened) as file:
         if not is_packed(path, file.metadata, file.schema_arrow):
             return []
         sources: dict[str, None] = {}
@@ -291,7 +326,7 @@ def packed_sources(path: Path) -> list[str]:
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    """Return by what a file is known, with its size in the third place.
+    """Return device, inode, size and time of a file, which tell it from one in its place.
 
     Raises:
         OSError: it is not there, or no regular file.
@@ -303,7 +338,7 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def _check_row_count(path: Path, footer: pq.FileMetaData, size: int) -> None:
-    """Refuse a footer that counts rows as no file has them: each would become a row of the output.
+    """Refuse a footer whose number of rows cannot be: each would become a row of the output.
 
     Raises:
         InputError: there are too many for the file's size, or fewer than none.
@@ -349,18 +384,13 @@ def _repeated(text: str, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(text, pa.string()), count)
 
 
-class _translated:  # noqa: N801 - reads as a verb where it is used
-    """Turn what pyarrow and the operating system say of a file into an `InputError`."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, UNREADABLE):
-            raise InputError(
-                f"{self._path}: not a readable Parquet file: {cause(error)}; "
-                "write the file again, or leave it out"
-            ) from error
+@contextmanager
+def _as_input_error(path: Path) -> Iterator[None]:
+    """Raise what pyarrow and the operating system say of a file as an `InputError`."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise InputError(
+            f"{path}: not a readable Parquet file: {cause(error)}; "
+            "write the file again, or leave it out"
+        ) from error

@@ -34,8 +34,8 @@ UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Consecutive rows.
+class RowSlice:
+    """Consecutive rows, which were read or are lost.
 
     Attributes:
         count: how many.
@@ -48,12 +48,12 @@ class Rows:
     columns: pa.RecordBatch | None
     error: str | None = None
 
-    def slice(self, start: int, count: int) -> "Rows":
+    def slice(self, start: int, count: int) -> "RowSlice":
         """Return so many of the rows from one on, or all that there are from there."""
         if start == 0 and count >= self.count:
             return self
         columns = None if self.columns is None else self.columns.slice(start, count)
-        return Rows(min(count, self.count - start), columns, self.error)
+        return RowSlice(min(count, self.count - start), columns, self.error)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class RowGroups:
             page_checksum_verification=True,  # where there are checksums
         )
 
-    def read(self, groups: range, batch_size: int) -> Iterator[Rows]:
+    def read(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
         """Yield all rows that the footer says the row groups hold, at most `batch_size` at once."""
         for piece in self._pieces(groups):
             yield from self._read_piece(piece, batch_size)
@@ -184,7 +184,7 @@ class RowGroups:
         rows = np.array([self._rows(group) for group in groups], np.int64)
         return self._columns.look(self._file, groups, rows, self._flat)
 
-    def _read_piece(self, groups: range, batch_size: int) -> Iterator[Rows]:
+    def _read_piece(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of row groups; where one is damaged, those of each by itself."""
         given = 0
         pages = self._look(groups)
@@ -193,7 +193,7 @@ class RowGroups:
             for batch in _joined(_held_back(steps), batch_size):
                 if isinstance(batch, _Damage):
                     break
-                yield Rows(len(batch), batch)
+                yield RowSlice(len(batch), batch)
                 given += len(batch)
             else:
                 return
@@ -272,7 +272,7 @@ class RowGroups:
             # Of lists a page may be wrong from its beginning, and fail only at its end.
             yield _Damage(cause(error), doubtful=lists or not isinstance(error, OSError))
 
-    def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[Rows]:
+    def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of a damaged row group: up to the damage, then those that are lost.
 
         The column of images is read apart from the others, which may still tell what each of the
@@ -301,7 +301,7 @@ class RowGroups:
             error = None
             if damage is not None:
                 error = error_text(Reason.UNREADABLE_FILE, f"row group {group}: {damage.cause}")
-            yield Rows(stop - start, columns, error).slice(max(0, given - start), step)
+            yield RowSlice(stop - start, columns, error).slice(max(0, given - start), step)
 
     def _salvaged(
         self,

@@ -20,6 +20,7 @@ from mnist_batch.errors import InputError, LabelError, MnistBatchError
 from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.inputs.parquet.files import ParquetShard, open_parquet
 from mnist_batch.inputs.parquet.row_groups import RowGroups
+from mnist_batch.inputs.shards import ReadSettings
 from tests.support.damaged_files import damaged_variants
 
 RAMP: NDArray[np.uint8] = (np.arange(784) % 256).astype(np.uint8)
@@ -55,11 +56,7 @@ def opened(
     return open_parquet(
         path,
         "s.parquet",
-        image_column=image_column,
-        label_column=label_column,
-        label_file=label_file,
-        unlabelled=unlabelled,
-        alone=True,
+        ReadSettings(image_column, label_column, label_file, unlabelled, alone=True),
     )
 
 

@@ -192,19 +192,19 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     ]  # fmt: skip
 
 
-def found_by(structure: Any, path: Path, groups: int, columns: int) -> Iterator[Any]:  # noqa: ANN401
+def found_by(reader: Any, path: Path, groups: int, columns: int) -> Iterator[Any]:  # noqa: ANN401
     """Yield what is found of a file's columns and of their pages, where its end says they are."""
-    compiled, content = structure is not structure, path.read_bytes()
+    compiled, content = reader is not structure, path.read_bytes()
     length = min(int.from_bytes(content[-8:-4], "little"), len(content))
     chunks: NDArray[np.int64] = np.zeros((groups, columns, 6), np.int64)
     footer = content[-8 - length : -8] + PADDING
     footer_data = np.frombuffer(footer, np.uint8) if compiled else footer
-    yield structure.find_chunks(footer_data, np.arange(columns), chunks)
+    yield reader.find_chunks(footer_data, np.arange(columns), chunks)
     yield chunks.tolist()
     room = np.zeros(ROOM, np.uint8)
     found: NDArray[np.int64] = np.zeros((groups * columns, 4), np.int64)
     with path.open("rb") as file:
-        structure.look_at_pages(
+        reader.look_at_pages(
             file.fileno(), chunks.reshape(-1, 6), 10**6,
             room if compiled else room.data, found,
         )  # fmt: skip

@@ -10,20 +10,24 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.inputs.shards import Shard
-from mnist_batch.inputs.sources import OpenInputs, open_inputs
-from mnist_batch.inputs.spread import SpreadRows, spread_rows
+from mnist_batch.inputs.shards import Shard, ShardDefaults, TakenRows
+from mnist_batch.inputs.sources import OpenInputs, open_inputs, spread_rows
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_folder
 
 
 @dataclass(frozen=True)
-class Numbered:
+class Numbered(ShardDefaults):
     """A shard without much in it, whose rows count on from `first`."""
 
     first: int
     rows: int
     encoded: bool = True
+    source: str = "a"
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return nothing."""
+        return []
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows."""
@@ -87,4 +91,4 @@ def test_folders_of_digits_give_all_digits(tmp_path: Path) -> None:
     assert labels == sorted(list(range(10)) * 2)
     sources = [source for batch in batches for source in batch.source.to_pylist()]
     assert [int(source.split("/")[0]) for source in sources] == labels
-    assert sum(isinstance(shard, SpreadRows) for shard in shards) == 0
+    assert sum(isinstance(shard, TakenRows) for shard in shards) == 0

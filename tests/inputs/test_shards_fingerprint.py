@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mnist_batch.inputs.fingerprints import fingerprint, first_source
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
 
 
 def _prints(source: Path, options: ReadOptions | None = None) -> list[str]:
-    return [fingerprint(shard) for shard in open_inputs([source], options).shards]
+    return [shard.fingerprint() for shard in open_inputs([source], options).shards]
 
 
 def _grow(path: Path) -> None:
@@ -90,7 +89,7 @@ def test_the_first_source_is_that_of_the_first_row(
     """As the predictions name it."""
     for source, expected in ((digits_folder, "0/00000.png"), (digits_parquet, "digits.parquet")):
         (shard,) = open_inputs([source]).shards
-        assert first_source(shard) == expected == next(shard.read(1)).source[0].as_py()
+        assert shard.source == expected == next(shard.read(1)).source[0].as_py()
 
 
 def test_what_cannot_be_read_at_all_has_one_too(tmp_path: Path, digits_parquet: Path) -> None:
@@ -98,7 +97,7 @@ def test_what_cannot_be_read_at_all_has_one_too(tmp_path: Path, digits_parquet: 
     shutil.copy2(digits_parquet, tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes(b"no Parquet")
     before = _prints(tmp_path)
-    assert [first_source(shard) for shard in open_inputs([tmp_path]).shards] == [
+    assert [shard.source for shard in open_inputs([tmp_path]).shards] == [
         "a.parquet",
         "b.parquet",
     ]
