@@ -36,31 +36,23 @@ if TYPE_CHECKING:
 __version__ = "0.4.0"
 
 _MODULES = {
-    "BenchmarkResult": "tuning.measuring",
-    "InputError": "errors",
-    "InputInspection": "inspection.inputs",
-    "LabelError": "errors",
-    "Metrics": "evaluation.metrics",
-    "MnistBatchError": "errors",
-    "ModelError": "errors",
-    "ModelInspection": "inspection.models",
-    "OutputError": "errors",
-    "PackSummary": "commands.pack",
-    "PredictionsError": "errors",
-    "Predictor": "inference.predictors",
-    "Progress": "inference.workers",
-    "Summary": "commands.run",
-    "TrainingProgress": "training.fitting",
-    "TrainingResult": "commands.train",
-    "benchmark": "tuning.measuring",
-    "evaluate": "commands.evaluate",
-    "inspect_input": "inspection.inputs",
-    "inspect_model": "inspection.models",
-    "load_model": "inference.predictors",
-    "pack": "commands.pack",
-    "predict": "commands.predict",
-    "stream": "commands.predict",
-    "train": "commands.train",
+    name: module
+    for module, names in {
+        "commands.evaluate": "evaluate",
+        "commands.pack": "PackSummary pack",
+        "commands.predict": "predict stream",
+        "commands.run": "Summary",
+        "commands.train": "TrainingResult train",
+        "errors": "InputError LabelError MnistBatchError ModelError OutputError PredictionsError",
+        "evaluation.metrics": "Metrics",
+        "inference.predictors": "Predictor load_model",
+        "inference.workers": "Progress",
+        "inspection.inputs": "InputInspection inspect_input",
+        "inspection.models": "ModelInspection inspect_model",
+        "training.fitting": "TrainingProgress",
+        "tuning.measuring": "BenchmarkResult benchmark",
+    }.items()
+    for name in names.split()
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Training: from labelled digits to a model file, tested and described."""
+"""Train the network on labelled digits, and write, test and describe its model file."""
 
 import hashlib
 import os
@@ -42,21 +42,21 @@ from mnist_batch.training.network import (
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """What `train` did.
+    """The result of `train`.
 
     Attributes:
         out: the model file.
         sha256: SHA-256 of the model file.
-        rows: rows trained on, those for validation included.
-        test_rows: rows tested on; 0 without a test split.
+        rows: rows to train on, those for validation included.
+        test_rows: rows to test on; 0 without a test split.
         unreadable: rows of both that were left out, per reason.
         data_sha256: names the digits of the training split, see `LabelledImages.sha256`.
-        history: how loss and accuracy went.
-        epoch: the one after which the weights were taken, from 1.
+        history: loss and accuracy of each epoch.
+        epoch: the epoch, from 1, after which the weights were taken.
         recipe: how the network was fitted, as its file says under `training`.
         metrics: of the saved file on the test split; None without one.
         report_files: the files of the report; empty without one.
-        elapsed_s: seconds that all of it took.
+        elapsed_s: seconds for all of it.
     """
 
     out: Path
@@ -78,7 +78,7 @@ class TrainingResult:
         return self.metrics.accuracy if self.metrics else None
 
     def record(self) -> dict[str, Any]:
-        """Return all of it but the history as JSON takes it; `test` holds the metrics."""
+        """Return all but the history as `--json` prints it; `test` holds the metrics."""
         return {
             "model_file": str(self.out),
             "sha256": self.sha256,
@@ -96,13 +96,13 @@ class TrainingResult:
 
 @dataclass(frozen=True, eq=False)
 class _Digits:
-    """The data of a run.
+    """The labelled digits to train on and to test on.
 
     Attributes:
         name: a data set of the hub as the user wrote it; of a path the last part.
         training: rows to train on, those for validation included.
         test: rows to test on; None without a test split.
-        test_inputs: the same as INPUTs, for the pipeline that tests the saved file.
+        test_inputs: the INPUTs of the test, for the pipeline that tests the saved file.
     """
 
     name: str
@@ -138,22 +138,22 @@ def train(
     overwrite: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> TrainingResult:
-    """Train the network, test the file that comes of it, and report both.
+    """Train the network, test the saved file, and report both.
 
     On one machine, the same data, settings and seed give the same weights. Nothing is at `out`
     before all of it is; on an error or an interrupt nothing is left. Python's, NumPy's and Keras'
     generators are seeded for the whole process, and TensorFlow's operations made deterministic.
 
     Args:
-        data: an INPUT with labels, see `sources.open_inputs`; `training_data.find_splits` tells
-            what is for training and what for the test.
+        data: an INPUT with labels, see `sources.open_inputs`; `training.data.find_splits` tells
+            the rows for training from those for the test.
         out: the model file; its suffix, `.h5` or `.keras`, tells the format.
-        augment: change the images at random, and choose the epoch by validation, as
-            `augmented_fitting.fit_augmented` says; else the recipe is the original script's.
-        epochs: how often each training row is seen, at least 1; by default 100, with `augment` 300.
+        augment: augment the images at random, and choose the epoch by validation, as
+            `training.fitting.fit_augmented` does; else follow the original script.
+        epochs: passes over the training rows, at least 1; by default 100, with `augment` 300.
         batch_size: rows per step, at least 1; by default 196, with `augment` 256.
-        validation_split: share of the training rows, the last ones, that are not learned from;
-            below 1; by default 0.2, with `augment` 0.1.
+        validation_split: share of the training rows, the last ones, to validate with; below 1; by
+            default 0.2, with `augment` 0.1.
         seed: of the first weights and the order of the rows, 0 to 2**32 - 1.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         overwrite: replace a model and a report that exist.
@@ -166,37 +166,60 @@ def train(
         LabelError: a row has no label.
     """
     started = time.perf_counter()
-    defaults = AUGMENTED if augment else PLAIN
-    settings = Settings(
-        epochs=defaults.epochs if epochs is None else epochs,
-        batch_size=defaults.batch_size if batch_size is None else batch_size,
-        validation_split=(
-            defaults.validation_split if validation_split is None else validation_split
-        ),
-        seed=seed,
-    )
-    out = Path(out)
+    given = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
+    defaults = (AUGMENTED if augment else PLAIN)._asdict()
+    chosen = {name: number for name, number in given.items() if number is not None}
+    settings = Settings(**(defaults | chosen), seed=seed)
     # What can be refused is refused before hours of training.
+    report_writer = _check_outputs(Path(out), report, data, overwrite=overwrite)
+    digits = _read(os.fspath(data))
+    check_enough(digits.rows, settings)
+    fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
+    with StagedFile(Path(out), overwrite=overwrite) as staged:
+        return _save(staged, fitted, digits, report_writer, settings.seed, started)
+
+
+def _check_outputs(
+    out: Path, report: str | Path | bool, data: str | Path, *, overwrite: bool
+) -> Report | None:
+    """Refuse outputs that cannot be written; return what writes the report."""
     check_model_suffix(out)
     check_writable(out, overwrite=overwrite)
     folder = report_folder(out, report)
     check_outside(out, [folder] if folder else [], [data])
-    report_writer = Report(folder, overwrite=overwrite) if folder else None
-    digits = _read(os.fspath(data))
-    check_enough(digits.rows, settings)
+    return Report(folder, overwrite=overwrite) if folder else None
 
-    fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
-    with StagedFile(out, overwrite=overwrite) as staged:
-        write_model(_network(fitted), staged)
-        metrics, samples = _tested(staged.path, digits.test_inputs, seed)
-        record = _record(fitted, digits, metrics)
-        describe_model(staged, record)
-        sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
-        run = {"model": {"name": out.name, "sha256": sha256}, **record}
-        with staged_report(report_writer, metrics, samples, run, fitted.history):
-            staged.commit()
+
+def _read(data: str) -> _Digits:
+    splits = find_splits(data)
+    return _Digits(
+        # Model files go to other people; a whole path would show them this machine's folders.
+        name=data if data.startswith(HUB) else Path(data).absolute().name,
+        training=read_images(splits.train),
+        test=read_images(splits.test) if splits.test else None,
+        test_inputs=splits.test,
+    )
+
+
+def _save(
+    staged: StagedFile,
+    fitted: Fitted,
+    digits: _Digits,
+    report_writer: Report | None,
+    seed: int,
+    started: float,
+) -> TrainingResult:
+    """Write the model file, test it, describe it in its metadata, and commit it with its report."""
+    write_model(_network(fitted), staged)
+    metrics, samples = _test(staged.path, digits.test_inputs, seed)
+    record = _record(fitted, digits, metrics)
+    describe_model(staged, record)
+    sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
+    run = {"model": {"name": staged.target.name, "sha256": sha256}, **record}
+    with staged_report(report_writer, metrics, samples, run, fitted.history):
+        staged.commit()
     return TrainingResult(
-        out=out,
+        out=staged.target,
         sha256=sha256,
         rows=digits.rows,
         test_rows=digits.test_rows,
@@ -211,19 +234,8 @@ def train(
     )
 
 
-def _read(data: str) -> _Digits:
-    splits = find_splits(data)
-    return _Digits(
-        # Model files go to other people, whom a path would tell of this machine.
-        name=data if data.startswith(HUB) else Path(data).absolute().name,
-        training=read_images(splits.train),
-        test=read_images(splits.test) if splits.test else None,
-        test_inputs=splits.test,
-    )
-
-
-def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:
-    """Return how well a saved model predicts, and ten of its predictions."""
+def _test(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:
+    """Return the metrics of a saved model, and ten of its predictions."""
     counts, chooser = PredictionCounts(), SampleChooser(seed)
     for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
         chooser.add(counts.rows, batch.predictions, batch.images)
@@ -232,7 +244,7 @@ def _tested(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Sam
 
 
 def _record(fitted: Fitted, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
-    """Return what the model file says of itself."""
+    """Return the record that goes into the model file."""
     keras = import_keras()
     return {
         "version": __version__,
@@ -255,7 +267,7 @@ def _record(fitted: Fitted, digits: _Digits, metrics: Metrics) -> dict[str, Any]
 
 
 def _network(fitted: Fitted) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return the fitted network, compiled, without what an optimizer has gathered."""
+    """Return the fitted network, compiled, without the state of its optimizer."""
     network = build_network()
     network.set_weights(fitted.weights)
     return network
