@@ -1,7 +1,6 @@
-"""Digits drawn with a simulated pen: test and example images that are nobody's data.
+"""Draw digits with a simulated pen, and write them to files: test images that are nobody's data.
 
-What comes out has MNIST's form, but no pixel of MNIST is in it; or it is in a style of one's own
-handwriting, on paper, in a photograph or on a screen.
+They are in MNIST form, without a pixel of MNIST, or handwriting on paper, in photos, on screens.
 """
 
 import io
@@ -30,22 +29,22 @@ def draw_digit(digit: int, rng: np.random.Generator) -> NDArray[np.uint8]:
 
     Args:
         digit: 0 to 9.
-        rng: the source of all chance; the same state draws the same image.
+        rng: all randomness; the same state draws the same image.
 
     Returns:
-        uint8, shape (28, 28), light strokes (255) on black (0): ink in a box of at most 20x20,
-        filled on its larger side as MNIST's is, so that digits differ in the width of their
-        strokes and not in size; centre of mass within half a pixel of (14, 14), counted from 0.
+        uint8 (28, 28), light strokes (255) on black (0): ink in a box of at most 20x20, filled on
+        its longer side as MNIST's is, so that digits differ in stroke width and not in size; centre
+        of mass within half a pixel of (14, 14), counted from 0.
 
     Raises:
         ValueError: `digit` is not 0 to 9.
     """
-    way = pen.choose_way(digit, rng, density=_DENSITY)
+    glyph = pen.choose_glyph(digit, rng, density=_DENSITY)
     while True:
-        path = way.written(rng)
+        path = glyph.written(rng)
         box = _rasterised(path, _pen_radii(len(path), rng), edge=rng.uniform(0.4, 0.7))
         row, column = _corner(box)
-        # One seven in some hundreds is too heavy at the top to be centred: it is drawn again.
+        # One seven in some hundreds is too heavy at the top to be centred; it is drawn again.
         if min(row, column) >= 0 and max(row, column) <= SIDE - BOX:
             image = np.zeros((SIDE, SIDE), np.uint8)
             image[row : row + BOX, column : column + BOX] = box
@@ -58,8 +57,7 @@ def draw_digits(
     """Draw the images `start` to `start + count` of an endless series: 0, 1, ... 9, 0, 1, ...
 
     Image i shows the digit i % 10 and depends on `seed` and i alone, so that slices drawn apart
-    equal the whole drawn at once. Another machine or NumPy release may draw other pixels: do not
-    test against their checksum.
+    equal the whole drawn at once. Another machine or NumPy release may draw other pixels.
 
     Returns:
         Images uint8 (count, 28, 28), as of `draw_digit`, and labels int8 (count,).
@@ -79,29 +77,26 @@ def draw_picture(digit: int, style: Style, rng: np.random.Generator) -> Picture:
 
     Args:
         digit: 0 to 9.
-        style: `MNIST` is `draw_digit` as 8-bit grey PNG. The others draw a scene by chance, of any
-            size, PNG or JPEG; `pictures.draw_scene` draws one that is given.
-        rng: the source of all chance; the same state draws the same file.
+        style: `MNIST` is `draw_digit` as 8-bit grey PNG. The others draw a random scene, of any
+            size, PNG or JPEG; `pictures.draw_scene` draws a given one.
+        rng: all randomness; the same state draws the same file.
 
     Raises:
         ValueError: `digit` is not 0 to 9.
     """
     if style is Style.MNIST:
         return Picture(_png(draw_digit(digit, rng)), ".png")
-    from mnist_batch.synthetic import (
-        pictures,  # here, so that drawing in MNIST's form needs no OpenCV
-    )
+    from mnist_batch.synthetic.pictures import draw_scene  # MNIST form needs no OpenCV
 
-    return pictures.draw_scene(digit, SCENES[style](rng), rng)
+    return draw_scene(digit, SCENES[style](rng), rng)
 
 
 def draw_pictures(
     count: int, *, style: Style = Style.MNIST, seed: int = 0, start: int = 0
 ) -> Iterator[Picture]:
-    """Yield the image files `start` to `start + count` of an endless series: 0, 1, ... 9, 0, ...
+    """Yield the files `start` to `start + count` of the series of `draw_digits`, in a style.
 
-    It is the series of `draw_digits`, in that style: file i shows the digit i % 10 and depends on
-    `style`, `seed` and i alone.
+    File i shows the digit i % 10 and depends on `style`, `seed` and i alone.
 
     Raises:
         ValueError: `seed` or `start` is negative.
@@ -113,8 +108,7 @@ def draw_pictures(
 def write_folder(folder: Path, count: int, *, style: Style = Style.MNIST, seed: int = 0) -> None:
     """Write `draw_pictures(count, style=style, seed=seed)` as `<digit>/<index>.png` or `.jpg`.
 
-    The index is that of the series, in at least five digits: `folder/7/00017.png`. The folder
-    appears when it is complete.
+    The index has at least five digits: `folder/7/00017.png`. The folder appears when complete.
 
     Raises:
         OutputError: `folder` holds something already, or cannot be written.
@@ -192,7 +186,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _pen_radii(count: int, rng: np.random.Generator) -> Floats:
-    """Return half the stroke's width in pixels at each place: one pen, pressed up and down."""
+    """Return half the stroke width in pixels at each place, of one pen under changing pressure."""
     radius = np.clip(np.exp(rng.normal(np.log(1.23), 0.26)), 0.85, 2.0)
     return np.asarray(radius * pen.pressure(count, rng))
 
@@ -200,8 +194,8 @@ def _pen_radii(count: int, rng: np.random.Generator) -> Floats:
 def _rasterised(path: Floats, radii: Floats, *, edge: float) -> NDArray[np.uint8]:
     """Return the path (n, 2) drawn into MNIST's box, uint8 (20, 20).
 
-    The path is scaled, keeping its proportions, so that its larger side with the ink fills the
-    box; the smaller side is in the middle. Ink fades out over `2 * edge` pixels.
+    Scaled in its proportions, its longer side with the ink fills the box; the shorter one is in the
+    middle. Ink fades out over `2 * edge` pixels.
     """
     low, high = path.min(axis=0), path.max(axis=0)
     scale = (BOX - 2 * (radii.max() + edge)) / (high - low).max()
@@ -211,14 +205,14 @@ def _rasterised(path: Floats, radii: Floats, *, edge: float) -> NDArray[np.uint8
     distances = np.sqrt(apart[:, 1, :, None] + apart[:, 0, None, :])
     depth = (radii.astype(np.float32)[:, None, None] - distances).max(axis=0)
     ink = np.clip(depth / (2 * edge) + 0.5, 0, 1)
-    # A thin upright stroke may run between two columns of pixels: it too is white at its whitest.
+    # A thin upright stroke between two columns of pixels becomes as white as any other.
     return np.asarray(np.rint(255 * ink / ink.max()), np.uint8)
 
 
 def _corner(box: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return the image's row and column for the box's corner that centre its mass at (14, 14).
+    """Return row and column of the box's corner that put its centre of mass at (14, 14).
 
-    Whole pixels, as MNIST's images are moved, so that the centre is off by half a pixel at most.
+    Whole pixels, as MNIST's digits are moved, so that the centre is off by half a pixel at most.
     """
     mass = box.astype(np.float64)
     row, column = mass.sum(axis=1), mass.sum(axis=0)

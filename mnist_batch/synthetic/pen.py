@@ -1,8 +1,7 @@
-"""A simulated pen: the ways of writing the digits, and what an unsteady hand makes of them.
+"""A simulated pen: several glyphs of each digit, drawn by an unsteady hand.
 
-Every digit is written in several ways. A way of writing is a few pen strokes, a stroke is a smooth
-curve through a handful of points, and chance moves the points, bends and slants the figure and
-presses the pen.
+A glyph is a few pen strokes, a stroke is a smooth curve through a handful of points. Randomly the
+points move, the figure bends and slants, and the pen is pressed more or less.
 """
 
 import functools
@@ -68,26 +67,26 @@ STROKES: dict[int, dict[str, str]] = {
         "slanting stem": "72,8 46,3 27,22 36,43 58,34 73,8 73,8 62,50 46,100",
     },
 }
-"""Per digit, the ways of writing it.
+"""The glyphs of each digit, by name.
 
-Strokes are parted by `/`; a stroke is the points `x,y` that the pen passes, in hundredths of a
-square, x to the right and y down. A point written twice in a row is a corner. Points of one way
-that are written alike are one point and stay joined however chance moves it.
+`/` separates strokes; a stroke is the points `x,y` that the pen passes, in hundredths of a square,
+x to the right and y down. A point repeated at once is a corner. Equal points of a glyph are one
+point, and stay joined wherever it moves.
 """
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class Glyph:
     """One way of writing a digit, as places that the pen passes.
 
-    A Catmull-Rom spline is linear in its points, so the n places are `weights @ points`, wherever
-    chance has moved the points to.
+    A Catmull-Rom spline is linear in its points, so the n places are `weights @ points`, also where
+    the points have moved.
 
     Attributes:
         points: (k, 2) in the unit square, x to the right and y down.
         weights: (n, k).
-        lifts: the places before which the pen is lifted, ascending: `np.split(path, lifts)` are
-            the strokes of a path.
+        lifts: places before which the pen is lifted, ascending: `np.split(path, lifts)` are the
+            strokes of a path.
     """
 
     points: Floats
@@ -99,40 +98,40 @@ class Way:
         return _bent(self.weights @ rng.normal(self.points, 0.018), rng)
 
 
-def choose_way(digit: int, rng: np.random.Generator, *, density: int) -> Way:
-    """Return one of the ways of writing a digit, with `density` places to a side of the square.
+def choose_glyph(digit: int, rng: np.random.Generator, *, density: int) -> Glyph:
+    """Return a random glyph of a digit, with `density` places to a side of the square.
 
     Raises:
         ValueError: `digit` is not 0 to 9.
     """
     if digit not in STROKES:
         raise ValueError(f"digit must be 0 to 9, got {digit}")
-    ways = tuple(STROKES[digit].values())
-    return _curve(ways[rng.integers(len(ways))], density)
+    glyphs = tuple(STROKES[digit].values())
+    return _curve(glyphs[rng.integers(len(glyphs))], density)
 
 
 def pressure(count: int, rng: np.random.Generator) -> Floats:
-    """Return how wide a stroke is at each of `count` places, 0.85 to 1.15 of the pen's width."""
+    """Return the stroke width at each of `count` places, 0.85 to 1.15 of the pen's width."""
     t = np.linspace(0, 1, count)
     wave = np.sin(t * rng.uniform(2, 10) + rng.uniform(0, 2 * np.pi))
     return np.asarray(1 + rng.uniform(0, 0.15) * wave)
 
 
 @functools.cache
-def _curve(text: str, density: int) -> Way:
-    """Return a way of writing from its text in `STROKES`."""
+def _curve(text: str, density: int) -> Glyph:
+    """Parse a glyph's text in `STROKES`."""
     strokes = [stroke.split() for stroke in text.split(" / ")]
     names = list(dict.fromkeys(name for stroke in strokes for name in stroke))
     points = np.array([[int(number) for number in name.split(",")] for name in names]) / 100
     unit = dict(zip(names, np.eye(len(names)), strict=True))
     weights = []
     for stroke in strokes:
-        # Neighbours give the curve its direction; an end has one in the other end of a closed
-        # stroke, or else is its own.
+        # Neighbours give the curve its direction. A closed stroke goes on at its other end; the
+        # end of an open one is its own neighbour.
         closed = stroke[0] == stroke[-1]
         before, after = (stroke[-2], stroke[1]) if closed else (stroke[0], stroke[-1])
         spans = zip([before, *stroke], stroke, stroke[1:], [*stroke[2:], after], strict=False)
-        # The span between the two writings of a corner has no length.
+        # The span between the two points of a corner has no length.
         places = [
             _span(unit[a], unit[b], unit[c], unit[d], points, density)
             for a, b, c, d in spans
@@ -140,11 +139,11 @@ def _curve(text: str, density: int) -> Way:
         ]
         weights.append(np.concatenate(places))
     lifts = np.cumsum([len(stroke) for stroke in weights[:-1]], dtype=int)
-    return Way(points, np.concatenate(weights), tuple(lifts.tolist()))
+    return Glyph(points, np.concatenate(weights), tuple(lifts.tolist()))
 
 
 def _span(a: Floats, b: Floats, c: Floats, d: Floats, points: Floats, density: int) -> Floats:
-    """Return the weights (n, k) of places from point b to c, neighbours of which are a and d.
+    """Return the weights (n, k) of places from point b to c, whose neighbours are a and d.
 
     The uniform spline of E. Catmull and R. Rom, "A class of local interpolating splines" (1974),
     in the matrix form of https://en.wikipedia.org/wiki/Catmull-Rom_spline.
@@ -157,16 +156,16 @@ def _span(a: Floats, b: Floats, c: Floats, d: Floats, points: Floats, density: i
 
 
 def _bent(path: Floats, rng: np.random.Generator) -> Floats:
-    """Return the path (n, 2) of an unsteady hand: waved, stretched, slanted and turned."""
+    """Return a path (n, 2) as of an unsteady hand: waved, stretched, slanted and rotated."""
     wave = rng.normal(0, 0.04, (2, 2))
     phase = rng.uniform(0, 2 * np.pi, 2)
-    # Three quarters of a wave across the figure at most: bends that a hand makes, no trembling.
+    # At most three quarters of a wave across the figure: a hand bends so, and does not tremble.
     frequency = rng.uniform(-1.5 * np.pi, 1.5 * np.pi, (2, 2))
-    # Moving the plane and not the pen keeps together what crosses or touches.
+    # Warping the plane, not the pen, keeps together what crosses or touches.
     path = path + np.sin(path @ frequency + phase) @ wave
     aspect = np.exp(rng.normal(0, 0.17))
     slant = rng.normal(0.1, 0.21)
-    turn = rng.normal(0, 0.1)
+    rotation = rng.normal(0, 0.1)
     x, y = path[:, 0] * aspect - slant * path[:, 1], path[:, 1]
-    cos, sin = np.cos(turn), np.sin(turn)
+    cos, sin = np.cos(rotation), np.sin(rotation)
     return np.stack([cos * x - sin * y, sin * x + cos * y], axis=1)

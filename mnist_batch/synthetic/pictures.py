@@ -1,8 +1,7 @@
-"""Drawing a scene: a digit on paper, as a camera sees it.
+"""Draw a scene: a digit on paper, as a camera sees it, to an image file.
 
-Where things are is computed before anything is drawn, tilt and perspective included, so that no
-pixels have to be moved afterwards, which takes time and makes edges soft. This imports OpenCV, so
-others import it late.
+Coordinates are computed before anything is drawn, tilt and perspective included: to warp pixels
+afterwards would take time and soften edges. This imports OpenCV, so `generator` imports it late.
 """
 
 import io
@@ -16,33 +15,31 @@ from PIL import ExifTags, Image
 
 from mnist_batch.synthetic import pen
 from mnist_batch.synthetic.pen import Floats
-from mnist_batch.synthetic.scenes import Picture, Ruling, Scene
+from mnist_batch.synthetic.scenes import Picture, RuledLines, Scene
 
 Canvas = NDArray[np.uint8]
 """Rows, columns and the channels red, green and blue, 0 to 255."""
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right and bottom on the paper, in pixels."""
 
 _DENSITY = 120
 """Places of the pen in the height of a digit: at 600 pixels still 5 apart."""
-
 _SUBPIXELS = 4
-"""Bits behind the point of the coordinates that OpenCV draws at."""
+"""Fractional bits of the coordinates that OpenCV draws at."""
+_ROTATIONS = {1: 0, 6: 1, 3: 2, 8: 3}
+"""By EXIF orientation: rotations by 90 degrees, counterclockwise, of the pixels as stored."""
+_FULL_LIGHT = 200
+"""Factor on paper in full light, as a grey level; warm light is a little brighter in red."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Writing:
-    """The strokes of a digit where they are in the picture.
+    """The strokes of a digit at their place in the picture."""
 
-    Attributes:
-        path: (n, 2), x and y in pixels from the top left corner of the picture.
-        lifts: as of `pen.Way`.
-        widths: (n,) of the stroke in pixels.
-        height: of the digit in pixels, as if looked at straight.
-    """
-
-    path: Floats
-    lifts: tuple[int, ...]
-    widths: Floats
-    height: float
+    path: Floats  # (n, 2), x and y in pixels from the top left corner of the picture
+    lifts: tuple[int, ...]  # as of `pen.Glyph`
+    widths: Floats  # (n,), stroke widths in pixels
+    height: float  # of the digit in pixels, before perspective
 
 
 def draw_scene(digit: int, scene: Scene, rng: np.random.Generator) -> Picture:
@@ -50,16 +47,15 @@ def draw_scene(digit: int, scene: Scene, rng: np.random.Generator) -> Picture:
 
     Args:
         digit: 0 to 9.
-        scene: what is to be seen.
-        rng: the source of all chance, in the handwriting and in what the scene leaves open: where
-            light and shadow come from, which corner is nearer, noise. The same state draws the
-            same picture.
+        scene: all but the handwriting.
+        rng: randomness of the handwriting and of what the scene leaves open: directions of light
+            and shadow, perspective, noise. The same state draws the same picture.
 
     Raises:
         ValueError: `digit` is not 0 to 9.
     """
-    view = _view(scene, rng)
-    writing = _write(digit, scene, view, rng)
+    view = _homography(scene, rng)
+    writing = _writing(digit, scene, view, rng)
     coverage, rows, columns = _coverage(writing, scene, rng)
     if scene.transparent:
         alpha = np.zeros((scene.height, scene.width), np.uint8)
@@ -70,14 +66,14 @@ def draw_scene(digit: int, scene: Scene, rng: np.random.Generator) -> Picture:
     beneath = canvas[rows, columns]
     ink = np.array(scene.ink, np.float32)
     canvas[rows, columns] = np.rint(beneath + coverage[:, :, None] * (ink - beneath))
-    return encoded(taken(canvas, scene, rng), scene)
+    return encoded(photographed(canvas, scene, rng), scene)
 
 
-def _view(scene: Scene, rng: np.random.Generator) -> MatLike:
-    """Return the homography (3, 3) from places on the paper to places in the picture.
+def _homography(scene: Scene, rng: np.random.Generator) -> MatLike:
+    """Return the homography (3, 3) from pixels of the paper to pixels of the picture.
 
-    The paper's are pixels too, and the same ones if the camera is straight. The rectangle of the
-    picture stays within the picture, and so does what is drawn in it.
+    It is the identity if the camera is straight. The picture's rectangle is mapped into itself, so
+    what is drawn stays within the picture.
     """
     size = np.array([scene.width, scene.height])
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) * size
@@ -91,15 +87,15 @@ def _view(scene: Scene, rng: np.random.Generator) -> MatLike:
     )
 
 
-def _seen(places: Floats, view: MatLike) -> Floats:
-    """Return where places (n, 2) on the paper are in the picture."""
+def _projected(places: Floats, view: MatLike) -> Floats:
+    """Return the places in the picture of places (n, 2) on the paper."""
     return np.asarray(cv2.perspectiveTransform(places[:, None], view)[:, 0], np.float64)
 
 
-def _write(digit: int, scene: Scene, view: MatLike, rng: np.random.Generator) -> _Writing:
-    """Return the strokes of a digit in the size and at the place that the scene says."""
-    way = pen.choose_way(digit, rng, density=_DENSITY)
-    path = way.written(rng)
+def _writing(digit: int, scene: Scene, view: MatLike, rng: np.random.Generator) -> _Writing:
+    """Return the strokes of a digit in the scene's size and place."""
+    glyph = pen.choose_glyph(digit, rng, density=_DENSITY)
+    path = glyph.written(rng)
     widths = scene.pen * (np.ones(len(path)) if scene.hard else pen.pressure(len(path), rng))
     low, high = path.min(axis=0), path.max(axis=0)
     extent = (high - low) / (high - low)[1]
@@ -107,25 +103,25 @@ def _write(digit: int, scene: Scene, view: MatLike, rng: np.random.Generator) ->
     page = np.array(scene.page).reshape(2, 2)
     corner = (page[0] + scene.margin) * size
     room = (page[1] - page[0] - 2 * scene.margin) * size
-    # The ink's extents, by its height: those of the path and half a stroke on either side.
+    # The ink's width and height, by its height: the path's, and half a stroke on either side.
     stroke = widths.max()
     inked = extent * (1 - stroke) + stroke
     height = min(scene.figure * scene.height, *(room / inked))
     corner = corner + np.array(scene.place) * (room - height * inked) + height * stroke / 2
     path = (path - low) / (high - low)[1] * (1 - stroke) * height + corner
-    return _Writing(_seen(path, view), way.lifts, widths * height, height)
+    return _Writing(_projected(path, view), glyph.lifts, widths * height, height)
 
 
 def _coverage(
     writing: _Writing, scene: Scene, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], slice, slice]:
-    """Return the ink on each pixel, 0 to 1, and the rows and columns that it is given for."""
+    """Return the ink coverage, 0 to 1, of the pixels around the digit; their rows and columns."""
     size = np.array([scene.width, scene.height])
     reach = writing.widths.max() / 2 + 1
     low = np.clip(np.floor(writing.path.min(axis=0) - reach), 0, size).astype(int)
     high = np.clip(np.ceil(writing.path.max(axis=0) + reach), 0, size).astype(int)
     columns, rows = (high - low).tolist()
-    # Soft edges are drawn larger and made smaller.
+    # Anti-aliased by drawing larger and shrinking.
     scale = 1 if scene.hard else int(np.clip(1000 / writing.height, 2, 8))
     mask = np.zeros((rows * scale, columns * scale), np.uint8)
     places = _fixed_point((writing.path - low) * scale)
@@ -146,12 +142,12 @@ def _coverage(
 
 
 def _sheet(scene: Scene, view: MatLike, writing: _Writing, rng: np.random.Generator) -> Canvas:
-    """Return the paper on its table, with its lines and without ink."""
+    """Return the paper on its table, with its lines but no ink."""
     size = (scene.width, scene.height)
     grain = 6 * np.sin(rng.normal(0, 0.3, scene.height).cumsum())  # of the table's wood
     streaks = np.clip(np.array(scene.table) + grain[:, None], 0, 255).astype(np.uint8)
     canvas = np.asarray(cv2.resize(streaks[:, None], size, interpolation=cv2.INTER_NEAREST))
-    # A side that is not in the picture goes on beyond it, where tilt may bring it into view.
+    # Paper that fills the picture goes on beyond it, where tilt may bring it into view.
     page = [-1.0 if side == 0 else 2.0 if side == 1 else side for side in scene.page]
     left, top, right, bottom = np.array(page) * np.tile(size, 2)
     rim = scene.width / 150  # the shadow of the sheet
@@ -161,78 +157,66 @@ def _sheet(scene: Scene, view: MatLike, writing: _Writing, rng: np.random.Genera
     if scene.texture:
         coarse = rng.integers(0, 256, (scene.height // 2 + 1, scene.width // 2 + 1), np.uint8)
         add_noise(canvas, cv2.resize(coarse, size), scene.texture)
-    if scene.ruling:
-        _rule(canvas, scene.ruling, (left, top, right, bottom), view, writing, rng)
+    if scene.lines:
+        _draw_lines(canvas, scene.lines, (left, top, right, bottom), view, writing, rng)
     return canvas
 
 
-def _rule(
+def _draw_lines(
     canvas: Canvas,
-    ruling: Ruling,
-    page: tuple[float, float, float, float],
+    lines: RuledLines,
+    page: Rectangle,
     view: MatLike,
     writing: _Writing,
     rng: np.random.Generator,
 ) -> None:
-    """Draw the lines of the paper: thinner than the pen's, as far as there are pixels for it."""
+    """Draw ruled lines, thinner than the pen's strokes where pixels are small enough."""
     left, top, right, bottom = page
-    spacing = ruling.spacing * writing.height
+    spacing = lines.spacing * writing.height
     width = min(0.4 * writing.widths.min(), 0.05 * spacing)
     width = max(0, width - 1.5)  # OpenCV 5.0 softens edges by 0.75 pixels on the outer side
     for y in np.arange(top + rng.random() * spacing, bottom, spacing):
-        _fill(canvas, (left, y, right, y + width), ruling.colour, view)
-    if ruling.squared:
+        _fill(canvas, (left, y, right, y + width), lines.colour, view)
+    if lines.squared:
         for x in np.arange(left + rng.random() * spacing, right, spacing):
-            _fill(canvas, (x, top, x + width, bottom), ruling.colour, view)
-    if ruling.margin:
+            _fill(canvas, (x, top, x + width, bottom), lines.colour, view)
+    if lines.margin:
         x = max(left, 0) + rng.uniform(0.05, 0.2) * canvas.shape[1]
-        _fill(canvas, (x, top, x + width, bottom), ruling.margin, view)
+        _fill(canvas, (x, top, x + width, bottom), lines.margin, view)
 
 
-def _fill(
-    canvas: Canvas,
-    rectangle: tuple[float, float, float, float],
-    colour: tuple[int, ...],
-    view: MatLike,
-) -> None:
-    """Fill a rectangle on the paper: left, top, right, bottom."""
+def _fill(canvas: Canvas, rectangle: Rectangle, colour: tuple[int, ...], view: MatLike) -> None:
+    """Fill a rectangle on the paper."""
     left, top, right, bottom = rectangle
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    places = _fixed_point(_seen(corners, view))
+    places = _fixed_point(_projected(corners, view))
     cv2.fillConvexPoly(canvas, places, colour, cv2.LINE_AA, _SUBPIXELS)
 
 
 def _fixed_point(places: Floats) -> NDArray[np.int32]:
-    """Return places as OpenCV draws at them: from the middle of the first pixel, in integers."""
+    """Return places as OpenCV takes them: integers, counted from the first pixel's centre."""
     return np.asarray(np.rint((places - 0.5) * 2**_SUBPIXELS), np.int32)
 
 
-_QUARTER_TURNS = {1: 0, 6: 1, 3: 2, 8: 3}
-"""By EXIF orientation, how often the pixels are turned counterclockwise before they are stored."""
-
-_FULL_LIGHT = 200
-"""What paper is multiplied with in full light; warm light is a little more in red."""
-
-
-def taken(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> Canvas:
-    """Return what light, lens and sensor make of a sheet; `canvas` may be changed."""
+def photographed(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> Canvas:
+    """Return a sheet as light, lens and sensor show it; `canvas` may be changed."""
     canvas = np.asarray(cv2.multiply(canvas, _light(scene, rng), scale=1 / _FULL_LIGHT), np.uint8)
     if scene.camera.blur:
         canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), scene.camera.blur), np.uint8)
     if scene.camera.noise:
-        # Neighbours are alike in part, as where colours are computed from a mosaic of pixels.
+        # Neighbours are correlated, as where colours are interpolated from a mosaic of pixels.
         fine = rng.integers(0, 256, canvas.shape[:2], np.uint8)
         add_noise(canvas, cv2.blur(fine, (2, 2)), scene.camera.noise)
     return canvas
 
 
 def _light(scene: Scene, rng: np.random.Generator) -> Canvas:
-    """Return the light on each pixel, `_FULL_LIGHT` being 1."""
+    """Return the light on each pixel and channel; `_FULL_LIGHT` is full, white light."""
     light = scene.light
     # Light changes slowly: an eighth of the pixels is enough.
     y, x = np.mgrid[-1 : 1 : (scene.height // 8 + 2) * 1j, -1 : 1 : (scene.width // 8 + 2) * 1j]
     angle = rng.uniform(0, 2 * np.pi)
-    bright = light.exposure * (1 - light.falloff * (1 + _towards(angle, x, y)) / 2)
+    bright = light.exposure * (1 - light.falloff * (1 + _along(angle, x, y)) / 2)
     bright *= 1 - light.vignette * (x**2 + y**2) / 2
     if light.shadow:
         bright *= 1 - light.shadow * _shade(x, y, rng)
@@ -242,16 +226,17 @@ def _light(scene: Scene, rng: np.random.Generator) -> Canvas:
 
 
 def _shade(x: Floats, y: Floats, rng: np.random.Generator) -> Floats:
-    """Return how far places are in a shadow, 0 to 1: one with a straight edge, or with two."""
+    """Return the depth of a shadow with one or two straight edges, 0 outside to 1 inside."""
     shade = np.ones(x.shape)
     angle = rng.uniform(0, 2 * np.pi)
-    for turn in (0, rng.uniform(-1.5, 1.5))[: rng.integers(1, 3)]:
-        depth = _towards(angle + turn, x, y) - rng.uniform(-0.5, 0.6)
+    for rotation in (0, rng.uniform(-1.5, 1.5))[: rng.integers(1, 3)]:
+        depth = _along(angle + rotation, x, y) - rng.uniform(-0.5, 0.6)
         shade /= 1 + np.exp(-depth / rng.uniform(0.02, 0.15))
     return shade
 
 
-def _towards(angle: float, x: Floats, y: Floats) -> Floats:
+def _along(angle: float, x: Floats, y: Floats) -> Floats:
+    """Return how far places lie in a direction, in radians."""
     return np.asarray(x * np.cos(angle) + y * np.sin(angle))
 
 
@@ -263,9 +248,9 @@ def add_noise(canvas: Canvas, noise: MatLike, deviation: float) -> None:
 
 
 def encoded(canvas: Canvas, scene: Scene) -> Picture:
-    """Return the picture as a file, its pixels turned so that the EXIF tag turns them back."""
-    turned = np.rot90(canvas, _QUARTER_TURNS[scene.orientation])
-    image = Image.fromarray(np.ascontiguousarray(turned))
+    """Return the picture as a file, rotated so that its EXIF tag rotates it back."""
+    rotated = np.rot90(canvas, _ROTATIONS[scene.orientation])
+    image = Image.fromarray(np.ascontiguousarray(rotated))
     if image.mode != scene.mode:
         image = image.quantize() if scene.mode == "P" else image.convert(scene.mode)
     exif = Image.Exif()

@@ -1,6 +1,6 @@
-"""What a picture of a handwritten digit shows beside the digit: paper, pen, light and camera.
+"""Scenes: what a picture of a handwritten digit shows beside it. Paper, pen, light and camera.
 
-`styles` chooses scenes by chance, `pictures` draws them.
+Some have names (`FEATURES`), others are random in a style (`SCENES`); `pictures` draws them.
 """
 
 from collections.abc import Callable
@@ -14,154 +14,102 @@ from mnist_batch.options import Style
 RGB = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
+# fmt: off
 PAPERS: dict[str, RGB] = {
-    "white": (247, 247, 245),
-    "cream": (245, 236, 212),
-    "grey": (206, 206, 203),
-    "recycled": (203, 195, 178),
-    "yellow": (248, 233, 132),
-    "pink": (246, 200, 206),
+    "white": (247, 247, 245), "cream": (245, 236, 212), "grey": (206, 206, 203),
+    "recycled": (203, 195, 178), "yellow": (248, 233, 132), "pink": (246, 200, 206),
     "blue": (205, 224, 240),
 }
-
 INKS: dict[str, RGB] = {
-    "black": (28, 28, 32),
-    "blue": (36, 52, 142),
-    "pencil": (84, 84, 88),
-    "red": (182, 36, 42),
-    "green": (30, 98, 58),
+    "black": (28, 28, 32), "blue": (36, 52, 142), "pencil": (84, 84, 88),
+    "red": (182, 36, 42), "green": (30, 98, 58),
 }
-
 TABLES: tuple[RGB, ...] = (
-    (138, 96, 62),
-    (70, 52, 40),
-    (168, 164, 158),
-    (48, 50, 54),
-    (92, 118, 98),
+    (138, 96, 62), (70, 52, 40), (168, 164, 158), (48, 50, 54), (92, 118, 98),
 )
+BLACK: RGB = (0, 0, 0)
+WHITE: RGB = (255, 255, 255)
+SCREEN_COLOURS: tuple[RGB, ...] = (
+    BLACK, WHITE, (128, 128, 128), (255, 0, 0), (0, 128, 0), (0, 0, 255),
+    (255, 255, 0), (255, 128, 0), (128, 0, 128), (0, 255, 255), (255, 192, 203), (32, 64, 96),
+)
+"""Colours that a paint program offers."""
+# fmt: on
+
+_CONTRAST = 100
+"""Grey levels by which two colours of a screen differ at least, so that a person can read them."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file that is not on disk yet.
-
-    Attributes:
-        content: its bytes.
-        suffix: of its name, `.png` or `.jpg`.
-    """
+    """An encoded image file, not yet on disk."""
 
     content: bytes
-    suffix: str
+    suffix: str  # of its name, `.png` or `.jpg`
 
 
 @dataclass(frozen=True)
-class Ruling:
-    """Lines printed on the paper, level ones in any case.
+class RuledLines:
+    """Lines printed on the paper, horizontal ones in any case."""
 
-    Attributes:
-        colour: as it is seen on the paper: near the paper's for faint lines.
-        spacing: from line to line, in heights of the digit.
-        squared: upright lines too.
-        margin: colour of a line down the left side, if there is one.
-    """
-
-    colour: RGB = (178, 198, 224)
-    spacing: float = 0.8
-    squared: bool = False
-    margin: RGB | None = None
+    colour: RGB = (178, 198, 224)  # as seen on the paper: near the paper's for faint lines
+    spacing: float = 0.8  # from line to line, in heights of the digit
+    squared: bool = False  # vertical lines too
+    margin: RGB | None = None  # colour of a line down the left side, if there is one
 
 
 @dataclass(frozen=True)
 class Light:
-    """What falls on the paper: unless said otherwise, even white light.
+    """Light on the paper: by default even and white."""
 
-    Attributes:
-        exposure: how bright it is, from 0, black, to 1.
-        warmth: from -1, the light of the sky, to 1, that of a lamp.
-        falloff: the share that is lost from one side of the picture to the other.
-        vignette: the share that is lost from the middle to the corners.
-        shadow: the share that a shadow takes away where it lies: on a side, a corner or across.
-    """
-
-    exposure: float = 1.0
-    warmth: float = 0.0
-    falloff: float = 0.0
-    vignette: float = 0.0
-    shadow: float = 0.0
+    exposure: float = 1.0  # brightness, from 0, black, to 1
+    warmth: float = 0.0  # from -1, the light of the sky, to 1, that of a lamp
+    falloff: float = 0.0  # share lost from one side of the picture to the other
+    vignette: float = 0.0  # share lost from the middle to the corners
+    shadow: float = 0.0  # share that a shadow takes where it lies: a side, a corner or across
 
 
 @dataclass(frozen=True)
 class Camera:
-    """How the picture is taken: unless said otherwise, straight and sharp.
+    """How the picture is taken: by default straight and sharp."""
 
-    Attributes:
-        tilt: degrees by which the paper is turned, clockwise.
-        keystone: the share of its way to the middle by which a corner of the paper may be moved,
-            as where it is seen from aside.
-        blur: standard deviation of the lens's blur in pixels.
-        noise: standard deviation of the sensor's noise in grey levels.
-    """
-
-    tilt: float = 0.0
-    keystone: float = 0.0
-    blur: float = 0.0
-    noise: float = 0.0
+    tilt: float = 0.0  # rotation of the paper in degrees, clockwise
+    keystone: float = 0.0  # share of its way to the middle that a corner may move by perspective
+    blur: float = 0.0  # standard deviation of the lens's blur, in pixels
+    noise: float = 0.0  # standard deviation of the sensor's noise, in grey levels
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All of a picture but the handwriting.
+    """All of a picture but the handwriting."""
 
-    Attributes:
-        width: columns of the picture, as it is looked at.
-        height: its rows.
-        figure: height of the digit in heights of the picture; less where that does not fit.
-        place: where the digit is, of the room there is: from (0, 0), left and top, to (1, 1).
-        margin: what stays free around it, in widths and heights of the picture.
-        pen: width of its strokes in heights of the digit.
-        ink: their colour.
-        grain: the share of it that may be missing here and there, as with a pencil.
-        hard: every pixel is either ink or paper, as a paint program's pencil draws.
-        paper: colour of what the digit is on.
-        texture: standard deviation of its grain in grey levels.
-        ruling: lines on it, if any.
-        page: left, top, right and bottom of the paper in widths and heights of the picture. Where
-            it is less than the picture, the rest is table.
-        table: colour of the table.
-        light: what falls on the paper.
-        camera: how the picture is taken.
-        mode: Pillow's name for the pixels of the file: RGB or L, and in a PNG file also RGBA or P.
-        transparent: the ink is on nothing, with no light and no camera; mode RGBA.
-        quality: of a JPEG file, 1 to 95; None for PNG, which loses nothing.
-        orientation: the EXIF tag, 1, 3, 6 or 8, that says how the pixels of the file have to be
-            turned to be looked at.
-    """
-
-    width: int
-    height: int
-    figure: float = 0.65
-    place: tuple[float, float] = (0.5, 0.5)
-    margin: float = 0.03
-    pen: float = 0.08
+    width: int  # columns of the picture, upright
+    height: int  # its rows
+    figure: float = 0.65  # height of the digit in the picture's; less where that does not fit
+    place: tuple[float, float] = (0.5, 0.5)  # in the free room, (0, 0) left and top to (1, 1)
+    margin: float = 0.03  # free around the digit, in widths and heights of the picture
+    pen: float = 0.08  # stroke width, in heights of the digit
     ink: RGB = INKS["black"]
-    grain: float = 0.0
-    hard: bool = False
+    grain: float = 0.0  # share of the ink that may be missing here and there, as of a pencil
+    hard: bool = False  # every pixel is either ink or paper, as a paint program's pencil draws
     paper: RGB = PAPERS["white"]
-    texture: float = 0.0
-    ruling: Ruling | None = None
+    texture: float = 0.0  # standard deviation of the paper's grain, in grey levels
+    lines: RuledLines | None = None
+    # Left, top, right and bottom of the paper, in widths and heights of the picture; the rest is
+    # table.
     page: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     table: RGB = TABLES[0]
     light: Light = Light()
     camera: Camera = Camera()
-    mode: str = "RGB"
-    transparent: bool = False
-    quality: int | None = None
-    orientation: int = 1
+    mode: str = "RGB"  # Pillow's name for the pixels: RGB or L, and in PNG also RGBA or P
+    transparent: bool = False  # ink on nothing, without light and camera; mode RGBA
+    quality: int | None = None  # of JPEG, 1 to 95; None for PNG, which is lossless
+    orientation: int = 1  # EXIF tag 1, 3, 6 or 8: the rotation that makes the pixels upright
 
 
 FEATURES: dict[str, Scene] = {
     "paper colour": Scene(340, 340, paper=PAPERS["yellow"], ink=INKS["blue"]),
-    "ruled lines": Scene(340, 340, ruling=Ruling(spacing=0.3, squared=True), ink=INKS["blue"]),
+    "ruled lines": Scene(340, 340, lines=RuledLines(spacing=0.3, squared=True), ink=INKS["blue"]),
     "shadow": Scene(480, 480, light=Light(falloff=0.2, shadow=0.5), camera=Camera(blur=1, noise=3)),
     "big photo": Scene(
         2016,
@@ -180,31 +128,8 @@ FEATURES: dict[str, Scene] = {
 """Scenes that show one thing each in which a picture may differ from MNIST's form."""
 
 
-BLACK: RGB = (0, 0, 0)
-WHITE: RGB = (255, 255, 255)
-
-SCREEN_COLOURS: tuple[RGB, ...] = (
-    BLACK,
-    WHITE,
-    (128, 128, 128),
-    (255, 0, 0),
-    (0, 128, 0),
-    (0, 0, 255),
-    (255, 255, 0),
-    (255, 128, 0),
-    (128, 0, 128),
-    (0, 255, 255),
-    (255, 192, 203),
-    (32, 64, 96),
-)
-"""What a paint program offers."""
-
-_CONTRAST = 100
-"""Grey levels by which two colours of a screen differ at least, so that a person can read them."""
-
-
 def _paper(rng: np.random.Generator) -> Scene:
-    """Return a scan of one digit on paper, or what was cut out of a photograph."""
+    """Return a scan of one digit on paper, or a crop of a photograph."""
     height = int(rng.integers(60, 401))
     width = int(np.clip(height * _log_uniform(0.6, 1.5, rng), 60, 400))
     figure = max(rng.uniform(0.3, 0.9), 24 / height)
@@ -222,7 +147,7 @@ def _paper(rng: np.random.Generator) -> Scene:
         grain=grain,
         paper=paper,
         texture=rng.uniform(3, 7) if name == "recycled" else rng.uniform(0, 1.5),
-        ruling=_ruling(paper, rng) if rng.random() < 0.45 else None,
+        lines=_ruled_lines(paper, rng) if rng.random() < 0.45 else None,
         light=Light(exposure=rng.uniform(0.9, 1)) if scanned else _room_light(rng, shadows=0.2),
         camera=Camera(
             tilt=rng.normal(0, 2),
@@ -254,7 +179,7 @@ def _photo(rng: np.random.Generator) -> Scene:
         grain=grain,
         paper=paper,
         texture=rng.uniform(3, 6) if name == "recycled" else 0,
-        ruling=_ruling(paper, rng) if rng.random() < 0.4 else None,
+        lines=_ruled_lines(paper, rng) if rng.random() < 0.4 else None,
         page=(left, top, 1 - right, 1 - bottom),
         table=_near(TABLES[rng.integers(len(TABLES))], 10, rng),
         light=_room_light(rng, shadows=0.5),
@@ -270,17 +195,17 @@ def _photo(rng: np.random.Generator) -> Scene:
 
 
 def _screen(rng: np.random.Generator) -> Scene:
-    """Return what is drawn with a mouse or a finger in a paint program or on a web page."""
+    """Return a drawing by mouse or finger in a paint program or on a web page."""
     squares = (20, 28, 32, 48, 64, 100, 128, 200, 256, 280, 400)
     others = ((60, 90), (90, 60), (300, 150), (320, 480), (640, 480), (800, 600), (1152, 648))
     sizes = others if rng.random() < 0.25 else tuple((side, side) for side in squares)
     width, height = sizes[rng.integers(len(sizes))]
-    figure = max(rng.uniform(0.25, 1.25), 15 / height)  # the frame is full from 1 on
+    figure = max(rng.uniform(0.25, 1.25), 15 / height)  # from 1 on it fills the frame
     pen = max(_log_uniform(0.01, 0.22, rng), 1 / (min(figure, 1) * height))
     hair_thin = pen * figure * height < 2
     transparent = rng.random() < 0.12
     if transparent:
-        ink, paper = _contrasting(rng, papers=(WHITE,))  # on which it will be looked at
+        ink, paper = _contrasting(rng, papers=(WHITE,))  # which viewers lay it over
     elif rng.random() < 0.3:
         ink, paper = _contrasting(rng, papers=SCREEN_COLOURS)
     else:
@@ -289,7 +214,7 @@ def _screen(rng: np.random.Generator) -> Scene:
         width,
         height,
         figure=figure,
-        # Beyond the edges is at the edges, which so are as likely as a third of all places.
+        # Clipped to the edges, where so two of seven places are on either axis.
         place=tuple(np.clip(rng.uniform(-0.2, 1.2, 2), 0, 1).tolist()),
         margin=0.02 if hair_thin else 0,  # or an upright 1 would be the picture's edge
         pen=pen,
@@ -306,11 +231,11 @@ SCENES: dict[Style, Callable[[np.random.Generator], Scene]] = {
     Style.PHOTO: _photo,
     Style.SCREEN: _screen,
 }
-"""What draws a scene in a style; MNIST's form has none."""
+"""Functions that return a random scene in a style; MNIST form has none."""
 
 
 def _contrasting(rng: np.random.Generator, *, papers: tuple[RGB, ...]) -> tuple[RGB, RGB]:
-    """Return colours of an ink and a paper that differ in grey as well."""
+    """Return an ink and a paper colour that differ in grey by `_CONTRAST` at least."""
     pairs = [
         (ink, paper)
         for ink in SCREEN_COLOURS
@@ -327,22 +252,22 @@ def _luma(colour: RGB) -> float:
 
 
 def _ink(rng: np.random.Generator) -> tuple[RGB, float]:
-    """Return colour and grain of what a pen, a marker or a pencil writes with."""
+    """Return the colour and grain of a pen, a marker or a pencil."""
     name = str(rng.choice(list(INKS), p=(0.3, 0.35, 0.2, 0.1, 0.05)))
     grain = rng.uniform(0.2, 0.45) if name == "pencil" else rng.uniform(0, 0.15)
     return _near(INKS[name], 10, rng), grain
 
 
-def _ruling(paper: RGB, rng: np.random.Generator) -> Ruling:
+def _ruled_lines(paper: RGB, rng: np.random.Generator) -> RuledLines:
     """Return lines that are fainter than any ink."""
     printed = ((90, 130, 190), (130, 130, 130), (120, 160, 150))[rng.integers(3)]
     faint = rng.uniform(0.25, 0.6)
     squared = rng.random() < 0.45
-    return Ruling(
-        colour=_mixed(paper, printed, faint),
+    return RuledLines(
+        colour=_blended(paper, printed, faint),
         spacing=rng.uniform(0.35, 0.8) if squared else rng.uniform(0.45, 1.4),
         squared=squared,
-        margin=_mixed(paper, (215, 80, 100), faint) if rng.random() < 0.25 else None,
+        margin=_blended(paper, (215, 80, 100), faint) if rng.random() < 0.25 else None,
     )
 
 
@@ -362,7 +287,8 @@ def _near(colour: RGB, spread: float, rng: np.random.Generator) -> RGB:
     return _rgb(np.array(colour) + rng.normal(0, spread, 3))
 
 
-def _mixed(colour: RGB, other: RGB, share: float) -> RGB:
+def _blended(colour: RGB, other: RGB, share: float) -> RGB:
+    """Return a colour with a share of another one."""
     return _rgb(np.array(colour) * (1 - share) + np.array(other) * share)
 
 
@@ -372,5 +298,5 @@ def _rgb(values: ArrayLike) -> RGB:
 
 
 def _log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
-    """Return a number that is as likely between 1 and 2 as between 2 and 4."""
+    """Return a number from the log-uniform distribution: as likely in 1 to 2 as in 2 to 4."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from mnist_batch.options import Style
 from mnist_batch.synthetic.pictures import Canvas, draw_scene
-from mnist_batch.synthetic.scenes import BLACK, FEATURES, SCENES, WHITE, Camera, Ruling, Scene
+from mnist_batch.synthetic.scenes import BLACK, FEATURES, SCENES, WHITE, Camera, RuledLines, Scene
 
 CLEAN = Scene(200, 200, ink=BLACK, paper=WHITE)
 """Black on white, without anything else."""
@@ -170,8 +170,8 @@ def test_grain_takes_ink_away_here_and_there() -> None:
 @pytest.mark.parametrize("squared", [False, True])
 def test_ruled_lines_are_as_far_apart_as_said(squared: bool) -> None:
     """A digit of 200 pixels and a spacing of a quarter: eight lines in 400 pixels."""
-    ruling = Ruling(colour=(150, 180, 210), spacing=0.25, squared=squared)
-    scene = Scene(400, 400, figure=0.5, pen=0.1, ink=WHITE, paper=WHITE, ruling=ruling)
+    lines = RuledLines(colour=(150, 180, 210), spacing=0.25, squared=squared)
+    scene = Scene(400, 400, figure=0.5, pen=0.1, ink=WHITE, paper=WHITE, lines=lines)
     red = seen(scene, 1)[:, :, 0]
     levels = runs(np.median(red, axis=1) < 240)
     assert len(levels) in {8, 9}  # a line may be cut in two by the edges
@@ -181,18 +181,18 @@ def test_ruled_lines_are_as_far_apart_as_said(squared: bool) -> None:
 
 def test_ruled_lines_are_thinner_than_the_pen_and_behind_it() -> None:
     """Where they cross, there is ink."""
-    ruling = Ruling(colour=(150, 180, 210), spacing=0.2)
+    lines = RuledLines(colour=(150, 180, 210), spacing=0.2)
     plain = replace(CLEAN, pen=0.05)
     ink = seen(plain)[:, :, 0] == 0
-    ruled = seen(replace(plain, ruling=ruling))
+    ruled = seen(replace(plain, lines=lines))
     assert (ruled[ink] == 0).all()
     assert max(runs(np.median(ruled[:, :, 0], axis=1) < 240)) <= 0.05 * 130
 
 
 def test_margin_line_is_upright_and_on_the_left() -> None:
     """One line in its colour, in the left third."""
-    ruling = Ruling(colour=(200, 200, 200), margin=(250, 100, 100))
-    pixels = seen(replace(CLEAN, ink=WHITE, ruling=ruling))
+    lines = RuledLines(colour=(200, 200, 200), margin=(250, 100, 100))
+    pixels = seen(replace(CLEAN, ink=WHITE, lines=lines))
     columns = np.median(pixels[:, :, 1], axis=0) < 180
     assert len(runs(columns)) == 1
     assert np.flatnonzero(columns).max() < 67

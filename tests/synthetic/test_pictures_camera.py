@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from mnist_batch.synthetic.pictures import Canvas, encoded, taken
+from mnist_batch.synthetic.pictures import Canvas, encoded, photographed
 from mnist_batch.synthetic.scenes import Camera, Light, Scene
 
 SCENE = Scene(160, 120)
@@ -16,12 +16,12 @@ GREY: Canvas = np.full((120, 160, 3), 200, np.uint8)
 
 def lit(light: Light, seed: int = 0) -> Canvas:
     """Return a grey sheet of 200 in a light."""
-    return taken(GREY.copy(), replace(SCENE, light=light), np.random.default_rng(seed))
+    return photographed(GREY.copy(), replace(SCENE, light=light), np.random.default_rng(seed))
 
 
 def shot(canvas: Canvas, camera: Camera) -> Canvas:
     """Return what a camera makes of a sheet in even light."""
-    return taken(canvas.copy(), replace(SCENE, camera=camera), np.random.default_rng(0))
+    return photographed(canvas.copy(), replace(SCENE, camera=camera), np.random.default_rng(0))
 
 
 def test_even_light_and_a_perfect_camera_change_nothing() -> None:

@@ -61,7 +61,7 @@ def test_screen_has_neither_light_nor_noise_and_enough_contrast() -> None:
     """20x20 to 1152x648 pixels of PNG; the digit is at least 15 high, its strokes 1 wide."""
     for scene in (drawn(Style.SCREEN, seed) for seed in SEEDS):
         assert (scene.light, scene.camera) == (Light(), Camera())
-        assert (scene.ruling, scene.texture, scene.grain, scene.quality) == (None, 0, 0, None)
+        assert (scene.lines, scene.texture, scene.grain, scene.quality) == (None, 0, 0, None)
         assert min(scene.width, scene.height) >= 20
         assert scene.width <= 1152
         assert scene.height <= 800
@@ -78,9 +78,9 @@ KINDS: dict[Style, dict[str, Callable[[Scene], bool]]] = {
         "not square": lambda scene: scene.width != scene.height,
         "coloured": lambda scene: max(scene.paper) - min(scene.paper) > 60,
         "textured": lambda scene: scene.texture >= 3,
-        "lined": lambda scene: scene.ruling is not None and not scene.ruling.squared,
-        "squared": lambda scene: scene.ruling is not None and scene.ruling.squared,
-        "with a margin": lambda scene: scene.ruling is not None and scene.ruling.margin is not None,
+        "lined": lambda scene: scene.lines is not None and not scene.lines.squared,
+        "squared": lambda scene: scene.lines is not None and scene.lines.squared,
+        "with a margin": lambda scene: scene.lines is not None and scene.lines.margin is not None,
         "pencil": lambda scene: scene.grain > 0.2,
         "blue ink": lambda scene: scene.ink[2] > scene.ink[0] + 50,
         "red ink": lambda scene: scene.ink[0] > scene.ink[2] + 80,
@@ -94,7 +94,7 @@ KINDS: dict[Style, dict[str, Callable[[Scene], bool]]] = {
     Style.PHOTO: {
         "in shadow": lambda scene: scene.light.shadow > 0,
         "without shadow": lambda scene: scene.light.shadow == 0,
-        "ruled": lambda scene: scene.ruling is not None,
+        "ruled": lambda scene: scene.lines is not None,
         "table left": lambda scene: scene.page[0] > 0,
         "table above": lambda scene: scene.page[1] > 0,
         "table right": lambda scene: scene.page[2] < 1,
