@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mnist_batch.inspection.inputs import InputInspection, inspect_input
     from mnist_batch.inspection.models import ModelInspection, inspect_model
     from mnist_batch.training.fitting import TrainingProgress
-    from mnist_batch.tuning.measuring import BenchmarkResult, benchmark
+    from mnist_batch.tuning.measuring import benchmark
+    from mnist_batch.tuning.recommendation import BenchmarkResult
 
 __version__ = "0.4.0"
 
@@ -50,7 +51,8 @@ _MODULES = {
         "inspection.inputs": "InputInspection inspect_input",
         "inspection.models": "ModelInspection inspect_model",
         "training.fitting": "TrainingProgress",
-        "tuning.measuring": "BenchmarkResult benchmark",
+        "tuning.measuring": "benchmark",
+        "tuning.recommendation": "BenchmarkResult",
     }.items()
     for name in names.split()
 }

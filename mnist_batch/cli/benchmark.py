@@ -134,7 +134,7 @@ def _measurements(result: "BenchmarkResult") -> "RenderableType":
             f"{one.batch_size:,}",
             str(one.workers),
             f"{one.images_per_s:,.0f}",
-            f"{one.timing.spread:.0%}",
+            f"{one.spread:.0%}",
         )
         for one in result.measurements
     ]

@@ -1,10 +1,12 @@
-"""What was measured of a machine and a model, and what follows: a setting, and what binds."""
+"""Measurements of a machine and a model, and what follows: a setting, and the part that binds."""
 
 import math
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,14 @@ import numpy as np
 from mnist_batch.options import Device, PredictorChoice
 
 NOISE = 0.03
-"""Settings are as good as the best within this share of its speed, however quiet the machine."""
+"""Settings within this share of the best one's speed are as good, however quiet the machine."""
+
+_NOISY = 0.1
+"""The user is told of a spread above this share of the median."""
 
 
 class Part(StrEnum):
-    """What a measurement is of."""
+    """The part of the work that is measured."""
 
     READ = "read"
     DECODE = "decode"
@@ -25,20 +30,31 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How long equal rounds took.
+class Measurement:
+    """The speed of one part of the work at one setting.
 
     Attributes:
+        part: read: files to encoded images; decode: encoded images to pixels; network: pixels in
+            memory to predictions; whole: files to predictions.
+        workers: threads.
+        batch_size: rows of a batch.
         rows: images of a round.
-        seconds: of each round, in the order in which they ran.
+        seconds: how long each round took, in the order in which they ran.
+        predictor: what ran the network; None where no network ran.
+        device: where the network ran; None where none ran.
     """
 
+    part: Part
+    workers: int
+    batch_size: int
     rows: int
     seconds: Sequence[float]
+    predictor: PredictorChoice | None = None
+    device: Device | None = None
 
     @cached_property
     def median_s(self) -> float:
-        """The median of the rounds."""
+        """The median of the rounds, in seconds."""
         return float(np.median(self.seconds))
 
     @cached_property
@@ -57,35 +73,8 @@ class Timing:
         """The interquartile range as a share of the median."""
         return self.iqr_s / self.median_s
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """One part of the work at one setting.
-
-    Attributes:
-        part: read: files to encoded images; decode: those to pixels; network: pixels in memory to
-            predictions; whole: files to predictions.
-        workers: threads.
-        batch_size: rows of a batch.
-        timing: how long it took.
-        predictor: what ran the network; None where it was not run.
-        device: where that was.
-    """
-
-    part: Part
-    workers: int
-    batch_size: int
-    timing: Timing
-    predictor: PredictorChoice | None = None
-    device: Device | None = None
-
-    @property
-    def images_per_s(self) -> float:
-        """Images per second of the median round."""
-        return self.timing.images_per_s
-
     def record(self) -> dict[str, Any]:
-        """Return all of it as JSON takes it."""
+        """Return it as a dictionary that JSON can hold."""
         return {
             "part": str(self.part),
             "predictor": self.predictor,
@@ -93,16 +82,16 @@ class Measurement:
             "batch_size": self.batch_size,
             "workers": self.workers,
             "images_per_s": round(self.images_per_s),
-            "median_s": self.timing.median_s,
-            "iqr_s": self.timing.iqr_s,
-            "rounds": len(self.timing.seconds),
-            "images_per_round": self.timing.rows,
+            "median_s": self.median_s,
+            "iqr_s": self.iqr_s,
+            "rounds": len(self.seconds),
+            "images_per_round": self.rows,
         }
 
 
 @dataclass(frozen=True)
 class NotRun:
-    """What was not measured, and why."""
+    """Something that was not measured, and why."""
 
     what: str
     reason: str
@@ -113,9 +102,9 @@ class Binding:
     """The part that takes the longest where all of the machine works on it.
 
     Attributes:
-        part: which one.
-        images_per_s: of each part on all workers.
-        advice: what would help.
+        part: the slowest part.
+        images_per_s: the speed of each part on all workers.
+        advice: what would make the part faster.
     """
 
     part: Part
@@ -123,25 +112,79 @@ class Binding:
     advice: str
 
     def record(self) -> dict[str, Any]:
-        """Return all of it as JSON takes it."""
+        """Return it as a dictionary that JSON can hold."""
         rates = {str(part): round(rate) for part, rate in self.images_per_s.items()}
         return {"part": str(self.part), "images_per_s": rates, "advice": self.advice}
 
 
-def best_network(measurements: Iterable[Measurement]) -> Measurement:
-    """Return where and in which batches the network runs best: small ones, and no GPU for little.
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """What `benchmark` found.
 
-    That is the smallest setting within the noise of the best, be it more than `NOISE`. Only
-    measurements of the network count, one at least.
+    Attributes:
+        machine: cores, processor, versions.
+        model: its name, SHA-256 and scale.
+        inputs: as given; empty where digits were generated.
+        rows: images in the inputs.
+        rows_used: how many of them were used, from the first.
+        labelled: how many of the used ones have a label and a prediction.
+        accuracy: the share of these that is right, 0 to 1; None where there are none.
+        measurements: all that was timed.
+        not_run: what was not timed, and why.
+        recommended: the measurement of the whole work whose setting to take.
+        binding: the slowest part on all of the machine.
+        command: the command line with the recommended setting.
+        notes: what the user should know, one sentence each.
+    """
+
+    machine: Mapping[str, Any]
+    model: Mapping[str, str]
+    inputs: Sequence[str]
+    rows: int
+    rows_used: int
+    labelled: int
+    accuracy: float | None
+    measurements: Sequence[Measurement]
+    not_run: Sequence[NotRun]
+    recommended: Measurement
+    binding: Binding
+    command: str
+    notes: Sequence[str]
+
+    def record(self) -> dict[str, Any]:
+        """Return it as a dictionary that JSON can hold."""
+        return {
+            "machine": self.machine,
+            "model": self.model,
+            "inputs": self.inputs,
+            "generated": not self.inputs,
+            "rows": self.rows,
+            "rows_used": self.rows_used,
+            "labelled": self.labelled,
+            "accuracy": self.accuracy,
+            "measurements": [one.record() for one in self.measurements],
+            "not_run": [vars(one) for one in self.not_run],
+            "recommended": {**self.recommended.record(), "command": self.command},
+            "binds": self.binding.record(),
+            "notes": self.notes,
+        }
+
+
+def best_network(measurements: Iterable[Measurement]) -> Measurement:
+    """Return the measurement of the network at its best device and batch size.
+
+    Of all that are as fast as the fastest within the noise, that is the one on the CPU, then the
+    one with the smallest batches. Other parts are passed over; there has to be one of the network.
     """
     networks = [one for one in measurements if one.part is Part.NETWORK]
     return min(_good(networks), key=lambda one: (one.device or "", one.batch_size))
 
 
 def best_whole(measurements: Iterable[Measurement]) -> Measurement:
-    """Return the whole work with the fewest workers, then the smallest batches, that is as good.
+    """Return the measurement of the whole work at its best setting.
 
-    That is within the noise of the best. There has to be one measurement of the whole.
+    Of all that are as fast as the fastest within the noise, that is the one with the fewest
+    workers, then the one with the smallest batches. There has to be one of the whole.
     """
     wholes = [one for one in measurements if one.part is Part.WHOLE]
     return min(_good(wholes), key=lambda one: (one.workers, one.batch_size))
@@ -162,11 +205,11 @@ def binding(measurements: Sequence[Measurement]) -> Binding:
 
 
 def _good(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Return those within the noise of the best."""
+    """Return the measurements that are as fast as the fastest, within the noise."""
     best = max(measurements, key=lambda one: one.images_per_s)
     # The standard error of a difference of two medians of n rounds, for normal noise: a median's is
     # 1.253 sigma / sqrt(n), the interquartile range 1.349 sigma.
-    error = math.sqrt(2) * 1.253 / 1.349 * best.timing.spread / math.sqrt(len(best.timing.seconds))
+    error = math.sqrt(2) * 1.253 / 1.349 * best.spread / math.sqrt(len(best.seconds))
     least = (1 - max(NOISE, error)) * best.images_per_s
     return [one for one in measurements if one.images_per_s >= least]
 
@@ -180,3 +223,24 @@ def _advice(part: Part, network: Measurement, *, encoded: bool) -> str:
     if encoded:
         return "pack the images once: mnist-batch pack INPUT --out packed.parquet"
     return "pixels read fastest as pack writes them: mnist-batch pack INPUT --out p.parquet"
+
+
+def noise_notes(measurements: Iterable[Measurement]) -> list[str]:
+    """Return a warning where rounds of a setting differ too much to tell settings apart."""
+    worst = max(one.spread for one in measurements)
+    if worst <= _NOISY:
+        return []
+    return [
+        f"the rounds of a setting differ by up to {worst:.0%} (spread: the middle half of them, of "
+        "the median); small differences say nothing, and --seconds 5 measures longer"
+    ]
+
+
+def predict_command(inputs: Sequence[str | Path], options: Mapping[str, Any]) -> str:
+    """Return the command line of `mnist-batch predict`; an option that is None is left out."""
+    words = ["mnist-batch", "predict", *(map(str, inputs) if inputs else ["INPUT"])]
+    words += ["--out", "predictions.parquet"]
+    for name, value in options.items():
+        if value is not None:
+            words += [name, str(value)]
+    return shlex.join(words)

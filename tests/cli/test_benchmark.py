@@ -6,8 +6,13 @@ from pathlib import Path
 
 from mnist_batch.cli.benchmark import benchmark_page
 from mnist_batch.options import Device, PredictorChoice
-from mnist_batch.tuning.measuring import BenchmarkResult
-from mnist_batch.tuning.recommendation import Measurement, NotRun, Part, Timing, binding
+from mnist_batch.tuning.recommendation import (
+    BenchmarkResult,
+    Measurement,
+    NotRun,
+    Part,
+    binding,
+)
 from tests.support.command import printed, run
 
 
@@ -34,10 +39,10 @@ def test_a_benchmark_is_a_table_and_a_command() -> None:
     """What was not run has no number; the command stands alone on its line, to be copied."""
     keras, gpu = PredictorChoice.KERAS, Device.GPU
     measurements = [
-        Measurement(Part.READ, 16, 2048, Timing(2_000_000, [1, 1, 1])),
-        Measurement(Part.DECODE, 16, 2048, Timing(900_000, [1, 1, 1])),
-        Measurement(Part.NETWORK, 16, 16384, Timing(1_000_000, [1, 1, 1]), keras, gpu),
-        Measurement(Part.WHOLE, 16, 16384, Timing(800_000, [1, 1, 1.2]), keras, gpu),
+        Measurement(Part.READ, 16, 2048, 2_000_000, [1, 1, 1]),
+        Measurement(Part.DECODE, 16, 2048, 900_000, [1, 1, 1]),
+        Measurement(Part.NETWORK, 16, 16384, 1_000_000, [1, 1, 1], keras, gpu),
+        Measurement(Part.WHOLE, 16, 16384, 800_000, [1, 1, 1.2], keras, gpu),
     ]
     result = BenchmarkResult(
         machine={"cores": 16, "cpu": None},

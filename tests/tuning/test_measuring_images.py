@@ -12,9 +12,7 @@ from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_parquet
-from mnist_batch.tuning.measuring import ResidentShard, first_rows, repeated, tiled
-
-EVERYTHING = 2**40
+from mnist_batch.tuning.measuring import ResidentShard, first_batches, repeated
 
 
 def rows_of(shards: Sequence[Shard], batch_size: int) -> list[int]:
@@ -31,23 +29,24 @@ def rows_of(shards: Sequence[Shard], batch_size: int) -> list[int]:
 @pytest.mark.parametrize("count", [1, 99, 250, 1050, 5000])
 def test_the_first_rows_are_read(digits_parquet: Path, count: int) -> None:
     """From the file and in memory; as many as there are where more are wanted."""
-    files, resident = first_rows(open_inputs([digits_parquet]), count, EVERYTHING)
-    expected = list(range(min(count, 1050)))
-    assert rows_of(files, 100) == rows_of(resident, 64) == expected
+    opened = open_inputs([digits_parquet])
+    resident = [row for batch in first_batches(opened, count) for row in batch.row.to_pylist()]
+    assert resident == list(range(min(count, 1050)))
+    assert rows_of(repeated(opened.shards, len(resident)).shards, 100) == resident
 
 
 def test_reading_ends_where_images_are_large(digits_parquet: Path) -> None:
-    """At the first batch here."""
-    files, resident = first_rows(open_inputs([digits_parquet]), 1050, 1)
-    assert rows_of(files, 100) == rows_of(resident, 100)
-    assert len(resident) == 1
+    """At the batch that goes beyond the size: the first one here."""
+    opened = repeated(open_inputs([digits_parquet]).shards, 5000)
+    batches = first_batches(opened, 5000, size_bytes=1)
+    assert len(batches) == 1
+    assert 0 < len(batches[0]) <= 2048
 
 
 @pytest.mark.parametrize("count", [3, 1050, 2500, 20_000])
 def test_rows_are_repeated_in_order(digits_parquet: Path, count: int) -> None:
     """From the first one again after the last, in full batches however small the input is."""
-    files, _ = first_rows(open_inputs([digits_parquet]), 1050, EVERYTHING)
-    again = repeated(files, count)
+    again = repeated(open_inputs([digits_parquet]).shards, count)
     assert again.rows == count
     assert rows_of(again.shards, 2048) == [i % 1050 for i in range(count)]
     assert all(shard.encoded for shard in again.shards)
@@ -55,9 +54,9 @@ def test_rows_are_repeated_in_order(digits_parquet: Path, count: int) -> None:
 
 def test_ten_images_make_full_batches(digits_folder: Path) -> None:
     """Joined from many readings, images and labels with their rows."""
-    files, _ = first_rows(open_inputs([digits_folder]), 10, EVERYTHING)
-    once = next(files[0].read(10))
-    batch = next(repeated(files, 1000).shards[0].read(1000))
+    ten = repeated(open_inputs([digits_folder]).shards, 10).shards
+    once = next(ten[0].read(10))
+    batch = next(repeated(ten, 1000).shards[0].read(1000))
     assert len(batch) == 1000
     assert batch.source.to_pylist() == once.source.to_pylist() * 100
     assert pa.array(batch.images).to_pylist() == pa.array(once.images).to_pylist() * 100
@@ -78,16 +77,15 @@ def test_only_what_was_prepared_alike_is_joined(tmp_path: Path) -> None:
             tmp_path / "digits.parquet", tmp_path / f"{choice}.parquet", prepare=choice
         )
     opened = open_inputs([tmp_path / "auto.parquet", tmp_path / "never.parquet"])
-    _, resident = first_rows(opened, 10, EVERYTHING)
-    batches = [batch for shard in resident for batch in shard.read(100)]
+    batches = first_batches(opened, 10)
     assert [(batch.formed, len(batch)) for batch in batches] == [(True, 5), (False, 5)]
-    again = repeated(resident, 40).shards
+    again = repeated([ResidentShard(batch) for batch in batches], 40).shards
     found = [(batch.formed, len(batch)) for shard in again for batch in shard.read(100)]
     assert found == [(True, 5), (False, 5)] * 4
 
 
-def test_pixels_are_tiled() -> None:
-    """All columns alike; there may be none of `prepared`."""
+def test_pixels_in_memory_are_joined_too() -> None:
+    """All columns alike; `prepared` may be None."""
     batch = ImageBatch(
         source=pa.array(["a", "b"]),
         row=pa.array([0, 1]),
@@ -95,9 +93,10 @@ def test_pixels_are_tiled() -> None:
         images=np.arange(2 * 784, dtype=np.uint8).reshape(2, 28, 28),
         error=pa.array([None, "no bytes"]),
     )
-    three = tiled(batch, 3)
+    (shard,) = repeated([ResidentShard(batch)], 3).shards
+    (three,) = shard.read(3)
     assert three.source.to_pylist() == ["a", "b", "a"]
     assert three.label.to_pylist() == [4, None, 4]
     np.testing.assert_array_equal(three.images, np.asarray(batch.images)[[0, 1, 0]])
     assert three.prepared is None
-    assert not ResidentShard(three).encoded
+    assert not shard.encoded

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mnist_batch.options import Device, PredictorChoice
 from mnist_batch.tuning.recommendation import (
     Measurement,
     Part,
-    Timing,
     best_network,
     best_whole,
     binding,
+    noise_notes,
+    predict_command,
 )
 
 NUMPY, KERAS = PredictorChoice.NUMPY, PredictorChoice.KERAS
@@ -17,7 +20,7 @@ NUMPY, KERAS = PredictorChoice.NUMPY, PredictorChoice.KERAS
 
 def part(name: Part, images_per_s: int, workers: int) -> Measurement:
     """Return a measurement of reading, decoding or the whole."""
-    return Measurement(name, workers, 2048, Timing(images_per_s, [1, 1, 1]))
+    return Measurement(name, workers, 2048, images_per_s, [1, 1, 1])
 
 
 def network(
@@ -27,11 +30,20 @@ def network(
     predictor: PredictorChoice = KERAS,
 ) -> Measurement:
     """Return a measurement of the network with two workers."""
-    timing = Timing(images_per_s, [1, 1, 1])
-    return Measurement(Part.NETWORK, 2, batch_size, timing, predictor, device)
+    seconds = [1, 1, 1]
+    return Measurement(Part.NETWORK, 2, batch_size, images_per_s, seconds, predictor, device)
 
 
 READ, DECODE = part(Part.READ, 2000, 2), part(Part.DECODE, 300, 2)
+
+
+def test_the_median_round_counts() -> None:
+    """One slow round changes nothing; the spread is that of the middle half."""
+    found = Measurement(Part.READ, 2, 2048, 100, [0.2, 0.1, 0.3, 9.0, 0.2])
+    assert found.median_s == pytest.approx(0.2)
+    assert found.images_per_s == pytest.approx(500)
+    assert found.iqr_s == pytest.approx(0.1)  # sorted: 0.1 0.2 0.2 0.3 9.0
+    assert found.spread == pytest.approx(0.5)
 
 
 def test_the_smallest_batch_within_the_noise_is_best() -> None:
@@ -42,7 +54,7 @@ def test_the_smallest_batch_within_the_noise_is_best() -> None:
 
 def test_noise_of_the_best_counts() -> None:
     """Its median is 1.1 s and its middle half 0.2 s wide: 1.314 x 0.182 / sqrt(4) is 0.119."""
-    noisy = replace(network(1100, 4096), timing=Timing(1100, [1, 1, 1.2, 1.2]))
+    noisy = replace(network(1100, 4096), seconds=[1, 1, 1.2, 1.2])
     assert best_network([network(880, 256), network(882, 1024), noisy]).batch_size == 1024
 
 
@@ -93,3 +105,19 @@ def test_a_record_says_all() -> None:
         "rounds": 3,
         "images_per_round": 500,
     }
+
+
+def test_noise_is_told_from_a_tenth_on() -> None:
+    """The middle half of the noisy rounds is 0.2 s of 1.1 s wide, 18 %."""
+    quiet = network(1000, 256)
+    noisy = replace(quiet, seconds=[1, 1, 1.2, 1.2])
+    assert noise_notes([quiet]) == []
+    assert "differ by up to 18%" in noise_notes([quiet, noisy])[0]
+
+
+def test_the_command_can_be_copied() -> None:
+    """Names are quoted for the shell; options without a value are left out."""
+    assert predict_command(["my digits"], {"--model": None, "--batch-size": 256}) == (
+        "mnist-batch predict 'my digits' --out predictions.parquet --batch-size 256"
+    )
+    assert predict_command([], {}) == "mnist-batch predict INPUT --out predictions.parquet"
