@@ -1,16 +1,16 @@
 """The exceptions of this package, one tree.
 
-- MnistBatchError
-  - InputError       an INPUT that cannot be read as images
-    - LabelError     a label that is not a digit, or a label file that cannot be read
-  - ModelError       a model file that cannot be loaded or does not classify ten digits
-  - OutputError      an output that exists already or cannot be written
-    - OutputInUseError another run is writing it
-  - PredictionsError a predictions file that cannot be evaluated
+    MnistBatchError
+        InputError            an INPUT that cannot be read as images
+            LabelError        a label that is not a digit, or a label file that cannot be read
+        ModelError            a model file that cannot be loaded or does not classify ten digits
+        OutputError           an output that exists already or cannot be written
+            OutputInUseError  another run is writing it
+        PredictionsError      a predictions file that cannot be evaluated
 
 Each message is one line: what is wrong, where, what was expected, what to do next. The command
 line prints it and exits with status 1. An image that cannot be read is no exception: it is a row
-with a reason (see `mnist_batch.decoding.decode`).
+with a reason (see `mnist_batch.schema.Reason`).
 """
 
 
