@@ -9,8 +9,8 @@ def test_the_docstring_shows_the_tree() -> None:
     """Each exception once, under the one that it is a kind of."""
     shown: dict[str, str] = {}
     above: list[str] = ["Exception"]
-    for indent, name in re.findall(r"^( *)- (\w+)", errors.__doc__ or "", re.M):
-        depth = len(indent) // 2 + 1
+    for indent, name in re.findall(r"^    ( *)(\w+Error)\b", errors.__doc__ or "", re.M):
+        depth = len(indent) // 4 + 1
         above[depth:] = [name]
         shown[name] = above[depth - 1]
     defined = {
