@@ -1,12 +1,12 @@
-"""A Keras model built from a configuration and arrays; Keras itself opens no file.
+"""Build a network in Keras from the configuration and arrays of a model file.
 
-The model is built without numbers first: where its arrays are of other shapes than the stored
-ones, or where it is no classifier of digits, it is refused before memory is taken for it.
+Keras itself opens no file. The network is built without numbers first: if its arrays have other
+shapes than the stored ones, or if it does not classify digits, it never takes memory.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
@@ -16,28 +16,28 @@ import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.models.file import ModelFile
-from mnist_batch.models.formats import ArrayOrder, Origin, Weights
+from mnist_batch.models.formats import ArrayOrder, Weights
 from mnist_batch.models.layers import check_one_of_each, check_ten_classes, digit_shape
 from mnist_batch.models.network_config import PARTS, layer_name, layers_of
 from mnist_batch.models.old_keras import HARD_SIGMOID, KerasConfig, translated
 
 MOST_VALUES = 2**24
-"""Values that a layer may give for one image; VGG16 gives 3 million, of one of 224x224 pixels."""
+"""Numbers that a layer may give for one image; VGG16 gives 3 million for 224x224 pixels."""
 
 
 def built_model(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa: ANN401 - Keras
-    """Return the model of a file, with its arrays, to be run and not to be trained.
+    """Build the network of a model file, with its arrays, as a `keras.Model` to run.
 
     Args:
-        file: the model.
+        file: the model file.
         keras: the installed Keras.
-        device: what Keras calls the device that the arrays are kept on.
+        device: the device that keeps the arrays, by its name in Keras.
 
     Raises:
-        ModelError: Keras cannot build it, the stored arrays are not those that it has, or it is no
-            classifier of 28x28 images in ten classes.
+        ModelError: Keras cannot build it, the stored arrays do not fit, or it does not classify
+            28x28 images in ten classes.
     """
-    # What Keras notes of variables without numbers belongs to the thread, and ends with it.
+    # Keras keeps its list of variables without numbers by thread, and the list ends with this one.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(_built, file, keras, device).result()
 
@@ -56,7 +56,7 @@ def _built(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa: ANN
             layers = {layer.name: layer for layer in model.layers}
             places = list(_places([layers[name] for name in names if name in layers], file))
         with keras.StatelessScope():
-            pass  # at its end variables are made of what was built without
+            pass  # at its end Keras makes the variables that it built without numbers
         for variable, array in places:
             variable.assign(array)
         for layer in _innermost(model):
@@ -66,8 +66,9 @@ def _built(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa: ANN
 
 
 def _translated(file: ModelFile, keras: ModuleType) -> KerasConfig:
+    """Translate the configuration of a model file for the installed Keras."""
     try:
-        return translated(file.config, keras, file.origin.keras_version)
+        return translated(file.config, keras, file.keras_version)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ModelError(
             f"its configuration is not as expected ({type(error).__name__}: {cause(error)})"
@@ -96,7 +97,7 @@ def _check_task(model: Any) -> None:  # noqa: ANN401 - Keras
 
 
 def _check_sizes(model: Any) -> None:  # noqa: ANN401 - Keras
-    """Check that no layer gives more numbers for an image than any honest one."""
+    """Check that no layer gives more than `MOST_VALUES` numbers for an image."""
     for layer in unnested(model.layers):
         shape = output_shape(layer)
         values = math.prod(size or 1 for size in shape or ())
@@ -110,16 +111,12 @@ def _check_sizes(model: Any) -> None:  # noqa: ANN401 - Keras
 def _places(
     layers: Sequence[Any], file: ModelFile
 ) -> Iterator[tuple[Any, npt.NDArray[np.generic]]]:
-    """Yield each variable of some layers with the stored array that belongs to it.
-
-    Args:
-        layers: those of the model, in the order of the file.
-        file: what is stored.
+    """Yield each variable of the network's layers, in the order of the file, with its stored array.
 
     Raises:
         ModelError: an array is missing, is one too many, or is of another shape.
     """
-    by_layer = file.origin.array_order is ArrayOrder.BY_LAYER
+    by_layer = file.array_order is ArrayOrder.BY_LAYER
     variables = _of_parts if by_layer else _trained_first
     owners = [(layer, found) for layer in layers if (found := list(variables(layer)))]
     if len(owners) != len(file.weights):
@@ -129,7 +126,7 @@ def _places(
         )
     classes = {layer_name(layer): layer["class_name"] for layer in layers_of(file.config)}
     for (layer, found), stored in zip(owners, file.weights, strict=True):
-        arrays = _converted(layer, found, stored, classes.get(layer.name, ""), file.origin)
+        arrays = _converted(layer, found, stored, classes.get(layer.name, ""), file.backend)
         for variable, array in zip(found, arrays, strict=True):
             if array.shape != tuple(variable.shape):
                 raise ModelError(
@@ -144,38 +141,39 @@ def _converted(
     variables: Sequence[Any],
     stored: Weights,
     class_name: str,
-    origin: Origin,
+    backend: str,
 ) -> Weights:
-    """Return the stored arrays of a layer as Keras 3 has them."""
+    """Convert the stored arrays of a layer for Keras 3 on TensorFlow."""
     if len(stored) != len(variables):
         raise ModelError(
             f"layer {layer.name}: {len(stored)} arrays are stored; expected {len(variables)}"
         )
     try:
-        arrays = as_keras_3(class_name, stored)
+        arrays = _as_keras_3(class_name, stored)
     except ValueError as error:
         raise ModelError(f"layer {layer.name}: its arrays are not those of {class_name}") from error
-    if origin.backend != "theano":
+    if backend != "theano":
         return arrays
-    kernels = {id(part.kernel) for part in _innermost(layer) if type(part).__name__ in _TURNED}
+    # Theano convolves where TensorFlow correlates (Keras 2.2): kernels start at the other end of
+    # each spatial axis. Inputs and outputs are the last two axes.
+    kernels = {id(part.kernel) for part in _innermost(layer) if type(part).__name__ in _FLIPPED}
     return [
-        turned(array) if id(variable) in kernels else array
+        np.flip(array, tuple(range(array.ndim - 2))) if id(variable) in kernels else array
         for variable, array in zip(variables, arrays, strict=True)
     ]
 
 
-_TURNED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
-"""Layers whose kernels Theano turns: it convolves where TensorFlow correlates (Keras 2.2)."""
+_FLIPPED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
 
 
 def _trained_first(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
-    """Yield the variables of a layer or model as HDF5 files have them."""
+    """Yield the variables of a layer or network in the order of HDF5 files."""
     yield from layer.trainable_weights
     yield from layer.non_trainable_weights
 
 
 def _of_parts(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
-    """Yield the variables of a layer or model as Keras v3 files have them."""
+    """Yield the variables of a layer or network in the order of Keras v3 files."""
     for part in _innermost(layer):
         own: dict[str, Any] = {}
         part.save_own_variables(own)
@@ -183,7 +181,7 @@ def _of_parts(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
 
 
 def _innermost(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
-    """Yield the layers of a model, each before those that it is made of."""
+    """Yield the layers of a network, each before those that it is made of."""
     if hasattr(layer, "layers"):
         for inner in layer.layers:
             yield from _innermost(inner)
@@ -196,7 +194,7 @@ def _innermost(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
 
 
 def unnested(layers: Sequence[Any]) -> Iterator[Any]:
-    """Yield the layers of a Keras model, and of models within it."""
+    """Yield the layers of a network, and of networks within it."""
     for layer in layers:
         if hasattr(layer, "layers"):
             yield from unnested(layer.layers)
@@ -205,7 +203,7 @@ def unnested(layers: Sequence[Any]) -> Iterator[Any]:
 
 
 def output_shape(layer: Any) -> tuple[int | None, ...] | None:  # noqa: ANN401 - Keras
-    """Return the shape of what a layer gives for one image, None where Keras does not know it."""
+    """Return the shape of a layer's output for one image, None where Keras does not know it."""
     try:
         shape = layer.output.shape
     except (AttributeError, ValueError):  # called from code of the model's own, or several times
@@ -214,7 +212,7 @@ def output_shape(layer: Any) -> tuple[int | None, ...] | None:  # noqa: ANN401 -
 
 
 def cause(error: Exception) -> str:
-    """Return the line of an exception's message that says most, without colours."""
+    """Return the line of an exception's message that tells most, without colours."""
     text = re.sub(r"\x1b\[\d*m", "", str(error)).rsplit("Exception encountered: ", 1)[-1]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # Keras first says in which layer it happened, TensorFlow that it happened in a graph.
@@ -224,56 +222,38 @@ def cause(error: Exception) -> str:
 
 
 def hard_sigmoid_of_keras_2(values: Any) -> Any:  # noqa: ANN401 - a tensor
-    """Return 0.2 x + 0.5, cut off at 0 and 1; Keras 3 takes x / 6 + 0.5 (keras.io/2/api)."""
+    """Return 0.2 x + 0.5, clipped to 0 and 1; Keras 3 has x / 6 + 0.5 (keras.io/2/api).
+
+    The function has the name `HARD_SIGMOID`, by which Keras finds it.
+    """
     import keras
 
     return keras.ops.clip(0.2 * values + 0.5, 0.0, 1.0)
 
 
-_Array = npt.NDArray[np.float32]
+def _as_keras_3(class_name: str, arrays: Weights) -> Weights:
+    """Convert the arrays of a cuDNN layer for the layer that replaces it in Keras 3.
 
-
-def as_keras_3(class_name: str, arrays: Weights) -> Weights:
-    """Return the arrays of a layer as the layer has them that does the same in Keras 3.
+    cuDNN holds each gate's kernel in the shape of its transpose, and two biases, for the inputs and
+    for the state (`preprocess_weights_for_loading` of Keras 2).
 
     Args:
-        class_name: the layer's class in the file.
-        arrays: those stored.
+        class_name: the layer's class in the file; arrays of other classes stay.
+        arrays: the stored arrays.
 
     Raises:
         ValueError: they are not of the number or shapes that the layer has.
     """
-    return _CONVERTED[class_name](arrays) if class_name in _CONVERTED else arrays
+    if class_name not in _GATES:
+        return arrays
+    gates = _GATES[class_name]
+    kernel, recurrent, biases = arrays
+    biases = biases.reshape(2, -1)
+    return [
+        np.hstack([part.reshape(part.shape[::-1]).T for part in np.hsplit(kernel, gates)]),
+        np.hstack([part.T for part in np.hsplit(recurrent, gates)]),
+        biases.sum(axis=0) if class_name == "CuDNNLSTM" else biases,
+    ]
 
 
-def turned(kernel: _Array) -> _Array:
-    """Return a kernel of Theano's convolution: that starts at the other end of each spatial axis.
-
-    Args:
-        kernel: height and width, or other spatial axes, then inputs and outputs.
-    """
-    return np.flip(kernel, axis=tuple(range(kernel.ndim - 2)))
-
-
-def _of_cudnn(gates: int, bias: Callable[[_Array], _Array]) -> Callable[[Weights], Weights]:
-    """Return what converts a layer of the cuDNN library: it has a row for each unit of a gate.
-
-    As `preprocess_weights_for_loading` of Keras 2 says. It holds each gate's kernel in the shape
-    of its transpose, and two biases, for the inputs and for the state.
-    """
-
-    def converted(arrays: Weights) -> Weights:
-        kernel, recurrent, biases = arrays
-        return [
-            np.hstack([part.reshape(part.shape[::-1]).T for part in np.hsplit(kernel, gates)]),
-            np.hstack([part.T for part in np.hsplit(recurrent, gates)]),
-            bias(biases),
-        ]
-
-    return converted
-
-
-_CONVERTED: Mapping[str, Callable[[Weights], Weights]] = {
-    "CuDNNLSTM": _of_cudnn(4, lambda biases: biases.reshape(2, -1).sum(axis=0)),
-    "CuDNNGRU": _of_cudnn(3, lambda biases: biases.reshape(2, -1)),
-}
+_GATES = {"CuDNNLSTM": 4, "CuDNNGRU": 3}

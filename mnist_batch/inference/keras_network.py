@@ -1,4 +1,4 @@
-"""Keras, imported quietly and late, and any network that runs on it."""
+"""Import Keras late and quietly, and run any network on it."""
 
 import contextlib
 import logging
@@ -24,8 +24,8 @@ Array = npt.NDArray[np.float32]
 def import_keras() -> ModuleType:
     """Import Keras on the backend that `KERAS_BACKEND` names, TensorFlow where it names none.
 
-    This takes 4 to 9 seconds with TensorFlow, so only what needs Keras calls it. TensorFlow takes
-    memory of a GPU as it needs it, not all at once.
+    With TensorFlow this takes 4 to 9 seconds, so only what needs Keras calls it. TensorFlow then
+    takes memory of a GPU as it needs it, and not all at once.
 
     Raises:
         ModelError: Keras knows no such backend, or it is not installed.
@@ -52,7 +52,7 @@ def import_keras() -> ModuleType:
 def _let_gpu_memory_grow() -> None:
     import tensorflow as tf
 
-    # RuntimeError: the program around us has used the GPU already, and its setting stays.
+    # RuntimeError: the calling program has used the GPU already, and its setting stays.
     with contextlib.suppress(RuntimeError):
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -60,10 +60,9 @@ def _let_gpu_memory_grow() -> None:
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Drop what is written to file descriptor 2.
+    """Discard all that is written to file descriptor 2 meanwhile.
 
-    TensorFlow 2.21 writes some messages there before it reads its own log level. Exceptions are
-    not lost: they are shown after the descriptor is back.
+    TensorFlow 2.21 writes some messages there before it reads its own log level.
     """
     kept = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -77,7 +76,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Keras and of its backend, once Keras is imported."""
+    """Return the versions of Keras, which is imported already, and of its backend."""
     import keras
 
     backend = keras.backend.backend()
@@ -85,7 +84,7 @@ def versions() -> dict[str, str]:
 
 
 def sees_gpu() -> bool:
-    """Tell whether Keras has a GPU to run on; it is imported if it is not yet."""
+    """Tell whether Keras has a GPU to run on; this imports Keras."""
     keras = import_keras()
     if keras.backend.backend() == "torch":  # Keras 3.15 lists no devices on it
         return bool(sys.modules["torch"].cuda.is_available())
@@ -96,27 +95,26 @@ def sees_gpu() -> bool:
 
 
 class KerasNetwork:
-    """A model that Keras runs, on one device, one batch at a time.
+    """A network that Keras runs, on one device, one batch at a time.
 
     Attributes:
         input_shape: the shape of one input, 784 values in all.
-        batch_rows: how many rows `outputs` takes.
+        block_rows: how many rows `outputs` takes.
     """
 
     def __init__(
-        self, file: ModelFile, device: Device, batch_rows: int, note: Callable[[str], None]
+        self, file: ModelFile, device: Device, batch_size: int, note: Callable[[str], None]
     ) -> None:
-        """Build the model of a file.
+        """Build the network of a model file.
 
         Args:
-            file: the model.
-            device: where it runs.
-            batch_rows: how many rows it is to run at once, unless it was saved for a fixed number.
-            note: called with a sentence where the user should know of something.
+            file: the model file.
+            device: where the network runs.
+            batch_size: how many rows it runs at once, unless it was saved for a fixed number.
+            note: called with a sentence for the user each time that memory runs out.
 
         Raises:
-            ModelError: Keras cannot build the model, it is no classifier of 28x28 images in ten
-                classes, its arrays do not fit, or there is no such device.
+            ModelError: there is no such device; or as `built_model` does.
         """
         self._path = file.path
         self._note = note
@@ -128,16 +126,16 @@ class KerasNetwork:
             raise ModelError(f"{file.path}: {error}") from error
         [given] = self._model.inputs
         self.input_shape = digit_shape(given.shape[1:])
-        self._input = getattr(self._model, "input", 0)  # a Sequential has none: it stands alone
+        self._input = getattr(self._model, "input", 0)  # a Sequential model may have none
         fixed: int | None = given.shape[0]
-        self.batch_rows = fixed or batch_rows
-        self._rows, self._least_rows = self.batch_rows, fixed or 1
-        # Keras models are not made to be called by several threads at once.
+        self.block_rows = fixed or batch_size
+        self._rows, self._least_rows = self.block_rows, fixed or 1
+        # Keras does not promise that several threads may call a model at once.
         self._lock = threading.Lock()
 
     @property
     def layers(self) -> list[Layer]:
-        """What the model has, layers of models within it too, in the order of the model."""
+        """The layers in order, those of networks within it too, without its input."""
         return [
             Layer(
                 name=layer.name,
@@ -153,22 +151,20 @@ class KerasNetwork:
     def outputs(self, inputs: Array) -> Array:
         """Return the network's outputs, float32 (n, 10).
 
-        Where memory runs out, the rows are run again in batches of half the size, and so are all
-        that follow.
+        Where memory runs out, these rows and all later ones are run in batches of half the size.
 
         Args:
-            inputs: scaled pixels, float32 (n, 784), n being `batch_rows`: with a number that stays
-                the same, Keras traces its graph only once.
+            inputs: scaled pixels, float32 (n, 784), n being `block_rows`: as the number stays the
+                same, Keras traces its graph only once.
 
         Raises:
-            ModelError: the model raises an exception, or memory does not even do for the smallest
-                batch.
+            ModelError: the network raises an exception, or memory is too small for a batch.
         """
         outputs = np.empty((len(inputs), CLASSES), np.float32)
         with self._lock:
             done = 0
             while done < len(inputs):
-                # Where a batch would be short it reaches back: all have the same shape.
+                # The last batch may reach back over rows that are done: all have the same shape.
                 start = min(done, len(inputs) - self._rows)
                 batch = slice(start, start + self._rows)
                 values = self._run(inputs[batch])
@@ -177,7 +173,7 @@ class KerasNetwork:
         return outputs
 
     def _run(self, inputs: Array) -> Array | None:
-        """Return the outputs of a batch, or None where memory ran out: the batches then shrink."""
+        """Return the outputs of a batch; None where memory ran out, after which batches shrink."""
         digits = inputs.reshape(-1, *self.input_shape)
         # The one input and the one output may stand alone, in a list, or under a name.
         tree = self._keras.tree
@@ -221,12 +217,11 @@ def _activation(layer: object) -> str | None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether memory ran out, by what the backends raise then.
+    """Tell whether an exception means that memory ran out.
 
-    TensorFlow's ResourceExhaustedError, and an InternalError where it cannot copy to a GPU that is
-    full; the OutOfMemoryError of PyTorch, on a CPU its RuntimeError; JAX's JaxRuntimeError, which
-    is raised for much else; MemoryError of NumPy. Keras raises some of them anew as another type
-    with the message in it.
+    Then TensorFlow raises ResourceExhaustedError, or InternalError where it cannot copy to a full
+    GPU; PyTorch OutOfMemoryError, or RuntimeError on a CPU; JAX JaxRuntimeError, as for much else;
+    NumPy MemoryError. Keras raises some of them again as another type with the message in it.
     """
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError"}:

@@ -1,8 +1,8 @@
-"""Networks that are a chain of dense layers, run on NumPy straight from the model file.
+"""Run a network that is a chain of dense layers on NumPy, straight from its model file.
 
-Each layer follows its definition in the Keras documentation (keras.io/api/layers), on arrays whose
-first axis is the batch. Anything that is not such a chain is left to Keras. An operation may write
-its result over its argument: memory that is written for the first time takes as long as the sums.
+Each layer follows its definition in the documentation of Keras (keras.io/api/layers), on arrays
+whose first axis is the batch. All other networks are left to Keras. An operation may write its
+result over its argument: to write new memory for the first time takes as long as to compute.
 """
 
 import math
@@ -34,6 +34,9 @@ Array = npt.NDArray[np.float32]
 Operation = Callable[[Array], Array]
 Scaling = tuple[np.float32, np.float32]
 
+BLOCK_ROWS = 256
+"""Rows that NumPy runs at once: with so many it is fastest, as the arrays still fit the cache."""
+
 
 class UnsupportedNetworkError(ModelError):
     """A network that NumPy does not run; Keras may."""
@@ -45,14 +48,16 @@ class DenseNetwork:
 
     Attributes:
         input_shape: the shape of one input, 784 values in all.
-        operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape); scaling the
-            pixels is among them, or in the weights of the first.
-        layers: what the model file has, with its own weights.
+        operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape). One of them
+            scales the pixels, or the weights of the first do.
+        layers: the layers of the model file, with the weights that are stored.
+        block_rows: how many rows `outputs` takes.
     """
 
     input_shape: Shape
     operations: Sequence[Operation]
     layers: Sequence[Layer]
+    block_rows: int = BLOCK_ROWS
 
     def outputs(self, inputs: Array) -> Array:
         """Return the network's outputs, float32 (n, 10).
@@ -66,37 +71,37 @@ class DenseNetwork:
         return values
 
 
-def dense_network(model: ModelFile, scaling: Scaling | None) -> DenseNetwork:
+def dense_network(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
     """Build the chain of operations of the network in a model file.
 
     Args:
-        model: the model file.
-        scaling: what makes the network's inputs of pixels from 0 to 255: a factor, and an offset
-            that is added. None where they are its inputs.
+        file: the model file.
+        scaling: the factor and the offset that scale pixels from 0 to 255 to the network's inputs;
+            None where the pixels are its inputs.
 
     Raises:
-        UnsupportedNetworkError: a layer, activation or arrangement that NumPy does not run.
+        UnsupportedNetworkError: it has a layer, activation or arrangement that NumPy does not run.
         ModelError: the stored arrays do not fit the layers, or the network does not take 784
             values and give ten.
     """
     try:
-        return _built(model, scaling)
+        return _built(file, scaling)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # A damaged configuration, or one of an unknown version: Keras is the judge of that.
+        # A damaged configuration, or one of an unknown version, on which Keras decides.
         raise UnsupportedNetworkError(
             f"its configuration is not as expected ({type(error).__name__}: {error})"
         ) from error
 
 
-def _built(model: ModelFile, scaling: Scaling | None) -> DenseNetwork:
-    layers = _supported_layers(model.config)
-    shape = inputs = input_shape(model.config, layers)
+def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
+    layers = _supported_layers(file.config)
+    shape = inputs = input_shape(file.config, layers)
     operations: list[Operation] = []
     shown: list[Layer] = []
-    for layer, arrays in zip(layers, _dealt(model, layers), strict=True):
+    for layer, arrays in zip(layers, _arrays_by_layer(file, layers), strict=True):
         name, stored = layer["class_name"], arrays
         if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias
-            arrays, scaling = _taking_bytes(_name(layer["config"], name), arrays, *scaling), None
+            arrays, scaling = _with_scaling(_name(layer["config"], name), arrays, *scaling), None
         elif scaling and name not in _ONLY_SHAPE:
             operations.append(_scaling(*scaling))
             scaling = None
@@ -111,13 +116,13 @@ def _built(model: ModelFile, scaling: Scaling | None) -> DenseNetwork:
     return DenseNetwork(inputs, operations, shown)
 
 
-def _taking_bytes(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
-    """Return a dense layer's arrays for pixels from 0 to 255 instead of scaled ones.
+def _with_scaling(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
+    """Return a dense layer's arrays with the scaling of its inputs in them.
 
-    A kernel is scaled once, the pixels would be for each image.
+    So the kernel is scaled once, and not the pixels of each image.
     """
     kernel, bias = weights
-    _check_shapes(name, [bias], [kernel.shape[1:]])  # before one of another is stretched
+    _check_shapes(name, [bias], [kernel.shape[1:]])  # before one of another shape is stretched
     return [kernel * factor, bias + offset * kernel.sum(axis=0)]
 
 
@@ -143,21 +148,21 @@ def _supported_layers(config: Config) -> list[Config]:
     return layers
 
 
-def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
+def _arrays_by_layer(file: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
     """Yield the arrays of each layer.
 
     Raises:
-        UnsupportedNetworkError: more or fewer arrays are stored than the layers have by the
-            settings known here; or a model within the model has arrays that are not trained. HDF5
-            stores those behind the trained ones of all its layers, so that order tells nothing.
+        UnsupportedNetworkError: more or fewer arrays are stored than the layers have by their
+            settings; or a network within the network has arrays that are not trained. HDF5 files
+            have those after the trained ones of all its layers, so the order does not tell them.
     """
-    if any(is_network(layer) for layer in layers_of(model.config)) and not all(
+    if any(is_network(layer) for layer in layers_of(file.config)) and not all(
         layer["config"].get("trainable", True) and layer["class_name"] != "BatchNormalization"
         for layer in layers
     ):
         raise UnsupportedNetworkError("arrays that are not trained, in a model within the model")
-    counts = [_ARRAYS[layer["class_name"]](layer["config"]) for layer in layers]
-    arrays = [array for stored in model.weights for array in stored]
+    counts = [_array_count(layer) for layer in layers]
+    arrays = [array for stored in file.weights for array in stored]
     if len(arrays) != sum(counts):
         raise UnsupportedNetworkError(
             f"{len(arrays)} arrays are stored where {sum(counts)} were expected"
@@ -165,6 +170,15 @@ def _dealt(model: ModelFile, layers: Sequence[Config]) -> Iterator[Weights]:
     remaining = iter(arrays)
     for count in counts:
         yield list(islice(remaining, count))
+
+
+def _array_count(layer: Config) -> int:
+    settings, count = layer["config"], 0
+    if layer["class_name"] == "Dense":
+        count = 1 + settings.get("use_bias", True)
+    elif layer["class_name"] == "BatchNormalization":
+        count = 2 + settings.get("scale", True) + settings.get("center", True)
+    return count
 
 
 def _dense(config: Config, weights: Weights, shape: Shape) -> tuple[Operation, Shape]:
@@ -271,29 +285,15 @@ _LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None,
 
 
 _ONLY_SHAPE = frozenset(("InputLayer", "Flatten", "Reshape", "Dropout"))
-"""Layers that leave the numbers as they are."""
-
-
-def _no_arrays(_: Config) -> int:
-    return 0
-
-
-_ARRAYS: Mapping[str, Callable[[Config], int]] = dict.fromkeys(_LAYERS, _no_arrays) | {
-    "Dense": lambda config: 1 + config.get("use_bias", True),
-    "BatchNormalization": lambda config: 2 + config.get("scale", True) + config.get("center", True),
-}
+"""Layers that do not change numbers."""
 
 
 def softmax(values: Array) -> Array:
-    """Return exp(x) over its sum along the last axis, shifted by the maximum against overflow."""
+    """Return exp(x) over its sum along the last axis, shifted by the maximum to avoid overflow."""
     values = values - values.max(axis=-1, keepdims=True)
     exponentials: Array = np.exp(values, out=values)
     exponentials /= exponentials.sum(axis=-1, keepdims=True)
     return exponentials
-
-
-def _relu(values: Array) -> Array:
-    return np.maximum(values, np.float32(0), out=values)
 
 
 def _sigmoid(values: Array) -> Array:
@@ -302,13 +302,9 @@ def _sigmoid(values: Array) -> Array:
     return np.float32(0.5) * halves + np.float32(0.5)
 
 
-def _linear(values: Array) -> Array:
-    return values
-
-
 _ACTIVATIONS: Mapping[str, Operation] = {
-    "linear": _linear,
-    "relu": _relu,
+    "linear": lambda values: values,
+    "relu": lambda values: np.maximum(values, np.float32(0), out=values),
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
     "softmax": softmax,

@@ -1,11 +1,11 @@
-"""Images of an input to predictions: batch by batch, in order, on all cores."""
+"""Predict the images of an input, batch by batch, in order, on all cores."""
 
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -18,13 +18,16 @@ from mnist_batch import _kernels
 from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import CLASSES, SIDE
 from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import PREDICTIONS, PROBABILITIES, ImageBatch, Images, Reason
 
-Probabilities = npt.NDArray[np.float32]
+Array = npt.NDArray[np.float32]
+ItemT = TypeVar("ItemT")
+Decoded = tuple[ImageBatch, DecodedBatch]
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class PredictedBatch:
     Attributes:
         predictions: columns of the schema, the probabilities always among them.
         images: uint8 (n, 28, 28); black where a row has an error.
-        originals: the rows as they were read; None where nobody asked for them.
+        originals: the rows as they were read; None unless they were asked for.
     """
 
     predictions: pa.RecordBatch
@@ -56,92 +59,116 @@ def predict_batches(
 
     Args:
         inputs: what to read.
-        predictor: the model.
+        predictor: what predicts.
         prepare: which images are brought to MNIST form.
         batch_size: rows in a batch at most, at least 1. The predictions do not depend on it. Keras
             runs the predictor's `block_rows` at once, across the bounds of batches.
         workers: threads, at least 1; None for one a core. The predictions do not depend on it.
-        block_ends: the last shards of parts, by the rows up to their ends: no block of Keras's
-            reaches over these, so that no part depends on others.
-        with_originals: keep with each batch what was read for it.
+        block_ends: numbers of rows after which a part of the output ends. No block of Keras's goes
+            on over these, so that no part depends on others.
+        with_originals: keep with each batch the rows as they were read.
 
     Raises:
         InputError: while iterating, where a source as a whole cannot be read.
         LabelError: while iterating, where a label is not a digit.
-        ModelError: while iterating, where Keras cannot run the model.
+        ModelError: while iterating, where Keras cannot run the network.
         ValueError: while iterating, where `batch_size` or `workers` is below 1.
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
     _kernels.load_where_it_pays(inputs.encoded_rows)
     workers = workers or available_workers()
+    predicted = partial(_predicted, with_originals=with_originals)
+
+    def read(shard: Shard) -> Iterator[ImageBatch]:
+        return shard.read(batch_size)
+
     if predictor.name is PredictorChoice.KERAS:
-        yield from _predict_on_keras(
-            inputs,
-            predictor,
-            prepare,
-            batch_size,
-            workers,
-            block_ends,
-            with_originals=with_originals,
-        )
+        decode = partial(_decoded, prepare=prepare)
+        decoded = partial(map_batches, inputs.shards, read, decode, workers=workers)
+        with closing(_run_on_keras(decoded, predictor, block_ends)) as results:
+            for batch, probabilities in results:
+                yield predicted(batch, probabilities)
     else:
+        run = partial(_run_on_numpy, predictor=predictor, prepare=prepare)
         yield from map_batches(
-            inputs.shards,
-            lambda shard: shard.read(batch_size),
-            lambda batch: _predict_batch(batch, predictor, prepare, with_originals=with_originals),
-            workers=workers,
+            inputs.shards, read, lambda batch: predicted(*run(batch)), workers=workers
         )
 
 
-def _predict_on_keras(
-    inputs: OpenInputs,
-    predictor: Predictor,
-    prepare: Prepare,
-    batch_size: int,
-    workers: int,
-    block_ends: Collection[int],
-    *,
-    with_originals: bool,
-) -> Iterator[PredictedBatch]:
-    """Decode on the workers, and run the network on one thread of its own, in full blocks.
+def _decoded(batch: ImageBatch, prepare: Prepare) -> Decoded:
+    with _one_blas_thread:
+        return batch, prepare_batch(batch, prepare)
 
-    Keras takes one batch at a time and shares it out over the cores or a GPU itself. Meanwhile the
-    workers decode what comes next, and the taker of the results writes.
+
+def _run_on_numpy(
+    batch: ImageBatch, predictor: Predictor, prepare: Prepare
+) -> tuple[Decoded, Array]:
+    with _one_blas_thread:
+        decoded = prepare_batch(batch, prepare)
+        return (batch, decoded), predictor.probabilities(decoded.images)
+
+
+def _run_on_keras(
+    decoded: Callable[[], Generator[Decoded, None, None]],
+    predictor: Predictor,
+    block_ends: Collection[int],
+) -> Generator[tuple[Decoded, Array], None, None]:
+    """Run the network in full blocks on one thread of its own, while the workers decode.
+
+    Keras takes one batch at a time, and shares it out over the cores or a GPU itself. Meanwhile the
+    workers decode the next batches, and the caller's thread writes the results.
     """
 
-    def predicted(_: None) -> Iterator[tuple[tuple[ImageBatch, DecodedBatch], Probabilities]]:
-        with closing(
-            map_batches(
-                inputs.shards,
-                lambda shard: shard.read(batch_size),
-                lambda batch: _decoded(batch, prepare),
-                workers=workers,
-            )
-        ) as decoded:
+    def results(_: None) -> Iterator[tuple[Decoded, Array]]:
+        with closing(decoded()) as batches:
             yield from map_blocks(
-                decoded,
-                lambda item: item[1].images,
+                batches,
+                lambda batch: batch[1].images,
                 predictor.probabilities,
                 rows=predictor.block_rows,
                 ends=block_ends,
             )
 
-    with closing(map_batches([None], predicted, lambda item: item, workers=1)) as results:
-        for (batch, decoded), probabilities in results:
-            yield _predictions(batch, decoded, probabilities, with_originals=with_originals)
+    return map_batches([None], results, lambda result: result, workers=1)
 
 
-def _decoded(batch: ImageBatch, prepare: Prepare) -> tuple[ImageBatch, DecodedBatch]:
-    with _one_blas_thread:
-        return batch, prepare_batch(batch, prepare)
+def _predicted(batch: Decoded, probabilities: Array, *, with_originals: bool) -> PredictedBatch:
+    """Return the columns of predictions; a row whose probabilities overflowed gets an error."""
+    rows, decoded = batch
+    predictions = probabilities.argmax(axis=1)
+    unreadable = decoded.error.is_valid().to_numpy(zero_copy_only=False)
+    failed, error = unreadable, decoded.error
+    if not np.isfinite(probabilities).all():
+        failed = unreadable | ~np.isfinite(probabilities).all(axis=1)
+        error = pc.if_else(pa.array(failed & ~unreadable), str(Reason.NO_PROBABILITIES), error)
+    confidences = probabilities[np.arange(len(rows)), predictions]
+    columns = [
+        rows.source,
+        rows.row,
+        rows.label,
+        pa.array(predictions.astype(np.int8), mask=failed),
+        pa.array(confidences, mask=failed),
+        pa.array(decoded.prepared),
+        error,
+        pa.FixedSizeListArray.from_arrays(
+            pa.array(probabilities.reshape(-1)), type=PROBABILITIES.type, mask=pa.array(failed)
+        ),
+    ]
+    schema = PREDICTIONS.append(PROBABILITIES)
+    return PredictedBatch(
+        predictions=pa.record_batch(columns, schema=schema),
+        images=decoded.images,
+        originals=rows if with_originals else None,
+    )
 
 
 class _OneBlasThread:
-    """While any thread is within this context, matrix products run on one thread each.
+    """A context for any number of threads in which each matrix product runs on one thread.
 
-    The workers are the parallelism; products on several threads each would only queue. The setting
-    is one of the whole process, so the first to enter makes it and the last to leave takes it back.
+    The workers use all cores already; products on several threads each would only queue. The
+    setting belongs to the whole process, so the first thread to enter makes it and the last one to
+    leave takes it back.
     """
 
     def __init__(self) -> None:
@@ -165,9 +192,9 @@ class _OneBlasThread:
 
 
 def _let_any_thread_set_it() -> None:
-    """Let threadpoolctl do what the next thread asks for: else it obeys the first one alone.
+    """Let threadpoolctl obey the next thread that sets it; it obeys only the first one otherwise.
 
-    Others it would pass over in silence, and their products would queue and round otherwise.
+    It would ignore the others without a word; their products would queue, and round differently.
     """
     from threadpoolctl import OpenBLASController
 
@@ -184,49 +211,6 @@ def _blas() -> Any:  # noqa: ANN401 - threadpoolctl has no types
 _one_blas_thread = _OneBlasThread()
 
 
-def _predict_batch(
-    batch: ImageBatch, predictor: Predictor, prepare: Prepare, *, with_originals: bool
-) -> PredictedBatch:
-    with _one_blas_thread:
-        decoded = prepare_batch(batch, prepare)
-        probabilities = predictor.probabilities(decoded.images)
-    return _predictions(batch, decoded, probabilities, with_originals=with_originals)
-
-
-def _predictions(
-    batch: ImageBatch, decoded: DecodedBatch, probabilities: Probabilities, *, with_originals: bool
-) -> PredictedBatch:
-    predictions = probabilities.argmax(axis=1)
-    unreadable = decoded.error.is_valid().to_numpy(zero_copy_only=False)
-    failed, error = unreadable, decoded.error
-    if not np.isfinite(probabilities).all():  # the network's own numbers overflowed
-        failed = unreadable | ~np.isfinite(probabilities).all(axis=1)
-        error = pc.if_else(pa.array(failed & ~unreadable), str(Reason.NO_PROBABILITIES), error)
-    confidences = probabilities[np.arange(len(batch)), predictions]
-    columns = [
-        batch.source,
-        batch.row,
-        batch.label,
-        pa.array(predictions.astype(np.int8), mask=failed),
-        pa.array(confidences, mask=failed),
-        pa.array(decoded.prepared),
-        error,
-        pa.FixedSizeListArray.from_arrays(
-            pa.array(probabilities.reshape(-1)), type=PROBABILITIES.type, mask=pa.array(failed)
-        ),
-    ]
-    schema = PREDICTIONS.append(PROBABILITIES)
-    return PredictedBatch(
-        predictions=pa.record_batch(columns, schema=schema),
-        images=decoded.images,
-        originals=batch if with_originals else None,
-    )
-
-
-ItemT = TypeVar("ItemT")
-Array = npt.NDArray[np.float32]
-
-
 def map_blocks(
     items: Iterable[ItemT],
     images_of: Callable[[ItemT], Images],
@@ -237,21 +221,20 @@ def map_blocks(
 ) -> Iterator[tuple[ItemT, Array]]:
     """Yield each item with the results of its images, in order.
 
-    An item comes once the block that its last image is in was worked on; so as many items wait as
-    it takes to fill a block.
+    An item comes after the block that its last image is in; the items of one block wait until then.
 
     Args:
-        items: what holds images; any number of them each, none included.
+        items: what holds images, any number of them each, even none.
         images_of: returns an item's images, uint8 (n, 28, 28).
         work: maps images uint8 (m, 28, 28) to results float32 (m, 10); the images are overwritten
             afterwards.
-        rows: how many images `work` gets at once, across the bounds of items; the last time what
-            is left.
-        ends: after so many images in all, each the end of an item, a block ends too, full or not.
+        rows: how many images `work` gets at once, across the bounds of items; fewer the last time.
+        ends: numbers of images, each up to the end of an item, after which a block ends even if it
+            is not full.
     """
     waiting: deque[tuple[ItemT, Array]] = deque()
     block = np.empty((rows, SIDE, SIDE), np.uint8)
-    pieces: list[Array] = []  # where the results of what the block holds go
+    pieces: list[Array] = []  # where the results of the block go
     filled = done = 0
     for item in items:
         images = images_of(item)
@@ -269,7 +252,7 @@ def map_blocks(
         if filled and done in ends:
             _share_out(work(block[:filled]), pieces)
             pieces, filled = [], 0
-        # Of each item that is not done yet the open block holds one piece, if an empty one.
+        # The open block holds one piece, which may be empty, of each item that is not done yet.
         while len(waiting) > len(pieces):
             yield waiting.popleft()
     if pieces:

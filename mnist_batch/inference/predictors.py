@@ -1,10 +1,10 @@
-"""Images to probabilities: loading a model, and what runs it."""
+"""Load a model file as a predictor, which turns images into probabilities."""
 
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,6 @@ from mnist_batch.schema import Images
 
 Array = npt.NDArray[np.float32]
 
-NUMPY_ROWS = 256
-"""Rows that NumPy works on at once: here it is fastest, the arrays still fit the cache."""
-
-
 _SCALES = {  # factor and offset
     Scale.ZERO_TO_ONE: (1 / 255, 0.0),
     Scale.BYTES: (1.0, 0.0),
@@ -39,16 +35,16 @@ _SCALES = {  # factor and offset
 
 
 def factor_and_offset(scale: Scale) -> tuple[np.float32, np.float32]:
-    """Return by what a pixel from 0 to 255 is multiplied, and what is then added."""
+    """Return the factor that scales a pixel from 0 to 255, and the offset that is then added."""
     factor, offset = _SCALES[scale]
     return np.float32(factor), np.float32(offset)
 
 
 def scaled(images: Images, scale: Scale, out: Array | None = None) -> Array:
-    """Return images uint8 (n, 28, 28) as a network's inputs, float32 (n, 784), within `scale`.
+    """Scale images uint8 (n, 28, 28) to the inputs of a network, float32 (n, 784).
 
-    With `out` they are written there: for many at once that is several times as fast, memory that
-    is new has to be mapped and cleared first.
+    With many images this is several times as fast where the inputs are written to `out`, because
+    new memory has to be mapped and cleared first.
     """
     factor, offset = _SCALES[scale]
     inputs = np.empty((len(images), PIXELS), np.float32) if out is None else out
@@ -65,12 +61,8 @@ def log_losses(
 ) -> npt.NDArray[np.float64]:
     """Return the negative logarithm (base e) of the probability of each row's true digit.
 
-    Probabilities are clipped to [eps, 1 - eps] with eps = 2**-23, float32's, as scikit-learn clips
-    float32 probabilities.
-
-    Args:
-        probabilities: (n, 10).
-        digits: (n,), 0 to 9.
+    Probabilities (n, 10) are clipped to [eps, 1 - eps] with eps = 2**-23, float32's, as
+    scikit-learn clips float32 probabilities.
     """
     # float64, because the difference to 1 of a confident float32 has few digits left.
     truth = probabilities[np.arange(len(digits)), digits].astype(np.float64)
@@ -80,7 +72,7 @@ def log_losses(
 
 
 class Network(Protocol):
-    """What runs a model's layers."""
+    """A network that can be run."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -88,27 +80,27 @@ class Network(Protocol):
 
     @property
     def layers(self) -> Sequence[Layer]:
-        """What the model has, layers of models within it too; its inputs left out."""
+        """The layers in order, those of networks within it too, without its input."""
+
+    @property
+    def block_rows(self) -> int:
+        """How many rows `outputs` takes."""
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the network's outputs, float32 (n, 10), for pixels float32 (n, 784)."""
+        """Return the outputs, float32 (n, 10), for scaled pixels, float32 (n, 784)."""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model ready to predict; safe to call from several threads.
+    """A network with all that it takes to predict; safe to call from several threads.
 
     Attributes:
         model: the model file.
-        name: what runs it, `numpy` or `keras`.
-        why: why it is that that runs it, one clause.
-        scale: the range to which pixels are scaled for it.
-        notes: what the user should know of how the model is read and run, one sentence each; one
-            is added where memory runs out.
-        block_rows: rows that the network sees at once. Always the same number, the last block
-            padded: matrix products of another shape round differently, and Keras would trace its
-            graph anew. Only the place in its block can move a row's last bit: OpenBLAS 0.3.31 on
-            AVX2 sums two halves of twelve rows in different orders, and TensorFlow pools so.
+        name: what runs the network, `numpy` or `keras`.
+        why: why that runs it, one clause.
+        scale: the range to which pixels are scaled.
+        notes: what the user should know of how the file is read and the network run, one sentence
+            each; one is added where memory runs out.
     """
 
     model: ModelFile
@@ -116,7 +108,6 @@ class Predictor:
     why: str
     scale: Scale
     notes: Sequence[str]
-    block_rows: int
     _network: Network = field(repr=False)
     _input_scale: Scale
     _activation: str
@@ -124,12 +115,23 @@ class Predictor:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape in which the network takes one image, 784 values in all."""
+        """The shape of one input of the network, 784 values in all."""
         return self._network.input_shape
 
     @property
+    def block_rows(self) -> int:
+        """How many rows the network gets at once.
+
+        The number is always the same, the last block padded: matrix products of another shape round
+        differently, and Keras would trace its graph anew. Only its place in the block can change a
+        row's last bit: OpenBLAS 0.3.31 on AVX2 sums two halves of twelve rows in different orders,
+        and so does TensorFlow when it pools.
+        """
+        return self._network.block_rows
+
+    @property
     def layers(self) -> Sequence[Layer]:
-        """What the network is made of, in order; its inputs left out."""
+        """The layers of the network in order, without its input."""
         return self._network.layers
 
     def probabilities(self, images: Images) -> Array:
@@ -143,7 +145,7 @@ class Predictor:
             It is the same to 5e-6 however the batches are cut and whichever thread works.
 
         Raises:
-            ModelError: Keras cannot run the model.
+            ModelError: Keras cannot run the network.
         """
         result = np.empty((len(images), CLASSES), np.float32)
         inputs = self._own_inputs()
@@ -156,9 +158,9 @@ class Predictor:
         return result
 
     def at_scale(self, scale: Scale) -> "Predictor":
-        """Return the same model with its pixels scaled to another range.
+        """Return a predictor of the same network at another scale.
 
-        A network on Keras is shared and not built anew.
+        The two share a network on Keras; it is not built anew.
         """
         if scale is self.scale:
             return self
@@ -173,7 +175,7 @@ class Predictor:
             return bool(np.isnan(self.probabilities(black)).any())
 
     def _own_inputs(self) -> Array:
-        """Return this thread's room for a block's inputs, float32 (block_rows, 784)."""
+        """Return this thread's memory for the inputs of a block, float32 (block_rows, 784)."""
         if not hasattr(self._threads, "inputs"):
             self._threads.inputs = np.empty((self.block_rows, PIXELS), np.float32)
         inputs: Array = self._threads.inputs
@@ -191,17 +193,17 @@ def load_model(
     """Load a model file.
 
     Args:
-        path: a Keras model, `.h5` or `.keras`; None for the one that comes with this package.
+        path: a model file of Keras, `.h5` or `.keras`; None for the one of this package.
         predictor: `numpy` or `keras`; `auto` takes NumPy where it can run the network.
-        scale: the range to which the model wants its pixels scaled; None for what its file says,
-            else 0-1.
+        scale: the range to which the network wants its pixels scaled; None for the one that the
+            file tells, or else 0-1.
         device: where Keras runs it; with `gpu`, `auto` takes Keras.
-        batch_size: how many images Keras runs at once, at least 1. Half as many each time that
-            memory runs out; a model that was saved for a fixed number gets that number.
+        batch_size: how many images Keras runs at once, at least 1; half as many each time that
+            memory runs out. A network that was saved for a fixed number gets that number.
 
     Raises:
-        ModelError: the file cannot be read, is not a classifier of 28x28 images in ten classes,
-            or cannot be run in the way that was asked for.
+        ModelError: the file cannot be read; its network does not classify 28x28 images in ten
+            classes, gives NaN, or cannot be run in the way that was asked for.
         ValueError: `batch_size` is below 1.
     """
     file = read_model_file(Path(path) if path else DEFAULT_MODEL)
@@ -224,11 +226,11 @@ def build_predictor(
     device: Device | str = Device.AUTO,
     batch_size: int = BATCH_ROWS,
 ) -> Predictor:
-    """Do what `load_model` does from a file that is read, whatever numbers the network gives.
+    """Do what `load_model` does with a file that is read already, even if its network gives NaN.
 
     Raises:
-        ModelError: it is not a classifier of 28x28 images in ten classes, or cannot be run in the
-            way that was asked for.
+        ModelError: the network does not classify 28x28 images in ten classes, or cannot be run in
+            the way that was asked for.
         ValueError: `batch_size` is below 1.
     """
     if batch_size < 1:
@@ -240,8 +242,7 @@ def build_predictor(
         choice = PredictorChoice.KERAS
     notes: list[str] = []
     wanted = _scale(file, scale, notes)
-    runner = _runner(file, choice, device, wanted, batch_size, notes)
-    input_scale = Scale.BYTES if runner.name is PredictorChoice.NUMPY else wanted
+    network, name, why = _network(file, choice, device, wanted, batch_size, notes)
     activation = output_activation(file.config)
     if activation == "sigmoid":
         notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
@@ -249,40 +250,30 @@ def build_predictor(
         notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
     return Predictor(
         model=file,
-        name=runner.name,
-        why=runner.why,
+        name=name,
+        why=why,
         scale=wanted,
         notes=notes,
-        block_rows=runner.block_rows,
-        _network=runner.network,
-        _input_scale=input_scale,
+        _network=network,
+        # A network on NumPy has the scale in its weights.
+        _input_scale=Scale.BYTES if name is PredictorChoice.NUMPY else wanted,
         _activation=activation,
     )
 
 
-class _Runner(NamedTuple):
-    """What runs a model, its name and why it is that, and its rows at once."""
-
-    network: Network
-    name: PredictorChoice
-    why: str
-    block_rows: int
-
-
-def _runner(
+def _network(
     file: ModelFile,
     choice: PredictorChoice,
     device: Device,
     scale: Scale,
     batch_size: int,
     notes: list[str],
-) -> _Runner:
-    """Return what runs the model; add to the notes."""
+) -> tuple[Network, PredictorChoice, str]:
+    """Return the network, what runs it, and why that does; add to the notes."""
     why = "it was asked for"
     if choice is not PredictorChoice.KERAS:
+        scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
         try:
-            # Pixels come as they are, and the network has the scale in its weights.
-            scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
             network = dense_network(file, scaling)
         except UnsupportedNetworkError as error:
             why = str(error)
@@ -292,17 +283,11 @@ def _runner(
         except ModelError as error:
             raise ModelError(f"{file.path}: {error}") from error
         else:
-            return _Runner(
-                network,
-                PredictorChoice.NUMPY,
-                "all of its layers are ones that NumPy runs",
-                NUMPY_ROWS,
-            )
-    # Keras takes seconds to import; a Dense model never gets here.
+            return network, PredictorChoice.NUMPY, "all of its layers are ones that NumPy runs"
+    # Keras takes seconds to import; a Dense network never gets here.
     from mnist_batch.inference.keras_network import KerasNetwork
 
-    on_keras = KerasNetwork(file, device, batch_size, notes.append)
-    return _Runner(on_keras, PredictorChoice.KERAS, why, on_keras.batch_rows)
+    return KerasNetwork(file, device, batch_size, notes.append), PredictorChoice.KERAS, why
 
 
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
@@ -322,7 +307,7 @@ def _as_probabilities(outputs: Array, activation: str) -> Array:
         return outputs
     if activation == "sigmoid":
         totals = outputs.sum(axis=1, keepdims=True)
-        # Ten zeros say nothing of any digit: each is as likely as another.
+        # Ten zeros tell nothing: each digit is as likely as another.
         shares: Array = np.where(
             totals > 0, outputs / np.where(totals > 0, totals, 1), np.float32(1 / CLASSES)
         )

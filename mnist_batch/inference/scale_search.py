@@ -57,8 +57,8 @@ class ScaleTrial:
         scale: the range to which the pixels were scaled.
         accuracy: share of the images that were read correctly, 0 to 1.
         log_loss: mean of `predictors.log_losses` over the images.
-        as_good: the images do not tell this scale from the best one: accuracies differ by no more
-            than chance, log losses by less than a factor of 1.8.
+        as_good: whether the images do not tell this scale from the best one: accuracies differ by
+            no more than chance, log losses by a factor of 1.8 at most.
     """
 
     scale: Scale
@@ -82,8 +82,8 @@ class ScaleTrials:
     def best(self, stated: Scale | None) -> Scale | None:
         """Return the scale at which the images are read best, None where none reads half of them.
 
-        Of several that are as good it is the one that is `stated` elsewhere, or else the one of the
-        smallest log loss.
+        Of several that are as good it is the one that is `stated` elsewhere, or else the one with
+        the smallest log loss.
         """
         if max(trial.accuracy for trial in self.trials) < _LEAST_ACCURACY:
             return None
@@ -121,12 +121,7 @@ class LabelledImages:
         return sum(map(len, self._digits))
 
     def add(self, predictions: pa.RecordBatch, images: Images) -> None:
-        """Keep some rows of a batch, of those that have a label and no error.
-
-        Args:
-            predictions: columns of `schema.PREDICTIONS`, n rows.
-            images: uint8 (n, 28, 28), as the network saw them.
-        """
+        """Keep some rows of a batch that have a label and no error, of the images as predicted."""
         label, error = predictions["label"], predictions["error"]
         known = np.flatnonzero(pc.and_(label.is_valid(), error.is_null()))
         kept = known[-self._seen % self._every :: self._every]
@@ -179,8 +174,8 @@ def differ_by_chance(correct: npt.NDArray[np.bool_], others: npt.NDArray[np.bool
     Psychometrika 12 (1947).
 
     Args:
-        correct: bool (n,), which images are read correctly in one way.
-        others: bool (n,), which are in the other way.
+        correct: bool (n,), the images that are read correctly one time.
+        others: bool (n,), those that are read correctly the other time.
     """
     gained, lost = int((correct & ~others).sum()), int((others & ~correct).sum())
     tosses = gained + lost
@@ -234,18 +229,10 @@ def is_settled(predictor: Predictor) -> bool:
 
 
 def scale_note(predictor: Predictor, accuracy: float | None, kept: LabelledImages) -> str | None:
-    """Return a sentence on a scale at which the images of a run are read far better.
+    """Return a sentence if a run's images are read far better at another scale.
 
-    That is one with no more than half of the errors, and not by chance.
-
-    Args:
-        predictor: the network, at the scale of the run.
-        accuracy: of the whole run, 0 to 1; None without labels.
-        kept: images of the run.
-
-    Returns:
-        The sentence; None where there is no such scale, where the run's accuracy is high enough, or
-        where there are too few images to tell.
+    Far better means with no more than half of the errors, and not by chance. There is no sentence
+    where the accuracy of the run (None without labels) is high, or where few images were kept.
 
     Raises:
         ModelError: Keras cannot run the network.

@@ -1,8 +1,8 @@
-"""Batches of shards through worker threads, results in order, memory bounded.
+"""Read and process batches of shards on worker threads, in order and with bounded memory.
 
-A worker reads a batch of the first shard that nobody is reading and works on it. So several shards
-are read at once where there are several, and all workers share one where there is one; nobody
-waits for another's shard while there is work.
+A worker reads a batch of the first shard that no other worker is reading, and processes it. So the
+workers read several shards at once if there are several, and share one if there is one; none waits
+for the shard of another while there is work.
 """
 
 import os
@@ -30,7 +30,7 @@ class Progress:
 
 @dataclass(eq=False)
 class _OpenShard(Generic[BatchT, ResultT]):
-    """A shard being read; results wait under their batch's number until their turn."""
+    """A shard that is being read; results wait under the number of their batch for their turn."""
 
     batches: Iterator[BatchT]
     results: dict[int, ResultT | BaseException] = field(default_factory=dict)
@@ -57,14 +57,14 @@ def map_batches(
     """Yield `work(batch)` for each batch of each shard, in order.
 
     Args:
-        shards: in the order in which their results come.
-        read: opens a shard; its iterator is used by one thread at a time, not always the same.
-        work: called by any worker.
+        shards: in the order of their results.
+        read: opens a shard; one thread at a time uses its iterator, not always the same.
+        work: processes a batch; any worker calls it.
         workers: the number of threads, at least 1.
 
     Raises:
-        Exception: what reading or working raised, in the place of the batch that it befell; the
-            first one in order, whichever came first in time.
+        Exception: what `read` or `work` raised, in the place of the batch; the first one in order,
+            whichever came first in time.
     """
     run = _Run(shards, read, work, workers)
     threads = [threading.Thread(target=run.work_on, daemon=True) for _ in range(workers)]
@@ -75,12 +75,12 @@ def map_batches(
         for thread in threads:
             thread.join()
     finally:
-        # On an error or an interrupt nobody waits for the workers: each ends after its batch.
+        # On an error or an interrupt this does not wait for the workers: each ends after its batch.
         run.stop()
 
 
 class _Run(Generic[ShardT, BatchT, ResultT]):
-    """The state that the workers and the taker of the results share, all of it under one lock."""
+    """The state that the workers and the caller's thread share, all of it under one lock."""
 
     def __init__(
         self,
@@ -99,13 +99,13 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
         self._changed = threading.Condition()
 
     def stop(self) -> None:
-        """Let every worker end after the batch it works on."""
+        """Let every worker end after its batch."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
     def results(self) -> Iterator[ResultT]:
-        """Yield the results in order; waits for them."""
+        """Wait for the results and yield them in order."""
         while True:
             with self._changed:
                 self._changed.wait_for(self._head_is_ready)
@@ -124,19 +124,19 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
             yield result
 
     def _head_is_ready(self) -> bool:
-        """Tell whether the next result is there, or its shard has ended, or all have."""
+        """Tell whether the next result is there, or its shard ended, or all shards did."""
         if not self._open:
             return self._all_opened
         head = self._open[0]
         return head.taken in head.results or (head.exhausted and head.taken == head.read)
 
     def work_on(self) -> None:
-        """Read a batch, work on it, and again, until there is none or `stop` is called."""
+        """Read and process one batch after another until there is none or `stop` is called."""
         while (shard := self._next_shard()) is not None:
             failure: BaseException | None = None
             try:
                 batch = next(shard.batches, None)
-            except BaseException as error:  # noqa: BLE001 - handed to the taker of the results
+            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
                 batch, failure = None, error
             with self._changed:
                 number = shard.read
@@ -153,14 +153,14 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
         result: ResultT | BaseException
         try:
             result = self._work(batch)
-        except BaseException as error:  # noqa: BLE001 - handed to the taker of the results
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
             result = error
         with self._changed:
             shard.results[number] = result
             self._changed.notify_all()
 
     def _next_shard(self) -> _OpenShard[BatchT, ResultT] | None:
-        """Return a shard for this thread alone to read from; waits; None where all is done."""
+        """Wait for a shard that this thread alone may read; return None once all are read."""
         with self._changed:
             while not self._stopped:
                 shard = self._readable() or self._opened()
@@ -173,7 +173,7 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
             return None
 
     def _readable(self) -> _OpenShard[BatchT, ResultT] | None:
-        """Return an open shard to read from: the first one always, if it is waited for."""
+        """Return an open shard to read: the first one always, if the caller waits for it."""
         for shard in self._open:
             waited_for = shard is self._open[0] and shard.read == shard.taken
             if not shard.being_read and not shard.exhausted and (waited_for or self._has_room()):
@@ -185,7 +185,7 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
         return ahead < _AHEAD * self._workers
 
     def _opened(self) -> _OpenShard[BatchT, ResultT] | None:
-        """Open the next shard, unless enough are open, or enough is read ahead."""
+        """Open the next shard, unless enough shards are open or enough batches are read ahead."""
         if self._all_opened or len(self._open) > self._workers:
             return None
         if self._open and not self._has_room():
@@ -201,8 +201,8 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
 def _batches(
     read: Callable[[ShardT], Iterator[BatchT]], shard: ShardT
 ) -> Generator[BatchT, None, None]:
-    """Read a shard; a generator, so that a failure to open it comes with the first batch.
+    """Read a shard as a generator, so that a failure to open it comes with the first batch.
 
-    It does not hold on to the run, so that it is closed as soon as the run's last thread ends.
+    It has no reference to the run, so that it is closed as soon as the run's last thread ends.
     """
     yield from read(shard)

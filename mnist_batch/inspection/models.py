@@ -15,10 +15,9 @@ from mnist_batch.models.file import (
     ScaleSource,
     read_model_file,
     scale_in_file,
-    scale_of_first_layers,
 )
 from mnist_batch.models.layers import Layer, described
-from mnist_batch.models.network_config import output_activation, unnested
+from mnist_batch.models.network_config import output_activation, own_scale, unnested
 from mnist_batch.options import Inputs, PredictorChoice, ReadOptions, Scale, input_list
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
@@ -200,7 +199,7 @@ def _odd_scale(
     file: ModelFile, stated: tuple[Scale, ScaleSource] | None, trials: ScaleTrials | None
 ) -> Iterator[str]:
     named, says = (stated[0], stated[1].says) if stated else (None, "")
-    own = scale_of_first_layers(file)
+    own = own_scale(file.config)
     if named and own and named is not own:
         yield f"{says} that pixels come as {named}, but its first layers take them as {own}"
     if trials is None:

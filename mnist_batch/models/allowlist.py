@@ -220,11 +220,7 @@ class _Place:
         return replace(self, key=key, depth=self.depth + 1)
 
     def refuse(self, why: str, remedy: str = _REMEDY) -> NoReturn:
-        """Raise the error, which names the layer.
-
-        Raises:
-            ModelError: always.
-        """
+        """Raise the `ModelError` that names the layer."""
         raise ModelError(f"{self.layer} {why}; {remedy}")
 
 
@@ -259,8 +255,9 @@ def _check_object(value: Mapping[str, object], place: _Place) -> None:
         _check_function(config, inner)
     if unknown := value.keys() - OBJECT_KEYS:
         inner.refuse(f"has the unknown key {quoted(min(unknown))}")
-    if isinstance(config, dict) and not place.compiled and name not in VALUES:
-        _check_settings(config, inner)
+    settings = config.keys() if isinstance(config, dict) else ()
+    if not place.compiled and name not in VALUES and (unknown := set(settings) - KEYS):
+        inner.refuse(f"has the unknown setting {quoted(min(unknown))}")
     for key in value.keys() - {"class_name", "module", "registered_name", "compile_config"}:
         _check(value[key], inner.within(key))
     if "compile_config" in value:
@@ -310,11 +307,6 @@ def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None
 def _check_function(name: object, place: _Place) -> None:
     if name not in (COMPILED_FUNCTIONS if place.compiled else ACTIVATIONS):
         place.refuse(f"names the function {quoted(name)}, which is none of those known here")
-
-
-def _check_settings(config: Mapping[str, object], place: _Place) -> None:
-    if unknown := config.keys() - KEYS:
-        place.refuse(f"has the unknown setting {quoted(min(unknown))}")
 
 
 def _names_for(key: str) -> frozenset[str] | None:

@@ -130,13 +130,5 @@ def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
             raise ModelError(
                 f"{file.path}: names an unknown scale ({error}); pass --scale"
             ) from error
-    own = scale_of_first_layers(file)
+    own = own_scale(file.config)
     return (own, ScaleSource.FIRST_LAYERS) if own else None
-
-
-def scale_of_first_layers(file: ModelFile) -> Scale | None:
-    """Return the scale of pixels that a network's first layers take, None if they do not tell."""
-    try:
-        return own_scale(file.config)
-    except (AttributeError, LookupError, TypeError):
-        return None  # the configuration is damaged, and whoever builds the network says so

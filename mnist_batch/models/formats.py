@@ -44,21 +44,6 @@ class ArrayOrder(StrEnum):
 
 
 @dataclass(frozen=True)
-class Origin:
-    """The program that wrote a model file.
-
-    Attributes:
-        array_order: how it orders arrays.
-        keras_version: the version of Keras, as `2.2.4-tf`; empty where the file does not tell.
-        backend: the backend of Keras, as `theano`; empty where the file does not tell.
-    """
-
-    array_order: ArrayOrder
-    keras_version: str
-    backend: str
-
-
-@dataclass(frozen=True)
 class StoredNetwork:
     """The content of a model file, whichever its format.
 
@@ -67,7 +52,9 @@ class StoredNetwork:
             on the lists of `allowlist`, and how it was compiled is left out.
         weights: the arrays of each layer that has any, in the order of the layers; those of a layer
             that is made of layers, or is a network, come as one list.
-        origin: what wrote the file; it tells how such a list is ordered.
+        array_order: the order in such a list.
+        keras_version: the version that wrote the file, as `2.2.4-tf`; empty where it does not tell.
+        backend: what that ran on, as `theano`; empty where the file does not tell.
         training: the record of our own `train`: scale, classes, settings, data and accuracy; empty
             in other files.
         optimizer_bytes: the bytes that the state of the optimizer takes. It is not read, and
@@ -76,7 +63,9 @@ class StoredNetwork:
 
     config: Config = field(repr=False)
     weights: Sequence[Weights] = field(repr=False)
-    origin: Origin
+    array_order: ArrayOrder
+    keras_version: str
+    backend: str
     training: Config
     optimizer_bytes: int
 
@@ -152,17 +141,19 @@ def _read_hdf5(content: bytes) -> StoredNetwork:
         if compilation is not None:
             check_compilation(parsed(compilation, "training configuration"))
         training = _training_record(_text(file, ATTRIBUTE))
-        origin = Origin(
-            ArrayOrder.TRAINED_FIRST,
-            _text(file, "keras_version") or "",
-            _text(file, "backend") or "",
-        )
         arrays = Arrays(file, room_for(len(content)))
         groups = file["model_weights"]
         stored = {name: _weights(groups[name], arrays) for name in _names(groups, "layer_names")}
         weights = [layer for layer in _in_order(stored, config) if layer]
-        optimizer_bytes = arrays.bytes_under("/optimizer_weights/")
-        return StoredNetwork(config, weights, origin, training, optimizer_bytes)
+        return StoredNetwork(
+            config,
+            weights,
+            ArrayOrder.TRAINED_FIRST,
+            keras_version=_text(file, "keras_version") or "",
+            backend=_text(file, "backend") or "",
+            training=training,
+            optimizer_bytes=arrays.bytes_under("/optimizer_weights/"),
+        )
 
 
 def _weights(layer: "h5py.Group", arrays: Arrays) -> Weights:
@@ -236,7 +227,7 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
         members = read_members(archive, known, room_for(len(content)))
     config = checked_config(parsed(members[_CONFIG], "configuration"))
     about = parsed(members.get(_METADATA, "{}"), "metadata")
-    origin = Origin(ArrayOrder.BY_LAYER, str(about.get("keras_version", "")), backend="")
+    keras_version = str(about.get("keras_version", ""))
     training = _training_record(members.get(_RECORD))
     if not members[_WEIGHTS].startswith(HDF5_SIGNATURE):
         raise ValueError(f"its {_WEIGHTS} is not HDF5")
@@ -247,8 +238,15 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
             for path, layer in _stored_layers(file, config)
         ]
         weights = [layer for layer in layers if layer]
-        optimizer_bytes = arrays.bytes_under("/optimizer/")
-        return StoredNetwork(config, weights, origin, training, optimizer_bytes)
+        return StoredNetwork(
+            config,
+            weights,
+            ArrayOrder.BY_LAYER,
+            keras_version=keras_version,
+            backend="",
+            training=training,
+            optimizer_bytes=arrays.bytes_under("/optimizer/"),
+        )
 
 
 def _zip_kind(names: Sequence[str]) -> str:

@@ -80,18 +80,14 @@ def layer_name(layer: Config) -> str:
 
 PARTS: Mapping[str, Sequence[str]] = {
     "Bidirectional": ("forward_layer", "backward_layer"),
-    "TimeDistributed": ("layer",),
-    "SpectralNormalization": ("layer",),
-    "RNN": ("cell",),
-    "SimpleRNN": ("cell",),
-    "LSTM": ("cell",),
-    "GRU": ("cell",),
-    "ConvLSTM1D": ("cell",),
-    "ConvLSTM2D": ("cell",),
-    "ConvLSTM3D": ("cell",),
     "StackedRNNCells": ("cells",),
-    "MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
-    "GroupedQueryAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
+    **dict.fromkeys(("TimeDistributed", "SpectralNormalization"), ("layer",)),
+    **dict.fromkeys(("RNN", "SimpleRNN", "LSTM", "GRU"), ("cell",)),
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), ("cell",)),
+    **dict.fromkeys(
+        ("MultiHeadAttention", "GroupedQueryAttention"),
+        ("query_dense", "key_dense", "value_dense", "output_dense"),
+    ),
 }
 """The attributes in which Keras holds the layers that a layer of some class is made of."""
 
@@ -196,16 +192,19 @@ def own_scale(config: Config) -> Scale | None:
     it by less than 1; before and between these may be layers that only move pixels.
     """
     factor = 1.0
-    for layer in unnested(config):
-        name, inner = layer["class_name"], layer["config"]
-        if name == "InputLayer" and "int" in str(inner.get("dtype")):
-            return Scale.BYTES
-        if name == "Rescaling":
-            if not isinstance(inner["scale"], int | float):
+    try:
+        for layer in unnested(config):
+            name, inner = layer["class_name"], layer["config"]
+            if name == "InputLayer" and "int" in str(inner.get("dtype")):
                 return Scale.BYTES
-            factor *= abs(inner["scale"])
-        elif name not in _BEFORE_RESCALING and not name.startswith("Random"):
-            break
+            if name == "Rescaling":
+                if not isinstance(inner["scale"], int | float):
+                    return Scale.BYTES
+                factor *= abs(inner["scale"])
+            elif name not in _BEFORE_RESCALING and not name.startswith("Random"):
+                break
+    except (AttributeError, LookupError, TypeError):
+        return None  # the configuration is damaged, and whoever builds the network says so
     return Scale.BYTES if factor < 1 else None
 
 

@@ -8,7 +8,6 @@ arrays. The child runs `main` of this module.
 
 import codecs
 import contextlib
-import dataclasses
 import io
 import json
 import os
@@ -25,7 +24,6 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.models.formats import (
     ArrayOrder,
-    Origin,
     StoredNetwork,
     read_stored_network,
     room_for,
@@ -146,16 +144,8 @@ def _limit(memory: int, cpu_s: int) -> None:
 
 
 def _send(stored: StoredNetwork, out: BinaryIO) -> None:
-    head = {
-        "config": stored.config,
-        "weights": [
-            [(array.dtype.str, array.shape) for array in arrays] for arrays in stored.weights
-        ],
-        "origin": dataclasses.asdict(stored.origin),
-        "training": stored.training,
-        "optimizer_bytes": stored.optimizer_bytes,
-    }
-    out.write(json.dumps(head).encode() + b"\n")
+    weights = [[(array.dtype.str, array.shape) for array in arrays] for arrays in stored.weights]
+    out.write(json.dumps(vars(stored) | {"weights": weights}).encode() + b"\n")
     for arrays in stored.weights:
         for array in arrays:
             out.write(np.ascontiguousarray(array).data)
@@ -167,14 +157,9 @@ def _received(content: bytes) -> StoredNetwork:
     if "error" in head:
         raise ModelError(head["error"])
     stream = io.BytesIO(values)
-    order = ArrayOrder(head["origin"].pop("array_order"))
-    return StoredNetwork(
-        config=head["config"],
-        weights=[[_array(stream, *array) for array in arrays] for arrays in head["weights"]],
-        origin=Origin(order, **head["origin"]),
-        training=head["training"],
-        optimizer_bytes=head["optimizer_bytes"],
-    )
+    weights = [[_array(stream, *array) for array in arrays] for arrays in head["weights"]]
+    order = ArrayOrder(head["array_order"])
+    return StoredNetwork(**head | {"weights": weights, "array_order": order})
 
 
 def _array(stream: BinaryIO, kind: str, shape: Sequence[int]) -> npt.NDArray[Any]:

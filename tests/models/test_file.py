@@ -287,8 +287,8 @@ def test_a_file_says_what_wrote_it(tmp_path: Path) -> None:
     path.write_bytes(hdf5_model())
     with h5py.File(path, "a") as file:
         file.attrs["keras_version"], file.attrs["backend"] = b"2.1.6", "theano"
-    origin = read_model_file(path).origin
-    assert (origin.keras_version, origin.backend) == ("2.1.6", "theano")
+    file = read_model_file(path)
+    assert (file.keras_version, file.backend) == ("2.1.6", "theano")
     path.write_bytes(keras_model())
-    origin = read_model_file(path).origin
-    assert (origin.keras_version, origin.backend) == ("", "")
+    file = read_model_file(path)
+    assert (file.keras_version, file.backend) == ("", "")

@@ -51,8 +51,7 @@ def test_the_child_finds_what_reading_here_finds(content: Callable[[], bytes]) -
     """All of it, arrays in their types and shapes."""
     there, here = read_in_child(content()), read_stored_network(content())
     assert there.config == here.config == CONFIG
-    assert (there.origin, there.training) == (here.origin, here.training)
-    assert there.optimizer_bytes == here.optimizer_bytes
+    assert vars(there) | {"weights": None} == vars(here) | {"weights": None}
     for theirs, ours in zip(there.weights, here.weights, strict=True):
         for one, other in zip(theirs, ours, strict=True):
             np.testing.assert_array_equal(one, other, strict=True)
