@@ -138,7 +138,8 @@ def predict(
         progress: called after each batch, in the calling thread.
 
     Raises:
-        MnistBatchError: see `predict_with`, which does it.
+        MnistBatchError: an output exists or cannot be written (`OutputError`), an input or a label
+            cannot be read (`InputError`), the model cannot be loaded or run (`ModelError`).
     """
     read = ReadOptions.of(image_column, label_column, labels)
     running = ModelOptions(predictor, scale, device, batch_size)
