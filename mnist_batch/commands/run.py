@@ -129,7 +129,7 @@ class Run:
                 "scale": str(self.predictor.scale),
                 **self._versions,
             },
-            parts=[part.record for part in self.parts],
+            parts=self.parts,
         )
 
     def record(self, metrics: Metrics, *, predicted_rows: int, elapsed_s: float) -> dict[str, Any]:

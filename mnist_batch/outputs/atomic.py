@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mnist_batch.errors import OutputError
@@ -67,7 +68,7 @@ def _lock_if_possible(path: Path) -> HeldLock | None:
         return HeldLock(None)
 
 
-class StagedFile:
+class StagedFile(AbstractContextManager["StagedFile", None]):
     """A file being written beside its target, invisible until `commit`.
 
     It removes the temporary files that killed runs left for the same target.
@@ -103,10 +104,6 @@ class StagedFile:
             umask = os.umask(0)
             os.umask(umask)
             self.path.chmod(0o666 & ~umask)
-
-    def __enter__(self) -> "StagedFile":
-        """Return the file."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Remove the temporary file, unless it is committed."""

@@ -1,7 +1,7 @@
-"""What the parts of an unfinished output are bound to: model, options, version and inputs.
+"""Cut an output into parts, record what they depend on, and write them to files.
 
-Parts are only used again by a run that would write the same bytes. So the manifest holds whatever
-they depend on, and says what differs where something does.
+A part is what is committed at once. A later run uses a part again only if it would write the same
+bytes; so the manifest holds all that the parts depend on.
 """
 
 import contextlib
@@ -9,8 +9,9 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,39 +25,70 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+BLOCKS = 32
+"""The least number of the predictor's blocks in a part: the last block is padded, which then
+costs no more than 3 % of the time."""
+
 FORMAT = 1
-"""The `format` of a manifest; parts of another one are not used."""
+"""The `format` of a manifest; parts of another format are not used."""
 
 
 @dataclass(frozen=True)
-class ShardRecord:
-    """What a shard of a part is made of.
+class Part:
+    """Consecutive shards whose predictions are committed at once.
 
     Attributes:
-        first: the source of its first row.
-        fingerprint: of the files that it is read from, see `Shard.fingerprint`.
+        number: its number among the parts, from 0.
+        pieces: its shards with their fingerprints, in input order.
     """
 
-    first: str
-    fingerprint: str
+    number: int
+    pieces: Sequence[Piece]
+
+    @property
+    def shards(self) -> list[Shard]:
+        """Its shards, in input order."""
+        return [piece.shard for piece in self.pieces]
+
+    @property
+    def rows(self) -> int:
+        """The number of its rows, more than 0."""
+        return sum(piece.shard.rows for piece in self.pieces)
+
+    def record(self) -> dict[str, Any]:
+        """Return what the part is made of: its rows, and source and fingerprint of each shard."""
+        shards = [
+            {"first": piece.shard.source, "fingerprint": piece.fingerprint} for piece in self.pieces
+        ]
+        return {"rows": self.rows, "shards": shards}
 
 
-@dataclass(frozen=True)
-class PartRecord:
-    """What a part is made of.
+def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
+    """Cut shards into parts, each of the fewest shards that are worth the cost of a part.
 
-    Attributes:
-        rows: its number of rows.
-        shards: in input order.
+    These are `BLOCKS` blocks that take as long as one shard of small image files, or `SHARD_BYTES`.
+
+    Args:
+        shards: in input order; one that takes long to read is cut again, see `Shard.pieces`.
+        block_rows: rows that the predictor's network sees at once.
     """
-
-    rows: int
-    shards: Sequence[ShardRecord]
+    parts: list[Part] = []
+    taken: list[Piece] = []
+    rows, cost, size = 0, 0.0, 0
+    for piece in (piece for shard in shards for piece in shard.pieces()):
+        taken.append(piece)
+        rows += piece.shard.rows
+        cost += piece.cost
+        size += piece.size_bytes
+        if rows and (size >= SHARD_BYTES or (cost >= 1 and rows >= BLOCKS * block_rows)):
+            parts.append(Part(len(parts), taken))
+            taken, rows, cost, size = [], 0, 0.0, 0
+    return [*parts, Part(len(parts), taken)] if rows else parts
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What predictions depend on.
+    """What predictions depend on, bit by bit.
 
     Attributes:
         version: of this package.
@@ -68,14 +100,14 @@ class Manifest:
     version: str
     model: str
     options: Mapping[str, Any]
-    parts: Sequence[PartRecord]
+    parts: Sequence[Part]
 
     def text(self) -> str:
         """Return the manifest as JSON."""
         return json.dumps({"format": FORMAT, **self._record()}, indent=1)
 
     def differences(self, content: bytes) -> Iterator[str]:
-        """Yield what differs from an earlier manifest, one clause each; nothing where it is equal.
+        """Yield the differences from an earlier manifest, one clause each.
 
         Args:
             content: the earlier one, of which `is_manifest` is true.
@@ -94,7 +126,7 @@ class Manifest:
             "version": self.version,
             "model": self.model,
             "options": dict(self.options),
-            "parts": [asdict(part) for part in self.parts],
+            "parts": [part.record() for part in self.parts],
         }
 
     def _differences(self, earlier: Mapping[str, Any]) -> Iterator[str]:
@@ -123,7 +155,7 @@ class Manifest:
 
 
 def is_manifest(content: bytes) -> bool:
-    """Tell whether a file holds a manifest, of whichever format."""
+    """Tell whether the content of a file is a manifest, of any format."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -131,101 +163,32 @@ def is_manifest(content: bytes) -> bool:
     return isinstance(found, dict) and isinstance(found.get("format"), int) and "parts" in found
 
 
-BLOCKS = 32
-"""A part is so many of the predictor's blocks at least: the last one is padded, which then costs no
-more than 3 % of the time."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Consecutive shards whose predictions are kept together.
-
-    Attributes:
-        number: its place among the parts, from 0.
-        shards: in input order.
-        record: what they are made of, and the number of their rows, more than 0.
-    """
-
-    number: int
-    shards: Sequence[Shard]
-    record: PartRecord
-
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return self.record.rows
-
-
-def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
-    """Cut shards into parts, each of as few as make one that is worth the trouble.
-
-    Args:
-        shards: in input order; one that takes long to read is cut again, see `Shard.pieces`.
-        block_rows: rows that the predictor's network sees at once.
-    """
-    parts: list[Part] = []
-    cut = (piece for shard in shards for piece in shard.pieces())
-    for pieces in _together(cut, BLOCKS * block_rows):
-        records = [ShardRecord(one.shard.source, one.fingerprint) for one in pieces]
-        record = PartRecord(sum(one.shard.rows for one in pieces), records)
-        parts.append(Part(len(parts), [one.shard for one in pieces], record))
-    return parts
-
-
-def _together(pieces: Iterable[Piece], blocks_rows: int) -> Iterator[list[Piece]]:
-    """Yield pieces that make a part.
-
-    They have rows enough, `blocks_rows` at least, or `SHARD_BYTES`, or are the last.
-    """
-    taken: list[Piece] = []
-    rows, cost, size = 0, 0.0, 0
-    for piece in pieces:
-        taken.append(piece)
-        rows += piece.shard.rows
-        cost += piece.cost
-        size += piece.size_bytes
-        if rows and (size >= SHARD_BYTES or (cost >= 1 and rows >= blocks_rows)):
-            yield taken
-            taken, rows, cost, size = [], 0, 0.0, 0
-    if rows:
-        yield taken
-
-
-# To compress names that repeat costs less than to write, sum and remove them.
+# To compress repeated names costs less than to write, sum and remove them.
 _WRITING = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 
-class PartWriter:
-    """The Arrow file of a part that is being written; a context, after which it is on disk.
+class PartWriter(AbstractContextManager["PartWriter", None]):
+    """Writes the Arrow file of a part; a context, after which the file is on disk.
 
-    Attributes:
-        checksum: the CRC-32 of its bytes, after the context.
+    It raises `OutputError` where the disk refuses.
     """
 
     def __init__(self, out: Path, descriptor: int, schema: pa.Schema) -> None:
-        """Begin the file, which is open for writing, in the name of the output `out`.
-
-        Raises:
-            OutputError: the disk refuses.
-        """
+        """Begin the file, open at `descriptor`; errors name the output `out`."""
         self._out = out
         self._file = _SummedFile(descriptor)
         with output_errors(out):
-            # A batch is some twenty small pieces.
+            # Arrow writes a batch in some twenty small pieces.
             self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
             self._writer = pa.ipc.new_file(self._pieces, schema, options=_WRITING)
 
     @property
     def checksum(self) -> int:
-        """The CRC-32 of what was written."""
+        """The CRC-32 of the bytes written; of the file after the context."""
         return self._file.checksum
 
-    def __enter__(self) -> "PartWriter":
-        """Return the writer."""
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what remains and wait until it is on disk, unless there was an error."""
+        """Write the rest and wait until it is on disk, unless there was an error."""
         try:
             if kind is None:
                 with output_errors(self._out):
@@ -238,17 +201,13 @@ class PartWriter:
                 self._pieces.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write rows.
-
-        Raises:
-            OutputError: the disk refuses.
-        """
+        """Write rows."""
         with output_errors(self._out):
             self._writer.write_batch(batch)
 
 
 class _SummedFile(io.BufferedWriter):
-    """A file that is written, and the CRC-32 of what was."""
+    """A file to write, with the CRC-32 of the bytes written."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(io.FileIO(descriptor, "wb"))
@@ -261,7 +220,7 @@ class _SummedFile(io.BufferedWriter):
 
 
 def is_whole(path: Path, checksum: int, rows: int) -> bool:
-    """Tell whether a file is as it was written, and has so many rows."""
+    """Tell whether a part's file has its checksum and its number of rows."""
     if _checksum(path) != checksum:
         return False
     try:

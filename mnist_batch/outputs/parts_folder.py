@@ -1,15 +1,14 @@
-"""The parts of an output that is not whole yet, in a folder beside it: `<out>.staging/`.
+"""Keep the finished parts of an unfinished output, in a folder beside it: `<out>.staging/`.
 
-A part holds the predictions of consecutive shards, in an Arrow file. It is written under another
-name, flushed to disk and renamed, so that whatever is called a part is whole; a crash leaves those
-that were finished, and `--resume` goes on from there. The folder holds
+A part is written under a temporary name, flushed to disk and renamed, so that a file with the name
+of a part is whole. A crash leaves the finished parts, and `--resume` continues from them. Files:
 
-- `lock`, locked by the process that writes there;
-- `manifest.json`, what the parts are bound to, see `mnist_batch.outputs.parts`;
-- `part-000012-8192-9ae0daaf.arrow`, a part under its number, its rows and the CRC-32 of its bytes;
-- `committed`, from shortly before the output is put in its place: which file that is, and which
-  folders come with it;
-- `*.tmp`, what is being written.
+- `lock`, locked by the process that writes the output;
+- `manifest.json`, what the parts depend on, see `parts.Manifest`;
+- `part-000012-8192-9ae0daaf.arrow`, a part: its number, its rows and the CRC-32 of its bytes;
+- `committed`, from shortly before the output gets its name: the identity of its file, and the
+  paths of the output and of the folders that belong to it;
+- `*.tmp`, files being written.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +42,7 @@ _TEMPORARY = re.compile(r"(manifest\.json|committed|part|\..*)\.\w{8}\.tmp", re.
 
 
 def staging_folder(out: Path) -> Path:
-    """Return the folder of an output's parts, beside it; where it is a link, beside the file."""
+    """Return the folder of an output's parts, beside it; for a link, beside its target."""
     place = behind_links(out) if out.is_symlink() else out
     name = place.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
@@ -56,9 +55,9 @@ _LONGEST_NAME, _SHORT_NAME = 200, 40
 
 
 def put_there(out: Path) -> frozenset[str]:
-    """Return the outputs, as absolute paths, that a run put there which was killed at its end.
+    """Return the absolute paths of what a run wrote that was killed after it renamed `out`.
 
-    They are `out` and the folders that came with it, of which some may be missing.
+    They are `out` and the folders that belong to it, some of which may be missing.
     """
     try:
         identity, outputs = json.loads((staging_folder(out) / _COMMITTED).read_bytes())
@@ -68,38 +67,39 @@ def put_there(out: Path) -> frozenset[str]:
 
 
 def rows_kept(out: Path) -> int:
-    """Return how many rows of an output that is not whole yet are in parts."""
+    """Return the number of rows in the finished parts of an output."""
     try:
         return sum(int(match[2]) for match in _parts_in(staging_folder(out)))
     except OSError:
         return 0
 
 
-class PartsFolder:
-    """The parts of one output, held by this run alone; a context that keeps what is finished.
+class PartsFolder(AbstractContextManager["PartsFolder", None]):
+    """The folder of one output's parts, locked by this run; a context that keeps finished parts.
 
-    On leaving it, the folder is removed if it holds no part, or if `remove` was called.
+    The context removes the folder on leaving, if it holds no part or `remove` was called. All that
+    writes raises `OutputError` where the disk refuses.
 
     Attributes:
-        path: the folder; what is written there under names that end in `.tmp` is removed.
-        found: numbers of the parts that an earlier run finished, and that this one can use.
+        path: the folder; files with names that end in `.tmp` are removed on leaving.
+        found: the numbers of the parts that an earlier run finished and this run can use.
         notes: what the user should know of earlier runs, one sentence each.
     """
 
     def __init__(
         self, out: Path, parts: Sequence[Part], manifest: Manifest, *, resume: bool
     ) -> None:
-        """Make the folder, or take over that of a run that was cut short.
+        """Create the folder, or take over the folder of an interrupted run.
 
         Args:
             out: the output.
-            parts: all that there will be.
+            parts: all parts of the output.
             manifest: what they depend on.
-            resume: use what an earlier run finished; else it is removed.
+            resume: use the parts that an earlier run finished; else they are removed.
 
         Raises:
-            OutputError: another run writes there, the folder holds anything else, an earlier run
-                was of other inputs, options or another model, or the disk refuses.
+            OutputError: another run writes the output, the folder holds foreign files, the earlier
+                run had other inputs, options or another model, or the disk refuses.
         """
         self.path = staging_folder(out)
         self.found: frozenset[int] = frozenset()
@@ -117,17 +117,13 @@ class PartsFolder:
             self._leave(useless=not rows_kept(out))
             raise
 
-    def __enter__(self) -> "PartsFolder":
-        """Return the folder."""
-        return self
-
     def __exit__(self, *_: object) -> None:
-        """Let go of the folder; remove it if nothing in it is of use."""
-        # Asked of the disk: an interrupt may come right after a part has got its name.
+        """Unlock the folder; remove it if no part in it is of use."""
+        # Ask the disk: an interrupt may come right after a part has got its name.
         self._leave(useless=self._is_done or not rows_kept(self._out))
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
-        """Yield the predictions of a part that was `found`."""
+        """Yield the predictions of a part in `found`."""
         with output_errors(self._out), pa.OSFile(os.fsencode(self._files[part.number])) as file:
             reader = pa.ipc.open_file(file)
             for index in range(reader.num_record_batches):
@@ -135,12 +131,9 @@ class PartsFolder:
 
     @contextlib.contextmanager
     def writing(self, part: Part, schema: pa.Schema) -> Iterator["PartWriter"]:
-        """Keep the predictions of a part, all of its rows; they are on disk afterwards.
+        """Write a part, all of its rows; after the context it is on disk.
 
-        On an error within the context nothing is kept.
-
-        Raises:
-            OutputError: the disk refuses.
+        An error within the context leaves nothing of it.
         """
         with output_errors(self._out):
             descriptor, temporary = self._temporary("part")
@@ -156,24 +149,21 @@ class PartsFolder:
         self._files[part.number] = self.path / name
 
     def announce(self, output: Path, folders: Iterable[Path]) -> None:
-        """Note which file becomes the output, right before it does.
+        """Record the file that becomes the output, right before it is renamed.
 
         Args:
             output: the file.
-            folders: what is put in its place after it.
-
-        Raises:
-            OutputError: the disk refuses.
+            folders: the folders that are renamed after it.
         """
         outputs = [str(path.absolute()) for path in (self._out, *folders)]
         with output_errors(self._out):
             self._write_whole(_COMMITTED, json.dumps([_identity(output), outputs]))
 
     def remove(self) -> None:
-        """Remove the parts on leaving: the output is whole, and all that belongs to it."""
+        """Remove the parts on leaving: the output and all that belongs to it are whole."""
         self._is_done = True
 
-    def _locked(self) -> HeldLock | None:
+    def _locked(self) -> HeldLock:
         file = self.path / _LOCK
         while True:
             self._refuse_no_folder()
@@ -194,12 +184,11 @@ class PartsFolder:
                     f"{self.path}: its file system has no locks, so nothing keeps another run from "
                     "writing the same output"
                 )
-                held = None
+                held = HeldLock(None)
             try:
                 self._refuse_others()
             except BaseException:
-                if held:
-                    held.release()
+                held.release()
                 raise
             return held
 
@@ -211,8 +200,7 @@ class PartsFolder:
                 self._clear()
                 (self.path / _LOCK).unlink(missing_ok=True)
                 self.path.rmdir()
-        if self._lock:
-            self._lock.release()
+        self._lock.release()
 
     def _refuse_no_folder(self) -> None:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
@@ -222,7 +210,7 @@ class PartsFolder:
             )
 
     def _refuse_others(self) -> None:
-        """Refuse a folder that is not one of parts: nothing in it is touched."""
+        """Refuse a folder that holds foreign files, and touch nothing."""
         for path in self.path.iterdir():
             if path.is_symlink() or not path.is_file() or not _is_ours(path):
                 raise OutputError(
@@ -266,15 +254,15 @@ class PartsFolder:
         self.notes.append(f"resumed: {kept:,} of {sum(rows.values()):,} rows were there already")
 
     def _clear(self) -> None:
-        """Remove all but the lock: first the parts, for what stands there tells of them."""
-        told = (self.path / _LOCK, self.path / _MANIFEST, self.path / _COMMITTED)
-        for path in {*self.path.iterdir()}.difference(told):
+        """Remove all but the lock: first the parts, since the other files are about them."""
+        lock_file, *about_parts = (self.path / name for name in (_LOCK, _MANIFEST, _COMMITTED))
+        for path in {*self.path.iterdir()}.difference({lock_file, *about_parts}):
             path.unlink()
-        for path in told[1:]:
+        for path in about_parts:
             path.unlink(missing_ok=True)
 
     def _write_whole(self, name: str, text: str) -> None:
-        """Write a file that is either not there or whole, whenever the machine stops."""
+        """Write a file that is missing or whole, whenever the machine stops."""
         descriptor, temporary = self._temporary(name)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -283,7 +271,7 @@ class PartsFolder:
         self._rename(temporary, name)
 
     def _temporary(self, name: str) -> tuple[int, Path]:
-        # Never one that is there already, be it a link to elsewhere.
+        # mkstemp opens no file or link that exists.
         descriptor, path = tempfile.mkstemp(dir=self.path, prefix=f"{name}.", suffix=".tmp")
         return descriptor, Path(path)
 
@@ -294,7 +282,7 @@ class PartsFolder:
 
 
 def _is_ours(path: Path) -> bool:
-    """Tell whether a file in a folder of parts is one that a run left there."""
+    """Tell whether a run wrote a file in a folder of parts."""
     if path.name == _LOCK:
         return path.stat().st_size == 0
     if path.name == _MANIFEST:
@@ -305,14 +293,14 @@ def _is_ours(path: Path) -> bool:
 
 
 def _parts_in(folder: Path) -> Iterator[re.Match[str]]:
-    """Yield the names of files that are called parts, matched by `_PART`."""
+    """Yield the names of the parts in a folder, as matches of `_PART`."""
     for path in sorted(folder.iterdir()):
         if match := _PART.fullmatch(path.name):
             yield match
 
 
 def _identity(path: Path) -> str:
-    """Return what tells a file from others, whatever it is called."""
+    """Return what identifies a file under any name."""
     status = path.stat()
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
@@ -321,8 +309,8 @@ class PartRows(NamedTuple):
     """Consecutive rows of a part.
 
     Attributes:
-        predictions: the columns that are written.
-        batch: what they were predicted from; None where an earlier run did.
+        predictions: the columns to write.
+        batch: the rows as this run predicted them; None where an earlier run did.
     """
 
     predictions: pa.RecordBatch
@@ -337,14 +325,14 @@ def predict_parts(
     schema: pa.Schema,
     again: Callable[[pa.RecordBatch], bool],
 ) -> Iterator[PartRows]:
-    """Yield the rows of all parts; each part that is predicted is kept once it is complete.
+    """Yield the rows of all parts in order, from the folder or predicted; keep what is predicted.
 
     Args:
         parts: all rows, cut by `parts.parts_of`.
-        folder: where parts are found and kept.
+        folder: where finished parts are.
         predict: yields the predictions of some of the parts, in order.
-        schema: the columns of the predictions that are written.
-        again: tells of kept predictions whether their part has to be predicted again all the same.
+        schema: the columns to write.
+        again: tells whether predictions of an earlier run require their part to be predicted again.
 
     Raises:
         OutputError: the disk refuses.

@@ -1,4 +1,9 @@
-"""The folder of `--save-prepared`: each image that was changed, beside what the network saw."""
+"""Write the folder of `--save-prepared`: each prepared image, beside what the network saw.
+
+A picture has the name of its image's source. A source is a path from outside: it may be absolute,
+climb by `..`, or hold what a file system has no name for. Each part of it is made harmless with `%`
+and two hexadecimal digits a byte, as in a URL (RFC 3986, 2.1): names stay readable and distinct.
+"""
 
 import hashlib
 import re
@@ -29,27 +34,27 @@ _GROUND = "#808080"
 """Grey, from which paper and a dark screen both stand out."""
 
 _MARK = ("Software", "mnist-batch --save-prepared")
-"""Keyword and text of a tEXt chunk (PNG specification, 11.3.3) by which a picture of ours is known.
-Pillow writes it right behind the header."""
+"""Keyword and text of the tEXt chunk (PNG specification, 11.3.3) that marks our pictures. Pillow
+writes it right behind the header."""
 
 
 class PreparedFolder:
-    """Pictures of images that were brought to MNIST form, unseen until `commit`.
+    """A folder of pictures of prepared images, invisible until `commit`.
 
-    There is one for each image that was changed, and for each in which no digit was found: its
-    original on the left, fitted into 280x280, and the 28x28 that the network saw on the right, ten
-    times as large. What they are called is said in `picture_names`. It is a context that leaves
-    nothing behind; one picture is in memory at a time.
+    There is a picture of each image that was prepared, and of each without a digit: on the left the
+    original, fitted into 280x280; on the right the 28x28 that the network saw, ten times as large.
+    `picture_name` names them. The context removes what is not committed; one picture is in memory
+    at a time.
 
     Attributes:
         folder: where the pictures go.
-        written: how many there are.
-        left_out: images without one: they were changed when they were packed, and of these a
-            packed file holds no originals.
+        written: the number of pictures.
+        left_out: the number of images without a picture: they were prepared when they were packed,
+            and a packed file holds no originals of these.
     """
 
     def __init__(self, folder: Path, *, overwrite: bool, apart: Iterable[str | Path] = ()) -> None:
-        """Check that pictures can be written; nothing is touched.
+        """Check that pictures can be written; touch nothing.
 
         Args:
             folder: new or empty; also of an earlier run where `overwrite` is true.
@@ -57,8 +62,7 @@ class PreparedFolder:
             apart: other outputs and the inputs, none of which may lie in the folder.
 
         Raises:
-            OutputError: one of them does, or the folder is neither new nor empty nor one that may
-                be replaced, or cannot be written.
+            OutputError: one of them does, or the folder may not be replaced or cannot be written.
         """
         self.folder = folder
         self.written = 0
@@ -89,7 +93,7 @@ class PreparedFolder:
         """Write the pictures of a batch.
 
         Args:
-            first: place in the whole stream of the batch's first row, from 0.
+            first: the number of the batch's first row among all rows, from 0.
             batch: predictions with their originals.
 
         Raises:
@@ -97,20 +101,20 @@ class PreparedFolder:
         """
         assert batch.originals is not None
         sources, rows = batch.predictions.column("source"), batch.predictions.column("row")
-        changed = _changed(batch.predictions)
-        at_hand = _at_hand(batch.originals)
-        self.left_out += int((changed & ~at_hand).sum())
-        for place in np.flatnonzero(changed & at_hand).tolist():
+        shown = _shown(batch.predictions)
+        originals = _originals(batch.originals)
+        self.left_out += int((shown & ~originals).sum())
+        for place in np.flatnonzero(shown & originals).tolist():
             name = picture_name(sources[place].as_py(), rows[place].as_py())
             picture = side_by_side(_original(batch.originals, place), batch.images[place])
             self._write(name, first + place, picture)
             self.written += 1
 
     def commit(self) -> None:
-        """Put the folder in its place.
+        """Rename the folder to its name.
 
         Raises:
-            OutputError: files came to be there meanwhile, or the disk refuses.
+            OutputError: foreign files are there by now, or the disk refuses.
         """
         self._staged.commit()
 
@@ -134,12 +138,12 @@ class PreparedFolder:
             # Some file systems do not tell a from A, and a packed file may name a row twice.
             while path.exists():
                 path = path.with_name(f"{path.name.removesuffix(SUFFIX)}~{place}{SUFFIX}")
-            # Run lengths: for enlarged pixels smaller than zlib's usual way, in half the time.
+            # Run lengths: enlarged pixels get smaller than by zlib's default, in half the time.
             picture.save(path, "PNG", pnginfo=self._info, compress_type=zlib.Z_RLE)
 
 
 def side_by_side(original: Image.Image, image: Images) -> Image.Image:
-    """Return the picture of an image: what came in, and what the network saw.
+    """Return the picture of an image: the original, and what the network saw.
 
     Args:
         original: of any size, mode L or RGB.
@@ -157,7 +161,7 @@ def side_by_side(original: Image.Image, image: Images) -> Image.Image:
 
 
 def _fitted(original: Image.Image) -> Image.Image:
-    """Return an image that fits into a half: shrunk, or enlarged by a whole number."""
+    """Return an image that fits into a half: reduced, or enlarged by a whole number."""
     longer = max(original.size)
     if longer <= PANEL:
         times = PANEL // longer
@@ -175,22 +179,22 @@ def _original(read: ImageBatch, place: int) -> Image.Image:
 
 
 def has_pictures(predictions: pa.RecordBatch) -> bool:
-    """Tell whether there is a row among predictions that gets a picture."""
-    return bool(_changed(predictions).any())
+    """Tell whether some of the predictions get a picture."""
+    return bool(_shown(predictions).any())
 
 
-def _changed(predictions: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-    """Return which rows are shown: what was changed, and what held nothing to bring to form."""
+def _shown(predictions: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Return the rows that get a picture, bool (n,): prepared images, and those without a digit."""
     no_digit = pc.starts_with(predictions.column("error"), str(Reason.NO_DIGIT))
-    shown = pc.or_(predictions.column("prepared"), pc.fill_null(no_digit, False))
-    changed: npt.NDArray[np.bool_] = shown.to_numpy(zero_copy_only=False)
-    return changed
+    either = pc.or_(predictions.column("prepared"), pc.fill_null(no_digit, False))
+    shown: npt.NDArray[np.bool_] = either.to_numpy(zero_copy_only=False)
+    return shown
 
 
-def _at_hand(read: ImageBatch) -> npt.NDArray[np.bool_]:
-    """Return which rows were read as they once were."""
-    at_hand: npt.NDArray[np.bool_] = read.error.is_null().to_numpy(zero_copy_only=False)
-    return at_hand if read.prepared is None else at_hand & ~read.prepared
+def _originals(read: ImageBatch) -> npt.NDArray[np.bool_]:
+    """Return the rows whose original image was read, bool (n,)."""
+    readable: npt.NDArray[np.bool_] = read.error.is_null().to_numpy(zero_copy_only=False)
+    return readable if read.prepared is None else readable & ~read.prepared
 
 
 def _is_ours(path: Path) -> bool:
@@ -207,8 +211,8 @@ _LONGEST_NAME = 512
 """Bytes of a name with its folders: systems take 1,024 to 4,096, with what stands before it."""
 
 _FORBIDDEN = frozenset('"%*:<>?\\|')
-"""What Windows forbids in names beside control characters, and the sign of what is replaced. See
-https://learn.microsoft.com/windows/win32/fileio/naming-a-file, as for the two below."""
+"""Characters that Windows forbids in names, beside control characters, and our escape sign. Source,
+also of the two below: https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _NUMBER = re.compile("-?[0-9]+")
@@ -217,10 +221,10 @@ _LIKE_A_PICTURE = re.compile(rf"\{SUFFIX}$", re.IGNORECASE)
 
 
 def picture_name(source: str, row: int) -> str:
-    """Return the name of the picture of a row: `/`-separated, relative, below where it starts.
+    """Return the name of the picture of a row: a relative path, `/`-separated, that never climbs.
 
-    Of an image file it is the source and `.png`; of a Parquet file's row, or of any but the first
-    row of a source, `<source>/<row>.png`. What is too long is cut, and ends in a hash of it all.
+    For an image file it is `<source>.png`; for a row of a Parquet file, or any row but the first of
+    a source, `<source>/<row>.png`. A name that is too long is cut, and ends in a hash of all of it.
 
     Args:
         source: the column `source` of the predictions; any text.
@@ -238,7 +242,7 @@ def picture_name(source: str, row: int) -> str:
 
 
 def _harmless(part: str) -> str:
-    """Return a part of a path that names just one thing, and that in the folder it stands in."""
+    """Return a part of a path as a name that every file system takes literally."""
     if not part:
         return _escaped("/")
     name = "".join(
@@ -247,13 +251,13 @@ def _harmless(part: str) -> str:
     )
     if _DEVICE.fullmatch(name):
         name = _first_escaped(name)
-    # The end of `.` and of `..` too, which then lead nowhere.
+    # So `.` and `..` lead nowhere.
     name = _LOST_END.sub(lambda end: _escaped(end[0]), name)
     return name if len(name.encode()) <= _LONGEST_PART else _cut(name, whole=name)
 
 
 def _as_folder(part: str) -> str:
-    """Return a part that no picture has: the one of `a` is called like the folder of `a.png/b`."""
+    """Return a folder's name that no picture has, as that of `a` would have for `a.png/b`."""
     return _LIKE_A_PICTURE.sub(lambda end: _escaped(".") + end[0][1:], part)
 
 
@@ -266,6 +270,6 @@ def _escaped(character: str) -> str:
 
 
 def _cut(name: str, *, whole: str) -> str:
-    """Return the beginning of a name and a hash; `%~` stands in no other name."""
+    """Return the beginning of a name, `%~`, which no other name has, and a hash."""
     beginning = name.encode()[:150].decode(errors="ignore")
     return f"{beginning}%~{hashlib.sha256(whole.encode()).hexdigest()[:32]}"

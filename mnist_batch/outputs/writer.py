@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from glob import has_magic
 from pathlib import Path
 from typing import Any, Protocol
@@ -174,7 +175,7 @@ def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Pat
                 )
 
 
-class Sink:
+class Sink(AbstractContextManager["Sink", None]):
     """The output of a run, unseen until `commit`; a context that leaves nothing behind.
 
     Attributes:
@@ -211,10 +212,6 @@ class Sink:
         except BaseException:
             self._staged.discard()
             raise
-
-    def __enter__(self) -> "Sink":
-        """Return the sink."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Remove what was not committed."""

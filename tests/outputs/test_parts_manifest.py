@@ -1,15 +1,23 @@
 """What the parts of an unfinished output are bound to."""
 
+import json
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from mnist_batch.outputs.parts import Manifest, PartRecord, ShardRecord, is_manifest
+from mnist_batch.inputs.shards import Piece, Shard
+from mnist_batch.outputs.parts import Manifest, Part, is_manifest
 
 
-def _part(rows: int, *shards: tuple[str, str]) -> PartRecord:
-    return PartRecord(rows, [ShardRecord(first, fingerprint) for first, fingerprint in shards])
+def _part(rows: int, *shards: tuple[str, str]) -> Part:
+    """Return a part of shards, by their sources and fingerprints, with so many rows in all."""
+    pieces = []
+    for number, (source, fingerprint) in enumerate(shards):
+        shard = SimpleNamespace(source=source, rows=0 if number else rows)
+        pieces.append(Piece(cast("Shard", shard), fingerprint, size_bytes=0, cost=0))
+    return Part(0, pieces)
 
 
 MANIFEST = Manifest(
@@ -18,6 +26,26 @@ MANIFEST = Manifest(
     options={"prepare": "auto", "labels": None, "batch_size": 7},
     parts=[_part(10, ("a.png", "f0")), _part(5, ("k.png", "f1"), ("m.png", "f2"))],
 )
+
+
+def test_a_manifest_is_read_by_other_releases() -> None:
+    """As version 0.4.0 wrote it, so that its parts can be resumed."""
+    assert json.loads(MANIFEST.text()) == {
+        "format": 1,
+        "version": "1.2.3",
+        "model": "abc",
+        "options": {"prepare": "auto", "labels": None, "batch_size": 7},
+        "parts": [
+            {"rows": 10, "shards": [{"first": "a.png", "fingerprint": "f0"}]},
+            {
+                "rows": 5,
+                "shards": [
+                    {"first": "k.png", "fingerprint": "f1"},
+                    {"first": "m.png", "fingerprint": "f2"},
+                ],
+            },
+        ],
+    }
 
 
 def test_an_equal_manifest_has_no_differences() -> None:
