@@ -33,10 +33,9 @@ _LEAST_SIGMA, _NOISE_PER_SIGMA, _MOST_SIGMA = 0.3, 40, 1.2
 most in pixels; more would close the loop of a 6 where strokes are two pixels wide."""
 _DEVIATIONS_OF_MEDIAN = 0.6745
 """Median of |x| of a normal distribution, in standard deviations."""
-_POLARITY_SIDE = 64
-"""Longer side in pixels of the copy on which polarity is decided."""
-_POLARITY_SHORTEST = 8
-"""Pixels that the shorter side of that copy has at least, of however narrow a picture."""
+_POLARITY_SIDE, _POLARITY_SHORTEST = 64, 8
+"""Longer side in pixels of the copy on which polarity is decided (at 32, 3 pictures are misread),
+and the least shorter side, of however narrow a picture."""
 _POLARITY_SQUARES = (3, 5, 9, 15, 23, 31)
 """Sides in pixels of that copy of the squares that strokes are narrower than, up to half of it."""
 _BORDER = 0.04
@@ -44,37 +43,27 @@ _BORDER = 0.04
 _EXTREMES = 0.5
 """Percentage of the pixels left out at either end when black and white of a picture are found."""
 _CLEAR_VOTE = 0.5
-"""Border vote, of 1, from which on polarity is certain: no table and no shadow lies across it."""
+"""Border vote, of 1, from which on polarity is certain, with no table or shadow across it. If it
+never were, 15 pictures would be misread."""
 _DARKEST_BACKGROUND = 48
 """Grey level; on a darker background differences count as on this one, or noise would be ink."""
-_INKED_MEDIAN = 0.6
-"""Share of the darkest difference; a median above it is ink, of a pen that covers half of the
-picture, and not the noise of the background."""
-_INKED_MEDIAN_NOISE = 6
-"""Standard deviations of the noise that such a median exceeds too."""
+_INKED_MEDIAN, _INKED_MEDIAN_NOISE = 0.6, 6
+"""A median difference above this share of the largest and so many standard deviations of the noise
+is ink, of a pen that covers half of the picture; a lower one is the background's noise."""
 _DARK_BACKGROUND = 0.4
 """Quantile of the background's light at which the noise is given: where it is rather dark."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture at its working size.
+    """A picture at its working size."""
 
-    Attributes:
-        grey: uint8 (h, w), noise smoothed; strokes are darker than the background.
-        scale: pixels of the working size to one of the picture.
-        noise: standard deviation of the noise that is left, in grey levels.
-        dark_ink: whether strokes are darker than the background in the picture itself.
-        doubtful: whether `dark_ink` may be wrong, since the border is no clear background.
-        split: whether the two votes on it contradict each other.
-    """
-
-    grey: Grey
-    scale: float
-    noise: float
-    dark_ink: bool
-    doubtful: bool
-    split: bool
+    grey: Grey  # noise smoothed; strokes are darker than the background
+    scale: float  # pixels of the working size to one of the picture
+    noise: float  # standard deviation of the noise that is left, in grey levels
+    dark_ink: bool  # whether strokes are darker than the background in the picture itself
+    doubtful: bool  # whether `dark_ink` may be wrong, since the border is no clear background
+    split: bool  # whether the two votes on it contradict each other
 
     def negative(self) -> "View":
         """Return the view with the other polarity."""

@@ -34,17 +34,11 @@ _SMALLER_BOX = BOX - 1
 
 @dataclass(frozen=True)
 class Prepared:
-    """The digit of a picture.
+    """The digit of a picture."""
 
-    Attributes:
-        image: the digit, uint8 (28, 28) in MNIST form; None where no digit was found.
-        dark_ink: whether strokes are darker than the background.
-        digits: number of separate digits; the largest is the one in `image`.
-    """
-
-    image: Images | None
-    dark_ink: bool
-    digits: int
+    image: Images | None  # uint8 (28, 28) in MNIST form; None where no digit was found
+    dark_ink: bool  # whether strokes are darker than the background
+    digits: int  # number of separate digits; the largest is the one in `image`
 
 
 def prepare_batch(batch: ImageBatch, choice: Prepare = Prepare.AUTO) -> DecodedBatch:
@@ -208,8 +202,7 @@ def inverted_or_cleaned(images: Images) -> tuple[Images, npt.NDArray[np.bool_]]:
         images: uint8 (n, 28, 28), none in MNIST form.
 
     Returns:
-        uint8 (n, 28, 28); and bool (n,), which of them are in MNIST form now. The others are as
-        they were.
+        uint8 (n, 28, 28), and bool (n,): which are in MNIST form now; the others are unchanged.
     """
     changed, formed = images.copy(), np.zeros(len(images), np.bool_)
     negatives = 255 - images

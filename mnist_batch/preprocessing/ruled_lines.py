@@ -10,15 +10,15 @@ from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
 from mnist_batch.schema import Grey
 
 _THICKEST = 0.05
-"""Thickness of a line at most, as a share of the longer side; what is thicker is a stroke."""
+"""Thickness of a line at most, as a share of the longer side; what is thicker is a stroke. At 0.1,
+6 pictures are misread."""
 _BRIDGED_ROWS = 5
 """Rows over which a sloping piece is joined: two pixels up and two down from its own row."""
 _SHORTEST_PIECE, _SHORTEST_SHARE = 9, 8
 """Length of a piece at least: so many pixels, and this fraction (an eighth) of the width."""
-_STEEPEST = 0.15
-"""Slope of a line at most, in rows a column: 9 degrees."""
-_STEEPEST_SLACK = 4
-"""Rows by which a piece's box may exceed what slope and thickness explain."""
+_STEEPEST, _STEEPEST_SLACK = 0.15, 4
+"""Slope of a line at most, in rows a column (9 degrees); and rows by which the box of a piece may
+exceed what slope and thickness explain."""
 _THICKNESS_QUANTILE = 0.3
 """Quantile of the pixels in a column that is a piece's thickness: strokes beside it add to most."""
 _FEWEST_COLUMNS = 3
@@ -29,7 +29,7 @@ is not flat, plus so many of its thicknesses (an even line has 0.29), plus pixel
 _GAP_ROWS, _GAP_SLOPE = 2, 0.03
 """Rows by which the next piece of a line may be off: pixels, plus so many a column of the gap."""
 _MISSING_END = 0.2
-"""Share of the width that may be missing from a line at either end, under a stroke."""
+"""Share of the width that a line may lack at either end, under a stroke; at 0.4, 3 are misread."""
 _CROSSING_HEIGHT, _CROSSING_PIXELS = 1.5, 3
 """Height of a stroke that crosses a line and stays: in thicknesses of the line, plus pixels."""
 _LINE_MARGIN = 2
@@ -53,9 +53,8 @@ the square, in pixels, within which it lies beside a removed line."""
 def without_lines(mask: Mask, strength: Grey) -> Mask:
     """Remove ruled lines: what runs from side to side, or from top to bottom.
 
-    A stroke may do so too, where a picture is cropped close: the foot of a 2, the stem of a 4. Such
-    strokes are few, and of the same pen as the rest. Or there is no rest: then one line that is
-    upright is a 1.
+    A stroke may do so too in a closely cropped picture: the foot of a 2, the stem of a 4. Such
+    strokes are few, and of the same pen as the rest. A single upright line without a rest is a 1.
 
     Args:
         mask: all ink.

@@ -19,10 +19,11 @@ _HIGH_SHARE, _HIGH_NOISE = 0.2, 3
 """The high threshold at least, where Otsu's is lower: a share of the strongest ink, and standard
 deviations of the noise."""
 _LOW_SHARE, _LOW_NOISE = 0.55, 2.5
-"""The low threshold: a share of the high one, but at least so many standard deviations."""
+"""The low threshold: a share of the high one, but at least so many standard deviations. At
+1.1, 5 pictures are misread."""
 _MEAN_STRENGTH, _MEAN_NOISE = 14, 3.5
 """Mean strength of a digit at least: of 255, half of a pencil's faint line; and standard deviations
-of the noise."""
+of the noise, of which 7 would hide 15 digits."""
 _FADING = 0.02
 """Width around ink in which edges fade out, as a share of the longer side; 3 pixels at least."""
 _GRAIN_QUANTILE, _GRAIN_STRENGTH = 0.95, 0.65
@@ -35,7 +36,7 @@ _WIDEST = 6
 _SPECKS_MASS = 0.2
 """A digit's share of all ink at least: what has less is one of many specks."""
 _SPECKS_PARTS, _SPECKS_LARGEST = 12, 0.3
-"""More parts than this are grain, unless one of them has this share of their ink."""
+"""More parts than this are grain that lies together, unless one has this share of their ink."""
 _COUNTED_MASS, _COUNTED_SIDE = 0.25, 0.5
 """Ink and longer side, as shares of the largest digit's, above which another digit is counted."""
 _STRIP, _STRIP_WEIGHT = 0.08, 0.1
@@ -62,21 +63,16 @@ _STRONGER_PEN = 1.3
 """Ratio of strengths above which a digit among other ink, as on a grid, is of another pen."""
 _WEAK_TRACE = 0.3
 """Ratio of strengths up to which what lies apart is a trace, and no digit."""
-_SAME_WIDTH, _SAME_STRENGTH = (0.6, 1.6), (0.7, 1.4)
-"""Ratios of stroke widths and of strengths between which two strokes are of one pen."""
+_LEAST_WIDTH, _MOST_WIDTH, _LEAST_RATIO, _MOST_RATIO = 0.6, 1.6, 0.7, 1.4
+"""Ratios of stroke widths, and of strengths, between which two strokes are of one pen."""
 
 
 @dataclass(frozen=True)
 class Digit:
-    """The digit of a picture.
+    """The digit of a picture."""
 
-    Attributes:
-        mask: its pixels; edges that fade out may lie beside them.
-        count: number of separate digits in the picture; this is the largest.
-    """
-
-    mask: Mask
-    count: int
+    mask: Mask  # its pixels; edges that fade out may lie beside them
+    count: int  # separate digits in the picture; this is the largest
 
     @property
     def at_border(self) -> bool:
@@ -137,12 +133,8 @@ def _is_other_pen(inside: Mask, found: Mask, strength: Grey) -> bool:
     if (inside & found).any():  # in the midst of weaker ink, as on a grid
         return bool(strengths > _STRONGER_PEN)
     widths = stroke_width(inside) / stroke_width(rest)
-    same = _within(widths, _SAME_WIDTH) and _within(strengths, _SAME_STRENGTH)
-    return bool(strengths > _WEAK_TRACE and not same)
-
-
-def _within(value: float, bounds: tuple[float, float]) -> bool:
-    return bounds[0] < value < bounds[1]
+    like = _LEAST_WIDTH < widths < _MOST_WIDTH and _LEAST_RATIO < strengths < _MOST_RATIO
+    return bool(strengths > _WEAK_TRACE and not like)
 
 
 @dataclass(frozen=True)
@@ -193,11 +185,14 @@ class _Ink:
             and group.side > _COUNTED_SIDE * largest.side
         ]
         digit = _mask_of([largest], labels, count)
+        parts = mass[largest.parts]
+        grainy = len(parts) > _SPECKS_PARTS and parts.max() < _SPECKS_LARGEST * largest.mass
         others = digit if len(digits) == 1 else _mask_of(digits, labels, count)
         if (
             largest.side < max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
             or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
-            or _is_specks(mass[largest.parts], mass.sum())
+            or largest.mass < _SPECKS_MASS * mass.sum()
+            or grainy
             or not _stands_out(self.strength, digit, others | self.lines, self.noise)
         ):
             return None
@@ -210,17 +205,6 @@ def _mask_of(groups: Sequence["_Group"], labels: npt.NDArray[Any], count: int) -
     for group in groups:
         chosen[group.parts] = 1
     return np.asarray(chosen[labels], np.uint8)
-
-
-def _is_specks(mass: npt.NDArray[np.int64], total: int) -> bool:
-    """Tell whether parts are grain that happens to lie together, or a small share of such.
-
-    Args:
-        mass: the certain ink of each part, in pixels.
-        total: that of the whole picture.
-    """
-    grainy = len(mass) > _SPECKS_PARTS and mass.max() < _SPECKS_LARGEST * mass.sum()
-    return bool(mass.sum() < _SPECKS_MASS * total or grainy)
 
 
 def _stands_out(strength: Grey, digit: Mask, other: Mask, noise: float) -> bool:

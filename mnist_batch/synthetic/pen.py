@@ -80,18 +80,12 @@ class Glyph:
     """One way of writing a digit, as places that the pen passes.
 
     A Catmull-Rom spline is linear in its points, so the n places are `weights @ points`, also where
-    the points have moved.
-
-    Attributes:
-        points: (k, 2) in the unit square, x to the right and y down.
-        weights: (n, k).
-        lifts: places before which the pen is lifted, ascending: `np.split(path, lifts)` are the
-            strokes of a path.
+    the points have moved. `np.split(path, lifts)` are the strokes of a path.
     """
 
-    points: Floats
-    weights: Floats
-    lifts: tuple[int, ...]
+    points: Floats  # (k, 2) in the unit square, x to the right and y down
+    weights: Floats  # (n, k)
+    lifts: tuple[int, ...]  # places before which the pen is lifted, ascending
 
     def written(self, rng: np.random.Generator) -> Floats:
         """Return the path (n, 2) of one writing, in the unit square or a little beside it."""

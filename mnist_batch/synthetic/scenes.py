@@ -95,8 +95,7 @@ class Scene:
     paper: RGB = PAPERS["white"]
     texture: float = 0.0  # standard deviation of the paper's grain, in grey levels
     lines: RuledLines | None = None
-    # Left, top, right and bottom of the paper, in widths and heights of the picture; the rest is
-    # table.
+    # Left, top, right, bottom of the paper in widths and heights of the picture; beyond is table.
     page: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     table: RGB = TABLES[0]
     light: Light = Light()
