@@ -27,7 +27,6 @@ from mnist_batch.training.fitting import (
     History,
     Settings,
     TrainingProgress,
-    check_enough,
     fit,
     fit_augmented,
 )
@@ -145,7 +144,7 @@ def train(
     generators are seeded for the whole process, and TensorFlow's operations made deterministic.
 
     Args:
-        data: an INPUT with labels, see `sources.open_inputs`; `training.data.find_splits` tells
+        data: an INPUT with labels, as `predict` takes it; `training.data.find_splits` tells
             the rows for training from those for the test.
         out: the model file; its suffix, `.h5` or `.keras`, tells the format.
         augment: augment the images at random, and choose the epoch by validation, as
@@ -173,7 +172,7 @@ def train(
     # What can be refused is refused before hours of training.
     report_writer = _check_outputs(Path(out), report, data, overwrite=overwrite)
     digits = _read(os.fspath(data))
-    check_enough(digits.rows, settings)
+    settings.check_enough(digits.rows)
     fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
     with StagedFile(Path(out), overwrite=overwrite) as staged:
         return _save(staged, fitted, digits, report_writer, settings.seed, started)

@@ -1,7 +1,7 @@
-"""Digits turned, moved and redrawn at random, so that a network does not learn where they stand.
+"""Augmentation: rotate, shear, zoom and shift digits and change their stroke width, at random.
 
-Everything is worked out in TensorFlow's `tf.data` on the CPU while the network learns, whatever
-backend Keras runs on, and from stateless random numbers: the same seed gives the same images.
+TensorFlow's `tf.data` does it on the CPU while the network learns, whatever backend Keras runs on.
+The random numbers are stateless: the same seed gives the same images.
 """
 
 import math
@@ -26,11 +26,10 @@ class Augmentation:
     nothing.
 
     Attributes:
-        rotation_degrees: turned about the centre.
-        shear: how far a row moves sideways, as a share of its distance from the centre.
-        zoom: natural logarithm of the factor by which the width grows; that of the height is drawn
-            apart.
-        shift_pixels: moved across, and as far down; drawn apart.
+        rotation_degrees: rotation about the centre.
+        shear: horizontal shift of a row, as a share of its distance from the centre.
+        zoom: natural logarithm of the factors that scale width and height, drawn apart.
+        shift_pixels: shifts across and down, drawn apart.
         stroke: how far strokes grow or shrink: 1 is a whole pixel on either side.
     """
 
@@ -55,14 +54,14 @@ def augmented_batches(
     epochs: int,
     seed: int,
 ) -> "tf.data.Dataset":
-    """Return the batches of all epochs, one after the other; each epoch has every row once.
+    """Return the batches of all epochs in sequence; each epoch has every row once.
 
     Args:
         images: uint8 (n, 28, 28).
-        targets: float32 (n, 10), passed on as they are.
+        targets: float32 (n, 10), passed on unchanged.
         augmentation: how far each image is changed, anew in each epoch.
         batch_size: rows per batch; the last one of an epoch may be shorter.
-        epochs: how many there are to be.
+        epochs: their number.
         seed: of the order of the rows and of the changes.
 
     Returns:
@@ -84,7 +83,7 @@ def augmented_batches(
         changed = augmented(batch[0], augmentation, tf.stack([tf.cast(seed, tf.int64), step]))
         return tf.reshape(changed, [-1, PIXELS]), batch[1]
 
-    # The number of the batch makes its random numbers its own, whichever thread works on it.
+    # The batch's number seeds its random numbers, so they do not depend on the thread.
     return (
         tf.data.Dataset.zip(tf.data.Dataset.range(epochs * math.ceil(rows / batch_size)), batches)
         .map(inputs_of, num_parallel_calls=tf.data.AUTOTUNE)
@@ -97,8 +96,8 @@ def augmented(images: "tf.Tensor", augmentation: Augmentation, seed: "tf.Tensor"
 
     Args:
         images: uint8 (n, 28, 28).
-        augmentation: how far.
-        seed: two whole numbers; the same give the same changes.
+        augmentation: the limits of the changes.
+        seed: two integers; the same ones give the same changes.
     """
     import tensorflow as tf
 
@@ -113,7 +112,7 @@ def augmented(images: "tf.Tensor", augmentation: Augmentation, seed: "tf.Tensor"
         down=augmentation.shift_pixels * drawn[5],
     )
     moved = transformed(tf.cast(images, tf.float32) / 255, matrices)
-    return with_stroke(moved, augmentation.stroke * drawn[6])
+    return with_stroke_width(moved, augmentation.stroke * drawn[6])
 
 
 def inverse_affine(
@@ -125,18 +124,18 @@ def inverse_affine(
     right: "tf.Tensor",
     down: "tf.Tensor",
 ) -> "tf.Tensor":
-    """Return where each pixel of the changed images comes from, for `transformed`.
+    """Return the matrices that map each pixel of the changed images to its source.
 
-    In this order an image is turned, sheared and zoomed about its centre, then moved. Each
+    An image is rotated, sheared and zoomed about its centre, then shifted, in this order. Each
     argument is float32 (n,), a number per image.
 
     Args:
-        rotation: radians, against the clock.
-        shear: how far what is one pixel above the centre moves to the right.
-        width: factor by which the width grows.
-        height: factor by which the height grows.
-        right: pixels by which all moves to the right.
-        down: pixels by which all moves down.
+        rotation: radians, counterclockwise.
+        shear: pixels by which the row one pixel above the centre shifts to the right.
+        width: factor that scales the width.
+        height: factor that scales the height.
+        right: shift to the right in pixels.
+        down: shift down in pixels.
 
     Returns:
         float32 (n, 8): x' = a0 x + a1 y + a2 and y' = a3 x + a4 y + a5, as
@@ -156,9 +155,9 @@ def inverse_affine(
 
 
 def transformed(images: "tf.Tensor", matrices: "tf.Tensor") -> "tf.Tensor":
-    """Return images float32 (n, 28, 28) with each pixel taken from where `matrices` say.
+    """Return images float32 (n, 28, 28) transformed by the `matrices` of `inverse_affine`.
 
-    Between pixels they are interpolated bilinearly; what comes in from outside is black.
+    Interpolation between pixels is bilinear; pixels from outside the image are black.
     """
     import tensorflow as tf
 
@@ -172,15 +171,15 @@ def transformed(images: "tf.Tensor", matrices: "tf.Tensor") -> "tf.Tensor":
     )[..., 0]
 
 
-def with_stroke(images: "tf.Tensor", growth: "tf.Tensor") -> "tf.Tensor":
-    """Return images float32 (n, 28, 28) with thicker or thinner strokes.
+def with_stroke_width(images: "tf.Tensor", growth: "tf.Tensor") -> "tf.Tensor":
+    """Return images float32 (n, 28, 28) with wider or narrower strokes.
 
-    Each pixel goes by a share of the way to the brightest of the 3x3 pixels around it, or to the
-    darkest: a part of a grey dilation or erosion.
+    Each pixel moves by a share of the difference to the brightest or the darkest of the 3x3 pixels
+    around it: a fraction of a grey dilation or erosion.
 
     Args:
         images: light strokes on black.
-        growth: the share, float32 (n,): 1 makes strokes a pixel wider on each side, -1 as much
+        growth: the share, float32 (n,): 1 makes strokes a pixel wider on each side, -1 a pixel
             narrower.
     """
     import tensorflow as tf

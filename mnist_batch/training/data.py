@@ -1,4 +1,4 @@
-"""Data to train on: which files are for training and which for the test, and their pixels."""
+"""Data to train on: the split of the files into training and test data, and their pixels."""
 
 import hashlib
 import re
@@ -29,8 +29,8 @@ Labels = npt.NDArray[np.int8]
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
-# https://huggingface.co/docs/hub/datasets-file-names-and-splits: the words, and what may stand
-# around them. Here capitals are as good: folders called `Train` are common.
+# https://huggingface.co/docs/hub/datasets-file-names-and-splits: the words, and the characters that
+# may stand around them. Capitals count too here: folders called `Train` are common.
 _WORDS = {
     TRAIN: "train|training",
     VALIDATION: "validation|valid|val|dev",
@@ -44,7 +44,7 @@ _PATTERNS = {
 
 @dataclass(frozen=True)
 class Splits:
-    """INPUTs for `open_inputs`, by what they are for; `test` may be empty."""
+    """INPUTs to train on and INPUTs to test on; `test` may be empty."""
 
     train: Sequence[str]
     test: Sequence[str]
@@ -67,12 +67,12 @@ class LabelledImages:
     sha256: str
     unreadable: dict[str, int]
 
-    def mixed(self, seed: int) -> tuple[Images, Labels]:
-        """Return images and labels in random order if they come digit by digit, else as they are.
+    def shuffled_if_sorted(self, seed: int) -> tuple[Images, Labels]:
+        """Return images and labels shuffled if they come digit by digit, else as they are.
 
-        Folders named 0 to 9 are read one after the other, and whoever takes the last fifth for
-        validation would train without eights and nines. In a random order nine of ten neighbours
-        differ; under half, the order tells the digit.
+        Folders named 0 to 9 are read one after the other: with the last fifth for validation the
+        network would train without eights and nines. In a random order nine of ten neighbours
+        differ; where less than half do, the rows are taken as sorted.
         """
         if np.count_nonzero(np.diff(self.labels)) >= len(self.labels) // 2:
             return self.images, self.labels
@@ -81,20 +81,20 @@ class LabelledImages:
 
 
 def find_splits(data: str) -> Splits:
-    """Tell training data from test data by the names of files and folders.
+    """Find training and test data by the names of files and folders.
 
     The rules are those of the Hugging Face hub, without its README configurations: a folder whose
-    name holds a split's word (`train`, `test`, `validation`, and words like them) gives the split
-    of what is in it; where no folder does, names of files do (`train-00000-of-00001.parquet`).
-    Then all other files, and those for validation, are left alone. Where no name holds such a
-    word, all is training data.
+    name holds a split's word (`train`, `test`, `validation` and their synonyms) gives the split of
+    the files in it. Where no folder's name does, the names of files give it
+    (`train-00000-of-00001.parquet`). All other files, and those for validation, are then ignored.
+    Where no name holds such a word, all is training data.
 
     Args:
         data: an INPUT as `open_inputs` takes it. A single file is training data.
 
     Raises:
         InputError: there is test or validation data but none for training, a name holds the words
-            of two splits, or a data set of the hub cannot be had.
+            of two splits, or a data set of the hub cannot be read.
     """
     path = Path(data)
     if data.startswith(HUB):
@@ -121,7 +121,7 @@ def find_splits(data: str) -> Splits:
 
 
 def _by_folder(names: Iterable[str], *, whole: bool) -> dict[str, list[str]]:
-    """Return by split what lies in folders named for one: the folders, or else the files."""
+    """Return for each split the folders that are named for it, or unless `whole` their files."""
     found: dict[str, dict[str, None]] = {}  # ordered sets
     for name in names:
         folders = name.split("/")[:-1]
@@ -143,7 +143,7 @@ def _by_file(names: Iterable[str]) -> dict[str, list[str]]:
 
 @lru_cache  # most names are those of a few folders
 def _split_of(name: str) -> str | None:
-    """Return the split for which the name of a file or a folder has a word."""
+    """Return the split whose word is in the name of a file or a folder; None without one."""
     splits = [split for split, pattern in _PATTERNS.items() if pattern.search(name)]
     if len(splits) > 1:
         raise InputError(
@@ -156,7 +156,7 @@ def _split_of(name: str) -> str | None:
 def read_images(inputs: Sequence[str]) -> LabelledImages:
     """Read all images and labels of INPUTs into memory, 785 bytes a row.
 
-    As `predict` shows them to a network: those not in MNIST form are brought to it.
+    They are prepared as `predict` does it: images that are not in MNIST form are brought to it.
 
     Raises:
         InputError: there are no rows, or none that can be read, or a file is packed from both
@@ -190,10 +190,10 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
 
 
 def _refuse_packed_together(file: Path) -> None:
-    """Refuse a packed file that holds both what to train on and what to test on."""
+    """Raise `InputError` for a file that is packed from both training and test data."""
     try:
         sources = packed_sources(file)
-    except InputError:  # nothing is read of it, which is a row with an error
+    except InputError:  # it is one row with an error
         return
     splits = _by_folder(sources, whole=True) or _by_file(sources)
     if TRAIN in splits and TEST in splits:

@@ -1,4 +1,4 @@
-"""Fitting the network, as the original script did or to images that change at random."""
+"""Fit the network: by the original script's recipe, or to images changed at random."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -17,28 +17,39 @@ from mnist_batch.schema import Images
 from mnist_batch.training.augmentation import Augmentation, augmented_batches
 from mnist_batch.training.data import LabelledImages, Labels
 from mnist_batch.training.network import LOSS, OPTIMIZER, SCALE, build_logits_network, build_network
-from mnist_batch.training.temperature import best_temperature, log_loss, with_temperature
 
 History = dict[str, list[float]]
 """One number per epoch of `loss`, `accuracy`, `val_loss` and `val_accuracy`; the last two only with
 a validation split."""
 
-
 Weights = list[npt.NDArray[np.float32]]
-"""The arrays of a network as Keras' `get_weights` orders them."""
+"""The arrays of a network in the order of Keras' `get_weights`."""
+
+Logits = npt.NDArray[np.float32]
+"""What the network gives before its softmax, float32 (n, 10)."""
+
+AUGMENTATION = Augmentation()
+LEARNING_RATE = 2e-3
+"""At the start."""
+WEIGHT_DECAY = 1e-4
+"""The share that each step takes off a weight, before the learning rate multiplies it."""
+
+_VALIDATION_BATCH = 2048
+_MOST_TEMPERATURE = 4.0  # beyond it all rows are right, or the network guesses: no finite T is best
+_HALVINGS = 40  # of an interval: from log(16) to 3e-12, less than float32 can tell
 
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far training is, and how it goes.
+    """How far training is, and how well it goes.
 
     Attributes:
         epoch: epochs done.
         epochs: epochs in all.
         loss: mean cross-entropy over the epoch's training rows.
         accuracy: share of them that were right, 0 to 1.
-        val_loss: the same on the validation rows, after the epoch; None without such.
-        val_accuracy: the same on the validation rows, after the epoch; None without such.
+        val_loss: mean cross-entropy over the validation rows after the epoch; None without such.
+        val_accuracy: share of them that were right, 0 to 1; None without such.
     """
 
     epoch: int
@@ -51,7 +62,7 @@ class TrainingProgress:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train, checked; as in the model file."""
+    """How to train, as the model file records it; a number out of range is a `ValueError`."""
 
     epochs: int
     batch_size: int
@@ -70,16 +81,28 @@ class Settings:
         if not 0 <= self.seed < 2**32:  # what NumPy's generator takes
             raise ValueError(f"seed must be from 0 to 2**32 - 1, got {self.seed}")
 
+    def validation_start(self, rows: int) -> int:
+        """Return the first of the validation rows, which are the last; Keras' own formula."""
+        return math.floor(rows * (1 - self.validation_split))
+
+    def check_enough(self, rows: int) -> None:
+        """Raise `InputError` where the split leaves no rows to train on or none to validate."""
+        if self.validation_split and self.validation_start(rows) in (0, rows):
+            raise InputError(
+                f"{rows} rows are too few to split at {self.validation_split}; bring more, or "
+                "pass --validation-split 0"
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A network that was fitted.
+    """A fitted network.
 
     Attributes:
-        weights: of `network.build_network`.
-        history: how loss and accuracy went.
-        epoch: the one after which the weights were taken, from 1.
-        recipe: how it was fitted, as the model file says it.
+        weights: those of `network.build_network`.
+        history: loss and accuracy per epoch.
+        epoch: the epoch after which the weights were taken, from 1.
+        recipe: how it was fitted, as the model file records it.
     """
 
     weights: Weights
@@ -88,29 +111,15 @@ class Fitted:
     recipe: Mapping[str, Any]
 
 
-def check_enough(rows: int, settings: Settings) -> None:
-    """Raise `InputError` where Keras could not split the rows."""
-    if settings.validation_split and validation_start(rows, settings) in (0, rows):
-        raise InputError(
-            f"{rows} rows are too few to split at {settings.validation_split}; bring more, or "
-            "pass --validation-split 0"
-        )
-
-
-def validation_start(rows: int, settings: Settings) -> int:
-    """Return the first of the validation rows, which are the last rows; by Keras' own formula."""
-    return math.floor(rows * (1 - settings.validation_split))
-
-
 def fit(
     training: LabelledImages,
     settings: Settings,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> Fitted:
     """Fit the network by the original recipe, and take it as it is after the last epoch."""
-    keras = seeded_keras(settings.seed)
+    keras = _seeded_keras(settings.seed)
     network = build_network()
-    images, labels = training.mixed(settings.seed)
+    images, labels = training.shuffled_if_sorted(settings.seed)
     fitted = network.fit(
         scaled(images, SCALE),
         labels,
@@ -118,58 +127,10 @@ def fit(
         batch_size=settings.batch_size,
         validation_split=settings.validation_split,
         verbose=0,
-        callbacks=[reporter(keras, settings.epochs, progress)] if progress else [],
+        callbacks=[_reporter(keras, settings.epochs, progress)] if progress else [],
     )
     recipe = {**asdict(settings), "optimizer": OPTIMIZER, "loss": LOSS}
-    return Fitted(network.get_weights(), history_of(fitted), settings.epochs, recipe)
-
-
-def seeded_keras(seed: int) -> ModuleType:
-    """Return Keras; from here on the same calls give the same numbers."""
-    keras = import_keras()
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # Sums over several threads would else be added in whatever order they come.
-        tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(seed)
-    return keras
-
-
-def history_of(fitted: Any) -> History:  # noqa: ANN401 - Keras has no types
-    """Return what Keras' `fit` returned, as plain numbers."""
-    return {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
-
-
-def reporter(
-    keras: ModuleType,
-    epochs: int,
-    progress: Callable[[TrainingProgress], None],
-) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return a callback of Keras that tells `progress` of each epoch."""
-
-    def report(epoch: int, logs: Mapping[str, float]) -> None:
-        progress(
-            TrainingProgress(
-                epoch=epoch + 1,
-                epochs=epochs,
-                loss=logs["loss"],
-                accuracy=logs["accuracy"],
-                val_loss=logs.get("val_loss"),
-                val_accuracy=logs.get("val_accuracy"),
-            )
-        )
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=report)
-
-
-AUGMENTATION = Augmentation()
-LEARNING_RATE = 2e-3
-"""At the start."""
-WEIGHT_DECAY = 1e-4
-"""What each step takes off a weight, as a share, before it is multiplied by the learning rate."""
-
-_VALIDATION_BATCH = 2048
+    return Fitted(network.get_weights(), _history_of(fitted), settings.epochs, recipe)
 
 
 def fit_augmented(
@@ -179,16 +140,15 @@ def fit_augmented(
 ) -> Fitted:
     """Fit the network to digits that are changed at random, anew in each epoch.
 
-    AdamW lessens the cross-entropy, with a learning rate that falls to 0 along half a cosine:
+    AdamW minimizes the cross-entropy, with a learning rate that falls to 0 along half a cosine:
     I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, and "SGDR:
     stochastic gradient descent with warm restarts", ICLR 2017, without the restarts.
 
-    The weights are those of the epoch that read most validation rows right, and their temperature
-    is the best for these rows, see `temperature`. Without validation rows they are those of the
-    last epoch, as they are.
+    The weights are those of the epoch with the best validation accuracy, at the temperature that is
+    best for the validation rows. Without validation rows they are those of the last epoch.
     """
     rows = _split(training, settings)
-    network, epoch, history = _fit(rows, settings, progress)
+    network, epoch, history = _fit_best(rows, settings, progress)
     weights, calibration = _calibrated(network, rows)
     accuracies = history.get("val_accuracy")
     recipe = {
@@ -209,7 +169,7 @@ def fit_augmented(
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The rows to learn from, and those that choose the epoch and the temperature, if any."""
+    """The rows to learn from, and the validation rows, which may be none."""
 
     images: Images
     labels: Labels
@@ -218,31 +178,31 @@ class _Rows:
 
 
 def _split(training: LabelledImages, settings: Settings) -> _Rows:
-    images, labels = training.mixed(settings.seed)
-    start = validation_start(len(labels), settings)
+    images, labels = training.shuffled_if_sorted(settings.seed)
+    start = settings.validation_start(len(labels))
     return _Rows(images[:start], labels[:start], images[start:], labels[start:])
 
 
 class BestEpoch:
     """Keeps a network's weights after the epoch with the best validation accuracy.
 
-    Among equals that is the one with the lowest validation loss, then the first. Without
-    validation it is the last one.
+    Of equal accuracies the one with the lowest validation loss is best, then the first. Without
+    validation the last epoch is.
 
     Attributes:
-        epoch: which one it is, from 1; 0 before any.
+        epoch: its number, from 1; 0 before any.
         weights: the weights after it.
     """
 
     def __init__(self, weights: Callable[[], Weights]) -> None:
-        """Take what returns the weights as they are when it is called."""
+        """Take a function that returns the network's present weights."""
         self.epoch = 0
         self.weights: Weights = []
         self._weights_now = weights
         self._score = (-math.inf, -math.inf)
 
     def see(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Look at an epoch that has ended; called by Keras, which counts from 0."""
+        """Compare an epoch that has ended; Keras calls this, and counts from 0."""
         if "val_accuracy" in logs:
             score = (logs["val_accuracy"], -logs["val_loss"])
             if score <= self._score:
@@ -251,13 +211,11 @@ class BestEpoch:
         self.epoch, self.weights = epoch + 1, self._weights_now()
 
 
-def _fit(
-    rows: _Rows,
-    settings: Settings,
-    progress: Callable[[TrainingProgress], None] | None,
+def _fit_best(
+    rows: _Rows, settings: Settings, progress: Callable[[TrainingProgress], None] | None
 ) -> tuple[Any, int, History]:
-    """Return the network of logits after its best epoch, which epoch that was, and the history."""
-    keras = seeded_keras(settings.seed)
+    """Return the network of logits after its best epoch, that epoch's number, and the history."""
+    keras = _seeded_keras(settings.seed)
     network = build_logits_network()
     one_hot = np.eye(CLASSES, dtype=np.float32)
     steps = math.ceil(len(rows.labels) / settings.batch_size)
@@ -279,7 +237,7 @@ def _fit(
     best = BestEpoch(network.get_weights)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=best.see)]
     if progress:
-        callbacks.append(reporter(keras, settings.epochs, progress))
+        callbacks.append(_reporter(keras, settings.epochs, progress))
     fitted = network.fit(
         batches,
         epochs=settings.epochs,
@@ -291,11 +249,11 @@ def _fit(
         callbacks=callbacks,
     )
     network.set_weights(best.weights)
-    return network, best.epoch, history_of(fitted)
+    return network, best.epoch, _history_of(fitted)
 
 
 def _calibrated(network: Any, rows: _Rows) -> tuple[Weights, dict[str, float] | None]:  # noqa: ANN401 - Keras has no types
-    """Return a network's weights at the best temperature, and what that did to the log loss."""
+    """Return the weights at the best temperature, and the log loss before and after."""
     weights: Weights = network.get_weights()
     labels = rows.validation_labels
     if not len(labels):
@@ -304,10 +262,98 @@ def _calibrated(network: Any, rows: _Rows) -> tuple[Weights, dict[str, float] | 
     logits = network.predict(inputs, batch_size=_VALIDATION_BATCH, verbose=0)
     temperature = best_temperature(logits, labels)
     before, after = log_loss(logits, labels), log_loss(logits / np.float32(temperature), labels)
-    if after >= before:  # by rounding, where 1 is the best
+    if after >= before:  # by rounding, where 1 is best
         temperature, after = 1.0, before
     return with_temperature(weights, temperature), {
         "temperature": temperature,
         "validation_log_loss_before": before,
         "validation_log_loss": after,
     }
+
+
+def best_temperature(logits: Logits, labels: Labels) -> float:
+    """Return the T, from 1/4 to 4, at which softmax(logits / T) has the lowest log loss.
+
+    Temperature scaling makes a network right as often as its confidence says: C. Guo, G. Pleiss,
+    Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017. The log loss
+    is convex in 1/T, so bisection finds the one place where its slope changes sign.
+
+    Args:
+        logits: float32 (n, 10), n at least 1.
+        labels: true digits (n,), 0 to 9.
+    """
+    low, high = -np.log(_MOST_TEMPERATURE), np.log(_MOST_TEMPERATURE)  # logarithms of 1/T
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _slope(logits, labels, np.exp(middle)) < 0:
+            low = middle
+        else:
+            high = middle
+    return float(np.exp(-(low + high) / 2))
+
+
+def log_loss(logits: Logits, labels: Labels) -> float:
+    """Return the mean negative logarithm (base e) of the true digit's probability, not clipped."""
+    exponents = _exponents(logits)
+    true = exponents[np.arange(len(labels)), labels]
+    return float(np.mean(np.log(np.exp(exponents).sum(axis=1)) - true))
+
+
+def with_temperature(weights: Weights, temperature: float) -> Weights:
+    """Return weights that give logits divided by `temperature`, without another layer.
+
+    The last two arrays are kernel and bias of the last layer, which is Dense.
+    """
+    *rest, kernel, bias = weights
+    factor = np.float32(1 / temperature)
+    return [*rest, kernel * factor, bias * factor]
+
+
+def _slope(logits: Logits, labels: Labels, inverse: float) -> float:
+    """Return the derivative of the log loss by 1/T: the mean of E[logit] - logit of the truth."""
+    shares = np.exp(_exponents(logits * inverse))
+    shares /= shares.sum(axis=1, keepdims=True)
+    expected = (shares * logits).sum(axis=1)
+    return float(np.mean(expected - logits[np.arange(len(labels)), labels]))
+
+
+def _exponents(logits: Logits) -> npt.NDArray[np.float64]:
+    """Return logits as float64, each row shifted so that its largest is 0: none overflows."""
+    exact = logits.astype(np.float64)
+    shifted: npt.NDArray[np.float64] = exact - exact.max(axis=1, keepdims=True)
+    return shifted
+
+
+def _seeded_keras(seed: int) -> ModuleType:
+    """Return Keras, seeded so that the same calls give the same numbers."""
+    keras = import_keras()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Without it threads add up their sums in whatever order they end.
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
+    return keras
+
+
+def _history_of(fitted: Any) -> History:  # noqa: ANN401 - Keras has no types
+    """Return the history that Keras' `fit` returned, as plain numbers."""
+    return {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
+
+
+def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgress], None]) -> Any:  # noqa: ANN401 - Keras has no types
+    """Return a Keras callback that calls `progress` after each epoch."""
+
+    def report(epoch: int, logs: Mapping[str, float]) -> None:
+        progress(
+            TrainingProgress(
+                epoch=epoch + 1,
+                epochs=epochs,
+                loss=logs["loss"],
+                accuracy=logs["accuracy"],
+                val_loss=logs.get("val_loss"),
+                val_accuracy=logs.get("val_accuracy"),
+            )
+        )
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=report)

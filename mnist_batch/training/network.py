@@ -1,4 +1,4 @@
-"""The network: its layers, how the original recipe compiles it, and how it is written to a file."""
+"""The network: its layers, how the original recipe compiles it, and its model file."""
 
 import io
 import json
@@ -24,7 +24,7 @@ def build_network() -> Any:  # noqa: ANN401 - Keras has no types
     """Return the network, compiled and with random weights.
 
     784 inputs, float32 from 0 to 1; 128 and 64 units with ReLU; the probabilities of ten digits.
-    Loss is the cross-entropy with the true digit; Adam at Keras' defaults lessens it.
+    Adam at Keras' defaults minimizes the cross-entropy with the true digit.
     """
     network = _dense("softmax")
     network.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
@@ -32,10 +32,10 @@ def build_network() -> Any:  # noqa: ANN401 - Keras has no types
 
 
 def build_logits_network() -> Any:  # noqa: ANN401 - Keras has no types
-    """Return the same network without the softmax at its end, and not compiled.
+    """Return the same network without its last softmax, and not compiled.
 
-    Its weights are those of `build_network`. A loss of logits is exact where one of probabilities
-    has to be clipped, as those of a sure network round to 0 and 1.
+    Its weights fit `build_network`. A loss of logits is exact, whereas one of probabilities has to
+    clip them, as those of a confident network round to 0 and 1.
     """
     return _dense("linear")
 
@@ -55,7 +55,7 @@ def _dense(activation: str) -> Any:  # noqa: ANN401 - Keras has no types
 
 
 def check_model_suffix(out: Path) -> None:
-    """Raise `OutputError` where no format of models has the suffix of `out`."""
+    """Raise `OutputError` where the suffix of `out` names no format of model files."""
     if out.suffix not in _FORMATS:  # capitals too: Keras would refuse to load the file
         raise OutputError(
             f"{out}: the suffix is {out.suffix or 'missing'}, which is no format of models; "
@@ -64,13 +64,13 @@ def check_model_suffix(out: Path) -> None:
 
 
 def write_model(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Keras has no types
-    """Write a compiled network; the suffix of the staged file's target tells the format.
+    """Write a compiled network, in the format that the suffix of the staged file's target names.
 
     Raises:
         OutputError: the disk refuses.
     """
     suffix = staged.target.suffix
-    # Keras tells the format by the suffix, which a staged file does not have.
+    # Keras takes the format from the suffix, which a staged file does not have.
     with output_errors(staged.target), tempfile.TemporaryDirectory() as folder:
         file = Path(folder, f"model{suffix}")
         _check_room(file, 4 * sum(array.nbytes for array in network.get_weights()) + 2**20)
@@ -84,7 +84,7 @@ def _check_room(file: Path, size: int) -> None:
 
 
 def describe_model(staged: StagedFile, record: Mapping[str, Any]) -> None:
-    """Put `record` into a model file, where `model_file.read_model_file` finds it.
+    """Write `record` into a model file, where `models.file.read_model_file` finds it.
 
     Raises:
         OutputError: the disk refuses.
@@ -130,7 +130,7 @@ def _described_zip(content: bytes, record: str) -> bytes:
 
 
 class _Format(NamedTuple):
-    """How a kind of model file is made of a network, and told what it says of itself."""
+    """A format of model files: how a network is saved, and how a record is added to the file."""
 
     saved: Callable[[Any, Path], bytes]
     described: Callable[[bytes, str], bytes]

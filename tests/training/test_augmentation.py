@@ -17,7 +17,7 @@ from mnist_batch.training.augmentation import (
     augmented_batches,
     inverse_affine,
     transformed,
-    with_stroke,
+    with_stroke_width,
 )
 
 NOTHING = Augmentation(rotation_degrees=0, shear=0, zoom=0, shift_pixels=0, stroke=0)
@@ -185,7 +185,7 @@ def test_what_leaves_the_image_is_gone() -> None:
 
 def test_a_stroke_grows_by_a_pixel_on_each_side() -> None:
     """By a share of it: the pixels around it are that bright."""
-    grown = with_stroke(tf.constant(dot(10, 10)[None]), tf.constant([0.25])).numpy()[0]
+    grown = with_stroke_width(tf.constant(dot(10, 10)[None]), tf.constant([0.25])).numpy()[0]
     expected = np.zeros((28, 28))
     expected[9:12, 9:12] = 0.25
     expected[10, 10] = 1
@@ -196,7 +196,7 @@ def test_a_stroke_shrinks_by_a_pixel_on_each_side() -> None:
     """By a share of it: of 3x3 pixels the middle stays."""
     block = np.zeros((28, 28), np.float32)
     block[9:12, 9:12] = 1
-    shrunk = with_stroke(tf.constant(block[None]), tf.constant([-0.75])).numpy()[0]
+    shrunk = with_stroke_width(tf.constant(block[None]), tf.constant([-0.75])).numpy()[0]
     expected = 0.25 * block
     expected[10, 10] = 1
     np.testing.assert_allclose(shrunk, expected)
@@ -205,7 +205,7 @@ def test_a_stroke_shrinks_by_a_pixel_on_each_side() -> None:
 def test_a_stroke_at_the_edge_shrinks_on_its_inner_side_only() -> None:
     """What lies outside is unknown; it is not taken for black."""
     white = np.ones((1, 28, 28), np.float32)
-    np.testing.assert_array_equal(with_stroke(tf.constant(white), tf.constant([-1.0])), white)
+    np.testing.assert_array_equal(with_stroke_width(tf.constant(white), tf.constant([-1.0])), white)
 
 
 @pytest.mark.parametrize("limit", ["rotation_degrees", "shear", "zoom", "shift_pixels"])

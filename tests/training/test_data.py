@@ -273,7 +273,7 @@ def labelled(labels: list[int]) -> LabelledImages:
 def test_rows_that_come_digit_by_digit_are_mixed() -> None:
     """Each image keeps its label; the last fifth is not all eights and nines any more."""
     data = labelled([digit for digit in range(10) for _ in range(20)])
-    images, labels = data.mixed(seed=0)
+    images, labels = data.shuffled_if_sorted(seed=0)
     assert sorted(images[:, 0, 0].tolist()) == list(range(200))
     assert labels.tolist() == [place // 20 for place in images[:, 0, 0].tolist()]
     assert len(set(labels[-40:].tolist())) > 5
@@ -282,7 +282,7 @@ def test_rows_that_come_digit_by_digit_are_mixed() -> None:
 def test_rows_in_any_other_order_stay_as_they_are() -> None:
     """So that Keras sets aside the rows that the original set aside."""
     data = labelled([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4])
-    images, labels = data.mixed(seed=0)
+    images, labels = data.shuffled_if_sorted(seed=0)
     assert images is data.images
     assert labels is data.labels
 
@@ -290,5 +290,5 @@ def test_rows_in_any_other_order_stay_as_they_are() -> None:
 def test_the_same_seed_mixes_alike() -> None:
     """Another one does not."""
     data = labelled([digit for digit in range(10) for _ in range(20)])
-    first, again, other = (data.mixed(seed)[1].tolist() for seed in (1, 1, 2))
+    first, again, other = (data.shuffled_if_sorted(seed)[1].tolist() for seed in (1, 1, 2))
     assert first == again != other

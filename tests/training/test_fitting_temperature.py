@@ -7,7 +7,7 @@ import scipy.special
 import sklearn.metrics
 from numpy.typing import NDArray
 
-from mnist_batch.training.temperature import best_temperature, log_loss, with_temperature
+from mnist_batch.training.fitting import best_temperature, log_loss, with_temperature
 
 
 def outputs(
