@@ -1,1 +1,1 @@
-"""What the commands do, as functions of the library: predict, evaluate, train, pack."""
+"""The functions behind the commands: predict, evaluate, train, pack."""

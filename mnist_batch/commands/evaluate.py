@@ -1,4 +1,4 @@
-"""Evaluate a predictions file again."""
+"""Evaluate a predictions file, without predicting again."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -147,7 +147,7 @@ def _check_output(out: Path, inputs: Sequence[str | Path], *, overwrite: bool) -
 
 
 class PackedWriter:
-    """Writes rows of `PACKED`, in order, in row groups of `ROW_GROUP_ROWS`.
+    """Writes rows of `PACKED`, in order; every method raises `OutputError` where the disk refuses.
 
     Level 1 of zstd makes MNIST's pixels as small as levels 2 and 3, 166 bytes an image, in less
     time. Without checksums of the pages most damage would be read as other pixels.
@@ -172,11 +172,7 @@ class PackedWriter:
             )
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Keep rows until they fill a row group.
-
-        Raises:
-            OutputError: the disk refuses.
-        """
+        """Keep rows until they fill a row group."""
         self._batches.append(batch)
         self._rows += len(batch)
         while self._rows >= ROW_GROUP_ROWS:
@@ -191,9 +187,6 @@ class PackedWriter:
 
         Args:
             run: JSON of any keys but `format`.
-
-        Raises:
-            OutputError: the disk refuses.
         """
         with output_errors(self._out):
             if self._rows:

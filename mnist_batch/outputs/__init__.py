@@ -1,1 +1,1 @@
-"""Predictions to files: Parquet, CSV, atomic writes, parts and resuming."""
+"""Write predictions to files: Parquet and CSV, atomically, in parts that can be resumed."""

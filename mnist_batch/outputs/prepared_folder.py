@@ -44,7 +44,7 @@ class PreparedFolder:
     There is a picture of each image that was prepared, and of each without a digit: on the left the
     original, fitted into 280x280; on the right the 28x28 that the network saw, ten times as large.
     `picture_name` names them. The context removes what is not committed; one picture is in memory
-    at a time.
+    at a time. Every method raises `OutputError` where the disk refuses.
 
     Attributes:
         folder: where the pictures go.
@@ -95,9 +95,6 @@ class PreparedFolder:
         Args:
             first: the number of the batch's first row among all rows, from 0.
             batch: predictions with their originals.
-
-        Raises:
-            OutputError: the disk refuses.
         """
         assert batch.originals is not None
         sources, rows = batch.predictions.column("source"), batch.predictions.column("row")
@@ -111,11 +108,7 @@ class PreparedFolder:
             self.written += 1
 
     def commit(self) -> None:
-        """Rename the folder to its name.
-
-        Raises:
-            OutputError: foreign files are there by now, or the disk refuses.
-        """
+        """Rename the folder to its name, unless foreign files are there by now."""
         self._staged.commit()
 
     def notes(self) -> list[str]:

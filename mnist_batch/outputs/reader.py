@@ -1,4 +1,4 @@
-"""Reading a predictions file, Parquet or CSV, as batches of `schema.PREDICTIONS`."""
+"""Read a predictions file, Parquet or CSV, as batches of `schema.PREDICTIONS`."""
 
 import contextlib
 import csv
@@ -26,12 +26,12 @@ class PredictionsFile:
 
     Attributes:
         path: the file.
-        run: how the predictions were made, from the Parquet file's metadata; None where the file
-            does not say it, as a CSV file never does.
+        run: the record of the run, from the Parquet file's metadata; None where there is none, as
+            in every CSV file.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open `path` and check its columns; columns that are not the schema's are passed over.
+        """Open `path` and check its columns; columns that the schema lacks are ignored.
 
         Raises:
             PredictionsError: there is no such file, its suffix is unknown, it is damaged, or a
@@ -57,9 +57,8 @@ class PredictionsFile:
         """Yield the rows in the file's order, with or without the column of probabilities.
 
         Raises:
-            PredictionsError: while iterating, where the file is damaged, or a digit is not 0 to
-                9, or a confidence or a probability not 0 to 1; the message names the row, counted
-                from 0.
+            PredictionsError: while iterating, where the file is damaged, a digit is not 0 to 9, or
+                a confidence or a probability not 0 to 1; it names the row, counted from 0.
         """
         start = 0
         with _predictions_errors(self.path):
@@ -68,7 +67,7 @@ class PredictionsFile:
                 start += batch.num_rows
 
     def _checked(self, batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
-        """Return `batch` in the schema's types; a file that went through other tools has others."""
+        """Return `batch` in the schema's types; other tools may have changed them."""
         for name in ("label", "prediction"):
             wrong = pc.invert(_is_digit(batch.column(name)))
             self._refuse(wrong, batch, name, start, "a digit from 0 to 9 or nothing")
@@ -100,7 +99,7 @@ class PredictionsFile:
 
 
 def _is_digit(column: pa.Array) -> pa.Array:
-    """Return where a column of digits is null or holds one, as 7, 7.0 or, in CSV, their text."""
+    """Return where a column is null or a digit, as 7, 7.0 or, in CSV, their text: bool (n,)."""
     if pa.types.is_string(column.type):
         # pandas writes 7.0 where a column of integers has gaps.
         digit = pc.match_substring_regex(column, r"^[0-9](\.0)?$")
@@ -116,7 +115,7 @@ def _typed(column: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _outside_0_to_1(column: pa.FixedSizeListArray) -> pa.Array:
-    """Return the rows whose probabilities are not ten numbers from 0 to 1; nulls are not."""
+    """Return where probabilities are not ten numbers from 0 to 1: bool (n,); null is fine."""
     wrong = np.zeros(len(column), dtype=bool)
     given = column.is_valid().to_numpy(zero_copy_only=False)
     # A null or NaN among the ten is neither above 0 nor below 1, so it is found as well.
@@ -126,13 +125,12 @@ def _outside_0_to_1(column: pa.FixedSizeListArray) -> pa.Array:
 
 
 class _Format(NamedTuple):
-    """How a kind of file is read.
+    """How files of one format are read.
 
     Attributes:
-        header: path -> the names of the columns and the run.
+        header: reads the names of the columns and the record of the run.
         probabilities: the columns that hold the probabilities.
-        batches: path, the columns wanted -> batches with at least these columns, the
-            probabilities as one.
+        batches: reads batches with at least the given columns, the probabilities as one.
     """
 
     header: Callable[[Path], tuple[list[str], dict[str, Any] | None]]
@@ -148,7 +146,7 @@ def _parquet_header(path: Path) -> tuple[list[str], dict[str, Any] | None]:
 
 
 def _is_run(run: Any) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether metadata is what `predict` wrote, so far as this package reads it again."""
+    """Tell whether metadata holds what this package reads of a record that `predict` wrote."""
     return (
         isinstance(run, dict)
         and isinstance(run.get("options"), dict)
@@ -164,7 +162,7 @@ def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]
 
 
 def _csv_header(path: Path) -> tuple[list[str], None]:
-    # utf-8-sig: spreadsheets put a byte order mark first, which Arrow passes over too.
+    # utf-8-sig: spreadsheets put a byte order mark first, which Arrow skips too.
     with path.open(newline="", encoding="utf-8-sig") as file:
         return next(csv.reader(file), []), None
 
@@ -177,7 +175,7 @@ def _csv_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=_CSV_TYPES,
             include_columns=columns,
-            # By default Arrow also reads NA, null and nan as nothing, which can be names of files.
+            # By default Arrow also reads NA, null and nan as null, which can be names of files.
             null_values=[""],
             strings_can_be_null=True,
         ),
@@ -190,7 +188,7 @@ def _csv_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
 _CSV_TYPES = {
     **{field.name: field.type for field in PREDICTIONS},
     **dict.fromkeys(_CSV_PROBABILITIES, pa.float32()),
-    # As text first, so that the row of a wrong one can be named; Arrow would name the column.
+    # As text first: Arrow's error would name the column, ours names the row.
     "label": pa.string(),
     "prediction": pa.string(),
 }
@@ -211,7 +209,7 @@ def _from_csv(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _unguarded(column: pa.Array) -> pa.Array:
-    """Take away the `'` that keeps a spreadsheet from running a text as a formula."""
+    """Remove the `'` that keeps a spreadsheet from running a text as a formula."""
     return pc.replace_substring_regex(column, pattern=f"^'({FORMULA})", replacement=r"\1")
 
 

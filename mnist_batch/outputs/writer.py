@@ -1,4 +1,4 @@
-"""Predictions to a file: Parquet or CSV, written whole or not at all."""
+"""Write predictions to a file, Parquet or CSV, whole or not at all."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -19,21 +19,22 @@ from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable,
 from mnist_batch.schema import FORMULA, METADATA_KEY, predictions_schema
 
 ROW_GROUP_ROWS = 32_768
-"""Enough to compress well; writing so many takes 10 ms, in which the workers do not run dry."""
+"""Rows of a row group: enough to compress well; writing them takes 10 ms, for which the workers
+have work enough."""
 
 
 class Writer(Protocol):
-    """One file format: what writes its rows."""
+    """Writes a file of one format."""
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows of the predictions' schema."""
 
     def close(self, run: Mapping[str, Any]) -> None:
-        """Write what remains, and how the predictions were made where the format can hold it."""
+        """Write the rest, and the record of the run where the format can hold it."""
 
 
 class ParquetPredictions:
-    """Parquet: zstd, text dictionary-coded, row groups of `ROW_GROUP_ROWS`, the run as metadata."""
+    """Writes Parquet: zstd, dictionary-coded text, `ROW_GROUP_ROWS`, the run as metadata."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         import pyarrow.parquet as pq
@@ -54,7 +55,7 @@ class ParquetPredictions:
             self._write_rows()
 
     def close(self, run: Mapping[str, Any]) -> None:
-        """Write the last row group and the footer with the run."""
+        """Write the last row group, and the footer with the record of the run."""
         if self._rows:
             self._write_rows()
         self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(run)})
@@ -64,12 +65,12 @@ class ParquetPredictions:
     def _write_rows(self) -> None:
         table = pa.Table.from_batches(self._batches, self._schema)
         self._batches, self._rows = [], 0
-        # One write is one row group, but for this argument.
+        # One write is to be one row group, also of more rows.
         self._writer.write_table(table, row_group_size=2 * ROW_GROUP_ROWS)
 
 
 class CsvPredictions:
-    """CSV with a header; probabilities as p0 to p9, formulas defused, the run left out."""
+    """Writes CSV with a header: probabilities as p0 to p9, formulas escaped, no run."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         import pyarrow.csv as pa_csv
@@ -87,7 +88,7 @@ class CsvPredictions:
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows."""
         columns = [
-            _defused(column) if pa.types.is_string(column.type) else column
+            _escaped(column) if pa.types.is_string(column.type) else column
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
             if name != "probabilities"
         ]
@@ -103,7 +104,8 @@ class CsvPredictions:
         self._file.close()
 
 
-def _defused(column: pa.Array) -> pa.Array:
+def _escaped(column: pa.Array) -> pa.Array:
+    """Put a `'` before each text that a spreadsheet would run as a formula."""
     guarded = pc.binary_join_element_wise("'", column, "")
     return pc.if_else(pc.match_substring_regex(column, f"^{FORMULA}"), guarded, column)
 
@@ -115,7 +117,7 @@ WRITERS: Mapping[str, Callable[[Path, pa.Schema], Writer]] = {
 
 
 def check_output(out: Path, *, overwrite: bool) -> None:
-    """Refuse what a `Sink` would refuse, before any work is done; nothing is touched.
+    """Refuse an output that a `Sink` would refuse, before any work is done; touch nothing.
 
     Raises:
         OutputError: the suffix of `out` is not known, or `out` exists or cannot be written.
@@ -131,7 +133,7 @@ def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
     """Refuse an output that is one of the files that a run reads.
 
     Raises:
-        OutputError: it would be replaced by what is made of it.
+        OutputError: the run would replace its own input.
     """
     if not out.exists():
         return
@@ -141,15 +143,15 @@ def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
 
 
 def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Path]) -> None:
-    """Refuse an output within an INPUT folder, or matched by a glob, that would be read next time.
+    """Refuse an output in an INPUT folder or matched by a glob: the next run would read it.
 
     Args:
-        out: an output; one of another suffix than inputs have may be anywhere.
-        folders: those that get pictures, as that of a report.
-        inputs: what is read.
+        out: an output; with a suffix that no input has it may be anywhere.
+        folders: output folders that get pictures, as that of a report.
+        inputs: the INPUTs of the run.
 
     Raises:
-        OutputError: the output or a folder lies where the inputs do.
+        OutputError: the output or a folder lies where the next run would read it.
     """
     outputs = list(folders)
     for pattern in filter(has_magic, map(str, inputs)):
@@ -176,10 +178,13 @@ def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Pat
 
 
 class Sink(AbstractContextManager["Sink", None]):
-    """The output of a run, unseen until `commit`; a context that leaves nothing behind.
+    """The predictions file of a run, invisible until `commit`.
+
+    The context removes what is not committed. Every method raises `OutputError` where the disk
+    refuses.
 
     Attributes:
-        path: the file that is written, and becomes the output.
+        path: the temporary file, which becomes the output.
     """
 
     def __init__(
@@ -190,13 +195,13 @@ class Sink(AbstractContextManager["Sink", None]):
         overwrite: bool,
         folder: Path | None = None,
     ) -> None:
-        """Begin an output; the suffix of `out` tells its format.
+        """Begin the file; the suffix of `out` tells its format.
 
         Args:
-            out: where it will be.
+            out: where the file will be.
             with_probabilities: whether its rows hold the column of probabilities.
-            overwrite: replace an output that is there.
-            folder: where it is written before, on the same file system; None for that of `out`.
+            overwrite: replace an output that exists.
+            folder: of the temporary file, on the same file system; None for that of `out`.
 
         Raises:
             OutputError: the suffix is not known, or `out` exists or cannot be written.
@@ -218,27 +223,15 @@ class Sink(AbstractContextManager["Sink", None]):
         self._staged.discard()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write rows, in order.
-
-        Raises:
-            OutputError: the disk refuses.
-        """
+        """Write rows, in order."""
         with output_errors(self._out):
             self._writer.write(batch)
 
     def finish(self, run: Mapping[str, Any]) -> None:
-        """Write the rest, and how the predictions were made; the output is complete but unseen.
-
-        Raises:
-            OutputError: the disk refuses.
-        """
+        """Write the rest, and the record of the run; the file is complete but invisible."""
         with output_errors(self._out):
             self._writer.close(run)
 
     def commit(self) -> None:
-        """Put the finished output in its place.
-
-        Raises:
-            OutputError: the output came to exist meanwhile, or the disk refuses.
-        """
+        """Rename the finished file to its target, unless the target exists by now."""
         self._staged.commit()
