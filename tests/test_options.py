@@ -1,8 +1,10 @@
 """The choices a user makes by name."""
 
+from pathlib import Path
+
 import pytest
 
-from mnist_batch.options import ErrorBudget
+from mnist_batch.options import ErrorBudget, PredictOptions, ReadOptions, input_list
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,30 @@ def test_no_share_allows_what_nobody_can_count() -> None:
     assert ErrorBudget.parse("1%").allows(1, 1000)
     assert ErrorBudget.parse("1").allows(1, 1000, 1)
     assert ErrorBudget.parse("100%").allows(1, 1, 1)
+
+
+def test_the_record_of_options_is_that_of_earlier_releases() -> None:
+    """A manifest holds it: with another one no run of version 0.4.0 could be resumed."""
+    assert PredictOptions().record() == {
+        "prepare": "auto",
+        "image_column": None,
+        "label_column": None,
+        "labels": None,
+        "device": "auto",
+        "batch_size": 2048,
+        "probabilities": False,
+    }
+
+
+def test_labels_are_text_whether_given_as_a_path_or_not() -> None:
+    """As JSON takes them, and so that a path called none reads no labels either."""
+    assert ReadOptions.of("x", "y", Path("a/l.csv")) == ReadOptions("x", "y", "a/l.csv")
+    assert ReadOptions.of(None, None, Path("none")) == ReadOptions(labels="none")
+    assert ReadOptions.of(None, None, None) == ReadOptions()
+
+
+def test_one_input_is_a_list_of_one() -> None:
+    """A text is not taken for its letters."""
+    assert input_list("in") == ["in"]
+    assert input_list(Path("in")) == [Path("in")]
+    assert input_list(("a", Path("b"))) == ["a", Path("b")]

@@ -1,26 +1,22 @@
-"""Whole jobs through the library: predict, stream and evaluate."""
+"""Whole runs through the library: predict and stream."""
 
-import json
 import shutil
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 import mnist_batch
-from mnist_batch.errors import InputError, LabelError, OutputError, PredictionsError
+from mnist_batch.errors import LabelError, OutputError
 from mnist_batch.inference.workers import Progress
-from mnist_batch.options import Prepare
 from mnist_batch.synthetic import generator
 from tests.support.linear_model import linear_probabilities
-from tests.support.report_files import REPORT_FILES
+from tests.support.report_files import REPORT_FILES, run_of
+from tests.support.unprepared import write_other_pictures
 
 
 def test_predict_writes_predictions_and_a_report(
@@ -38,23 +34,6 @@ def test_predict_writes_predictions_and_a_report(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet", "out.report"]
 
 
-def test_the_file_says_how_it_was_made(tmp_path: Path, digits_folder: Path, model: Path) -> None:
-    """Version, model with its SHA-256, predictor, options, counts, time."""
-    import hashlib
-
-    out = tmp_path / "out.parquet"
-    mnist_batch.predict(digits_folder, out, model=model, report=False, batch_size=7)
-    run = json.loads(pq.read_metadata(out).metadata[b"mnist_batch"])
-    assert run["version"] == mnist_batch.__version__
-    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
-    assert run["model"] == {"name": "linear.h5", "sha256": sha256}
-    assert run["predictor"] == "numpy"
-    assert run["options"]["batch_size"] == 7
-    assert run["options"]["scale"] == "0-1"
-    assert run["counts"] == {"rows": 30, "labelled": 30, "prepared": 0, "errors": {}}
-    assert run["created_utc"].endswith("+00:00")
-
-
 def test_stream_is_predict_without_the_file(
     tmp_path: Path, digits_parquet: Path, model: Path
 ) -> None:
@@ -63,46 +42,6 @@ def test_stream_is_predict_without_the_file(
     mnist_batch.predict(digits_parquet, out, model=model, report=False, probabilities=True)
     batches = mnist_batch.stream(digits_parquet, model=model, probabilities=True)
     assert pa.Table.from_batches(batches).equals(pq.read_table(out))
-
-
-def test_evaluate_makes_the_same_report_again(
-    tmp_path: Path, digits_folder: Path, model: Path
-) -> None:
-    """Every file, byte for byte, from the predictions and the images."""
-    out = tmp_path / "out.parquet"
-    mnist_batch.predict(digits_folder, out, model=model, probabilities=True, sample_seed=5)
-    again = tmp_path / "again"
-    mnist_batch.evaluate(out, report=again, images=digits_folder)
-    first = {path.name: path.read_bytes() for path in (tmp_path / "out.report").iterdir()}
-    assert {path.name: path.read_bytes() for path in again.iterdir()} == first
-
-
-def test_evaluate_says_what_it_leaves_out(tmp_path: Path, digits_folder: Path, model: Path) -> None:
-    """Samples need the images."""
-    out = tmp_path / "out.csv"
-    mnist_batch.predict(digits_folder, out, model=model, report=False)
-    summary = mnist_batch.evaluate(out)
-    assert not (tmp_path / "out.report" / "samples.png").exists()
-    assert any("--images" in note for note in summary.notes)
-    mnist_batch.evaluate(out, images=digits_folder, overwrite=True)
-    mnist_batch.evaluate(out, overwrite=True)
-    assert (tmp_path / "out.report" / "samples.png").exists()  # what was drawn stays
-    assert summary.metrics.rows == 30
-
-
-def test_evaluate_refuses_other_images(tmp_path: Path, digits_folder: Path, model: Path) -> None:
-    """Another number of images, or the same number of others: samples would belong elsewhere."""
-    out = tmp_path / "out.parquet"
-    mnist_batch.predict(digits_folder, out, model=model, report=False)
-    generator.write_folder(tmp_path / "fewer", 20)
-    with pytest.raises(InputError, match="20 images, the predictions 30 rows"):
-        mnist_batch.evaluate(out, images=tmp_path / "fewer")
-    shutil.copytree(digits_folder, tmp_path / "renamed")
-    for path in sorted((tmp_path / "renamed").rglob("*.png")):
-        path.rename(path.with_stem(f"x{path.stem}"))
-    with pytest.raises(InputError, match="name what was predicted, in the same order"):
-        mnist_batch.evaluate(out, images=tmp_path / "renamed")
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".report"] == []
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 2048])
@@ -195,33 +134,6 @@ def test_no_rows_are_no_error(tmp_path: Path, model: Path) -> None:
     assert len(pq.read_table(tmp_path / "out.parquet")) == 0
 
 
-def run_of(path: Path) -> dict[str, Any]:
-    """Return how a predictions file says it was made."""
-    run: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[b"mnist_batch"])
-    return run
-
-
-def write_other_pictures(folder: Path) -> NDArray[np.uint8]:
-    """Write digits in MNIST form, moved, dark, dark and large, and none; return what they were.
-
-    Moved and dark digits are known bit for bit when they are brought to MNIST form: pixels only
-    change places, or are turned round.
-    """
-    images, _ = generator.draw_digits(4, seed=3)
-    folder.mkdir()
-    rows, columns = (np.flatnonzero(images[1].any(axis=axis)) for axis in (1, 0))
-    moved = np.roll(images[1], (-rows[0], -columns[0]), axis=(0, 1))  # into the corner
-    for name, image in {
-        "0 formed": images[0],
-        "1 moved": moved,
-        "2 dark": 255 - images[2],
-        "3 large": np.kron(255 - images[3], np.ones((2, 2), np.uint8)),
-        "4 blank": np.full((30, 40), 200, np.uint8),
-    }.items():
-        Image.fromarray(image).save(folder / f"{name}.png")
-    return images
-
-
 def test_images_not_in_mnist_form_are_marked(tmp_path: Path, model: Path) -> None:
     """Brought to it, predicted as what they then are, and said to be so; one shows no digit."""
     images = write_other_pictures(tmp_path / "digits")
@@ -266,75 +178,6 @@ def test_always_prepares_what_is_in_mnist_form_too(tmp_path: Path, model: Path) 
     with pytest.raises(ValueError, match="sometimes"):
         mnist_batch.predict(tmp_path, tmp_path / "out.csv", model=model, prepare="sometimes")
     assert not (tmp_path / "out.csv").exists()
-
-
-@pytest.mark.parametrize("prepare", Prepare)
-def test_evaluate_draws_what_the_network_saw(tmp_path: Path, model: Path, prepare: Prepare) -> None:
-    """Prepared as it was for the predictions: the report of `evaluate` is that of `predict`."""
-    write_other_pictures(tmp_path / "digits")
-    out = tmp_path / "out.parquet"
-    mnist_batch.predict(tmp_path / "digits", out, model=model, prepare=prepare)
-    again = tmp_path / "again"
-    mnist_batch.evaluate(out, report=again, images=tmp_path / "digits")
-    first = (tmp_path / "out.report" / "samples.png").read_bytes()
-    assert (again / "samples.png").read_bytes() == first
-
-
-def test_the_samples_depend_on_how_images_were_prepared(tmp_path: Path, model: Path) -> None:
-    """Or the test before this one would find nothing: the three pictures are three."""
-    write_other_pictures(tmp_path / "digits")
-    (tmp_path / "digits" / "4 blank.png").unlink()
-    drawn = set()
-    for prepare in Prepare:
-        out = tmp_path / f"{prepare}.parquet"
-        mnist_batch.predict(tmp_path / "digits", out, model=model, prepare=prepare)
-        drawn.add((tmp_path / f"{prepare}.report" / "samples.png").read_bytes())
-    assert len(drawn) == 3
-
-
-def rewrite_options(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the options that a predictions file says it was made with."""
-    run = run_of(path)
-    change(run["options"])
-    table = pq.read_table(path).replace_schema_metadata({"mnist_batch": json.dumps(run)})
-    pq.write_table(table, path)
-
-
-@pytest.mark.parametrize("name", ["sometimes", "", None, 3, ["auto"]])
-def test_an_unknown_way_to_prepare_is_one_clear_error(
-    tmp_path: Path, model: Path, name: object
-) -> None:
-    """Of the predictions file, in one line; the report is not begun."""
-    write_other_pictures(tmp_path / "digits")
-    out = tmp_path / "out.parquet"
-    mnist_batch.predict(tmp_path / "digits", out, model=model, report=False)
-    rewrite_options(out, lambda options: options.update(prepare=name))
-    with pytest.raises(PredictionsError) as caught:
-        mnist_batch.evaluate(out, images=tmp_path / "digits")
-    expected = "expected auto, always, never; predict again"
-    assert str(caught.value) == f"{out}: its metadata says prepare {name!r}; {expected}"
-    assert not (tmp_path / "out.report").exists()
-
-
-def test_predictions_of_earlier_releases_were_not_prepared(tmp_path: Path, model: Path) -> None:
-    """Their files do not say it: their samples are drawn as those of `never`."""
-    write_other_pictures(tmp_path / "digits")
-    out = tmp_path / "out.parquet"
-    mnist_batch.predict(tmp_path / "digits", out, model=model, prepare="never")
-    rewrite_options(out, lambda options: options.pop("prepare"))
-    mnist_batch.evaluate(out, report=tmp_path / "again", images=tmp_path / "digits")
-    first = (tmp_path / "out.report" / "samples.png").read_bytes()
-    assert (tmp_path / "again" / "samples.png").read_bytes() == first
-
-
-def test_labels_that_name_nothing_are_said(
-    tmp_path: Path, digits_folder: Path, model: Path
-) -> None:
-    """A mistaken file of labels does not pass for an unlabelled input."""
-    labels = tmp_path / "labels.csv"
-    labels.write_text("file_name,label\nelsewhere.png,3\n")
-    summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, labels=labels)
-    assert any("labels 0 of 30 images" in note for note in summary.notes)
 
 
 def test_a_thousand_images_with_ten_broken_ones(tmp_path: Path, model: Path) -> None:

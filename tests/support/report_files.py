@@ -1,4 +1,10 @@
-"""Names of the files in a report that has labels and samples."""
+"""What a run leaves: the files of its report, and its record in the predictions file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
 
 REPORT_FILES = {
     "metrics.json",
@@ -8,3 +14,9 @@ REPORT_FILES = {
     "per_class.png",
     "samples.png",
 }
+
+
+def run_of(path: Path) -> dict[str, Any]:
+    """Return how a predictions file says it was made."""
+    run: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[b"mnist_batch"])
+    return run

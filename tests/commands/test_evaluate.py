@@ -1,0 +1,116 @@
+"""Evaluating predictions files through the library."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import mnist_batch
+from mnist_batch.errors import InputError, PredictionsError
+from mnist_batch.options import Prepare
+from mnist_batch.synthetic import generator
+from tests.support.report_files import run_of
+from tests.support.unprepared import write_other_pictures
+
+
+def test_evaluate_makes_the_same_report_again(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Every file, byte for byte, from the predictions and the images."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model, probabilities=True, sample_seed=5)
+    again = tmp_path / "again"
+    mnist_batch.evaluate(out, report=again, images=digits_folder)
+    first = {path.name: path.read_bytes() for path in (tmp_path / "out.report").iterdir()}
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == first
+
+
+def test_evaluate_says_what_it_leaves_out(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """Samples need the images."""
+    out = tmp_path / "out.csv"
+    mnist_batch.predict(digits_folder, out, model=model, report=False)
+    summary = mnist_batch.evaluate(out)
+    assert not (tmp_path / "out.report" / "samples.png").exists()
+    assert any("--images" in note for note in summary.notes)
+    mnist_batch.evaluate(out, images=digits_folder, overwrite=True)
+    mnist_batch.evaluate(out, overwrite=True)
+    assert (tmp_path / "out.report" / "samples.png").exists()  # what was drawn stays
+    assert summary.metrics.rows == 30
+
+
+def test_evaluate_refuses_other_images(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """Another number of images, or the same number of others: samples would belong elsewhere."""
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model, report=False)
+    generator.write_folder(tmp_path / "fewer", 20)
+    with pytest.raises(InputError, match="20 images, the predictions 30 rows"):
+        mnist_batch.evaluate(out, images=tmp_path / "fewer")
+    shutil.copytree(digits_folder, tmp_path / "renamed")
+    for path in sorted((tmp_path / "renamed").rglob("*.png")):
+        path.rename(path.with_stem(f"x{path.stem}"))
+    with pytest.raises(InputError, match="name what was predicted, in the same order"):
+        mnist_batch.evaluate(out, images=tmp_path / "renamed")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".report"] == []
+
+
+@pytest.mark.parametrize("prepare", Prepare)
+def test_evaluate_draws_what_the_network_saw(tmp_path: Path, model: Path, prepare: Prepare) -> None:
+    """Prepared as it was for the predictions: the report of `evaluate` is that of `predict`."""
+    write_other_pictures(tmp_path / "digits")
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(tmp_path / "digits", out, model=model, prepare=prepare)
+    again = tmp_path / "again"
+    mnist_batch.evaluate(out, report=again, images=tmp_path / "digits")
+    first = (tmp_path / "out.report" / "samples.png").read_bytes()
+    assert (again / "samples.png").read_bytes() == first
+
+
+def test_the_samples_depend_on_how_images_were_prepared(tmp_path: Path, model: Path) -> None:
+    """Or the test before this one would find nothing: the three pictures are three."""
+    write_other_pictures(tmp_path / "digits")
+    (tmp_path / "digits" / "4 blank.png").unlink()
+    drawn = set()
+    for prepare in Prepare:
+        out = tmp_path / f"{prepare}.parquet"
+        mnist_batch.predict(tmp_path / "digits", out, model=model, prepare=prepare)
+        drawn.add((tmp_path / f"{prepare}.report" / "samples.png").read_bytes())
+    assert len(drawn) == 3
+
+
+def rewrite_options(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the options that a predictions file says it was made with."""
+    run = run_of(path)
+    change(run["options"])
+    table = pq.read_table(path).replace_schema_metadata({"mnist_batch": json.dumps(run)})
+    pq.write_table(table, path)
+
+
+@pytest.mark.parametrize("name", ["sometimes", "", None, 3, ["auto"]])
+def test_an_unknown_way_to_prepare_is_one_clear_error(
+    tmp_path: Path, model: Path, name: object
+) -> None:
+    """Of the predictions file, in one line; the report is not begun."""
+    write_other_pictures(tmp_path / "digits")
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(tmp_path / "digits", out, model=model, report=False)
+    rewrite_options(out, lambda options: options.update(prepare=name))
+    with pytest.raises(PredictionsError) as caught:
+        mnist_batch.evaluate(out, images=tmp_path / "digits")
+    expected = "expected auto, always, never; predict again"
+    assert str(caught.value) == f"{out}: its metadata says prepare {name!r}; {expected}"
+    assert not (tmp_path / "out.report").exists()
+
+
+def test_predictions_of_earlier_releases_were_not_prepared(tmp_path: Path, model: Path) -> None:
+    """Their files do not say it: their samples are drawn as those of `never`."""
+    write_other_pictures(tmp_path / "digits")
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(tmp_path / "digits", out, model=model, prepare="never")
+    rewrite_options(out, lambda options: options.pop("prepare"))
+    mnist_batch.evaluate(out, report=tmp_path / "again", images=tmp_path / "digits")
+    first = (tmp_path / "out.report" / "samples.png").read_bytes()
+    assert (tmp_path / "again" / "samples.png").read_bytes() == first

@@ -1,0 +1,88 @@
+"""What a run records, and what it notes of its inputs."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import mnist_batch
+from mnist_batch.commands.run import Run, reading_notes
+from mnist_batch.inputs import image_files
+from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.options import PredictOptions, Prepare, ReadOptions
+from mnist_batch.outputs import parts
+from mnist_batch.outputs.parts import Part
+
+
+def test_the_file_says_how_it_was_made(tmp_path: Path, digits_folder: Path, model: Path) -> None:
+    """Version, model with its SHA-256, predictor, options, counts, time."""
+    import hashlib
+
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model, report=False, batch_size=7)
+    run = json.loads(pq.read_metadata(out).metadata[b"mnist_batch"])
+    assert run["version"] == mnist_batch.__version__
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    assert run["model"] == {"name": "linear.h5", "sha256": sha256}
+    assert run["predictor"] == "numpy"
+    assert run["options"]["batch_size"] == 7
+    assert run["options"]["scale"] == "0-1"
+    assert run["counts"] == {"rows": 30, "labelled": 30, "prepared": 0, "errors": {}}
+    assert run["created_utc"].endswith("+00:00")
+
+
+def test_labels_that_name_nothing_are_said(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """A mistaken file of labels does not pass for an unlabelled input."""
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file_name,label\nelsewhere.png,3\n")
+    summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, labels=labels)
+    assert any("labels 0 of 30 images" in note for note in summary.notes)
+
+
+def test_notes_name_five_sources_and_the_kinds_that_were_passed_over() -> None:
+    """Nobody reads a line of a thousand names."""
+    opened = OpenInputs(
+        shards=[],
+        files=[],
+        rows=7,
+        passed_over=Counter({".txt": 1200, ".md": 1}),
+        uncounted=["a", "b", "c", "d", "e", "f", "g"],
+    )
+    notes = reading_notes(opened, ReadOptions(labels="l.csv"), Prepare.NEVER, 7, 3, 2)
+    assert notes == [
+        "sources that cannot be read at all, one row each: a, b, c, d, e and 2 more",
+        "files that are not images, passed over: 1,201 (.txt 1,200, .md 1)",
+        "images that were not 28x28, resized: 2",
+        "l.csv labels 3 of 7 images; it has to name them as the column source does",
+    ]
+
+
+def test_nothing_to_note_is_nothing() -> None:
+    """Without labels of the user's own, images need none."""
+    opened = OpenInputs(shards=[], files=[], rows=7, passed_over=Counter())
+    for labels in (None, "none"):
+        assert reading_notes(opened, ReadOptions(labels=labels), Prepare.AUTO, 7, 0, 0) == []
+
+
+def test_a_run_predicts_any_of_its_parts(
+    digits_folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of two parts are those of the whole run, bit for bit."""
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(parts, "BLOCKS", 0)
+    run = Run.open([digits_folder], model, PredictOptions())
+    assert [part.rows for part in run.parts] == [8, 8, 8, 6]
+
+    def table(parts: Sequence[Part]) -> pa.Table:
+        return pa.Table.from_batches(batch.predictions for batch in run.predict(parts))
+
+    whole = table(run.parts)
+    assert table([run.parts[1], run.parts[3]]).equals(
+        pa.concat_tables([whole.slice(8, 8), whole.slice(24, 6)]).combine_chunks()
+    )
