@@ -1,12 +1,11 @@
-"""The pages of a Parquet file, looked over before they are decoded.
+"""Pages of a Parquet file, checked before they are decoded.
 
-Arrow takes memory for what a page says of itself, and reads rows one after the other whatever the
-footer says: a small file can inflate to many gigabytes, and one damaged number moves all rows that
-follow.
+Arrow takes as much memory as a page's header asks for, and reads rows one after the other whatever
+the footer says: a small file can inflate to many gigabytes, and one damaged number moves all rows
+that follow.
 """
 
 import os
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,18 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch import _kernels
-from mnist_batch.inputs.parquet import structure
-from mnist_batch.inputs.parquet.structure import (
+from mnist_batch._kernels.parquet import (
     AT,
     DAMAGED,
     PADDING,
-    RIGHT,
-    ROOM,
     SEEN_VALUES,
+    SOUND,
     STATE,
     TOO_LARGE,
     VALUE_BYTES,
+    check_pages,
+    find_chunks,
 )
 
 MAX_PAGE_BYTES = 512 * 2**20
@@ -36,13 +34,13 @@ _Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Pages:
-    """What the pages of some row groups say.
+class CheckedPages:
+    """What the page headers of some row groups say.
 
     Attributes:
-        rows: int64 (row groups, columns), rows whose pages are as they should be, from the first.
+        rows: int64 (row groups, columns), the number of rows from the first whose pages are sound.
         value_bytes: how large a value can be, about.
-        errors: what is wrong with other pages, by the row group's and the column's place.
+        errors: what is wrong with the next page, by the places of its row group and column.
     """
 
     rows: _Numbers
@@ -51,31 +49,32 @@ class Pages:
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
-    """Some columns of a Parquet file, as its footer tells of them.
+class ColumnChunks:
+    """Some columns of a Parquet file in all of its row groups.
 
     Attributes:
-        chunks: int64 (row groups, columns, 6), see `parquet_structure`.
+        chunks: int64 (row groups, columns, 6), what the footer says of them; the last axis is that
+            of `_kernels.parquet.CODEC` and the names beside it.
     """
 
     chunks: _Numbers
 
-    def look(
+    def check(
         self, file: pa.NativeFile, groups: range, rows: _Numbers, flat: npt.NDArray[np.bool_]
-    ) -> Pages:
-        """Look over the pages of row groups.
+    ) -> CheckedPages:
+        """Check the headers of all pages of some row groups.
 
         Args:
-            file: open for reading; where it stands does not matter.
-            groups: which row groups.
-            rows: how many rows the footer says each has.
-            flat: whether each column holds one value a row.
+            file: open for reading, at any position.
+            groups: the row groups.
+            rows: int64 (row groups,), how many rows the footer says each has.
+            flat: bool (columns,), whether a column holds one value a row.
         """
         chunks = self.chunks[groups.start : groups.stop]
         found = np.zeros((*chunks.shape[:2], 4), np.int64)
-        _look_at_pages(file.fileno(), chunks.reshape(-1, 6), found.reshape(-1, 4))
+        check_pages(file.fileno(), chunks.reshape(-1, 6), MAX_PAGE_BYTES, found.reshape(-1, 4))
         seen = np.where(flat, found[:, :, SEEN_VALUES], rows[:, None])
-        right = (found[:, :, STATE] == RIGHT) & (seen == rows[:, None])
+        right = (found[:, :, STATE] == SOUND) & (seen == rows[:, None])
         stopped = flat & ((found[:, :, STATE] == DAMAGED) | (found[:, :, STATE] == TOO_LARGE))
         sound = np.where(stopped, np.minimum(seen, rows[:, None]), 0)
         errors = {
@@ -83,23 +82,23 @@ class Columns:
             for group, column in np.argwhere(~right)
         }
         value_bytes = int(found[:, :, VALUE_BYTES].max(initial=1))
-        return Pages(np.where(right, rows[:, None], sound), value_bytes, errors)
+        return CheckedPages(np.where(right, rows[:, None], sound), value_bytes, errors)
 
 
 @lru_cache(maxsize=4)
-def read_columns(
+def read_chunks(
     path: Path, identity: tuple[int, ...], groups: int, places: tuple[int, ...]
-) -> Columns:
-    """Read where columns of a file lie; of the last few files it is remembered.
+) -> ColumnChunks:
+    """Read from the footer where columns lie; it is remembered for the last few files.
 
     Args:
         path: the file.
-        identity: by which another file in its place is known.
+        identity: device, inode, size and time, which differ for a file that took its place.
         groups: how many row groups it has.
         places: for each column its place among those that are wanted, from 0; -1 for others.
 
     Raises:
-        OSError: the file cannot be read, or its footer does not tell of all these columns.
+        OSError: the file cannot be read, or its footer does not describe all these columns.
     """
     del identity
     with path.open("rb") as file:
@@ -108,9 +107,9 @@ def read_columns(
         file.seek(-8 - length, os.SEEK_END)
         footer = file.read(length) + PADDING
     chunks = np.zeros((groups, max(places) + 1, 6), np.int64)
-    if not _find_chunks(footer, np.array(places, np.int64), chunks):
+    if not find_chunks(footer, np.array(places, np.int64), chunks):
         raise OSError("its footer is damaged, or encrypted")
-    return Columns(chunks)
+    return ColumnChunks(chunks)
 
 
 def _error(found: _Numbers) -> str:
@@ -119,32 +118,3 @@ def _error(found: _Numbers) -> str:
     if found[STATE] == DAMAGED:
         return f"the page at byte {found[AT]} is damaged"
     return f"its pages hold {found[SEEN_VALUES]} values, the footer says otherwise"
-
-
-def _look_at_pages(descriptor: int, chunks: _Numbers, found: _Numbers) -> None:
-    if _kernels.ready():
-        from mnist_batch._kernels.parquet import look_at_pages
-
-        look_at_pages(descriptor, chunks, MAX_PAGE_BYTES, _room(), found)
-    else:
-        room = _room().data
-        structure.look_at_pages(descriptor, chunks, MAX_PAGE_BYTES, room, found)
-
-
-def _room() -> npt.NDArray[np.uint8]:
-    """Return memory to read into, the same for all of a thread: new memory has to be mapped."""
-    if not hasattr(_of_thread, "room"):
-        _of_thread.room = np.empty(ROOM, np.uint8)
-    room: npt.NDArray[np.uint8] = _of_thread.room
-    return room
-
-
-_of_thread = threading.local()
-
-
-def _find_chunks(footer: bytes, places: _Numbers, chunks: _Numbers) -> bool:
-    if _kernels.ready():
-        from mnist_batch._kernels.parquet import find_chunks
-
-        return bool(find_chunks(np.frombuffer(footer, np.uint8), places, chunks))
-    return structure.find_chunks(footer, places, chunks)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mnist_batch._kernels.parquet import NULLS, VALUES
 from mnist_batch.decoding.pixels import all_whole
-from mnist_batch.inputs.parquet.pages import Pages, read_columns
-from mnist_batch.inputs.parquet.structure import NULLS, VALUES
+from mnist_batch.inputs.parquet.pages import CheckedPages, read_chunks
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import Reason, error_text
@@ -125,7 +125,7 @@ class RowGroups:
         places = [-1] * footer.num_columns
         for place, column in enumerate(wanted):
             places[column] = place
-        self._columns = read_columns(path, identity, footer.num_row_groups, tuple(places))
+        self._chunks = read_chunks(path, identity, footer.num_row_groups, tuple(places))
         leaves = [footer.schema.column(column) for column in wanted]
         self._flat = np.array([leaf.max_repetition_level == 0 for leaf in leaves])
         tops = _columns_of_leaves(footer)
@@ -177,17 +177,17 @@ class RowGroups:
         If so, a list that has not is damage, and all behind it may stand in other places. If not,
         such lists are the file's own, and cost no row but theirs.
         """
-        chunk = self._columns.chunks[group, int(np.argmax(self._is_image))]
+        chunk = self._chunks.chunks[group, int(np.argmax(self._is_image))]
         return bool(chunk[VALUES] == self._rows(group) * PIXELS and chunk[NULLS] <= 0)
 
-    def _look(self, groups: range) -> Pages:
+    def _check(self, groups: range) -> CheckedPages:
         rows = np.array([self._rows(group) for group in groups], np.int64)
-        return self._columns.look(self._file, groups, rows, self._flat)
+        return self._chunks.check(self._file, groups, rows, self._flat)
 
     def _read_piece(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of row groups; where one is damaged, those of each by itself."""
         given = 0
-        pages = self._look(groups)
+        pages = self._check(groups)
         if not pages.errors:
             steps = self._light_steps(groups, self._step(groups, pages, batch_size))
             for batch in _joined(_held_back(steps), batch_size):
@@ -207,7 +207,7 @@ class RowGroups:
             else:
                 yield from self._read_piece(range(group, group + 1), batch_size)
 
-    def _step(self, groups: range, pages: Pages, most: int) -> int:
+    def _step(self, groups: range, pages: CheckedPages, most: int) -> int:
         """Return how many rows are decoded at once."""
         rows = sum(map(self._rows, groups))
         # By the footer; but what it says may be far too much, and then row by row takes for ever.
@@ -283,7 +283,7 @@ class RowGroups:
             given: rows of it that were given already.
             batch_size: rows at once, at most.
         """
-        pages = self._look(range(group, group + 1))
+        pages = self._check(range(group, group + 1))
         step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
         images = self._salvaged(group, [self._image], step, pages, self._is_image)
         others = None
@@ -308,7 +308,7 @@ class RowGroups:
         group: int,
         columns: Sequence[str],
         step: int,
-        pages: Pages,
+        pages: CheckedPages,
         stored: npt.NDArray[np.bool_],
     ) -> Iterator[_Step]:
         """Yield `step` rows of some columns at a time, and damage instead from where it begins.
