@@ -1,11 +1,11 @@
-"""What each image is: format, size, form and polarity; and which images are there twice."""
+"""What images are: format, size, form and polarity; and which images occur more than once."""
 
 import hashlib
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,13 @@ from mnist_batch.schema import Grey, ImageBatch, Images, reason
 FEW = 5
 """Rows that are named of each kind."""
 
+NO_LABEL = -1
+"""Stands for the label of a row without one."""
+
 RAW, PACKED = "raw pixels", "packed"
 """Formats of images that are not encoded, beside Pillow's names."""
+
+_BLANK = np.zeros((SIDE, SIDE), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows of a kind there are, and the first few of them."""
+    """The number of rows of one kind, and the first few of them."""
 
     count: int = 0
     first: Sequence[Place] = ()
@@ -44,67 +49,100 @@ class Rows:
         return Rows(self.count + later.count, [*self.first, *later.first][:FEW])
 
     def record(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
+        """Return the rows as JSON takes them."""
         return {"count": self.count, "first": [vars(place) for place in self.first]}
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What is seen of one picture: its fingerprint, its polarity and its digits."""
-
-    fingerprint: int
-    dark_ink: bool
-    digits: int
-
-
-@dataclass(frozen=True, eq=False)
-class LookedAt:
-    """What is seen of the rows of a batch.
+@dataclass
+class ImageCounts:
+    """What there is among images, added up over batches.
 
     Attributes:
-        labels: int8 (n,), 0 to 9, or `NO_LABEL`.
-        sizes: uint64 (n,), the width times 2**32 and the height; 0 where there is no image.
-        fingerprints: uint64 (n,), of the images.
         formats: images per format.
         colours: images per kind of colours.
         in_mnist_form: images in MNIST form.
-        light_on_dark: images that are.
-        dark_on_light: images that are.
-        no_digit: rows in whose image no digit was found.
-        several_digits: rows in whose image several were.
+        light_on_dark: images that are light on dark.
+        dark_on_light: images that are dark on light.
+        no_digit: rows whose image shows no digit.
+        several_digits: rows whose image shows several.
         unreadable: rows without an image, per reason.
+    """
+
+    formats: Counter[str] = field(default_factory=Counter)
+    colours: Counter[str] = field(default_factory=Counter)
+    in_mnist_form: int = 0
+    light_on_dark: int = 0
+    dark_on_light: int = 0
+    no_digit: Rows = Rows()
+    several_digits: Rows = Rows()
+    unreadable: dict[str, Rows] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> int:
+        """Rows without an image."""
+        return sum(rows.count for rows in self.unreadable.values())
+
+    def add(self, later: "ImageCounts") -> None:
+        """Add the counts of later rows."""
+        self.formats += later.formats
+        self.colours += later.colours
+        self.in_mnist_form += later.in_mnist_form
+        self.light_on_dark += later.light_on_dark
+        self.dark_on_light += later.dark_on_light
+        self.no_digit += later.no_digit
+        self.several_digits += later.several_digits
+        for text, rows in later.unreadable.items():
+            self.unreadable[text] = self.unreadable.get(text, Rows()) + rows
+
+
+@dataclass(frozen=True, eq=False)
+class BatchFindings:
+    """What the rows of a batch are.
+
+    Attributes:
+        labels: int8 (n,), 0 to 9, or `NO_LABEL`.
+        sizes: uint64 (n,), the width times 2**32 plus the height; 0 where there is no image.
+        fingerprints: uint64 (n,), of the images.
+        counts: what there is among the images.
     """
 
     labels: npt.NDArray[np.int8]
     sizes: npt.NDArray[np.uint64]
     fingerprints: npt.NDArray[np.uint64]
-    formats: Counter[str]
-    colours: Counter[str]
-    in_mnist_form: int
-    light_on_dark: int
-    dark_on_light: int
-    no_digit: Rows
-    several_digits: Rows
-    unreadable: Mapping[str, Rows]
+    counts: ImageCounts
 
 
-def look(batch: ImageBatch) -> LookedAt:
-    """Decode a batch and look at each image. No image raises."""
-    large: list[_Seen] = []
+class _Picture(NamedTuple):
+    """A picture that is not in MNIST form: its fingerprint, its polarity and its digits."""
 
-    def look_at_large(picture: Grey) -> Images:
-        large.append(_see(picture))
+    fingerprint: int
+    dark_ink: bool
+    digits: int
+
+    @classmethod
+    def of(cls, picture: Grey) -> "_Picture":
+        prepared = to_mnist_form(picture)
+        digits = 0 if prepared.image is None else prepared.digits
+        return cls(fingerprint(picture), prepared.dark_ink, digits)
+
+
+def inspect_batch(batch: ImageBatch) -> BatchFindings:
+    """Decode a batch and tell what its images are. No image raises."""
+    large: list[_Picture] = []
+
+    def keep_large(picture: Grey) -> Images:
+        large.append(_Picture.of(picture))
         return _BLANK
 
-    decoded = decode_batch(batch, look_at_large)
+    decoded = decode_batch(batch, keep_large)
     readable = decoded.error.is_null().to_numpy(zero_copy_only=False)
     encoded = isinstance(batch.images, pa.Array)
-    # Those for which the function was called, in their order.
+    # The images that `keep_large` was called for, in their order.
     is_large = decoded.prepared if encoded else np.zeros(len(batch), np.bool_)
     formed = readable & ~is_large
     formed[formed] = in_mnist_form(decoded.images[formed])
 
-    later = iter(large)
+    larges = iter(large)
     fingerprints = np.zeros(len(batch), np.uint64)
     dark, digits = np.zeros(len(batch), np.bool_), np.ones(len(batch), np.int64)
     for place in np.flatnonzero(readable):
@@ -112,20 +150,14 @@ def look(batch: ImageBatch) -> LookedAt:
         if formed[place]:
             fingerprints[place] = fingerprint(image)
         else:
-            seen = next(later) if is_large[place] else _see(image)
-            fingerprints[place] = seen.fingerprint
-            dark[place], digits[place] = seen.dark_ink, seen.digits
+            picture = next(larges) if is_large[place] else _Picture.of(image)
+            fingerprints[place], dark[place], digits[place] = picture
 
     headers = _headers(batch, readable)
     sizes = np.zeros(len(batch), np.uint64)
     sizes[readable] = [header.width << 32 | header.height for header in headers]
     found = readable & (digits > 0)
-    errors = decoded.error.to_pylist()
-    reasons = [reason(error) if error else None for error in errors]
-    return LookedAt(
-        labels=batch.label.fill_null(NO_LABEL).to_numpy(),
-        sizes=sizes,
-        fingerprints=fingerprints,
+    counts = ImageCounts(
         formats=Counter(header.format for header in headers),
         colours=Counter(header.colours for header in headers),
         in_mnist_form=int(formed.sum()),
@@ -133,25 +165,20 @@ def look(batch: ImageBatch) -> LookedAt:
         dark_on_light=int((found & dark).sum()),
         no_digit=_rows(batch, readable & ~found),
         several_digits=_rows(batch, readable & (digits > 1)),
-        unreadable={
-            text: _rows(batch, np.array([text == other for other in reasons]))
-            for text in dict.fromkeys(reasons)
-            if text
-        },
+        unreadable=_unreadable(batch, decoded.error),
     )
+    labels = batch.label.fill_null(NO_LABEL).to_numpy()
+    return BatchFindings(labels, sizes, fingerprints, counts)
 
 
-_BLANK = np.zeros((SIDE, SIDE), np.uint8)
-
-
-def _see(picture: Grey) -> _Seen:
-    prepared = to_mnist_form(picture)
-    digits = 0 if prepared.image is None else prepared.digits
-    return _Seen(fingerprint(picture), prepared.dark_ink, digits)
+def _unreadable(batch: ImageBatch, errors: pa.Array) -> dict[str, Rows]:
+    """Return the rows of each reason why an image cannot be read."""
+    reasons = np.array([reason(error) if error else "" for error in errors.to_pylist()])
+    return {text: _rows(batch, reasons == text) for text in dict.fromkeys(reasons.tolist()) if text}
 
 
 def _headers(batch: ImageBatch, readable: npt.NDArray[np.bool_]) -> list[Header]:
-    """Return the headers of the images that can be read, in order."""
+    """Return the headers of the readable images, in order."""
     if not isinstance(batch.images, pa.Array):
         name = RAW if batch.prepared is None else PACKED
         return [Header(name, "grey", SIDE, SIDE)] * int(readable.sum())
@@ -168,17 +195,14 @@ def _rows(batch: ImageBatch, wanted: npt.NDArray[np.bool_]) -> Rows:
     return Rows(len(places), first)
 
 
-NO_LABEL = -1
-
-
 @dataclass(frozen=True)
 class Duplicates:
-    """What is there more than once.
+    """Images that occur more than once.
 
     Attributes:
-        repeats: rows whose image is that of an earlier row.
+        repeats: rows with the image of an earlier row.
         first_repeats: the first few of them, each with the first row of that image.
-        conflicts: images that have several labels.
+        conflicts: images with several labels.
         first_conflicts: for the first few of them, the first row with a label, and the first with
             another one.
     """
@@ -190,10 +214,10 @@ class Duplicates:
 
 
 def fingerprint(picture: npt.NDArray[np.uint8]) -> int:
-    """Return a number below 2**64 that is the same for pictures of the same size and pixels.
+    """Return a number below 2**64 that is equal for pictures of equal size and pixels.
 
-    BLAKE2b (RFC 7693) of the pixels, salted with height and width: among a million different
-    pictures there are two of one number once in 37 million times.
+    BLAKE2b (RFC 7693) of the pixels, salted with height and width: a million different pictures
+    have a number in common once in 37 million times.
     """
     salt = struct.pack(">II", *picture.shape)
     pixels = np.ascontiguousarray(picture).data
@@ -206,15 +230,15 @@ def find_duplicates(
     labels: npt.NDArray[np.int8],
     few: int,
 ) -> Duplicates:
-    """Find the images that are there more than once.
+    """Find the images that occur more than once.
 
     Args:
         fingerprints: (n,), of the image of each row.
-        readable: (n,), which rows have an image.
+        readable: (n,), true for rows with an image.
         labels: (n,), 0 to 9, or `NO_LABEL`.
-        few: how many rows are named.
+        few: the most rows to name.
     """
-    # Most images are there once; only the others are put in order, which takes 40 bytes for each.
+    # Most images occur once; only the others are sorted, which takes 40 bytes for each.
     several = readable & _among(fingerprints, _repeated(fingerprints[readable]))
     rows, starts = _groups(fingerprints, np.flatnonzero(several))
     again = np.ones(len(rows), np.bool_)
@@ -232,7 +256,7 @@ def find_duplicates(
 
 
 def _repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return the numbers that are there more than once, ascending; the array is sorted."""
+    """Return the numbers that occur more than once, ascending; sorts the array in place."""
     numbers.sort()
     again = numbers[1:] == numbers[:-1]
     return np.unique(numbers[1:][again])
@@ -241,7 +265,7 @@ def _repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 def _among(
     numbers: npt.NDArray[np.uint64], chosen: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.bool_]:
-    """Tell which numbers are among others, which ascend."""
+    """Return which numbers are among the chosen, which ascend."""
     if not len(chosen):
         return np.zeros(len(numbers), np.bool_)
     places = np.searchsorted(chosen, numbers)
@@ -253,7 +277,7 @@ def _among(
 def _conflicts(
     fingerprints: npt.NDArray[np.uint64], rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int8]
 ) -> list[tuple[int, int]]:
-    """Return for each image with several labels its first row, and the first of another label."""
+    """Return for each image with several labels its first row and the first of another label."""
     rows, starts = _groups(fingerprints, rows)
     if not len(rows):
         return []

@@ -1,6 +1,5 @@
-"""What INPUTs hold: images and their formats, labels, what cannot be read, what is there twice."""
+"""Inspect INPUTs: formats and sizes of their images, labels, unreadable images, duplicates."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,12 @@ from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.images import (
     FEW,
     NO_LABEL,
-    LookedAt,
+    BatchFindings,
+    ImageCounts,
     Place,
     Rows,
     find_duplicates,
-    look,
+    inspect_batch,
 )
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import BATCH_ROWS, Inputs, ReadOptions, input_list
@@ -28,20 +28,20 @@ from mnist_batch.options import BATCH_ROWS, Inputs, ReadOptions, input_list
 
 @dataclass(frozen=True)
 class Pairs:
-    """How many rows of a kind there are, and the first few of them, each with another row."""
+    """The number of rows of one kind, and the first few of them, each with another row."""
 
     count: int
     first: Sequence[tuple[Place, Place]]
 
     def record(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
+        """Return the attributes as JSON takes them."""
         first = [[vars(place), vars(other)] for place, other in self.first]
         return {"count": self.count, "first": first}
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many images there are of one size in pixels."""
+    """A size in pixels, and the number of images that have it."""
 
     width: int
     height: int
@@ -53,10 +53,10 @@ class Sizes:
     """The sizes of images, by their headers.
 
     Attributes:
-        distinct: how many sizes there are.
+        distinct: the number of different sizes.
         commonest: the first few, most images first.
-        least: the one of the fewest pixels; None without images.
-        largest: the one of the most; None without images.
+        least: the size with the fewest pixels; None without images.
+        largest: the size with the most; None without images.
     """
 
     distinct: int
@@ -65,7 +65,7 @@ class Sizes:
     largest: Size | None
 
     def record(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
+        """Return the attributes as JSON takes them."""
         return {
             "distinct": self.distinct,
             "commonest": [vars(size) for size in self.commonest],
@@ -76,28 +76,27 @@ class Sizes:
 
 @dataclass(frozen=True)
 class InputInspection:
-    """What INPUTs hold.
-
-    All that is said of images is said of those that can be read.
+    """What INPUTs hold. All counts of images are of those that can be read.
 
     Attributes:
         rows: all rows.
-        image_files: how many image files they are.
-        parquet_files: how many Parquet files the others come from.
+        image_files: number of image files.
+        parquet_files: number of Parquet files.
         unreadable: the rows whose image cannot be read, per reason, most frequent reason first.
-        formats: images per format, by Pillow's names, or `raw pixels` or `packed`; likewise.
-        colours: images per kind of colours, see `image_headers.Header`; likewise.
+        formats: images per format, by Pillow's names, or `raw pixels` or `packed`; most frequent
+            first.
+        colours: images per kind of colours, see `decoding.headers.Header`; most frequent first.
         sizes: their sizes.
-        in_mnist_form: how many are as MNIST's are: 28x28, light on dark, in a box of at most 20x20,
+        in_mnist_form: images in MNIST's form: 28x28, light on dark, in a box of at most 20x20,
             centred. Such an image is light on dark and holds one digit.
-        light_on_dark: how many are light on dark.
-        dark_on_light: how many are dark on light.
-        no_digit: in which ones no digit was found; these are neither.
-        several_digits: in which ones several separate digits were found.
+        light_on_dark: images that are light on dark.
+        dark_on_light: images that are dark on light.
+        no_digit: rows whose image shows no digit; these have no polarity.
+        several_digits: rows whose image shows several separate digits.
         labels: rows per label, 10 counts.
         unlabelled: rows without a label.
-        repeats: rows whose image is that of an earlier row, each with the first row of that image.
-        conflicts: images that have several labels, each with two rows that differ so.
+        repeats: rows with the image of an earlier row, each with the first row of that image.
+        conflicts: images with several labels, each with two rows that differ so.
         passed_over: files in folders that are no input, by suffix.
         notes: what the user should know, one sentence each.
     """
@@ -127,7 +126,7 @@ class InputInspection:
         return self.rows - sum(rows.count for rows in self.unreadable.values())
 
     def record(self) -> dict[str, Any]:
-        """Return all of it as JSON takes it."""
+        """Return all attributes as JSON takes them."""
         return {
             "rows": self.rows,
             "readable": self.readable,
@@ -160,9 +159,9 @@ def inspect_input(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> InputInspection:
-    """Read all images of the inputs and tell what they are.
+    """Read all images of the inputs and return what they are.
 
-    It takes 17 bytes of memory a row, and as much again while duplicates are looked for.
+    It takes 17 bytes of memory a row, and as much again to find duplicates.
 
     Args:
         inputs: folders, files, globs, `hf://` or `-`, as `predict` takes them; packed files too.
@@ -182,86 +181,69 @@ def inspect_input(
     opened = open_inputs(input_list(inputs), ReadOptions.of(image_column, label_column, labels))
     _kernels.load_where_it_pays(opened.encoded_rows)
     totals = _Totals(opened.rows)
-    for looked in map_batches(
+    for findings in map_batches(
         opened.shards,
         lambda shard: shard.read(BATCH_ROWS),
-        look,
+        inspect_batch,
         workers=workers or available_workers(),
     ):
-        totals.add(looked)
+        totals.add(findings)
         if progress:
-            progress(Progress(totals.rows, opened.rows, totals.errors))
+            progress(Progress(totals.rows, opened.rows, totals.counts.errors))
     return totals.inspection(opened)
 
 
 class _Totals:
-    """What is seen of all rows, added up batch by batch in their order."""
+    """The findings of all rows, gathered batch by batch in their order."""
 
     def __init__(self, rows: int) -> None:
         self.rows = 0
-        self.errors = 0
+        self.counts = ImageCounts()
         self._labels = np.empty(rows, np.int8)
         self._sizes = np.empty(rows, np.uint64)
         self._fingerprints = np.empty(rows, np.uint64)
-        self._formats: Counter[str] = Counter()
-        self._colours: Counter[str] = Counter()
-        self._in_mnist_form = 0
-        self._light_on_dark = 0
-        self._dark_on_light = 0
-        self._no_digit = Rows()
-        self._several_digits = Rows()
-        self._unreadable: dict[str, Rows] = {}
 
-    def add(self, looked: LookedAt) -> None:
-        """Add the rows that come next."""
-        rows = slice(self.rows, self.rows + len(looked.labels))
-        self._labels[rows] = looked.labels
-        self._sizes[rows] = looked.sizes
-        self._fingerprints[rows] = looked.fingerprints
-        self._formats += looked.formats
-        self._colours += looked.colours
-        self._in_mnist_form += looked.in_mnist_form
-        self._light_on_dark += looked.light_on_dark
-        self._dark_on_light += looked.dark_on_light
-        self._no_digit += looked.no_digit
-        self._several_digits += looked.several_digits
-        for text, unreadable in looked.unreadable.items():
-            self._unreadable[text] = self._unreadable.get(text, Rows()) + unreadable
-            self.errors += unreadable.count
+    def add(self, findings: BatchFindings) -> None:
+        """Add the next rows."""
+        rows = slice(self.rows, self.rows + len(findings.labels))
+        self._labels[rows] = findings.labels
+        self._sizes[rows] = findings.sizes
+        self._fingerprints[rows] = findings.fingerprints
+        self.counts.add(findings.counts)
         self.rows = rows.stop
 
     def inspection(self, opened: OpenInputs) -> InputInspection:
-        """Return what there is to say, once all rows were added."""
-        sizes = _sizes(self._sizes)
-        found = find_duplicates(self._fingerprints, self._sizes > 0, self._labels, FEW)
+        """Return the inspection, once all rows are added."""
+        counts, sizes = self.counts, _sizes(self._sizes)
+        duplicates = find_duplicates(self._fingerprints, self._sizes > 0, self._labels, FEW)
         parquet = sum(file.lower().endswith(".parquet") for file in opened.files)
         folders = sum(file.endswith("/") for file in opened.files)  # that cannot be listed
-        labels = np.bincount(self._labels - NO_LABEL, minlength=1 + CLASSES).tolist()
-        unreadable = sorted(self._unreadable.items(), key=lambda item: -item[1].count)
+        unlabelled, *labels = np.bincount(self._labels - NO_LABEL, minlength=1 + CLASSES).tolist()
+        unreadable = sorted(counts.unreadable.items(), key=lambda item: -item[1].count)
         return InputInspection(
             rows=self.rows,
             image_files=len(opened.files) - parquet - folders,
             parquet_files=parquet,
             unreadable=dict(unreadable),
-            formats=dict(self._formats.most_common()),
-            colours=dict(self._colours.most_common()),
+            formats=dict(counts.formats.most_common()),
+            colours=dict(counts.colours.most_common()),
             sizes=sizes,
-            in_mnist_form=self._in_mnist_form,
-            light_on_dark=self._light_on_dark,
-            dark_on_light=self._dark_on_light,
-            no_digit=self._no_digit,
-            several_digits=self._several_digits,
-            labels=labels[1:],
-            unlabelled=labels[0],
-            repeats=_pairs(opened, found.repeats, found.first_repeats),
-            conflicts=_pairs(opened, found.conflicts, found.first_conflicts),
+            in_mnist_form=counts.in_mnist_form,
+            light_on_dark=counts.light_on_dark,
+            dark_on_light=counts.dark_on_light,
+            no_digit=counts.no_digit,
+            several_digits=counts.several_digits,
+            labels=labels,
+            unlabelled=unlabelled,
+            repeats=_pairs(opened, duplicates.repeats, duplicates.first_repeats),
+            conflicts=_pairs(opened, duplicates.conflicts, duplicates.first_conflicts),
             passed_over=dict(opened.passed_over.most_common()),
             notes=_kernels.notes(),
         )
 
 
 def _sizes(packed: npt.NDArray[np.uint64]) -> Sizes:
-    """Return the sizes of images from those of `LookedAt`."""
+    """Return the sizes of images from those of `BatchFindings`."""
     values, counts = np.unique(packed[packed > 0], return_counts=True)
     sizes = [
         Size(value >> 32, value & 0xFFFFFFFF, count)

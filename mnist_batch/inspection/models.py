@@ -1,7 +1,8 @@
-"""What a model file holds, how its network wants the pixels, what runs it, and what is odd."""
+"""Inspect a model file: its layers, the scale of pixels it expects, what runs it, oddities."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,18 @@ class ModelInspection:
         path: the file.
         sha256: SHA-256 of its bytes, in hexadecimal.
         size_bytes: its size.
-        layers: what the network is made of, in order; its inputs left out.
-        input_shape: the shape in which it takes one image, 784 values in all; None where it
-            cannot be run.
-        activation: what its outputs end with, as `softmax`; `linear` for nothing.
-        predictor: what runs it; None where nothing does.
-        why: why it is that, or why nothing does; one clause.
-        scale: the range to which pixels are scaled for it where no other is asked for.
+        layers: the layers of the network in order, without its inputs.
+        input_shape: the shape of one image as the network takes it, 784 values in all; None where
+            nothing runs the model.
+        activation: the activation of its outputs, as `softmax`; `linear` for none.
+        predictor: what runs the model; None where nothing does.
+        why: the reason for that predictor, or why nothing runs it; one clause.
+        scale: the range to which pixels are scaled where `--scale` names no other.
         scale_source: what in the file says so; None where nothing does and 0-1 is taken.
-        trials: how well labelled images are read at each scale; None where that was not tried.
-        training: what our own `train` wrote of scale, settings, data and accuracy; empty for other
-            models.
-        suspicious: what one should look at, one sentence each.
+        trials: accuracy on labelled images at each scale; None where it was not tried.
+        training: what `mnist_batch.train` recorded of scale, settings, data and accuracy; empty for
+            other models.
+        suspicious: what is worth a look, one sentence each.
     """
 
     path: Path
@@ -61,18 +62,18 @@ class ModelInspection:
 
     @property
     def parameters(self) -> int | None:
-        """The number of values in all arrays, trained or not; None where that is not known."""
+        """The number of values in all arrays, trained or not; None where it is not known."""
         counts = [layer.parameters for layer in self.layers]
         return None if None in counts else sum(filter(None, counts))
 
     @property
     def best_scale(self) -> Scale | None:
-        """The scale that labelled images speak for; None where they do not, or were not tried."""
+        """The scale that is best for labelled images; None where none is, or none was tried."""
         stated = self.scale if self.scale_source else None
         return self.trials.best(stated) if self.trials else None
 
     def record(self) -> dict[str, Any]:
-        """Return all of it as JSON takes it."""
+        """Return all attributes as JSON takes them."""
         return {
             "model_file": str(self.path),
             "sha256": self.sha256,
@@ -104,10 +105,10 @@ def inspect_model(
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> ModelInspection:
-    """Tell what a model file holds and how it is run.
+    """Return what a model file holds and what runs it.
 
-    Keras is imported only for a network that NumPy does not run. A model that cannot be run at all
-    is told of too, as far as its file goes.
+    Keras is imported only for a network that NumPy does not run. Of a model that nothing runs, the
+    inspection holds what the file says.
 
     Args:
         model: a Keras model, `.h5` or `.keras`.
@@ -137,19 +138,14 @@ def inspect_model(
         opened = open_inputs(input_list(data), ReadOptions.of(image_column, label_column, labels))
         trials = try_scales(predictor, opened, workers=workers, progress=progress)
     activation = output_activation(file.config)
-    return ModelInspection(
-        path=file.path,
-        sha256=file.sha256,
-        size_bytes=file.size_bytes,
+    return _in_file(file, stated)(
         layers=predictor.layers,
         input_shape=predictor.input_shape,
         activation=activation,
         predictor=predictor.name,
         why=predictor.why,
         scale=predictor.scale,
-        scale_source=stated[1] if stated else None,
         trials=trials,
-        training=file.training,
         suspicious=[
             *([_NAN] if nan else _odd_scale(file, stated, trials)),
             *_odd_layers(predictor.layers),
@@ -159,10 +155,24 @@ def inspect_model(
     )
 
 
+def _in_file(
+    file: ModelFile, stated: tuple[Scale, ScaleSource] | None
+) -> "partial[ModelInspection]":
+    """Return the part of an inspection that the file says, to be called with the rest."""
+    return partial(
+        ModelInspection,
+        path=file.path,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        scale_source=stated[1] if stated else None,
+        training=file.training,
+    )
+
+
 def _unrunnable(
     file: ModelFile, stated: tuple[Scale, ScaleSource] | None, why: str
 ) -> ModelInspection:
-    """Return what the file alone tells of a model that nothing runs."""
+    """Return what the file alone says of a model that nothing runs."""
     try:
         layers = [
             described(layer, None, None)
@@ -172,19 +182,14 @@ def _unrunnable(
         activation = output_activation(file.config)
     except (AttributeError, LookupError, TypeError):
         layers, activation = [], "unknown"  # a damaged configuration, and `why` says so
-    return ModelInspection(
-        path=file.path,
-        sha256=file.sha256,
-        size_bytes=file.size_bytes,
+    return _in_file(file, stated)(
         layers=layers,
         input_shape=None,
         activation=activation,
         predictor=None,
         why=why,
         scale=stated[0] if stated else Scale.ZERO_TO_ONE,
-        scale_source=stated[1] if stated else None,
         trials=None,
-        training=file.training,
         suspicious=list(_optimizer(file)),
     )
 
