@@ -221,11 +221,9 @@ def cause(error: Exception) -> str:
     return (said or lines or [type(error).__name__])[0]
 
 
+# Keras looks it up by its own name too, which therefore is `HARD_SIGMOID`.
 def hard_sigmoid_of_keras_2(values: Any) -> Any:  # noqa: ANN401 - a tensor
-    """Return 0.2 x + 0.5, clipped to 0 and 1; Keras 3 has x / 6 + 0.5 (keras.io/2/api).
-
-    The function has the name `HARD_SIGMOID`, by which Keras finds it.
-    """
+    """Return 0.2 x + 0.5, clipped to 0 and 1; Keras 3 has x / 6 + 0.5 (keras.io/2/api)."""
     import keras
 
     return keras.ops.clip(0.2 * values + 0.5, 0.0, 1.0)
@@ -235,11 +233,7 @@ def _as_keras_3(class_name: str, arrays: Weights) -> Weights:
     """Convert the arrays of a cuDNN layer for the layer that replaces it in Keras 3.
 
     cuDNN holds each gate's kernel in the shape of its transpose, and two biases, for the inputs and
-    for the state (`preprocess_weights_for_loading` of Keras 2).
-
-    Args:
-        class_name: the layer's class in the file; arrays of other classes stay.
-        arrays: the stored arrays.
+    for the state (`preprocess_weights_for_loading` of Keras 2). Arrays of other layers stay.
 
     Raises:
         ValueError: they are not of the number or shapes that the layer has.

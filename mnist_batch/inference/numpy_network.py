@@ -117,10 +117,7 @@ def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
 
 
 def _with_scaling(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
-    """Return a dense layer's arrays with the scaling of its inputs in them.
-
-    So the kernel is scaled once, and not the pixels of each image.
-    """
+    """Put the scaling of its inputs into a dense layer's arrays: once, not for each image."""
     kernel, bias = weights
     _check_shapes(name, [bias], [kernel.shape[1:]])  # before one of another shape is stretched
     return [kernel * factor, bias + offset * kernel.sum(axis=0)]
@@ -152,9 +149,9 @@ def _arrays_by_layer(file: ModelFile, layers: Sequence[Config]) -> Iterator[Weig
     """Yield the arrays of each layer.
 
     Raises:
-        UnsupportedNetworkError: more or fewer arrays are stored than the layers have by their
-            settings; or a network within the network has arrays that are not trained. HDF5 files
-            have those after the trained ones of all its layers, so the order does not tell them.
+        UnsupportedNetworkError: more or fewer arrays are stored than the layers have; or a network
+            within the network has arrays that are not trained. HDF5 files have those after the
+            trained ones of all its layers, so the order does not tell whose they are.
     """
     if any(is_network(layer) for layer in layers_of(file.config)) and not all(
         layer["config"].get("trainable", True) and layer["class_name"] != "BatchNormalization"
@@ -227,14 +224,6 @@ def _reshape(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape
     return lambda values: values.reshape(-1, *known), known
 
 
-def _identity(_config: Config, _: Weights, shape: Shape) -> tuple[None, Shape]:
-    return None, shape
-
-
-def _activation_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
-    return _activation(config["activation"]), shape
-
-
 def _relu_layer(config: Config, _: Weights, shape: Shape) -> tuple[Operation, Shape]:
     top = config.get("max_value")
     slope = np.float32(config.get("negative_slope") or 0)
@@ -271,18 +260,17 @@ def _check_shapes(layer: str, weights: Weights, expected: Sequence[Shape]) -> No
 
 
 _LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None, Shape]]] = {
-    "InputLayer": _identity,
+    "InputLayer": lambda _config, _weights, shape: (None, shape),
     "Dense": _dense,
     "Flatten": _flatten,
     "Reshape": _reshape,
-    "Dropout": _identity,
-    "Activation": _activation_layer,
+    "Dropout": lambda _config, _weights, shape: (None, shape),
+    "Activation": lambda config, _, shape: (_activation(config["activation"]), shape),
     "ReLU": _relu_layer,
     "Softmax": _softmax_layer,
     "Rescaling": _rescaling,
     "BatchNormalization": _batch_normalization,
 }
-
 
 _ONLY_SHAPE = frozenset(("InputLayer", "Flatten", "Reshape", "Dropout"))
 """Layers that do not change numbers."""

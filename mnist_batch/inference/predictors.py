@@ -236,9 +236,9 @@ def build_predictor(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: expected at least 1")
     choice, device = PredictorChoice(predictor), Device(device)
-    if device is Device.GPU and choice is PredictorChoice.NUMPY:
-        raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
     if device is Device.GPU:
+        if choice is PredictorChoice.NUMPY:
+            raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
         choice = PredictorChoice.KERAS
     notes: list[str] = []
     wanted = _scale(file, scale, notes)

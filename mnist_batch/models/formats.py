@@ -105,12 +105,7 @@ def room_for(size: int) -> int:
 
 
 def _training_record(text: str | bytes | None) -> Config:
-    """Return the record of our own `train`, empty for None.
-
-    Raises:
-        ModelError: it is too long, nested too deep, or has texts that cannot be printed.
-        ValueError: it is not a JSON object.
-    """
+    """Parse and check the record of our own `train`, empty for None."""
     record = parsed("{}" if text is None else text, "training record")
     if not isinstance(record, dict):
         raise ValueError(f"its record {ATTRIBUTE} is not a JSON object")
@@ -124,10 +119,6 @@ def _read_hdf5(content: bytes) -> StoredNetwork:
     The attribute `model_config` has the configuration in JSON; in the group `model_weights` the
     group of each layer lists its arrays in the attribute `weight_names` (Keras,
     legacy_h5_format.py).
-
-    Raises:
-        ModelError: it has no configuration; or `allowlist` or `containers` refuse it.
-        Exception: of nearly any type, where it is damaged.
     """
     with opened(content) as file:
         text = _text(file, "model_config")
@@ -215,10 +206,6 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
     the arrays of a layer lie under `layers/<class name in snake case, numbered>/vars`, and those of
     layers that it is made of under their attributes, as `forward_layer/cell/vars` (Keras,
     saving_lib.py).
-
-    Raises:
-        ModelError: it is another zip file; or `allowlist` or `containers` refuse it.
-        Exception: of nearly any type, where it is damaged.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if _CONFIG not in archive.namelist():
@@ -284,10 +271,7 @@ def _numbered(
 ) -> Iterator[str]:
     """Yield the path of each of several layers: its class, numbered from the second one on.
 
-    Args:
-        folder: the path of all of them.
-        layers: their configurations.
-        there: the paths that there are, where numbers are left out; None where none are.
+    `there` has the paths that exist, where numbers are left out; it is None where none are.
     """
     numbers: Counter[str] = Counter()
     for layer in layers:

@@ -137,29 +137,19 @@ def check_one_of_each(inputs: int, outputs: int) -> None:
 def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
     """Return the shape in which a chain of layers takes one digit, 784 values in all.
 
-    Args:
-        config: the configuration of the network.
-        layers: those of the chain.
-
     Raises:
         ModelError: the file does not tell the shape, or it is not that of a digit.
     """
     first = layers[0]["config"] if layers else {}
     outer = config["config"] if isinstance(config["config"], dict) else {}
-    for holder, key in (
-        (first, "batch_shape"),
-        (first, "batch_input_shape"),
-        (outer, "build_input_shape"),
-    ):
-        if holder.get(key):
-            shape = tuple(holder[key][1:])
-            break
-    else:
+    shape = first.get("batch_shape") or first.get("batch_input_shape")
+    shape = shape or outer.get("build_input_shape")
+    if not shape:
         raise ModelError(
             "the file does not say the shape of the input; "
             "save the model after it was built or trained"
         )
-    return digit_shape(shape)
+    return digit_shape(tuple(shape[1:]))
 
 
 def _counted(number: int, noun: str) -> str:

@@ -153,11 +153,9 @@ def is_float32(config: Config) -> bool:
 
 
 def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the name of an activation.
+    """Return the name of an activation that is written as text, as an object, or null for linear.
 
-    Args:
-        value: how a configuration writes it: text, an object, or null for linear. A layer as
-            activation keeps its class name, as `ReLU`: unlike the function it has settings.
+    A layer as activation keeps its class name, as `ReLU`: unlike the function it has settings.
     """
     if isinstance(value, dict):
         inner = value.get("config")
@@ -310,19 +308,16 @@ def _rescaling(operator: str, left: Any, right: Any) -> tuple[str, Config] | Non
     """Return class and settings of the layer that applies an operator to a tensor and a number."""
     number_first = isinstance(left, int | float)
     number = float(left if number_first else right)
-    match operator, number_first:
-        case "+", _:
-            scale, offset = 1.0, number
-        case "-", False:
-            scale, offset = 1.0, -number
-        case "-", True:
-            scale, offset = -1.0, number
-        case "*", _:
-            scale, offset = number, 0.0
-        case "/", False if number:
-            scale, offset = 1 / number, 0.0
-        case _:
-            return None
+    if operator == "+":
+        scale, offset = 1.0, number
+    elif operator == "-":
+        scale, offset = (-1.0, number) if number_first else (1.0, -number)
+    elif operator == "*":
+        scale, offset = number, 0.0
+    elif number and not number_first:
+        scale, offset = 1 / number, 0.0
+    else:
+        return None
     return "Rescaling", {"scale": scale, "offset": offset}
 
 

@@ -131,11 +131,7 @@ class _Translator:
 
 
 def _names(layers: Sequence[Config]) -> dict[str, str]:
-    """Return by each layer's name in the file its name for Keras 3, which allows no slash.
-
-    Raises:
-        ModelError: two layers have the same name.
-    """
+    """Map each layer's name in the file to its name in Keras 3, which allows no slash."""
     names: dict[str, str] = {}
     for number, layer in enumerate(layers):
         name = layer_name(layer) or f"layer_{number}"
