@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from mnist_batch.commands.run import Run, Summary, reading_notes
+from mnist_batch.commands.run import PartRows, Run, Summary, reading_notes
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.evaluation.report import Report, report_folder, staged_report
@@ -31,16 +30,10 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
-from mnist_batch.outputs.parts_folder import (
-    PartRows,
-    PartsFolder,
-    predict_parts,
-    put_there,
-    rows_kept,
-)
-from mnist_batch.outputs.prepared_folder import PreparedFolder, has_pictures
+from mnist_batch.outputs.parts_folder import PartsFolder, put_there, rows_kept
+from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.writer import Sink, check_not_read, check_output, check_outside
-from mnist_batch.schema import Reason, predictions_schema
+from mnist_batch.schema import predictions_schema
 
 
 def stream(
@@ -177,7 +170,7 @@ def predict_with(
         outputs.sink(staging) as sink,
         outputs.pictures or nullcontext(),
     ):
-        for rows in _predict_parts(run, staging, with_pictures=outputs.pictures is not None):
+        for rows in run.rows(staging, with_pictures=outputs.pictures is not None):
             sink.write(rows.predictions)
             if outputs.pictures and rows.batch:
                 outputs.pictures.write(found.counts.rows, rows.batch)
@@ -192,7 +185,12 @@ def predict_with(
             metrics, predicted_rows=found.predicted, elapsed_s=time.perf_counter() - started
         )
         sink.finish(record)
-        outputs.commit(staging, sink, metrics, samples, record)
+        with staged_report(outputs.report, metrics, samples, record):
+            staging.announce(sink.path, outputs.folders)
+            sink.commit()
+            if outputs.pictures:
+                outputs.pictures.commit()
+        staging.remove()
     return outputs.summary(
         metrics,
         record,
@@ -205,6 +203,7 @@ class _Outputs:
     """The predictions file of a run, its report and its pictures.
 
     Attributes:
+        folders: of the report and of the pictures, where they are wanted.
         pictures: writes the pictures of prepared images; None for none.
         report: writes the report; None for none.
     """
@@ -230,8 +229,8 @@ class _Outputs:
         check_output(out, overwrite=self._may_replace(out))
         report = report_folder(out, wanted.report)
         pictures = None if wanted.save_prepared is None else Path(wanted.save_prepared)
-        self._folders = [folder for folder in (report, pictures) if folder]
-        check_outside(out, self._folders, inputs)
+        self.folders = [folder for folder in (report, pictures) if folder]
+        check_outside(out, self.folders, inputs)
         self.pictures: PreparedFolder | None = None
         if pictures:
             apart = [out, *([report] if report else []), *inputs]
@@ -248,26 +247,6 @@ class _Outputs:
             overwrite=self._may_replace(self._out),
             folder=staging.path,
         )
-
-    def commit(
-        self,
-        staging: PartsFolder,
-        sink: Sink,
-        metrics: Metrics,
-        samples: Samples,
-        record: Mapping[str, Any],
-    ) -> None:
-        """Put all that is written in its place, and let the parts go.
-
-        Raises:
-            OutputError: an output came to exist meanwhile, or the disk refuses.
-        """
-        with staged_report(self.report, metrics, samples, record):
-            staging.announce(sink.path, self._folders)
-            sink.commit()
-            if self.pictures:
-                self.pictures.commit()
-        staging.remove()
 
     def summary(
         self, metrics: Metrics, record: Mapping[str, Any], notes: Sequence[str], uncounted: int
@@ -327,23 +306,6 @@ class _Findings:
             return samples
         images = find_images(samples, run.opened, self.counts.rows, run.options.prepare)
         return samples.with_images(images)
-
-
-def _predict_parts(run: Run, staging: PartsFolder, *, with_pictures: bool) -> Iterator[PartRows]:
-    """Yield all rows in order; those of parts that an earlier run finished are not predicted."""
-
-    def again(kept: pa.RecordBatch) -> bool:
-        # A file may be readable now; and a picture needs the image, which no part holds.
-        unreadable = pc.starts_with(kept.column("error"), str(Reason.UNREADABLE_FILE))
-        return bool(pc.any(unreadable).as_py()) or (with_pictures and has_pictures(kept))
-
-    return predict_parts(
-        run.parts,
-        staging,
-        lambda parts: run.predict(parts, with_originals=with_pictures),
-        schema=predictions_schema(with_probabilities=run.options.probabilities),
-        again=again,
-    )
 
 
 def _first_error(predictions: pa.RecordBatch) -> InputError:

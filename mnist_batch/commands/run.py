@@ -1,12 +1,16 @@
 """A run of `predict`: what it reads with which model, and what is recorded and returned of it."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
 from mnist_batch.evaluation.metrics import Metrics
@@ -18,6 +22,9 @@ from mnist_batch.inputs.labels import shortened
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prepare, ReadOptions
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
+from mnist_batch.outputs.parts_folder import PartsFolder
+from mnist_batch.outputs.prepared_folder import has_pictures
+from mnist_batch.schema import Reason, predictions_schema
 
 _NAMED = 5
 """Names in a note, at most."""
@@ -58,6 +65,18 @@ class Summary:
             "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
             "prepared_pictures": self.prepared_pictures,
         }
+
+
+class PartRows(NamedTuple):
+    """Consecutive rows of a part.
+
+    Attributes:
+        predictions: the columns to write.
+        batch: the rows as this run predicted them; None where an earlier run did.
+    """
+
+    predictions: pa.RecordBatch
+    batch: PredictedBatch | None
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,34 @@ class Run:
             block_ends=frozenset(accumulate(part.rows for part in parts)),
             with_originals=with_originals,
         )
+
+    def rows(self, staging: PartsFolder, *, with_pictures: bool) -> Iterator[PartRows]:
+        """Yield all rows in order, part by part: as an earlier run left them, or predicted.
+
+        A part that is predicted is kept in the folder once it is complete.
+
+        Args:
+            staging: the folder of the parts.
+            with_pictures: keep originals for the pictures of `--save-prepared`.
+
+        Raises:
+            OutputError: the disk refuses.
+            MnistBatchError: as `predict`.
+        """
+        schema = predictions_schema(with_probabilities=self.options.probabilities)
+        kept = {
+            part.number
+            for part in self.parts
+            if part.number in staging.found
+            and not any(_is_stale(rows, with_pictures=with_pictures) for rows in staging.read(part))
+        }
+        missing = [part for part in self.parts if part.number not in kept]
+        with closing(self.predict(missing, with_originals=with_pictures)) as batches:
+            for part in self.parts:
+                if part.number in kept:
+                    yield from (PartRows(predictions, None) for predictions in staging.read(part))
+                else:
+                    yield from _predict_part(part, batches, staging, schema)
 
     def manifest(self) -> Manifest:
         """Return what the predictions depend on, bit by bit."""
@@ -179,6 +226,28 @@ class Run:
 
             versions |= keras_network.versions()
         return versions
+
+
+def _predict_part(
+    part: Part, batches: Iterator[PredictedBatch], staging: PartsFolder, schema: pa.Schema
+) -> Iterator[PartRows]:
+    rows = 0
+    with staging.writing(part, schema) as writer:
+        while rows < part.rows:
+            batch = next(batches)
+            predictions = batch.predictions.select(schema.names)
+            writer.write(predictions)
+            rows += len(predictions)
+            yield PartRows(predictions, batch)
+
+
+def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
+    """Tell whether rows that an earlier run predicted have to be predicted again.
+
+    A file may be readable now; and a picture needs the original, which no part holds.
+    """
+    unreadable = pc.starts_with(kept.column("error"), str(Reason.UNREADABLE_FILE))
+    return bool(pc.any(unreadable).as_py()) or (with_pictures and has_pictures(kept))
 
 
 def reading_notes(

@@ -17,15 +17,13 @@ import os
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
-from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.outputs.atomic import (
     HeldLock,
     NoLocksError,
@@ -303,62 +301,3 @@ def _identity(path: Path) -> str:
     """Return what identifies a file under any name."""
     status = path.stat()
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
-
-
-class PartRows(NamedTuple):
-    """Consecutive rows of a part.
-
-    Attributes:
-        predictions: the columns to write.
-        batch: the rows as this run predicted them; None where an earlier run did.
-    """
-
-    predictions: pa.RecordBatch
-    batch: PredictedBatch | None
-
-
-def predict_parts(
-    parts: Sequence[Part],
-    folder: PartsFolder,
-    predict: Callable[[Sequence[Part]], Generator[PredictedBatch, None, None]],
-    *,
-    schema: pa.Schema,
-    again: Callable[[pa.RecordBatch], bool],
-) -> Iterator[PartRows]:
-    """Yield the rows of all parts in order, from the folder or predicted; keep what is predicted.
-
-    Args:
-        parts: all rows, cut by `parts.parts_of`.
-        folder: where finished parts are.
-        predict: yields the predictions of some of the parts, in order.
-        schema: the columns to write.
-        again: tells whether predictions of an earlier run require their part to be predicted again.
-
-    Raises:
-        OutputError: the disk refuses.
-        MnistBatchError: what `predict` raises.
-    """
-    kept = {
-        part.number
-        for part in parts
-        if part.number in folder.found and not any(map(again, folder.read(part)))
-    }
-    with closing(predict([part for part in parts if part.number not in kept])) as batches:
-        for part in parts:
-            if part.number in kept:
-                yield from (PartRows(predictions, None) for predictions in folder.read(part))
-            else:
-                yield from _predict_part(part, batches, folder, schema)
-
-
-def _predict_part(
-    part: Part, batches: Iterator[PredictedBatch], folder: PartsFolder, schema: pa.Schema
-) -> Iterator[PartRows]:
-    rows = 0
-    with folder.writing(part, schema) as writer:
-        while rows < part.rows:
-            batch = next(batches)
-            predictions = batch.predictions.select(schema.names)
-            writer.write(predictions)
-            rows += len(predictions)
-            yield PartRows(predictions, batch)
