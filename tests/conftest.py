@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pytest
 
 from mnist_batch import _kernels
+from mnist_batch.models import file
+from mnist_batch.models.formats import read_stored_network
 from mnist_batch.synthetic import generator
 from tests.support.linear_model import write_linear_model
 
@@ -73,6 +75,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "linear.h5"
     write_linear_model(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def models_read_here() -> Iterator[None]:
+    """Read model files in this process, for modules of tests that load many.
+
+    The process that reads them otherwise takes a seventh of a second to start. That it finds what
+    is found here is a fact of test_reading_process.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file, "read_in_child", read_stored_network)
+        yield
 
 
 @pytest.fixture(scope="module", params=["plain", "compiled"])

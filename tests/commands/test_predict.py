@@ -18,6 +18,8 @@ from tests.support.linear_model import linear_probabilities
 from tests.support.report_files import REPORT_FILES, run_of
 from tests.support.unprepared import write_other_pictures
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 
 def test_predict_writes_predictions_and_a_report(
     tmp_path: Path, digits_parquet: Path, model: Path

@@ -16,6 +16,8 @@ from mnist_batch.models.file import read_model_file
 from mnist_batch.synthetic.generator import draw_digits
 from tests.support.old_keras_files import Json, called, functional, old, write_hdf5, write_zip
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 keras = import_keras()
 layers = keras.layers
 Input, Sequential = keras.Input, keras.Sequential

@@ -24,6 +24,8 @@ from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.synthetic.generator import draw_digits
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 keras = import_keras()
 layers = keras.layers
 Input, Sequential = keras.Input, keras.Sequential

@@ -21,6 +21,8 @@ from mnist_batch.options import Scale
 from mnist_batch.schema import Images
 from mnist_batch.synthetic.generator import draw_digits
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 keras = import_keras()
 Input, Sequential, Dense = keras.Input, keras.Sequential, keras.layers.Dense
 

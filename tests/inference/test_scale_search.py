@@ -18,6 +18,8 @@ from mnist_batch.options import ReadOptions, Scale
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from tests.support.linear_model import write_linear_model
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 IMAGES, LABELS = draw_digits(1050)  # those of digits_parquet
 RANGES = {"0-1": (0, 1), "0-255": (0, 255), "-1-1": (-1, 1), "-0.5-0.5": (-0.5, 0.5)}
 

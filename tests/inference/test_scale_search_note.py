@@ -16,6 +16,8 @@ from mnist_batch.options import Scale
 from mnist_batch.synthetic.generator import draw_digits, write_parquet
 from tests.support.linear_model import write_linear_model
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 IMAGES, LABELS = draw_digits(1050)  # those of digits_parquet
 
 

@@ -24,6 +24,8 @@ from mnist_batch.models.file import DEFAULT_MODEL, read_model_file
 from mnist_batch.synthetic.generator import draw_digits
 from tests.support.linear_model import write_linear_model
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 keras = import_keras()
 layers = keras.layers
 Input, Sequential, Dense = keras.Input, keras.Sequential, layers.Dense

@@ -11,6 +11,8 @@ from mnist_batch.inference.predictors import load_model
 from mnist_batch.models.layers import Layer
 from mnist_batch.options import PredictorChoice
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 keras = import_keras()
 layers = keras.layers
 Input, Sequential, Dense = keras.Input, keras.Sequential, layers.Dense

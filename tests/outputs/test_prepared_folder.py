@@ -24,6 +24,8 @@ from mnist_batch.inputs.parquet.columns import PACKED
 from mnist_batch.preprocessing.preparation import to_mnist_form
 from mnist_batch.synthetic import generator
 
+pytestmark = pytest.mark.usefixtures("models_read_here")
+
 Pixels = NDArray[np.uint8]
 
 FORMED = generator.draw_digits(10)[0]
