@@ -1,7 +1,7 @@
-"""Time a model and an input on this machine: which batch size, workers and device to take.
+"""Time a model and an input on this machine, and recommend batch size, workers and device.
 
-Reading, decoding and the network are timed apart, then the whole. The end is the command line to
-copy, and which part binds. At most the first 20,000 images are used.
+Reading, decoding and the network are timed separately, then together. The output ends with the part
+that limits the speed and the command line to copy. At most the first 20,000 images are used.
 
 INPUT is what predict takes; without one, digits are drawn.
 
@@ -11,7 +11,8 @@ Example: mnist-batch benchmark digits/ --batch-sizes 256,2048 --seconds 0.2
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
@@ -19,13 +20,8 @@ import mnist_batch
 from mnist_batch.cli import output, parameters
 from mnist_batch.options import BATCH_SIZES, Device, PredictorChoice
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from mnist_batch import BenchmarkResult
-
-_MEASURING = "Measuring"
-"""A panel of the help."""
+measuring = partial(typer.Option, rich_help_panel="Measuring")
+"""An option in a panel of this command's help."""
 
 _DEFAULT_SIZES = ",".join(map(str, BATCH_SIZES))
 
@@ -37,16 +33,10 @@ _Inputs = Annotated[
     typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
 ]
 _Device = Annotated[
-    Device,
-    parameters.running(help="What to measure; auto is all there is."),
+    Device, parameters.running(help="Device to measure; auto measures every one there is.")
 ]
-_BatchSizes = Annotated[
-    str,
-    typer.Option(metavar="N,N,...", help="Batch sizes to measure.", rich_help_panel=_MEASURING),
-]
-_Seconds = Annotated[
-    float, typer.Option(min=0, help="Time for each setting, about.", rich_help_panel=_MEASURING)
-]
+_BatchSizes = Annotated[str, measuring(metavar="N,N,...", help="Batch sizes to measure.")]
+_Seconds = Annotated[float, measuring(min=0, help="Seconds to measure each setting, about.")]
 
 
 def benchmark(
@@ -97,7 +87,7 @@ def _sizes(batch_sizes: str) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def benchmark_page(result: "BenchmarkResult") -> "RenderableType":
+def benchmark_page(result: "mnist_batch.BenchmarkResult") -> "output.Page":
     """Return the speed of each part at each setting, which part binds, and what to run."""
     inputs = ", ".join(result.inputs) or "generated digits, for want of an INPUT"
     used = "all" if result.rows_used == result.rows else f"the first {result.rows_used:,}"
@@ -126,24 +116,19 @@ def benchmark_page(result: "BenchmarkResult") -> "RenderableType":
     )
 
 
-def _measurements(result: "BenchmarkResult") -> "RenderableType":
-    rows = [
-        (
-            str(one.part),
-            f"{one.predictor}, {one.device}" if one.predictor else "cpu",
-            f"{one.batch_size:,}",
-            str(one.workers),
-            f"{one.images_per_s:,.0f}",
-            f"{one.spread:.0%}",
-        )
-        for one in result.measurements
-    ]
+def _measurements(result: "mnist_batch.BenchmarkResult") -> "output.Page":
+    rows = []
+    for one in result.measurements:
+        runner = f"{one.predictor}, {one.device}" if one.predictor else "cpu"
+        setting = (f"{one.batch_size:,}", str(one.workers))
+        speed = (f"{one.images_per_s:,.0f}", f"{one.spread:.0%}")
+        rows.append((str(one.part), runner, *setting, *speed))
     header = ("part", "runs on", "batch", "workers", "images/s", "spread")
     bold = result.measurements.index(result.recommended)
     return output.table("llrrrr", rows, header=header, bold=bold)
 
 
-def _binding(result: "BenchmarkResult") -> str:
+def _binding(result: "mnist_batch.BenchmarkResult") -> str:
     """Return the slowest part and its speed, then the speeds of the others."""
     speeds = dict(result.binding.images_per_s)
     slowest = speeds.pop(result.binding.part)

@@ -6,7 +6,7 @@ Example: mnist-batch evaluate predictions.parquet --images digits/ --overwrite
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,24 +15,18 @@ from mnist_batch.cli import output, parameters
 from mnist_batch.cli.output import page, table, text, titled
 from mnist_batch.mnist import CLASSES
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-    from mnist_batch import Metrics, Summary
-
 _Predictions = Annotated[
     Path, typer.Argument(metavar="FILE", help="What predict wrote, .parquet or .csv.")
 ]
 _Images = Annotated[
     list[str] | None,
     parameters.reading(
-        metavar="INPUT", help="What was predicted, to draw the samples; repeat for several."
+        metavar="INPUT",
+        help="The INPUT that was predicted, to draw the samples; repeat for several.",
     ),
 ]
 _SampleSeed = Annotated[
-    int | None,
-    parameters.writing(help="Chooses other samples than predict did."),
+    int | None, parameters.writing(help="Seed of other samples than those of predict.")
 ]
 
 
@@ -61,13 +55,13 @@ def evaluate(
         raise typer.Exit(parameters.GATE_STATUS)
 
 
-def show_summary(summary: "Summary", *, quiet: bool, as_json: bool) -> None:
+def show_summary(summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool) -> None:
     """Print what `predict` or `evaluate` returned, and its notes."""
     output.show(json.dumps(summary.record()) if as_json else run_page(summary))
     output.say_notes(summary.notes, quiet=quiet)
 
 
-def run_page(summary: "Summary") -> "RenderableType":
+def run_page(summary: "mnist_batch.Summary") -> "output.Page":
     """Return the metrics, where the files are, and how fast the images were predicted."""
     lines = [("predictions", str(summary.predictions))]
     if summary.report_files:
@@ -82,7 +76,7 @@ def speed(images_per_s: int, elapsed_s: float) -> str:
     return f"{images_per_s:,} images/s, {elapsed_s:.2f} s from the first read to the last write"
 
 
-def metrics_page(metrics: "Metrics") -> "RenderableType":
+def metrics_page(metrics: "mnist_batch.Metrics") -> "output.Page":
     """Return what a person wants to know first of `metrics`.
 
     With scored rows: accuracy, scores per digit, the confusion matrix and the pairs most often
@@ -93,7 +87,7 @@ def metrics_page(metrics: "Metrics") -> "RenderableType":
     return page(*parts, *output.reasons("Rows without a prediction", metrics.errors_by_reason))
 
 
-def _scores(metrics: "Metrics") -> "Iterator[RenderableType]":
+def _scores(metrics: "mnist_batch.Metrics") -> "Iterator[output.Page]":
     low, high = metrics.accuracy_interval or (0.0, 1.0)
     counts = f"{metrics.correct:,} of {metrics.scored:,}"
     accuracy = text(f"accuracy {metrics.accuracy:.4f}", style="bold")
@@ -111,7 +105,7 @@ def _scores(metrics: "Metrics") -> "Iterator[RenderableType]":
         yield titled("Most often confused", text(*lines))
 
 
-def _averages(metrics: "Metrics") -> Iterator[str]:
+def _averages(metrics: "mnist_batch.Metrics") -> Iterator[str]:
     """Yield a line of averages over the digits and one of scores of confidence, where known."""
     averages = {
         "precision": metrics.macro_precision,
@@ -129,7 +123,7 @@ def _averages(metrics: "Metrics") -> Iterator[str]:
             yield kind + ", ".join(numbers)
 
 
-def _class_table(metrics: "Metrics") -> "RenderableType":
+def _class_table(metrics: "mnist_batch.Metrics") -> "output.Page":
     rows = []
     for digit in metrics.per_class:
         scores = (digit.precision, digit.recall, digit.f1)
@@ -138,8 +132,8 @@ def _class_table(metrics: "Metrics") -> "RenderableType":
     return table("rrrrr", rows, header=("digit", "support", "precision", "recall", "F1"))
 
 
-def _confusion_table(metrics: "Metrics") -> "RenderableType":
-    def cell(count: int, *, right: bool) -> "Text":
+def _confusion_table(metrics: "mnist_batch.Metrics") -> "output.Page":
+    def cell(count: int, *, right: bool) -> "output.Page":
         # A dot, because ninety zeros would hide the few mistakes.
         return text(str(count), style="bold" if right else "") if count else _dim(".")
 
@@ -152,7 +146,7 @@ def _confusion_table(metrics: "Metrics") -> "RenderableType":
     return table("l" + "r" * CLASSES, rows, header=header, gap=1, width=width)
 
 
-def _predictions(metrics: "Metrics") -> "Iterator[RenderableType]":
+def _predictions(metrics: "mnist_batch.Metrics") -> "Iterator[output.Page]":
     predicted = sum(metrics.predictions)
     labelled = f"{metrics.labelled:,}" if metrics.labelled else "none"
     yield text(f"{predicted:,} of {metrics.rows:,} rows predicted; {labelled} with a label")
@@ -164,7 +158,7 @@ def _predictions(metrics: "Metrics") -> "Iterator[RenderableType]":
     yield titled("Predictions per digit", table("rrr", rows, header=header))
 
 
-def _dim(cell: str) -> "Text":
+def _dim(cell: str) -> "output.Page":
     return text(cell, style="dim")
 
 

@@ -1,6 +1,6 @@
 """Draw digits as pen strokes: sample images, to try things with.
 
-They have MNIST's form, or look like handwriting of one's own: on paper, scanned or cut out; in a
+They are in MNIST's form, or look like your own handwriting: on paper, scanned or cut out; in a
 photo of a sheet; drawn on a screen with a mouse.
 
 Example: mnist-batch generate --style paper --count 200 --out paper.parquet

@@ -1,7 +1,7 @@
-"""Tell what a model file or an input holds, and what in it is worth a look.
+"""Show what a model file or an input holds, and what in it is worth a look.
 
-MODEL ends in .h5 or .keras: its layers, what would run it and why, how it wants its pixels. Where
-the file does not say that, --data finds it.
+MODEL ends in .h5 or .keras: its layers, what would run it and why, which pixel range it expects.
+Where the file does not say that, --data finds it.
 
 INPUT is what predict takes: how many images of which formats and sizes, how many are as MNIST's
 are, labels, duplicates, and what cannot be read.
@@ -21,13 +21,10 @@ from mnist_batch.cli.output import UNKNOWN, facts, page, table, text, titled
 from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-    from mnist_batch import InputInspection, ModelInspection
     from mnist_batch.inference.scale_search import ScaleTrials
     from mnist_batch.inspection.images import Place
     from mnist_batch.inspection.inputs import Sizes
+
 
 _Names = Annotated[
     list[str], typer.Argument(metavar="MODEL|INPUT", help="One MODEL, or one INPUT or several.")
@@ -52,14 +49,13 @@ def inspect(
     as_json: parameters.AsJson = False,
 ) -> None:
     model = _model_among(names, data)
-    options = {"image_column": image_column, "label_column": label_column, "labels": labels}
+    reading = {"image_column": image_column, "label_column": label_column, "labels": labels}
     with output.image_bar(quiet=quiet) as progress:
+        options: dict[str, Any] = {**reading, "workers": workers, "progress": progress}
         if model:
-            found = mnist_batch.inspect_model(
-                model, data=data, **options, workers=workers, progress=progress
-            )
+            found = mnist_batch.inspect_model(model, data=data, **options)
         else:
-            held = mnist_batch.inspect_input(names, **options, workers=workers, progress=progress)
+            held = mnist_batch.inspect_input(names, **options)
     if model:
         output.show(json.dumps(found.record()) if as_json else model_page(found))
     else:
@@ -77,7 +73,7 @@ def _model_among(names: Sequence[str], data: str | None) -> str | None:
     return models[0] if models else None
 
 
-def model_page(found: "ModelInspection") -> "RenderableType":
+def model_page(found: "mnist_batch.ModelInspection") -> "output.Page":
     """Return what a model file holds, what runs it, how it wants its pixels, and what is odd."""
     values = {
         "model": str(found.path),
@@ -101,21 +97,15 @@ def model_page(found: "ModelInspection") -> "RenderableType":
     return page(*parts)
 
 
-def _layers(found: "ModelInspection") -> "RenderableType":
-    rows = [
-        (
-            layer.name,
-            layer.kind,
-            _shape(layer.output_shape),
-            layer.activation or "",
-            _number(layer.parameters),
-        )
-        for layer in found.layers
-    ]
+def _layers(found: "mnist_batch.ModelInspection") -> "output.Page":
+    rows = []
+    for layer in found.layers:
+        shape, values = _shape(layer.output_shape), _number(layer.parameters)
+        rows.append((layer.name, layer.kind, shape, layer.activation or "", values))
     return table("llrlr", rows, header=("name", "type", "output", "activation", "parameters"))
 
 
-def _trials(found: "ModelInspection", trials: "ScaleTrials") -> "RenderableType":
+def _trials(found: "mnist_batch.ModelInspection", trials: "ScaleTrials") -> "output.Page":
     best, rows = None, []
     for index, trial in enumerate(trials.trials):
         verdict = "as good" if trial.as_good else ""
@@ -139,7 +129,7 @@ def _number(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
-def _scale(found: "ModelInspection") -> str:
+def _scale(found: "mnist_batch.ModelInspection") -> str:
     if found.scale_source is None:
         return f"{found.scale} is taken, the file does not say it"
     return f"{found.scale}, as {found.scale_source.says}"
@@ -165,7 +155,7 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
     return UNKNOWN if value is None else str(value)
 
 
-def input_page(found: "InputInspection") -> "RenderableType":
+def input_page(found: "mnist_batch.InputInspection") -> "output.Page":
     """Return what INPUTs hold, and what in them is worth a look."""
     images = found.readable
     polarity = {"light on dark": found.light_on_dark, "dark on light": found.dark_on_light}
@@ -198,7 +188,7 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or UNKNOWN
 
 
-def _files(found: "InputInspection") -> str:
+def _files(found: "mnist_batch.InputInspection") -> str:
     kinds = (("image", found.image_files), ("Parquet", found.parquet_files))
     return " and ".join(
         f"{count:,} {kind} file{'s' if count > 1 else ''}" for kind, count in kinds if count
@@ -216,7 +206,7 @@ def _sizes(sizes: "Sizes") -> str:
     return f"{counts}, and {others:,} other sizes; all from {ends}"
 
 
-def _odd(found: "InputInspection") -> "Iterator[tuple[str, str, Text]]":
+def _odd(found: "mnist_batch.InputInspection") -> "Iterator[tuple[str, str, output.Page]]":
     """Yield the kinds of rows that are worth a look: how many, what they are, and the first few."""
     for what, rows in (
         *found.unreadable.items(),
@@ -234,7 +224,7 @@ def _odd(found: "InputInspection") -> "Iterator[tuple[str, str, Text]]":
             yield f"{pairs.count:,}", what, _lines(names, pairs.count)
 
 
-def _lines(names: Iterable[str], count: int) -> "Text":
+def _lines(names: Iterable[str], count: int) -> "output.Page":
     lines = list(names)
     more = [f"and {count - len(lines):,} more"] if count > len(lines) else []
     return text(*lines, *more)

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 # rich takes long to import, and --help imports this module: each function below imports its parts.
 if TYPE_CHECKING:
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
     from mnist_batch import Progress
 
+    Page: TypeAlias = RenderableType
+
 UNKNOWN = "-"
 """Stands in a table for a value that nobody knows."""
 
 _Step = TypeVar("_Step")
 
 
-def show(content: "RenderableType") -> None:
+def show(content: "Page") -> None:
     """Print a result on standard output."""
     from rich.console import Console
 
@@ -60,7 +62,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def page(*parts: "RenderableType") -> "RenderableType":
+def page(*parts: "Page") -> "Page":
     """Return parts to be printed one below the other."""
     from rich.console import Group
 
@@ -74,20 +76,20 @@ def text(*lines: str, style: str = "") -> "Text":
     return Text("\n".join(map(printable, lines)), style)
 
 
-def titled(title: str, *content: "RenderableType") -> "RenderableType":
+def titled(title: str, *content: "Page") -> "Page":
     """Return `content` under a title, with an empty line before it."""
     return page("", text(title, style="bold"), *content)
 
 
 def table(
     align: str,
-    rows: "Iterable[Sequence[str | Text]]",
+    rows: "Iterable[Sequence[Page]]",
     *,
     header: Sequence[str] = (),
     gap: int = 3,
     width: int = 1,
     bold: int | None = None,
-) -> "RenderableType":
+) -> "Page":
     """Return a table without lines.
 
     Args:
@@ -115,7 +117,7 @@ def table(
     return built
 
 
-def facts(values: Mapping[str, str]) -> "RenderableType":
+def facts(values: Mapping[str, str]) -> "Page":
     """Return names and values side by side, as wide as the widest name in any summary."""
     return table("ll", [(f"{name:<11}", value) for name, value in values.items()], gap=2)
 
@@ -125,7 +127,7 @@ def named_lines(values: Iterable[tuple[str, str]]) -> "Text":
     return text(*(f"{name:<12} {value}" for name, value in values))
 
 
-def reasons(title: str, counts: Mapping[str, int]) -> "Iterator[RenderableType]":
+def reasons(title: str, counts: Mapping[str, int]) -> "Iterator[Page]":
     """Yield why rows lack something and how many do, under a title; nothing without such rows."""
     if counts:
         rows = [(f"{count:,}", reason) for reason, count in counts.items()]

@@ -1,4 +1,4 @@
-"""Decode images once, into one Parquet file that predicts as they do but faster.
+"""Decode images once, into a Parquet file that gives the same predictions but faster.
 
 Every image is a row of raw pixels, in input order, with its source, label and, where it cannot be
 read, the reason. The predictions of the file are those of the INPUT.
@@ -10,17 +10,12 @@ Example: mnist-batch pack digits/ --out packed.parquet
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import mnist_batch
 from mnist_batch.cli import output, parameters
 from mnist_batch.cli.evaluate import speed
 from mnist_batch.options import Prepare
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from mnist_batch import PackSummary
 
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="The packed file: .parquet.")]
 
@@ -57,7 +52,7 @@ def pack(
     parameters.check_errors(budget, summary.errors, summary.rows, uncounted, lacking="an image")
 
 
-def pack_page(summary: "PackSummary") -> "RenderableType":
+def pack_page(summary: "mnist_batch.PackSummary") -> "output.Page":
     """Return how many images were packed, how large the file is, and how fast that was."""
     labelled = f"{summary.labelled:,}" if summary.labelled else "none"
     counts = f"{summary.rows - summary.errors:,} of {summary.rows:,} rows with an image"

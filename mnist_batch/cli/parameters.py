@@ -22,8 +22,7 @@ writing = partial(typer.Option, rich_help_panel="Output")
 
 
 InputList = Annotated[
-    list[str],
-    typer.Argument(metavar="INPUT", help="What to read; several may follow one another."),
+    list[str], typer.Argument(metavar="INPUT", help="What to read; several may follow one another.")
 ]
 ImageColumn = Annotated[str | None, reading(help="Parquet column of images, where several fit.")]
 LabelColumn = Annotated[str | None, reading(help="Parquet column of labels, if not label.")]
@@ -38,22 +37,20 @@ Labels = Annotated[
 PrepareChoice = Annotated[
     Prepare,
     reading(
-        help="Which images are brought to MNIST form: auto those not in it; never only resizes."
+        help="Which images to bring to MNIST form: auto takes those not in it; never only resizes."
     ),
 ]
-Workers = Annotated[int | None, reading(min=1, help="Threads; by default one a core.")]
+Workers = Annotated[int | None, reading(min=1, help="Threads; by default one per core.")]
 ModelFile = Annotated[
     Path | None,
-    running(
-        metavar="FILE", help="Keras model, .h5 or .keras, instead of the one that comes along."
-    ),
+    running(metavar="FILE", help="Keras model, .h5 or .keras, instead of the one in the package."),
 ]
 PredictorName = Annotated[
-    PredictorChoice, running(help="What runs the model; auto is numpy where it can.")
+    PredictorChoice, running(help="What runs the model; auto takes numpy where it can.")
 ]
 PixelScale = Annotated[
     Scale | None,
-    running(help="Pixel range the model wants; by default what its file says, else 0-1."),
+    running(help="Pixel range the model expects; by default what its file says, else 0-1."),
 ]
 ReportFolder = Annotated[
     Path | None,
@@ -109,14 +106,10 @@ def error_budget(max_errors: str) -> ErrorBudget:
 def check_errors(
     budget: ErrorBudget, errors: int, rows: int, uncounted: int, *, lacking: str
 ) -> None:
-    """Exit with `ERRORS_STATUS` and a message where more rows have an error than allowed.
+    """Exit with `ERRORS_STATUS` and a message where more rows have an error than `budget` allows.
 
-    Args:
-        budget: what `--max-errors` allows.
-        errors: rows with an error.
-        rows: all rows.
-        uncounted: sources that are one row with an error each, however many rows they hold.
-        lacking: what a row with an error is without.
+    Such rows are `lacking` something, as a prediction. Each of `uncounted` sources is one row with
+    an error, however many rows it holds.
     """
     if budget.allows(errors, rows, uncounted):
         return

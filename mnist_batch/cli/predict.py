@@ -22,14 +22,10 @@ from mnist_batch.cli.evaluate import show_summary
 from mnist_batch.errors import OutputInUseError
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
 
-_Out = Annotated[
-    Path,
-    parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv."),
-]
-_Device = Annotated[Device, parameters.running(help="Where Keras runs it.")]
+_Out = Annotated[Path, parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv.")]
+_Device = Annotated[Device, parameters.running(help="Where Keras runs the model.")]
 _BatchSize = Annotated[
-    int,
-    parameters.reading(min=1, help="Images in a batch; Keras runs just so many at once."),
+    int, parameters.reading(min=1, help="Images per batch; Keras runs exactly that many at once.")
 ]
 _Probabilities = Annotated[
     bool,
@@ -38,7 +34,7 @@ _Probabilities = Annotated[
         help="Write the probability of each digit; log loss and Brier score need them.",
     ),
 ]
-_SampleSeed = Annotated[int, parameters.writing(help="Chooses the ten samples.")]
+_SampleSeed = Annotated[int, parameters.writing(help="Seed that chooses the ten samples.")]
 _SavePrepared = Annotated[
     Path | None,
     parameters.writing(
@@ -54,7 +50,7 @@ _FailFast = Annotated[
 ]
 _Resume = Annotated[
     bool,
-    parameters.writing("--resume", help="Go on from what a run that was cut short has finished."),
+    parameters.writing("--resume", help="Continue an interrupted run from what it has finished."),
 ]
 
 

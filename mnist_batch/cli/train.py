@@ -1,8 +1,8 @@
 """Train Dense 128-64-10 on labelled digits, and test it on their test split.
 
 The model, its report and its learning curves are written; a plain keras.models.load_model reads the
-model. Files or folders named train and test, as train-00000-of-00001.parquet, tell what is for
-training and what for the test; without such names all is for training.
+model. Files or folders named train and test, as train-00000-of-00001.parquet, hold the data for
+training and for the test; without such names all of it is for training.
 
 Example: mnist-batch train --data mnist/ --epochs 20 --out MNIST.h5
 """
@@ -11,22 +11,14 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import mnist_batch
 from mnist_batch.cli import output, parameters
 from mnist_batch.cli.evaluate import metrics_page
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from mnist_batch import TrainingProgress, TrainingResult
-
-_Data = Annotated[
-    str,
-    parameters.reading(metavar="INPUT", help="Labelled digits, as for predict."),
-]
+_Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled digits, as for predict.")]
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="The model: .h5 or .keras.")]
 _Augment = Annotated[
     bool,
@@ -59,8 +51,7 @@ _ValidationSplit = Annotated[
     ),
 ]
 _Seed = Annotated[
-    int,
-    parameters.running(min=0, max=2**32 - 1, help="Same seed and machine, same weights."),
+    int, parameters.running(min=0, max=2**32 - 1, help="Same seed and machine, same weights.")
 ]
 
 
@@ -94,7 +85,7 @@ def train(
     output.show(json.dumps(result.record()) if as_json else training_page(result))
 
 
-def training_page(result: "TrainingResult") -> "RenderableType":
+def training_page(result: "mnist_batch.TrainingResult") -> "output.Page":
     """Return how well a trained model reads the test split, what it was made from, and where."""
     kept = {name: numbers[result.epoch - 1] for name, numbers in result.history.items()}
     is_last = result.epoch == len(result.history["loss"])
@@ -118,10 +109,10 @@ def training_page(result: "TrainingResult") -> "RenderableType":
 
 def epoch_bar(
     *, quiet: bool
-) -> "AbstractContextManager[Callable[[TrainingProgress], None] | None]":
+) -> "AbstractContextManager[Callable[[mnist_batch.TrainingProgress], None] | None]":
     """Return a progress bar of epochs."""
 
-    def state(step: "TrainingProgress", _: float) -> dict[str, Any]:
+    def state(step: "mnist_batch.TrainingProgress", _: float) -> dict[str, Any]:
         scores = f"loss {step.loss:.4f}"
         if step.val_accuracy is not None:
             scores += f", validation accuracy {step.val_accuracy:.4f}"
