@@ -1,7 +1,7 @@
-"""Pictures as people bring them, derived from images in MNIST form.
+"""Make pictures like those that people have from images in MNIST form.
 
-Each kind does one thing to a digit, with amounts that chance chooses. Strokes, sizes and places are
-those of the digits that come in; paper, light, noise and files are made here, by OpenCV and Pillow.
+Each kind changes a digit in one way, by random amounts. Handwriting is that of the given digits;
+paper, light, noise and files are made here, by OpenCV and Pillow.
 """
 
 import io
@@ -17,7 +17,7 @@ Grey = npt.NDArray[np.float32]
 Kind = Callable[[Pixels, np.random.Generator], bytes]
 
 NOISIEST = "noise 50"
-"""The kind of which fewer may be read: noise of 50 grey levels on strokes 178 levels strong."""
+"""The kind of which fewer may be read: noise of 50 grey levels, strokes of 178 levels."""
 
 
 def picture(kind: str, image: Pixels, seed: int) -> bytes:
@@ -26,7 +26,7 @@ def picture(kind: str, image: Pixels, seed: int) -> bytes:
     Args:
         kind: a key of `KINDS`.
         image: uint8 (28, 28), in MNIST form.
-        seed: of all chance.
+        seed: of all random amounts.
     """
     return KINDS[kind](image, np.random.default_rng(seed))
 
@@ -63,7 +63,7 @@ def _inverted(image: Pixels, _: np.random.Generator) -> bytes:
 
 
 def _twenty(image: Pixels, rng: np.random.Generator) -> bytes:
-    """As a whole, so that the digit is 14 pixels high."""
+    """Shrink the whole image, so that the digit is 14 pixels high."""
     small = Image.fromarray(_either(image, rng))
     how = (Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
     return _encoded(small.resize((20, 20), how[rng.integers(3)]), "PNG")
@@ -89,7 +89,7 @@ def _corner(side: int) -> Kind:
 
 
 def _thinned(image: Pixels, rng: np.random.Generator) -> bytes:
-    """By one to two pixels, but never to nothing."""
+    """Thin strokes by one to two pixels, but never to nothing."""
     large = _large(image, 112)
     for side in (int(rng.integers(4, 8)), 3):
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -101,7 +101,7 @@ def _thinned(image: Pixels, rng: np.random.Generator) -> bytes:
 
 
 def _hairline(image: Pixels, rng: np.random.Generator) -> bytes:
-    """Two pixels wide in a picture of 400: the skeleton by openings (C. Lantuejoul, 1978)."""
+    """Draw the skeleton two pixels wide, in 400: by openings (C. Lantuejoul, 1978)."""
     left = np.where(_large(image, 400) > 127, np.uint8(255), np.uint8(0))
     skeleton = np.zeros_like(left)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -129,7 +129,7 @@ def _jpeg_of(side: int) -> Kind:
 
 
 def _alpha(image: Pixels, rng: np.random.Generator) -> bytes:
-    """Dark ink on nothing, or now and then white ink on nothing."""
+    """Draw dark ink, one time in five white, on a transparent background."""
     ink = _large(image, int(rng.choice([28, 56, 140])))
     pixels = np.zeros((*ink.shape, 4), np.uint8)
     pixels[..., :3] = 255 if rng.random() < 0.2 else rng.integers(0, 90, 3)
@@ -138,12 +138,12 @@ def _alpha(image: Pixels, rng: np.random.Generator) -> bytes:
 
 
 def _palette(image: Pixels, rng: np.random.Generator) -> bytes:
-    """Sixteen colours, from those of a ground to those of an ink."""
+    """Use a palette of sixteen colours, from a background's to an ink's."""
     indices = Image.fromarray(_large(image, int(rng.choice([28, 56, 140]))) // 16, "P")
     dark, light = rng.integers(0, 90, 3), rng.integers(170, 256, 3)
-    ground, ink = (dark, light) if rng.random() < 0.5 else (light, dark)
+    background, ink = (dark, light) if rng.random() < 0.5 else (light, dark)
     share = np.linspace(0, 1, 16)[:, None]
-    indices.putpalette(_pixels(ground * (1 - share) + ink * share).reshape(-1).tolist())
+    indices.putpalette(_pixels(background * (1 - share) + ink * share).reshape(-1).tolist())
     return _encoded(indices, "PNG")
 
 
@@ -163,7 +163,7 @@ class _Sheet:
         self._ink[top : top + side, left : left + side] = _large(image, side) / 255
 
     def rule(self) -> None:
-        """Draw lines, fainter than the pen, a few degrees off the level at most."""
+        """Draw lines, fainter than the pen, at most two degrees off the horizontal."""
         height, width = self.paper.shape
         apart = max(8, int(self._side * self._rng.uniform(0.25, 0.6)))
         thickness = max(1, int(self._side / self._rng.integers(60, 140)))
@@ -203,7 +203,7 @@ def _ruled(image: Pixels, rng: np.random.Generator) -> bytes:
 
 
 def _photographed(image: Pixels, rng: np.random.Generator) -> bytes:
-    """All of it at once: paper, often ruled, shadow, blur, noise and JPEG."""
+    """Combine all: paper, ruled half of the time, shadow, blur, noise and JPEG."""
     sheet = _Sheet(image, rng, 150, 500)
     if rng.random() < 0.5:
         sheet.rule()
@@ -232,4 +232,4 @@ KINDS: Mapping[str, Kind] = {
     "shadow": _in_shadow,
     "photograph": _photographed,
 }
-"""What is done to a digit, by its name in tables."""
+"""The kinds of pictures, by their names in the table."""

@@ -1,8 +1,8 @@
-"""How well models read what is not quite MNIST: the tables of the model card.
+"""Measure how well models read pictures unlike MNIST: the tables of the model card.
 
-`python -m benchmarks.reading MODEL...` takes MNIST's test images from the folder that `MNIST_DATA`
-names, and prints two tables as Markdown: pictures of other kinds, and images of 28x28 that were
-shifted, rotated and so on. Each model has two columns, of images prepared and not.
+`python -m benchmarks.reading MODEL...` takes MNIST's test images from the folder `MNIST_DATA`,
+and prints two tables as Markdown: pictures of other kinds, and images of 28x28 that were
+shifted, rotated and so on. Each model has two columns: images prepared, and not.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from mnist_batch.options import Prepare
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int8]
 Change = Callable[[Images, int], Images]
-"""Makes of an image and a seed another image, both uint8 (28, 28)."""
+"""Changes an image by a seed, both uint8 (28, 28)."""
 
 _BATCH_ROWS = 100
 
@@ -41,35 +41,30 @@ def mnist_test(folder: Path) -> tuple[Images, Labels]:
 
 
 def spread(count: int, total: int) -> npt.NDArray[np.int64]:
-    """Return the places of `count` rows, evenly over all."""
+    """Return the indices of `count` rows, evenly spread over all."""
     return np.linspace(0, total, count, endpoint=False).astype(np.int64)
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to read pictures.
+class Reader:
+    """A model, and how images are prepared for it."""
 
-    Attributes:
-        model: a model file, or None for the default one.
-        prepare: which images are brought to MNIST form.
-    """
-
-    model: Path | None = None
-    prepare: Prepare = Prepare.AUTO
+    model: Path | None = None  # a model file; None for the default model
+    prepare: Prepare = Prepare.AUTO  # which images are brought to MNIST form
 
 
-def accuracies(encoded: Iterable[bytes], labels: Labels, ways: Sequence[Way]) -> list[float]:
-    """Return the share that each way reads rightly, 0 to 1; what it does not read is not right.
+def accuracies(encoded: Iterable[bytes], labels: Labels, readers: Sequence[Reader]) -> list[float]:
+    """Return the accuracy of each reader, 0 to 1; a picture without a prediction is wrong.
 
     Args:
-        encoded: pictures, of which few are in memory at once.
+        encoded: pictures; few are in memory at once.
         labels: the truth, int8, one for each.
-        ways: how they are read.
+        readers: models, and how images are prepared for them.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "pictures.parquet")
         _write(path, encoded, labels)
-        return [_accuracy(path, way) for way in ways]
+        return [_accuracy(path, reader) for reader in readers]
 
 
 def _write(path: Path, encoded: Iterable[bytes], labels: Labels) -> None:
@@ -82,9 +77,9 @@ def _write(path: Path, encoded: Iterable[bytes], labels: Labels) -> None:
             writer.write_batch(pa.record_batch([rows, part], schema=schema))
 
 
-def _accuracy(path: Path, way: Way) -> float:
+def _accuracy(path: Path, reader: Reader) -> float:
     right = rows = 0
-    for batch in mnist_batch.stream(path, model=way.model, prepare=way.prepare):
+    for batch in mnist_batch.stream(path, model=reader.model, prepare=reader.prepare):
         right += pc.sum(pc.equal(batch["prediction"], batch["label"])).as_py() or 0
         rows += len(batch)
     return right / rows
@@ -154,13 +149,13 @@ CHANGES: dict[str, Change] = {
     **{f"strokes {width:+} pixels": _stroked(width) for width in (-1, -0.5, 0.5, 1, 2)},
     **{f"noise {sigma}": _noised(sigma) for sigma in (10, 25, 50)},
 }
-"""What is done to images of 28x28, by its name in tables."""
+"""Changes of images of 28x28, by their names in the table."""
 
 
 def _print_table(
     title: str, names: Sequence[str], rows: Iterable[tuple[str, Sequence[float]]]
 ) -> None:
-    """Print a table, each row as soon as it is there."""
+    """Print a table as Markdown, each row as soon as it is measured."""
     columns = [f"{name}, {how}" for name in names for how in ("prepared", "not")]
     print(f"| {title} | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}", flush=True)
     for name, values in rows:
@@ -178,16 +173,18 @@ def main() -> None:
     images, labels = mnist_test(Path(os.environ["MNIST_DATA"]))
     models = [None, *arguments.models]
     names = ["default", *(model.stem for model in arguments.models)]
-    ways = [Way(model, prepare) for model in models for prepare in (Prepare.AUTO, Prepare.NEVER)]
+    readers = [
+        Reader(model, prepare) for model in models for prepare in (Prepare.AUTO, Prepare.NEVER)
+    ]
     some = spread(arguments.count, len(images))
     _print_table(
         f"{len(some):,} pictures",
         names,
-        ((kind, accuracies(of_kind(kind, images[some]), labels[some], ways)) for kind in KINDS),
+        ((kind, accuracies(of_kind(kind, images[some]), labels[some], readers)) for kind in KINDS),
     )
     print()
     rows = (
-        (name, accuracies(changed(change, images), labels, ways))
+        (name, accuracies(changed(change, images), labels, readers))
         for name, change in CHANGES.items()
     )
     _print_table(f"{len(images):,} images", names, rows)

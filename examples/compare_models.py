@@ -1,4 +1,4 @@
-"""Which of several models reads an input best? One predictions file and report for each.
+"""Compare models on one input: a predictions file and a report for each.
 
 Run: python examples/compare_models.py [MODEL.h5 ...]
 """

@@ -1,4 +1,4 @@
-"""What preparing does: own handwriting as it is, merely resized, and brought to MNIST form.
+"""Show what preparing does: handwriting as it is, only resized, and brought to MNIST form.
 
 Run: python examples/handwriting.py [OUT.png]
 """

@@ -1,4 +1,4 @@
-"""Which digits is the model least sure of? Predictions as a pandas table, batch by batch.
+"""List the digits that the model is least sure of: predictions as pandas tables, batch by batch.
 
 Run: python examples/hard_digits.py [INPUT]
 """

@@ -11,7 +11,7 @@ from PIL import Image
 
 import mnist_batch
 from benchmarks.kinds import KINDS, NOISIEST, picture
-from benchmarks.reading import CHANGES, Way, accuracies, changed, mnist_test, of_kind, spread
+from benchmarks.reading import CHANGES, Reader, accuracies, changed, mnist_test, of_kind, spread
 from mnist_batch.options import Prepare
 from mnist_batch.preprocessing.preparation import in_mnist_form
 from mnist_batch.synthetic.generator import draw_digits
@@ -76,16 +76,16 @@ def test_accuracy_counts_the_right_ones(digits: tuple[Pixels, npt.NDArray[np.int
     """Labels that are all wrong give 0; a picture that cannot be read is not right."""
     images, labels = digits
     encoded = list(changed(CHANGES["none"], images))
-    assert accuracies(encoded, labels, [Way(), Way(prepare=Prepare.NEVER)]) == [1.0, 1.0]
+    assert accuracies(encoded, labels, [Reader(), Reader(prepare=Prepare.NEVER)]) == [1.0, 1.0]
     wrong = ((labels + 1) % 10).astype(np.int8)
-    assert accuracies(encoded, wrong, [Way()]) == [0.0]
-    assert accuracies([*encoded[:15], *[b"no image"] * 5], labels, [Way()]) == [0.75]
+    assert accuracies(encoded, wrong, [Reader()]) == [0.0]
+    assert accuracies([*encoded[:15], *[b"no image"] * 5], labels, [Reader()]) == [0.75]
 
 
 def test_every_kind_of_drawn_digits_is_read(digits: tuple[Pixels, npt.NDArray[np.int8]]) -> None:
     """Where MNIST is not at hand, this holds at least: nine in ten, over all kinds."""
     images, labels = digits
-    right = [accuracies(of_kind(kind, images[:10]), labels[:10], [Way()])[0] for kind in KINDS]
+    right = [accuracies(of_kind(kind, images[:10]), labels[:10], [Reader()])[0] for kind in KINDS]
     assert np.mean(right) >= 0.9
 
 
@@ -104,7 +104,7 @@ def test_pictures_made_from_mnist_are_read(
     """The 1,000 of each kind in the model card hold 97 of 100; 200 may be a standard error off."""
     images, labels = some_of_mnist
     step = 4 if kind == "2,000 pixels" else 1  # each takes a tenth of a second
-    right = accuracies(of_kind(kind, images[::step]), labels[::step], [Way()])[0]
+    right = accuracies(of_kind(kind, images[::step]), labels[::step], [Reader()])[0]
     assert right >= (0.93 if kind == NOISIEST else 0.96)
 
 
