@@ -46,14 +46,10 @@ def test_the_root_holds_what_every_folder_may_use() -> None:
     assert len(list(PACKAGE.glob("*.py"))) <= MOST_AT_THE_ROOT
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [pytest.param(folder, marks=_NOT_YET if folder.name == "models" else ()) for folder in FOLDERS],
-    ids=_name,
-)
+@pytest.mark.parametrize("folder", FOLDERS, ids=_name)
 def test_a_folder_can_be_taken_in_at_a_glance(folder: Path) -> None:
-    """Twelve modules at most; a thirteenth means that the folder has two subjects."""
-    assert len(_modules(folder)) <= MOST_IN_A_FOLDER
+    """Twelve modules at most, `__init__` among them; with a thirteenth it has two subjects."""
+    assert len(list(folder.glob("*.py"))) <= MOST_IN_A_FOLDER
 
 
 @_NOT_YET
@@ -62,16 +58,18 @@ def test_there_are_few_enough_modules_to_know() -> None:
     assert len(MODULES) <= MOST_IN_ALL
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=_name)
+@pytest.mark.parametrize("folder", [f for f in FOLDERS if f.name != "_kernels"], ids=_name)
 def test_the_init_of_a_folder_only_says_what_the_folder_is(folder: Path) -> None:
-    """So a name is imported from the one module that defines it."""
+    """So a name is imported from the one module that defines it.
+
+    That of `_kernels` also holds what compiles and loads all that is in the folder.
+    """
     (statement,) = ast.parse((folder / "__init__.py").read_text()).body
     assert isinstance(statement, ast.Expr)
     assert isinstance(statement.value, ast.Constant)
     assert isinstance(statement.value.value, str)
 
 
-@_NOT_YET
 def test_only_inputs_knows_the_kinds_of_shards() -> None:
     """Who handles a shard asks it, and a new format changes nothing outside inputs/."""
     outside = [path for path in MODULES if PACKAGE / "inputs" not in path.parents]
@@ -90,7 +88,6 @@ def _long_functions() -> Iterator[str]:
                     yield f"{_name(path)}: {node.name}"
 
 
-@_NOT_YET
 def test_a_function_fits_on_a_screen() -> None:
     """Sixty lines at most, its signature and docstring among them."""
     assert list(_long_functions()) == []
@@ -111,7 +108,6 @@ def test_every_module_has_tests_of_its_name(folder: Path) -> None:
     assert without == []
 
 
-@_NOT_YET
 @pytest.mark.parametrize("folder", [PACKAGE, *FOLDERS], ids=_name)
 def test_every_test_module_has_a_module_to_test(folder: Path) -> None:
     """A test module whose module was renamed is renamed with it."""
