@@ -30,7 +30,7 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
-from mnist_batch.outputs.parts_folder import PartsFolder, put_there, rows_kept
+from mnist_batch.outputs.parts_folder import PartsFolder, committed_outputs, rows_kept
 from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.writer import Sink, check_not_read, check_output, check_outside
 from mnist_batch.schema import predictions_schema
@@ -217,14 +217,14 @@ class _Outputs:
         wanted = options.output
         self._out = out
         self._options = options
-        self._put_there = put_there(out) if wanted.resume else frozenset()
+        self._committed = committed_outputs(out) if wanted.resume else frozenset()
         if wanted.resume and out.is_file() and not self._may_replace(out):
             raise OutputError(
-                f"{out} exists already, and a run that was cut short is to replace it; pass "
+                f"{out} exists already, and an interrupted run is to replace it; pass "
                 "--overwrite too"
                 if rows_kept(out)
                 else f"{out} exists already, so there is nothing to resume; pass --overwrite to "
-                "predict it anew"
+                "predict it again"
             )
         check_output(out, overwrite=self._may_replace(out))
         report = report_folder(out, wanted.report)
@@ -264,7 +264,7 @@ class _Outputs:
         )
 
     def _may_replace(self, path: Path) -> bool:
-        return self._options.output.overwrite or str(path.absolute()) in self._put_there
+        return self._options.output.overwrite or str(path.absolute()) in self._committed
 
 
 @dataclass
@@ -272,10 +272,10 @@ class _Findings:
     """What a run gathers over its rows.
 
     Attributes:
-        samples: chooses those that are drawn.
-        kept: images to search the scale of the pixels with; None where that is settled.
+        samples: chooses the rows to draw.
+        kept: images to search the scale of the pixels with; None where the model file states it.
         counts: of all rows.
-        predicted: the number of rows that this run has predicted itself.
+        predicted: the number of rows that this run predicted itself.
     """
 
     samples: SampleChooser
@@ -285,7 +285,7 @@ class _Findings:
 
     @classmethod
     def of(cls, run: Run) -> "_Findings":
-        """Return those of no rows."""
+        """Return the findings before the first row."""
         kept = None if is_settled(run.predictor) else LabelledImages()
         return cls(SampleChooser(run.options.output.sample_seed), kept)
 
@@ -300,7 +300,7 @@ class _Findings:
                 self.kept.add(rows.predictions, images)
 
     def chosen(self, run: Run, *, with_images: bool) -> Samples:
-        """Return the ten samples; images of rows that an earlier run predicted are read again."""
+        """Return the ten samples; read images again where an earlier run predicted the rows."""
         samples = self.samples.samples()
         if not with_images or samples.images is not None or not len(samples.index):
             return samples

@@ -52,7 +52,7 @@ _LONGEST_NAME, _SHORT_NAME = 200, 40
 """Bytes that leave room for the suffix, and characters, which take 4 bytes each at most."""
 
 
-def put_there(out: Path) -> frozenset[str]:
+def committed_outputs(out: Path) -> frozenset[str]:
     """Return the absolute paths of what a run wrote that was killed after it renamed `out`.
 
     They are `out` and the folders that belong to it, some of which may be missing.
@@ -203,8 +203,8 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
     def _refuse_no_folder(self) -> None:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             raise OutputError(
-                f"{self.path}: is no folder, where unfinished predictions go; move it away, or "
-                "name another output"
+                f"{self.path}: is not a folder, but unfinished predictions go there; move it away, "
+                "or name another output"
             )
 
     def _refuse_others(self) -> None:
@@ -225,8 +225,8 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
             self.notes.append(f"nothing to resume: no part of {self._out} was finished before")
         elif kept:
             self.notes.append(
-                f"{kept:,} rows that a run which was cut short had finished were removed; "
-                "--resume would have gone on from them"
+                f"{kept:,} rows that an interrupted run had finished were removed; "
+                "--resume would have continued from them"
             )
         self._clear()
         self._write_whole(_MANIFEST, manifest.text())
@@ -235,8 +235,8 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         differences = list(manifest.differences((self.path / _MANIFEST).read_bytes()))
         if differences:
             raise OutputError(
-                f"{self.path} is of a run that --resume cannot go on with: "
-                f"{'; '.join(differences)}; predict as then, or leave out --resume to begin anew"
+                f"{self.path} is of a run that --resume cannot continue: "
+                f"{'; '.join(differences)}; predict as then, or leave out --resume to start over"
             )
         rows = {part.number: part.rows for part in self._parts}
         for match in list(_parts_in(self.path)):

@@ -1,4 +1,4 @@
-"""Unfinished predictions: kept in parts, and gone on from with `resume`."""
+"""Unfinished predictions: kept in parts, and continued with `resume`."""
 
 import os
 import shutil
@@ -275,7 +275,7 @@ def test_resuming_what_is_to_replace_an_output_takes_overwrite_too(
     out = tmp_path / "out.parquet"
     mnist_batch.predict(digits_folder, out, report=False)
     _cut_short(digits_folder, out, 20, overwrite=True)
-    with pytest.raises(OutputError, match="was cut short is to replace it; pass --overwrite too"):
+    with pytest.raises(OutputError, match="interrupted run is to replace it; pass --overwrite too"):
         mnist_batch.predict(digits_folder, out, report=False, resume=True)
     summary = mnist_batch.predict(digits_folder, out, report=False, resume=True, overwrite=True)
     assert "resumed: 16 of 30 rows were there already" in summary.notes
@@ -316,8 +316,8 @@ def test_without_resume_all_is_predicted_anew(tmp_path: Path, digits_folder: Pat
     out = tmp_path / "out.parquet"
     _cut_short(digits_folder, out, 20, batch_size=4)
     summary = mnist_batch.predict(digits_folder, out, batch_size=4, report=False)
-    (note,) = (note for note in summary.notes if "cut short" in note)
-    assert note.startswith("16 rows that a run which was cut short had finished were removed")
+    (note,) = (note for note in summary.notes if "interrupted" in note)
+    assert note.startswith("16 rows that an interrupted run had finished were removed")
     assert summary.run
     assert summary.run["resumed_rows"] == 0
     assert _names(out) == ["out.parquet"]
@@ -367,7 +367,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, digits_folder: Path, link:
         staging_folder(out).symlink_to(tmp_path / "elsewhere")
     else:
         staging_folder(out).write_text("mine")
-    with pytest.raises(OutputError, match="is no folder"):
+    with pytest.raises(OutputError, match="is not a folder"):
         mnist_batch.predict(digits_folder, out)
     assert not link or list((tmp_path / "elsewhere").iterdir()) == []
 

@@ -128,7 +128,7 @@ def _tell(step: str, out: Path, process: int, run: Any) -> None:  # noqa: ANN401
     content = out.read_bytes() if out.exists() else None
     kept = parts_folder.rows_kept(out)
     # All is done but that the last of what is in the staging folder goes.
-    through = content not in (None, OLD) and not parts_folder.put_there(out)
+    through = content not in (None, OLD) and not parts_folder.committed_outputs(out)
     resumed = os.waitstatus_to_exitcode(os.waitpid(run(resume=True), 0)[1])
     found = {
         "step": step,
