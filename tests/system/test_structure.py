@@ -93,7 +93,6 @@ def test_a_function_fits_on_a_screen() -> None:
     assert list(_long_functions()) == []
 
 
-@_NOT_YET
 @pytest.mark.parametrize("folder", [PACKAGE, *FOLDERS], ids=_name)
 def test_every_module_has_tests_of_its_name(folder: Path) -> None:
     """`test_<module>.py`, or `test_<module>_<aspect>.py`, in the folder of the same name."""
