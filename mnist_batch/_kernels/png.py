@@ -1,13 +1,13 @@
-"""Many PNG images like MNIST's at once, outside the interpreter lock: compiled by Numba.
+"""Decode many PNG images like MNIST's at once, outside the interpreter lock: compiled by Numba.
 
 Like MNIST's means 28x28 pixels of 8-bit grey, not interlaced, with one IDAT chunk and no chunk
-beside IHDR, IDAT and IEND. Whatever is otherwise, or damaged in any way, is left to Pillow, which
-also says what is wrong; so this is strict, and need not be complete.
+other than IHDR, IDAT and IEND. All other images, and damaged ones, are left to Pillow, which also
+says what is wrong. So this decoder is strict, and need not be complete.
 
-Why our own, in images/s on one thread and on two, on two cores of an EPYC: this 380,000 and
-600,000; the same loops around zlib's `uncompress` 260,000 and 430,000, and zlib would have to be
-found on each system; Daft 0.7's decoder 180,000 and 280,000, and Daft refuses pyarrow 26; Pillow
-30,000 and 15,000.
+Why our own decoder, in images/s on one thread and on two, on two cores of an EPYC: this 380,000 and
+600,000; the same loops around zlib's `uncompress` 260,000 and 430,000, and zlib has to be found on
+each system; Daft 0.7's decoder 180,000 and 280,000, and Daft refuses pyarrow 26; Pillow 30,000 and
+15,000.
 
 Sources of the formats: PNG (W3C Recommendation, third edition), zlib (RFC 1950), DEFLATE
 (RFC 1951). Numbers are int64 throughout, because Numba makes int64 and uint64 together a float.
@@ -101,14 +101,14 @@ def decode_pngs(
     images: _Bytes,
     decoded: npt.NDArray[np.bool_],
 ) -> None:
-    """Decode the files that are like MNIST's and whole.
+    """Decode the files that are like MNIST's and undamaged.
 
     Args:
         data: the files one after the other.
         bounds: int32 or int64 (n + 1), where each file begins and the next one.
-        wanted: (n,), false for a file not to be looked at.
+        wanted: bool (n,), false for a file to be skipped.
         images: uint8 (n, 784), filled where `decoded`; elsewhere anything may be left in it.
-        decoded: (n,), filled: true where the image is there.
+        decoded: bool (n,), filled: true where the image was decoded.
     """
     room = _new_room()
     for i in range(len(decoded)):
@@ -126,7 +126,7 @@ def load() -> None:
 
 @compiled
 def _zero() -> int:
-    """Return 0 as a number like any other: for each literal Numba compiles a function anew."""
+    """Return 0 as a variable: Numba compiles a function anew for each literal."""
     return np.int64(0)
 
 
@@ -154,7 +154,7 @@ def _new_room() -> _Room:
 
 @compiled
 def _decode(data: _Bytes, begin: int, end: int, image: _Bytes, room: _Room) -> bool:
-    """Decode one file into an image, uint8 (784,); tell whether it is like MNIST's, and whole."""
+    """Decode one file into an image, uint8 (784,); return whether it is like MNIST's and sound."""
     around = len(_FRONT) + 4 + len(_IDAT) + 4 + len(_END)  # with the chunk's size and its CRC
     if end - begin < around + 8 or not _holds(data, begin, _FRONT):
         return False
@@ -181,7 +181,7 @@ def _holds(data: _Bytes, at: int, expected: _Bytes) -> bool:
 
 @compiled
 def _inflate(data: _Bytes, at: int, end: int, room: _Room) -> bool:
-    """Decompress a zlib stream into `room.lines`; tell whether it is sound and just fills them.
+    """Decompress a zlib stream into `room.lines`; return whether it is sound and just fills them.
 
     Args:
         data: after the stream stand the chunk's CRC and the last chunk.
@@ -252,7 +252,7 @@ def _inflate_block(
 ) -> tuple[int, int, int, int]:
     """Decompress a block after its codes (section 3.2.3).
 
-    Returns the reader's new state, and how much of `lines` is filled: -1 where the data is wrong.
+    Returns the reader's new state, and how much of `lines` is filled, or -1 if the data is wrong.
     """
     wrong = bits, held, at, -1
     literal_mask, distance_mask = (1 << literal_bits) - 1, (1 << distance_bits) - 1
@@ -300,9 +300,9 @@ def _inflate_block(
 def _refill(data: _Bytes, bits: int, held: int, at: int) -> tuple[int, int, int]:
     """Return the reader's state with at least 56 bits of the stream in it.
 
-    The state: the bits, the next one lowest; how many they are; where to read on. Above them may
-    stand bits that come again with the next filling; the sign stays free. There is no branch: one
-    that depends on the data would often be guessed wrongly.
+    The state: the bits, the next one lowest; how many there are; where to read on. Above them may
+    be bits that come again with the next refill; the sign bit stays free. There is no branch,
+    because one that depends on the data would often be mispredicted.
     """
     bits |= _load(data, at) << held & _NO_SIGN
     more = 63 - held >> 3
@@ -325,8 +325,8 @@ def _read_codes(
 ) -> tuple[int, int, int, int, int]:
     """Read the codes of a dynamic block (section 3.2.7) into their tables.
 
-    Returns the reader's new state, and the bits of the longest literal and of the longest
-    distance: `_NOT_A_CODE` where the data is wrong.
+    Returns the reader's new state, and the lengths in bits of the longest literal's code and the
+    longest distance's, or `_NOT_A_CODE` if the data is wrong.
     """
     wrong = bits, held, at, _NOT_A_CODE, _NOT_A_CODE
     if at > end + _AHEAD:
@@ -394,8 +394,8 @@ def _read_codes(
 def _fill(table: _Table, begin: int, end: int, first: int, room: _Room) -> int:
     """Fill the table of a canonical Huffman code (section 3.2.2); return its longest code's bits.
 
-    `_NOT_A_CODE` is returned where no code has these lengths. One code of one bit, or none, is
-    taken for a code, as DEFLATE does for distances.
+    It returns `_NOT_A_CODE` if no code has these lengths. One code of one bit, or none, is a code,
+    as in DEFLATE for distances.
 
     Args:
         table: the table.
@@ -463,7 +463,7 @@ def _checksum_fits(data: _Bytes, at: int, lines: _Bytes) -> bool:
 
 @compiled
 def _unfilter(lines: _Bytes, image: _Bytes) -> bool:
-    """Undo the filters of the lines (PNG, section 9) into an image; tell whether all are known."""
+    """Undo the filters of lines (PNG, section 9) into an image; return whether all are known."""
     for y in range(SIDE):
         line, row, above = y * _LINE + 1, y * SIDE, (y - 1) * SIDE
         kind = lines[line - 1]

@@ -1,7 +1,7 @@
-"""Encoded images to pixels; an image that cannot be read becomes a reason.
+"""Decode encoded images to pixels, or to the reason why not.
 
-Images like MNIST's own are decoded a batch at a time by `png_kernels`, all others by Pillow, which
-also gives the reason where there is one.
+Images like MNIST's own are decoded a batch at a time by `_kernels.png`. Pillow decodes all others,
+and gives the reasons.
 """
 
 import io
@@ -21,21 +21,21 @@ from mnist_batch.decoding.limits import FORMATS, MAX_PIXELS, excess_of_file, exc
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
 
-# First bytes of the formats: they tell a damaged image from what never was one.
+# First bytes of the formats, which tell a damaged image from a file of another kind.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P2")
 
-# Threads that decode small images by Pillow at once take the interpreter lock from each other and
-# are slower together than one alone: 14,700 images/s with two, 30,100/s with one, 28x28 PNG. From
-# about this size on, Pillow spends its time without that lock, and threads add up.
+# Threads that decode small images by Pillow take the interpreter lock from each other, and two are
+# slower together than one alone: 14,700 images/s with two, 30,100/s with one, 28x28 PNG. From about
+# this size on, Pillow works mostly without that lock, and threads add up.
 _SMALL_IMAGE_BYTES = 4096
 _one_at_a_time = threading.Lock()
 
 _PIXELS_AT_ONCE = 4 * 2**20
-"""Pixels that wait, decoded, to be brought to 28x28, and those of one picture more."""
+"""Decoded pixels that wait to be brought to 28x28; one picture may exceed them."""
 
 _ENOUGH = 512
-"""A JPEG is decoded at an eighth, a quarter or half of its size while both sides stay above this: a
-digit needs no more, and of a photograph the decoding is most of the work."""
+"""A JPEG is decoded at an eighth, a quarter or half of its size if both sides stay above this: a
+digit needs no more pixels, and decoding is most of the work for a photograph."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class DecodedBatch:
 
     Attributes:
         images: uint8 (n, 28, 28), 0 black to 255 white; 0 where there is an error.
-        prepared: bool (n,), true where the image was changed to be of that size and form.
+        prepared: bool (n,), true where the image was brought to that size, or to MNIST form.
         error: Arrow strings (n,): null, or why the image could not be read.
     """
 
@@ -58,8 +58,8 @@ Fit = Callable[[Grey], Images | None]
 
 
 def resized(picture: Grey) -> Images:
-    """Return a picture as 28x28, by Lanczos resampling, without regard to its proportions."""
-    # In two steps: in one, what is long and narrow takes many times as long.
+    """Return a picture resized to 28x28 by Lanczos resampling; its proportions may change."""
+    # In two steps: in one, a long and narrow picture takes many times as long.
     small = Image.fromarray(picture).resize(
         (SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
     )
@@ -67,11 +67,11 @@ def resized(picture: Grey) -> Images:
 
 
 def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
-    """Decode a batch; raw pixels pass as they are. No image raises.
+    """Decode a batch; raw pixels stay as they are. No image raises.
 
     Args:
         batch: as read.
-        fit: what is done with a picture that is not 28x28.
+        fit: brings a picture that is not 28x28 to that size.
     """
     if not isinstance(batch.images, pa.Array):
         prepared = np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
@@ -95,7 +95,7 @@ def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
 def _decode_pngs(
     encoded: pa.Array, wanted: npt.NDArray[np.bool_], images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.bool_]:
-    """Decode the images that are like MNIST's into `images`; return which they are."""
+    """Decode the images that are like MNIST's into `images`; return bool (n,), which they are."""
     from mnist_batch._kernels.png import decode_pngs
 
     decoded = np.zeros(len(encoded), np.bool_)
@@ -108,7 +108,7 @@ def _decode_pngs(
     contents = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
     if len(contents) >= 2**31:
         return decoded
-    # Of one type always: for Numba other integers are another, and so is memory to be written.
+    # Always the same types, or Numba compiles anew: integers of one size, memory read only.
     places = (offsets - offsets[0]).astype(np.int32)
     for array in (contents, places):
         array.flags.writeable = False
@@ -124,7 +124,7 @@ def _decode_each(
     prepared: npt.NDArray[np.bool_],
     fit: Fit,
 ) -> pa.Array:
-    """Decode the images at some places by Pillow; return the errors of all of the batch."""
+    """Decode the images at some places by Pillow; return the errors of the whole batch."""
     contents = encoded.take(pa.array(places)).to_pylist()
     whole = fit is resized
     errors: dict[int, str] = {}
@@ -159,13 +159,13 @@ def fit_or_error(fit: Fit, picture: Grey) -> Images | str:
 
 
 def _pictures(contents: list[bytes], *, whole: bool) -> Iterator[Grey | str]:
-    """Yield images decoded one by one, few of them ahead."""
+    """Yield images decoded one by one, a few of them in advance."""
     small = sum(map(len, contents)) <= _SMALL_IMAGE_BYTES * len(contents)
     at = 0
     while at < len(contents):
         pictures: list[Grey | str] = []
         pixels = 0
-        # Only the decoding: what is done with the pictures is mostly outside of the interpreter.
+        # Only for the decoding: what follows runs mostly without the interpreter lock.
         with _one_at_a_time if small else nullcontext():
             while at < len(contents) and pixels < _PIXELS_AT_ONCE:
                 picture = decode_image(contents[at], whole=whole)
@@ -178,14 +178,14 @@ def _pictures(contents: list[bytes], *, whole: bool) -> Iterator[Grey | str]:
 def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
     """Decode one image to grey.
 
-    Grey is ITU-R 601-2 luma, as Pillow's `convert("L")`; transparency lies over white, or over
-    black where nothing would be seen on white; the EXIF orientation is applied; of an animation the
-    first frame counts.
+    Grey is ITU-R 601-2 luma, as Pillow's `convert("L")`. Transparent images are blended over white,
+    or over black if they would be all white. The EXIF orientation is applied. An animation gives
+    its first frame.
 
     Args:
         content: the image as in a file of one of `FORMATS`.
-        whole: in its own size; else a large JPEG may come smaller, see `_ENOUGH`, and its grey is
-            then the luma that is stored in it.
+        whole: decode it in its own size. Else a large JPEG may be decoded smaller, see `_ENOUGH`,
+            and its grey is then the luma that is stored in it.
 
     Returns:
         uint8 (h, w), 0 black to 255 white; or else the text for the column `error`.
@@ -210,11 +210,11 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
 
 
 def decode_to_show(content: bytes, side: int) -> Image.Image:
-    """Decode an image as a person sees it: as `decode_image` does, but in its own colours.
+    """Decode an image for a person to see: as `decode_image` does, but in its own colours.
 
     Args:
         content: an image that `decode_image` can decode.
-        side: pixels of a side that are enough; a large JPEG comes smaller, not below this.
+        side: pixels that are enough for a side; a large JPEG is decoded smaller, not below this.
 
     Returns:
         An image of mode L where it is grey, else RGB.
@@ -228,9 +228,9 @@ def decode_to_show(content: bytes, side: int) -> Image.Image:
 
 def _grey(image: Image.Image) -> Image.Image:
     """Decode and return an image in mode L, upright."""
-    image.load()  # and what stands after the pixels, which may be the orientation
+    image.load()  # also what follows the pixels, which may be the orientation
     if image.mode == "L" and image.format == "PNG" and not image.info:
-        return image  # most digits are such: nothing to rotate, nothing to blend
+        return image  # as most digits are: nothing to rotate, nothing to blend
     return _plain(image, "L")
 
 
@@ -247,13 +247,13 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
             plain = _over("black", image, mode)
     else:
         plain = image.convert(mode)
-    # Of what comes out of that: turning it takes a copy, which of what goes in is larger.
+    # Last: to rotate takes a copy, which is smaller now.
     orientation = image.getexif().get(_ORIENTATION)
-    return plain.transpose(_TURNS[orientation]) if orientation in _TURNS else plain
+    return plain.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else plain
 
 
 _ORIENTATION = 0x0112
-_TURNS = {
+_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -262,7 +262,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What brings an image upright whose EXIF says that it was taken otherwise (Exif 3.0, 4.6.5.1)."""
+"""The transposition that brings an image upright, by its EXIF orientation (Exif 3.0, 4.6.5.1)."""
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -270,9 +270,9 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _over(ground: str, image: Image.Image, mode: str) -> Image.Image:
-    """Return a transparent image as it looks on a ground of one colour.
+    """Blend a transparent image over a ground of one colour.
 
-    Piece by piece: the whole of it takes 16 bytes a pixel meanwhile.
+    It works strip by strip: at once it would take 16 bytes a pixel.
     """
     plain = Image.new(mode, image.size)
     lines = max(1, _PIXELS_AT_ONCE // image.width)
@@ -286,7 +286,7 @@ def _over(ground: str, image: Image.Image, mode: str) -> Image.Image:
 
 
 def _white_candidates(image: Image.Image) -> tuple[int, ...]:
-    """Return what white may be in an image of more than 8 bits: where the format says it, one."""
+    """Return the values that white may have in an image of more than 8 bits, ascending."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         return (65535,)  # Pillow scales a PGM of any depth over 8 bits to this range
     return (1, 255, 65535) if image.mode == "F" else (255, 65535, 2**32 - 1)

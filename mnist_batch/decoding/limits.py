@@ -34,32 +34,33 @@ MAX_PIXELS = 30_000_000
 """A larger image is not decoded; a third of where Pillow starts to warn."""
 
 MAX_SIDE = 65_535
-"""A longer one is not decoded; no JPEG has one. Of one pixel's width Pillow takes 5 µs a line."""
+"""A longer side is not decoded; no JPEG has one. Pillow takes 5 µs a line however narrow."""
 
 MAX_DEEP_PIXELS = 10_000_000
-"""Of grey in more than 8 bits, which takes four times the memory of a photograph."""
+"""The limit for grey in more than 8 bits, which takes four times the memory."""
 
 MAX_SLOW_PIXELS = 4_000_000
-"""Where Pillow decodes in Python, 1 µs a pixel: PGM in text or of another white than 255 and 65535,
-and run lengths in BMP."""
+"""The limit where Pillow decodes in Python, 1 µs a pixel: PGM in text or with a white other than
+255 and 65535, and run lengths in BMP."""
 
 _SLOW_CODECS = ("ppm", "ppm_plain", "bmp_rle")
 
 _MOST_CHUNKS = 100_000
-"""Of a PNG file; one of 800 MB has so many where it is written by libpng."""
+"""In a PNG file; libpng writes as many for 800 MB."""
 
 _MOST_SEGMENTS = 2000
-"""Of a JPEG file before its pixels. One holds 64 kB; Pillow joins those of a kind one by one."""
+"""In a JPEG file before its pixels. Each holds up to 64 kB; Pillow joins them one by one."""
 
 _MOST_SCANS = 100
-"""Of a JPEG file, each of which goes over all of the picture; usual progressive ones have ten."""
+"""In a JPEG file. Each covers the whole picture; usual progressive files have ten."""
 
 _MOST_STRIPS = 2**17
-"""Of a TIFF file, or tiles: those of 16x16 in the largest picture. Each takes 400 bytes."""
+"""Strips or tiles of a TIFF file: as many as tiles of 16x16 in the largest picture. Each takes 400
+bytes."""
 
 
 def excess_of_file(content: bytes) -> str | None:
-    """Return the text of the column `error` for a file that asks for too much, before it is opened.
+    """Return the column `error` for a file that exceeds a limit before it is opened, or None.
 
     Args:
         content: an image as in a file, of any format.
@@ -81,10 +82,10 @@ def excess_of_file(content: bytes) -> str | None:
 
 
 def excess_of_image(image: Image.Image) -> str | None:
-    """Return the text of the column `error` for an image that is too large, before it is decoded.
+    """Return the column `error` for an image that is too large to be decoded, or None.
 
     Args:
-        image: opened, and no more.
+        image: opened, not decoded.
     """
     width, height = image.size
     kind, most = "", MAX_PIXELS
@@ -112,7 +113,7 @@ def _has_more_chunks(content: bytes, most: int) -> bool:
     return at < len(content)
 
 
-# Beside what is stuffed into pixels, and the marks by which reading can begin anew among them.
+# Without the zeros stuffed into pixels, and the restart markers among them.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
 
@@ -145,7 +146,7 @@ _STRIP_OFFSETS, _TILE_OFFSETS = 273, 324
 
 
 def _strips(content: bytes) -> int:
-    """Return of how many strips or tiles a TIFF file says that it is (TIFF 6.0; BigTIFF)."""
+    """Return the number of strips or tiles that a TIFF file declares (TIFF 6.0; BigTIFF)."""
     order = "<" if content.startswith(b"II") else ">"
     try:
         if struct.unpack_from(f"{order}H", content, 2)[0] == 43:
@@ -166,13 +167,13 @@ def _strips(content: bytes) -> int:
 
 @dataclass(frozen=True)
 class Header:
-    """What an image says of itself.
+    """What the header of an image says.
 
     Attributes:
         format: its name in Pillow, as `PNG`.
         colours: `grey`, `black and white`, `colour`, `palette`, `transparent`, or `over 8 bits` for
             grey with more than 256 steps.
-        width: in pixels, before any rotation that the image asks for.
+        width: in pixels, before the EXIF orientation is applied.
         height: in pixels, likewise.
     """
 
@@ -189,11 +190,11 @@ _COLOURS = {
     "I": "over 8 bits",
     "F": "over 8 bits",
 }
-"""By Pillow's modes, without what stands behind a semicolon."""
+"""By Pillow's modes, without what follows a semicolon."""
 
 
 def read_header(content: bytes) -> Header:
-    """Return what the header of an image says that `decode_image` can read."""
+    """Read the header of an image that `decode_image` can decode."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         if image.has_transparency_data:
             colours = "transparent"
@@ -206,7 +207,7 @@ PLAIN_PNG = Header("PNG", "grey", SIDE, SIDE)
 
 
 def _front() -> bytes:
-    """Return how a PNG file of 28x28 pixels of 8-bit grey starts (PNG, third edition, 11.2.1)."""
+    """Return the first bytes of a PNG file of 28x28 pixels of 8-bit grey (PNG, section 11.2.1)."""
     header = b"IHDR" + struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
     length, checksum = struct.pack(">I", len(header) - 4), struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + length + header + checksum
@@ -218,8 +219,8 @@ _FRONT = _front()
 def plain_pngs(encoded: pa.Array) -> npt.NDArray[np.bool_]:
     """Tell which images have the header `PLAIN_PNG`, as all of MNIST's do.
 
-    Pillow takes a hundred times as long to say so. What follows the header has to be the pixels:
-    else there may be a chunk that makes a grey transparent.
+    Pillow takes a hundred times as long. The pixels have to follow the header at once: another
+    chunk may make a grey transparent.
 
     Args:
         encoded: Arrow binary (n,) of any kind, or null.

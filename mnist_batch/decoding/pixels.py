@@ -28,15 +28,15 @@ def is_pixel_type(kind: pa.DataType) -> bool:
 def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
     """Return the images of a column of raw pixels, row by row from the top, and their errors.
 
-    Whole numbers are 0 black to 255 white. A row of fractional numbers whose largest is at most 1
-    is taken as 0 to 1, any other as 0 to 255.
+    Integers are 0 black to 255 white. Floats are 0 to 1 if the largest of a row is at most 1, else
+    0 to 255.
 
     Args:
         column: n rows of a type for which `is_pixel_type` holds.
 
     Returns:
-        Images uint8 (n, 28, 28), and Arrow strings (n,): null, or why a row is no image. The
-        pixels of such a row are 0.
+        Images uint8 (n, 28, 28), and Arrow strings (n,): null, or why a row is no image, whose
+        pixels are then 0.
     """
     values, bounds, present, whole = _pixels(column)
     rows, in_range = _uint8(_gather(values, bounds, whole))
@@ -54,7 +54,7 @@ def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
 
 
 def all_whole(column: pa.Array) -> bool:
-    """Tell whether each row of a column of raw pixels holds 784 numbers, none of them null."""
+    """Tell whether each row of a column of raw pixels holds 784 numbers and no null."""
     return bool(_pixels(column)[-1].all())
 
 
@@ -64,8 +64,8 @@ def _pixels(
     """Return the numbers of a column of raw pixels, row by row.
 
     Returns:
-        The numbers; where each row's begin and end (n + 1); which rows are not null (n); and which
-        of them hold 784 numbers, none of them null (n).
+        The numbers; int64 (n + 1), where each row begins and the last one ends; bool (n,), which
+        rows are not null; and bool (n,), which of them hold 784 numbers and no null.
     """
     values: _Numbers
     if pa.types.is_fixed_size_binary(column.type):
@@ -107,7 +107,8 @@ def _leaves(
     """Return the innermost numbers of nested lists, row by row.
 
     Returns:
-        The numbers; where each row's begin and end (n + 1); and which rows hold no null (n).
+        The numbers; int64 (n + 1), where each row begins and the last one ends; and bool (n,),
+        which rows hold no null.
     """
     bounds = np.arange(len(column) + 1)
     complete = np.ones(len(column), np.bool_)
@@ -116,7 +117,7 @@ def _leaves(
             bounds = (column.offset + bounds) * column.type.list_size
         else:
             bounds = column.offsets.to_numpy().astype(np.int64)[bounds]
-        # Unlike `flatten`, `values` keeps what lies under null rows, so that positions hold.
+        # Unlike `flatten`, `values` keeps the numbers under null rows, so that positions hold.
         column = column.values
         if column.null_count:
             nulls = np.append(0, np.cumsum(column.is_null().to_numpy(zero_copy_only=False)))
@@ -131,7 +132,7 @@ def _gather(
     bounds: npt.NDArray[np.int64],
     whole: npt.NDArray[np.bool_],
 ) -> _Numbers:
-    """Return the numbers of the whole rows, (rows, 784); a view where all are whole."""
+    """Return the numbers of the complete rows, (rows, 784); a view if all are complete."""
     if whole.all():
         return values[bounds[0] : bounds[-1]].reshape(-1, PIXELS)
     rows: _Numbers = values[bounds[:-1][whole][:, None] + np.arange(PIXELS)]
@@ -139,7 +140,7 @@ def _gather(
 
 
 def _uint8(rows: _Numbers) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Return numbers (rows, 784) as uint8, and which rows were in range."""
+    """Return numbers (rows, 784) as uint8, and bool (rows,), which rows are in range."""
     if rows.dtype == np.uint8:
         return rows.view(np.uint8), np.ones(len(rows), np.bool_)
     numbers = rows.astype(np.float64)

@@ -116,8 +116,8 @@ class FolderListing:
 def natural_key(name: str) -> tuple[str, str]:
     """Return a sort key that puts 2.png before 10.png, and `01` beside `1` in a fixed order.
 
-    A name's numbers stand in the key by their length and then their digits, behind a character
-    that is in no name and before all others, so that keys compare as text and number in turn would.
+    In the key, each number is preceded by its length, after a null character, which is in no name
+    and sorts first. So keys compare as texts and numbers in turn would.
     """
     return _NUMBER.sub(_by_length, name), name
 
@@ -133,8 +133,8 @@ _NUMBER = re.compile("[0-9]+")
 def naturally_sorted(names: Iterable[str]) -> list[str]:
     """Return names in the order of `natural_key`.
 
-    Names that differ in one number alone, as nearly all do in a large folder, are in that order
-    when they are sorted by length and then as text; this takes a sixth of the time.
+    Names that differ in one number only, as in most large folders, are sorted by length and then
+    as text, which takes a sixth of the time.
     """
     in_order = sorted(names)
     front = os.path.commonprefix(in_order).rstrip(digits)  # noqa: RUF071 - by character
@@ -154,7 +154,7 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
 
     Hidden files, files of other suffixes and what is no regular file (sockets, devices, pipes)
     are counted as passed over. A dangling link with an input's suffix is an input: its row will
-    say that the file is missing. So is a folder that cannot be read, other than the first.
+    say that the file is missing. A folder in `folder` that cannot be read is an input too.
 
     Args:
         folder: where to look.
@@ -188,16 +188,16 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
 
 
 def glob_root(pattern: str) -> Path:
-    """Return the last folder of a glob that no wildcard stands before or in."""
+    """Return the last folder of a glob before the first wildcard."""
     return Path(*takewhile(lambda part: not has_magic(part), Path(pattern).parts))
 
 
 def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListing]:
     """List what a glob matches, relative to its last folder without a wildcard.
 
-    `**` stands for any number of folders. As in `list_folder` links to folders are not followed:
-    `glob.glob` goes dozens of times through a link to the folder that it lies in. As in a shell
-    `*` matches no hidden file.
+    `**` stands for any number of folders. As in `list_folder`, links to folders are not followed:
+    `glob.glob` goes dozens of times through a link to the folder that holds it. As in a shell, `*`
+    matches no hidden file.
 
     Args:
         pattern: the glob.

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub: downloaded once, then read from the cache.
+"""Download data sets of the Hugging Face hub once, then read them from the cache.
 
 `huggingface_hub` does the work and keeps its own settings: HF_HOME names the cache, HF_TOKEN lets
 private data sets in, HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 forbids the network.
@@ -54,8 +54,8 @@ class _Location:
 def local_copy(uri: str) -> Path:
     """Return where the Parquet files of a data set on the hub lie on this machine.
 
-    What is not in the cache yet is downloaded; where the hub does not answer, the cache is used as
-    it is. Nothing but Parquet is downloaded.
+    Parquet files that are not in the cache are downloaded, and nothing else. Where the hub does not
+    answer, the cache is used as it is.
 
     Args:
         uri: `hf://datasets/OWNER/NAME[@REVISION][/PATH]`; PATH is a file or a folder.
@@ -91,7 +91,7 @@ def _is_parquet(path: str) -> bool:
 
 
 def _download(location: _Location) -> str:
-    """Return the folder of a snapshot that holds what is wanted of the data set."""
+    """Return the folder of the snapshot in the cache, downloaded where necessary."""
     # It takes 0.3 s to import, and only INPUTs on the hub need it.
     from huggingface_hub import snapshot_download
 
@@ -115,7 +115,7 @@ def _download(location: _Location) -> str:
 
 
 def _why_unreachable(location: _Location) -> Exception | None:
-    """Return None where the hub knows the data set, or else why it did not answer.
+    """Return None if the hub knows the data set, or else why it did not answer.
 
     `snapshot_download` of huggingface_hub 2.4 asks without a time limit, and up to six times for a
     commit: where packets are dropped it would hang for minutes. So this asks first.

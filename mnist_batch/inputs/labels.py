@@ -1,4 +1,4 @@
-"""The truth about each image: from a column, a folder's name or a CSV file."""
+"""Labels of images: from a column, the name of a folder or a CSV file."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
 
     Args:
         values: Arrow integers, floats that are whole, or text such as "7"; null where unknown.
-        where: names the place of the i-th value, for the message.
+        where: returns the place of the i-th value, for the message.
 
     Raises:
         LabelError: a value is not a digit.
@@ -60,7 +60,7 @@ _INSTEAD = "correct it, or pass --labels none to predict without labels"
 
 
 def shortened(text: str) -> str:
-    """Return text from outside as a message can hold it."""
+    """Return text from a file, cut to a length that fits a message."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
@@ -69,7 +69,7 @@ _LONGEST = 60
 
 
 def _first_not_text(values: pa.Array) -> int | None:
-    """Return the first text that is not UTF-8, as a forged or damaged Parquet file may hold it."""
+    """Return the place of the first text that is not UTF-8, as in a damaged file; or None."""
     try:
         values.validate(full=True)
     except pa.ArrowInvalid:
@@ -82,14 +82,14 @@ def _first_not_text(values: pa.Array) -> int | None:
 
 
 def _within_digits(values: pa.Array) -> bool:
-    """Tell whether all integers that are known are digits, as nearly always."""
+    """Tell whether all integers are digits or null."""
     extremes = pc.min_max(values)
     least, greatest = extremes["min"].as_py(), extremes["max"].as_py()
     return least is None or (least >= 0 and greatest <= 9)
 
 
 def folder_digits(paths: Sequence[str]) -> pa.Array:
-    """Return the labels of image files: the name of each one's own folder, where it is one digit.
+    """Return the labels of image files: the name of the folder that holds each, if it is a digit.
 
     Returns:
         Arrow int8 (n,), null where the folder has another name.
@@ -101,7 +101,7 @@ def folder_digits(paths: Sequence[str]) -> pa.Array:
         if folder not in by_folder:
             own = Path(folder).absolute().name
             by_folder[folder] = int(own) if own in _FOLDERS else None
-        # Of a folder that cannot be read the name ends in `/`, and says nothing of its images.
+        # A folder that cannot be listed, whose name ends in `/`, has no label of its own.
         labels.append(None if path.endswith("/") else by_folder[folder])
     return pa.array(labels, pa.int8())
 
@@ -109,8 +109,8 @@ def folder_digits(paths: Sequence[str]) -> pa.Array:
 class LabelFile:
     """Labels from a CSV file with the columns `file_name` (or `source`), `label`, maybe `row`.
 
-    The first two are the Hugging Face imagefolder convention; a predictions file of this package
-    with its labels corrected fits as well. Rows of Parquet files need the column `row`.
+    `file_name` and `label` are the Hugging Face imagefolder convention; a CSV file of predictions
+    with corrected labels works too. Labels for rows of Parquet files need the column `row`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -180,7 +180,7 @@ def _keys(codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDAr
 
 
 _MOST_ROWS = 2**40
-"""No file has as many."""
+"""More rows than any file has."""
 
 
 def _read_csv(path: Path) -> pa.Table:

@@ -273,7 +273,7 @@ def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:
 
 
 def _find(text: str) -> list[_Found]:
-    """Return what one INPUT holds."""
+    """Return the files that one INPUT names."""
     if not text:
         raise InputError("an INPUT is empty; name a folder or a file of digits")
     if text == STDIN:
@@ -303,10 +303,10 @@ def _find(text: str) -> list[_Found]:
 
 
 def _find_listed(line: str) -> _Found:
-    """Return what one line of a list of paths names; a file that is not there is a row too."""
+    """Return the files that a line of a list of paths names; a missing file is a row too."""
     if os.path.isdir(line):  # noqa: PTH112 - unlike Path.is_dir it raises for no path
         return _find_in_folder(Path(line), line)
-    # Of an unknown suffix it is read as an image, which may turn out to be none.
+    # A file with another suffix is read as an image, and gets an error if it is none.
     kind = file_kinds().get(_suffix(line), IMAGES.name)
     return _Found(kind, [line], root="", typed="")
 
@@ -332,7 +332,7 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
 
 
 def _find_file(path: Path, typed: str) -> _Found:
-    """Return one file that was named; its suffix tells its format."""
+    """Return the one file of an INPUT."""
     kind = file_kinds().get(_suffix(typed))
     if kind is None:
         raise InputError(f"{typed}: by its suffix no file of digits; {_expected()}")

@@ -41,34 +41,34 @@ Fixed-size binary, because a list of uint8 is 784 integers in Parquet and six ti
 PACKED_KEY = b"mnist_batch_packed"
 """Key of the JSON in the file's key-value metadata by which a packed file is known.
 
-It is no metadata of the schema, which other tools hand on: what they make of packed files, a
-selection of rows or several files joined, is Parquet like any other, its rows counted anew.
+It is not metadata of the schema, which other tools copy: what they make of packed files, such as a
+selection of rows or a join of several files, is plain Parquet, whose rows are counted from 0.
 """
 
 FORMAT = 1
-"""The `format` in that JSON; another one is for another release to read."""
+"""The `format` in that JSON; other releases may write others."""
 
 ORIGINS = ["source", "row", "prepared", "error"]
-"""The columns that tell where a row came from, and what became of its image."""
+"""The columns that say where a row came from, and what was done to its image."""
 
 
 @dataclass(frozen=True)
 class Origins:
-    """What the columns of a packed file tell of some rows.
+    """Where some rows of a packed file came from.
 
     Attributes:
         source: Arrow strings (n,), never null.
         row: Arrow int64 (n,), never null.
         prepared: bool (n,).
-        error: Arrow strings (n,): null, or why a row has no image, or no origin.
-        rows_are_told: some of the rows are told to be others than the row 0 of their source.
+        error: Arrow strings (n,): null, or why a row has no image or no origin.
+        has_rows: whether any row is another than row 0 of its source.
     """
 
     source: pa.Array
     row: pa.Array
     prepared: npt.NDArray[np.bool_]
     error: pa.Array
-    rows_are_told: bool
+    has_rows: bool
 
 
 def read_origins(
@@ -76,14 +76,14 @@ def read_origins(
 ) -> Origins:
     """Return where rows of a packed file came from.
 
-    A row that does not tell it has an error. It is called by the packed file's name with a `/`
-    behind it, as no image is, and by its number in the packed file: so nothing else has its name.
+    A row without an origin has an error. Its source is the packed file's name with a `/` at its
+    end, which no other source has, and its row is its number in the packed file.
 
     Args:
-        columns: those of `ORIGINS`, as they were read; None where they cannot be.
+        columns: those of `ORIGINS`; None where they cannot be read.
         numbers: int64 (n,), the rows' numbers in the packed file.
-        name: what the packed file is called in the output.
-        within: what stands before each source; empty, or the name with a `/`.
+        name: what the output calls the packed file.
+        within: what is put before each source; empty, or the name with a `/`.
     """
     told = np.zeros(len(numbers), np.bool_)
     if columns is not None and _is_text(columns):
@@ -95,12 +95,12 @@ def read_origins(
             row=pa.array(numbers),
             prepared=np.zeros(len(numbers), np.bool_),
             error=pa.repeat(pa.scalar(_UNTOLD), len(numbers)),
-            rows_are_told=False,
+            has_rows=False,
         )
     source, row = columns.column("source"), columns.column("row")
     if within:
         source = pc.binary_join_element_wise(within, source, "")
-    rows_are_told = bool(pc.max(row).as_py() > 0)
+    has_rows = bool(pc.max(row).as_py() > 0)
     prepared, error = columns.column("prepared"), _known(columns.column("error"))
     if not told.all():
         mask = pa.array(told)
@@ -108,7 +108,7 @@ def read_origins(
         row = pc.if_else(mask, row, pa.array(numbers))
         prepared = pc.if_else(mask, prepared, False)
         error = pc.if_else(mask, error, _UNTOLD)
-    return Origins(source, row, prepared.to_numpy(zero_copy_only=False), error, rows_are_told)
+    return Origins(source, row, prepared.to_numpy(zero_copy_only=False), error, has_rows)
 
 
 _UNTOLD = error_text(
@@ -117,7 +117,7 @@ _UNTOLD = error_text(
 
 
 def _is_text(columns: pa.RecordBatch) -> bool:
-    """Tell whether the columns of text are text: a damaged or forged file can hold any bytes."""
+    """Tell whether the text columns are UTF-8: a damaged or forged file can hold any bytes."""
     try:
         columns.select(["source", "error"]).validate(full=True)
     except pa.ArrowException:
@@ -126,7 +126,7 @@ def _is_text(columns: pa.RecordBatch) -> bool:
 
 
 def _known(error: pa.Array) -> pa.Array:
-    """Return errors by the reasons that there are, whatever a packed file says."""
+    """Return errors with known reasons only: a packed file may hold any text."""
     if error.null_count == len(error):
         return error
     reasons = set(Reason)
@@ -138,7 +138,7 @@ def _known(error: pa.Array) -> pa.Array:
 
 
 def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
-    """Tell whether a Parquet file says of itself that it is packed.
+    """Tell whether a Parquet file is packed, by its metadata.
 
     Args:
         path: the file, for messages.
@@ -146,7 +146,7 @@ def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
         schema: its columns.
 
     Raises:
-        InputError: it says so, but is of an unknown format or lacks a column.
+        InputError: it is packed, but in an unknown format or without one of the columns.
     """
     text = (metadata.metadata or {}).get(PACKED_KEY)
     if text is None:
@@ -168,14 +168,14 @@ def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
 
 
 def is_formed(metadata: pq.FileMetaData) -> bool:
-    """Tell whether the images of a packed file were brought to MNIST form where they had not it."""
+    """Tell whether images of a packed file that lacked MNIST form were brought to it."""
     options = _run(metadata.metadata[PACKED_KEY]).get("options")
     prepare = options.get("prepare") if isinstance(options, dict) else None
     return prepare in (Prepare.AUTO, Prepare.ALWAYS)
 
 
 def _run(text: bytes) -> dict[str, Any]:
-    """Return the JSON of the metadata, empty where it is no such thing."""
+    """Return the JSON object of the metadata, empty where it is none."""
     try:
         run = json.loads(text)
     except ValueError:
@@ -235,12 +235,12 @@ def values_type(kind: pa.DataType) -> pa.DataType:
 
 
 def columns_text(schema: pa.Schema) -> str:
-    """Return names and types of columns, as messages list them."""
+    """Return the names and types of columns for a message."""
     return _listed(f"{shortened(field.name)} ({shortened(str(field.type))})" for field in schema)
 
 
 def _listed(texts: Iterable[str]) -> str:
-    """Return texts in a row, of very many only the first ones."""
+    """Return texts joined by commas; of very many only the first ones."""
     shown = list(texts)
     if len(shown) > _SHOWN:
         shown[_SHOWN:] = [f"{len(shown) - _SHOWN} more"]

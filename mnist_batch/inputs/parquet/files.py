@@ -172,12 +172,7 @@ class ParquetShard(ShardDefaults):
             yield from groups.read(self.row_groups, batch_size)
 
     def _batch(self, rows: RowSlice, numbers: npt.NDArray[np.int64]) -> ImageBatch:
-        """Return rows as a batch.
-
-        Args:
-            rows: as they were read.
-            numbers: the rows' numbers in the file.
-        """
+        """Return rows as a batch, given their numbers in the file."""
         columns = rows.columns
         images, error = self._images(rows)
         if self.file.packed:
@@ -191,7 +186,7 @@ class ParquetShard(ShardDefaults):
         )
 
     def _images(self, rows: RowSlice) -> tuple[pa.Array | Images, pa.Array]:
-        """Return the images of rows, and why rows have none."""
+        """Return the images of rows, and the errors of rows without one."""
         if rows.error is not None:
             none = np.zeros((rows.count, SIDE, SIDE), np.uint8)
             images = pa.nulls(rows.count, pa.binary()) if self.file.encoded else none
@@ -215,11 +210,11 @@ class ParquetShard(ShardDefaults):
         images: pa.Array | Images,
         error: pa.Array,
     ) -> ImageBatch:
-        """Return a batch with what its own columns tell of each row."""
+        """Return a batch whose sources, rows and errors come from the columns of the file."""
         name = text_of_path(self.file.source)
         origins = read_origins(columns, numbers, name, within=self.file.folder)
         if label_file := self.file.label_file:
-            if not label_file.has_rows and origins.rows_are_told:
+            if not label_file.has_rows and origins.has_rows:
                 raise _lacks_rows(label_file, self.file.path)
             label = label_file.lookup(origins.source.to_pylist(), origins.row.to_numpy())
         else:

@@ -1,4 +1,4 @@
-"""Row groups of a Parquet file to record batches; rows that cannot be read come as so many lost."""
+"""Read row groups of a Parquet file to record batches, and count the rows that are lost."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,18 +19,18 @@ from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import Reason, error_text
 
 _STEP_BYTES = 256 * 2**20
-"""What the rows that are decoded at once may take if each is as large as one can be. A dictionary
-page may hold one image of a megabyte, and all rows name it."""
+"""Bytes of the rows that are decoded at once, if each is as large as a value can be: a dictionary
+page may hold one image of a megabyte that all rows refer to."""
 
 _HELD_BYTES = 4 * BATCH_BYTES
-"""Rows that are held back until their number is known to be right, at most; and those that are
-decoded at once, but for the first that are larger than the footer says."""
+"""Bytes of the rows that are held back until their number is known to be right; and of those that
+are decoded at once, except the first ones that are larger than the footer says."""
 
 _SALVAGE_ROWS = 64
-"""Rows that are decoded at once where damage is known to be: so many may be lost before it."""
+"""Rows that are decoded at once in a damaged row group: as many sound ones may be lost."""
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
-"""What pyarrow raises on a damaged file; in a footer may be names that are not UTF-8."""
+"""What pyarrow raises on a damaged file; names in a footer may not be UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,9 @@ class RowSlice:
     """Consecutive rows, which were read or are lost.
 
     Attributes:
-        count: how many.
-        columns: what was read of them. Where there is an error, all columns but that of images, or
-            none at all.
-        error: why they cannot be read, as the column `error` says it; None where they are.
+        count: the number of rows.
+        columns: their columns. Of lost rows, all columns but the images, or None.
+        error: why they are lost, as the column `error` says it; None where they were read.
     """
 
     count: int
@@ -49,7 +48,7 @@ class RowSlice:
     error: str | None = None
 
     def slice(self, start: int, count: int) -> "RowSlice":
-        """Return so many of the rows from one on, or all that there are from there."""
+        """Return up to `count` of the rows, from the one at `start` on."""
         if start == 0 and count >= self.count:
             return self
         columns = None if self.columns is None else self.columns.slice(start, count)
@@ -58,11 +57,11 @@ class RowSlice:
 
 @dataclass(frozen=True)
 class _Damage:
-    """Where reading ends before the last row.
+    """The end of reading before the last row.
 
     Attributes:
-        cause: why.
-        doubtful: that rows are missing is all that is known; they may be missing from the middle.
+        cause: why reading ends.
+        doubtful: whether rows may be missing anywhere before, so that no row has a sure place.
     """
 
     cause: str
@@ -73,7 +72,7 @@ _Step: TypeAlias = "pa.RecordBatch | _Damage"
 
 
 class ImageColumn(NamedTuple):
-    """The column of images: its name, and the path of what is read, as of the bytes in a struct."""
+    """The column of images: its name, and the path of what is read, as in `image.bytes`."""
 
     name: str
     path: str
@@ -82,11 +81,11 @@ class ImageColumn(NamedTuple):
 class RowGroups:
     """Reads row groups of one open Parquet file.
 
-    Arrow takes one row after the other, whatever the footer says of their number, and goes on in
-    the next row group where one falls short: a single damaged number would move all rows behind it
-    to other places. So the pages are counted before, and row groups that are not large are given
-    once all of their rows are there. Pages of lists count numbers, not rows: their row groups are
-    read one by one, and where the footer says that each row has 784, each has to.
+    Arrow ignores the number of rows in the footer: where a row group has too few, it goes on with
+    the next one, and a single damaged number would move all later rows to other places. So the
+    values of all pages are counted first, and the rows of a small row group are yielded once all of
+    them are read. Pages of lists count numbers, not rows: their row groups are read one by one, and
+    where the footer says that each row has 784 numbers, each row must have them.
     """
 
     def __init__(
@@ -102,11 +101,11 @@ class RowGroups:
 
         Args:
             path: the file.
-            identity: by which another file in its place is known.
+            identity: device, inode, size and time, which differ for a file that took its place.
             file: the file, open.
             footer: its footer.
             image: the column of images.
-            others: names of the columns to be read with it; there may be none.
+            others: the names of other columns to read; there may be none.
 
         Raises:
             OSError: or another of `UNREADABLE`.
@@ -151,9 +150,9 @@ class RowGroups:
             yield from self._read_piece(piece, batch_size)
 
     def _pieces(self, groups: range) -> Iterator[range]:
-        """Cut row groups into pieces that are read as one: of about `BATCH_BYTES`, or one group.
+        """Yield runs of row groups to be read together: about `BATCH_BYTES` of them, or one.
 
-        Of lists always one: what is damaged in a group would move the rows of the next.
+        Lists are read group by group: damage in one would move the rows of the next.
         """
         first, size = groups.start, 0
         for group in groups:
@@ -172,10 +171,10 @@ class RowGroups:
         return rows
 
     def _is_even(self, group: int) -> bool:
-        """Tell whether, by the footer, each list of a row group has 784 numbers, and no null.
+        """Tell whether the footer says that each list of a row group has 784 numbers and no null.
 
-        If so, a list that has not is damage, and all behind it may stand in other places. If not,
-        such lists are the file's own, and cost no row but theirs.
+        If so, a list of another length is damage, and all later rows may be in other places. If
+        not, such lists were written so, and only their own rows are lost.
         """
         chunk = self._chunks.chunks[group, int(np.argmax(self._is_image))]
         return bool(chunk[VALUES] == self._rows(group) * PIXELS and chunk[NULLS] <= 0)
@@ -185,7 +184,7 @@ class RowGroups:
         return self._chunks.check(self._file, groups, rows, self._flat)
 
     def _read_piece(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
-        """Yield the rows of row groups; where one is damaged, those of each by itself."""
+        """Yield the rows of row groups; where one is damaged, read each by itself."""
         given = 0
         pages = self._check(groups)
         if not pages.errors:
@@ -208,9 +207,9 @@ class RowGroups:
                 yield from self._read_piece(range(group, group + 1), batch_size)
 
     def _step(self, groups: range, pages: CheckedPages, most: int) -> int:
-        """Return how many rows are decoded at once."""
+        """Return how many rows to decode at once, at most `most`."""
         rows = sum(map(self._rows, groups))
-        # By the footer; but what it says may be far too much, and then row by row takes for ever.
+        # By the footer. But its sizes may be far too large, and row by row would take for ever.
         value = pages.value_bytes * (PIXELS if self._lists else 1)
         usual = max(
             BATCH_BYTES * rows // max(sum(map(self._size, groups)), 1), BATCH_BYTES // value
@@ -218,7 +217,7 @@ class RowGroups:
         return max(1, min(most, usual, _STEP_BYTES // pages.value_bytes))
 
     def _light_steps(self, groups: range, step: int) -> Iterator[_Step]:
-        """Yield rows as `_steps` does; once they are much larger than the footer says, fewer."""
+        """Yield rows as `_steps` does, but fewer once they are much larger than the footer says."""
         columns, rows = [self._image, *self._others], sum(map(self._rows, groups))
         given, size = 0, 0
         part: _Step | None = None
@@ -243,7 +242,7 @@ class RowGroups:
     def _steps(
         self, groups: range, columns: Sequence[str], step: int, sound: int
     ) -> Iterator[_Step]:
-        """Yield `step` rows of row groups at a time, and damage last if not all of them come.
+        """Yield `step` rows of row groups at a time, and the damage last if rows are missing.
 
         Reading ends before the batch that would go beyond the first `sound` rows.
         """
@@ -269,19 +268,18 @@ class RowGroups:
                 if len(batch):
                     yield _without_dictionaries(batch)
         except UNREADABLE as error:
-            # Of lists a page may be wrong from its beginning, and fail only at its end.
+            # A page of lists may be wrong from its beginning, and fail only at its end.
             yield _Damage(cause(error), doubtful=lists or not isinstance(error, OSError))
 
     def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[RowSlice]:
-        """Yield the rows of a damaged row group: up to the damage, then those that are lost.
+        """Yield the rows of a damaged row group: those before the damage, then the lost ones.
 
-        The column of images is read apart from the others, which may still tell what each of the
-        lost images is.
+        The images are read apart from the other columns, which may still name the lost images.
 
         Args:
             group: the row group.
-            given: rows of it that were given already.
-            batch_size: rows at once, at most.
+            given: the number of its rows that were yielded before.
+            batch_size: the most rows to yield at once.
         """
         pages = self._check(range(group, group + 1))
         step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
@@ -311,14 +309,14 @@ class RowGroups:
         pages: CheckedPages,
         stored: npt.NDArray[np.bool_],
     ) -> Iterator[_Step]:
-        """Yield `step` rows of some columns at a time, and damage instead from where it begins.
+        """Yield `step` rows of some columns at a time, and the damage in place of all later ones.
 
         Args:
             group: the row group.
             columns: names of the columns.
             step: rows at once.
             pages: what the row group's pages say.
-            stored: as which of the file's columns these are stored.
+            stored: bool (columns,), which of the columns that are read these are.
         """
         sound = int(pages.rows[0, stored].min())
         damage = next(
@@ -340,18 +338,18 @@ class RowGroups:
 
 
 def _is_read(path: str, name: str) -> bool:
-    """Tell whether pyarrow reads a leaf, by its path, where it is asked for a column by its name.
+    """Tell whether pyarrow reads the leaf of a path when it is asked for a column by name.
 
-    It goes by the text: with a column `image` it reads one that is called `image.raw`, too.
+    It compares texts: with a column `image` it also reads one that is called `image.raw`.
     """
     return path == name or path.startswith(f"{name}.")
 
 
 def _columns_of_leaves(footer: pq.FileMetaData) -> list[str]:
-    """Return for each leaf of a file's schema the name of the column that it belongs to.
+    """Return, for each leaf of a file's schema, the name of its column.
 
     Raises:
-        OSError: that cannot be told.
+        OSError: the schema is damaged.
     """
     tops = [
         field.name
@@ -376,7 +374,7 @@ def _count_leaves(kind: pa.DataType) -> int:
 
 
 def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return rows with values in the place of numbers of values: only so their size can be told."""
+    """Return rows with dictionaries decoded: only then is their size known."""
     if not any(pa.types.is_dictionary(field.type) for field in batch.schema):
         return batch
     columns = [
@@ -387,9 +385,9 @@ def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _held_back(steps: Iterator[_Step]) -> Iterator[_Step]:
-    """Yield rows once all of them are there, or so many that they take `_HELD_BYTES`.
+    """Yield rows once all of them are read, or as many as take `_HELD_BYTES`.
 
-    Where the damage is doubtful, none of what is held back is given.
+    If the damage is doubtful, the rows held back are dropped.
     """
     held: list[_Step] = []
     size = 0
@@ -403,13 +401,13 @@ def _held_back(steps: Iterator[_Step]) -> Iterator[_Step]:
         size += step.nbytes
         if size > _HELD_BYTES:
             break
-    while held:  # nothing is held on to any longer: it may be large
+    while held:  # and drop each one: it may be large
         yield held.pop(0)
     yield from steps
 
 
 def _joined(steps: Iterator[_Step], batch_size: int) -> Iterator[_Step]:
-    """Yield rows in batches that hold `batch_size`, or about `BATCH_BYTES`; and the damage."""
+    """Yield rows joined to batches of up to `batch_size` or about `BATCH_BYTES`; and the damage."""
     waiting: list[pa.RecordBatch] = []
     rows, size = 0, 0
     for step in steps:
