@@ -205,8 +205,8 @@ def _odd_scale(
     if trials is None:
         if named is None:
             yield (
-                "the file does not say how it wants the pixels, so 0-1 is taken; labelled digits "
-                "would tell: --data LABELLED"
+                "the file does not say which pixel range it expects, so 0-1 is taken; "
+                "--data LABELLED finds it with labelled digits"
             )
         return
     best = trials.best(named)
@@ -214,8 +214,8 @@ def _odd_scale(
     if best is None:
         most = max(trial.accuracy for trial in trials.trials)
         yield (
-            f"at no scale are more than {most:.0%} of the labelled digits read rightly: it was "
-            "trained on other images, or on classes in another order"
+            f"at no scale are more than {most:.0%} of the labelled digits predicted correctly: the "
+            "model was trained on other images, or on classes in another order"
         )
     elif named and best is not named:
         yield (
@@ -224,8 +224,8 @@ def _odd_scale(
         )
     elif named is None and len(as_good) > 1:
         yield (
-            f"labelled digits are read as well with pixels as {' or '.join(as_good)}: whoever "
-            "trained it knows; the digits will be much the same, their confidences not"
+            f"labelled digits are read as well with pixels as {' or '.join(as_good)}: ask whoever "
+            "trained the model; the predictions will be much the same, their confidences not"
         )
 
 
@@ -235,7 +235,7 @@ def _numbers(trial: ScaleTrial) -> str:
 
 def _odd_output(activation: str) -> Iterator[str]:
     if activation == "sigmoid":
-        yield "its outputs are ten sigmoids; divided by their sum they pass for probabilities"
+        yield "its outputs are ten sigmoids; divided by their sum they are taken as probabilities"
     elif activation == "linear":
         yield "its outputs have no activation: they are taken as logits, and softmax is applied"
     elif activation != "softmax":
@@ -248,4 +248,4 @@ def _odd_output(activation: str) -> Iterator[str]:
 def _optimizer(file: ModelFile) -> Iterator[str]:
     share = file.optimizer_bytes / file.size_bytes
     if share:
-        yield f"{share:.0%} of the file is the state of its optimizer, of use only to train on"
+        yield f"{share:.0%} of the file is its optimizer's state, of use for more training only"

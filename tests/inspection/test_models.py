@@ -86,8 +86,8 @@ def test_a_handmade_model_is_told(tmp_path: Path) -> None:
         "scale": {"taken": "0-1", "said_by": None, "best": None, "trial_rows": 0, "trials": []},
         "training": {},
         "suspicious": [
-            "the file does not say how it wants the pixels, so 0-1 is taken; labelled digits would "
-            "tell: --data LABELLED"
+            "the file does not say which pixel range it expects, so 0-1 is taken; "
+            "--data LABELLED finds it with labelled digits"
         ],
     }
 
@@ -116,7 +116,7 @@ def test_the_original_model_has_its_optimizer_with_it(seed_model: Path, mnist: P
     accuracies = [round(trial.accuracy, 2) for trial in found.trials.trials]
     assert accuracies == [0.98, 0.98, 0.11, 0.11]
     assert found.suspicious == [
-        "65% of the file is the state of its optimizer, of use only to train on"
+        "65% of the file is its optimizer's state, of use for more training only"
     ]
 
 
@@ -163,7 +163,7 @@ def test_a_model_of_keras_is_told_with_the_reason(
 def suspicions(path: Path, data: Path | None = None) -> list[str]:
     """Return what is suspicious about a model, but the want of a scale."""
     found = inspect_model(path, data=data).suspicious
-    return [text for text in found if "does not say how it wants the pixels" not in text]
+    return [text for text in found if "does not say which pixel range" not in text]
 
 
 def test_a_scale_that_is_not_in_the_file_is_found(tmp_path: Path, digits_parquet: Path) -> None:
@@ -246,7 +246,7 @@ def test_a_scale_of_the_record_that_is_unknown_is_an_error(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("activation", "expected"),
     [
-        ("sigmoid", "its outputs are ten sigmoids; divided by their sum they pass for"),
+        ("sigmoid", "its outputs are ten sigmoids; divided by their sum they are taken"),
         (None, "its outputs have no activation: they are taken as logits"),
         ("relu", "its outputs end with relu, neither softmax nor logits"),
     ],
