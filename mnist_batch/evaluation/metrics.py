@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mnist_batch.inference.predictors import log_losses
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import PROBABILITIES, reason
 
@@ -280,6 +279,9 @@ class PredictionCounts:
     def _add_scores(
         self, column: pa.Array, labels: NDArray[np.int64], scored: NDArray[np.bool_]
     ) -> None:
+        # Imported here, so that the process that draws does without it.
+        from mnist_batch.inference.predictors import log_losses
+
         given = scored & column.is_valid().to_numpy(zero_copy_only=False)
         # float64, because the difference to 1 of a confident float32 has few digits left.
         probabilities = (

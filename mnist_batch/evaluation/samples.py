@@ -1,22 +1,29 @@
-"""Choosing a few rows of a stream at random, the same ones wherever the batches are cut."""
+"""Samples: a few rows of the predictions, chosen at random, and their images.
 
-from bisect import bisect
+The same rows are chosen wherever batches are cut.
+"""
+
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.shards import Shard
-from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import Prepare
-from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch, Images
 
+if TYPE_CHECKING:
+    from mnist_batch.inputs.shards import Shard
+    from mnist_batch.inputs.sources import OpenInputs
+
 _MASK = 2**64 - 1
+
+_BATCH_ROWS = 64
+"""Rows read at once to find images: few, since all of a batch that holds a sample is decoded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,7 @@ class SampleChooser:
     def add(
         self, start: int, batch: pa.RecordBatch, images: NDArray[np.uint8] | None = None
     ) -> None:
-        """Let the rows of `batch` take part.
+        """Choose among the rows of `batch` too.
 
         Args:
             start: place in the whole stream of the batch's first row, from 0.
@@ -120,8 +127,8 @@ def _splitmix64(seed: int, start: int, count: int) -> NDArray[np.uint64]:
     """Return outputs `start` to `start + count` of the generator SplitMix64 seeded with `seed`.
 
     G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA
-    2014. Output i is a bijective mix of seed + (i + 1) * gamma, so any one can be had alone and
-    no two of one seed are equal. Arrays of uint64 wrap around without a warning, as is meant.
+    2014. Output i is a bijective mix of seed + (i + 1) * gamma, so each can be computed alone and
+    no two of one seed are equal. Arrays of uint64 wrap around without a warning, as intended.
     """
     gamma = np.uint64(0x9E3779B97F4A7C15)
     steps = np.arange(start + 1, start + count + 1, dtype=np.uint64)
@@ -131,11 +138,7 @@ def _splitmix64(seed: int, start: int, count: int) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-_BATCH_ROWS = 64
-"""Rows read at once: few, since all of a batch that holds a sample is decoded."""
-
-
-def find_images(samples: Samples, opened: OpenInputs, rows: int, prepare: Prepare) -> Images:
+def find_images(samples: Samples, opened: "OpenInputs", rows: int, prepare: Prepare) -> Images:
     """Return the images of samples, as the network saw them.
 
     Args:
@@ -165,9 +168,12 @@ def find_images(samples: Samples, opened: OpenInputs, rows: int, prepare: Prepar
 
 
 def _find_in_shard(
-    samples: Samples, shard: Shard, start: int, prepare: Prepare, images: Images
+    samples: Samples, shard: "Shard", start: int, prepare: Prepare, images: Images
 ) -> None:
     """Fill in the images of those samples that lie in a shard, whose first row is `start`."""
+    # Imported here, so that the process that draws does without it.
+    from mnist_batch.preprocessing.preparation import prepare_batch
+
     for batch in shard.read(_BATCH_ROWS):
         inside = (samples.index >= start) & (samples.index < start + len(batch))
         if inside.any():
@@ -187,10 +193,3 @@ def _check_same(samples: Samples, place: int, batch: ImageBatch, row: int) -> No
             f"--images has {found[0]} (row {found[1]}) where the predictions have {expected[0]} "
             f"(row {expected[1]}); name what was predicted, in the same order"
         )
-
-
-def find_place(opened: OpenInputs, row: int) -> tuple[str, int]:
-    """Return the columns `source` and `row` of a row, by its place in the whole input from 0."""
-    starts = [*accumulate((shard.rows for shard in opened.shards), initial=0)]
-    number = bisect(starts, row) - 1
-    return opened.shards[number].place(row - starts[number])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from glob import has_magic
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +119,14 @@ class OpenInputs:
     def encoded_rows(self) -> int:
         """The number of rows whose images have to be decoded."""
         return sum(shard.rows for shard in self.shards if shard.encoded)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the columns `source` and `row` of a row, by its place in the input from 0."""
+        starts = [*accumulate((shard.rows for shard in self.shards), initial=0)]
+        number = bisect(starts, row) - 1
+        if number == len(self.shards):
+            raise IndexError(f"row {row} of {self.rows}")
+        return self.shards[number].place(row - starts[number])
 
 
 @dataclass(frozen=True)

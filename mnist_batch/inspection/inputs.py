@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch import _kernels
-from mnist_batch.evaluation.samples import find_place
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.images import (
@@ -259,7 +258,5 @@ def _sizes(packed: npt.NDArray[np.uint64]) -> Sizes:
 
 
 def _pairs(opened: OpenInputs, count: int, first: Sequence[tuple[int, int]]) -> Pairs:
-    named = [
-        (Place(*find_place(opened, row)), Place(*find_place(opened, other))) for row, other in first
-    ]
+    named = [(Place(*opened.place(row)), Place(*opened.place(other))) for row, other in first]
     return Pairs(count, named)

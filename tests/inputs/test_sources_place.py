@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 import mnist_batch
-from mnist_batch.evaluation.samples import find_place
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.synthetic.generator import write_folder, write_parquet
 
@@ -25,14 +24,14 @@ def test_rows_are_called_as_in_the_predictions(tmp_path: Path) -> None:
     ]
     assert (len(expected), len(opened.shards)) == (9040, 4)
     for row in [0, 19, 20, 21, 8211, 8212, 8300, 9019, 9020, 9039]:
-        assert find_place(opened, row) == expected[row]
+        assert opened.place(row) == expected[row]
 
 
 def test_a_row_that_is_not_there_has_no_name(digits_folder: Path) -> None:
     """Beyond the last one."""
     opened = open_inputs([digits_folder])
     with pytest.raises(IndexError):
-        find_place(opened, 30)
+        opened.place(30)
 
 
 def test_images_are_not_read_for_their_names(tmp_path: Path) -> None:
@@ -41,5 +40,5 @@ def test_images_are_not_read_for_their_names(tmp_path: Path) -> None:
     opened = open_inputs([tmp_path / "digits"])
     for file in (tmp_path / "digits").glob("*/*.png"):
         file.unlink()
-    source, row = find_place(opened, 3)
+    source, row = opened.place(3)
     assert (source.split("/")[0], row) == ("1", 0)
