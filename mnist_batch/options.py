@@ -1,4 +1,4 @@
-"""The choices a user makes by name, with their values as they are typed, and common defaults.
+"""The options of the commands: choices by name, defaults, and what a run depends on.
 
 The command line needs them for its help, so this module imports nothing that takes time.
 """
@@ -14,18 +14,18 @@ Inputs = str | Path | Iterable[str | Path]
 """One INPUT or several, as `sources.open_inputs` takes them."""
 
 BATCH_ROWS = 2048
-"""Rows of a batch, unless the user says otherwise: enough that the work per batch is small beside
-the work per row, and 1.6 MB of pixels, so that a few batches per core are little memory."""
+"""Rows of a batch by default: enough that the work per batch is small beside the work per row, and
+1.6 MB of pixels, so that a few batches per core take little memory."""
 
 BATCH_SIZES = (256, 1024, 2048, 4096, 16384)
-"""What `benchmark` measures, unless the user says otherwise."""
+"""Batch sizes that `benchmark` measures by default."""
 
 MNIST = "hf://datasets/ylecun/mnist"
 """The real MNIST on Hugging Face: 60,000 digits for training, 10,000 for the test."""
 
 
 class TrainingDefaults(NamedTuple):
-    """What `train` takes where the user says nothing."""
+    """The default settings of `train`."""
 
     epochs: int
     batch_size: int
@@ -36,11 +36,11 @@ PLAIN = TrainingDefaults(epochs=100, batch_size=196, validation_split=0.2)
 """The settings of the script that this package grew out of."""
 
 AUGMENTED = TrainingDefaults(epochs=300, batch_size=256, validation_split=0.1)
-"""With `--augment`: images that are never twice the same can be looked at for longer."""
+"""With `--augment`: since no image repeats exactly, more epochs pay."""
 
 
 class ErrorBudget(NamedTuple):
-    """How many rows may lack what they were read for.
+    """The number or the share of rows that may have an error.
 
     Attributes:
         limit: a number of rows, or a share of them in percent.
@@ -172,7 +172,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What a run writes beside the predictions, and over what it may write.
+    """What a run writes beside the predictions, and what it may replace.
 
     Attributes:
         report: the report's folder; True for `<out without suffix>.report`, False for none.
@@ -195,7 +195,7 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What a run of `predict` depends on beside its inputs and its model.
+    """What a run of `predict` depends on, beside its inputs and its model.
 
     It is made once, from the command line or the library's arguments; the manifest of the parts,
     the record of the run and the report read it.

@@ -1,8 +1,8 @@
 """Write the folder of `--save-prepared`: each prepared image, beside what the network saw.
 
 A picture has the name of its image's source. A source is a path from outside: it may be absolute,
-climb by `..`, or hold what a file system has no name for. Each part of it is made harmless with `%`
-and two hexadecimal digits a byte, as in a URL (RFC 3986, 2.1): names stay readable and distinct.
+climb by `..`, or hold what a file system has no name for. Its components are escaped, by `%` and
+two hexadecimal digits a byte, as in a URL (RFC 3986, 2.1): names stay readable and distinct.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ from mnist_batch.outputs.atomic import StagedFolder, behind_links, output_errors
 from mnist_batch.schema import ImageBatch, Images, Reason
 
 PANEL = 10 * SIDE
-"""Pixels of a side of each half of a picture."""
+"""Side of each half of a picture, in pixels."""
 
 GAP = 8
-"""Pixels between them."""
+"""Pixels between the halves."""
 
-_GROUND = "#808080"
+_BACKGROUND = "#808080"
 """Grey, from which paper and a dark screen both stand out."""
 
 _MARK = ("Software", "mnist-batch --save-prepared")
@@ -74,7 +74,7 @@ class PreparedFolder:
                     f"{path}: lies in {folder}, which is for the pictures of --save-prepared "
                     "alone; name another folder for these"
                 )
-        from PIL.PngImagePlugin import PngInfo  # 5 ms, for which most runs have no use
+        from PIL.PngImagePlugin import PngInfo  # it takes 5 ms, and most runs do not use it
 
         self._staged = StagedFolder(folder, overwrite=overwrite, ours=_is_ours)
         self._info = PngInfo()
@@ -145,7 +145,7 @@ def side_by_side(original: Image.Image, image: Images) -> Image.Image:
     Returns:
         The original's mode, 568x280 pixels.
     """
-    picture = Image.new(original.mode, (2 * PANEL + GAP, PANEL), _GROUND)
+    picture = Image.new(original.mode, (2 * PANEL + GAP, PANEL), _BACKGROUND)
     left = _fitted(original)
     picture.paste(left, ((PANEL - left.width) // 2, (PANEL - left.height) // 2))
     right = Image.fromarray(image).resize((PANEL, PANEL), Image.Resampling.NEAREST)
@@ -197,11 +197,11 @@ def _is_ours(path: Path) -> bool:
 
 SUFFIX = ".png"
 
-_LONGEST_PART = 230
-"""Bytes of a part: file systems take 255, of which some are for the suffix and for numbers."""
+_LONGEST_COMPONENT = 230
+"""Bytes of a component of a path: file systems take 255, some for the suffix and for numbers."""
 
 _LONGEST_NAME = 512
-"""Bytes of a name with its folders: systems take 1,024 to 4,096, with what stands before it."""
+"""Bytes of a name with its folders: systems take 1,024 to 4,096, with the path before it."""
 
 _FORBIDDEN = frozenset('"%*:<>?\\|')
 """Characters that Windows forbids in names, beside control characters, and our escape sign. Source,
@@ -234,24 +234,24 @@ def picture_name(source: str, row: int) -> str:
     return name + SUFFIX
 
 
-def _harmless(part: str) -> str:
-    """Return a part of a path as a name that every file system takes literally."""
-    if not part:
+def _harmless(component: str) -> str:
+    """Return a component of a path as a name that every file system takes literally."""
+    if not component:
         return _escaped("/")
     name = "".join(
         _escaped(character) if character in _FORBIDDEN or not character.isprintable() else character
-        for character in part
+        for character in component
     )
     if _DEVICE.fullmatch(name):
         name = _first_escaped(name)
     # So `.` and `..` lead nowhere.
     name = _LOST_END.sub(lambda end: _escaped(end[0]), name)
-    return name if len(name.encode()) <= _LONGEST_PART else _cut(name, whole=name)
+    return name if len(name.encode()) <= _LONGEST_COMPONENT else _cut(name, whole=name)
 
 
-def _as_folder(part: str) -> str:
+def _as_folder(component: str) -> str:
     """Return a folder's name that no picture has, as that of `a` would have for `a.png/b`."""
-    return _LIKE_A_PICTURE.sub(lambda end: _escaped(".") + end[0][1:], part)
+    return _LIKE_A_PICTURE.sub(lambda end: _escaped(".") + end[0][1:], component)
 
 
 def _first_escaped(name: str) -> str:
