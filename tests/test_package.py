@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import mnist_batch
 
 
@@ -12,6 +14,14 @@ def test_all_names_are_there_and_sorted() -> None:
         assert getattr(mnist_batch, name) is not None
     assert mnist_batch.__all__ == sorted(mnist_batch.__all__)
     assert dir(mnist_batch) == mnist_batch.__all__
+
+
+@pytest.mark.parametrize("name", sorted(set(mnist_batch.__all__) - {"__version__"}))
+def test_each_public_name_says_what_it_is(name: str) -> None:
+    """In a docstring of its own, which is not the one that a dataclass makes up of its fields."""
+    documentation = getattr(mnist_batch, name).__doc__
+    assert documentation
+    assert not documentation.startswith(f"{name}(")
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
