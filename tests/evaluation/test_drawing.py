@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +78,63 @@ def test_it_ends_with_the_first(tmp_path: Path) -> None:
     )
     with pytest.raises(ProcessLookupError):
         os.kill(int(result.stdout), 0)
+
+
+def test_it_ends_when_the_first_is_killed(tmp_path: Path) -> None:
+    """Its standard input ends then, whatever became of the first process."""
+    program = (
+        "import os, signal; from mnist_batch.evaluation import drawing\n"
+        "drawing.start_process(); print(drawing._second.process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert result.returncode == -signal.SIGKILL
+    assert _ends(int(result.stdout), within_s=30)
+
+
+def _ends(pid: int, within_s: float) -> bool:
+    """Tell whether a process ends in time; one that nobody waited for has ended too."""
+    status = Path("/proc", str(pid), "stat")
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            if status.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_an_interrupt_is_for_the_first_process(
+    metrics: Metrics, tmp_path: Path, process: "subprocess.Popen[bytes]"
+) -> None:
+    """Ctrl-C reaches both; the second draws on until the first ends."""
+    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    process.send_signal(signal.SIGINT)
+    drawing.draw(figures.per_class_figure, metrics, tmp_path / "b.png")
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+    assert process.poll() is None
+
+
+def test_on_one_core_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would only take time from the first."""
+    monkeypatch.setattr(drawing, "available_workers", lambda: 1)
+    drawing.start_process()
+    assert drawing._second is None
+
+
+def test_where_no_process_can_be_started_the_first_draws(
+    metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the system allows no more processes."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
+    drawing.start_process()
+    assert drawing._second is None
+    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folder: Path) -> None:
