@@ -1,7 +1,6 @@
 """A staged file, or folder of files, appears whole or not at all."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ from mnist_batch.outputs.atomic import (
     lock,
     output_errors,
 )
-from mnist_batch.outputs.writer import check_outside
 
 
 def test_a_file_is_unseen_until_commit(tmp_path: Path) -> None:
@@ -440,19 +438,3 @@ def test_a_file_taken_for_dead_at_birth_is_made_again(
         staged.commit()
     assert (tmp_path / "out").read_text() == "text"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-@pytest.mark.parametrize("pattern", ["in/**/*.png", "**/*.png", "in/**"])
-def test_folder_of_pictures_is_not_where_a_glob_searches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
-) -> None:
-    """It is not there yet, but the next time the glob would match what is in it."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(OutputError, match=re.escape(f"in/new: is matched by {pattern}")):
-        check_outside(Path("out.csv"), [Path("/elsewhere"), Path("in/new")], [pattern])
-
-
-@pytest.mark.parametrize("pattern", ["in/*.png", "in/**/*.parquet", "in/7/**/*.png"])
-def test_folder_of_pictures_is_where_a_glob_does_not_search(pattern: str) -> None:
-    """It goes not so deep, or elsewhere, or matches no pictures."""
-    check_outside(Path("out.csv"), [Path("in/new")], [pattern])
