@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mnist_batch import _kernels
 
 _Numbers = npt.NDArray[np.int64]
+_Data = Any  # bytes to read from, or room for them: an array where the code is compiled
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 CODEC, VALUES, STORED_BYTES, DATA_PAGE, DICTIONARY_PAGE, NULLS = range(6)
@@ -133,10 +134,10 @@ def load() -> None:
 
     # Numba wants both signatures to be the same, annotations too.
     @extending.overload(_read_at)
-    def _(descriptor: int, buffer: Any, at: int, size: int) -> Callable[..., int]:  # noqa: ANN401
+    def _(descriptor: int, buffer: _Data, at: int, size: int) -> Callable[..., int]:
         del descriptor, buffer, at, size  # their types
 
-        def read_at(descriptor: int, buffer: Any, at: int, size: int) -> int:  # noqa: ANN401
+        def read_at(descriptor: int, buffer: _Data, at: int, size: int) -> int:
             count = max(0, pread(descriptor, buffer.ctypes.data, np.uintp(size), at))
             buffer[count : count + len(PADDING)] = 0
             return count
@@ -158,11 +159,7 @@ def _helper(function: _Function) -> _Function:
     return function
 
 
-def _find_chunks(
-    footer: Any,  # noqa: ANN401 - bytes, or an array of them
-    places: _Numbers,
-    chunks: _Numbers,
-) -> bool:
+def _find_chunks(footer: _Data, places: _Numbers, chunks: _Numbers) -> bool:
     """Do what `find_chunks` does."""
     at, kind, number = 0, 0, 0
     while True:
@@ -187,12 +184,7 @@ def _find_chunks(
 
 
 @_helper
-def _read_row_group(
-    footer: Any,  # noqa: ANN401 - as above
-    at: int,
-    places: _Numbers,
-    chunks: _Numbers,
-) -> int:
+def _read_row_group(footer: _Data, at: int, places: _Numbers, chunks: _Numbers) -> int:
     """Read a row group; return where it ends, -1 if it is not as expected."""
     number, kind, found = 0, 0, False
     while True:
@@ -218,7 +210,7 @@ def _read_row_group(
 
 
 @_helper
-def _read_column(footer: Any, at: int, chunk: _Numbers) -> int:  # noqa: ANN401
+def _read_column(footer: _Data, at: int, chunk: _Numbers) -> int:
     """Read the metadata of a column chunk; return where it ends, -1 if it is not as expected."""
     number, kind, found = 0, 0, False
     while True:
@@ -253,7 +245,7 @@ def _read_column(footer: Any, at: int, chunk: _Numbers) -> int:  # noqa: ANN401
 
 
 @_helper
-def _read_statistics(footer: Any, at: int, chunk: _Numbers) -> int:  # noqa: ANN401
+def _read_statistics(footer: _Data, at: int, chunk: _Numbers) -> int:
     """Read the number of null values; return where the statistics end, -1 if they do not."""
     number, kind = 0, 0
     while True:
@@ -267,11 +259,7 @@ def _read_statistics(footer: Any, at: int, chunk: _Numbers) -> int:  # noqa: ANN
 
 
 def _check_pages(
-    descriptor: int,
-    chunks: _Numbers,
-    most: int,
-    buffer: Any,  # noqa: ANN401 - a memoryview, or an array
-    found: _Numbers,
+    descriptor: int, chunks: _Numbers, most: int, buffer: _Data, found: _Numbers
 ) -> None:
     """Do what `check_pages` does; the bytes of the file are read into `buffer`."""
     held = np.zeros(2, np.int64)
@@ -281,12 +269,7 @@ def _check_pages(
 
 @_helper
 def _follow_pages(
-    descriptor: int,
-    chunk: _Numbers,
-    most: int,
-    buffer: Any,  # noqa: ANN401 - as above
-    held: _Numbers,
-    found: _Numbers,
+    descriptor: int, chunk: _Numbers, most: int, buffer: _Data, held: _Numbers, found: _Numbers
 ) -> None:
     """Do what `_check_pages` does, for one column.
 
@@ -326,12 +309,7 @@ def _follow_pages(
 
 @_helper
 def _read_page_header_at(
-    descriptor: int,
-    at: int,
-    end: int,
-    buffer: Any,  # noqa: ANN401 - as above
-    held: _Numbers,
-    header: _Numbers,
+    descriptor: int, at: int, end: int, buffer: _Data, held: _Numbers, header: _Numbers
 ) -> int:
     """Read the header of the page that begins at a byte of the file and ends at another at most.
 
@@ -353,7 +331,7 @@ def _read_page_header_at(
     return length if at + length <= end else -1
 
 
-def _read_at(descriptor: int, buffer: Any, at: int, size: int) -> int:  # noqa: ANN401 - as above
+def _read_at(descriptor: int, buffer: _Data, at: int, size: int) -> int:
     """Read bytes of a file into `buffer`, with `PADDING` behind them; return how many there are."""
     try:
         count = os.preadv(descriptor, [buffer[:size]], at)
@@ -364,7 +342,7 @@ def _read_at(descriptor: int, buffer: Any, at: int, size: int) -> int:  # noqa: 
 
 
 @_helper
-def _read_page_header(data: Any, at: int, header: _Numbers) -> int:  # noqa: ANN401
+def _read_page_header(data: _Data, at: int, header: _Numbers) -> int:
     """Read a page's kind, size decompressed and as it is stored, number of values, and encoding.
 
     Return how long its header is, -1 where there is none.
@@ -394,7 +372,7 @@ def _read_page_header(data: Any, at: int, header: _Numbers) -> int:  # noqa: ANN
 
 
 @_helper
-def _read_details(data: Any, at: int, encoding: int, header: _Numbers) -> int:  # noqa: ANN401
+def _read_details(data: _Data, at: int, encoding: int, header: _Numbers) -> int:
     """Read what the header of one kind of page says; return where that ends, -1 where not."""
     number, kind = 0, 0
     while True:
@@ -411,7 +389,7 @@ def _read_details(data: Any, at: int, encoding: int, header: _Numbers) -> int:  
 
 
 @_helper
-def _skip_fields(data: Any, at: int, number: int) -> int:  # noqa: ANN401
+def _skip_fields(data: _Data, at: int, number: int) -> int:
     """Return where a struct ends of which some fields were read, -1 where it does not."""
     kind = 1
     while at >= 0 and kind:
@@ -422,7 +400,7 @@ def _skip_fields(data: Any, at: int, number: int) -> int:  # noqa: ANN401
 
 
 @_helper
-def _next_field(data: Any, at: int, number: int) -> tuple[int, int, int]:  # noqa: ANN401
+def _next_field(data: _Data, at: int, number: int) -> tuple[int, int, int]:
     """Return where a field's value begins, its type, and its number; type 0 at a struct's end.
 
     Fields stand in the order of their numbers, as all writers put them: of one that is there twice,
@@ -442,7 +420,7 @@ def _next_field(data: Any, at: int, number: int) -> tuple[int, int, int]:  # noq
 
 
 @_helper
-def _list_of(data: Any, at: int) -> tuple[int, int, int]:  # noqa: ANN401
+def _list_of(data: _Data, at: int) -> tuple[int, int, int]:
     """Return where a list's values begin, their type, and how many there are."""
     head = int(data[at])
     at += 1
@@ -453,7 +431,7 @@ def _list_of(data: Any, at: int) -> tuple[int, int, int]:  # noqa: ANN401
 
 
 @_helper
-def _skip(data: Any, at: int, kind: int) -> int:  # noqa: ANN401
+def _skip(data: _Data, at: int, kind: int) -> int:
     """Return where a value ends, -1 where it does not end within the data."""
     size = len(data) - len(PADDING)
     if kind <= 2:  # a boolean, which the field's type tells
@@ -513,7 +491,7 @@ def _skip(data: Any, at: int, kind: int) -> int:  # noqa: ANN401
 
 
 @_helper
-def _read_size(data: Any, at: int) -> tuple[int, int]:  # noqa: ANN401
+def _read_size(data: _Data, at: int) -> tuple[int, int]:
     """Return a number that is a count or a place, and where it ends; -1 for one that is neither.
 
     It is stored zigzag: twice itself, and odd below 0.
@@ -523,7 +501,7 @@ def _read_size(data: Any, at: int) -> tuple[int, int]:  # noqa: ANN401
 
 
 @_helper
-def _read_varint(data: Any, at: int) -> tuple[int, int]:  # noqa: ANN401
+def _read_varint(data: _Data, at: int) -> tuple[int, int]:
     """Return a number stored in sevens of bits, the lowest first, and where it ends."""
     number, shift = 0, 0
     while True:

@@ -18,7 +18,8 @@ from mnist_batch.errors import InputError
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, log_losses
 from mnist_batch.inference.workers import Progress
-from mnist_batch.inputs.sources import OpenInputs, spread_rows
+from mnist_batch.inputs.shards import spread_rows
+from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.models.file import ScaleSource, scale_in_file
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
@@ -205,7 +206,7 @@ def try_scales(
         ModelError: Keras cannot run the network.
         ValueError: `workers` is below 1.
     """
-    shards = spread_rows(opened, TRIAL_ROWS)
+    shards = spread_rows(opened.shards, TRIAL_ROWS)
     rows = sum(shard.rows for shard in shards)
     sample = replace(opened, shards=shards, rows=rows)
     kept, done, errors = LabelledImages(TRIAL_ROWS), 0, 0

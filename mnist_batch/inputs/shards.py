@@ -25,6 +25,9 @@ BATCH_BYTES = 4 * 2**20
 """Encoded bytes of a batch, about: with large pictures a batch holds fewer rows, so that it takes
 little memory and a worker can be stopped soon."""
 
+_MAX_SPREAD_SHARDS = 32
+"""Shards that `spread_rows` reads at most, 260,000 rows: an input may hold thousands."""
+
 
 class Piece(NamedTuple):
     """A shard, or a slice of one, and what decides which part it belongs to.
@@ -185,6 +188,32 @@ class TakenRows(ShardDefaults):
             start = stop
             if not len(self.places) or start > self.places[-1]:
                 return
+
+
+def spread_rows(shards: Sequence[Shard], rows: int) -> Sequence[Shard]:
+    """Return shards of some rows, spread evenly over an input: its first rows may be of one digit.
+
+    Args:
+        shards: of the input; of a large one only some are read, spread evenly too.
+        rows: how many rows; all if there are fewer.
+    """
+    count = min(len(shards), _MAX_SPREAD_SHARDS)
+    shards = [shards[place * len(shards) // count] for place in range(count)]
+    ends = np.cumsum([shard.rows for shard in shards])
+    if not count or ends[-1] <= rows:
+        return shards
+    shares = np.diff(ends * rows // ends[-1], prepend=0).tolist()
+    return [
+        shard.take(_evenly(share, shard.rows))
+        for shard, share in zip(shards, shares, strict=True)
+        if share
+    ]
+
+
+def _evenly(count: int, rows: int) -> npt.NDArray[np.int64]:
+    """Return the places of `count` of `rows` rows: each in the middle of its section."""
+    places: npt.NDArray[np.int64] = (2 * np.arange(count) + 1) * rows // (2 * count)
+    return places
 
 
 @dataclass(frozen=True)

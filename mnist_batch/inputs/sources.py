@@ -11,9 +11,6 @@ from glob import has_magic
 from itertools import accumulate, groupby
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.files import FolderListing, list_folder, list_glob, text_of_path
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
@@ -26,9 +23,6 @@ from mnist_batch.schema import Reason, error_text
 STDIN = "-"
 HUB = "hf://"
 _METADATA = "metadata.csv"
-
-_MAX_SPREAD_SHARDS = 32
-"""Shards that `spread_rows` reads at most, 260,000 rows: an input may hold thousands."""
 
 
 @dataclass(frozen=True)
@@ -234,32 +228,6 @@ def _open_files(found: Sequence[_Found], settings: ReadSettings, *, qualified: b
         if messages and len(messages) == sum(len(one.names) for one in found if one.format == name):
             raise InputError(messages[0])
     return shards
-
-
-def spread_rows(opened: OpenInputs, rows: int) -> Sequence[Shard]:
-    """Return shards of some rows, spread evenly over an input: its first rows may be of one digit.
-
-    Args:
-        opened: the input. Of a very large one only some shards are read, spread evenly too.
-        rows: how many rows; all if there are fewer.
-    """
-    count = min(len(opened.shards), _MAX_SPREAD_SHARDS)
-    shards = [opened.shards[place * len(opened.shards) // count] for place in range(count)]
-    ends = np.cumsum([shard.rows for shard in shards])
-    if not count or ends[-1] <= rows:
-        return shards
-    shares = np.diff(ends * rows // ends[-1], prepend=0).tolist()
-    return [
-        shard.take(_evenly(share, shard.rows))
-        for shard, share in zip(shards, shares, strict=True)
-        if share
-    ]
-
-
-def _evenly(count: int, rows: int) -> npt.NDArray[np.int64]:
-    """Return the places of `count` of `rows` rows: each in the middle of its section."""
-    places: npt.NDArray[np.int64] = (2 * np.arange(count) + 1) * rows // (2 * count)
-    return places
 
 
 def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:

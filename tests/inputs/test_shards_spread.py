@@ -1,6 +1,5 @@
 """Rows spread over an input: each at most once, in order, from all of its parts."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.inputs.shards import Shard, ShardDefaults, TakenRows
-from mnist_batch.inputs.sources import OpenInputs, open_inputs, spread_rows
+from mnist_batch.inputs.shards import Shard, ShardDefaults, TakenRows, spread_rows
+from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_folder
 
@@ -42,11 +41,10 @@ class Numbered(ShardDefaults):
             )
 
 
-def numbered(sizes: Sequence[int]) -> OpenInputs:
-    """Return an input of shards of these sizes."""
+def numbered(sizes: Sequence[int]) -> list[Numbered]:
+    """Return shards of these sizes."""
     firsts = np.cumsum([0, *sizes])
-    shards = [Numbered(int(first), rows) for first, rows in zip(firsts, sizes, strict=False)]
-    return OpenInputs(shards=shards, files=[], rows=int(firsts[-1]), passed_over=Counter())
+    return [Numbered(int(first), rows) for first, rows in zip(firsts, sizes, strict=False)]
 
 
 def rows_of(shards: Sequence[Shard], batch_size: int = 7) -> list[int]:
@@ -85,7 +83,7 @@ def test_of_many_shards_some_are_read() -> None:
 def test_folders_of_digits_give_all_digits(tmp_path: Path) -> None:
     """Which the first rows would not; of files only those that are wanted are opened."""
     write_folder(tmp_path / "digits", 100)
-    shards = spread_rows(open_inputs([tmp_path / "digits"]), 20)
+    shards = spread_rows(open_inputs([tmp_path / "digits"]).shards, 20)
     batches = [batch for shard in shards for batch in shard.read(2048)]
     labels = [label for batch in batches for label in batch.label.to_pylist()]
     assert labels == sorted(list(range(10)) * 2)
