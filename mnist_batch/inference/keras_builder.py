@@ -43,10 +43,8 @@ def built_model(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa
 
 
 def _built(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa: ANN401 - Keras
-    with (
-        keras.device(device),
-        keras.saving.custom_object_scope({HARD_SIGMOID: hard_sigmoid_of_keras_2}),
-    ):
+    functions = {HARD_SIGMOID: hard_sigmoid_of_keras_2}
+    with keras.device(device), keras.saving.custom_object_scope(functions):
         with keras.StatelessScope(initialize_variables=False):
             config = _translated(file, keras)
             names = [layer["config"]["name"] for layer in config["config"]["layers"]]
@@ -168,8 +166,7 @@ _FLIPPED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
 
 def _trained_first(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
     """Yield the variables of a layer or network in the order of HDF5 files."""
-    yield from layer.trainable_weights
-    yield from layer.non_trainable_weights
+    yield from (*layer.trainable_weights, *layer.non_trainable_weights)
 
 
 def _of_parts(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras

@@ -155,12 +155,8 @@ def _predicted(batch: Decoded, probabilities: Array, *, with_originals: bool) ->
             pa.array(probabilities.reshape(-1)), type=PROBABILITIES.type, mask=pa.array(failed)
         ),
     ]
-    schema = PREDICTIONS.append(PROBABILITIES)
-    return PredictedBatch(
-        predictions=pa.record_batch(columns, schema=schema),
-        images=decoded.images,
-        originals=rows if with_originals else None,
-    )
+    table = pa.record_batch(columns, schema=PREDICTIONS.append(PROBABILITIES))
+    return PredictedBatch(table, decoded.images, rows if with_originals else None)
 
 
 class _OneBlasThread:

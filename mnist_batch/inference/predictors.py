@@ -120,12 +120,11 @@ class Predictor:
 
     @property
     def block_rows(self) -> int:
-        """How many rows the network gets at once.
+        """How many rows the network gets at once, always the same, with the last block padded.
 
-        The number is always the same, the last block padded: matrix products of another shape round
-        differently, and Keras would trace its graph anew. Only its place in the block can change a
-        row's last bit: OpenBLAS 0.3.31 on AVX2 sums two halves of twelve rows in different orders,
-        and so does TensorFlow when it pools.
+        Matrix products of another shape round differently, and Keras would trace its graph anew.
+        Only its place in the block can change a row's last bit: OpenBLAS 0.3.31 on AVX2 sums two
+        halves of twelve rows in different orders, and so does TensorFlow when it pools.
         """
         return self._network.block_rows
 

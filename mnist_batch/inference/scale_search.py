@@ -172,11 +172,7 @@ def differ_by_chance(correct: npt.NDArray[np.bool_], others: npt.NDArray[np.bool
     This is McNemar's test, two-sided and exact, at 5 %: only the images count that are read
     correctly once and wrongly once, and by chance they are divided as by a coin. Q. McNemar, "Note
     on the sampling error of the difference between correlated proportions or percentages",
-    Psychometrika 12 (1947).
-
-    Args:
-        correct: bool (n,), the images that are read correctly one time.
-        others: bool (n,), those that are read correctly the other time.
+    Psychometrika 12 (1947). Both arrays are bool (n,), true for images that are read correctly.
     """
     gained, lost = int((correct & ~others).sum()), int((others & ~correct).sum())
     tosses = gained + lost

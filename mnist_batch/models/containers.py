@@ -88,7 +88,7 @@ def _checked_sizes(file: "h5py.File", room: int) -> Mapping[str, int]:
 
     sizes: dict[str, int] = {}
     groups = [file["/"]]
-    seen = {_address(file["/"])}
+    seen = {h5py.h5o.get_info(file["/"].id).addr}
     objects = 0
     while groups:
         group = groups.pop()
@@ -100,9 +100,10 @@ def _checked_sizes(file: "h5py.File", room: int) -> Mapping[str, int]:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ModelError(f"{quoted(path)} is a link to another place; {_REMEDY}")
             item = group[name]
-            if _address(item) in seen:
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
                 raise ModelError(f"{quoted(path)} is a second link to one object; {_REMEDY}")
-            seen.add(_address(item))
+            seen.add(address)
             if isinstance(item, h5py.Group):
                 groups.append(item)
             elif isinstance(item, h5py.Dataset):
@@ -113,13 +114,6 @@ def _checked_sizes(file: "h5py.File", room: int) -> Mapping[str, int]:
     if total > room:
         raise ModelError(f"its arrays take {total:,} bytes, far more than the file; {_REMEDY}")
     return sizes
-
-
-def _address(item: Any) -> int:  # noqa: ANN401 - h5py has no types
-    import h5py
-
-    address: int = h5py.h5o.get_info(item.id).addr
-    return address
 
 
 def _checked_size(dataset: "h5py.Dataset", path: str, room: int) -> int:

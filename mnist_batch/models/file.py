@@ -127,8 +127,7 @@ def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
         try:
             return Scale(file.training["scale"]), ScaleSource.RECORD
         except ValueError as error:
-            raise ModelError(
-                f"{file.path}: names an unknown scale ({error}); pass --scale"
-            ) from error
+            why = f"{file.path}: names an unknown scale ({error}); pass --scale"
+            raise ModelError(why) from error
     own = own_scale(file.config)
     return (own, ScaleSource.FIRST_LAYERS) if own else None

@@ -136,15 +136,10 @@ def _read_hdf5(content: bytes) -> StoredNetwork:
         groups = file["model_weights"]
         stored = {name: _weights(groups[name], arrays) for name in _names(groups, "layer_names")}
         weights = [layer for layer in _in_order(stored, config) if layer]
-        return StoredNetwork(
-            config,
-            weights,
-            ArrayOrder.TRAINED_FIRST,
-            keras_version=_text(file, "keras_version") or "",
-            backend=_text(file, "backend") or "",
-            training=training,
-            optimizer_bytes=arrays.bytes_under("/optimizer_weights/"),
-        )
+        version, backend = (_text(file, name) or "" for name in ("keras_version", "backend"))
+        optimizer = arrays.bytes_under("/optimizer_weights/")
+        order = ArrayOrder.TRAINED_FIRST
+        return StoredNetwork(config, weights, order, version, backend, training, optimizer)
 
 
 def _weights(layer: "h5py.Group", arrays: Arrays) -> Weights:
@@ -214,7 +209,7 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
         members = read_members(archive, known, room_for(len(content)))
     config = checked_config(parsed(members[_CONFIG], "configuration"))
     about = parsed(members.get(_METADATA, "{}"), "metadata")
-    keras_version = str(about.get("keras_version", ""))
+    version = str(about.get("keras_version", ""))
     training = _training_record(members.get(_RECORD))
     if not members[_WEIGHTS].startswith(HDF5_SIGNATURE):
         raise ValueError(f"its {_WEIGHTS} is not HDF5")
@@ -225,15 +220,8 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
             for path, layer in _stored_layers(file, config)
         ]
         weights = [layer for layer in layers if layer]
-        return StoredNetwork(
-            config,
-            weights,
-            ArrayOrder.BY_LAYER,
-            keras_version=keras_version,
-            backend="",
-            training=training,
-            optimizer_bytes=arrays.bytes_under("/optimizer/"),
-        )
+        optimizer = arrays.bytes_under("/optimizer/")
+        return StoredNetwork(config, weights, ArrayOrder.BY_LAYER, version, "", training, optimizer)
 
 
 def _zip_kind(names: Sequence[str]) -> str:

@@ -128,10 +128,8 @@ def check_one_of_each(inputs: int, outputs: int) -> None:
         ModelError: it has several, or none.
     """
     if (inputs, outputs) != (1, 1):
-        raise ModelError(
-            f"has {_counted(inputs, 'input')} and {_counted(outputs, 'output')}; expected one of "
-            f"each, an image and its {CLASSES} classes"
-        )
+        counts = f"{inputs} input{'s' * (inputs != 1)} and {outputs} output{'s' * (outputs != 1)}"
+        raise ModelError(f"has {counts}; expected one of each, an image and its {CLASSES} classes")
 
 
 def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
@@ -150,10 +148,6 @@ def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
             "save the model after it was built or trained"
         )
     return digit_shape(tuple(shape[1:]))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _taken(shape: OpenShape) -> str:

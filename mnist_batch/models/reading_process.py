@@ -48,6 +48,12 @@ reading_process.main(int(memory), int(cpu))
 """
 
 
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # each thread would take memory
+    "HDF5_PLUGIN_PRELOAD": "::",  # no filters that a file names (HDF5, H5PLpublic.h)
+}
+
+
 def read_in_child(content: bytes) -> StoredNetwork:
     """Do what `read_stored_network` does, in a child process.
 
@@ -64,7 +70,7 @@ def read_in_child(content: bytes) -> StoredNetwork:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=WALL_S,
-            env=_environment(),
+            env=os.environ | _ENVIRONMENT,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -88,13 +94,6 @@ def _folders_of_modules() -> list[str]:
     with contextlib.suppress(OSError):  # the working folder may be gone
         return [folder for folder in sys.path if folder and Path(folder) != Path.cwd()]
     return sys.path
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {
-        "OPENBLAS_NUM_THREADS": "1",  # each thread would take memory
-        "HDF5_PLUGIN_PRELOAD": "::",  # no filters that a file names (HDF5, H5PLpublic.h)
-    }
 
 
 def main(memory: int, cpu_s: int) -> None:
