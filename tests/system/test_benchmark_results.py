@@ -251,7 +251,7 @@ def test_make_benchmark_compare_fails_on_the_same_machine_only(
     later = "2026-01-02T00:00:00"
     _write_run(tmp_path / "saved" / "0002.json", _record(OURS, 2.0, 2.0), time=later)
     command = [sys.executable, "-m", "benchmarks.compare", str(tmp_path), "--percent", "20"]
-    project = Path(__file__).parent.parent
+    project = Path(__file__).parent.parent.parent
     ended = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert ended.returncode == status
     assert "+100 %" in ended.stdout

@@ -36,7 +36,7 @@ main()
 
 def run(*arguments: str | Path, inside: Path) -> tuple[int, str, str, float]:
     """Run the command in a process of its own; return status, stdout, stderr and its peak in MB."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, arguments)],
         capture_output=True, cwd=inside, env=environment, check=False,
