@@ -35,7 +35,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One digit, over the scored rows.
+    """The scores of one digit, over the scored rows.
 
     Attributes:
         digit: the class, 0 to 9.
@@ -62,7 +62,7 @@ class ClassMetrics:
 # Compared by identity: the generated == would be ambiguous for an array.
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """What is known about a set of predictions.
+    """The metrics of a set of predictions.
 
     Attributes:
         rows: all rows.
@@ -171,7 +171,7 @@ class Metrics:
 
 
 class ConfidenceBins:
-    """Adds up how far confidence and accuracy are apart; order and size of batches do not matter.
+    """Adds up the gaps between confidence and accuracy; order and size of batches do not matter.
 
     The bins are 15 of equal width, (0, 1/15], (1/15, 2/15] and so on to (14/15, 1]; a confidence
     of 0 falls into the first. The expected calibration error over them is of M. P. Naeini, G. F.
@@ -204,7 +204,7 @@ class ConfidenceBins:
 
 
 class PredictionCounts:
-    """Adds up batches of predictions; the order and the size of the batches do not matter.
+    """Counts predictions by batches; the order and the size of the batches do not matter.
 
     Attributes:
         rows: the number of rows so far.
@@ -249,7 +249,7 @@ class PredictionCounts:
         return self._errors.total()
 
     def metrics(self) -> Metrics:
-        """Divide the counts so far."""
+        """Return the metrics of the rows so far."""
         confusion = self._confusion.reshape(CLASSES, CLASSES).copy()
         sure = 0 < self._confidences.rows == confusion.sum()
         complete = 0 < self._with_probabilities == confusion.sum()
@@ -314,7 +314,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def _digits(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return a column's digits, 0 where there is none, and where there is one."""
+    """Return a column's digits, 0 where it is null, and where it is not null."""
     if not column.null_count:  # the usual case, and four times as fast
         return column.to_numpy().astype(np.int64), np.ones(len(column), np.bool_)
     known = column.is_valid().to_numpy(zero_copy_only=False)

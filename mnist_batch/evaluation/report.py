@@ -70,9 +70,9 @@ class Report:
         run: Mapping[str, Any] | None,
         history: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
-        """Write all files under temporary names; on any failure they are removed again.
+        """Write all files under temporary names, and remove them again if that fails.
 
-        With scored rows these are the confusion matrix and the numbers per class, without them
+        With scored rows, the files are the confusion matrix and the numbers per class; without,
         the histogram of the predictions.
 
         Args:
@@ -108,7 +108,7 @@ class Report:
         """Rename all files to their names; remove files of an earlier report that this one lacks.
 
         Raises:
-            OutputError: the disk refuses, or a file came to exist meanwhile and `overwrite` is
+            OutputError: the disk refuses, or a file was created meanwhile and `overwrite` is
                 false.
         """
         for staged in self._staged:
@@ -125,7 +125,7 @@ class Report:
         for staged in self._staged:
             staged.discard()
         if self._made_folder:
-            # Not empty after a commit, or where someone else put a file into it.
+            # It is not empty after a commit, or where another program put a file into it.
             with contextlib.suppress(OSError):
                 self.folder.rmdir()
 
@@ -182,7 +182,7 @@ def staged_report(
     run: Mapping[str, Any] | None,
     history: Mapping[str, Sequence[float]] | None = None,
 ) -> Iterator[None]:
-    """Write a report's files unseen, let the caller commit what they report on, commit them.
+    """Stage a report, let the caller commit what it reports on, then commit the report.
 
     Args:
         report: None for none; the other arguments are those of `Report.stage`.
@@ -206,7 +206,7 @@ def staged_report(
 
 
 def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what `metrics.json` holds; None, in JSON null, where a number is undefined."""
+    """Return the content of `metrics.json`; a number that is undefined is None, null in JSON."""
     return {
         "rows": metrics.rows,
         "labelled": metrics.labelled,

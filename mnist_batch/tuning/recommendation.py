@@ -177,7 +177,7 @@ def best_network(measurements: Iterable[Measurement]) -> Measurement:
     one with the smallest batches. Other parts are passed over; there has to be one of the network.
     """
     networks = [one for one in measurements if one.part is Part.NETWORK]
-    return min(_good(networks), key=lambda one: (one.device or "", one.batch_size))
+    return min(_as_fast(networks), key=lambda one: (one.device or "", one.batch_size))
 
 
 def best_whole(measurements: Iterable[Measurement]) -> Measurement:
@@ -187,7 +187,7 @@ def best_whole(measurements: Iterable[Measurement]) -> Measurement:
     workers, then the one with the smallest batches. There has to be one of the whole.
     """
     wholes = [one for one in measurements if one.part is Part.WHOLE]
-    return min(_good(wholes), key=lambda one: (one.workers, one.batch_size))
+    return min(_as_fast(wholes), key=lambda one: (one.workers, one.batch_size))
 
 
 def binding(measurements: Sequence[Measurement]) -> Binding:
@@ -204,7 +204,7 @@ def binding(measurements: Sequence[Measurement]) -> Binding:
     return Binding(part, rates, _advice(part, network, encoded=Part.DECODE in rates))
 
 
-def _good(measurements: Sequence[Measurement]) -> list[Measurement]:
+def _as_fast(measurements: Sequence[Measurement]) -> list[Measurement]:
     """Return the measurements that are as fast as the fastest, within the noise."""
     best = max(measurements, key=lambda one: one.images_per_s)
     # The standard error of a difference of two medians of n rounds, for normal noise: a median's is
