@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.special import softmax as scipy_softmax
+from sklearn.metrics import log_loss
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_network import import_keras
-from mnist_batch.inference.predictors import load_model, scaled
+from mnist_batch.inference.predictors import load_model, log_losses, scaled
 from mnist_batch.models.file import DEFAULT_MODEL
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
@@ -240,7 +241,7 @@ def test_model_of_nan_is_refused(predictor: str, tmp_path: Path) -> None:
 def test_dense_model_needs_no_tensorflow(name: str, folder: Path) -> None:
     """Loading a Dense model and predicting imports neither TensorFlow nor Keras."""
     code = (
-        "import sys, numpy; from mnist_batch.inference.predictors import load_model, scaled; "
+        "import sys, numpy; from mnist_batch.inference.predictors import load_model; "
         "load_model(sys.argv[1]).probabilities(numpy.zeros((3, 28, 28), numpy.uint8)); "
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
@@ -270,3 +271,16 @@ def test_scales_run_from_black_to_white(
     assert inputs.dtype == np.float32
     assert inputs[1, :3] == pytest.approx([middle, white, black], abs=1e-6)
     assert images[1, 0, 1] == 255  # the images themselves stay
+
+
+def test_log_losses_are_those_of_scikit_learn() -> None:
+    """Their mean, also where the true digit gets the probability 0 or 1, which are clipped."""
+    random = np.random.default_rng(7)
+    probabilities = random.dirichlet(np.ones(10), 50).astype(np.float32)
+    probabilities[:2] = np.eye(10, dtype=np.float32)[[3, 4]]
+    digits = random.integers(0, 10, 50)
+    digits[:2] = (3, 5)  # certain and right, certain and wrong
+    losses = log_losses(probabilities, digits)
+    assert losses.dtype == np.float64
+    assert losses[:2] == pytest.approx([2**-23, 23 * np.log(2)], rel=1e-6)
+    assert losses.mean() == pytest.approx(log_loss(digits, probabilities, labels=range(10)))
