@@ -20,7 +20,7 @@ import mnist_batch
 from mnist_batch.cli import output, parameters
 from mnist_batch.options import BATCH_SIZES, Device, PredictorChoice
 
-measuring = partial(typer.Option, rich_help_panel="Measuring")
+_measuring = partial(typer.Option, rich_help_panel="Measuring")
 """An option in a panel of this command's help."""
 
 _DEFAULT_SIZES = ",".join(map(str, BATCH_SIZES))
@@ -35,8 +35,8 @@ _Inputs = Annotated[
 _Device = Annotated[
     Device, parameters.running(help="Device to measure; auto measures every one there is.")
 ]
-_BatchSizes = Annotated[str, measuring(metavar="N,N,...", help="Batch sizes to measure.")]
-_Seconds = Annotated[float, measuring(min=0, help="Seconds to measure each setting, about.")]
+_BatchSizes = Annotated[str, _measuring(metavar="N,N,...", help="Batch sizes to measure.")]
+_Seconds = Annotated[float, _measuring(min=0, help="Seconds to measure each setting, about.")]
 
 
 def benchmark(

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mnist_batch.inspection.images import Place
     from mnist_batch.inspection.inputs import Sizes
 
-
 _Names = Annotated[
     list[str], typer.Argument(metavar="MODEL|INPUT", help="One MODEL, or one INPUT or several.")
 ]

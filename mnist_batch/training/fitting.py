@@ -345,15 +345,7 @@ def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgre
     """Return a Keras callback that calls `progress` after each epoch."""
 
     def report(epoch: int, logs: Mapping[str, float]) -> None:
-        progress(
-            TrainingProgress(
-                epoch=epoch + 1,
-                epochs=epochs,
-                loss=logs["loss"],
-                accuracy=logs["accuracy"],
-                val_loss=logs.get("val_loss"),
-                val_accuracy=logs.get("val_accuracy"),
-            )
-        )
+        validation = (logs.get("val_loss"), logs.get("val_accuracy"))
+        progress(TrainingProgress(epoch + 1, epochs, logs["loss"], logs["accuracy"], *validation))
 
     return keras.callbacks.LambdaCallback(on_epoch_end=report)
