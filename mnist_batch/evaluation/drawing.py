@@ -7,7 +7,8 @@ turns on two shared cores, as medians of the ratios in 30 turns unless noted:
   times in two more series of 18 and 15 turns), with a fork server 1.03 times (16 turns). Drawing in
   this process takes 0.97 times as long: there the second process just pays for its start.
 - 10,000 images, by the fastest of 12 runs, which other programs disturbed least: 0.94 s, and 1.11 s
-  where this process draws.
+  where this process draws. The executor takes 1.07 and 1.17 times as long (12 and 14 turns, while
+  other programs kept both cores busy).
 
 A worker of an executor also outlives a process that is killed, and shares its standard output.
 """

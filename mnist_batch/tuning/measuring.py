@@ -71,9 +71,14 @@ GPU_TOLERANCE = 1e-2
 https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution."""
 
 _GENERATED_ROWS = 2000
+"""Digits that are drawn where there is no input."""
+
 _LEAST_ROUNDS = 3
 _LONGEST_BATCH_S = 3.0
+"""A batch size whose batches would take longer is not measured."""
+
 _PROBES, _PROBE_S = 10, 0.1
+"""How often, and for how long, the network is tried first to learn its speed, about."""
 
 
 def benchmark(
@@ -138,11 +143,11 @@ class Round:
     """A part of the work at one setting, to be timed.
 
     Attributes:
-        part: what is timed.
+        part: which part it is.
         batch_size: rows of a batch.
         workers: threads.
         rows: the images of a round.
-        work: does it.
+        work: does the part once, and is timed.
         check: called with the result of `work` after the clock has stopped; raises an error where
             the result is wrong.
         predictor: what runs the network; None where no network runs.
