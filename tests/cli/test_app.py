@@ -139,7 +139,7 @@ def test_a_dense_model_imports_no_tensorflow(
     """Nor Keras, nor what else takes long and is not needed: that is why it starts so soon."""
     imported = _imported("predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv")
     assert "'numpy'" in imported
-    for name in ("tensorflow", "keras", "huggingface_hub", "pandas", "scipy"):
+    for name in ("tensorflow", "keras", "huggingface_hub", "numba", "pandas", "scipy"):
         assert f"'{name}'" not in imported
     measured = _imported(
         *("benchmark", digits_folder, "--model", model),
