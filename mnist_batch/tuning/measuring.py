@@ -385,20 +385,23 @@ class _Bench:
                     continue
                 predictor = self._networks.load(device, batch_size)
                 rate = _images_per_s(predictor)
-                # Full batches: a short one would tell of another batch size.
-                count = max(1, 2 * SHARD_ROWS // batch_size)
-                if predictor.name is PredictorChoice.KERAS:
-                    # A fifth of a second is enough to time.
-                    count = min(count, max(1, int(rate * self._seconds / 5) // batch_size))
-                else:
-                    count *= self._workers  # as many batches for each
-                batch = self._pixels.take(np.arange(batch_size) % self._rows)
-                source = repeated([ResidentShard(batch)], count * batch_size)
-                rounds.append(
-                    self._round(Part.NETWORK, source, device, batch_size, self._workers, batch_size)
-                )
+                rounds.append(self._network_round(predictor, device, batch_size, rate))
         self._say("network")
         return time_in_turn(rounds, self._seconds)
+
+    def _network_round(self, predictor: Predictor, device: Device, size: int, rate: float) -> Round:
+        """Return a round of full batches in memory: a short one would tell of another size."""
+        count = max(1, 2 * SHARD_ROWS // size)
+        if predictor.name is PredictorChoice.KERAS:
+            # A fifth of a second is enough to time.
+            count = min(count, max(1, int(rate * self._seconds / 5) // size))
+        # As many places in memory as a run has, else small batches would stay in the caches.
+        places = np.arange(count * size).reshape(count, size) % self._rows
+        batches = [ResidentShard(self._pixels.take(row)) for row in places]
+        # NumPy runs a batch on each worker: as many batches for each.
+        times = self._workers if predictor.name is PredictorChoice.NUMPY else 1
+        source = repeated(batches, count * size * times)
+        return self._round(Part.NETWORK, source, device, size, self._workers, count * size)
 
     def _whole(
         self, device: Device | None, settings: Sequence[tuple[int, int]], rate: float
