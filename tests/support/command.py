@@ -1,4 +1,4 @@
-"""Runs the command as a process, and prints as it does."""
+"""Run the command as a process, and print as it does."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Sheets of ink: how strong each pixel is, for the tests of what the digit is."""
+"""Images of ink, how strong each pixel is, to test what the digit is."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -17,7 +17,7 @@ import mnist_batch
 from tests.support.killed_runs import OLD
 from tests.support.report_files import REPORT_FILES
 
-DRIVER = Path(__file__).parent.parent / "support" / "killed_runs.py"
+PROGRAM = Path(__file__).parent.parent / "support" / "killed_runs.py"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def _killed_runs(
         "kills": kills,
     }
     ended = subprocess.run(
-        [sys.executable, DRIVER, json.dumps(order)],
+        [sys.executable, PROGRAM, json.dumps(order)],
         # In a fork OpenBLAS starts its threads anew, and may forget how many it is to use.
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
