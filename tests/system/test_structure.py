@@ -22,9 +22,6 @@ MOST_IN_ALL = 95
 MOST_LINES_OF_A_FUNCTION = 60
 
 
-_NOT_YET = pytest.mark.xfail(reason="modules are still on their way", strict=False)
-
-
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -52,7 +49,7 @@ def test_a_folder_can_be_taken_in_at_a_glance(folder: Path) -> None:
     assert len(list(folder.glob("*.py"))) <= MOST_IN_A_FOLDER
 
 
-@_NOT_YET
+@pytest.mark.xfail(len(MODULES) == MOST_IN_ALL + 1, reason="one module is still to be merged")
 def test_there_are_few_enough_modules_to_know() -> None:
     """Each `__init__` counts."""
     assert len(MODULES) <= MOST_IN_ALL
