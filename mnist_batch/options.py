@@ -40,12 +40,7 @@ AUGMENTED = TrainingDefaults(epochs=300, batch_size=256, validation_split=0.1)
 
 
 class ErrorBudget(NamedTuple):
-    """The number or the share of rows that may have an error.
-
-    Attributes:
-        limit: a number of rows, or a share of them in percent.
-        percent: whether it is a share.
-    """
+    """The number or, in percent, the share of rows that may have an error."""
 
     limit: Decimal
     percent: bool
@@ -68,11 +63,8 @@ class ErrorBudget(NamedTuple):
     def allows(self, errors: int, rows: int, uncounted: int = 0) -> bool:
         """Tell whether so many errors among so many rows are within the budget.
 
-        Args:
-            errors: rows with an error.
-            rows: all rows.
-            uncounted: sources that are one row with an error each, since nobody knows how many they
-                hold: no share of rows allows them, other than all.
+        `uncounted` sources are one row with an error each, since nobody knows how many they hold:
+        no share of rows allows them, other than all.
         """
         if self.percent and uncounted and self.limit < 100:
             return False
@@ -109,7 +101,10 @@ class Device(StrEnum):
 
 
 class Prepare(StrEnum):
-    """Which images are brought to MNIST form."""
+    """Which images are brought to MNIST form: those that are not in it, all, or none.
+
+    With `never`, images of another size are resized.
+    """
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -131,14 +126,7 @@ NO_LABELS = "none"
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How INPUTs are read.
-
-    Attributes:
-        image_column: the Parquet column of images; None to find it.
-        label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file of labels (see `inputs.labels.LabelFile`), `none` to read no labels, or
-            None to take those that the INPUT carries.
-    """
+    """How INPUTs are read; the fields are arguments of `predict`."""
 
     image_column: str | None = None
     label_column: str | None = None
@@ -154,15 +142,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model file is loaded and run, see `load_model`; a loaded model keeps its own way.
-
-    Attributes:
-        predictor: what runs the network.
-        scale: how the network wants its pixels; None for what the file says.
-        device: where Keras runs the network.
-        batch_size: rows in a batch at most, at least 1; Keras runs just so many at once. The
-            predictions do not depend on it.
-    """
+    """How a model file is loaded and run; the fields are arguments of `load_model`."""
 
     predictor: PredictorChoice | str = PredictorChoice.AUTO
     scale: Scale | str | None = None
@@ -172,19 +152,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What a run writes beside the predictions, and what it may replace.
-
-    Attributes:
-        report: the report's folder; True for `<out without suffix>.report`, False for none.
-        sample_seed: chooses the ten images of `samples.png`.
-        save_prepared: a new or empty folder, for a picture of each image that was prepared and of
-            each without a digit: the original beside what the network saw, see
-            `outputs.prepared_folder.PreparedFolder`. None for none.
-        overwrite: replace an output, a report and pictures that exist.
-        resume: continue from the parts that an interrupted run finished; the predictions are bit
-            for bit those of an undisturbed run. Without it these parts are removed. A part is of
-            8,192 image files or 8 MiB of them, or of 32,768 rows of Parquet or 64 MiB.
-    """
+    """What a run writes beside the predictions, and what it may replace: arguments of `predict`."""
 
     report: str | Path | bool = True
     sample_seed: int = 0
@@ -195,20 +163,9 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What a run of `predict` depends on, beside its inputs and its model.
+    """What a run of `predict` depends on, beside its inputs and its model: its other arguments.
 
-    It is made once, from the command line or the library's arguments; the manifest of the parts,
-    the record of the run and the report read it.
-
-    Attributes:
-        read: how the inputs are read.
-        model: how the model is loaded and run.
-        output: what is written beside the predictions.
-        prepare: which images are brought to MNIST form: `auto` those that are not in it, `always`
-            all, `never` none; then images of another size are resized.
-        workers: threads, at least 1; None for one a core. The predictions do not depend on it.
-        probabilities: add the ten probabilities of each row; log loss and Brier score need them.
-        fail_fast: stop at the first row without a prediction.
+    The manifest of the parts, the record of the run and the report read them.
     """
 
     read: ReadOptions = ReadOptions()

@@ -116,7 +116,7 @@ def predict(
 
 @contextmanager
 def _naming_kept_rows(out: Path, *, quiet: bool) -> Iterator[None]:
-    """Where a run is cut short, say that `--resume` continues it, if it has finished any rows."""
+    """Where a run is interrupted, say that `--resume` continues it, if it has finished any rows."""
     from mnist_batch.outputs.parts_folder import rows_kept
 
     before = rows_kept(out)

@@ -10,13 +10,7 @@ from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.evaluation.report import Report, report_folder, staged_report
 from mnist_batch.evaluation.samples import SampleChooser, find_images
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.options import (
-    NO_LABELS,
-    Inputs,
-    Prepare,
-    ReadOptions,
-    input_list,
-)
+from mnist_batch.options import NO_LABELS, Inputs, Prepare, ReadOptions, input_list
 from mnist_batch.outputs.reader import PredictionsFile
 
 

@@ -1,6 +1,5 @@
 """Pack inputs: decode every image once, into one Parquet file of raw pixels."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,19 +11,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mnist_batch import __version__, _kernels
 from mnist_batch.commands.run import reading_notes
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
-from mnist_batch.inputs.files import open_native
 from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
 from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
-from mnist_batch.outputs.writer import check_not_read, check_outside
+from mnist_batch.outputs.writer import ParquetWriter, check_not_read, check_outside
 from mnist_batch.preprocessing.preparation import prepare_batch
 from mnist_batch.schema import ImageBatch, reason
 
@@ -103,17 +100,9 @@ def pack(
     error: predictions of the file are those of the inputs. Nothing is at `out` before all of it
     is; on an error nothing is left.
 
-    Args:
-        inputs: folders, files, globs, `hf://` or `-`, as `predict` takes them; packed files too.
-        out: the packed file, with the suffix `.parquet`.
-        prepare: which images are brought to MNIST form, see `options.Prepare`. The file records
-            it: what was prepared once is not prepared again.
-        image_column: the Parquet column of images; None to find it.
-        label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file of labels; `none` to keep none; None for what the inputs carry.
-        workers: threads, at least 1; None for one a core. The file does not depend on it.
-        overwrite: replace an output that exists.
-        progress: called after each batch, in the calling thread.
+    The arguments are those of `predict`. Inputs may be packed files too; `out` has the suffix
+    `.parquet`. The file does not depend on `workers`. It records `prepare`: what was prepared once
+    is not prepared again.
 
     Raises:
         OutputError: the output exists, cannot be written, or lies within an input folder.
@@ -134,8 +123,17 @@ def pack(
         counts = _write(staged, opened, prepare, workers or available_workers(), options, progress)
         elapsed_s = time.perf_counter() - started
         staged.commit()
-    notes = reading_notes(opened, read, prepare, counts.rows, counts.labelled, counts.prepared)
-    return counts.summary(out, elapsed_s, notes, len(opened.uncounted))
+    return PackSummary(
+        out=out,
+        rows=counts.rows,
+        labelled=counts.labelled,
+        prepared=counts.prepared,
+        errors_by_reason=dict(counts.errors.most_common()),
+        size_bytes=out.stat().st_size,
+        elapsed_s=elapsed_s,
+        notes=reading_notes(opened, read, prepare, counts.rows, counts.labelled, counts.prepared),
+        uncounted_sources=len(opened.uncounted),
+    )
 
 
 def _check_output(out: Path, inputs: Sequence[str | Path], *, overwrite: bool) -> None:
@@ -156,16 +154,14 @@ class PackedWriter:
     def __init__(self, path: Path, out: Path | None = None) -> None:
         """Begin a file at `path`; errors name `out`, the output that it becomes."""
         self._out = out or path
-        self._batches: list[pa.RecordBatch] = []
-        self._rows = 0
         with output_errors(self._out):
-            self._file = open_native(path, "wb")
-            self._writer = pq.ParquetWriter(
-                self._file,
+            self._writer = ParquetWriter(
+                path,
                 PACKED,
-                compression="zstd",
+                PACKED_KEY,
+                ROW_GROUP_ROWS,
+                exact=True,
                 compression_level=1,
-                use_dictionary=["source", "error"],  # no two images are alike
                 # The least and the greatest image say nothing, and are 1,568 bytes a row group.
                 write_statistics=[name for name in PACKED.names if name != "image"],
                 write_page_checksum=True,
@@ -173,27 +169,13 @@ class PackedWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep rows until they fill a row group."""
-        self._batches.append(batch)
-        self._rows += len(batch)
-        while self._rows >= ROW_GROUP_ROWS:
-            table = pa.Table.from_batches(self._batches)
-            with output_errors(self._out):
-                self._writer.write_table(table.slice(0, ROW_GROUP_ROWS))
-            self._batches = table.slice(ROW_GROUP_ROWS).to_batches()
-            self._rows -= ROW_GROUP_ROWS
+        with output_errors(self._out):
+            self._writer.write(batch)
 
     def close(self, run: Mapping[str, Any]) -> None:
-        """Write the last row group, and in the footer how the file was made.
-
-        Args:
-            run: JSON of any keys but `format`.
-        """
+        """Write the last row group, and how the file was made: JSON of any keys but `format`."""
         with output_errors(self._out):
-            if self._rows:
-                self._writer.write_table(pa.Table.from_batches(self._batches))
-            self._writer.add_key_value_metadata({PACKED_KEY: json.dumps({"format": FORMAT, **run})})
-            self._writer.close()
-            self._file.close()
+            self._writer.close({"format": FORMAT, **run})
 
 
 @dataclass
@@ -206,32 +188,11 @@ class _Counts:
     errors: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count the rows of a batch."""
         self.rows += len(batch)
         self.labelled += len(batch) - batch.column("label").null_count
         self.prepared += pc.sum(batch.column("prepared")).as_py()
         errors = batch.column("error").drop_null().to_pylist()
         self.errors.update(reason(error) for error in errors)
-
-    def record(self) -> dict[str, Any]:
-        """Return the counts as JSON takes them; errors most frequent first."""
-        return {**vars(self), "errors": dict(self.errors.most_common())}
-
-    def summary(
-        self, out: Path, elapsed_s: float, notes: Sequence[str], uncounted: int
-    ) -> PackSummary:
-        """Return what was packed into `out`."""
-        return PackSummary(
-            out=out,
-            rows=self.rows,
-            labelled=self.labelled,
-            prepared=self.prepared,
-            errors_by_reason=dict(self.errors.most_common()),
-            size_bytes=out.stat().st_size,
-            elapsed_s=elapsed_s,
-            notes=notes,
-            uncounted_sources=uncounted,
-        )
 
 
 def _write(
@@ -257,9 +218,9 @@ def _write(
         if progress:
             progress(Progress(counts.rows, opened.rows, counts.errors.total()))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    writer.close(
-        {"version": __version__, **counts.record(), "options": options, "created_utc": created}
-    )
+    errors = dict(counts.errors.most_common())
+    record = {**vars(counts), "errors": errors, "options": options, "created_utc": created}
+    writer.close({"version": __version__, **record})
     return counts
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +49,8 @@ def stream(
 ) -> Iterator[pa.RecordBatch]:
     """Yield predictions lazily, as Arrow record batches of `schema.predictions_schema`.
 
-    Args:
-        inputs: folders, files, globs, `hf://` or `-`, as `sources.open_inputs` takes them.
-        model: a model file, a loaded model, or None for the one of this package.
-        prepare: which images are brought to MNIST form: `auto` those that are not in it, `always`
-            all, `never` none; then images of another size are resized.
-        image_column: the Parquet column of images; None to find it.
-        label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file of labels; `none` to read none; None for what the inputs carry.
-        batch_size: rows in a batch at most; Keras runs just so many at once, if `model` is none
-            loaded before (see `load_model`). The predictions do not depend on it.
-        workers: threads; None for one a core. The predictions do not depend on it.
-        probabilities: add the column `probabilities`.
+    The arguments are those of `predict`. A loaded model keeps its own `batch_size` on Keras, see
+    `load_model`.
 
     Raises:
         InputError: while iterating, an input cannot be read.
@@ -105,26 +94,27 @@ def predict(
 ) -> Summary:
     """Predict every image of the inputs, a row each, into one file, with a report beside it.
 
-    The rows are in input order. Nothing is at `out` before all of it is; on an error or a crash,
-    finished parts stay in `<out>.staging/`. `options.PredictOptions` has the options in full.
+    The rows are in input order, and depend neither on `batch_size` nor on `workers`. Nothing is at
+    `out` before all of it is. On an error or a crash, finished parts stay in `<out>.staging/`: with
+    `resume`, the predictions are bit for bit those of an undisturbed run.
 
     Args:
         inputs: folders, files, globs, `hf://` or `-`, as `sources.open_inputs` takes them.
         out: the predictions file; its suffix, `.parquet` or `.csv`, tells the format.
         model: a model file, a loaded model, or None for the one of this package.
-        predictor: what runs the model, see `load_model`; not for a loaded model.
-        scale: how the model wants its pixels, see `load_model`; not for a loaded model.
-        device: where Keras runs the model, see `load_model`; not for a loaded model.
-        prepare: which images are brought to MNIST form: `auto`, `always` or `never`.
+        predictor: see `load_model`; as the next two, not for a loaded model.
+        scale: how the model wants its pixels; None for what the file says.
+        device: where Keras runs the model.
+        prepare: which images are brought to MNIST form, see `options.Prepare`.
         image_column: the Parquet column of images; None to find it.
         label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file of labels; `none` to read none; None for what the inputs carry.
-        batch_size: rows in a batch at most; Keras runs just so many at once.
-        workers: threads; None for one a core. The predictions do not depend on it.
+        labels: a CSV file, see `inputs.labels.LabelFile`; `none` for none; None for the inputs'.
+        batch_size: rows in a batch at most, at least 1; Keras runs just so many at once.
+        workers: threads, at least 1; None for one a core.
         probabilities: add the ten probabilities of each row; log loss and Brier score need them.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         sample_seed: chooses the ten images of `samples.png`.
-        save_prepared: a new or empty folder for pictures of prepared images, before and after.
+        save_prepared: a new folder for the pictures of `prepared_folder.PreparedFolder`.
         overwrite: replace an output, a report and pictures that exist.
         resume: continue from the parts that an interrupted run finished; else they are removed.
         fail_fast: stop at the first row without a prediction.
@@ -163,11 +153,11 @@ def predict_with(
     run = Run.open(inputs, model, options)
     labels = options.read.labels
     check_not_read(out, [*run.opened.files, *([labels] if labels else [])])
-    found = _Findings.of(run)
+    found = _Findings(run)
     started = time.perf_counter()
     with (
         PartsFolder(out, run.parts, run.manifest(), resume=options.output.resume) as staging,
-        outputs.sink(staging) as sink,
+        outputs.sink(staging.path) as sink,
         outputs.pictures or nullcontext(),
     ):
         for rows in run.rows(staging, with_pictures=outputs.pictures is not None):
@@ -180,10 +170,8 @@ def predict_with(
             if options.fail_fast and found.counts.errors:
                 raise _first_error(rows.predictions)
         metrics = found.counts.metrics()
-        samples = found.chosen(run, with_images=outputs.report is not None)
-        record = run.record(
-            metrics, predicted_rows=found.predicted, elapsed_s=time.perf_counter() - started
-        )
+        samples = found.chosen(with_images=outputs.report is not None)
+        record = run.record(metrics, found.predicted, time.perf_counter() - started)
         sink.finish(record)
         with staged_report(outputs.report, metrics, samples, record):
             staging.announce(sink.path, outputs.folders)
@@ -192,10 +180,7 @@ def predict_with(
                 outputs.pictures.commit()
         staging.remove()
     return outputs.summary(
-        metrics,
-        record,
-        [*staging.notes, *_notes(run, metrics, found.kept)],
-        len(run.opened.uncounted),
+        run, metrics, record, [*staging.notes, *_notes(run, metrics, found.kept)]
     )
 
 
@@ -209,11 +194,7 @@ class _Outputs:
     """
 
     def __init__(self, out: Path, inputs: Sequence[str | Path], options: PredictOptions) -> None:
-        """Refuse what cannot be written; nothing is touched.
-
-        Raises:
-            OutputError: see `predict_with`.
-        """
+        """Refuse what cannot be written, as `predict_with` says; nothing is touched."""
         wanted = options.output
         self._out = out
         self._options = options
@@ -234,22 +215,19 @@ class _Outputs:
         self.pictures: PreparedFolder | None = None
         if pictures:
             apart = [out, *([report] if report else []), *inputs]
-            self.pictures = PreparedFolder(
-                pictures, overwrite=self._may_replace(pictures), apart=apart
-            )
+            may_replace = self._may_replace(pictures)
+            self.pictures = PreparedFolder(pictures, overwrite=may_replace, apart=apart)
         self.report = Report(report, overwrite=self._may_replace(report)) if report else None
 
-    def sink(self, staging: PartsFolder) -> Sink:
+    def sink(self, folder: Path) -> Sink:
         """Begin the predictions file, in the folder of the parts."""
+        with_probabilities, overwrite = self._options.probabilities, self._may_replace(self._out)
         return Sink(
-            self._out,
-            with_probabilities=self._options.probabilities,
-            overwrite=self._may_replace(self._out),
-            folder=staging.path,
+            self._out, with_probabilities=with_probabilities, overwrite=overwrite, folder=folder
         )
 
     def summary(
-        self, metrics: Metrics, record: Mapping[str, Any], notes: Sequence[str], uncounted: int
+        self, run: Run, metrics: Metrics, record: Mapping[str, Any], notes: Sequence[str]
     ) -> Summary:
         """Return what was written, and what the user should know of it."""
         return Summary(
@@ -260,48 +238,42 @@ class _Outputs:
             notes=[*notes, *(self.pictures.notes() if self.pictures else [])],
             prepared_folder=self.pictures.folder if self.pictures else None,
             prepared_pictures=self.pictures.written if self.pictures else 0,
-            uncounted_sources=uncounted,
+            uncounted_sources=len(run.opened.uncounted),
         )
 
     def _may_replace(self, path: Path) -> bool:
         return self._options.output.overwrite or str(path.absolute()) in self._committed
 
 
-@dataclass
 class _Findings:
     """What a run gathers over its rows.
 
     Attributes:
-        samples: chooses the rows to draw.
-        kept: images to search the scale of the pixels with; None where the model file states it.
         counts: of all rows.
+        kept: images to search the scale of the pixels with; None where the model file states it.
         predicted: the number of rows that this run predicted itself.
     """
 
-    samples: SampleChooser
-    kept: LabelledImages | None
-    counts: PredictionCounts = field(default_factory=PredictionCounts)
-    predicted: int = 0
-
-    @classmethod
-    def of(cls, run: Run) -> "_Findings":
-        """Return the findings before the first row."""
-        kept = None if is_settled(run.predictor) else LabelledImages()
-        return cls(SampleChooser(run.options.output.sample_seed), kept)
+    def __init__(self, run: Run) -> None:
+        self.counts = PredictionCounts()
+        self.kept = None if is_settled(run.predictor) else LabelledImages()
+        self.predicted = 0
+        self._run = run
+        self._samples = SampleChooser(run.options.output.sample_seed)
 
     def add(self, rows: PartRows) -> None:
         """Add the next rows."""
         images = rows.batch.images if rows.batch else None
-        self.samples.add(self.counts.rows, rows.predictions, images)
+        self._samples.add(self.counts.rows, rows.predictions, images)
         self.counts.add(rows.predictions)
         if images is not None:
             self.predicted += len(images)
             if self.kept:
                 self.kept.add(rows.predictions, images)
 
-    def chosen(self, run: Run, *, with_images: bool) -> Samples:
+    def chosen(self, *, with_images: bool) -> Samples:
         """Return the ten samples; read images again where an earlier run predicted the rows."""
-        samples = self.samples.samples()
+        run, samples = self._run, self._samples.samples()
         if not with_images or samples.images is not None or not len(samples.index):
             return samples
         images = find_images(samples, run.opened, self.counts.rows, run.options.prepare)
@@ -319,17 +291,11 @@ def _first_error(predictions: pa.RecordBatch) -> InputError:
 
 def _notes(run: Run, metrics: Metrics, kept: LabelledImages | None) -> list[str]:
     """Return what the user should know of the model and of how the inputs were read."""
-    predictor = run.predictor
+    predictor, options = run.predictor, run.options
     note = scale_note(predictor, metrics.accuracy, kept) if kept else None
     of_model = [*predictor.notes, *([note] if note else [])]
+    counts = metrics.rows, metrics.labelled, metrics.prepared
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in of_model),
-        *reading_notes(
-            run.opened,
-            run.options.read,
-            run.options.prepare,
-            metrics.rows,
-            metrics.labelled,
-            metrics.prepared,
-        ),
+        *reading_notes(run.opened, options.read, options.prepare, *counts),
     ]

@@ -68,12 +68,7 @@ class Summary:
 
 
 class PartRows(NamedTuple):
-    """Consecutive rows of a part.
-
-    Attributes:
-        predictions: the columns to write.
-        batch: the rows as this run predicted them; None where an earlier run did.
-    """
+    """Consecutive rows of a part: the columns to write, and the batch if this run predicted it."""
 
     predictions: pa.RecordBatch
     batch: PredictedBatch | None
@@ -104,24 +99,17 @@ class Run:
         model: str | Path | Predictor | None,
         options: PredictOptions,
     ) -> "Run":
-        """Load the model, list the inputs and cut them into parts.
-
-        Args:
-            inputs: as `sources.open_inputs` takes them.
-            model: a model file, a loaded model, or None for the one of this package.
-            options: those of the run.
+        """Load the model, unless it is loaded, list the inputs and cut them into parts.
 
         Raises:
             ModelError: the model cannot be loaded.
             InputError: an input cannot be listed.
             LabelError: a file of labels cannot be read.
         """
-        predictor = (
-            model if isinstance(model, Predictor) else load_model(model, **vars(options.model))
-        )
+        if not isinstance(model, Predictor):
+            model = load_model(model, **vars(options.model))
         opened = open_inputs(inputs, options.read)
-        parts = parts_of(opened.shards, predictor.block_rows)
-        return cls(inputs, options, predictor, opened, parts)
+        return cls(inputs, options, model, opened, parts_of(opened.shards, model.block_rows))
 
     def predict(
         self, parts: Sequence[Part], *, with_originals: bool = False
@@ -140,15 +128,8 @@ class Run:
     def rows(self, staging: PartsFolder, *, with_pictures: bool) -> Iterator[PartRows]:
         """Yield all rows in order, part by part: as an earlier run left them, or predicted.
 
-        A part that is predicted is kept in the folder once it is complete.
-
-        Args:
-            staging: the folder of the parts.
-            with_pictures: keep originals for the pictures of `--save-prepared`.
-
-        Raises:
-            OutputError: the disk refuses.
-            MnistBatchError: as `predict`.
+        A part that is predicted is kept in the folder once it is complete. `with_pictures` keeps
+        originals for the pictures of `--save-prepared`. Errors are those of `predict`.
         """
         schema = predictions_schema(with_probabilities=self.options.probabilities)
         kept = {
@@ -179,13 +160,10 @@ class Run:
             parts=self.parts,
         )
 
-    def record(self, metrics: Metrics, *, predicted_rows: int, elapsed_s: float) -> dict[str, Any]:
-        """Return how the predictions were made, for the output's metadata and the report.
+    def record(self, metrics: Metrics, predicted_rows: int, elapsed_s: float) -> dict[str, Any]:
+        """Return how the predictions were made, for the metadata of the output and the report.
 
-        Args:
-            metrics: of all rows.
-            predicted_rows: how many of the rows this run has predicted itself.
-            elapsed_s: seconds from the first read to the last write.
+        `elapsed_s` are the seconds from the first read to the last write.
         """
         import platform
 
@@ -251,22 +229,11 @@ def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
 
 
 def reading_notes(
-    opened: OpenInputs,
-    options: ReadOptions,
-    prepare: Prepare,
-    rows: int,
-    labelled: int,
-    prepared: int,
+    opened: OpenInputs, read: ReadOptions, prepare: Prepare, rows: int, labelled: int, prepared: int
 ) -> list[str]:
     """Return what the user should know of how inputs were read, one sentence each.
 
-    Args:
-        opened: the inputs.
-        options: how they were read.
-        prepare: which images were to be brought to MNIST form.
-        rows: the number of rows read.
-        labelled: those with a label.
-        prepared: those whose image was changed.
+    The last three are the rows read, those with a label, and those whose image was changed.
     """
     notes = list(_kernels.notes())
     if opened.uncounted:
@@ -285,10 +252,10 @@ def reading_notes(
             if prepare is Prepare.NEVER
             else f"images that were not in MNIST form, brought to it: {prepared:,}"
         )
-    if options.labels not in (None, NO_LABELS) and labelled < rows:
+    if read.labels not in (None, NO_LABELS) and labelled < rows:
         notes.append(
-            f"{options.labels} labels {labelled:,} of {rows:,} images; it has to name them "
-            "as the column source does"
+            f"{read.labels} labels {labelled:,} of {rows:,} images; it has to name them as the "
+            "column source does"
         )
     return notes
 

@@ -13,21 +13,11 @@ from pathlib import Path
 
 from mnist_batch.errors import OutputError
 
+HeldLock = contextlib.ExitStack
+"""A file that is locked until `close`, or until the process ends; an empty one holds nothing.
 
-class HeldLock:
-    """A file that is locked until `release`, or until the process ends.
-
-    A crash leaves the file but no lock: the kernel keeps it, see flock(2).
-    """
-
-    def __init__(self, descriptor: int | None) -> None:
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Unlock the file, which stays where it is; a second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+A crash leaves the file but no lock: the kernel keeps it, see flock(2).
+"""
 
 
 class NoLocksError(OSError):
@@ -42,22 +32,22 @@ def lock(path: Path) -> HeldLock | None:
         OSError: the file cannot be created.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with HeldLock() as held:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o666)
+            held.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
+                    raise NoLocksError(*error.args) from error
+                raise
+            # Else its holder removed the file between our opening and locking it.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return HeldLock(descriptor)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
-                raise NoLocksError(*error.args) from error
-            raise
-        # Its holder removed the file between our opening and locking it.
-        os.close(descriptor)
+                    return held.pop_all()
 
 
 def _lock_if_possible(path: Path) -> HeldLock | None:
@@ -65,7 +55,7 @@ def _lock_if_possible(path: Path) -> HeldLock | None:
     try:
         return lock(path)
     except NoLocksError:
-        return HeldLock(None)
+        return HeldLock()
 
 
 class StagedFile(AbstractContextManager["StagedFile", None]):
@@ -79,12 +69,7 @@ class StagedFile(AbstractContextManager["StagedFile", None]):
     """
 
     def __init__(self, target: Path, *, overwrite: bool, folder: Path | None = None) -> None:
-        """Create the temporary file.
-
-        Args:
-            target: where the file will be.
-            overwrite: replace a file that exists.
-            folder: where the temporary file goes, on the same file system; None for the target's.
+        """Create the temporary file in `folder`, on the target's file system, or beside the target.
 
         Raises:
             OutputError: the target exists and `overwrite` is false, is a folder, or its folder
@@ -123,13 +108,13 @@ class StagedFile(AbstractContextManager["StagedFile", None]):
         # cannot be opened.
         with contextlib.suppress(OSError):
             flush(self._place.parent)
-        self._lock.release()
+        self._lock.close()
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens after `commit`."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
-        self._lock.release()
+        self._lock.close()
 
 
 _TEMPORARY, _LOCK = ".tmp", "lock"
@@ -151,7 +136,7 @@ def _remove_dead(folder: Path, prefix: str) -> None:
         with contextlib.suppress(OSError):
             if path.is_file() and (held := lock(path)):
                 path.unlink(missing_ok=True)
-                held.release()
+                held.close()
 
 
 def _temporary(folder: Path, prefix: str) -> list[Path]:
@@ -169,19 +154,14 @@ class StagedFolder:
 
     Its files are not flushed to disk one by one: for thousands that takes minutes. A killed
     run leaves a hidden folder, which the next run removes; except where the run was killed between
-    the two renames that replace an earlier folder, as long as nothing new is in its place.
-
-    Attributes:
-        target: where the folder will be.
+    the two renames that replace an earlier folder, as long as nothing new is in its place. Every
+    method raises `OutputError` where the disk refuses.
     """
 
     def __init__(self, target: Path, *, overwrite: bool, ours: Callable[[Path], bool]) -> None:
-        """Check that the folder can be written; touch nothing.
+        """Check that the folder can be written: new, empty, or of an earlier run; touch nothing.
 
-        Args:
-            target: where the folder will be: new, empty, or of an earlier run.
-            overwrite: replace the folder of an earlier run.
-            ours: tells whether an earlier run wrote a file. No other file is ever removed.
+        `ours` tells whether an earlier run wrote a file: no other file is ever removed.
 
         Raises:
             OutputError: the target is a file, is the working folder or a mounted one, or holds
@@ -192,15 +172,11 @@ class StagedFolder:
         self._overwrite = overwrite
         self._ours = ours
         self._staging: Path | None = None
-        self._lock = HeldLock(None)
+        self._lock = HeldLock()
         self._check()
 
     def begin(self) -> Path:
-        """Create the temporary folder and return it, for the caller to write.
-
-        Raises:
-            OutputError: the disk refuses.
-        """
+        """Create the temporary folder and return it, for the caller to write."""
         with output_errors(self.target):
             self._remove_dead()
             self._staging, self._lock = self._create_locked()
@@ -213,8 +189,7 @@ class StagedFolder:
         """Rename the folder to its target; an earlier one is removed.
 
         Raises:
-            OutputError: the target holds files by now that may not be replaced, or the disk
-                refuses.
+            OutputError: the target holds files by now that may not be replaced.
         """
         self._check()
         with output_errors(self.target):
@@ -231,7 +206,7 @@ class StagedFolder:
             if self._old.exists() and not self._place.exists():  # interrupted between two renames
                 self._old.rename(self._place)
             shutil.rmtree(self._staging)
-        self._lock.release()
+        self._lock.close()
 
     @property
     def _prefix(self) -> str:
@@ -257,7 +232,7 @@ class StagedFolder:
                     continue
                 if held := lock(path / _LOCK):
                     shutil.rmtree(path)
-                    held.release()
+                    held.close()
 
     @property
     def _new(self) -> Path:
@@ -299,9 +274,8 @@ def _files_in(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and those below it, and the links to folders."""
 
     def refuse(error: OSError) -> None:
-        raise OutputError(
-            f"{error.filename}: cannot be read: {error.strerror}; name another folder"
-        )
+        where, why = error.filename, error.strerror
+        raise OutputError(f"{where}: cannot be read: {why}; name another folder")
 
     for above, folders, files in os.walk(folder, onerror=refuse):
         links = (name for name in folders if (Path(above) / name).is_symlink())

@@ -182,11 +182,11 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                     f"{self.path}: its file system has no locks, so nothing keeps another run from "
                     "writing the same output"
                 )
-                held = HeldLock(None)
+                held = HeldLock()
             try:
                 self._refuse_others()
             except BaseException:
-                held.release()
+                held.close()
                 raise
             return held
 
@@ -198,7 +198,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                 self._clear()
                 (self.path / _LOCK).unlink(missing_ok=True)
                 self.path.rmdir()
-        self._lock.release()
+        self._lock.close()
 
     def _refuse_no_folder(self) -> None:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):

@@ -33,43 +33,60 @@ class Writer(Protocol):
         """Write the rest, and the record of the run where the format can hold it."""
 
 
-class ParquetPredictions:
-    """Writes Parquet: zstd, dictionary-coded text, `ROW_GROUP_ROWS`, the run as metadata."""
+class ParquetWriter:
+    """Writes Parquet: zstd, dictionary-coded text, the record of the run as metadata.
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    A row group, other than the last, has at least `group_rows` rows; `exact` cuts batches so that
+    it has no more. Further options are those of `pyarrow.parquet.ParquetWriter`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        metadata_key: bytes = METADATA_KEY,
+        group_rows: int = ROW_GROUP_ROWS,
+        *,
+        exact: bool = False,
+        **options: Any,  # noqa: ANN401 - of Arrow's writer
+    ) -> None:
         import pyarrow.parquet as pq
 
-        self._schema = schema
+        self._metadata_key = metadata_key
+        self._group_rows = group_rows
+        self._exact = exact
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
         self._file = open_native(path, "wb")
+        texts = ["source", "error"]  # no two images are alike
         self._writer = pq.ParquetWriter(
-            self._file, schema, compression="zstd", use_dictionary=["source", "error"]
+            self._file, schema, compression="zstd", use_dictionary=texts, **options
         )
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep rows until they fill a row group."""
         self._batches.append(batch)
         self._rows += len(batch)
-        if self._rows >= ROW_GROUP_ROWS:
-            self._write_rows()
+        while self._rows >= self._group_rows:
+            self._write_rows(self._group_rows if self._exact else self._rows)
 
     def close(self, run: Mapping[str, Any]) -> None:
         """Write the last row group, and the footer with the record of the run."""
         if self._rows:
-            self._write_rows()
-        self._writer.add_key_value_metadata({METADATA_KEY: json.dumps(run)})
+            self._write_rows(self._rows)
+        self._writer.add_key_value_metadata({self._metadata_key: json.dumps(run)})
         self._writer.close()
         self._file.close()
 
-    def _write_rows(self) -> None:
-        table = pa.Table.from_batches(self._batches, self._schema)
-        self._batches, self._rows = [], 0
-        # One write is to be one row group, also of more rows.
-        self._writer.write_table(table, row_group_size=2 * ROW_GROUP_ROWS)
+    def _write_rows(self, rows: int) -> None:
+        """Write the first of the rows that are kept, as one row group."""
+        table = pa.Table.from_batches(self._batches)
+        self._writer.write_table(table.slice(0, rows))
+        self._batches = table.slice(rows).to_batches()
+        self._rows -= rows
 
 
-class CsvPredictions:
+class CsvWriter:
     """Writes CSV with a header: probabilities as p0 to p9, formulas escaped, no run."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -111,8 +128,8 @@ def _escaped(column: pa.Array) -> pa.Array:
 
 
 WRITERS: Mapping[str, Callable[[Path, pa.Schema], Writer]] = {
-    ".parquet": ParquetPredictions,
-    ".csv": CsvPredictions,
+    ".parquet": ParquetWriter,
+    ".csv": CsvWriter,
 }
 
 
@@ -188,12 +205,7 @@ class Sink(AbstractContextManager["Sink", None]):
     """
 
     def __init__(
-        self,
-        out: Path,
-        *,
-        with_probabilities: bool,
-        overwrite: bool,
-        folder: Path | None = None,
+        self, out: Path, *, with_probabilities: bool, overwrite: bool, folder: Path | None = None
     ) -> None:
         """Begin the file; the suffix of `out` tells its format.
 

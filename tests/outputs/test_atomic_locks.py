@@ -34,10 +34,10 @@ def test_a_held_lock_is_not_given_twice(tmp_path: Path) -> None:
     held = lock(path)
     assert held
     assert lock(path) is None
-    held.release()
+    held.close()
     again = lock(path)
     assert again
-    again.release()
+    again.close()
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     assert path.exists()
     held = lock(path)
     assert held
-    held.release()
+    held.close()
 
 
 def test_a_lock_on_a_file_that_was_removed_does_not_count(
@@ -73,7 +73,7 @@ def test_a_lock_on_a_file_that_was_removed_does_not_count(
     assert held
     assert len(calls) == 2
     assert lock(path) is None
-    held.release()
+    held.close()
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
