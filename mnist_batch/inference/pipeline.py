@@ -32,17 +32,11 @@ Decoded = tuple[ImageBatch, DecodedBatch]
 
 @dataclass(frozen=True)
 class PredictedBatch:
-    """Consecutive rows of the predictions, with the images as the network saw them.
+    """Consecutive rows of the predictions, with the images as the network saw them."""
 
-    Attributes:
-        predictions: columns of the schema, the probabilities always among them.
-        images: uint8 (n, 28, 28); black where a row has an error.
-        originals: the rows as they were read; None unless they were asked for.
-    """
-
-    predictions: pa.RecordBatch
-    images: Images
-    originals: ImageBatch | None = None
+    predictions: pa.RecordBatch  # columns of the schema, the probabilities always among them
+    images: Images  # uint8 (n, 28, 28); black where a row has an error
+    originals: ImageBatch | None = None  # the rows as they were read, if they were asked for
 
 
 def predict_batches(
@@ -122,13 +116,8 @@ def _run_on_keras(
 
     def results(_: None) -> Iterator[tuple[Decoded, Array]]:
         with closing(decoded()) as batches:
-            yield from map_blocks(
-                batches,
-                lambda batch: batch[1].images,
-                predictor.probabilities,
-                rows=predictor.block_rows,
-                ends=block_ends,
-            )
+            run, rows = predictor.probabilities, predictor.block_rows
+            yield from map_blocks(batches, lambda b: b[1].images, run, rows=rows, ends=block_ends)
 
     return map_batches([None], results, lambda result: result, workers=1)
 

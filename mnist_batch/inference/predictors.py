@@ -12,13 +12,7 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.mnist import CLASSES, PIXELS, SIDE
-from mnist_batch.models.file import (
-    DEFAULT_MODEL,
-    ModelFile,
-    ScaleSource,
-    read_model_file,
-    scale_in_file,
-)
+from mnist_batch.models.file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.layers import Layer
 from mnist_batch.models.network_config import output_activation
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
@@ -26,18 +20,13 @@ from mnist_batch.schema import Images
 
 Array = npt.NDArray[np.float32]
 
-_SCALES = {  # factor and offset
-    Scale.ZERO_TO_ONE: (1 / 255, 0.0),
-    Scale.BYTES: (1.0, 0.0),
-    Scale.MINUS_ONE_TO_ONE: (2 / 255, -1.0),
-    Scale.MINUS_HALF_TO_HALF: (1 / 255, -0.5),
+# The factor that scales a pixel from 0 to 255, and the offset that is then added.
+_SCALES = {
+    Scale.ZERO_TO_ONE: (np.float32(1 / 255), np.float32(0)),
+    Scale.BYTES: (np.float32(1), np.float32(0)),
+    Scale.MINUS_ONE_TO_ONE: (np.float32(2 / 255), np.float32(-1)),
+    Scale.MINUS_HALF_TO_HALF: (np.float32(1 / 255), np.float32(-0.5)),
 }
-
-
-def factor_and_offset(scale: Scale) -> tuple[np.float32, np.float32]:
-    """Return the factor that scales a pixel from 0 to 255, and the offset that is then added."""
-    factor, offset = _SCALES[scale]
-    return np.float32(factor), np.float32(offset)
 
 
 def scaled(images: Images, scale: Scale, out: Array | None = None) -> Array:
@@ -50,9 +39,9 @@ def scaled(images: Images, scale: Scale, out: Array | None = None) -> Array:
     inputs = np.empty((len(images), PIXELS), np.float32) if out is None else out
     inputs[:] = images.reshape(-1, PIXELS)
     if factor != 1:
-        inputs *= np.float32(factor)
+        inputs *= factor
     if offset:
-        inputs += np.float32(offset)
+        inputs += offset
     return inputs
 
 
@@ -210,10 +199,8 @@ def load_model(
         file, predictor=predictor, scale=scale, device=device, batch_size=batch_size
     )
     if loaded.gives_nan():
-        raise ModelError(
-            f"{file.path}: the network gives NaN for a black image: its training went wrong; "
-            "train it anew"
-        )
+        why = "the network gives NaN for a black image: its training went wrong; train it anew"
+        raise ModelError(f"{file.path}: {why}")
     return loaded
 
 
@@ -228,8 +215,7 @@ def build_predictor(
     """Do what `load_model` does with a file that is read already, even if its network gives NaN.
 
     Raises:
-        ModelError: the network does not classify 28x28 images in ten classes, or cannot be run in
-            the way that was asked for.
+        ModelError: as there, but for what is wrong with the file and for NaN.
         ValueError: `batch_size` is below 1.
     """
     if batch_size < 1:
@@ -271,7 +257,7 @@ def _network(
     """Return the network, what runs it, and why that does; add to the notes."""
     why = "it was asked for"
     if choice is not PredictorChoice.KERAS:
-        scaling = None if scale is Scale.BYTES else factor_and_offset(scale)
+        scaling = None if scale is Scale.BYTES else _SCALES[scale]
         try:
             network = dense_network(file, scaling)
         except UnsupportedNetworkError as error:
@@ -292,10 +278,7 @@ def _network(
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
     if wanted is not None:
         return Scale(wanted)
-    found = scale_in_file(file)
-    if found is None:
-        return Scale.ZERO_TO_ONE
-    scale, source = found
+    scale, source = file.stated_scale() or (Scale.ZERO_TO_ONE, None)
     if source is ScaleSource.FIRST_LAYERS:
         notes.append(f"takes pixels as {scale.value}, as {source.says}")
     return scale
@@ -307,8 +290,7 @@ def _as_probabilities(outputs: Array, activation: str) -> Array:
     if activation == "sigmoid":
         totals = outputs.sum(axis=1, keepdims=True)
         # Ten zeros tell nothing: each digit is as likely as another.
-        shares: Array = np.where(
-            totals > 0, outputs / np.where(totals > 0, totals, 1), np.float32(1 / CLASSES)
-        )
+        shares = np.full_like(outputs, 1 / CLASSES)
+        np.divide(outputs, totals, out=shares, where=totals > 0)
         return shares
     return softmax(outputs)

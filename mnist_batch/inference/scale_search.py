@@ -20,29 +20,20 @@ from mnist_batch.inference.predictors import Predictor, log_losses
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.shards import spread_rows
 from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.models.file import ScaleSource, scale_in_file
+from mnist_batch.models.file import ScaleSource
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
 
-TRIAL_ROWS = 2000
-"""Rows of an input that `inspect` tries the scales on: enough to tell 0.98 from 0.97."""
-
-KEPT_IMAGES = 1000
-"""Images that `predict` keeps at most, 0.8 MB; of more than that at least half as many."""
-
-_LEAST_IMAGES = 50
-"""Labelled images below which an accuracy says too little: 0.9 of 50 is 0.79 to 0.96."""
+TRIAL_ROWS = 2000  # of an input, that `inspect` tries the scales on: they tell 0.98 from 0.97
+KEPT_IMAGES = 1000  # at most, by `predict`, 0.8 MB; of more than that at least half as many
+_LEAST_IMAGES = 50  # with fewer an accuracy says too little: 0.9 of 50 is 0.79 to 0.96
+_LEAST_ACCURACY = 0.5  # below it a network does not read these digits, whatever the scale
+_SIGNIFICANCE = 0.05  # accuracies are equal if by chance they differ as much more often than this
 
 _LOW_ACCURACY = 0.9
 """Accuracy below which `predict` tries the scales. Twenty networks (dense, convolutional with batch
 normalization and without, LSTM) that read 0.63 to 0.95 of MNIST at their own scale read 0.08 to
 0.88 at those where they read worse."""
-
-_LEAST_ACCURACY = 0.5
-"""Accuracy below which a network does not read these digits, whatever the scale."""
-
-_SIGNIFICANCE = 0.05
-"""Two accuracies are equal where chance makes them differ as much more often than this."""
 
 _EQUAL_LOSSES = 1.8
 """Log losses within this factor do not tell two scales apart. Networks trained on -1-1 or on
@@ -52,33 +43,22 @@ the same accuracy; of 0-1 and 0-255 the wrong one had twice as much and more."""
 
 @dataclass(frozen=True)
 class ScaleTrial:
-    """How well labelled images are read with their pixels in one scale.
+    """How well labelled images are read with their pixels in one scale."""
 
-    Attributes:
-        scale: the range to which the pixels were scaled.
-        accuracy: share of the images that were read correctly, 0 to 1.
-        log_loss: mean of `predictors.log_losses` over the images.
-        as_good: whether the images do not tell this scale from the best one: accuracies differ by
-            no more than chance, log losses by a factor of 1.8 at most.
-    """
-
-    scale: Scale
-    accuracy: float
-    log_loss: float
+    scale: Scale  # the range to which the pixels were scaled
+    accuracy: float  # share of the images that were read correctly, 0 to 1
+    log_loss: float  # mean of `predictors.log_losses` over the images
+    # Whether the images do not tell this scale from the best one: accuracies differ by no more than
+    # chance, log losses by a factor of 1.8 at most.
     as_good: bool
 
 
 @dataclass(frozen=True)
 class ScaleTrials:
-    """How well labelled images are read at each scale.
+    """How well labelled images are read at each scale."""
 
-    Attributes:
-        rows: how many images.
-        trials: one for each scale, in the order of `Scale`.
-    """
-
-    rows: int
-    trials: Sequence[ScaleTrial]
+    rows: int  # how many images
+    trials: Sequence[ScaleTrial]  # one for each scale, in the order of `Scale`
 
     def best(self, stated: Scale | None) -> Scale | None:
         """Return the scale at which the images are read best, None where none reads half of them.
@@ -99,10 +79,7 @@ class ScaleTrials:
 
     def record(self) -> dict[str, Any]:
         """Return all of it as JSON takes it."""
-        return {
-            "trial_rows": self.rows,
-            "trials": [{**asdict(trial), "scale": str(trial.scale)} for trial in self.trials],
-        }
+        return {"trial_rows": self.rows, "trials": [asdict(trial) for trial in self.trials]}
 
 
 class LabelledImages:
@@ -151,19 +128,13 @@ class LabelledImages:
             probabilities = np.nan_to_num(probabilities, nan=0.0)
             correct[scale] = (probabilities.argmax(axis=1) == digits) & probabilities.any(axis=1)
             losses[scale] = float(log_losses(probabilities, digits).mean())
-        most = max(Scale, key=lambda scale: correct[scale].sum())
-        close = [scale for scale in Scale if differ_by_chance(correct[scale], correct[most])]
-        smallest = min(losses[scale] for scale in close)
-        trials = [
-            ScaleTrial(
-                scale=scale,
-                accuracy=float(correct[scale].mean()),
-                log_loss=losses[scale],
-                as_good=scale in close and losses[scale] <= _EQUAL_LOSSES * smallest,
-            )
-            for scale in Scale
-        ]
-        return ScaleTrials(len(digits), trials)
+        most = max(correct.values(), key=np.sum)
+        close = [scale for scale in Scale if differ_by_chance(correct[scale], most)]
+        limit = _EQUAL_LOSSES * min(losses[scale] for scale in close)
+        as_good = [scale in close and losses[scale] <= limit for scale in Scale]
+        accuracies = [float(right.mean()) for right in correct.values()]
+        trials = map(ScaleTrial, Scale, accuracies, losses.values(), as_good)
+        return ScaleTrials(len(digits), list(trials))
 
 
 def differ_by_chance(correct: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]) -> bool:
@@ -197,10 +168,7 @@ def try_scales(
         progress: called after each batch of them, in the calling thread.
 
     Raises:
-        InputError: the input cannot be read, or none of the rows has a label and pixels.
-        LabelError: a label is not a digit.
-        ModelError: Keras cannot run the network.
-        ValueError: `workers` is below 1.
+        InputError: none of the rows has a label and pixels; and whatever `predict_batches` raises.
     """
     shards = spread_rows(opened.shards, TRIAL_ROWS)
     rows = sum(shard.rows for shard in shards)
@@ -222,7 +190,7 @@ def try_scales(
 
 def is_settled(predictor: Predictor) -> bool:
     """Tell whether the scale needs no search: the training record in the model file states it."""
-    return scale_in_file(predictor.model) == (predictor.scale, ScaleSource.RECORD)
+    return predictor.model.stated_scale() == (predictor.scale, ScaleSource.RECORD)
 
 
 def scale_note(predictor: Predictor, accuracy: float | None, kept: LabelledImages) -> str | None:

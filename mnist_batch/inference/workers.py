@@ -7,7 +7,9 @@ for the shard of another while there is work.
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -30,12 +32,10 @@ class Progress:
 
 @dataclass(eq=False)
 class _OpenShard(Generic[BatchT, ResultT]):
-    """A shard that is being read; results wait under the number of their batch for their turn."""
+    """A shard that is being read, with the results that are not taken yet, in order."""
 
     batches: Iterator[BatchT]
-    results: dict[int, ResultT | BaseException] = field(default_factory=dict)
-    read: int = 0
-    taken: int = 0
+    results: deque[Future[ResultT]] = field(default_factory=deque)
     being_read: bool = False
     exhausted: bool = False
 
@@ -66,7 +66,7 @@ def map_batches(
         Exception: what `read` or `work` raised, in the place of the batch; the first one in order,
             whichever came first in time.
     """
-    run = _Run(shards, read, work, workers)
+    run = _Run(iter(shards), read, work, workers)
     threads = [threading.Thread(target=run.work_on, daemon=True) for _ in range(workers)]
     for thread in threads:
         thread.start()
@@ -79,122 +79,108 @@ def map_batches(
         run.stop()
 
 
+@dataclass(eq=False)
 class _Run(Generic[ShardT, BatchT, ResultT]):
     """The state that the workers and the caller's thread share, all of it under one lock."""
 
-    def __init__(
-        self,
-        shards: Sequence[ShardT],
-        read: Callable[[ShardT], Iterator[BatchT]],
-        work: Callable[[BatchT], ResultT],
-        workers: int,
-    ) -> None:
-        self._unopened = iter(shards)
-        self._read = read
-        self._work = work
-        self._workers = workers
-        self._open: list[_OpenShard[BatchT, ResultT]] = []
-        self._all_opened = False
-        self._stopped = False
-        self._changed = threading.Condition()
+    unopened: Iterator[ShardT]
+    read: Callable[[ShardT], Iterator[BatchT]]
+    work: Callable[[BatchT], ResultT]
+    workers: int
+    open: list[_OpenShard[BatchT, ResultT]] = field(default_factory=list)
+    all_opened: bool = False
+    stopped: bool = False
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
     def stop(self) -> None:
         """Let every worker end after its batch."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+        with self.changed:
+            self.stopped = True
+            self.changed.notify_all()
 
     def results(self) -> Iterator[ResultT]:
         """Wait for the results and yield them in order."""
         while True:
-            with self._changed:
-                self._changed.wait_for(self._head_is_ready)
-                if not self._open:
+            with self.changed:
+                self.changed.wait_for(self._head_is_ready)
+                if not self.open:
                     return
-                head = self._open[0]
-                if head.taken not in head.results:
-                    del self._open[0]
-                    self._changed.notify_all()
-                    continue
-                result = head.results.pop(head.taken)
-                head.taken += 1
-                self._changed.notify_all()
-            if isinstance(result, BaseException):
-                raise result
-            yield result
+                head = self.open[0]
+                result = head.results.popleft() if head.results else None
+                if result is None:
+                    del self.open[0]
+                self.changed.notify_all()
+            if result is not None:
+                yield result.result()
 
     def _head_is_ready(self) -> bool:
         """Tell whether the next result is there, or its shard ended, or all shards did."""
-        if not self._open:
-            return self._all_opened
-        head = self._open[0]
-        return head.taken in head.results or (head.exhausted and head.taken == head.read)
+        if not self.open:
+            return self.all_opened
+        head = self.open[0]
+        return head.results[0].done() if head.results else head.exhausted
 
     def work_on(self) -> None:
         """Read and process one batch after another until there is none or `stop` is called."""
         while (shard := self._next_shard()) is not None:
-            failure: BaseException | None = None
-            try:
-                batch = next(shard.batches, None)
-            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
-                batch, failure = None, error
-            with self._changed:
-                number = shard.read
-                shard.read += batch is not None or failure is not None
-                shard.exhausted = batch is None
-                shard.being_read = False
-                if failure is not None:
-                    shard.results[number] = failure
-                self._changed.notify_all()
-            if batch is not None:
-                self._put(shard, number, batch)
+            self._process_next(shard)
 
-    def _put(self, shard: _OpenShard[BatchT, ResultT], number: int, batch: BatchT) -> None:
-        result: ResultT | BaseException
+    def _process_next(self, shard: _OpenShard[BatchT, ResultT]) -> None:
+        """Read and process a batch of a shard; whatever fails is raised in the caller's thread."""
+        result: Future[ResultT] = Future()
+        batch = None
         try:
-            result = self._work(batch)
-        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
-            result = error
-        with self._changed:
-            shard.results[number] = result
-            self._changed.notify_all()
+            batch = next(shard.batches, None)
+        except BaseException as error:  # noqa: BLE001 - see above
+            result.set_exception(error)
+        with self.changed:
+            if batch is not None or result.done():
+                shard.results.append(result)
+            shard.exhausted = batch is None
+            shard.being_read = False
+            self.changed.notify_all()
+        if batch is not None:
+            try:
+                result.set_result(self.work(batch))
+            except BaseException as error:  # noqa: BLE001 - see above
+                result.set_exception(error)
+            with self.changed:
+                self.changed.notify_all()
 
     def _next_shard(self) -> _OpenShard[BatchT, ResultT] | None:
         """Wait for a shard that this thread alone may read; return None once all are read."""
-        with self._changed:
-            while not self._stopped:
+        with self.changed:
+            while not self.stopped:
                 shard = self._readable() or self._opened()
                 if shard is not None:
                     shard.being_read = True
                     return shard
-                if self._all_opened and all(shard.exhausted for shard in self._open):
+                if self.all_opened and all(shard.exhausted for shard in self.open):
                     return None
-                self._changed.wait()
+                self.changed.wait()
             return None
 
     def _readable(self) -> _OpenShard[BatchT, ResultT] | None:
         """Return an open shard to read: the first one always, if the caller waits for it."""
-        for shard in self._open:
-            waited_for = shard is self._open[0] and shard.read == shard.taken
+        for shard in self.open:
+            waited_for = shard is self.open[0] and not shard.results
             if not shard.being_read and not shard.exhausted and (waited_for or self._has_room()):
                 return shard
         return None
 
     def _has_room(self) -> bool:
-        ahead = sum(shard.read - shard.taken for shard in self._open)
-        return ahead < _AHEAD * self._workers
+        return sum(len(shard.results) for shard in self.open) < _AHEAD * self.workers
 
     def _opened(self) -> _OpenShard[BatchT, ResultT] | None:
         """Open the next shard, unless enough shards are open or enough batches are read ahead."""
-        if self._all_opened or len(self._open) > self._workers:
+        enough = len(self.open) > self.workers or (self.open and not self._has_room())
+        if self.all_opened or enough:
             return None
-        if self._open and not self._has_room():
-            return None
-        for shard in self._unopened:
-            self._open.append(_OpenShard(_batches(self._read, shard)))
-            return self._open[-1]
-        self._all_opened = True
-        self._changed.notify_all()
+        for shard in self.unopened:
+            self.open.append(_OpenShard(_batches(self.read, shard)))
+            return self.open[-1]
+        self.all_opened = True
+        self.changed.notify_all()
         return None
 
 

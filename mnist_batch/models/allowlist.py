@@ -171,7 +171,7 @@ def checked_config(config: object) -> Config:
             f"Sequential or Functional: {_REMEDY}"
         )
     _check(config, _Place("the model"))
-    checked: Config = _without_compilation(config)
+    checked: Config = _uncompiled(config)
     return checked
 
 
@@ -201,19 +201,12 @@ def quoted(text: object) -> str:
 
 @dataclass(frozen=True)
 class _Place:
-    """The place of a value in a configuration.
+    """The place of a value in a configuration."""
 
-    Attributes:
-        layer: the innermost layer around it, as messages name it.
-        key: the innermost key.
-        depth: how deep it is nested.
-        compiled: whether it belongs to how the network was compiled.
-    """
-
-    layer: str
-    key: str = ""
-    depth: int = 0
-    compiled: bool = False
+    layer: str  # the innermost layer around it, as messages name it
+    key: str = ""  # the innermost key
+    depth: int = 0  # how deep it is nested
+    compiled: bool = False  # whether it belongs to how the network was compiled
 
     def within(self, key: str) -> "_Place":
         """Return the place of the value under a key."""
@@ -251,8 +244,9 @@ def _check_object(value: Mapping[str, object], place: _Place) -> None:
     inner = _place_of(value, name, place)
     _check_class(name, inner)
     _check_origin(value, name, inner)
-    if name == "function":
-        _check_function(config, inner)
+    functions = COMPILED_FUNCTIONS if place.compiled else ACTIVATIONS
+    if name == "function" and config not in functions:
+        inner.refuse(f"names the function {quoted(config)}, which is none of those known here")
     if unknown := value.keys() - OBJECT_KEYS:
         inner.refuse(f"has the unknown key {quoted(min(unknown))}")
     settings = config.keys() if isinstance(config, dict) else ()
@@ -304,11 +298,6 @@ def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None
         place.refuse(f"takes {quoted(name)} as {quoted(registered)}, not from Keras")
 
 
-def _check_function(name: object, place: _Place) -> None:
-    if name not in (COMPILED_FUNCTIONS if place.compiled else ACTIVATIONS):
-        place.refuse(f"names the function {quoted(name)}, which is none of those known here")
-
-
 def _names_for(key: str) -> frozenset[str] | None:
     """Return the names that a setting may have, None for any."""
     return next((names for ending, names in _NAMES.items() if key.endswith(ending)), None)
@@ -339,11 +328,7 @@ def _check_number(number: float, place: _Place) -> None:
         place.refuse(f"has {place.key} {number}; expected at most {most:,}", "save it anew")
 
 
-def _without_compilation(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _uncompiled(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
-        return {
-            key: _without_compilation(inner)
-            for key, inner in value.items()
-            if key != "compile_config"
-        }
-    return [_without_compilation(inner) for inner in value] if isinstance(value, list) else value
+        return {key: _uncompiled(inner) for key, inner in value.items() if key != "compile_config"}
+    return [_uncompiled(inner) for inner in value] if isinstance(value, list) else value

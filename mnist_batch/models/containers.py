@@ -132,11 +132,8 @@ def _checked_size(dataset: "h5py.Dataset", path: str, room: int) -> int:
         raise ModelError(f"{quoted(path)} does not hold plain numbers; {_REMEDY}")
     chunk = stored.get_chunk() if layout == h5py.h5d.CHUNKED else ()
     size, chunk_size = (math.prod(shape) * dtype.itemsize for shape in (dataset.shape, chunk))
-    if max(size, chunk_size) > room:
-        raise ModelError(
-            f"{quoted(path)} takes {max(size, chunk_size):,} bytes, far more than the file; "
-            f"{_REMEDY}"
-        )
+    if (most := max(size, chunk_size)) > room:
+        raise ModelError(f"{quoted(path)} takes {most:,} bytes, far more than the file; {_REMEDY}")
     return int(size)
 
 
@@ -163,16 +160,10 @@ def read_members(archive: zipfile.ZipFile, known: Collection[str], room: int) ->
         Exception: of nearly any type, where it is damaged or declares a false size.
     """
     members = archive.infolist()
-    _check_members(members, room)
-    return {member.filename: archive.read(member) for member in members if member.filename in known}
-
-
-def _check_members(members: list[zipfile.ZipInfo], room: int) -> None:
     if len(members) > MAX_MEMBERS:
         raise ModelError(f"holds {len(members):,} members; {_ZIP_REMEDY}")
-    names = [member.filename for member in members]
-    for member in members:
-        name = member.filename
+    names = archive.namelist()
+    for name, member in zip(names, members, strict=True):
         if names.count(name) > 1:
             raise ModelError(f"holds {quoted(name)} twice; {_ZIP_REMEDY}")
         parts = name.replace("\\", "/").split("/")
@@ -184,3 +175,4 @@ def _check_members(members: list[zipfile.ZipInfo], room: int) -> None:
     total = sum(member.file_size for member in members)
     if total > room:
         raise ModelError(f"unpacks to {total:,} bytes, far more than the file; {_ZIP_REMEDY}")
+    return {member.filename: archive.read(member) for member in members if member.filename in known}

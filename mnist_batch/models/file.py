@@ -20,19 +20,40 @@ MAX_FILE_BYTES = 2**30
 _EXPECTED = "expected a file, .h5 or .keras"
 
 
+class ScaleSource(StrEnum):
+    """The part of a model file that tells the scale of the network's pixels."""
+
+    RECORD = "training record"
+    FIRST_LAYERS = "first layers"
+
+    @property
+    def says(self) -> str:
+        """Subject and verb of a sentence about it."""
+        return f"its {self.value} {'says' if self is ScaleSource.RECORD else 'say'}"
+
+
 @dataclass(frozen=True)
 class ModelFile(StoredNetwork):
-    """A model file and the network that it stores, read but not run.
-
-    Attributes:
-        path: where the file is.
-        sha256: SHA-256 of its bytes, in hexadecimal.
-        size_bytes: its size.
-    """
+    """A model file and the network that it stores, read but not run."""
 
     path: Path
-    sha256: str
+    sha256: str  # of its bytes, in hexadecimal
     size_bytes: int
+
+    def stated_scale(self) -> tuple[Scale, ScaleSource] | None:
+        """Return the scale that the network wants its pixels in and what tells it, or None.
+
+        Raises:
+            ModelError: the training record names an unknown scale.
+        """
+        if "scale" in self.training:
+            try:
+                return Scale(self.training["scale"]), ScaleSource.RECORD
+            except ValueError as error:
+                why = f"{self.path}: names an unknown scale ({error}); pass --scale"
+                raise ModelError(why) from error
+        own = own_scale(self.config)
+        return (own, ScaleSource.FIRST_LAYERS) if own else None
 
 
 def read_model_file(path: Path) -> ModelFile:
@@ -99,35 +120,5 @@ _KINDS: Sequence[tuple[bytes, str]] = (
 
 def _file_kind(content: bytes) -> str | None:
     """Tell what a file of neither format is, None where its first bytes do not tell."""
-    for start, kind in _KINDS:
-        if re.match(start, content[:1000], re.DOTALL):
-            return kind
-    return None
-
-
-class ScaleSource(StrEnum):
-    """The part of a model file that tells the scale of the network's pixels."""
-
-    RECORD = "training record"
-    FIRST_LAYERS = "first layers"
-
-    @property
-    def says(self) -> str:
-        """Subject and verb of a sentence about it."""
-        return f"its {self.value} {'says' if self is ScaleSource.RECORD else 'say'}"
-
-
-def scale_in_file(file: ModelFile) -> tuple[Scale, ScaleSource] | None:
-    """Return the scale that a network wants its pixels in and what tells it, None if nothing does.
-
-    Raises:
-        ModelError: the training record names an unknown scale.
-    """
-    if "scale" in file.training:
-        try:
-            return Scale(file.training["scale"]), ScaleSource.RECORD
-        except ValueError as error:
-            why = f"{file.path}: names an unknown scale ({error}); pass --scale"
-            raise ModelError(why) from error
-    own = own_scale(file.config)
-    return (own, ScaleSource.FIRST_LAYERS) if own else None
+    kinds = (kind for start, kind in _KINDS if re.match(start, content[:1000], re.DOTALL))
+    return next(kinds, None)

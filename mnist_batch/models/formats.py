@@ -182,12 +182,10 @@ def _names(group: "h5py.Group", attribute: str) -> Iterator[str]:
 def _check_size(holder: "h5py.Group", name: str, most: int) -> None:
     """Refuse an attribute before it is read if it has too many values or too long ones."""
     stored = holder.attrs.get_id(name)
-    values = math.prod(stored.shape)
-    if values > most or values * stored.dtype.itemsize > MAX_JSON:
-        raise ModelError(
-            f"its attribute {quoted(name)} is too large, {values:,} values of "
-            f"{stored.dtype.itemsize:,} bytes; save it anew"
-        )
+    values, size = math.prod(stored.shape), stored.dtype.itemsize
+    if values > most or values * size > MAX_JSON:
+        shown = f"its attribute {quoted(name)}"
+        raise ModelError(f"{shown} is too large, {values:,} values of {size:,} bytes; save it anew")
 
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -226,10 +224,8 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
 
 def _zip_kind(names: Sequence[str]) -> str:
     """Tell what a zip file without `config.json` is, by the names of its members."""
-    for pattern, kind in _ZIP_KINDS:
-        if any(re.fullmatch(pattern, name) for name in names):
-            return kind
-    return "a zip file without a config.json"
+    kinds = (kind for pattern, kind in _ZIP_KINDS if any(re.fullmatch(pattern, n) for n in names))
+    return next(kinds, "a zip file without a config.json")
 
 
 _ZIP_KINDS = (
@@ -243,15 +239,11 @@ _ZIP_KINDS = (
 def _stored_layers(group: "h5py.Group", config: Config) -> Iterator[tuple[str, Config]]:
     """Yield each layer of a network with its path in `model.weights.h5`."""
     layers = layers_of(config)
-    if _FOLDER_OF_2_13 in group:
-        # Keras 2.13 counts layers with arrays twice; the numbers that it leaves out are not there.
-        paths = _numbered(_FOLDER_OF_2_13, layers, there=group)
-    else:
-        paths = _numbered("layers", layers)
-    return zip(paths, layers, strict=True)
-
-
-_FOLDER_OF_2_13 = "_layer_checkpoint_dependencies"
+    # Keras 2.13 counts layers with arrays twice; the numbers that it leaves out are not there.
+    of_2_13 = "_layer_checkpoint_dependencies"
+    if of_2_13 in group:
+        return zip(_numbered(of_2_13, layers, there=group), layers, strict=True)
+    return zip(_numbered("layers", layers), layers, strict=True)
 
 
 def _numbered(
@@ -282,15 +274,12 @@ def _stored(group: "h5py.Group", path: str, layer: Config) -> Iterator[tuple["h5
     if found is None:
         return
     inner = group[found]
-    if is_network(layer):
-        for inner_path, inner_layer in _stored_layers(inner, layer):
-            yield from _stored(inner, inner_path, inner_layer)
-        return
-    if "vars" in inner:
+    parts = _stored_layers(inner, layer) if is_network(layer) else _parts(layer)
+    if not is_network(layer) and "vars" in inner:
         variables = inner["vars"]
         for name in sorted(variables, key=lambda name: (len(name), name)):
             yield variables, name
-    for part_path, part in _parts(layer):
+    for part_path, part in parts:
         yield from _stored(inner, part_path, part)
 
 
