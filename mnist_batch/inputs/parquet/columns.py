@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -183,8 +183,15 @@ def _run(text: bytes) -> dict[str, Any]:
     return run if isinstance(run, dict) else {}
 
 
-def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tuple[str, str]:
-    """Return name and path of the image column: the one named, else `image`, else the only one.
+class ImageColumn(NamedTuple):
+    """The column of images: its name, and the path of what is read, as in `image.bytes`."""
+
+    name: str
+    path: str
+
+
+def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> ImageColumn:
+    """Return the image column: the one named, else `image`, else the only one.
 
     Args:
         schema: of the file.
@@ -208,7 +215,7 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> tupl
             "name one with --image-column"
         )
     name = wanted or ("image" if "image" in found else next(iter(found)))
-    return name, found[name]
+    return ImageColumn(name, found[name])
 
 
 _EXPECTED = (

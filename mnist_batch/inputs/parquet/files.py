@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from mnist_batch.inputs.files import file_states, open_native, text_of_path
 from mnist_batch.inputs.labels import LabelFile, digits
 from mnist_batch.inputs.parquet.columns import (
     ORIGINS,
+    ImageColumn,
     columns_text,
     find_image_column,
     is_formed,
@@ -28,19 +29,12 @@ from mnist_batch.inputs.parquet.columns import (
 )
 from mnist_batch.inputs.parquet.row_groups import (
     UNREADABLE,
-    ImageColumn,
     RowGroups,
     RowSlice,
     cause,
     unreadable,
 )
-from mnist_batch.inputs.shards import (
-    SHARD_BYTES,
-    SHARD_ROWS,
-    Piece,
-    ReadSettings,
-    ShardDefaults,
-)
+from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, ShardDefaults
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Images, Reason
 
@@ -56,8 +50,7 @@ class ParquetFile:
         path: where the file is.
         source: the column `source` of its rows.
         identity: device, inode, size and time, which differ for a file that took its place.
-        image: the name of the image column.
-        image_path: the path of what is read of it; `image.bytes` of a struct of bytes and path.
+        image: the image column.
         label: the name of the label column; None to read none.
         label_file: labels from elsewhere; None to take those of the column.
         packed: whether each row names its own source, row and error.
@@ -70,8 +63,7 @@ class ParquetFile:
     path: Path
     source: str
     identity: tuple[int, ...]
-    image: str
-    image_path: str
+    image: ImageColumn
     label: str | None
     label_file: LabelFile | None
     packed: bool
@@ -116,7 +108,7 @@ class ParquetShard(ShardDefaults):
             file.source,
             file_states([file.path, *label_files]).tobytes(),
             f"{self.first_row} {self.rows}",
-            file.image_path,
+            file.image.path,
             file.label or "",
         ]
 
@@ -150,22 +142,17 @@ class ParquetShard(ShardDefaults):
                 first_row += cut.count
 
     def _read(self, batch_size: int) -> Iterator[RowSlice]:
-        image = ImageColumn(self.file.image, self.file.image_path)
         others = [self.file.label] if self.file.label else []
         if self.file.packed:
             others += ORIGINS
-        try:
-            if _identity(self.file.path) != self.file.identity:
-                raise OSError("replaced after it was listed")
-            opened = open_native(self.file.path)
-        except OSError as error:
-            yield RowSlice(self.rows, None, unreadable(error))
-            return
-        with opened:
+        with ExitStack() as stack:
             try:
                 path, identity = self.file.path, self.file.identity
+                if _identity(path) != identity:
+                    raise OSError("replaced after it was listed")
+                opened = stack.enter_context(open_native(path))
                 footer = _read_footer(path, identity)
-                groups = RowGroups(path, identity, opened, footer, image, others)
+                groups = RowGroups(path, identity, opened, footer, self.file.image, others)
             except UNREADABLE as error:
                 yield RowSlice(self.rows, None, unreadable(error))
                 return
@@ -192,7 +179,7 @@ class ParquetShard(ShardDefaults):
             images = pa.nulls(rows.count, pa.binary()) if self.file.encoded else none
             return images, _repeated(rows.error, rows.count)
         assert rows.columns is not None
-        images = rows.columns.column(self.file.image)
+        images = rows.columns.column(self.file.image.name)
         error = pa.nulls(rows.count, pa.string())
         if pa.types.is_struct(images.type):
             # A null struct has a bytes child that may hold anything; flatten makes it null too.
@@ -262,11 +249,11 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
         footer = _read_footer(path, identity)
         with open_native(path) as file, pq.ParquetFile(file, metadata=footer) as opened:
             schema = opened.schema_arrow
-    _check_row_count(path, footer, size=identity[2])
+        _check_row_count(footer, size=identity[2])
     packed = is_packed(path, footer, schema)
-    image, image_path = find_image_column(schema, settings.image_column, path)
+    image = find_image_column(schema, settings.image_column, path)
     label = _find_label_column(schema, settings.label_column, path)
-    for name in (image, label):
+    for name in (image.name, label):
         if (count := schema.names.count(name)) > 1:
             raise InputError(f"{path}: {count} columns {name!r}; rename all but one")
     label_file = settings.label_file
@@ -277,12 +264,11 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
         source=source,
         identity=identity,
         image=image,
-        image_path=image_path,
         label=None if settings.unlabelled or label_file else label,
         label_file=label_file,
         packed=packed,
         formed=packed and is_formed(footer),
-        encoded=not is_pixel_type(values_type(schema.field(image).type)),
+        encoded=not is_pixel_type(values_type(schema.field(image.name).type)),
         folder="" if settings.alone else f"{text_of_path(source)}/",
     )
     return list(_shards(opened_file, footer))
@@ -332,23 +318,19 @@ def _identity(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _check_row_count(path: Path, footer: pq.FileMetaData, size: int) -> None:
+def _check_row_count(footer: pq.FileMetaData, size: int) -> None:
     """Refuse a footer whose number of rows cannot be: each would become a row of the output.
 
     Raises:
-        InputError: there are too many for the file's size, or fewer than none.
+        OSError: there are too many for the file's size, or fewer than none.
     """
     counts = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
     if sum(counts) != footer.num_rows or min(counts, default=0) < 0:
-        raise InputError(
-            f"{path}: not a readable Parquet file: its row groups do not have the "
-            f"{footer.num_rows} rows that its footer counts; write the file again, or leave it out"
+        raise OSError(
+            f"its row groups do not have the {footer.num_rows} rows that its footer counts"
         )
     if footer.num_rows > _ROWS_PER_BYTE * size:
-        raise InputError(
-            f"{path}: not a readable Parquet file: its footer counts {footer.num_rows} rows in "
-            f"{size} bytes; write the file again, or leave it out"
-        )
+        raise OSError(f"its footer counts {footer.num_rows} rows in {size} bytes")
 
 
 _ROWS_PER_BYTE = 100

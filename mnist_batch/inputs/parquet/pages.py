@@ -1,4 +1,4 @@
-"""Pages of a Parquet file, checked before they are decoded.
+"""The leaves of a Parquet file's schema, and their pages, checked before they are decoded.
 
 Arrow takes as much memory as a page's header asks for, and reads rows one after the other whatever
 the footer says: a small file can inflate to many gigabytes, and one damaged number moves all rows
@@ -6,6 +6,7 @@ that follow.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import (
     AT,
@@ -26,11 +28,71 @@ from mnist_batch._kernels.parquet import (
     check_pages,
     find_chunks,
 )
+from mnist_batch.inputs.parquet.columns import ImageColumn
 
 MAX_PAGE_BYTES = 512 * 2**20
 """A page above this is not decoded. Usual ones have 1 MB; some writers put a row group into one."""
 
 _Numbers = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
+
+
+def find_leaves(
+    footer: pq.FileMetaData, image: ImageColumn, others: Sequence[str]
+) -> tuple[tuple[int, ...], _Flags, _Flags]:
+    """Find the leaves of a file's schema that pyarrow reads for some columns.
+
+    Args:
+        footer: of the file.
+        image: the column of images.
+        others: the names of the other columns.
+
+    Returns:
+        For each leaf of the file its place among those k that are read, from 0; -1 for others. Then
+        bool (k,), whether a leaf holds one value a row; and bool (k,), whether it is of the images.
+
+    Raises:
+        OSError: the schema is damaged.
+    """
+    tops = [
+        field.name
+        for field in footer.schema.to_arrow_schema()
+        for _ in range(_count_leaves(field.type))
+    ]
+    if len(tops) != footer.num_columns:
+        raise OSError("its schema is damaged")
+    places: list[int] = []
+    flat: list[bool] = []
+    is_image: list[bool] = []
+    for column, top in enumerate(tops):
+        leaf = footer.schema.column(column)
+        if not any(_is_read(leaf.path, name) for name in [image.path, *others]):
+            places.append(-1)
+            continue
+        places.append(len(flat))
+        flat.append(leaf.max_repetition_level == 0)
+        is_image.append(top == image.name and image.path in (image.name, leaf.path))
+    return tuple(places), np.array(flat, np.bool_), np.array(is_image, np.bool_)
+
+
+def _is_read(path: str, name: str) -> bool:
+    """Tell whether pyarrow reads the leaf of a path when it is asked for a column by name.
+
+    It compares texts: with a column `image` it also reads one that is called `image.raw`.
+    """
+    return path == name or path.startswith(f"{name}.")
+
+
+def _count_leaves(kind: pa.DataType) -> int:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _count_leaves(kind.storage_type)
+    if pa.types.is_struct(kind):
+        return sum(_count_leaves(field.type) for field in kind)
+    if pa.types.is_map(kind):
+        return _count_leaves(kind.key_type) + _count_leaves(kind.item_type)
+    if pa.types.is_nested(kind):  # lists of all kinds
+        return _count_leaves(kind.value_type)
+    return 1
 
 
 @dataclass(frozen=True)
@@ -48,54 +110,46 @@ class CheckedPages:
     errors: dict[tuple[int, int], str]
 
 
-@dataclass(frozen=True, eq=False)
-class ColumnChunks:
-    """Some columns of a Parquet file in all of its row groups.
+def check_chunks(
+    file: pa.NativeFile, chunks: _Numbers, rows: _Numbers, flat: _Flags
+) -> CheckedPages:
+    """Check the headers of all pages of some row groups.
 
-    Attributes:
-        chunks: int64 (row groups, columns, 6), what the footer says of them; the last axis is that
-            of `_kernels.parquet.CODEC` and the names beside it.
+    Args:
+        file: open for reading, at any position.
+        chunks: int64 (row groups, columns, 6), what `read_chunks` returns of these row groups.
+        rows: int64 (row groups,), how many rows the footer says each has.
+        flat: bool (columns,), whether a column holds one value a row.
     """
-
-    chunks: _Numbers
-
-    def check(
-        self, file: pa.NativeFile, groups: range, rows: _Numbers, flat: npt.NDArray[np.bool_]
-    ) -> CheckedPages:
-        """Check the headers of all pages of some row groups.
-
-        Args:
-            file: open for reading, at any position.
-            groups: the row groups.
-            rows: int64 (row groups,), how many rows the footer says each has.
-            flat: bool (columns,), whether a column holds one value a row.
-        """
-        chunks = self.chunks[groups.start : groups.stop]
-        found = np.zeros((*chunks.shape[:2], 4), np.int64)
-        check_pages(file.fileno(), chunks.reshape(-1, 6), MAX_PAGE_BYTES, found.reshape(-1, 4))
-        seen = np.where(flat, found[:, :, SEEN_VALUES], rows[:, None])
-        right = (found[:, :, STATE] == SOUND) & (seen == rows[:, None])
-        stopped = flat & ((found[:, :, STATE] == DAMAGED) | (found[:, :, STATE] == TOO_LARGE))
-        sound = np.where(stopped, np.minimum(seen, rows[:, None]), 0)
-        errors = {
-            (int(group), int(column)): _error(found[group, column])
-            for group, column in np.argwhere(~right)
-        }
-        value_bytes = int(found[:, :, VALUE_BYTES].max(initial=1))
-        return CheckedPages(np.where(right, rows[:, None], sound), value_bytes, errors)
+    found = np.zeros((*chunks.shape[:2], 4), np.int64)
+    check_pages(file.fileno(), chunks.reshape(-1, 6), MAX_PAGE_BYTES, found.reshape(-1, 4))
+    seen = np.where(flat, found[:, :, SEEN_VALUES], rows[:, None])
+    right = (found[:, :, STATE] == SOUND) & (seen == rows[:, None])
+    stopped = flat & ((found[:, :, STATE] == DAMAGED) | (found[:, :, STATE] == TOO_LARGE))
+    sound = np.where(stopped, np.minimum(seen, rows[:, None]), 0)
+    errors = {
+        (int(group), int(column)): _error(found[group, column])
+        for group, column in np.argwhere(~right)
+    }
+    value_bytes = int(found[:, :, VALUE_BYTES].max(initial=1))
+    return CheckedPages(np.where(right, rows[:, None], sound), value_bytes, errors)
 
 
 @lru_cache(maxsize=4)
 def read_chunks(
     path: Path, identity: tuple[int, ...], groups: int, places: tuple[int, ...]
-) -> ColumnChunks:
+) -> _Numbers:
     """Read from the footer where columns lie; it is remembered for the last few files.
 
     Args:
         path: the file.
         identity: device, inode, size and time, which differ for a file that took its place.
         groups: how many row groups it has.
-        places: for each column its place among those that are wanted, from 0; -1 for others.
+        places: for each column its place among those k that are wanted, from 0; -1 for others.
+
+    Returns:
+        int64 (row groups, k, 6): what the footer says of each column; the last axis is that of
+        `_kernels.parquet.CODEC` and the names beside it.
 
     Raises:
         OSError: the file cannot be read, or its footer does not describe all these columns.
@@ -109,7 +163,7 @@ def read_chunks(
     chunks = np.zeros((groups, max(places) + 1, 6), np.int64)
     if not find_chunks(footer, np.array(places, np.int64), chunks):
         raise OSError("its footer is damaged, or encrypted")
-    return ColumnChunks(chunks)
+    return chunks
 
 
 def _error(found: _Numbers) -> str:

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import NULLS, VALUES
 from mnist_batch.decoding.pixels import all_whole
-from mnist_batch.inputs.parquet.pages import CheckedPages, read_chunks
+from mnist_batch.inputs.parquet.columns import ImageColumn
+from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, find_leaves, read_chunks
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import Reason, error_text
@@ -55,27 +57,18 @@ class RowSlice:
         return RowSlice(min(count, self.count - start), columns, self.error)
 
 
-@dataclass(frozen=True)
-class _Damage:
-    """The end of reading before the last row.
+class _Damage(Exception):  # noqa: N818 - it ends reading, and never leaves this module
+    """The end of reading before the last row, and why."""
 
-    Attributes:
-        cause: why reading ends.
-        doubtful: whether rows may be missing anywhere before, so that no row has a sure place.
-    """
+    def __init__(self, cause: str, *, doubtful: bool = False) -> None:
+        """Keep the cause.
 
-    cause: str
-    doubtful: bool = False
-
-
-_Step: TypeAlias = "pa.RecordBatch | _Damage"
-
-
-class ImageColumn(NamedTuple):
-    """The column of images: its name, and the path of what is read, as in `image.bytes`."""
-
-    name: str
-    path: str
+        Args:
+            cause: why reading ends.
+            doubtful: whether rows may be missing anywhere before, so that no row has a sure place.
+        """
+        super().__init__(cause)
+        self.doubtful = doubtful
 
 
 class RowGroups:
@@ -114,26 +107,8 @@ class RowGroups:
         self._footer = footer
         self._image = image.path
         self._others = list(others)
-        wanted = [
-            column
-            for column in range(footer.num_columns)
-            if any(
-                _is_read(footer.schema.column(column).path, name) for name in [image.path, *others]
-            )
-        ]
-        places = [-1] * footer.num_columns
-        for place, column in enumerate(wanted):
-            places[column] = place
-        self._chunks = read_chunks(path, identity, footer.num_row_groups, tuple(places))
-        leaves = [footer.schema.column(column) for column in wanted]
-        self._flat = np.array([leaf.max_repetition_level == 0 for leaf in leaves])
-        tops = _columns_of_leaves(footer)
-        self._is_image = np.array(
-            [
-                tops[place] == image.name and image.path in (image.name, leaf.path)
-                for place, leaf in zip(wanted, leaves, strict=True)
-            ]
-        )
+        places, self._flat, self._is_image = find_leaves(footer, image, others)
+        self._chunks = read_chunks(path, identity, footer.num_row_groups, places)
         self._lists = not self._flat[self._is_image].all()
         # Without these two a row group is in memory whole, and one can be all of the input.
         self._reader = pq.ParquetFile(
@@ -163,12 +138,10 @@ class RowGroups:
         yield range(first, groups.stop)
 
     def _size(self, group: int) -> int:
-        size: int = self._footer.row_group(group).total_byte_size
-        return max(0, size)
+        return max(0, int(self._footer.row_group(group).total_byte_size))
 
     def _rows(self, group: int) -> int:
-        rows: int = self._footer.row_group(group).num_rows
-        return rows
+        return int(self._footer.row_group(group).num_rows)
 
     def _is_even(self, group: int) -> bool:
         """Tell whether the footer says that each list of a row group has 784 numbers and no null.
@@ -176,12 +149,13 @@ class RowGroups:
         If so, a list of another length is damage, and all later rows may be in other places. If
         not, such lists were written so, and only their own rows are lost.
         """
-        chunk = self._chunks.chunks[group, int(np.argmax(self._is_image))]
+        chunk = self._chunks[group, int(np.argmax(self._is_image))]
         return bool(chunk[VALUES] == self._rows(group) * PIXELS and chunk[NULLS] <= 0)
 
     def _check(self, groups: range) -> CheckedPages:
         rows = np.array([self._rows(group) for group in groups], np.int64)
-        return self._chunks.check(self._file, groups, rows, self._flat)
+        chunks = self._chunks[groups.start : groups.stop]
+        return check_chunks(self._file, chunks, rows, self._flat)
 
     def _read_piece(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of row groups; where one is damaged, read each by itself."""
@@ -189,12 +163,10 @@ class RowGroups:
         pages = self._check(groups)
         if not pages.errors:
             steps = self._light_steps(groups, self._step(groups, pages, batch_size))
-            for batch in _joined(_held_back(steps), batch_size):
-                if isinstance(batch, _Damage):
-                    break
-                yield RowSlice(len(batch), batch)
-                given += len(batch)
-            else:
+            with suppress(_Damage):
+                for batch in _joined(_held_back(steps), batch_size):
+                    yield RowSlice(len(batch), batch)
+                    given += len(batch)
                 return
         for group in groups:
             rows = self._rows(group)
@@ -211,40 +183,36 @@ class RowGroups:
         rows = sum(map(self._rows, groups))
         # By the footer. But its sizes may be far too large, and row by row would take for ever.
         value = pages.value_bytes * (PIXELS if self._lists else 1)
-        usual = max(
-            BATCH_BYTES * rows // max(sum(map(self._size, groups)), 1), BATCH_BYTES // value
-        )
+        size = max(1, sum(map(self._size, groups)))
+        usual = max(BATCH_BYTES * rows // size, BATCH_BYTES // value)
         return max(1, min(most, usual, _STEP_BYTES // pages.value_bytes))
 
-    def _light_steps(self, groups: range, step: int) -> Iterator[_Step]:
+    def _light_steps(self, groups: range, step: int) -> Iterator[pa.RecordBatch]:
         """Yield rows as `_steps` does, but fewer once they are much larger than the footer says."""
         columns, rows = [self._image, *self._others], sum(map(self._rows, groups))
         given, size = 0, 0
-        part: _Step | None = None
-        for part in self._steps(groups, columns, step, rows):
-            yield part
-            if isinstance(part, _Damage):
-                return
-            given, size = given + len(part), part.nbytes
+        for batch in self._steps(groups, columns, step, rows):
+            yield batch
+            given, size = given + len(batch), batch.nbytes
+            del batch  # which may be large
             if size > _HELD_BYTES and step > 1:
                 break
-        part = None  # which may be large
         if given == rows:
             return
-        for part in self._steps(groups, columns, max(1, step * BATCH_BYTES // size), rows):
-            if isinstance(part, _Damage):
-                yield part
-                return
-            if len(part) > given:
-                yield part.slice(given)
-            given = max(0, given - len(part))
+        for batch in self._steps(groups, columns, max(1, step * BATCH_BYTES // size), rows):
+            if len(batch) > given:
+                yield batch.slice(given)
+            given = max(0, given - len(batch))
 
     def _steps(
         self, groups: range, columns: Sequence[str], step: int, sound: int
-    ) -> Iterator[_Step]:
-        """Yield `step` rows of row groups at a time, and the damage last if rows are missing.
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield `step` rows of row groups at a time.
 
         Reading ends before the batch that would go beyond the first `sound` rows.
+
+        Raises:
+            _Damage: while iterating, where rows are missing.
         """
         given, rows = 0, sum(map(self._rows, groups))
         lists = self._lists and self._image in columns
@@ -256,20 +224,18 @@ class RowGroups:
             while given < rows and min(given + step, rows) <= sound:
                 batch = next(batches, None)
                 if batch is None:
-                    yield _Damage(f"{rows - given} rows fewer than the footer says", doubtful=True)
-                    return
+                    raise _Damage(f"{rows - given} rows fewer than the footer says", doubtful=True)
                 given += len(batch)
                 if even and not all_whole(batch.column(self._image)):
-                    yield _Damage(f"lists of other than {PIXELS} numbers", doubtful=True)
-                    return
+                    raise _Damage(f"lists of other than {PIXELS} numbers", doubtful=True)
                 if lists and (given > rows or (given == rows and any(map(len, batches)))):
-                    yield _Damage("more rows than the footer says", doubtful=True)
-                    return
+                    raise _Damage("more rows than the footer says", doubtful=True)
                 if len(batch):
                     yield _without_dictionaries(batch)
         except UNREADABLE as error:
             # A page of lists may be wrong from its beginning, and fail only at its end.
-            yield _Damage(cause(error), doubtful=lists or not isinstance(error, OSError))
+            doubtful = lists or not isinstance(error, OSError)
+            raise _Damage(cause(error), doubtful=doubtful) from error
 
     def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of a damaged row group: those before the damage, then the lost ones.
@@ -284,22 +250,21 @@ class RowGroups:
         pages = self._check(range(group, group + 1))
         step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
         images = self._salvaged(group, [self._image], step, pages, self._is_image)
-        others = None
+        others: Iterator[pa.RecordBatch | str | None] = repeat(None)
         if self._others:
             others = self._salvaged(group, self._others, step, pages, ~self._is_image)
         for start in range(0, self._rows(group), step):
-            stop = min(start + step, self._rows(group))
-            image, other = next(images), next(others) if others else None
-            if stop <= given:
+            image, other = next(images), next(others)
+            count = min(step, self._rows(group) - start)
+            if start + count <= given:
                 continue
-            damage = next((part for part in (image, other) if isinstance(part, _Damage)), None)
-            columns = None if isinstance(other, _Damage) else other
-            if damage is None:
-                columns = _side_by_side(image, other)
+            columns = None if isinstance(other, str) else other
             error = None
-            if damage is not None:
-                error = error_text(Reason.UNREADABLE_FILE, f"row group {group}: {damage.cause}")
-            yield RowSlice(stop - start, columns, error).slice(max(0, given - start), step)
+            if reason := next((part for part in (image, other) if isinstance(part, str)), None):
+                error = error_text(Reason.UNREADABLE_FILE, f"row group {group}: {reason}")
+            else:
+                columns = _side_by_side(image, columns)
+            yield RowSlice(count, columns, error).slice(max(0, given - start), step)
 
     def _salvaged(
         self,
@@ -308,7 +273,7 @@ class RowGroups:
         step: int,
         pages: CheckedPages,
         stored: npt.NDArray[np.bool_],
-    ) -> Iterator[_Step]:
+    ) -> Iterator[pa.RecordBatch | str]:
         """Yield `step` rows of some columns at a time, and the damage in place of all later ones.
 
         Args:
@@ -319,58 +284,19 @@ class RowGroups:
             stored: bool (columns,), which of the columns that are read these are.
         """
         sound = int(pages.rows[0, stored].min())
-        damage = next(
-            (_Damage(text) for (_, place), text in pages.errors.items() if stored[place]), None
-        )
+        errors = (text for (_, place), text in pages.errors.items() if stored[place])
+        damage = next(errors, "no more rows than the footer says")
         given = 0
-        for part in _held_back(self._steps(range(group, group + 1), columns, step, sound)):
-            if isinstance(part, _Damage):
-                damage = part
-                break
-            expected = min(step, self._rows(group) - given)
-            if len(part) != expected:
-                damage = _Damage(f"{len(part)} rows where {expected} were expected")
-                break
-            given += len(part)
-            yield part
-        while True:
-            yield damage or _Damage("no more rows than the footer says")
-
-
-def _is_read(path: str, name: str) -> bool:
-    """Tell whether pyarrow reads the leaf of a path when it is asked for a column by name.
-
-    It compares texts: with a column `image` it also reads one that is called `image.raw`.
-    """
-    return path == name or path.startswith(f"{name}.")
-
-
-def _columns_of_leaves(footer: pq.FileMetaData) -> list[str]:
-    """Return, for each leaf of a file's schema, the name of its column.
-
-    Raises:
-        OSError: the schema is damaged.
-    """
-    tops = [
-        field.name
-        for field in footer.schema.to_arrow_schema()
-        for _ in range(_count_leaves(field.type))
-    ]
-    if len(tops) != footer.num_columns:
-        raise OSError("its schema is damaged")
-    return tops
-
-
-def _count_leaves(kind: pa.DataType) -> int:
-    if isinstance(kind, pa.BaseExtensionType):
-        return _count_leaves(kind.storage_type)
-    if pa.types.is_struct(kind):
-        return sum(_count_leaves(field.type) for field in kind)
-    if pa.types.is_map(kind):
-        return _count_leaves(kind.key_type) + _count_leaves(kind.item_type)
-    if pa.types.is_nested(kind):  # lists of all kinds
-        return _count_leaves(kind.value_type)
-    return 1
+        try:
+            for batch in _held_back(self._steps(range(group, group + 1), columns, step, sound)):
+                expected = min(step, self._rows(group) - given)
+                if len(batch) != expected:
+                    raise _Damage(f"{len(batch)} rows where {expected} were expected")
+                given += len(batch)
+                yield batch
+        except _Damage as error:
+            damage = str(error)
+        yield from repeat(damage)
 
 
 def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -384,49 +310,49 @@ def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _held_back(steps: Iterator[_Step]) -> Iterator[_Step]:
+def _held_back(steps: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Yield rows once all of them are read, or as many as take `_HELD_BYTES`.
 
     If the damage is doubtful, the rows held back are dropped.
     """
-    held: list[_Step] = []
+    held: list[pa.RecordBatch] = []
     size = 0
-    for step in steps:
-        if isinstance(step, _Damage):
-            if not step.doubtful:
-                yield from held
-            yield step
-            return
-        held.append(step)
-        size += step.nbytes
-        if size > _HELD_BYTES:
-            break
+    try:
+        for step in steps:
+            held.append(step)
+            size += step.nbytes
+            if size > _HELD_BYTES:
+                break
+    except _Damage as damage:
+        if not damage.doubtful:
+            yield from held
+        raise
     while held:  # and drop each one: it may be large
         yield held.pop(0)
     yield from steps
 
 
-def _joined(steps: Iterator[_Step], batch_size: int) -> Iterator[_Step]:
-    """Yield rows joined to batches of up to `batch_size` or about `BATCH_BYTES`; and the damage."""
+def _joined(steps: Iterator[pa.RecordBatch], batch_size: int) -> Iterator[pa.RecordBatch]:
+    """Yield rows joined to batches of up to `batch_size` or about `BATCH_BYTES`."""
     waiting: list[pa.RecordBatch] = []
     rows, size = 0, 0
-    for step in steps:
-        if isinstance(step, _Damage):
-            if waiting:
+    try:
+        for step in steps:
+            rows, size = rows + len(step), size + step.nbytes
+            if waiting and (rows > batch_size or size > BATCH_BYTES):
                 yield _as_one(waiting)
-            yield step
-            return
-        rows, size = rows + len(step), size + step.nbytes
-        if waiting and (rows > batch_size or size > BATCH_BYTES):
+                waiting, rows, size = [], len(step), step.nbytes
+            if size > 2 * BATCH_BYTES and len(step) > 1:
+                # Rows larger than the footer says: as slices they take no memory of their own.
+                count = max(1, len(step) * BATCH_BYTES // size)
+                yield from (step.slice(at, count) for at in range(0, len(step), count))
+                rows, size = 0, 0
+            else:
+                waiting.append(step)
+    except _Damage:
+        if waiting:
             yield _as_one(waiting)
-            waiting, rows, size = [], len(step), step.nbytes
-        if size > 2 * BATCH_BYTES and len(step) > 1:
-            # Rows that are larger than the footer says: as slices they take no memory of their own.
-            count = max(1, len(step) * BATCH_BYTES // size)
-            yield from (step.slice(at, count) for at in range(0, len(step), count))
-            rows, size = 0, 0
-        else:
-            waiting.append(step)
+        raise
     if waiting:
         yield _as_one(waiting)
 
