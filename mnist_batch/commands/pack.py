@@ -144,38 +144,30 @@ def _check_output(out: Path, inputs: Sequence[str | Path], *, overwrite: bool) -
     check_outside(out, [], inputs)
 
 
-class PackedWriter:
-    """Writes rows of `PACKED`, in order; every method raises `OutputError` where the disk refuses.
+class PackedWriter(ParquetWriter):
+    """Writes rows of `PACKED`, in order.
 
     Level 1 of zstd makes MNIST's pixels as small as levels 2 and 3, 166 bytes an image, in less
     time. Without checksums of the pages most damage would be read as other pixels.
     """
 
-    def __init__(self, path: Path, out: Path | None = None) -> None:
-        """Begin a file at `path`; errors name `out`, the output that it becomes."""
-        self._out = out or path
-        with output_errors(self._out):
-            self._writer = ParquetWriter(
-                path,
-                PACKED,
-                PACKED_KEY,
-                ROW_GROUP_ROWS,
-                exact=True,
-                compression_level=1,
-                # The least and the greatest image say nothing, and are 1,568 bytes a row group.
-                write_statistics=[name for name in PACKED.names if name != "image"],
-                write_page_checksum=True,
-            )
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Keep rows until they fill a row group."""
-        with output_errors(self._out):
-            self._writer.write(batch)
+    def __init__(self, path: Path) -> None:
+        """Begin a file."""
+        super().__init__(
+            path,
+            PACKED,
+            PACKED_KEY,
+            ROW_GROUP_ROWS,
+            exact=True,
+            compression_level=1,
+            # The least and the greatest image say nothing, and are 1,568 bytes a row group.
+            write_statistics=[name for name in PACKED.names if name != "image"],
+            write_page_checksum=True,
+        )
 
     def close(self, run: Mapping[str, Any]) -> None:
         """Write the last row group, and how the file was made: JSON of any keys but `format`."""
-        with output_errors(self._out):
-            self._writer.close({"format": FORMAT, **run})
+        super().close({"format": FORMAT, **run})
 
 
 @dataclass
@@ -206,21 +198,24 @@ def _write(
     """Read, decode and write all rows, and count them; `options` go into the metadata."""
     _kernels.load_where_it_pays(opened.encoded_rows)
     counts = _Counts()
-    writer = PackedWriter(staged.path, staged.target)
+    with output_errors(staged.target):
+        writer = PackedWriter(staged.path)
     for batch in map_batches(
         opened.shards,
         lambda shard: shard.read(BATCH_ROWS),
         lambda batch: _packed_batch(batch, prepare),
         workers=workers,
     ):
-        writer.write(batch)
+        with output_errors(staged.target):
+            writer.write(batch)
         counts.add(batch)
         if progress:
             progress(Progress(counts.rows, opened.rows, counts.errors.total()))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     errors = dict(counts.errors.most_common())
     record = {**vars(counts), "errors": errors, "options": options, "created_utc": created}
-    writer.close({"version": __version__, **record})
+    with output_errors(staged.target):
+        writer.close({"version": __version__, **record})
     return counts
 
 

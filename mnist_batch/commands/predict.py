@@ -156,7 +156,7 @@ def predict_with(
     found = _Findings(run)
     started = time.perf_counter()
     with (
-        PartsFolder(out, run.parts, run.manifest(), resume=options.output.resume) as staging,
+        PartsFolder(out, run.manifest(), resume=options.output.resume) as staging,
         outputs.sink(staging.path) as sink,
         outputs.pictures or nullcontext(),
     ):

@@ -35,19 +35,14 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Part:
-    """Consecutive shards whose predictions are committed at once.
+    """Consecutive shards, in input order, whose predictions are committed at once."""
 
-    Attributes:
-        number: its number among the parts, from 0.
-        pieces: its shards with their fingerprints, in input order.
-    """
-
-    number: int
+    number: int  # among the parts, from 0
     pieces: Sequence[Piece]
 
     @property
     def shards(self) -> list[Shard]:
-        """Its shards, in input order."""
+        """Its shards."""
         return [piece.shard for piece in self.pieces]
 
     @property
@@ -66,11 +61,9 @@ class Part:
 def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
     """Cut shards into parts, each of the fewest shards that are worth the cost of a part.
 
-    These are `BLOCKS` blocks that take as long as one shard of small image files, or `SHARD_BYTES`.
-
-    Args:
-        shards: in input order; one that takes long to read is cut again, see `Shard.pieces`.
-        block_rows: rows that the predictor's network sees at once.
+    These are `BLOCKS` blocks, of the rows that the predictor's network sees at once, that take as
+    long as one shard of small image files, or `SHARD_BYTES`. Shards that take long to read are cut
+    again, see `Shard.pieces`.
     """
     parts: list[Part] = []
     taken: list[Piece] = []
@@ -88,30 +81,19 @@ def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What predictions depend on, bit by bit.
+    """What predictions depend on, bit by bit."""
 
-    Attributes:
-        version: of this package.
-        model: SHA-256 of the model file, in hexadecimal.
-        options: by name, those that change a bit of the predictions.
-        parts: in input order.
-    """
-
-    version: str
-    model: str
-    options: Mapping[str, Any]
-    parts: Sequence[Part]
+    version: str  # of this package
+    model: str  # SHA-256 of the model file, in hexadecimal
+    options: Mapping[str, Any]  # by name, those that change a bit of the predictions
+    parts: Sequence[Part]  # in input order
 
     def text(self) -> str:
         """Return the manifest as JSON."""
         return json.dumps({"format": FORMAT, **self._record()}, indent=1)
 
     def differences(self, content: bytes) -> Iterator[str]:
-        """Yield the differences from an earlier manifest, one clause each.
-
-        Args:
-            content: the earlier one, of which `is_manifest` is true.
-        """
+        """Yield the differences from an earlier one, `is_manifest` by content, one clause each."""
         earlier = json.loads(content)
         if earlier["format"] != FORMAT:
             yield f"its format was {earlier['format']}, and is {FORMAT} now"
@@ -122,12 +104,7 @@ class Manifest:
             yield "its manifest.json is damaged"
 
     def _record(self) -> dict[str, Any]:
-        return {
-            "version": self.version,
-            "model": self.model,
-            "options": dict(self.options),
-            "parts": [part.record() for part in self.parts],
-        }
+        return {**vars(self), "parts": [part.record() for part in self.parts]}
 
     def _differences(self, earlier: Mapping[str, Any]) -> Iterator[str]:
         now = self._record()
@@ -139,15 +116,11 @@ class Manifest:
             then, today = options.get(name), now["options"].get(name)
             if then != today:
                 yield f"{name.replace('_', '-')} was {then}, and is {today} now"
-        rows, rows_now = (
-            sum(part["rows"] for part in parts) for parts in (earlier["parts"], now["parts"])
-        )
+        both = earlier["parts"], now["parts"]
+        rows, rows_now = (sum(part["rows"] for part in parts) for parts in both)
         if rows != rows_now:
             yield f"the input had {rows:,} rows, and has {rows_now:,} now"
-        before, after = (
-            [shard for part in parts for shard in part["shards"]]
-            for parts in (earlier["parts"], now["parts"])
-        )
+        before, after = ([shard for part in parts for shard in part["shards"]] for parts in both)
         for then, today in zip(before, after, strict=False):
             if then != today:
                 yield f"names, sizes or times of files have changed, from {today['first']} on"

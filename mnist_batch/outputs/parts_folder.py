@@ -17,7 +17,7 @@ import os
 import re
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -84,16 +84,10 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         notes: what the user should know of earlier runs, one sentence each.
     """
 
-    def __init__(
-        self, out: Path, parts: Sequence[Part], manifest: Manifest, *, resume: bool
-    ) -> None:
-        """Create the folder, or take over the folder of an interrupted run.
+    def __init__(self, out: Path, manifest: Manifest, *, resume: bool) -> None:
+        """Create the folder of an output, or take over the folder of an interrupted run.
 
-        Args:
-            out: the output.
-            parts: all parts of the output.
-            manifest: what they depend on.
-            resume: use the parts that an earlier run finished; else they are removed.
+        With `resume` the parts that the earlier run finished are used, else they are removed.
 
         Raises:
             OutputError: another run writes the output, the folder holds foreign files, the earlier
@@ -103,14 +97,14 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         self.found: frozenset[int] = frozenset()
         self.notes: list[str] = []
         self._out = out
-        self._parts = parts
+        self._manifest = manifest
         self._files: dict[int, Path] = {}
         self._is_done = False
         with output_errors(out):
             self._lock = self._locked()
         try:
             with output_errors(out):
-                self._begin(manifest, resume=resume)
+                self._begin(resume=resume)
         except BaseException:
             self._leave(useless=not rows_kept(out))
             raise
@@ -129,10 +123,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
 
     @contextlib.contextmanager
     def writing(self, part: Part, schema: pa.Schema) -> Iterator["PartWriter"]:
-        """Write a part, all of its rows; after the context it is on disk.
-
-        An error within the context leaves nothing of it.
-        """
+        """Write all rows of a part; after the context it is on disk, after an error nothing is."""
         with output_errors(self._out):
             descriptor, temporary = self._temporary("part")
         try:
@@ -147,12 +138,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         self._files[part.number] = self.path / name
 
     def announce(self, output: Path, folders: Iterable[Path]) -> None:
-        """Record the file that becomes the output, right before it is renamed.
-
-        Args:
-            output: the file.
-            folders: the folders that are renamed after it.
-        """
+        """Record the file that becomes the output, before it and then `folders` are renamed."""
         outputs = [str(path.absolute()) for path in (self._out, *folders)]
         with output_errors(self._out):
             self._write_whole(_COMMITTED, json.dumps([_identity(output), outputs]))
@@ -183,12 +169,9 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                     "writing the same output"
                 )
                 held = HeldLock()
-            try:
+            with held:
                 self._refuse_others()
-            except BaseException:
-                held.close()
-                raise
-            return held
+                return held.pop_all()
 
     def _leave(self, *, useless: bool) -> None:
         with contextlib.suppress(OSError):
@@ -216,10 +199,10 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                     "move it away, or name another output"
                 )
 
-    def _begin(self, manifest: Manifest, *, resume: bool) -> None:
+    def _begin(self, *, resume: bool) -> None:
         kept = rows_kept(self._out)
         if resume and kept:
-            self._take_over(manifest)
+            self._take_over()
             return
         if resume:
             self.notes.append(f"nothing to resume: no part of {self._out} was finished before")
@@ -229,16 +212,17 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                 "--resume would have continued from them"
             )
         self._clear()
-        self._write_whole(_MANIFEST, manifest.text())
+        self._write_whole(_MANIFEST, self._manifest.text())
 
-    def _take_over(self, manifest: Manifest) -> None:
-        differences = list(manifest.differences((self.path / _MANIFEST).read_bytes()))
+    def _take_over(self) -> None:
+        earlier = (self.path / _MANIFEST).read_bytes()
+        differences = list(self._manifest.differences(earlier))
         if differences:
             raise OutputError(
                 f"{self.path} is of a run that --resume cannot continue: "
                 f"{'; '.join(differences)}; predict as then, or leave out --resume to start over"
             )
-        rows = {part.number: part.rows for part in self._parts}
+        rows = {part.number: part.rows for part in self._manifest.parts}
         for match in list(_parts_in(self.path)):
             path, number = self.path / match[0], int(match[1])
             as_named = int(match[2]) == rows.get(number)

@@ -24,11 +24,8 @@ from mnist_batch.mnist import SIDE
 from mnist_batch.outputs.atomic import StagedFolder, behind_links, output_errors
 from mnist_batch.schema import ImageBatch, Images, Reason
 
-PANEL = 10 * SIDE
-"""Side of each half of a picture, in pixels."""
-
-GAP = 8
-"""Pixels between the halves."""
+PANEL, GAP = 10 * SIDE, 8
+"""Pixels of the side of each half of a picture, and between the halves."""
 
 _BACKGROUND = "#808080"
 """Grey, from which paper and a dark screen both stand out."""
@@ -56,13 +53,9 @@ class PreparedFolder:
     def __init__(self, folder: Path, *, overwrite: bool, apart: Iterable[str | Path] = ()) -> None:
         """Check that pictures can be written; touch nothing.
 
-        Args:
-            folder: new or empty; also of an earlier run where `overwrite` is true.
-            overwrite: replace the pictures of an earlier run.
-            apart: other outputs and the inputs, none of which may lie in the folder.
-
         Raises:
-            OutputError: one of them does, or the folder may not be replaced or cannot be written.
+            OutputError: an input or another output, `apart`, lies in the folder; the folder cannot
+                be written; it is not empty, unless `overwrite` is true and it is an earlier run's.
         """
         self.folder = folder
         self.written = 0
@@ -90,12 +83,7 @@ class PreparedFolder:
         self._staged.discard()
 
     def write(self, first: int, batch: PredictedBatch) -> None:
-        """Write the pictures of a batch.
-
-        Args:
-            first: the number of the batch's first row among all rows, from 0.
-            batch: predictions with their originals.
-        """
+        """Write the pictures of a batch with originals; `first` counts all rows before it."""
         assert batch.originals is not None
         sources, rows = batch.predictions.column("source"), batch.predictions.column("row")
         shown = _shown(batch.predictions)
@@ -136,14 +124,10 @@ class PreparedFolder:
 
 
 def side_by_side(original: Image.Image, image: Images) -> Image.Image:
-    """Return the picture of an image: the original, and what the network saw.
+    """Return an image's picture, 568x280 pixels: the original, and what the network saw.
 
-    Args:
-        original: of any size, mode L or RGB.
-        image: uint8 (28, 28).
-
-    Returns:
-        The original's mode, 568x280 pixels.
+    The original is of any size and of mode L or RGB, which the picture keeps; `image` is uint8
+    (28, 28).
     """
     picture = Image.new(original.mode, (2 * PANEL + GAP, PANEL), _BACKGROUND)
     left = _fitted(original)
@@ -218,10 +202,6 @@ def picture_name(source: str, row: int) -> str:
 
     For an image file it is `<source>.png`; for a row of a Parquet file, or any row but the first of
     a source, `<source>/<row>.png`. A name that is too long is cut, and ends in a hash of all of it.
-
-    Args:
-        source: the column `source` of the predictions; any text.
-        row: the column `row`.
     """
     *folders, last = map(_harmless, source.split("/"))
     if source.lower().endswith(".parquet") or row:

@@ -16,7 +16,7 @@ from mnist_batch.inputs.image_files import IMAGE_SUFFIXES
 from mnist_batch.inputs.sources import file_kinds
 from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, output_errors
-from mnist_batch.schema import FORMULA, METADATA_KEY, predictions_schema
+from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, predictions_schema
 
 ROW_GROUP_ROWS = 32_768
 """Rows of a row group: enough to compress well; writing them takes 10 ms, for which the workers
@@ -92,11 +92,10 @@ class CsvWriter:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         import pyarrow.csv as pa_csv
 
-        self._with_probabilities = "probabilities" in schema.names
-        fields = [field for field in schema if field.name != "probabilities"]
-        if self._with_probabilities:
-            fields += [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
-        self._schema = pa.schema(fields)
+        self._schema = schema
+        if "probabilities" in schema.names:
+            digits = [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
+            self._schema = pa.schema([*PREDICTIONS, *digits])
         self._file = open_native(path, "wb")
         self._writer = pa_csv.CSVWriter(
             self._file, self._schema, write_options=pa_csv.WriteOptions(quoting_style="needed")
@@ -106,10 +105,9 @@ class CsvWriter:
         """Write rows."""
         columns = [
             _escaped(column) if pa.types.is_string(column.type) else column
-            for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            if name != "probabilities"
+            for column in batch.select(PREDICTIONS.names).columns
         ]
-        if self._with_probabilities:
+        if len(self._schema) > len(columns):
             probabilities = batch.column("probabilities")
             columns += [pc.list_element(probabilities, digit) for digit in range(CLASSES)]
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
@@ -147,11 +145,7 @@ def check_output(out: Path, *, overwrite: bool) -> None:
 
 
 def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
-    """Refuse an output that is one of the files that a run reads.
-
-    Raises:
-        OutputError: the run would replace its own input.
-    """
+    """Raise `OutputError` where an output is one of the files that a run reads."""
     if not out.exists():
         return
     same_name = (Path(file) for file in map(str, files) if file.endswith(out.name))
@@ -162,13 +156,11 @@ def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
 def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Path]) -> None:
     """Refuse an output in an INPUT folder or matched by a glob: the next run would read it.
 
-    Args:
-        out: an output; with a suffix that no input has it may be anywhere.
-        folders: output folders that get pictures, as that of a report.
-        inputs: the INPUTs of the run.
+    The outputs are `out`, which with a suffix that no input has may be anywhere, and `folders` that
+    get pictures, as that of a report.
 
     Raises:
-        OutputError: the output or a folder lies where the next run would read it.
+        OutputError: one of them lies where the next run would read it.
     """
     outputs = list(folders)
     for pattern in filter(has_magic, map(str, inputs)):
@@ -198,22 +190,13 @@ class Sink(AbstractContextManager["Sink", None]):
     """The predictions file of a run, invisible until `commit`.
 
     The context removes what is not committed. Every method raises `OutputError` where the disk
-    refuses.
-
-    Attributes:
-        path: the temporary file, which becomes the output.
+    refuses. `path` is the temporary file.
     """
 
     def __init__(
         self, out: Path, *, with_probabilities: bool, overwrite: bool, folder: Path | None = None
     ) -> None:
-        """Begin the file; the suffix of `out` tells its format.
-
-        Args:
-            out: where the file will be.
-            with_probabilities: whether its rows hold the column of probabilities.
-            overwrite: replace an output that exists.
-            folder: of the temporary file, on the same file system; None for that of `out`.
+        """Begin the file; the suffix of `out` tells its format, `folder` is as of `StagedFile`.
 
         Raises:
             OutputError: the suffix is not known, or `out` exists or cannot be written.
