@@ -27,8 +27,7 @@ def evaluate(
 
     Args:
         predictions: a file that `predict` wrote, Parquet or CSV.
-        report: the report's folder; True for `<predictions without suffix>.report`, False for
-            none.
+        report: the report's folder; True for `<predictions without suffix>.report`, False for none.
         images: the inputs that were predicted, for `samples.png`; None to leave it out.
         image_column: the Parquet column of `images`; None to find it.
         sample_seed: chooses the ten images; None for the choice of the run that predicted.

@@ -64,7 +64,7 @@ def stream(
         workers=workers,
     )
     names = predictions_schema(with_probabilities=probabilities).names
-    run = Run.open(input_list(inputs), model, options)
+    run = Run(input_list(inputs), model, options)
     for batch in run.predict(run.parts):
         yield batch.predictions.select(names)
 
@@ -150,7 +150,7 @@ def predict_with(
     """
     # What can be refused at once is refused before a model is loaded or a large folder is listed.
     outputs = _Outputs(out, inputs, options)
-    run = Run.open(inputs, model, options)
+    run = Run(inputs, model, options)
     labels = options.read.labels
     check_not_read(out, [*run.opened.files, *([labels] if labels else [])])
     found = _Findings(run)

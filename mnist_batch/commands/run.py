@@ -74,7 +74,6 @@ class PartRows(NamedTuple):
     batch: PredictedBatch | None
 
 
-@dataclass(frozen=True)
 class Run:
     """Inputs, cut into parts, and the model that predicts them.
 
@@ -86,19 +85,12 @@ class Run:
         parts: their shards, in input order.
     """
 
-    inputs: Sequence[str | Path]
-    options: PredictOptions
-    predictor: Predictor
-    opened: OpenInputs
-    parts: Sequence[Part]
-
-    @classmethod
-    def open(
-        cls,
+    def __init__(
+        self,
         inputs: Sequence[str | Path],
         model: str | Path | Predictor | None,
         options: PredictOptions,
-    ) -> "Run":
+    ) -> None:
         """Load the model, unless it is loaded, list the inputs and cut them into parts.
 
         Raises:
@@ -106,10 +98,12 @@ class Run:
             InputError: an input cannot be listed.
             LabelError: a file of labels cannot be read.
         """
+        self.inputs, self.options = inputs, options
         if not isinstance(model, Predictor):
             model = load_model(model, **vars(options.model))
-        opened = open_inputs(inputs, options.read)
-        return cls(inputs, options, model, opened, parts_of(opened.shards, model.block_rows))
+        self.predictor = model
+        self.opened = open_inputs(inputs, options.read)
+        self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
 
     def predict(
         self, parts: Sequence[Part], *, with_originals: bool = False

@@ -95,19 +95,12 @@ class TrainingResult:
 
 @dataclass(frozen=True, eq=False)
 class _Digits:
-    """The labelled digits to train on and to test on.
+    """The labelled digits to train on and to test on."""
 
-    Attributes:
-        name: a data set of the hub as the user wrote it; of a path the last part.
-        training: rows to train on, those for validation included.
-        test: rows to test on; None without a test split.
-        test_inputs: the INPUTs of the test, for the pipeline that tests the saved file.
-    """
-
-    name: str
-    training: LabelledImages
-    test: LabelledImages | None
-    test_inputs: Sequence[str]
+    name: str  # a data set of the hub as the user wrote it; of a path the last part
+    training: LabelledImages  # those for validation included
+    test: LabelledImages | None  # None without a test split
+    test_inputs: Sequence[str]  # of the test, for the pipeline that tests the saved file
 
     @property
     def rows(self) -> int:

@@ -8,8 +8,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Self
 
 from mnist_batch.errors import OutputError
 
@@ -58,7 +58,7 @@ def _lock_if_possible(path: Path) -> HeldLock | None:
         return HeldLock()
 
 
-class StagedFile(AbstractContextManager["StagedFile", None]):
+class StagedFile:
     """A file being written beside its target, invisible until `commit`.
 
     It removes the temporary files that killed runs left for the same target.
@@ -89,6 +89,10 @@ class StagedFile(AbstractContextManager["StagedFile", None]):
             umask = os.umask(0)
             os.umask(umask)
             self.path.chmod(0o666 & ~umask)
+
+    def __enter__(self) -> Self:
+        """Return the file, to be written."""
+        return self
 
     def __exit__(self, *_: object) -> None:
         """Remove the temporary file, unless it is committed."""

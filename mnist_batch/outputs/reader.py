@@ -41,16 +41,16 @@ class PredictionsFile:
         self._format = _format_of(path)
         with _predictions_errors(path):
             columns, self.run = self._format.header(path)
-        missing = [name for name in PREDICTIONS.names if name not in columns]
+        self._columns = list(PREDICTIONS.names)
         given = [name for name in self._format.probabilities if name in columns]
         if given:
-            missing += [name for name in self._format.probabilities if name not in given]
+            self._columns += self._format.probabilities
+        missing = [name for name in self._columns if name not in columns]
         if missing:
             raise PredictionsError(
                 f"{path} lacks the columns {', '.join(missing)}; expected a file that "
                 "mnist-batch predict wrote"
             )
-        self._columns = PREDICTIONS.names + given
         self._schema = predictions_schema(with_probabilities=bool(given))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -91,11 +91,8 @@ class PredictionsFile:
     ) -> None:
         index = pc.index(wrong, True).as_py()
         if index >= 0:
-            found = batch.column(name)[index].as_py()
-            row = start + index
-            raise PredictionsError(
-                f"{self.path}, row {row}: {name} is {found!r}; expected {expected}"
-            )
+            found, where = batch.column(name)[index].as_py(), f"{self.path}, row {start + index}"
+            raise PredictionsError(f"{where}: {name} is {found!r}; expected {expected}")
 
 
 def _is_digit(column: pa.Array) -> pa.Array:
@@ -125,16 +122,13 @@ def _outside_0_to_1(column: pa.FixedSizeListArray) -> pa.Array:
 
 
 class _Format(NamedTuple):
-    """How files of one format are read.
+    """How files of one format are read."""
 
-    Attributes:
-        header: reads the names of the columns and the record of the run.
-        probabilities: the columns that hold the probabilities.
-        batches: reads batches with at least the given columns, the probabilities as one.
-    """
-
+    # Reads the names of the columns and the record of the run.
     header: Callable[[Path], tuple[list[str], dict[str, Any] | None]]
+    # The columns that hold the probabilities.
     probabilities: list[str]
+    # Reads batches with at least the given columns, the probabilities as one.
     batches: Callable[[Path, list[str]], Iterator[pa.RecordBatch]]
 
 

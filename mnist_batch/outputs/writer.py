@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from glob import has_magic
 from pathlib import Path
 from typing import Any, Protocol
@@ -186,11 +185,10 @@ def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Pat
                 )
 
 
-class Sink(AbstractContextManager["Sink", None]):
+class Sink(StagedFile):
     """The predictions file of a run, invisible until `commit`.
 
-    The context removes what is not committed. Every method raises `OutputError` where the disk
-    refuses. `path` is the temporary file.
+    Every method raises `OutputError` where the disk refuses.
     """
 
     def __init__(
@@ -202,31 +200,21 @@ class Sink(AbstractContextManager["Sink", None]):
             OutputError: the suffix is not known, or `out` exists or cannot be written.
         """
         check_output(out, overwrite=overwrite)
-        self._out = out
-        self._staged = StagedFile(out, overwrite=overwrite, folder=folder)
-        self.path = self._staged.path
+        super().__init__(out, overwrite=overwrite, folder=folder)
         schema = predictions_schema(with_probabilities=with_probabilities)
         try:
             with output_errors(out):
                 self._writer = WRITERS[out.suffix.lower()](self.path, schema)
         except BaseException:
-            self._staged.discard()
+            self.discard()
             raise
-
-    def __exit__(self, *_: object) -> None:
-        """Remove what was not committed."""
-        self._staged.discard()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows, in order."""
-        with output_errors(self._out):
+        with output_errors(self.target):
             self._writer.write(batch)
 
     def finish(self, run: Mapping[str, Any]) -> None:
         """Write the rest, and the record of the run; the file is complete but invisible."""
-        with output_errors(self._out):
+        with output_errors(self.target):
             self._writer.close(run)
-
-    def commit(self) -> None:
-        """Rename the finished file to its target, unless the target exists by now."""
-        self._staged.commit()

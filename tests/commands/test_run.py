@@ -76,7 +76,7 @@ def test_a_run_predicts_any_of_its_parts(
     """The rows of two parts are those of the whole run, bit for bit."""
     monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
     monkeypatch.setattr(parts, "BLOCKS", 0)
-    run = Run.open([digits_folder], model, PredictOptions())
+    run = Run([digits_folder], model, PredictOptions())
     assert [part.rows for part in run.parts] == [8, 8, 8, 6]
 
     def table(parts: Sequence[Part]) -> pa.Table:
