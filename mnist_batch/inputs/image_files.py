@@ -19,7 +19,7 @@ from mnist_batch.inputs.shards import (
     NamedFiles,
     Piece,
     ReadSettings,
-    ShardDefaults,
+    Shard,
     sha256_of,
 )
 from mnist_batch.schema import ImageBatch, Reason, error_text
@@ -33,7 +33,7 @@ PIECE_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
-class ImageFileShard(ShardDefaults):
+class ImageFileShard(Shard):
     """Consecutive image files, each a source with the one row 0.
 
     Attributes:

@@ -1,10 +1,11 @@
 """Shards: contiguous slices of the input, each of which a worker can read on its own."""
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -48,30 +49,25 @@ class Piece(NamedTuple):
 class Shard(Protocol):
     """A contiguous slice of the input, in input order, which any worker can read on its own.
 
-    A new format implements `rows`, `encoded`, `source`, `read` and `read_from`, and inherits the
-    rest from `ShardDefaults`.
+    A new format implements `rows`, `encoded`, `source`, `read` and `read_from`, and overrides what
+    its files allow more cheaply than here.
     """
 
-    @property
-    def rows(self) -> int:
-        """The number of rows, known before reading."""
+    if TYPE_CHECKING:  # a dataclass would take these properties for the defaults of its fields
 
-    @property
-    def encoded(self) -> bool:
-        """Whether the images have to be decoded."""
+        @property
+        def rows(self) -> int:
+            """The number of rows, known before reading."""
 
-    @property
-    def source(self) -> str:
-        """The file that the first row is read from, as the output names it."""
+        @property
+        def encoded(self) -> bool:
+            """Whether the images have to be decoded."""
 
-    @property
-    def failure(self) -> str | None:
-        """Why the source cannot be opened, for a message; None where it can."""
+        @property
+        def source(self) -> str:
+            """The file that the first row is read from, as the output names it."""
 
-    @property
-    def uncounted(self) -> Sequence[str]:
-        """Sources of which nobody knows how many rows they hold; each of them is one row."""
-
+    @abstractmethod
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows in order, in batches of at most `batch_size`; any may be shorter.
 
@@ -82,6 +78,7 @@ class Shard(Protocol):
             LabelError: while iterating, where a label is not a digit.
         """
 
+    @abstractmethod
     def read_from(self) -> Sequence[str | bytes]:
         """Return what the predictions of the rows depend on, for the fingerprint.
 
@@ -89,46 +86,33 @@ class Shard(Protocol):
         are known before the files are read.
         """
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of `read_from`, in hexadecimal."""
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield the shard, cut into slices where it would take long to read."""
-
-    def take(self, places: npt.NDArray[np.int64]) -> "Shard":
-        """Return a shard of some rows, by their places in this one, ascending int64 (k,)."""
-
-    def place(self, row: int) -> tuple[str, int]:
-        """Return the columns `source` and `row` of a row, by its place in the shard from 0."""
-
-
-class ShardDefaults:
-    """What a shard of any format can do; a format overrides what its files allow more cheaply."""
-
     @property
     def failure(self) -> str | None:
-        """None: the source can be opened."""
+        """Why the source cannot be opened, for a message; None where it can."""
         return None
 
     @property
-    def uncounted(self: Shard) -> Sequence[str]:
-        """The source where it cannot be opened, or else none."""
+    def uncounted(self) -> Sequence[str]:
+        """Sources of which nobody knows how many rows they hold; each of them is one row."""
         return () if self.failure is None else (self.source,)
 
-    def fingerprint(self: Shard) -> str:
+    def fingerprint(self) -> str:
         """Return the SHA-256 of `read_from`, in hexadecimal."""
         return sha256_of(self.read_from())
 
-    def pieces(self: Shard) -> Iterator[Piece]:
-        """Yield the shard as it is."""
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the shard, cut into slices where it would take long to read."""
         yield Piece(self, self.fingerprint(), 0, self.rows / SHARD_ROWS)
 
-    def take(self: Shard, places: npt.NDArray[np.int64]) -> Shard:
-        """Return a shard that reads all rows, and yields some of them."""
+    def take(self, places: npt.NDArray[np.int64]) -> "Shard":
+        """Return a shard of some rows, by their places in this one, ascending int64 (k,)."""
         return TakenRows(self, places)
 
-    def place(self: Shard, row: int) -> tuple[str, int]:
-        """Read as far as the row, and return its columns `source` and `row`."""
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the columns `source` and `row` of a row, by its place in the shard from 0.
+
+        Here the shard is read as far as the row.
+        """
         place = row
         for batch in self.read(BATCH_ROWS):
             if place < len(batch):
@@ -147,7 +131,7 @@ def sha256_of(contents: Iterable[str | bytes]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class TakenRows(ShardDefaults):
+class TakenRows(Shard):
     """Some rows of a shard that is read whole.
 
     Attributes:
@@ -217,7 +201,7 @@ def _evenly(count: int, rows: int) -> npt.NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class UnreadableSource(ShardDefaults):
+class UnreadableSource(Shard):
     """A source whose rows cannot be counted, as a single row that says why.
 
     Attributes:

@@ -29,7 +29,7 @@ from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard, ShardDefaults
+from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.mnist import CLASSES, SIDE
 from mnist_batch.options import (
@@ -499,7 +499,7 @@ def worker_counts(cores: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class ResidentShard(ShardDefaults):
+class ResidentShard(Shard):
     """A batch in memory, of at most as many rows as are read at once."""
 
     batch: ImageBatch
@@ -530,7 +530,7 @@ class ResidentShard(ShardDefaults):
 
 
 @dataclass(frozen=True)
-class JoinedShards(ShardDefaults):
+class JoinedShards(Shard):
     """The first rows of some shards, in batches as full as those of one large shard.
 
     Ten images that are read again and again in batches of ten would tell how long a batch takes,

@@ -14,7 +14,7 @@ from mnist_batch.errors import InputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import sources
 from mnist_batch.inputs.files import file_states, text_of_path
-from mnist_batch.inputs.shards import ReadSettings, ShardDefaults, sha256_of
+from mnist_batch.inputs.shards import ReadSettings, Shard, sha256_of
 from mnist_batch.inputs.sources import Format, one_by_one, open_inputs
 from mnist_batch.outputs import parts
 from mnist_batch.outputs.parts import parts_of
@@ -25,7 +25,7 @@ ROWS = 30
 
 
 @dataclass(frozen=True)
-class ToyShard(ShardDefaults):
+class ToyShard(Shard):
     """Ten rows of a file of records, each a label and 784 pixels in bytes."""
 
     path: Path

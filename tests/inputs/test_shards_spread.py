@@ -9,14 +9,14 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.inputs.shards import Shard, ShardDefaults, TakenRows, spread_rows
+from mnist_batch.inputs.shards import Shard, TakenRows, spread_rows
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_folder
 
 
 @dataclass(frozen=True)
-class Numbered(ShardDefaults):
+class Numbered(Shard):
     """A shard without much in it, whose rows count on from `first`."""
 
     first: int

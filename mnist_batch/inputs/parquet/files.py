@@ -34,7 +34,7 @@ from mnist_batch.inputs.parquet.row_groups import (
     cause,
     unreadable,
 )
-from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, ShardDefaults
+from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Images, Reason
 
@@ -73,7 +73,7 @@ class ParquetFile:
 
 
 @dataclass(frozen=True)
-class ParquetShard(ShardDefaults):
+class ParquetShard(Shard):
     """Consecutive row groups of one Parquet file.
 
     Attributes:
