@@ -283,10 +283,6 @@ def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:
 def _is_regular(entry: os.DirEntry[str]) -> bool:
     """Tell whether an entry is a regular file, a link to one, or a link that leads nowhere."""
     try:
-        return entry.is_file() or (entry.is_symlink() and not entry.is_dir() and _dangles(entry))
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
     except OSError:  # a link that leads to itself
         return True
-
-
-def _dangles(entry: os.DirEntry[str]) -> bool:
-    return not Path(entry.path).exists()

@@ -45,16 +45,12 @@ class ImageFileShard(Shard):
     paths: Sequence[str]
     sources: Sequence[str]
     labels: pa.Array
+    encoded = True
 
     @property
     def rows(self) -> int:
         """The number of files."""
         return len(self.paths)
-
-    @property
-    def encoded(self) -> bool:
-        """Whether the images have to be decoded."""
-        return True
 
     @property
     def source(self) -> str:

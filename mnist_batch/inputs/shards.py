@@ -53,6 +53,9 @@ class Shard(Protocol):
     its files allow more cheaply than here.
     """
 
+    failure: str | None = None
+    """Why the source cannot be opened, for a message; None where it can."""
+
     if TYPE_CHECKING:  # a dataclass would take these properties for the defaults of its fields
 
         @property
@@ -85,11 +88,6 @@ class Shard(Protocol):
         That is the names, sizes, times and inodes of files, which columns are read, and labels that
         are known before the files are read.
         """
-
-    @property
-    def failure(self) -> str | None:
-        """Why the source cannot be opened, for a message; None where it can."""
-        return None
 
     @property
     def uncounted(self) -> Sequence[str]:
@@ -207,27 +205,14 @@ class UnreadableSource(Shard):
     Attributes:
         source: the column `source`, as text that Arrow can hold.
         error: the column `error`.
-        message: the same for the user.
+        failure: the same for the user.
     """
 
     source: str
     error: str
-    message: str
-
-    @property
-    def failure(self) -> str:
-        """The message."""
-        return self.message
-
-    @property
-    def rows(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def encoded(self) -> bool:
-        """Nothing has to be decoded."""
-        return False
+    failure: str
+    rows = 1
+    encoded = False
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return source and error."""

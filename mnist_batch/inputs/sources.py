@@ -6,7 +6,6 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from glob import has_magic
 from itertools import accumulate, groupby
 from pathlib import Path
@@ -129,36 +128,22 @@ class _Found:
 
     Attributes:
         format: the name of their format.
-        names: paths relative to `root`, in order.
-        root: the folder that the names start from; empty where they are complete.
-        typed: `root` as the user wrote it.
+        files: the files; their sources are their names.
+        typed: the folder that the names start from, as the user wrote it; empty for none.
         passed_over: files in the folder that are no input.
-        metadata: the file of labels in the folder of the images, where there is one.
     """
 
     format: str
-    names: Sequence[str]
-    root: str
-    typed: str
+    files: NamedFiles
+    typed: str = ""
     passed_over: Counter[str] = field(default_factory=Counter)
-    metadata: Path | None = None
 
-    @cached_property
-    def paths(self) -> list[str]:
-        """Where the files are."""
-        # Joined once and as text: Path objects for 60,000 files would take a second.
-        folder = os.path.join(self.root, "") if self.root else ""  # noqa: PTH118
-        return [folder + name for name in self.names]
-
-    def sources(self, *, qualified: bool) -> Sequence[str]:
-        """Return what the files are called in the output."""
-        if not qualified or not self.typed:
-            return self.names
-        return [f"{self.typed.rstrip('/')}/{name}" for name in self.names]
-
-    def files(self, *, qualified: bool) -> NamedFiles:
-        """Return the files with what they are called in the output."""
-        return NamedFiles(self.names, self.paths, self.sources(qualified=qualified), self.metadata)
+    def qualified(self) -> "_Found":
+        """Return the files with `typed` in front of their sources."""
+        if not self.typed:
+            return self
+        sources = [f"{self.typed.rstrip('/')}/{name}" for name in self.files.names]
+        return replace(self, files=replace(self.files, sources=sources))
 
 
 def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None) -> OpenInputs:
@@ -181,13 +166,14 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     """
     options = options or ReadOptions()
     found = [one for item in inputs for one in _find(os.fspath(item))]
-    qualified = _twin(found, qualified=False) is not None
-    if qualified and (twin := _twin(found, qualified=True)) is not None:
-        raise InputError(f"{twin}: named by two INPUTs; name each file once")
-    shards = _open_files(found, _settings(options, found), qualified=qualified)
+    if _twin(found) is not None:
+        found = [one.qualified() for one in found]
+        if (twin := _twin(found)) is not None:
+            raise InputError(f"{twin}: named by two INPUTs; name each file once")
+    shards = _open_files(found, _settings(options, found))
     return OpenInputs(
         shards=shards,
-        files=[path for one in found for path in one.paths],
+        files=[path for one in found for path in one.files.paths],
         rows=sum(shard.rows for shard in shards),
         passed_over=sum((one.passed_over for one in found), Counter()),
         uncounted=[source for shard in shards for source in shard.uncounted],
@@ -197,19 +183,17 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
 def _settings(options: ReadOptions, found: Sequence[_Found]) -> ReadSettings:
     """Return how files are read; a file of labels is read here."""
     unlabelled = options.labels == NO_LABELS
-    label_file = None
-    if options.labels is not None and not unlabelled:
-        label_file = LabelFile(Path(options.labels))
+    file = None if unlabelled else options.labels
     return ReadSettings(
         image_column=options.image_column,
         label_column=options.label_column,
-        label_file=label_file,
+        label_file=None if file is None else LabelFile(Path(file)),
         unlabelled=unlabelled,
-        alone=sum(len(one.names) for one in found) == 1,
+        alone=sum(len(one.files.names) for one in found) == 1,
     )
 
 
-def _open_files(found: Sequence[_Found], settings: ReadSettings, *, qualified: bool) -> list[Shard]:
+def _open_files(found: Sequence[_Found], settings: ReadSettings) -> list[Shard]:
     """Return the shards of all files.
 
     Raises:
@@ -220,27 +204,27 @@ def _open_files(found: Sequence[_Found], settings: ReadSettings, *, qualified: b
     failures: dict[str, list[str]] = {one.name: [] for one in FORMATS}
     by_name = {one.name: one for one in FORMATS}
     for name, group in groupby(found, key=lambda one: one.format):
-        files = [one.files(qualified=qualified) for one in group]
-        opened = list(by_name[name].open_files(files, settings))
+        opened = list(by_name[name].open_files([one.files for one in group], settings))
         failures[name] += [shard.failure for shard in opened if shard.failure is not None]
         shards += opened
     for name, messages in failures.items():
-        if messages and len(messages) == sum(len(one.names) for one in found if one.format == name):
+        count = sum(len(one.files.names) for one in found if one.format == name)
+        if messages and len(messages) == count:
             raise InputError(messages[0])
     return shards
 
 
-def _twin(found: Sequence[_Found], *, qualified: bool) -> str | None:
+def _twin(found: Sequence[_Found]) -> str | None:
     """Return a name that two files have, or None.
 
     A file that holds sources is the folder of them: no other file may lie in it.
     """
-    names = Counter(name for one in found for name in one.sources(qualified=qualified))
+    names = Counter(name for one in found for name in one.files.sources)
     if twin := next((name for name, count in names.items() if count > 1), None):
         return twin
     ordered = sorted(names)
     holding = {one.name for one in FORMATS if one.holds_sources}
-    holders = (one.sources(qualified=qualified) for one in found if one.format in holding)
+    holders = (one.files.sources for one in found if one.format in holding)
     for folder in (f"{name}/" for sources in holders for name in sources):
         place = bisect(ordered, folder)
         if place < len(ordered) and ordered[place].startswith(folder):
@@ -284,7 +268,7 @@ def _find_listed(line: str) -> _Found:
         return _find_in_folder(Path(line), line)
     # A file with another suffix is read as an image, and gets an error if it is none.
     kind = file_kinds().get(_suffix(line), IMAGES.name)
-    return _Found(kind, [line], root="", typed="")
+    return _Found(kind, NamedFiles([line], [line], [line]))
 
 
 def _find_in_folder(folder: Path, typed: str) -> _Found:
@@ -304,7 +288,7 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
     if IMAGES.name not in listing.files or not metadata.is_file():
         return _listed(listing, folder, typed)
     listing.passed_over -= Counter([metadata.suffix])
-    return replace(_listed(listing, folder, typed), metadata=metadata)
+    return _listed(listing, folder, typed, metadata)
 
 
 def _find_file(path: Path, typed: str) -> _Found:
@@ -313,7 +297,7 @@ def _find_file(path: Path, typed: str) -> _Found:
     if kind is None:
         raise InputError(f"{typed}: by its suffix no file of digits; {_expected()}")
     folder, _, name = typed.rpartition("/")
-    return _Found(kind, [name], root=str(path.parent), typed=folder)
+    return _Found(kind, _named([name], path.parent), folder)
 
 
 def _find_globbed(pattern: str) -> _Found:
@@ -329,10 +313,17 @@ def _find_globbed(pattern: str) -> _Found:
     return _listed(listing, root, typed="" if root == Path() else root.as_posix())
 
 
-def _listed(listing: FolderListing, root: Path, typed: str) -> _Found:
+def _listed(listing: FolderListing, root: Path, typed: str, metadata: Path | None = None) -> _Found:
     """Return the files of the only kind that was listed."""
     ((kind, names),) = listing.files.items()
-    return _Found(kind, names, root=str(root), typed=typed, passed_over=listing.passed_over)
+    return _Found(kind, _named(names, root, metadata), typed, listing.passed_over)
+
+
+def _named(names: Sequence[str], root: Path, metadata: Path | None = None) -> NamedFiles:
+    """Return files, given their names relative to a folder."""
+    # Joined as text: Path objects for 60,000 files would take a second.
+    folder = os.path.join(root, "")  # noqa: PTH118
+    return NamedFiles(names, [folder + name for name in names], names, metadata)
 
 
 def _counts(listing: FolderListing) -> str:
