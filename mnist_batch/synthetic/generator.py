@@ -25,11 +25,7 @@ _DENSITY = 2 * BOX
 
 
 def draw_digit(digit: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw one digit in MNIST's form.
-
-    Args:
-        digit: 0 to 9.
-        rng: all randomness; the same state draws the same image.
+    """Draw one digit, 0 to 9, in MNIST's form; the same state of `rng` draws the same image.
 
     Returns:
         uint8 (28, 28), light strokes (255) on black (0): ink in a box of at most 20x20, filled on
@@ -42,7 +38,10 @@ def draw_digit(digit: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     glyph = pen.choose_glyph(digit, rng, density=_DENSITY)
     while True:
         path = glyph.written(rng)
-        box = _rasterised(path, _pen_radii(len(path), rng), edge=rng.uniform(0.4, 0.7))
+        # Half the stroke width in pixels at each place, of one pen under changing pressure.
+        radius = np.clip(np.exp(rng.normal(np.log(1.23), 0.26)), 0.85, 2.0)
+        radii = radius * pen.pressure(len(path), rng)
+        box = _rasterised(path, radii, edge=rng.uniform(0.4, 0.7))
         row, column = _corner(box)
         # One seven in some hundreds is too heavy at the top to be centred; it is drawn again.
         if min(row, column) >= 0 and max(row, column) <= SIDE - BOX:
@@ -73,19 +72,20 @@ def draw_digits(
 
 
 def draw_picture(digit: int, style: Style, rng: np.random.Generator) -> Picture:
-    """Draw one digit as an image file in a style.
+    """Draw one digit, 0 to 9, as an image file; the same state of `rng` draws the same file.
 
-    Args:
-        digit: 0 to 9.
-        style: `MNIST` is `draw_digit` as 8-bit grey PNG. The others draw a random scene, of any
-            size, PNG or JPEG; `pictures.draw_scene` draws a given one.
-        rng: all randomness; the same state draws the same file.
+    Style `MNIST` is `draw_digit` as 8-bit grey PNG. The others are a random scene, of any size, as
+    PNG or JPEG; `pictures.draw_scene` draws a given one.
 
     Raises:
         ValueError: `digit` is not 0 to 9.
     """
     if style is Style.MNIST:
-        return Picture(_png(draw_digit(digit, rng)), ".png")
+        from PIL import Image  # here, so that drawing needs NumPy alone
+
+        encoded = io.BytesIO()
+        Image.fromarray(draw_digit(digit, rng)).save(encoded, "PNG")
+        return Picture(encoded.getvalue(), ".png")
     from mnist_batch.synthetic.pictures import draw_scene  # MNIST form needs no OpenCV
 
     return draw_scene(digit, SCENES[style](rng), rng)
@@ -155,9 +155,11 @@ def write_parquet(
     import pyarrow.parquet as pq
 
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    schema = pa.schema([("image", image), ("label", pa.int64())], {"huggingface": _features()})
-    staged = StagedFile(path, overwrite=overwrite)
-    try:
+    # The columns as the `datasets` library declares them in a file's schema metadata.
+    names = {"names": [str(digit) for digit in STROKES], "_type": "ClassLabel"}
+    features = json.dumps({"info": {"features": {"image": {"_type": "Image"}, "label": names}}})
+    schema = pa.schema([("image", image), ("label", pa.int64())], {"huggingface": features})
+    with StagedFile(path, overwrite=overwrite) as staged:
         with output_errors(path), pq.ParquetWriter(staged.path, schema) as writer:
             for start in range(0, count, rows_per_group):
                 size = min(rows_per_group, count - start)
@@ -167,28 +169,6 @@ def write_parquet(
                 columns = [pa.array(files, image), pa.array(labels, pa.int64())]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         staged.commit()
-    finally:
-        staged.discard()
-
-
-def _features() -> str:
-    """Return the columns as the `datasets` library declares them in a file's schema metadata."""
-    label = {"names": [str(digit) for digit in STROKES], "_type": "ClassLabel"}
-    return json.dumps({"info": {"features": {"image": {"_type": "Image"}, "label": label}}})
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    from PIL import Image  # here, so that drawing needs NumPy alone
-
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "PNG")
-    return encoded.getvalue()
-
-
-def _pen_radii(count: int, rng: np.random.Generator) -> Floats:
-    """Return half the stroke width in pixels at each place, of one pen under changing pressure."""
-    radius = np.clip(np.exp(rng.normal(np.log(1.23), 0.26)), 0.85, 2.0)
-    return np.asarray(radius * pen.pressure(count, rng))
 
 
 def _rasterised(path: Floats, radii: Floats, *, edge: float) -> NDArray[np.uint8]:

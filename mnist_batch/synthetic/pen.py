@@ -126,22 +126,19 @@ def _curve(text: str, density: int) -> Glyph:
         before, after = (stroke[-2], stroke[1]) if closed else (stroke[0], stroke[-1])
         spans = zip([before, *stroke], stroke, stroke[1:], [*stroke[2:], after], strict=False)
         # The span between the two points of a corner has no length.
-        places = [
-            _span(unit[a], unit[b], unit[c], unit[d], points, density)
-            for a, b, c, d in spans
-            if b != c
-        ]
-        weights.append(np.concatenate(places))
+        curved = [[unit[name] for name in span] for span in spans if span[1] != span[2]]
+        weights.append(np.concatenate([_span(span, points, density) for span in curved]))
     lifts = np.cumsum([len(stroke) for stroke in weights[:-1]], dtype=int)
     return Glyph(points, np.concatenate(weights), tuple(lifts.tolist()))
 
 
-def _span(a: Floats, b: Floats, c: Floats, d: Floats, points: Floats, density: int) -> Floats:
-    """Return the weights (n, k) of places from point b to c, whose neighbours are a and d.
+def _span(span: list[Floats], points: Floats, density: int) -> Floats:
+    """Return the weights (n, k) of places from the second of four successive points to the third.
 
     The uniform spline of E. Catmull and R. Rom, "A class of local interpolating splines" (1974),
     in the matrix form of https://en.wikipedia.org/wiki/Catmull-Rom_spline.
     """
+    a, b, c, d = span
     length = np.hypot(*((c - b) @ points))
     t = np.linspace(0, 1, 2 + int(length * density))[:, None]
     return 0.5 * (

@@ -5,6 +5,7 @@ afterwards would take time and soften edges. This imports OpenCV, so `generator`
 """
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +16,7 @@ from PIL import ExifTags, Image
 
 from mnist_batch.synthetic import pen
 from mnist_batch.synthetic.pen import Floats
-from mnist_batch.synthetic.scenes import Picture, RuledLines, Scene
+from mnist_batch.synthetic.scenes import RGB, Picture, Scene
 
 Canvas = NDArray[np.uint8]
 """Rows, columns and the channels red, green and blue, 0 to 255."""
@@ -43,13 +44,10 @@ class _Writing:
 
 
 def draw_scene(digit: int, scene: Scene, rng: np.random.Generator) -> Picture:
-    """Draw a digit in a scene.
+    """Draw a digit, 0 to 9, in a scene; the same state of `rng` draws the same picture.
 
-    Args:
-        digit: 0 to 9.
-        scene: all but the handwriting.
-        rng: randomness of the handwriting and of what the scene leaves open: directions of light
-            and shadow, perspective, noise. The same state draws the same picture.
+    Random are the handwriting and what the scene leaves open: directions of light and shadow,
+    perspective, noise.
 
     Raises:
         ValueError: `digit` is not 0 to 9.
@@ -127,12 +125,11 @@ def _coverage(
     places = _fixed_point((writing.path - low) * scale)
     # OpenCV 5.0 draws odd widths only: 1 for a thickness of 1, and t + 1 for an even t.
     widths = np.maximum(2 * np.rint((writing.widths * scale - 1) / 2), 1).astype(int)
-    for stroke, width in zip(
-        np.split(places, writing.lifts), np.split(widths, writing.lifts), strict=True
-    ):
-        points = stroke.tolist()
-        for start, end, thickness in zip(points, points[1:], width.tolist(), strict=False):
-            cv2.line(mask, start, end, (255,), thickness, cv2.LINE_8, _SUBPIXELS)
+    points, thicknesses, after_lift = places.tolist(), widths.tolist(), set(writing.lifts)
+    for i in range(1, len(points)):
+        if i not in after_lift:
+            start, end = points[i - 1 : i + 1]
+            cv2.line(mask, start, end, (255,), thicknesses[i - 1], cv2.LINE_8, _SUBPIXELS)
     ink = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA) / np.float32(255)
     if scene.grain:
         cell = 1 + int(writing.widths.max() / 8)
@@ -157,32 +154,29 @@ def _sheet(scene: Scene, view: MatLike, writing: _Writing, rng: np.random.Genera
     if scene.texture:
         coarse = rng.integers(0, 256, (scene.height // 2 + 1, scene.width // 2 + 1), np.uint8)
         add_noise(canvas, cv2.resize(coarse, size), scene.texture)
-    if scene.lines:
-        _draw_lines(canvas, scene.lines, (left, top, right, bottom), view, writing, rng)
+    for line, colour in _ruled_lines(scene, (left, top, right, bottom), writing, rng):
+        _fill(canvas, line, colour, view)
     return canvas
 
 
-def _draw_lines(
-    canvas: Canvas,
-    lines: RuledLines,
-    page: Rectangle,
-    view: MatLike,
-    writing: _Writing,
-    rng: np.random.Generator,
-) -> None:
-    """Draw ruled lines, thinner than the pen's strokes where pixels are small enough."""
+def _ruled_lines(
+    scene: Scene, page: Rectangle, writing: _Writing, rng: np.random.Generator
+) -> Iterator[tuple[Rectangle, RGB]]:
+    """Yield lines with colours, thinner than the pen's strokes where pixels are small enough."""
+    if (lines := scene.lines) is None:
+        return
     left, top, right, bottom = page
     spacing = lines.spacing * writing.height
     width = min(0.4 * writing.widths.min(), 0.05 * spacing)
     width = max(0, width - 1.5)  # OpenCV 5.0 softens edges by 0.75 pixels on the outer side
     for y in np.arange(top + rng.random() * spacing, bottom, spacing):
-        _fill(canvas, (left, y, right, y + width), lines.colour, view)
+        yield (left, y, right, y + width), lines.colour
     if lines.squared:
         for x in np.arange(left + rng.random() * spacing, right, spacing):
-            _fill(canvas, (x, top, x + width, bottom), lines.colour, view)
+            yield (x, top, x + width, bottom), lines.colour
     if lines.margin:
-        x = max(left, 0) + rng.uniform(0.05, 0.2) * canvas.shape[1]
-        _fill(canvas, (x, top, x + width, bottom), lines.margin, view)
+        x = max(left, 0) + rng.uniform(0.05, 0.2) * scene.width
+        yield (x, top, x + width, bottom), lines.margin
 
 
 def _fill(canvas: Canvas, rectangle: Rectangle, colour: tuple[int, ...], view: MatLike) -> None:
