@@ -178,25 +178,20 @@ class _Ink:
         if not groups:
             return None
         largest = groups[0]
-        digits = [
-            group
-            for group in groups
-            if group.mass > _COUNTED_MASS * largest.mass
-            and group.side > _COUNTED_SIDE * largest.side
-        ]
+        mass_counted, side_counted = _COUNTED_MASS * largest.mass, _COUNTED_SIDE * largest.side
+        digits = [one for one in groups if one.mass > mass_counted and one.side > side_counted]
         digit = _mask_of([largest], labels, count)
         parts = mass[largest.parts]
         grainy = len(parts) > _SPECKS_PARTS and parts.max() < _SPECKS_LARGEST * largest.mass
         others = digit if len(digits) == 1 else _mask_of(digits, labels, count)
-        if (
-            largest.side < max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
-            or largest.right - largest.left > _WIDEST * (largest.bottom - largest.top)
-            or largest.mass < _SPECKS_MASS * mass.sum()
-            or grainy
-            or not _stands_out(self.strength, digit, others | self.lines, self.noise)
-        ):
-            return None
-        return Digit(digit, len(digits))
+        plausible = (
+            largest.side >= max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
+            and largest.right - largest.left <= _WIDEST * (largest.bottom - largest.top)
+            and largest.mass >= _SPECKS_MASS * mass.sum()
+            and not grainy
+            and _stands_out(self.strength, digit, others | self.lines, self.noise)
+        )
+        return Digit(digit, len(digits)) if plausible else None
 
 
 def _mask_of(groups: Sequence["_Group"], labels: npt.NDArray[Any], count: int) -> Mask:
@@ -239,14 +234,10 @@ class _Group:
 
     def joined(self, other: "_Group") -> "_Group":
         """Return both as one."""
-        return _Group(
-            self.parts + other.parts,
-            self.mass + other.mass,
-            min(self.left, other.left),
-            min(self.top, other.top),
-            max(self.right, other.right),
-            max(self.bottom, other.bottom),
-        )
+        left, top = min(self.left, other.left), min(self.top, other.top)
+        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
+        parts, mass = self.parts + other.parts, self.mass + other.mass
+        return _Group(parts, mass, left, top, right, bottom)
 
     def owns(self, other: "_Group") -> bool:
         """Tell whether a component is part of it: a stroke, or a piece of a broken one."""
@@ -286,10 +277,8 @@ def _groups(
     likely = mass * (1 - across**2 - down**2) * np.where(strip, _STRIP_WEIGHT, 1.0)
     enough = mass >= max(1, _LEAST_PART * mass.max())
     order = [int(part) for part in np.argsort(-likely) if enough[part]][:_MOST_PARTS]
-    one = {
-        part: _Group([part], mass[part], *(int(n[part]) for n in (left, top, right, bottom)))
-        for part in order
-    }
+    sides = np.stack([left, top, right, bottom], axis=1).tolist()
+    one = {part: _Group([part], mass[part], *sides[part]) for part in order}
     groups: list[_Group] = []
     while order:
         first = order.pop(0)
