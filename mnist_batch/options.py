@@ -4,7 +4,6 @@ The command line needs them for its help, so this module imports nothing that ta
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -124,8 +123,7 @@ NO_LABELS = "none"
 """The `labels` of `ReadOptions` that read no labels."""
 
 
-@dataclass(frozen=True)
-class ReadOptions:
+class ReadOptions(NamedTuple):
     """How INPUTs are read; the fields are arguments of `predict`."""
 
     image_column: str | None = None
@@ -140,8 +138,7 @@ class ReadOptions:
         return cls(image_column, label_column, None if labels is None else str(labels))
 
 
-@dataclass(frozen=True)
-class ModelOptions:
+class ModelOptions(NamedTuple):
     """How a model file is loaded and run; the fields are arguments of `load_model`."""
 
     predictor: PredictorChoice | str = PredictorChoice.AUTO
@@ -150,8 +147,7 @@ class ModelOptions:
     batch_size: int = BATCH_ROWS
 
 
-@dataclass(frozen=True)
-class OutputOptions:
+class OutputOptions(NamedTuple):
     """What a run writes beside the predictions, and what it may replace: arguments of `predict`."""
 
     report: str | Path | bool = True
@@ -161,8 +157,7 @@ class OutputOptions:
     resume: bool = False
 
 
-@dataclass(frozen=True)
-class PredictOptions:
+class PredictOptions(NamedTuple):
     """What a run of `predict` depends on, beside its inputs and its model: its other arguments.
 
     The manifest of the parts, the record of the run and the report read them.
@@ -180,7 +175,7 @@ class PredictOptions:
         """Return, by name, the options that predictions may depend on; a manifest holds them."""
         return {
             "prepare": str(self.prepare),
-            **asdict(self.read),
+            **self.read._asdict(),
             "device": str(Device(self.model.device)),
             "batch_size": self.model.batch_size,
             "probabilities": self.probabilities,

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import warnings
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Annotated
 
@@ -62,8 +61,8 @@ for _module in (predict, evaluate, train, pack, benchmark, inspect, generate):
     _register(_module)
 
 
-class _WithoutPandas(MetaPathFinder):
-    """Lets `import pandas` fail.
+class _WithoutPandas:
+    """A finder of modules that lets `import pandas` fail.
 
     Where pandas is installed, pyarrow imports it at its first array. That takes 0.2 to 0.5 s, and
     no command uses pandas. PyTorch asks whether it is there, and takes no exception for an answer.

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def pack(
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     started = time.perf_counter()
     with StagedFile(out, overwrite=overwrite) as staged:
-        options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **asdict(read)}
+        options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **read._asdict()}
         counts = _write(staged, opened, prepare, workers or available_workers(), options, progress)
         elapsed_s = time.perf_counter() - started
         staged.commit()

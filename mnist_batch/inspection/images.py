@@ -5,7 +5,7 @@ import struct
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,25 +48,10 @@ class Rows:
         """Return these rows and later ones."""
         return Rows(self.count + later.count, [*self.first, *later.first][:FEW])
 
-    def record(self) -> dict[str, Any]:
-        """Return the rows as JSON takes them."""
-        return {"count": self.count, "first": [vars(place) for place in self.first]}
-
 
 @dataclass
 class ImageCounts:
-    """What there is among images, added up over batches.
-
-    Attributes:
-        formats: images per format.
-        colours: images per kind of colours.
-        in_mnist_form: images in MNIST form.
-        light_on_dark: images that are light on dark.
-        dark_on_light: images that are dark on light.
-        no_digit: rows whose image shows no digit.
-        several_digits: rows whose image shows several.
-        unreadable: rows without an image, per reason.
-    """
+    """What there is among images, added up over batches, as in `InputInspection`."""
 
     formats: Counter[str] = field(default_factory=Counter)
     colours: Counter[str] = field(default_factory=Counter)
@@ -97,13 +82,11 @@ class ImageCounts:
 
 @dataclass(frozen=True, eq=False)
 class BatchFindings:
-    """What the rows of a batch are.
+    """What the rows of a batch are; each array has an element per row.
 
     Attributes:
-        labels: int8 (n,), 0 to 9, or `NO_LABEL`.
-        sizes: uint64 (n,), the width times 2**32 plus the height; 0 where there is no image.
-        fingerprints: uint64 (n,), of the images.
-        counts: what there is among the images.
+        labels: 0 to 9, or `NO_LABEL`.
+        sizes: the width times 2**32 plus the height; 0 where there is no image.
     """
 
     labels: npt.NDArray[np.int8]
@@ -157,6 +140,7 @@ def inspect_batch(batch: ImageBatch) -> BatchFindings:
     sizes = np.zeros(len(batch), np.uint64)
     sizes[readable] = [header.width << 32 | header.height for header in headers]
     found = readable & (digits > 0)
+    reasons = np.array([reason(error) if error else "" for error in decoded.error.to_pylist()])
     counts = ImageCounts(
         formats=Counter(header.format for header in headers),
         colours=Counter(header.colours for header in headers),
@@ -165,16 +149,13 @@ def inspect_batch(batch: ImageBatch) -> BatchFindings:
         dark_on_light=int((found & dark).sum()),
         no_digit=_rows(batch, readable & ~found),
         several_digits=_rows(batch, readable & (digits > 1)),
-        unreadable=_unreadable(batch, decoded.error),
+        unreadable={
+            text: _rows(batch, reasons == text)
+            for text in dict.fromkeys(reasons[~readable].tolist())
+        },
     )
     labels = batch.label.fill_null(NO_LABEL).to_numpy()
     return BatchFindings(labels, sizes, fingerprints, counts)
-
-
-def _unreadable(batch: ImageBatch, errors: pa.Array) -> dict[str, Rows]:
-    """Return the rows of each reason why an image cannot be read."""
-    reasons = np.array([reason(error) if error else "" for error in errors.to_pylist()])
-    return {text: _rows(batch, reasons == text) for text in dict.fromkeys(reasons.tolist()) if text}
 
 
 def _headers(batch: ImageBatch, readable: npt.NDArray[np.bool_]) -> list[Header]:

@@ -1,7 +1,7 @@
 """Inspect INPUTs: formats and sizes of their images, labels, unreadable images, duplicates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,6 @@ class Pairs:
     count: int
     first: Sequence[tuple[Place, Place]]
 
-    def record(self) -> dict[str, Any]:
-        """Return the attributes as JSON takes them."""
-        first = [[vars(place), vars(other)] for place, other in self.first]
-        return {"count": self.count, "first": first}
-
 
 @dataclass(frozen=True)
 class Size:
@@ -62,15 +57,6 @@ class Sizes:
     commonest: Sequence[Size]
     least: Size | None
     largest: Size | None
-
-    def record(self) -> dict[str, Any]:
-        """Return the attributes as JSON takes them."""
-        return {
-            "distinct": self.distinct,
-            "commonest": [vars(size) for size in self.commonest],
-            "least": self.least and vars(self.least),
-            "largest": self.largest and vars(self.largest),
-        }
 
 
 @dataclass(frozen=True)
@@ -125,28 +111,9 @@ class InputInspection:
         return self.rows - sum(rows.count for rows in self.unreadable.values())
 
     def record(self) -> dict[str, Any]:
-        """Return all attributes as JSON takes them."""
-        return {
-            "rows": self.rows,
-            "readable": self.readable,
-            "image_files": self.image_files,
-            "parquet_files": self.parquet_files,
-            "unreadable": {text: rows.record() for text, rows in self.unreadable.items()},
-            "formats": dict(self.formats),
-            "colours": dict(self.colours),
-            "sizes": self.sizes.record(),
-            "in_mnist_form": self.in_mnist_form,
-            "light_on_dark": self.light_on_dark,
-            "dark_on_light": self.dark_on_light,
-            "no_digit": self.no_digit.record(),
-            "several_digits": self.several_digits.record(),
-            "labels": {str(digit): count for digit, count in enumerate(self.labels)},
-            "unlabelled": self.unlabelled,
-            "repeats": self.repeats.record(),
-            "conflicts": self.conflicts.record(),
-            "passed_over": dict(self.passed_over),
-            "notes": list(self.notes),
-        }
+        """Return all attributes as JSON takes them, `readable` after `rows`."""
+        labels = {str(digit): count for digit, count in enumerate(self.labels)}
+        return {"rows": self.rows, "readable": self.readable, **asdict(self), "labels": labels}
 
 
 def inspect_input(
