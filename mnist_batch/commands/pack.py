@@ -114,7 +114,10 @@ def pack(
         raise ValueError(f"workers {workers}: expected at least 1")
     inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
     read = ReadOptions.of(image_column, label_column, labels)
-    _check_output(out, inputs, overwrite=overwrite)
+    if out.suffix.lower() != ".parquet":
+        raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
+    check_writable(out, overwrite=overwrite)
+    check_outside(out, [], inputs)
     opened = open_inputs(inputs, read)
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     started = time.perf_counter()
@@ -134,14 +137,6 @@ def pack(
         notes=reading_notes(opened, read, prepare, counts.rows, counts.labelled, counts.prepared),
         uncounted_sources=len(opened.uncounted),
     )
-
-
-def _check_output(out: Path, inputs: Sequence[str | Path], *, overwrite: bool) -> None:
-    """Refuse an output that cannot be written, before any work is done."""
-    if out.suffix.lower() != ".parquet":
-        raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
-    check_writable(out, overwrite=overwrite)
-    check_outside(out, [], inputs)
 
 
 class PackedWriter(ParquetWriter):

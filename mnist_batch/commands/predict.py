@@ -236,7 +236,7 @@ class _Outputs:
             run=record,
             report_files=self.report.files if self.report else [],
             notes=[*notes, *(self.pictures.notes() if self.pictures else [])],
-            prepared_folder=self.pictures.folder if self.pictures else None,
+            prepared_folder=self.pictures.target if self.pictures else None,
             prepared_pictures=self.pictures.written if self.pictures else 0,
             uncounted_sources=len(run.opened.uncounted),
         )

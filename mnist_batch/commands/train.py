@@ -202,7 +202,9 @@ def _save(
     started: float,
 ) -> TrainingResult:
     """Write the model file, test it, describe it in its metadata, and commit it with its report."""
-    write_model(_network(fitted), staged)
+    network = build_network()
+    network.set_weights(fitted.weights)  # compiled, without the state of its optimizer
+    write_model(network, staged)
     metrics, samples = _test(staged.path, digits.test_inputs, seed)
     record = _record(fitted, digits, metrics)
     describe_model(staged, record)
@@ -256,10 +258,3 @@ def _record(fitted: Fitted, digits: _Digits, metrics: Metrics) -> dict[str, Any]
         },
         "test_accuracy": metrics.accuracy,
     }
-
-
-def _network(fitted: Fitted) -> Any:  # noqa: ANN401 - Keras has no types
-    """Return the fitted network, compiled, without the state of its optimizer."""
-    network = build_network()
-    network.set_weights(fitted.weights)
-    return network

@@ -184,6 +184,7 @@ class StagedFolder:
         with output_errors(self.target):
             self._remove_dead()
             self._staging, self._lock = self._create_locked()
+            self._new, self._old = (self._staging / name for name in ("new", "old"))
             self._new.mkdir()  # as the user's umask says
             if self._place.exists():
                 shutil.copymode(self._place, self._new)
@@ -237,16 +238,6 @@ class StagedFolder:
                 if held := lock(path / _LOCK):
                     shutil.rmtree(path)
                     held.close()
-
-    @property
-    def _new(self) -> Path:
-        assert self._staging
-        return self._staging / "new"
-
-    @property
-    def _old(self) -> Path:
-        assert self._staging
-        return self._staging / "old"
 
     def _check(self) -> None:
         if not self._place.is_dir():

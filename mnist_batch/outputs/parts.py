@@ -192,18 +192,21 @@ class _SummedFile(io.BufferedWriter):
         return super().write(content)
 
 
+def read_part(path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the batches in a part's file."""
+    with open_native(path) as file:
+        reader = pa.ipc.open_file(file)
+        yield from map(reader.get_batch, range(reader.num_record_batches))
+
+
 def is_whole(path: Path, checksum: int, rows: int) -> bool:
     """Tell whether a part's file has its checksum and its number of rows."""
     if _checksum(path) != checksum:
         return False
     try:
-        with open_native(path) as file:
-            reader = pa.ipc.open_file(file)
-            numbers = range(reader.num_record_batches)
-            found: int = sum(reader.get_batch(number).num_rows for number in numbers)
+        return sum(map(len, read_part(path))) == rows
     except (OSError, pa.ArrowException):
         return False
-    return found == rows
 
 
 def _checksum(path: Path) -> int:

@@ -32,7 +32,7 @@ from mnist_batch.outputs.atomic import (
     lock,
     output_errors,
 )
-from mnist_batch.outputs.parts import Manifest, Part, PartWriter, is_manifest, is_whole
+from mnist_batch.outputs.parts import Manifest, Part, PartWriter, is_manifest, is_whole, read_part
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
 _PART = re.compile(r"part-([0-9]{6,})-([0-9]+)-([0-9a-f]{8})\.arrow")
@@ -116,10 +116,8 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the predictions of a part in `found`."""
-        with output_errors(self._out), pa.OSFile(os.fsencode(self._files[part.number])) as file:
-            reader = pa.ipc.open_file(file)
-            for index in range(reader.num_record_batches):
-                yield reader.get_batch(index)
+        with output_errors(self._out):
+            yield from read_part(self._files[part.number])
 
     @contextlib.contextmanager
     def writing(self, part: Part, schema: pa.Schema) -> Iterator["PartWriter"]:

@@ -35,7 +35,7 @@ _MARK = ("Software", "mnist-batch --save-prepared")
 writes it right behind the header."""
 
 
-class PreparedFolder:
+class PreparedFolder(StagedFolder):
     """A folder of pictures of prepared images, invisible until `commit`.
 
     There is a picture of each image that was prepared, and of each without a digit: on the left the
@@ -44,7 +44,6 @@ class PreparedFolder:
     at a time. Every method raises `OutputError` where the disk refuses.
 
     Attributes:
-        folder: where the pictures go.
         written: the number of pictures.
         left_out: the number of images without a picture: they were prepared when they were packed,
             and a packed file holds no originals of these.
@@ -57,9 +56,6 @@ class PreparedFolder:
             OutputError: an input or another output, `apart`, lies in the folder; the folder cannot
                 be written; it is not empty, unless `overwrite` is true and it is an earlier run's.
         """
-        self.folder = folder
-        self.written = 0
-        self.left_out = 0
         whole = behind_links(folder)
         for path in map(Path, apart):
             if behind_links(path).is_relative_to(whole):
@@ -69,18 +65,20 @@ class PreparedFolder:
                 )
         from PIL.PngImagePlugin import PngInfo  # it takes 5 ms, and most runs do not use it
 
-        self._staged = StagedFolder(folder, overwrite=overwrite, ours=_is_ours)
+        super().__init__(folder, overwrite=overwrite, ours=_is_ours)
+        self.written = 0
+        self.left_out = 0
         self._info = PngInfo()
         self._info.add_text(*_MARK)
 
     def __enter__(self) -> "PreparedFolder":
         """Return the folder, ready to be written."""
-        self._path = self._staged.begin()
+        self.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove what was not committed."""
-        self._staged.discard()
+        self.discard()
 
     def write(self, first: int, batch: PredictedBatch) -> None:
         """Write the pictures of a batch with originals; `first` counts all rows before it."""
@@ -95,14 +93,10 @@ class PreparedFolder:
             self._write(name, first + place, picture)
             self.written += 1
 
-    def commit(self) -> None:
-        """Rename the folder to its name, unless foreign files are there by now."""
-        self._staged.commit()
-
     def notes(self) -> list[str]:
         """Return what the user should know of the pictures, one sentence each."""
         notes = [
-            f"pictures of images prepared or without a digit, written to {self.folder}: "
+            f"pictures of images prepared or without a digit, written to {self.target}: "
             f"{self.written:,}"
         ]
         if self.left_out:
@@ -113,8 +107,8 @@ class PreparedFolder:
         return notes
 
     def _write(self, name: str, place: int, picture: Image.Image) -> None:
-        path = self._path / name
-        with output_errors(self.folder):
+        path = self._new / name
+        with output_errors(self.target):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Some file systems do not tell a from A, and a packed file may name a row twice.
             while path.exists():
@@ -164,13 +158,12 @@ def _shown(predictions: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     """Return the rows that get a picture, bool (n,): prepared images, and those without a digit."""
     no_digit = pc.starts_with(predictions.column("error"), str(Reason.NO_DIGIT))
     either = pc.or_(predictions.column("prepared"), pc.fill_null(no_digit, False))
-    shown: npt.NDArray[np.bool_] = either.to_numpy(zero_copy_only=False)
-    return shown
+    return np.asarray(either, np.bool_)
 
 
 def _originals(read: ImageBatch) -> npt.NDArray[np.bool_]:
     """Return the rows whose original image was read, bool (n,)."""
-    readable: npt.NDArray[np.bool_] = read.error.is_null().to_numpy(zero_copy_only=False)
+    readable = np.asarray(read.error.is_null(), np.bool_)
     return readable if read.prepared is None else readable & ~read.prepared
 
 
