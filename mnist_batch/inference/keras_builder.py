@@ -21,8 +21,7 @@ from mnist_batch.models.layers import check_one_of_each, check_ten_classes, digi
 from mnist_batch.models.network_config import PARTS, layer_name, layers_of
 from mnist_batch.models.old_keras import HARD_SIGMOID, KerasConfig, translated
 
-MOST_VALUES = 2**24
-"""Numbers that a layer may give for one image; VGG16 gives 3 million for 224x224 pixels."""
+MOST_VALUES = 2**24  # that a layer may give for one image; VGG16 gives 3 million for 224x224 pixels
 
 
 def built_model(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa: ANN401 - Keras
@@ -68,9 +67,8 @@ def _translated(file: ModelFile, keras: ModuleType) -> KerasConfig:
     try:
         return translated(file.config, keras, file.keras_version)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"its configuration is not as expected ({type(error).__name__}: {cause(error)})"
-        ) from error
+        why = f"{type(error).__name__}: {cause(error)}"
+        raise ModelError(f"its configuration is not as expected ({why})") from error
 
 
 def _without_numbers(config: KerasConfig, keras: ModuleType) -> Any:  # noqa: ANN401 - Keras
@@ -85,10 +83,8 @@ def _check_task(model: Any) -> None:  # noqa: ANN401 - Keras
     try:
         inputs, outputs = model.inputs, model.outputs
     except AttributeError as error:
-        raise ModelError(
-            "the file does not say the shape of the input; "
-            "save the model after it was built or trained"
-        ) from error
+        why = "the file does not say the shape of the input"
+        raise ModelError(f"{why}; save the model after it was built or trained") from error
     check_one_of_each(len(inputs), len(outputs))
     digit_shape(inputs[0].shape[1:])
     check_ten_classes(outputs[0].shape[1:])
@@ -97,18 +93,13 @@ def _check_task(model: Any) -> None:  # noqa: ANN401 - Keras
 def _check_sizes(model: Any) -> None:  # noqa: ANN401 - Keras
     """Check that no layer gives more than `MOST_VALUES` numbers for an image."""
     for layer in unnested(model.layers):
-        shape = output_shape(layer)
-        values = math.prod(size or 1 for size in shape or ())
+        values = math.prod(size or 1 for size in output_shape(layer) or ())
         if values > MOST_VALUES:
-            raise ModelError(
-                f"layer {layer.name}: gives {values:,} numbers an image; expected {MOST_VALUES:,} "
-                "at most"
-            )
+            given = f"layer {layer.name}: gives {values:,} numbers an image"
+            raise ModelError(f"{given}; expected {MOST_VALUES:,} at most")
 
 
-def _places(
-    layers: Sequence[Any], file: ModelFile
-) -> Iterator[tuple[Any, npt.NDArray[np.generic]]]:
+def _places(layers: Sequence[Any], file: ModelFile) -> Iterator[tuple[Any, npt.NDArray[Any]]]:
     """Yield each variable of the network's layers, in the order of the file, with its stored array.
 
     Raises:
@@ -118,19 +109,16 @@ def _places(
     variables = _of_parts if by_layer else _trained_first
     owners = [(layer, found) for layer in layers if (found := list(variables(layer)))]
     if len(owners) != len(file.weights):
-        raise ModelError(
-            f"arrays of {len(file.weights)} layers are stored; expected those of {len(owners)}: "
-            f"{', '.join(layer.name for layer, _ in owners)}"
-        )
+        names = ", ".join(layer.name for layer, _ in owners)
+        counted = f"arrays of {len(file.weights)} layers are stored"
+        raise ModelError(f"{counted}; expected those of {len(owners)}: {names}")
     classes = {layer_name(layer): layer["class_name"] for layer in layers_of(file.config)}
     for (layer, found), stored in zip(owners, file.weights, strict=True):
         arrays = _converted(layer, found, stored, classes.get(layer.name, ""), file.backend)
         for variable, array in zip(found, arrays, strict=True):
-            if array.shape != tuple(variable.shape):
-                raise ModelError(
-                    f"layer {layer.name}: stored array {array.shape}; expected "
-                    f"{tuple(variable.shape)} for its {variable.name}"
-                )
+            if array.shape != (shape := tuple(variable.shape)):
+                expected = f"expected {shape} for its {variable.name}"
+                raise ModelError(f"layer {layer.name}: stored array {array.shape}; {expected}")
             yield variable, array
 
 
@@ -142,26 +130,23 @@ def _converted(
     backend: str,
 ) -> Weights:
     """Convert the stored arrays of a layer for Keras 3 on TensorFlow."""
+    name = f"layer {layer.name}"
     if len(stored) != len(variables):
-        raise ModelError(
-            f"layer {layer.name}: {len(stored)} arrays are stored; expected {len(variables)}"
-        )
+        raise ModelError(f"{name}: {len(stored)} arrays are stored; expected {len(variables)}")
     try:
         arrays = _as_keras_3(class_name, stored)
     except ValueError as error:
-        raise ModelError(f"layer {layer.name}: its arrays are not those of {class_name}") from error
+        raise ModelError(f"{name}: its arrays are not those of {class_name}") from error
     if backend != "theano":
         return arrays
     # Theano convolves where TensorFlow correlates (Keras 2.2): kernels start at the other end of
     # each spatial axis. Inputs and outputs are the last two axes.
-    kernels = {id(part.kernel) for part in _innermost(layer) if type(part).__name__ in _FLIPPED}
+    flipped = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
+    kernels = {id(part.kernel) for part in _innermost(layer) if type(part).__name__ in flipped}
     return [
         np.flip(array, tuple(range(array.ndim - 2))) if id(variable) in kernels else array
         for variable, array in zip(variables, arrays, strict=True)
     ]
-
-
-_FLIPPED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
 
 
 def _trained_first(layer: Any) -> Iterator[Any]:  # noqa: ANN401 - Keras
@@ -235,9 +220,9 @@ def _as_keras_3(class_name: str, arrays: Weights) -> Weights:
     Raises:
         ValueError: they are not of the number or shapes that the layer has.
     """
-    if class_name not in _GATES:
+    gates = {"CuDNNLSTM": 4, "CuDNNGRU": 3}.get(class_name)
+    if gates is None:
         return arrays
-    gates = _GATES[class_name]
     kernel, recurrent, biases = arrays
     biases = biases.reshape(2, -1)
     return [
@@ -245,6 +230,3 @@ def _as_keras_3(class_name: str, arrays: Weights) -> Weights:
         np.hstack([part.T for part in np.hsplit(recurrent, gates)]),
         biases.sum(axis=0) if class_name == "CuDNNLSTM" else biases,
     ]
-
-
-_GATES = {"CuDNNLSTM": 4, "CuDNNGRU": 3}

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,10 +42,8 @@ def import_keras() -> ModuleType:
                 _let_gpu_memory_grow()
     except (ImportError, ValueError) as error:
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        raise ModelError(
-            f"Keras cannot start on {backend}: {error}; "
-            "install it, or let KERAS_BACKEND name another backend"
-        ) from error
+        remedy = "install it, or let KERAS_BACKEND name another backend"
+        raise ModelError(f"Keras cannot start on {backend}: {error}; {remedy}") from error
     module: ModuleType = keras
     return module
 
@@ -95,12 +94,7 @@ def sees_gpu() -> bool:
 
 
 class KerasNetwork:
-    """A network that Keras runs, on one device, one batch at a time.
-
-    Attributes:
-        input_shape: the shape of one input, 784 values in all.
-        block_rows: how many rows `outputs` takes.
-    """
+    """A network that Keras runs, on one device, one batch at a time; see `predictors.Network`."""
 
     def __init__(
         self, file: ModelFile, device: Device, batch_size: int, note: Callable[[str], None]
@@ -136,26 +130,15 @@ class KerasNetwork:
     @property
     def layers(self) -> list[Layer]:
         """The layers in order, those of networks within it too, without its input."""
-        return [
-            Layer(
-                name=layer.name,
-                kind=type(layer).__name__,
-                output_shape=output_shape(layer),
-                activation=_activation(layer),
-                weights=[np.asarray(array, np.float32) for array in layer.get_weights()],
-            )
-            for layer in unnested(self._model.layers)
-            if not isinstance(layer, self._keras.layers.InputLayer)
-        ]
+        input_layer = self._keras.layers.InputLayer
+        layers = (one for one in unnested(self._model.layers) if not isinstance(one, input_layer))
+        return [_described(layer) for layer in layers]
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the network's outputs, float32 (n, 10).
+        """Return the network's outputs, float32 (n, 10), for scaled pixels, float32 (n, 784).
 
-        Where memory runs out, these rows and all later ones are run in batches of half the size.
-
-        Args:
-            inputs: scaled pixels, float32 (n, 784), n being `block_rows`: as the number stays the
-                same, Keras traces its graph only once.
+        n is `block_rows`: as the number stays the same, Keras traces its graph only once. Where
+        memory runs out, these rows and all later ones are run in batches of half the size.
 
         Raises:
             ModelError: the network raises an exception, or memory is too small for a batch.
@@ -183,9 +166,8 @@ class KerasNetwork:
                 outputs = self._model.predict_on_batch(given)
         except Exception as error:
             if not _is_out_of_memory(error):
-                raise ModelError(
-                    f"{self._path}: Keras cannot run this model: {cause(error)}"
-                ) from error
+                why = f"Keras cannot run this model: {cause(error)}"
+                raise ModelError(f"{self._path}: {why}") from error
             self._shrink()
             return None  # and try again without the exception, whose frames hold on to memory
         [values] = tree.flatten(outputs)
@@ -194,26 +176,24 @@ class KerasNetwork:
     def _shrink(self) -> None:
         where = "the GPU" if self._device.startswith("gpu") else "this machine"
         if self._rows == self._least_rows:
-            raise ModelError(
-                f"{self._path}: {where} runs out of memory even at batches of {self._rows}; "
-                "free memory, or run the model elsewhere"
-            )
+            why = f"{where} runs out of memory even at batches of {self._rows}"
+            raise ModelError(f"{self._path}: {why}; free memory, or run the model elsewhere")
         self._rows, before = self._rows // 2, self._rows
         self._note(f"{where} ran out of memory at batches of {before}; went on with {self._rows}")
 
     def _device_name(self, device: Device) -> str:
         gpu = sees_gpu()
         if device is Device.GPU and not gpu:
-            backend = self._keras.backend.backend()
-            raise ModelError(
-                f"--device gpu: Keras on {backend} sees no GPU here; pass --device cpu or auto"
-            )
+            where = f"Keras on {self._keras.backend.backend()}"
+            raise ModelError(f"--device gpu: {where} sees no GPU here; pass --device cpu or auto")
         return "cpu:0" if device is Device.CPU or not gpu else "gpu:0"
 
 
-def _activation(layer: object) -> str | None:
+def _described(layer: Any) -> Layer:  # noqa: ANN401 - Keras
     function = getattr(layer, "activation", None)
-    return None if function is None else getattr(function, "__name__", type(function).__name__)
+    name = None if function is None else getattr(function, "__name__", type(function).__name__)
+    weights = [np.asarray(array, np.float32) for array in layer.get_weights()]
+    return Layer(layer.name, type(layer).__name__, output_shape(layer), name, weights)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -230,8 +210,6 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 _SIGNS_OF_FULL_MEMORY = (
-    "RESOURCE_EXHAUSTED",
-    "out of memory",
-    "DefaultCPUAllocator: ",
+    *("RESOURCE_EXHAUSTED", "out of memory", "DefaultCPUAllocator: "),
     "Dst tensor is not initialized",
 )

@@ -34,8 +34,7 @@ Array = npt.NDArray[np.float32]
 Operation = Callable[[Array], Array]
 Scaling = tuple[np.float32, np.float32]
 
-BLOCK_ROWS = 256
-"""Rows that NumPy runs at once: with so many it is fastest, as the arrays still fit the cache."""
+BLOCK_ROWS = 256  # NumPy is fastest at so many rows at once, as the arrays still fit the cache
 
 
 class UnsupportedNetworkError(ModelError):
@@ -44,26 +43,19 @@ class UnsupportedNetworkError(ModelError):
 
 @dataclass(frozen=True)
 class DenseNetwork:
-    """A chain of operations from pixels to ten outputs.
-
-    Attributes:
-        input_shape: the shape of one input, 784 values in all.
-        operations: applied in turn, float32 (n, *shape) to float32 (n, *next shape). One of them
-            scales the pixels, or the weights of the first do.
-        layers: the layers of the model file, with the weights that are stored.
-        block_rows: how many rows `outputs` takes.
-    """
+    """A chain of operations from pixels to ten outputs; see `predictors.Network`."""
 
     input_shape: Shape
+    # Applied in turn, float32 (n, *shape) to float32 (n, *next shape). One of them scales the
+    # pixels, or the weights of the first do.
     operations: Sequence[Operation]
-    layers: Sequence[Layer]
+    layers: Sequence[Layer]  # with the weights that are stored
     block_rows: int = BLOCK_ROWS
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the network's outputs, float32 (n, 10).
+        """Return the outputs, float32 (n, 10), for pixels of 0 to 255, float32 (n, 784).
 
-        Args:
-            inputs: float32 (n, 784), pixels from 0 to 255; they are lost.
+        The pixels are lost.
         """
         values = inputs.reshape(-1, *self.input_shape)
         for operation in self.operations:
@@ -88,9 +80,8 @@ def dense_network(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
         return _built(file, scaling)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # A damaged configuration, or one of an unknown version, on which Keras decides.
-        raise UnsupportedNetworkError(
-            f"its configuration is not as expected ({type(error).__name__}: {error})"
-        ) from error
+        why = f"its configuration is not as expected ({type(error).__name__}: {error})"
+        raise UnsupportedNetworkError(why) from error
 
 
 def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
@@ -153,7 +144,7 @@ def _arrays_by_layer(file: ModelFile, layers: Sequence[Config]) -> Iterator[Weig
             within the network has arrays that are not trained. HDF5 files have those after the
             trained ones of all its layers, so the order does not tell whose they are.
     """
-    if any(is_network(layer) for layer in layers_of(file.config)) and not all(
+    if any(map(is_network, layers_of(file.config))) and not all(
         layer["config"].get("trainable", True) and layer["class_name"] != "BatchNormalization"
         for layer in layers
     ):
@@ -161,9 +152,8 @@ def _arrays_by_layer(file: ModelFile, layers: Sequence[Config]) -> Iterator[Weig
     counts = [_array_count(layer) for layer in layers]
     arrays = [array for stored in file.weights for array in stored]
     if len(arrays) != sum(counts):
-        raise UnsupportedNetworkError(
-            f"{len(arrays)} arrays are stored where {sum(counts)} were expected"
-        )
+        found = f"{len(arrays)} arrays are stored"
+        raise UnsupportedNetworkError(f"{found} where {sum(counts)} were expected")
     remaining = iter(arrays)
     for count in counts:
         yield list(islice(remaining, count))
@@ -272,8 +262,7 @@ _LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None,
     "BatchNormalization": _batch_normalization,
 }
 
-_ONLY_SHAPE = frozenset(("InputLayer", "Flatten", "Reshape", "Dropout"))
-"""Layers that do not change numbers."""
+_ONLY_SHAPE = frozenset(("InputLayer", "Flatten", "Reshape", "Dropout"))  # numbers stay the same
 
 
 def softmax(values: Array) -> Array:

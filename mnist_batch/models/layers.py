@@ -12,30 +12,18 @@ from mnist_batch.mnist import CLASSES, PIXELS, SIDE
 from mnist_batch.models.formats import Weights
 from mnist_batch.models.network_config import Config, Shape, activation_name
 
-HUGE_WEIGHT = 1000
-"""Weights of trained networks are of the order of 1; training that diverges goes far above."""
+HUGE_WEIGHT = 1000  # trained networks have weights of the order of 1, diverged ones far above
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer of a network.
+    """One layer of a network; None stands for what is unknown."""
 
-    Attributes:
-        name: its name in the network; empty where it has none.
-        kind: its class in Keras, as `Dense`.
-        output_shape: the shape of its output for one image, None for an open size; None where it
-            is unknown.
-        activation: the function that it applies to its sums, `linear` for none; None where a layer
-            of its class has no such setting.
-        weights: its arrays, the kernel of a Dense layer before the bias; None where it is unknown
-            which they are.
-    """
-
-    name: str
-    kind: str
-    output_shape: tuple[int | None, ...] | None
-    activation: str | None
-    weights: Weights | None = field(repr=False)
+    name: str  # empty where it has none
+    kind: str  # its class in Keras, as `Dense`
+    output_shape: tuple[int | None, ...] | None  # for one image, None for an open size
+    activation: str | None  # `linear` for none; None where its class has no such setting
+    weights: Weights | None = field(repr=False)  # the kernel of a Dense layer before the bias
 
     @property
     def parameters(self) -> int | None:
@@ -79,24 +67,18 @@ def described(
 ) -> Layer:
     """Describe a layer by its configuration in the model file."""
     inner = config["config"]
-    return Layer(
-        name=str(inner.get("name") or config.get("name") or ""),
-        kind=config["class_name"],
-        output_shape=output_shape,
-        activation=activation_name(inner["activation"]) if "activation" in inner else None,
-        weights=weights,
-    )
+    name = str(inner.get("name") or config.get("name") or "")
+    activation = activation_name(inner["activation"]) if "activation" in inner else None
+    return Layer(name, config["class_name"], output_shape, activation, weights)
 
 
-OpenShape = Sequence[int | None]
-"""The shape of an input or output for one image; None is an open size."""
+OpenShape = Sequence[int | None]  # of an input or output for one image; None is an open size
 
 
 def digit_shape(shape: OpenShape) -> tuple[int, ...]:
     """Return the shape in which a network takes one digit, 784 values in all.
 
-    Args:
-        shape: the shape of its input. An open height or width is 28, an open number of channels 1.
+    An open height or width of its input is 28, an open number of channels 1.
 
     Raises:
         ModelError: it takes another input; the message describes it.
@@ -143,10 +125,8 @@ def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
     shape = first.get("batch_shape") or first.get("batch_input_shape")
     shape = shape or outer.get("build_input_shape")
     if not shape:
-        raise ModelError(
-            "the file does not say the shape of the input; "
-            "save the model after it was built or trained"
-        )
+        why = "the file does not say the shape of the input"
+        raise ModelError(f"{why}; save the model after it was built or trained")
     return digit_shape(tuple(shape[1:]))
 
 

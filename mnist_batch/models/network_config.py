@@ -14,12 +14,10 @@ from mnist_batch.options import Scale
 Config = Mapping[str, Any]
 Shape = tuple[int, ...]
 
-
 NETWORK_CLASSES = frozenset(("Sequential", "Functional", "Model"))
 """The classes of Keras whose objects are networks of layers."""
 
-MAX_JSON = 4 * 2**20
-"""Characters of JSON in a model file, at most."""
+MAX_JSON = 4 * 2**20  # characters of JSON in a model file
 
 
 class NotAChainError(ModelError):
@@ -27,15 +25,11 @@ class NotAChainError(ModelError):
 
 
 def parsed(text: str | bytes, what: str) -> Any:  # noqa: ANN401 - JSON
-    """Parse the JSON in a model file.
+    """Parse the JSON in a model file, which errors call `what`.
 
     Lists that TensorFlow's Keras wraps in objects become lists: it wrote a tuple as
     {"class_name": "__tuple__", "items": [...]}, a shape as `TensorShape`. Arithmetic becomes
     layers, see `as_layer`.
-
-    Args:
-        text: the JSON.
-        what: what it is, for the error.
 
     Raises:
         ModelError: it is too long or nested too deep.
@@ -124,25 +118,19 @@ def _functional_chain(config: Config) -> list[Config]:
 
 
 def _sources(tensors: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yield the names of the layers that give some tensors.
+    """Yield the names of the layers that give the tensors that a layer takes or a network gives.
 
-    Args:
-        tensors: what a layer takes, or a network's outputs. Keras 3 writes a tensor that a layer
-            takes as an object with `keras_history`, Keras 2 as [name, 0, 0, {}]; both write an
-            output as [name, 0, 0]. They stand alone, in lists or in objects.
+    Keras 3 writes a tensor that a layer takes as an object with `keras_history`, Keras 2 as
+    [name, 0, 0, {}]; both write an output as [name, 0, 0]. They stand alone, in lists or in
+    objects.
     """
-    if isinstance(tensors, dict):
-        if "keras_history" in tensors:
-            yield tensors["keras_history"][0]
-        else:
-            for value in tensors.values():
-                yield from _sources(value)
-    elif isinstance(tensors, list):
-        if len(tensors) >= 3 and isinstance(tensors[0], str):
-            yield tensors[0]
-        else:
-            for value in tensors:
-                yield from _sources(value)
+    if isinstance(tensors, dict) and "keras_history" in tensors:
+        yield tensors["keras_history"][0]
+    elif isinstance(tensors, list) and len(tensors) >= 3 and isinstance(tensors[0], str):
+        yield tensors[0]
+    elif isinstance(tensors, dict | list):
+        for value in tensors.values() if isinstance(tensors, dict) else tensors:
+            yield from _sources(value)
 
 
 def is_float32(config: Config) -> bool:
@@ -175,12 +163,9 @@ def output_activation(config: Config) -> str:
             return output_activation(layer)
         if layer["class_name"] == "Softmax":
             return "softmax"
-        if layer["class_name"] not in _PASSING:
+        if layer["class_name"] not in ("Dropout", "Flatten", "Reshape"):
             return activation_name(layer["config"].get("activation")).lower()
     return "linear"
-
-
-_PASSING = frozenset(("Dropout", "Flatten", "Reshape"))
 
 
 def own_scale(config: Config) -> Scale | None:
@@ -199,7 +184,7 @@ def own_scale(config: Config) -> Scale | None:
                 if not isinstance(inner["scale"], int | float):
                     return Scale.BYTES
                 factor *= abs(inner["scale"])
-            elif name not in _BEFORE_RESCALING and not name.startswith("Random"):
+            elif name not in ("InputLayer", "Flatten", "Reshape") and not name.startswith("Random"):
                 break
     except (AttributeError, LookupError, TypeError):
         return None  # the configuration is damaged, and whoever builds the network says so
@@ -215,22 +200,13 @@ def unnested(config: Config) -> Iterator[Config]:
             yield layer
 
 
-_BEFORE_RESCALING = frozenset(("InputLayer", "Flatten", "Reshape"))
-
-
 def as_layer(layer: Any) -> Any:  # noqa: ANN401 - JSON
     """Replace an operator on tensors in a functional model, as `image / 255`, by a layer.
 
     Keras writes an operator as a layer of a class of its own, each version another:
     `TensorFlowOpLayer` (TensorFlow 2.0 to 2.3), `TFOpLambda` (2.4 to 2.15), the name of the
-    function (Keras 3).
-
-    Args:
-        layer: the configuration of any layer, or something else.
-
-    Returns:
-        The configuration of a Rescaling layer for a tensor and a number; of an Add, Subtract or
-        Multiply layer for two tensors; `layer` itself where it is no such operator.
+    function (Keras 3). A tensor and a number become a Rescaling layer, two tensors an Add, Subtract
+    or Multiply layer; anything else is returned as it is.
     """
     if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
         return layer
@@ -242,20 +218,13 @@ def as_layer(layer: Any) -> Any:  # noqa: ANN401 - JSON
     if len(operands) != 2:
         return layer
     tensors = [operand for operand in operands if not isinstance(operand, int | float)]
-    if len(tensors) == 1:
-        found = _rescaling(operator, *operands)
-    else:
-        found = (_MERGING[operator], {}) if operator in _MERGING and len(tensors) == 2 else None
-    if found is None:
+    class_name = "Rescaling" if len(tensors) == 1 else _MERGING.get(operator)
+    settings = _rescaling(operator, *operands) if len(tensors) == 1 else {}
+    if not tensors or class_name is None or settings is None:
         return layer
-    class_name, settings = found
     name = layer.get("name") or layer["config"].get("name")
-    return {
-        "class_name": class_name,
-        "config": {"name": name, **settings},
-        "name": name,
-        "inbound_nodes": [_call(tensors)],
-    }
+    called = {"name": name, "inbound_nodes": [_call(tensors)]}
+    return {"class_name": class_name, "config": {"name": name, **settings}, **called}
 
 
 def _operator(layer: Config) -> str | None:
@@ -304,21 +273,19 @@ def _is_operand(value: Any) -> bool:  # noqa: ANN401 - JSON
     return isinstance(value, int | float)
 
 
-def _rescaling(operator: str, left: Any, right: Any) -> tuple[str, Config] | None:  # noqa: ANN401
-    """Return class and settings of the layer that applies an operator to a tensor and a number."""
+def _rescaling(operator: str, left: Any, right: Any) -> Config | None:  # noqa: ANN401 - JSON
+    """Return the settings of the Rescaling layer that combines a tensor and a number, if any."""
     number_first = isinstance(left, int | float)
     number = float(left if number_first else right)
-    if operator == "+":
-        scale, offset = 1.0, number
-    elif operator == "-":
-        scale, offset = (-1.0, number) if number_first else (1.0, -number)
-    elif operator == "*":
-        scale, offset = number, 0.0
-    elif number and not number_first:
-        scale, offset = 1 / number, 0.0
-    else:
-        return None
-    return "Rescaling", {"scale": scale, "offset": offset}
+    match operator:
+        case "+":
+            return {"scale": 1.0, "offset": number}
+        case "-":
+            scale, offset = (-1.0, number) if number_first else (1.0, -number)
+            return {"scale": scale, "offset": offset}
+        case "*":
+            return {"scale": number, "offset": 0.0}
+    return {"scale": 1 / number, "offset": 0.0} if number and not number_first else None
 
 
 def _call(tensors: list[Any]) -> Any:  # noqa: ANN401 - JSON

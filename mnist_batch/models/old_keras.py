@@ -7,6 +7,7 @@ anything nor bring a class of its own.
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -39,16 +40,15 @@ def translated(config: Config, keras: ModuleType, keras_version: str) -> KerasCo
     Raises:
         ModelError: Keras has no such layer, or a layer has no such setting.
     """
-    translator = _Translator(keras, before_3=not keras_version.startswith("3"))
-    return translator.network(config, "model")
+    return _Translator(keras, not keras_version.startswith("3")).network(config, "model")
 
 
+@dataclass(frozen=True)
 class _Translator:
     """Translates the configurations that one version of Keras wrote."""
 
-    def __init__(self, keras: ModuleType, *, before_3: bool) -> None:
-        self._keras = keras
-        self._before_3 = before_3
+    keras: ModuleType
+    before_3: bool
 
     def network(self, config: Config, name: str) -> KerasConfig:
         inner = config["config"] if isinstance(config["config"], dict) else {}
@@ -62,16 +62,14 @@ class _Translator:
         if config["class_name"] == "Sequential":
             shape = _batch_shape(config)
             if shape and layers[0]["class_name"] != "InputLayer":
-                named.insert(0, _input_layer(shape, set(names.values())))
+                named.insert(0, _input_layer(_unused("input", names.values()), shape))
             return _built_in("Sequential", {"name": name, "layers": named}, "keras")
         if "output_layers" not in inner:
             raise ModelError("it is neither a Sequential nor a functional model")
         graph = _Graph(layers, names, inner["output_layers"])
         for layer, translation in zip(layers, named, strict=True):
             translation["name"] = translation["config"]["name"]
-            translation["inbound_nodes"] = [
-                graph.call(call) for call in layer.get("inbound_nodes", [])
-            ]
+            translation["inbound_nodes"] = list(map(graph.call, layer.get("inbound_nodes", [])))
         ends = {key: graph.ends(inner[key]) for key in ("input_layers", "output_layers")}
         # `trainable` of a network is left out: Keras 3 would set it for each layer within.
         return _built_in("Model", {"name": name, "layers": named, **ends}, "keras")
@@ -82,24 +80,22 @@ class _Translator:
         class_name, settings = config["class_name"], dict(config["config"])
         if class_name == "InputLayer":
             given = settings.get("batch_shape") or settings.get("batch_input_shape")
-            return _input_layer(given, set(), name, settings.get("dtype"))
+            return _input_layer(name, given, settings.get("dtype"))
         class_name, settings = _renamed(class_name, settings)
-        kind = getattr(self._keras.layers, class_name, None)
-        if not (inspect.isclass(kind) and issubclass(kind, self._keras.Layer)):
-            version = self._keras.__version__
+        kind = getattr(self.keras.layers, class_name, None)
+        if not (inspect.isclass(kind) and issubclass(kind, self.keras.Layer)):
+            version = self.keras.__version__
             raise ModelError(f"layer {name}: {class_name} is not a layer of Keras {version}")
         # No digit depends on the one before it, and an unrolled layer gives the same.
         settings["stateful"] = settings["unroll"] = False
-        accepted = _arguments(kind, self._keras.Layer)
+        accepted = _arguments(kind, self.keras.Layer)
         arguments = {}
         for key, value in settings.items():
             if key in accepted:
                 arguments[key] = self._value(class_name, key, value)
             elif value and value != _DEFAULTS.get(key) and not _is_ignored(class_name, key):
-                raise ModelError(
-                    f"layer {name}: {class_name} has no setting {key} ({value!r}) in Keras "
-                    f"{self._keras.__version__}"
-                )
+                setting = f"{class_name} has no setting {key} ({value!r})"
+                raise ModelError(f"layer {name}: {setting} in Keras {self.keras.__version__}")
         return _built_in(class_name, {**arguments, "name": name}, "keras.layers")
 
     def _value(self, class_name: str, key: str, value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -122,9 +118,9 @@ class _Translator:
 
     def _activation(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         name = activation_name(value)
-        if inspect.isclass(getattr(self._keras.layers, name, None)):
+        if inspect.isclass(getattr(self.keras.layers, name, None)):
             return self.layer(value, name.lower())
-        if name == "hard_sigmoid" and self._before_3:
+        if name == "hard_sigmoid" and self.before_3:
             names = {"module": "builtins", "class_name": "function"}
             return {**names, "config": HARD_SIGMOID, "registered_name": HARD_SIGMOID}
         return name
@@ -148,9 +144,8 @@ def _unused(name: str, taken: Collection[str]) -> str:
 
 
 def _frozen(layer: Config) -> Config:
-    if not isinstance(layer["config"], dict):
-        return layer
-    return {**layer, "config": {**layer["config"], "trainable": False}}
+    inner = layer["config"]
+    return {**layer, "config": {**inner, "trainable": False}} if isinstance(inner, dict) else layer
 
 
 def _batch_shape(config: Config) -> Sequence[int | None] | None:
@@ -172,13 +167,8 @@ def _batch_shape(config: Config) -> Sequence[int | None] | None:
     return [None, *built[1:]] if built else None
 
 
-def _input_layer(
-    batch_shape: Sequence[int | None] | None,
-    taken: Collection[str],
-    name: str = "input",
-    dtype: Any = None,  # noqa: ANN401 - JSON
-) -> KerasConfig:
-    settings = {"batch_shape": batch_shape, "name": _unused(name, taken), "dtype": _policy(dtype)}
+def _input_layer(name: str, batch_shape: object, dtype: object = None) -> KerasConfig:
+    settings = {"batch_shape": batch_shape, "name": name, "dtype": _policy(dtype)}
     return _built_in("InputLayer", settings, "keras.layers")
 
 
@@ -219,17 +209,14 @@ def _is_ignored(class_name: str, key: str) -> bool:
     )
 
 
-_WITHOUT_EFFECT = frozenset(
-    (
-        *("autocast", "batch_input_shape", "batch_size", "fused", "implementation", "input_dim"),
-        *("input_dtype", "input_length", "input_shape", "key_shape", "query_shape", "synchronized"),
-        *("trainable", "value_shape", "virtual_batch_size"),
-    )
+# Settings for speed or training, and shapes that other parts of the configuration tell too.
+_WITHOUT_EFFECT = (
+    *("autocast", "batch_input_shape", "batch_size", "fused", "implementation", "input_dim"),
+    *("input_dtype", "input_length", "input_shape", "key_shape", "query_shape", "synchronized"),
+    *("trainable", "value_shape", "virtual_batch_size"),
 )
-"""Settings for speed or training, and shapes that other parts of the configuration tell too."""
 
-_DEFAULTS = {"groups": 1}
-"""Values of settings that change nothing, besides those that are false."""
+_DEFAULTS = {"groups": 1}  # values of settings that change nothing, besides those that are false
 
 
 def _renamed(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
@@ -271,15 +258,11 @@ class _Graph:
         calls = [node for layer in layers for node in layer.get("inbound_nodes", [])]
         self._before_3 = any(isinstance(call, list) for call in calls)
         self._first: dict[str, int] = {}
-        networks = {layer_name(layer) for layer in layers if is_network(layer)}
+        networks = {layer_name(layer): layer["class_name"] for layer in layers if is_network(layer)}
         for name, call, *_ in self._references([calls, outputs] if self._before_3 else []):
             if name in networks:
                 self._first[name] = min(call, self._first.get(name, call))
-        self._functional = {
-            layer_name(layer)
-            for layer in layers
-            if is_network(layer) and layer["class_name"] != "Sequential"
-        }
+        self._functional = {name for name, kind in networks.items() if kind != "Sequential"}
 
     def call(self, call: Any) -> Any:  # noqa: ANN401 - JSON
         """Translate a call of a layer."""
@@ -288,14 +271,12 @@ class _Graph:
         entries = [call] if call and isinstance(call[0], str) else call
         tensors = [self._tensor(entry) for entry in entries]
         settings = entries[0][3] if entries and len(entries[0]) > 3 else {}
-        return {
-            "args": tensors if len(tensors) == 1 else [tensors],
-            "kwargs": {
-                key: self._tensor(value) if self._is_reference(value) else value
-                for key, value in settings.items()
-                if value is not None
-            },
+        given = {
+            key: self._tensor(value) if self._is_reference(value) else value
+            for key, value in settings.items()
+            if value is not None
         }
+        return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": given}
 
     def ends(self, tensors: Any) -> Any:  # noqa: ANN401 - JSON
         """Translate the inputs or the outputs of the network."""

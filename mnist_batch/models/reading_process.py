@@ -22,18 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.formats import (
-    ArrayOrder,
-    StoredNetwork,
-    read_stored_network,
-    room_for,
-)
+from mnist_batch.models.formats import ArrayOrder, StoredNetwork, read_stored_network, room_for
 
 CPU_S = 30
 WALL_S = 300
 
-_OWN_MEMORY = 2**30
-"""Bytes of address space for Python, NumPy and h5py, which use a tenth of it."""
+_OWN_MEMORY = 2**30  # bytes of address space for Python, NumPy and h5py, which use a tenth of it
 
 # Isolated (-I), so that neither the environment nor the working folder names modules; without
 # `site` (-S), whose folders the parent has found already.
@@ -99,9 +93,7 @@ def _folders_of_modules() -> list[str]:
 def main(memory: int, cpu_s: int) -> None:
     """Read a model file from standard input, and write its content to standard output.
 
-    Args:
-        memory: bytes of address space that this process may take.
-        cpu_s: seconds of processor time that it may take.
+    This process may take `memory` bytes of address space and `cpu_s` seconds of processor time.
     """
     # Once the limits are set, no file can be opened, not even that of a module.
     import h5py  # noqa: F401
