@@ -7,9 +7,9 @@ and gives the reasons.
 import io
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,17 +40,11 @@ digit needs no more pixels, and decoding is most of the work for a photograph.""
 
 @dataclass(frozen=True)
 class DecodedBatch:
-    """The images of an `ImageBatch`, decoded.
+    """The images of an `ImageBatch`, decoded."""
 
-    Attributes:
-        images: uint8 (n, 28, 28), 0 black to 255 white; 0 where there is an error.
-        prepared: bool (n,), true where the image was brought to that size, or to MNIST form.
-        error: Arrow strings (n,): null, or why the image could not be read.
-    """
-
-    images: Images
-    prepared: npt.NDArray[np.bool_]
-    error: pa.Array
+    images: Images  # uint8 (n, 28, 28), 0 black to 255 white; 0 where there is an error
+    prepared: npt.NDArray[np.bool_]  # (n,), brought to that size, or to MNIST form
+    error: pa.Array  # strings (n,): null, or why the image could not be read
 
 
 Fit = Callable[[Grey], Images | None]
@@ -60,10 +54,8 @@ Fit = Callable[[Grey], Images | None]
 def resized(picture: Grey) -> Images:
     """Return a picture resized to 28x28 by Lanczos resampling; its proportions may change."""
     # In two steps: in one, a long and narrow picture takes many times as long.
-    small = Image.fromarray(picture).resize(
-        (SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
-    )
-    return np.asarray(small)
+    lanczos = Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), lanczos, reducing_gap=3.0))
 
 
 def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
@@ -85,11 +77,13 @@ def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
     images[~remaining] = 0
     if _kernels.ready():
         remaining &= ~_decode_pngs(encoded, remaining, images)
-    error = batch.error
-    if remaining.any():
-        places = np.flatnonzero(remaining)
-        error = _decode_each(encoded, batch.error, places, images, prepared, fit)
-    return DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, error)
+    decoded = DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, batch.error)
+    places = np.flatnonzero(remaining)
+    contents = encoded.take(pa.array(places)).to_pylist()
+    pictures = _pictures(contents, whole=fit is resized)
+    return fit_each(
+        decoded, places, pictures, lambda seen: seen if seen.shape == (SIDE, SIDE) else fit(seen)
+    )
 
 
 def _decode_pngs(
@@ -110,46 +104,38 @@ def _decode_pngs(
         return decoded
     # Always the same types, or Numba compiles anew: integers of one size, memory read only.
     places = (offsets - offsets[0]).astype(np.int32)
-    for array in (contents, places):
-        array.flags.writeable = False
+    contents.flags.writeable = places.flags.writeable = False
     decode_pngs(contents, places, wanted, images, decoded)
     return decoded
 
 
-def _decode_each(
-    encoded: pa.Array,
-    error: pa.Array,
+def fit_each(
+    batch: DecodedBatch,
     places: npt.NDArray[np.int64],
-    images: npt.NDArray[np.uint8],
-    prepared: npt.NDArray[np.bool_],
+    pictures: Iterable[Grey | str],
     fit: Fit,
-) -> pa.Array:
-    """Decode the images at some places by Pillow; return the errors of the whole batch."""
-    contents = encoded.take(pa.array(places)).to_pylist()
-    whole = fit is resized
-    errors: dict[int, str] = {}
-    for place, picture in zip(places, _pictures(contents, whole=whole), strict=True):
-        if isinstance(picture, str):
-            errors[int(place)] = picture
-            images[place] = 0  # the compiled decoder may have got some way
-        elif picture.shape == (SIDE, SIDE):
-            images[place] = picture.reshape(-1)
-        else:
-            image = fit_or_error(fit, picture)
-            if isinstance(image, str):
-                errors[int(place)] = image
-                images[place] = 0
-            else:
-                images[place], prepared[place] = image.reshape(-1), True
-    if not errors:
-        return error
-    texts = error.to_pylist()
-    for place, text in errors.items():
-        texts[place] = text
-    return pa.array(texts, pa.string())
+) -> DecodedBatch:
+    """Return a batch with a picture brought to 28x28 at each place; its arrays are changed.
+
+    Args:
+        batch: whose `images` and `prepared` can be written.
+        places: indices of images.
+        pictures: one for each place, or the text for its column `error`.
+        fit: an image counts as prepared unless this returns the picture itself.
+    """
+    texts = None
+    for place, picture in zip(places, pictures, strict=True):
+        image = picture if isinstance(picture, str) else _fit_or_error(fit, picture)
+        failed = isinstance(image, str)
+        if failed:
+            texts = texts or batch.error.to_pylist()
+            texts[place] = image
+        batch.images[place] = 0 if failed else image  # 0: `_decode_pngs` may have got some way
+        batch.prepared[place] = not failed and image is not picture
+    return batch if texts is None else replace(batch, error=pa.array(texts, pa.string()))
 
 
-def fit_or_error(fit: Fit, picture: Grey) -> Images | str:
+def _fit_or_error(fit: Fit, picture: Grey) -> Images | str:
     """Return a picture brought to 28x28, or else the text for the column `error`."""
     try:
         image = fit(picture)
@@ -305,11 +291,8 @@ def _unidentified(content: bytes) -> str:
         return error_text(Reason.NO_BYTES)
     if content.startswith(_SIGNATURES):
         return error_text(Reason.CORRUPT, "the image's header is damaged")
-    if len(content) == PIXELS:
-        return error_text(
-            Reason.NOT_AN_IMAGE, f"{PIXELS} bytes: raw pixels go into a fixed-size binary column"
-        )
-    return error_text(Reason.NOT_AN_IMAGE)
+    raw = f"{PIXELS} bytes: raw pixels go into a fixed-size binary column"
+    return error_text(Reason.NOT_AN_IMAGE, raw if len(content) == PIXELS else "")
 
 
 def _damaged(error: Exception) -> str:

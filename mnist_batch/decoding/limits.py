@@ -149,45 +149,34 @@ def _strips(content: bytes) -> int:
     """Return the number of strips or tiles that a TIFF file declares (TIFF 6.0; BigTIFF)."""
     order = "<" if content.startswith(b"II") else ">"
     try:
-        if struct.unpack_from(f"{order}H", content, 2)[0] == 43:
-            (first,) = struct.unpack_from(f"{order}Q", content, 8)
-            (count,) = struct.unpack_from(f"{order}Q", content, first)
-            entry, first = struct.Struct(f"{order}HHQ8x"), first + 8
-        else:
-            (first,) = struct.unpack_from(f"{order}I", content, 4)
-            (count,) = struct.unpack_from(f"{order}H", content, first)
-            entry, first = struct.Struct(f"{order}HHI4x"), first + 2
+        big = struct.unpack_from(f"{order}H", content, 2)[0] == 43
+        at, offset, number, tag = (8, "Q", "Q", "HHQ8x") if big else (4, "I", "H", "HHI4x")
+        (first,) = struct.unpack_from(order + offset, content, at)
+        (count,) = struct.unpack_from(order + number, content, first)
     except (struct.error, OverflowError):  # cut off: for Pillow to say
         return 0
+    entry, first = struct.Struct(order + tag), first + struct.calcsize(order + number)
     entries = content[first : first + count * entry.size]
     whole = entries[: len(entries) // entry.size * entry.size]
-    counts: dict[int, int] = {tag: number for tag, _, number in entry.iter_unpack(whole)}
+    counts: dict[int, int] = {name: value for name, _, value in entry.iter_unpack(whole)}
     return max(counts.get(_STRIP_OFFSETS, 0), counts.get(_TILE_OFFSETS, 0))
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image says.
+    """What the header of an image says."""
 
-    Attributes:
-        format: its name in Pillow, as `PNG`.
-        colours: `grey`, `black and white`, `colour`, `palette`, `transparent`, or `over 8 bits` for
-            grey with more than 256 steps.
-        width: in pixels, before the EXIF orientation is applied.
-        height: in pixels, likewise.
-    """
-
-    format: str
-    colours: str
-    width: int
-    height: int
+    format: str  # its name in Pillow, as `PNG`
+    colours: str  # of `_COLOURS`, or `transparent`, or `colour`
+    width: int  # in pixels, before the EXIF orientation is applied
+    height: int  # likewise
 
 
 _COLOURS = {
     "1": "black and white",
     "L": "grey",
     "P": "palette",
-    "I": "over 8 bits",
+    "I": "over 8 bits",  # grey with more than 256 steps
     "F": "over 8 bits",
 }
 """By Pillow's modes, without what follows a semicolon."""
@@ -196,11 +185,9 @@ _COLOURS = {
 def read_header(content: bytes) -> Header:
     """Read the header of an image that `decode_image` can decode."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        if image.has_transparency_data:
-            colours = "transparent"
-        else:
-            colours = _COLOURS.get(image.mode.split(";")[0], "colour")
-        return Header(str(image.format), colours, image.width, image.height)
+        colours = _COLOURS.get(image.mode.split(";")[0], "colour")
+        shown = "transparent" if image.has_transparency_data else colours
+        return Header(str(image.format), shown, image.width, image.height)
 
 
 PLAIN_PNG = Header("PNG", "grey", SIDE, SIDE)

@@ -11,6 +11,8 @@ from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import Images, Reason, error_text
 
 _Numbers = npt.NDArray[Any]  # of whatever number type the column has
+_Bounds = npt.NDArray[np.int64]  # (n + 1,), where each row begins and the last one ends
+_Flags = npt.NDArray[np.bool_]  # (n,)
 
 
 def is_pixel_type(kind: pa.DataType) -> bool:
@@ -45,12 +47,11 @@ def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
 
     good = whole.copy()
     good[whole] = in_range
-    if good.all():
-        images = rows
-    else:
+    if not good.all():
         images = np.zeros((len(column), PIXELS), np.uint8)
         images[good] = rows[in_range]
-    return images.reshape(-1, SIDE, SIDE), _errors(present, whole, good)
+        rows = images
+    return rows.reshape(-1, SIDE, SIDE), _errors(present, whole, good)
 
 
 def all_whole(column: pa.Array) -> bool:
@@ -58,14 +59,10 @@ def all_whole(column: pa.Array) -> bool:
     return bool(_pixels(column)[-1].all())
 
 
-def _pixels(
-    column: pa.Array,
-) -> tuple[_Numbers, npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return the numbers of a column of raw pixels, row by row.
+def _pixels(column: pa.Array) -> tuple[_Numbers, _Bounds, _Flags, _Flags]:
+    """Return the numbers of a column of raw pixels, row by row, and their bounds.
 
-    Returns:
-        The numbers; int64 (n + 1), where each row begins and the last one ends; bool (n,), which
-        rows are not null; and bool (n,), which of them hold 784 numbers and no null.
+    Also which rows are not null, and which of them hold 784 numbers and no null.
     """
     values: _Numbers
     if pa.types.is_fixed_size_binary(column.type):
@@ -79,9 +76,7 @@ def _pixels(
     return values, bounds, present, present & complete & (np.diff(bounds) == PIXELS)
 
 
-def _errors(
-    present: npt.NDArray[np.bool_], whole: npt.NDArray[np.bool_], good: npt.NDArray[np.bool_]
-) -> pa.Array:
+def _errors(present: _Flags, whole: _Flags, good: _Flags) -> pa.Array:
     if good.all():
         return pa.nulls(len(good), pa.string())
     texts = np.full(len(good), None, object)
@@ -101,15 +96,8 @@ def _bytes(column: pa.Array) -> npt.NDArray[np.uint8]:
 _NO_BYTES = np.zeros(0, np.uint8)
 
 
-def _leaves(
-    column: pa.Array,
-) -> tuple[_Numbers, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return the innermost numbers of nested lists, row by row.
-
-    Returns:
-        The numbers; int64 (n + 1), where each row begins and the last one ends; and bool (n,),
-        which rows hold no null.
-    """
+def _leaves(column: pa.Array) -> tuple[_Numbers, _Bounds, _Flags]:
+    """Return the innermost numbers of nested lists, row by row; bounds; which rows hold no null."""
     bounds = np.arange(len(column) + 1)
     complete = np.ones(len(column), np.bool_)
     while _is_list(column.type):
@@ -127,11 +115,7 @@ def _leaves(
     return values, bounds, complete
 
 
-def _gather(
-    values: _Numbers,
-    bounds: npt.NDArray[np.int64],
-    whole: npt.NDArray[np.bool_],
-) -> _Numbers:
+def _gather(values: _Numbers, bounds: _Bounds, whole: _Flags) -> _Numbers:
     """Return the numbers of the complete rows, (rows, 784); a view if all are complete."""
     if whole.all():
         return values[bounds[0] : bounds[-1]].reshape(-1, PIXELS)
@@ -139,7 +123,7 @@ def _gather(
     return rows
 
 
-def _uint8(rows: _Numbers) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+def _uint8(rows: _Numbers) -> tuple[npt.NDArray[np.uint8], _Flags]:
     """Return numbers (rows, 784) as uint8, and bool (rows,), which rows are in range."""
     if rows.dtype == np.uint8:
         return rows.view(np.uint8), np.ones(len(rows), np.bool_)

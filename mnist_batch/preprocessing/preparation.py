@@ -9,7 +9,6 @@ Images in that form pass as they are. Those that are only inverted, on a backgro
 quite black, or off centre are changed by NumPy. All others are extracted by OpenCV (`extraction`).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch import _kernels
-from mnist_batch.decoding.decode import DecodedBatch, decode_batch, fit_or_error
+from mnist_batch.decoding.decode import DecodedBatch, Fit, decode_batch, fit_each
 from mnist_batch.mnist import BOX, CENTRE, PIXELS, SIDE
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Grey, ImageBatch, Images
@@ -55,17 +54,14 @@ def prepare_batch(batch: ImageBatch, choice: Prepare = Prepare.AUTO) -> DecodedB
     if choice is Prepare.NEVER:
         return decode_batch(batch)
     decoded = decode_batch(batch, _extracted)
+    if choice is Prepare.AUTO and batch.formed:
+        return decoded
     rest = decoded.error.is_null().to_numpy(zero_copy_only=False)
-    encoded = isinstance(batch.images, pa.Array)
-    if encoded or batch.formed:
+    if isinstance(batch.images, pa.Array) or batch.formed:
         rest &= ~decoded.prepared
     if choice is Prepare.AUTO:
-        if batch.formed:
-            return decoded
         rest &= ~in_mnist_form(decoded.images)
-    if not rest.any():
-        return decoded
-    return _with_prepared(decoded, np.flatnonzero(rest), choice)
+    return _with_prepared(decoded, np.flatnonzero(rest), choice) if rest.any() else decoded
 
 
 def _with_prepared(
@@ -73,21 +69,12 @@ def _with_prepared(
 ) -> DecodedBatch:
     """Return a batch with the images at some places brought to MNIST form."""
     images, prepared = decoded.images.copy(), decoded.prepared.copy()
-    fit: Callable[[Grey], Images | None] = _extracted
+    fit: Fit = _extracted
     if choice is Prepare.AUTO:
         images[places], formed = inverted_or_cleaned(images[places])
         prepared[places[formed]] = True
         places, fit = places[~formed], _recentred_or_extracted
-    texts = None
-    for place in places:
-        image = fit_or_error(fit, images[place])
-        if isinstance(image, str):
-            texts = texts or decoded.error.to_pylist()
-            texts[place] = image
-        prepared[place] = not isinstance(image, str)
-        images[place] = 0 if isinstance(image, str) else image
-    error = decoded.error if texts is None else pa.array(texts, pa.string())
-    return DecodedBatch(images, prepared, error)
+    return fit_each(DecodedBatch(images, prepared, decoded.error), places, images[places], fit)
 
 
 def _extracted(picture: Grey) -> Images | None:
