@@ -161,26 +161,22 @@ def _helper(function: _Function) -> _Function:
 
 def _find_chunks(footer: _Data, places: _Numbers, chunks: _Numbers) -> bool:
     """Do what `find_chunks` does."""
-    at, kind, number = 0, 0, 0
+    at, number, found = 0, 0, False
     while True:
         at, kind, number = _next_field(footer, at, number)
-        if kind == 0 or at < 0:
-            return False
+        if at < 0 or kind == 0:
+            return found and at >= 0
         if number == _ROW_GROUPS:
-            break
-        at = _skip(footer, at, kind)
-        if at < 0:
-            return False
-    if kind != _LIST:
-        return False
-    at, kind, count = _list_of(footer, at)
-    if at < 0 or kind != _STRUCT or count != len(chunks):
-        return False
-    for group in range(len(chunks)):
-        at = _read_row_group(footer, at, places, chunks[group])
-        if at < 0:
-            return False
-    return _skip_fields(footer, at, _ROW_GROUPS) >= 0
+            if kind != _LIST:
+                return False
+            at, kind, count = _list_of(footer, at)
+            if kind != _STRUCT or count != len(chunks):
+                return False
+            for group in range(len(chunks)):
+                at = _read_row_group(footer, at, places, chunks[group])
+            found = True
+        else:
+            at = _skip(footer, at, kind)
 
 
 @_helper
@@ -195,15 +191,13 @@ def _read_row_group(footer: _Data, at: int, places: _Numbers, chunks: _Numbers) 
             if kind != _LIST:
                 return -1
             at, kind, count = _list_of(footer, at)
-            if at < 0 or kind != _STRUCT or count != len(places):
+            if kind != _STRUCT or count != len(places):
                 return -1
             for column in range(len(places)):
                 if places[column] >= 0:
                     at = _read_column(footer, at, chunks[places[column]])
                 else:
                     at = _skip(footer, at, _STRUCT)
-                if at < 0:
-                    return -1
             found = True
         else:
             at = _skip(footer, at, kind)
@@ -236,12 +230,8 @@ def _read_column(footer: _Data, at: int, chunk: _Numbers) -> int:
                 chunk[_PLACES[inner]] = value
             elif inner == _STATISTICS and kind == _STRUCT:
                 at = _read_statistics(footer, at, chunk)
-                if at < 0:
-                    return -1
             else:
                 at = _skip(footer, at, kind)
-                if at < 0:
-                    return -1
 
 
 @_helper
@@ -367,8 +357,6 @@ def _read_page_header(data: _Data, at: int, header: _Numbers) -> int:
             at = _read_details(data, at, _ENCODING_V2 if number == _DATA_V2 else _ENCODING, header)
         else:
             at = _skip(data, at, kind)
-        if at < 0:
-            return -1
 
 
 @_helper
@@ -386,17 +374,6 @@ def _read_details(data: _Data, at: int, encoding: int, header: _Numbers) -> int:
             header[3 if number == 1 else 4] = value
         else:
             at = _skip(data, at, kind)
-
-
-@_helper
-def _skip_fields(data: _Data, at: int, number: int) -> int:
-    """Return where a struct ends of which some fields were read, -1 where it does not."""
-    kind = 1
-    while at >= 0 and kind:
-        at, kind, number = _next_field(data, at, number)
-        if at >= 0 and kind:
-            at = _skip(data, at, kind)
-    return at
 
 
 @_helper

@@ -67,30 +67,18 @@ class _Room(NamedTuple):
     A table decodes one Huffman code: under each number whose low bits are a code, first bit
     lowest, stands `symbol << 4 | bits`; 0 where there is none. As much of a table is filled as
     its longest code has values.
-
-    Attributes:
-        lines: an image before its filters are undone.
-        literals: table of a block's code for literals and lengths.
-        distances: table of its code for distances.
-        code_lengths: table of the code in which those two are described.
-        fixed_literals: table of the code for literals that is the same in all images.
-        fixed_distances: table of the code for distances that is.
-        symbols: the symbols that have a code, ascending.
-        lengths: the bits of each one's code.
-        ends: for each number of bits, where its codes end in `entries`.
-        entries: entries of a table, by their code.
     """
 
-    lines: _Bytes
-    literals: _Table
-    distances: _Table
-    code_lengths: _Table
-    fixed_literals: _Table
-    fixed_distances: _Table
-    symbols: _Numbers
-    lengths: _Numbers
-    ends: _Numbers
-    entries: _Numbers
+    lines: _Bytes  # an image before its filters are undone
+    literals: _Table  # table of a block's code for literals and lengths
+    distances: _Table  # table of its code for distances
+    code_lengths: _Table  # table of the code in which those two are described
+    fixed_literals: _Table  # table of the code for literals that is the same in all images
+    fixed_distances: _Table  # table of the code for distances that is
+    symbols: _Numbers  # the symbols that have a code, ascending
+    lengths: _Numbers  # the bits of each one's code
+    ends: _Numbers  # for each number of bits, where its codes end in `entries`
+    entries: _Numbers  # entries of a table, by their code
 
 
 @compiled

@@ -70,11 +70,7 @@ class FolderListing:
     """
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
-        """Start with nothing.
-
-        Args:
-            kinds: the kind of file that each suffix stands for; suffixes in lower case.
-        """
+        """Start with nothing; `kinds` as `list_folder` takes them."""
         self.files: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
         self.passed_over: Counter[str] = Counter()
         self._by_suffix = {suffix: self.files[kind] for suffix, kind in kinds.items()}
@@ -107,7 +103,7 @@ class FolderListing:
         self.files = {
             kind: names
             for kind, names in self.files.items()
-            if any(not name.endswith("/") for name in names)
+            if not all(name.endswith("/") for name in names)
         }
         if unreadable and not self.files:
             raise unreadable[0]

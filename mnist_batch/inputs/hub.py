@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import unquote
 
 from mnist_batch.errors import InputError
@@ -29,26 +28,18 @@ _INSTEAD = "or pass local files (INPUT, or --data for training): a folder or FIL
 
 @dataclass(frozen=True)
 class _Location:
-    """A place on the hub.
+    """A place on the hub."""
 
-    Attributes:
-        uri: as the user wrote it.
-        dataset: `OWNER/NAME`.
-        revision: a branch, tag or commit.
-        path: a file or folder in the data set; empty for all of it.
-    """
+    uri: str  # as the user wrote it
+    dataset: str  # `OWNER/NAME`
+    revision: str  # a branch, tag or commit
+    path: str  # a file or folder in the data set; empty for all of it
 
-    uri: str
-    dataset: str
-    revision: str
-    path: str
-
-    def patterns(self) -> list[str]:
+    def pattern(self) -> str:
         """Return which files to download; `*` matches across folders in huggingface_hub."""
-        path = glob.escape(self.path)
-        if _is_parquet(self.path):
-            return [path]
-        return [f"{path}/*.parquet" if path else "*.parquet"]
+        if self.path.lower().endswith(".parquet"):
+            return glob.escape(self.path)
+        return f"{glob.escape(self.path)}/*.parquet".lstrip("/")
 
 
 def local_copy(uri: str) -> Path:
@@ -86,14 +77,10 @@ def _parsed(uri: str) -> _Location:
     return _Location(uri, match["dataset"], unquote(match["revision"] or "main"), path)
 
 
-def _is_parquet(path: str) -> bool:
-    return path.lower().endswith(".parquet")
-
-
 def _download(location: _Location) -> str:
     """Return the folder of the snapshot in the cache, downloaded where necessary."""
     # It takes 0.3 s to import, and only INPUTs on the hub need it.
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
     unreachable = _why_unreachable(location)
     try:
@@ -101,16 +88,20 @@ def _download(location: _Location) -> str:
             location.dataset,
             repo_type="dataset",
             revision=location.revision,
-            allow_patterns=location.patterns(),
+            allow_patterns=location.pattern(),
             local_files_only=unreachable is not None,
         )
-    except Exception as error:
-        # Which HTTP library raises here depends on the release of huggingface_hub.
-        if unreachable is not None:
-            _raise_not_cached(location, unreachable)
-        raise InputError(
-            f"{location.uri}: download failed: {_cause(error)}; try again, {_INSTEAD}"
-        ) from error
+    except Exception as error:  # noqa: BLE001 - of the HTTP library, which depends on the release
+        if unreachable is None:
+            why = f"download failed: {_cause(error)}; try again"
+        elif constants.HF_HUB_OFFLINE:
+            why = "not in the cache, and HF_HUB_OFFLINE forbids the network; unset it"
+        else:
+            why = (
+                f"not in the cache, and {constants.ENDPOINT} cannot be reached "
+                f"({_cause(unreachable)}); connect to the network"
+            )
+        raise InputError(f"{location.uri}: {why}, {_INSTEAD}") from (unreachable or error)
     return folder
 
 
@@ -149,20 +140,6 @@ def _why_unreachable(location: _Location) -> Exception | None:
     except Exception as error:  # noqa: BLE001 - see `_download`
         return error
     return None
-
-
-def _raise_not_cached(location: _Location, unreachable: Exception) -> NoReturn:
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise InputError(
-            f"{location.uri}: not in the cache, and HF_HUB_OFFLINE forbids the network; "
-            f"unset it, {_INSTEAD}"
-        )
-    raise InputError(
-        f"{location.uri}: not in the cache, and {constants.ENDPOINT} cannot be reached "
-        f"({_cause(unreachable)}); connect to the network, {_INSTEAD}"
-    ) from unreachable
 
 
 def _cause(error: Exception) -> str:

@@ -34,17 +34,11 @@ PIECE_BYTES = 8 * 2**20
 
 @dataclass(frozen=True)
 class ImageFileShard(Shard):
-    """Consecutive image files, each a source with the one row 0.
+    """Consecutive image files, each a source with the one row 0."""
 
-    Attributes:
-        paths: where the files are.
-        sources: the column `source`, as long as `paths`.
-        labels: Arrow int8, as long as `paths`, 0 to 9 or null.
-    """
-
-    paths: Sequence[str]
-    sources: Sequence[str]
-    labels: pa.Array
+    paths: Sequence[str]  # where the files are
+    sources: Sequence[str]  # the column `source`, as long as `paths`
+    labels: pa.Array  # Arrow int8, as long as `paths`, 0 to 9 or null
     encoded = True
 
     @property

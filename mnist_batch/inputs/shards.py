@@ -31,19 +31,12 @@ _MAX_SPREAD_SHARDS = 32
 
 
 class Piece(NamedTuple):
-    """A shard, or a slice of one, and what decides which part it belongs to.
-
-    Attributes:
-        shard: the shard.
-        fingerprint: that of the shard.
-        size_bytes: bytes of its images, about; 0 where they are not known.
-        cost: how long reading takes, about, in shards of `SHARD_ROWS` small image files.
-    """
+    """A shard, or a slice of one, and what decides which part it belongs to."""
 
     shard: "Shard"
-    fingerprint: str
-    size_bytes: int
-    cost: float
+    fingerprint: str  # that of the shard
+    size_bytes: int  # bytes of its images, about; 0 where they are not known
+    cost: float  # how long reading takes, about, in shards of `SHARD_ROWS` small image files
 
 
 class Shard(Protocol):
@@ -130,15 +123,10 @@ def sha256_of(contents: Iterable[str | bytes]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class TakenRows(Shard):
-    """Some rows of a shard that is read whole.
-
-    Attributes:
-        shard: the shard.
-        places: where the rows stand in it, ascending int64 (k,).
-    """
+    """Some rows of a shard that is read whole."""
 
     shard: Shard
-    places: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]  # where the rows stand in it, ascending int64 (k,)
 
     @property
     def rows(self) -> int:
@@ -200,17 +188,11 @@ def _evenly(count: int, rows: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class UnreadableSource(Shard):
-    """A source whose rows cannot be counted, as a single row that says why.
+    """A source whose rows cannot be counted, as a single row that says why."""
 
-    Attributes:
-        source: the column `source`, as text that Arrow can hold.
-        error: the column `error`.
-        failure: the same for the user.
-    """
-
-    source: str
-    error: str
-    failure: str
+    source: str  # the column `source`, as text that Arrow can hold
+    error: str  # the column `error`
+    failure: str  # the same for the user
     rows = 1
     encoded = False
 
@@ -232,37 +214,25 @@ class UnreadableSource(Shard):
 
 @dataclass(frozen=True)
 class NamedFiles:
-    """Files of one format that one INPUT names.
+    """Files of one format that one INPUT names."""
 
-    Attributes:
-        names: relative to the INPUT, in order. A folder that cannot be listed is among them, with
-            a `/` at its end.
-        paths: where they are.
-        sources: what the output calls them.
-        metadata: the file of labels in the INPUT folder; None where there is none.
-    """
-
+    # Relative to the INPUT, in order. A folder that cannot be listed is among them, with a `/` at
+    # its end.
     names: Sequence[str]
-    paths: Sequence[str]
-    sources: Sequence[str]
-    metadata: Path | None = None
+    paths: Sequence[str]  # where they are
+    sources: Sequence[str]  # what the output calls them
+    metadata: Path | None = None  # the file of labels in the INPUT folder; None where there is none
 
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """How the files of a run are read.
+    """How the files of a run are read."""
 
-    Attributes:
-        image_column: the column of images; None to find it.
-        label_column: the column of labels; None for `label`, where there is one.
-        label_file: labels from elsewhere, which then count alone; None to take the inputs' own.
-        unlabelled: read no labels at all.
-        alone: no other file is read. Then the rows of a packed file have just the sources that they
-            were packed from; else the packed file's own source and a `/` stand in front of them.
-    """
-
-    image_column: str | None = None
-    label_column: str | None = None
+    image_column: str | None = None  # the column of images; None to find it
+    label_column: str | None = None  # the column of labels; None for `label`, where there is one
+    # Labels from elsewhere, which then count alone; None to take the inputs' own.
     label_file: LabelFile | None = None
-    unlabelled: bool = False
+    unlabelled: bool = False  # read no labels at all
+    # No other file is read. Then the rows of a packed file have just the sources that they were
+    # packed from; else the packed file's own source and a `/` stand in front of them.
     alone: bool = True

@@ -26,19 +26,14 @@ _METADATA = "metadata.csv"
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file that INPUTs may name.
+    """A kind of file that INPUTs may name."""
 
-    Attributes:
-        name: what its files are called in messages, in the plural.
-        suffixes: by which its files are known, in lower case.
-        open_files: returns the shards of the files of consecutive INPUTs, in order.
-        holds_sources: whether a file may name the sources of its rows itself. It is a folder then,
-            in which no other source may lie.
-    """
-
-    name: str
-    suffixes: Set[str]
+    name: str  # what its files are called in messages, in the plural
+    suffixes: Set[str]  # by which its files are known, in lower case
+    # Returns the shards of the files of consecutive INPUTs, in order.
     open_files: Callable[[Sequence[NamedFiles], ReadSettings], Iterable[Shard]]
+    # Whether a file may name the sources of its rows itself. It is a folder then, in which no other
+    # source may lie.
     holds_sources: bool = False
 
 
@@ -91,21 +86,15 @@ def file_kinds() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class OpenInputs:
-    """The INPUTs of a run: listed, not read.
+    """The INPUTs of a run: listed, not read."""
 
-    Attributes:
-        shards: all there is to read, in input order.
-        files: where they are read from.
-        rows: the number of rows in them.
-        passed_over: how many files in folders are no input, as `FolderListing` counts them.
-        uncounted: sources of which nobody knows how many rows they hold: files that cannot be
-            opened and folders that cannot be listed, one row each.
-    """
-
-    shards: Sequence[Shard]
-    files: Sequence[str]
-    rows: int
+    shards: Sequence[Shard]  # all there is to read, in input order
+    files: Sequence[str]  # where they are read from
+    rows: int  # the number of rows in them
+    # How many files in folders are no input, as `FolderListing` counts them.
     passed_over: Counter[str]
+    # Sources of which nobody knows how many rows they hold: files that cannot be opened and folders
+    # that cannot be listed, one row each.
     uncounted: Sequence[str] = ()
 
     @property
@@ -124,18 +113,12 @@ class OpenInputs:
 
 @dataclass(frozen=True)
 class _Found:
-    """Files of one format that one INPUT names.
+    """Files of one format that one INPUT names."""
 
-    Attributes:
-        format: the name of their format.
-        files: the files; their sources are their names.
-        typed: the folder that the names start from, as the user wrote it; empty for none.
-        passed_over: files in the folder that are no input.
-    """
-
-    format: str
-    files: NamedFiles
-    typed: str = ""
+    format: str  # the name of their format
+    files: NamedFiles  # the files; their sources are their names
+    typed: str = ""  # the folder that the names start from, as the user wrote it; empty for none
+    # Files in the folder that are no input.
     passed_over: Counter[str] = field(default_factory=Counter)
 
     def qualified(self) -> "_Found":

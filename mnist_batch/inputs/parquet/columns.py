@@ -54,21 +54,13 @@ ORIGINS = ["source", "row", "prepared", "error"]
 
 @dataclass(frozen=True)
 class Origins:
-    """Where some rows of a packed file came from.
+    """Where some rows of a packed file came from."""
 
-    Attributes:
-        source: Arrow strings (n,), never null.
-        row: Arrow int64 (n,), never null.
-        prepared: bool (n,).
-        error: Arrow strings (n,): null, or why a row has no image or no origin.
-        has_rows: whether any row is another than row 0 of its source.
-    """
-
-    source: pa.Array
-    row: pa.Array
-    prepared: npt.NDArray[np.bool_]
-    error: pa.Array
-    has_rows: bool
+    source: pa.Array  # Arrow strings (n,), never null
+    row: pa.Array  # Arrow int64 (n,), never null
+    prepared: npt.NDArray[np.bool_]  # bool (n,)
+    error: pa.Array  # Arrow strings (n,): null, or why a row has no image or no origin
+    has_rows: bool  # whether any row is another than row 0 of its source
 
 
 def read_origins(

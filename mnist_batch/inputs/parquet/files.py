@@ -44,51 +44,32 @@ PART_SHARDS = 4
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """One Parquet file, and the columns to read.
+    """One Parquet file, and the columns to read."""
 
-    Attributes:
-        path: where the file is.
-        source: the column `source` of its rows.
-        identity: device, inode, size and time, which differ for a file that took its place.
-        image: the image column.
-        label: the name of the label column; None to read none.
-        label_file: labels from elsewhere; None to take those of the column.
-        packed: whether each row names its own source, row and error.
-        formed: whether it is packed, and images not in MNIST form were brought to it before.
-        encoded: whether its images are encoded, not raw pixels.
-        folder: what is put before the sources that the rows of a packed file name; empty, or the
-            file's own name and a `/`.
-    """
-
-    path: Path
-    source: str
+    path: Path  # where the file is
+    source: str  # the column `source` of its rows
+    # Device, inode, size and time, which differ for a file that took its place.
     identity: tuple[int, ...]
     image: ImageColumn
-    label: str | None
-    label_file: LabelFile | None
-    packed: bool
-    formed: bool
-    encoded: bool
+    label: str | None  # the name of the label column; None to read none
+    label_file: LabelFile | None  # labels from elsewhere; None to take those of the column
+    packed: bool  # whether each row names its own source, row and error
+    formed: bool  # whether it is packed, and images not in MNIST form were brought to it before
+    encoded: bool  # whether its images are encoded, not raw pixels
+    # What is put before the sources that the rows of a packed file name; empty, or the file's own
+    # name and a `/`.
     folder: str
 
 
 @dataclass(frozen=True)
 class ParquetShard(Shard):
-    """Consecutive row groups of one Parquet file.
-
-    Attributes:
-        file: the file.
-        row_groups: indices of the row groups.
-        first_row: the row in the file at which the first of them starts.
-        rows: the number of rows in them.
-        size: bytes of all their columns, decompressed, as the footer says.
-    """
+    """Consecutive row groups of one Parquet file."""
 
     file: ParquetFile
-    row_groups: range
-    first_row: int
-    rows: int
-    size: int
+    row_groups: range  # indices of the row groups
+    first_row: int  # the row in the file at which the first of them starts
+    rows: int  # the number of rows in them
+    size: int  # bytes of all their columns, decompressed, as the footer says
 
     @property
     def encoded(self) -> bool:

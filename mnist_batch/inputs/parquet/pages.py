@@ -97,16 +97,12 @@ def _count_leaves(kind: pa.DataType) -> int:
 
 @dataclass(frozen=True)
 class CheckedPages:
-    """What the page headers of some row groups say.
+    """What the page headers of some row groups say."""
 
-    Attributes:
-        rows: int64 (row groups, columns), the number of rows from the first whose pages are sound.
-        value_bytes: how large a value can be, about.
-        errors: what is wrong with the next page, by the places of its row group and column.
-    """
-
+    # int64 (row groups, columns), the number of rows from the first whose pages are sound.
     rows: _Numbers
-    value_bytes: int
+    value_bytes: int  # how large a value can be, about
+    # What is wrong with the next page, by the places of its row group and column.
     errors: dict[tuple[int, int], str]
 
 

@@ -37,16 +37,12 @@ UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 @dataclass(frozen=True)
 class RowSlice:
-    """Consecutive rows, which were read or are lost.
+    """Consecutive rows, which were read or are lost."""
 
-    Attributes:
-        count: the number of rows.
-        columns: their columns. Of lost rows, all columns but the images, or None.
-        error: why they are lost, as the column `error` says it; None where they were read.
-    """
-
-    count: int
+    count: int  # the number of rows
+    # Their columns. Of lost rows, all columns but the images, or None.
     columns: pa.RecordBatch | None
+    # Why they are lost, as the column `error` says it; None where they were read.
     error: str | None = None
 
     def slice(self, start: int, count: int) -> "RowSlice":
