@@ -15,11 +15,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.errors import InputError
+from mnist_batch.schema import Reason, error_text
 
 FileStates = npt.NDArray[np.int64]
 """Size in bytes, time of the last change in nanoseconds, and inode of n files: int64 (n, 3), -1
 where there is no file. The inode tells a file from another of the same size and time that was
 unpacked in its place."""
+
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises on a damaged file; names in a footer may not be UTF-8."""
 
 _MAX_INODE = 2**63 - 1
 
@@ -38,6 +42,20 @@ def open_native(path: Path, mode: str = "rb") -> pa.NativeFile:
         OSError: the file cannot be opened.
     """
     return pa.OSFile(os.fsencode(path), mode)
+
+
+def unreadable(error: BaseException) -> str:
+    """Return the text of the column `error` for the rows of a file that cannot be opened."""
+    if isinstance(error, FileNotFoundError):
+        return error_text(Reason.MISSING_FILE)
+    return error_text(Reason.UNREADABLE_FILE, cause(error))
+
+
+def cause(error: BaseException) -> str:
+    """Return what pyarrow or the operating system says of a file, on one line."""
+    number = getattr(error, "errno", None)
+    text = os.strerror(number) if number else str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
 def text_of_path(path: str) -> str:

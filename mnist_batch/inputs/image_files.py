@@ -73,7 +73,7 @@ class ImageFileShard(Shard):
         start, done = 0, 0
         while start < self.rows:
             stop = min(int(np.searchsorted(ends, done + PIECE_BYTES)) + 1, self.rows)
-            piece, size = self._slice(start, stop), int(ends[stop - 1]) - done
+            piece, size = self.slice(start, stop), int(ends[stop - 1]) - done
             fingerprint = sha256_of(piece.read_from(states[start:stop]))
             cost = max(piece.rows / SHARD_ROWS, size / PIECE_BYTES)
             yield Piece(piece, fingerprint, size, cost)
@@ -91,7 +91,8 @@ class ImageFileShard(Shard):
         """Return the name of a file, and 0; nothing is read."""
         return text_of_path(self.sources[row]), 0
 
-    def _slice(self, start: int, stop: int) -> "ImageFileShard":
+    def slice(self, start: int, stop: int) -> "ImageFileShard":
+        """Return the shard of consecutive files."""
         return ImageFileShard(
             self.paths[start:stop], self.sources[start:stop], self.labels[start:stop]
         )
@@ -126,12 +127,8 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
         labels = pa.nulls(len(sources), pa.int8())
     else:
         labels = pa.concat_arrays([_own_labels(files) for files in groups])
-    return [
-        ImageFileShard(
-            paths[at : at + SHARD_ROWS], sources[at : at + SHARD_ROWS], labels.slice(at, SHARD_ROWS)
-        )
-        for at in range(0, len(paths), SHARD_ROWS)
-    ]
+    whole = ImageFileShard(paths, sources, labels)
+    return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
 
 
 def _own_labels(files: NamedFiles) -> pa.Array:

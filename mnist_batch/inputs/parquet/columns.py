@@ -195,12 +195,12 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
     """
     found = {field.name: column for field in schema if (column := _as_images(field))}
     if wanted is not None and wanted not in schema.names:
-        raise InputError(f"{path}: no column {wanted!r}; it has {columns_text(schema)}")
+        raise InputError(f"{path}: no column {wanted!r}; it has {_columns_text(schema)}")
     if wanted is not None and wanted not in found:
         kind = schema.field(wanted).type
         raise InputError(f"{path}: column {wanted!r} is {kind}; expected {_EXPECTED}")
     if not found:
-        raise InputError(f"{path}: no column of images among {columns_text(schema)}; {_EXPECTED}")
+        raise InputError(f"{path}: no column of images among {_columns_text(schema)}; {_EXPECTED}")
     if wanted is None and "image" not in found and len(found) > 1:
         raise InputError(
             f"{path}: several columns could hold the images: {_listed(map(shortened, found))}; "
@@ -208,6 +208,13 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
         )
     name = wanted or ("image" if "image" in found else next(iter(found)))
     return ImageColumn(name, found[name])
+
+
+def find_label_column(schema: pa.Schema, wanted: str | None, path: Path) -> str | None:
+    """Return the name of the label column: the one wanted, or `label`; None where there is none."""
+    if wanted is not None and wanted not in schema.names:
+        raise InputError(f"{path}: no column {wanted!r}; it has {_columns_text(schema)}")
+    return wanted or ("label" if "label" in schema.names else None)
 
 
 _EXPECTED = (
@@ -233,7 +240,7 @@ def values_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def columns_text(schema: pa.Schema) -> str:
+def _columns_text(schema: pa.Schema) -> str:
     """Return the names and types of columns for a message."""
     return _listed(f"{shortened(field.name)} ({shortened(str(field.type))})" for field in schema)
 

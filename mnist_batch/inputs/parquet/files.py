@@ -15,25 +15,26 @@ import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.files import file_states, open_native, text_of_path
+from mnist_batch.inputs.files import (
+    UNREADABLE,
+    cause,
+    file_states,
+    open_native,
+    text_of_path,
+    unreadable,
+)
 from mnist_batch.inputs.labels import LabelFile, digits
 from mnist_batch.inputs.parquet.columns import (
     ORIGINS,
     ImageColumn,
-    columns_text,
     find_image_column,
+    find_label_column,
     is_formed,
     is_packed,
     read_origins,
     values_type,
 )
-from mnist_batch.inputs.parquet.row_groups import (
-    UNREADABLE,
-    RowGroups,
-    RowSlice,
-    cause,
-    unreadable,
-)
+from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Images, Reason
@@ -140,17 +141,35 @@ class ParquetShard(Shard):
             yield from groups.read(self.row_groups, batch_size)
 
     def _batch(self, rows: RowSlice, numbers: npt.NDArray[np.int64]) -> ImageBatch:
-        """Return rows as a batch, given their numbers in the file."""
-        columns = rows.columns
+        """Return rows as a batch, given their numbers in the file.
+
+        Of a packed file, sources, rows and errors come from its columns.
+        """
+        name = text_of_path(self.file.source)
         images, error = self._images(rows)
-        if self.file.packed:
-            return self._packed_batch(columns, numbers, images, error)
+        if not self.file.packed:
+            return ImageBatch(
+                source=_repeated(name, rows.count),
+                row=pa.array(numbers),
+                label=self._labels(rows.columns, numbers),
+                images=images,
+                error=error,
+            )
+        origins = read_origins(rows.columns, numbers, name, within=self.file.folder)
+        if label_file := self.file.label_file:
+            if not label_file.has_rows and origins.has_rows:
+                raise _lacks_rows(label_file, self.file.path)
+            label = label_file.lookup(origins.source.to_pylist(), origins.row.to_numpy())
+        else:
+            label = self._labels(rows.columns, numbers)
         return ImageBatch(
-            source=_repeated(text_of_path(self.file.source), rows.count),
-            row=pa.array(numbers),
-            label=self._labels(columns, numbers),
+            source=origins.source,
+            row=origins.row,
+            label=label,
             images=images,
-            error=error,
+            error=pc.coalesce(origins.error, error),
+            prepared=origins.prepared,
+            formed=self.file.formed,
         )
 
     def _images(self, rows: RowSlice) -> tuple[pa.Array | Images, pa.Array]:
@@ -170,32 +189,6 @@ class ParquetShard(Shard):
         if images.null_count:
             error = pc.if_else(pc.is_null(images), str(Reason.NO_BYTES), error)
         return images, error
-
-    def _packed_batch(
-        self,
-        columns: pa.RecordBatch | None,
-        numbers: npt.NDArray[np.int64],
-        images: pa.Array | Images,
-        error: pa.Array,
-    ) -> ImageBatch:
-        """Return a batch whose sources, rows and errors come from the columns of the file."""
-        name = text_of_path(self.file.source)
-        origins = read_origins(columns, numbers, name, within=self.file.folder)
-        if label_file := self.file.label_file:
-            if not label_file.has_rows and origins.has_rows:
-                raise _lacks_rows(label_file, self.file.path)
-            label = label_file.lookup(origins.source.to_pylist(), origins.row.to_numpy())
-        else:
-            label = self._labels(columns, numbers)
-        return ImageBatch(
-            source=origins.source,
-            row=origins.row,
-            label=label,
-            images=images,
-            error=pc.coalesce(origins.error, error),
-            prepared=origins.prepared,
-            formed=self.file.formed,
-        )
 
     def _labels(self, columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64]) -> pa.Array:
         if self.file.label_file:
@@ -233,7 +226,7 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
         _check_row_count(footer, size=identity[2])
     packed = is_packed(path, footer, schema)
     image = find_image_column(schema, settings.image_column, path)
-    label = _find_label_column(schema, settings.label_column, path)
+    label = find_label_column(schema, settings.label_column, path)
     for name in (image.name, label):
         if (count := schema.names.count(name)) > 1:
             raise InputError(f"{path}: {count} columns {name!r}; rename all but one")
@@ -253,13 +246,6 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
         folder="" if settings.alone else f"{text_of_path(source)}/",
     )
     return list(_shards(opened_file, footer))
-
-
-def _find_label_column(schema: pa.Schema, wanted: str | None, path: Path) -> str | None:
-    """Return the name of the label column: the one wanted, or `label`; None where there is none."""
-    if wanted is not None and wanted not in schema.names:
-        raise InputError(f"{path}: no column {wanted!r}; it has {columns_text(schema)}")
-    return wanted or ("label" if "label" in schema.names else None)
 
 
 def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:

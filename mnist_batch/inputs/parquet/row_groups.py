@@ -1,6 +1,5 @@
 """Read row groups of a Parquet file to record batches, and count the rows that are lost."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import NULLS, VALUES
 from mnist_batch.decoding.pixels import all_whole
+from mnist_batch.inputs.files import UNREADABLE, cause
 from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, find_leaves, read_chunks
 from mnist_batch.inputs.shards import BATCH_BYTES
@@ -30,9 +30,6 @@ are decoded at once, except the first ones that are larger than the footer says.
 
 _SALVAGE_ROWS = 64
 """Rows that are decoded at once in a damaged row group: as many sound ones may be lost."""
-
-UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
-"""What pyarrow raises on a damaged file; names in a footer may not be UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +51,12 @@ class RowSlice:
 
 
 class _Damage(Exception):  # noqa: N818 - it ends reading, and never leaves this module
-    """The end of reading before the last row, and why."""
+    """The end of reading before the last row, and why.
+
+    Where it is doubtful, rows may be missing anywhere before, so that no row has a sure place.
+    """
 
     def __init__(self, cause: str, *, doubtful: bool = False) -> None:
-        """Keep the cause.
-
-        Args:
-            cause: why reading ends.
-            doubtful: whether rows may be missing anywhere before, so that no row has a sure place.
-        """
         super().__init__(cause)
         self.doubtful = doubtful
 
@@ -86,15 +80,10 @@ class RowGroups:
         image: ImageColumn,
         others: Sequence[str],
     ) -> None:
-        """Read nothing yet.
+        """Read where the columns lie, and no rows.
 
-        Args:
-            path: the file.
-            identity: device, inode, size and time, which differ for a file that took its place.
-            file: the file, open.
-            footer: its footer.
-            image: the column of images.
-            others: the names of other columns to read; there may be none.
+        `path` and `identity` are as `read_chunks` takes them, `file` is that file, open. `others`
+        names further columns to read; there may be none.
 
         Raises:
             OSError: or another of `UNREADABLE`.
@@ -272,12 +261,7 @@ class RowGroups:
     ) -> Iterator[pa.RecordBatch | str]:
         """Yield `step` rows of some columns at a time, and the damage in place of all later ones.
 
-        Args:
-            group: the row group.
-            columns: names of the columns.
-            step: rows at once.
-            pages: what the row group's pages say.
-            stored: bool (columns,), which of the columns that are read these are.
+        `stored`, bool (k,), says which of all columns that are read these are.
         """
         sound = int(pages.rows[0, stored].min())
         errors = (text for (_, place), text in pages.errors.items() if stored[place])
@@ -364,17 +348,3 @@ def _side_by_side(image: pa.RecordBatch, others: pa.RecordBatch | None) -> pa.Re
     return pa.record_batch(
         [*image.columns, *others.columns], schema=pa.schema([*image.schema, *others.schema])
     )
-
-
-def unreadable(error: BaseException) -> str:
-    """Return the text of the column `error` for the rows of a file that cannot be opened."""
-    if isinstance(error, FileNotFoundError):
-        return error_text(Reason.MISSING_FILE)
-    return error_text(Reason.UNREADABLE_FILE, cause(error))
-
-
-def cause(error: BaseException) -> str:
-    """Return what pyarrow or the operating system says of a file, on one line."""
-    number = getattr(error, "errno", None)
-    text = os.strerror(number) if number else str(error)
-    return " ".join(text.split()).rstrip(".") or type(error).__name__
