@@ -10,9 +10,9 @@ import platform
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from itertools import cycle
@@ -50,8 +50,7 @@ from mnist_batch.tuning.recommendation import (
     Measurement,
     NotRun,
     Part,
-    best_network,
-    best_whole,
+    best,
     binding,
     noise_notes,
     predict_command,
@@ -121,21 +120,22 @@ def benchmark(
         ModelError: the model cannot be loaded or run, or its predictions differ between settings.
         ValueError: there is no batch size, or one below 1.
     """
-    networks = _Networks(
-        partial(load_model, model, predictor=predictor, scale=scale), Device(device), batch_sizes
-    )
-    chosen = {
-        "--model": model,
-        "--predictor": None if predictor == PredictorChoice.AUTO else predictor,
-        "--scale": scale,
-        "--device": None if device == Device.AUTO else device,
-        "--image-column": image_column,
-        "--label-column": label_column,
-        "--labels": labels,
-    }
+    device, sizes = Device(device), sorted(set(batch_sizes))
+    if not sizes or sizes[0] < 1:
+        raise ValueError(f"batch_sizes {sizes}: expected numbers from 1")
+    load = partial(load_model, model, predictor=predictor, scale=scale)
+    first = load(device=Device.CPU if device is Device.AUTO else device, batch_size=sizes[0])
     columns = ReadOptions.of(image_column, label_column, labels)
+    chosen = {
+        "model": model,
+        "predictor": None if predictor == PredictorChoice.AUTO else predictor,
+        "scale": scale,
+        "device": None if device is Device.AUTO else device,
+        **columns._asdict(),
+    }
     with _without_retracing_warnings(), _opened(inputs, columns) as opened:
-        return _Bench(opened, networks, seconds, progress).result(inputs, chosen)
+        bench = _Bench(opened, load, first, device, sizes, seconds, progress or (lambda _: None))
+        return bench.result(input_list(inputs), chosen)
 
 
 @dataclass(frozen=True)
@@ -143,25 +143,15 @@ class Round:
     """A part of the work at one setting, to be timed.
 
     Attributes:
-        part: which part it is.
-        batch_size: rows of a batch.
-        workers: threads.
-        rows: the images of a round.
+        setting: what is measured, without a time yet.
         work: does the part once, and is timed.
         check: called with the result of `work` after the clock has stopped; raises an error where
             the result is wrong.
-        predictor: what runs the network; None where no network runs.
-        device: where the network runs.
     """
 
-    part: Part
-    batch_size: int
-    workers: int
-    rows: int
+    setting: Measurement
     work: Callable[[], Any]
     check: Callable[[Any], None] = lambda _: None
-    predictor: PredictorChoice | None = None
-    device: Device | None = None
 
     def time(self) -> float:
         """Do the work once, check its result, and return the seconds that the work took."""
@@ -185,188 +175,160 @@ def time_in_turn(rounds: Sequence[Round], seconds: float) -> list[Measurement]:
     taken: list[list[float]] = []
     while len(taken) < _LEAST_ROUNDS or sum(map(sum, taken)) < seconds * len(rounds):
         taken.append([one.time() for one in rounds])
-    return [
-        Measurement(
-            one.part, one.workers, one.batch_size, one.rows, times, one.predictor, one.device
-        )
-        for one, times in zip(rounds, zip(*taken, strict=True), strict=True)
-    ]
-
-
-class _Networks:
-    """The model, loaded for each device and batch size that can be measured.
-
-    Attributes:
-        first: the model for the smallest batch size, on the CPU unless another device was named.
-        devices: where the model is measured.
-        batch_sizes: the batch sizes to measure, ascending.
-        not_run: what cannot be measured, and why.
-    """
-
-    def __init__(
-        self, load: Callable[..., Predictor], device: Device, batch_sizes: Sequence[int]
-    ) -> None:
-        """Load the model, by a function of `device` and `batch_size`.
-
-        Raises:
-            ModelError: it cannot be loaded.
-            ValueError: there is no batch size, or one below 1.
-        """
-        self.batch_sizes = sorted(set(batch_sizes))
-        if not self.batch_sizes or self.batch_sizes[0] < 1:
-            raise ValueError(f"batch_sizes {self.batch_sizes}: expected numbers from 1")
-        self._load = load
-        self._loaded: dict[tuple[Device, int], Predictor] = {}
-        self.devices = [Device.CPU if device is Device.AUTO else device]
-        self.first = load(device=self.devices[0], batch_size=self.batch_sizes[0])
-        self._loaded[self.devices[0], self.batch_sizes[0]] = self.first
-        self.not_run: list[NotRun] = []
-        if device is Device.AUTO:
-            self._add_gpu()
-
-    def load(self, device: Device, batch_size: int) -> Predictor:
-        """Return the model as `predict` would load it."""
-        if self.first.name is PredictorChoice.NUMPY:
-            return self.first  # the workers alone cut batches for NumPy
-        key = (device, batch_size)
-        if key not in self._loaded:
-            self._loaded[key] = self._load(device=device, batch_size=batch_size)
-        return self._loaded[key]
-
-    def notes(self) -> list[str]:
-        """Return what the user should know of the model, each sentence once."""
-        notes = (note for one in self._loaded.values() for note in one.notes)
-        return [f"model {self.first.model.path.name}: {note}" for note in dict.fromkeys(notes)]
-
-    def _add_gpu(self) -> None:
-        if self.first.name is PredictorChoice.NUMPY:
-            reason = "NumPy runs this model, on the CPU"
-            self.not_run.append(NotRun("network on gpu", reason))
-            return
-        from mnist_batch.inference.keras_network import sees_gpu
-
-        if sees_gpu():
-            self.devices.append(Device.GPU)
-        else:
-            self.not_run.append(NotRun("network on gpu", "Keras sees no GPU here"))
+    times = zip(*taken, strict=True)
+    return [replace(one.setting, seconds=each) for one, each in zip(rounds, times, strict=True)]
 
 
 class _Bench:
-    """The first images of an input, and the parts of the work on them."""
+    """The first images of an input, a model, and the parts of the work on them."""
 
     def __init__(
         self,
         opened: OpenInputs,
-        networks: _Networks,
+        load: Callable[..., Predictor],
+        first: Predictor,
+        device: Device,
+        batch_sizes: Sequence[int],
         seconds: float,
-        progress: Callable[[str], None] | None,
+        say: Callable[[str], None],
     ) -> None:
-        self._input_rows, self._networks, self._seconds = opened.rows, networks, seconds
-        self._say = progress or (lambda _: None)
+        """Predict the first images.
+
+        Args:
+            opened: the input.
+            load: loads the model for a `device` and a `batch_size`.
+            first: the model for the smallest batch size, on the CPU unless a device was named.
+            device: the only one to measure, or `auto`.
+            batch_sizes: the batch sizes to measure, ascending.
+            seconds: as for `benchmark`.
+            say: called with what is measured next.
+        """
+        self._load, self._first, self._batch_sizes = load, first, batch_sizes
+        self._input_rows, self._seconds, self._say = opened.rows, seconds, say
         self._workers = available_workers()
         self._not_run: list[NotRun] = []
-        self._say("starting")
+        self._devices = self._found_devices(device)
+        self._predictors = {(self._devices[0], batch_sizes[0]): first}
+        say("starting")
         _kernels.load()  # the time that it takes to load the compiled code does not count
-        first = networks.first
-        # Of a network that takes seconds for 20,000 images, use as many as it predicts in one.
-        limit = min(SAMPLE_ROWS, max(int(_images_per_s(first)), networks.batch_sizes[0]))
-        batches = first_batches(opened, limit)
-        self._rows = sum(map(len, batches))
-        if not self._rows:
+        if not opened.rows:
             raise InputError("the INPUT holds no images; name one that does")
-        self._files = repeated(opened.shards, self._rows).shards
-        self._encoded = [one for one in map(ResidentShard, batches) if one.encoded]
+        # Of a network that takes seconds for 20,000 images, use as many as it predicts in one.
+        limit = min(SAMPLE_ROWS, max(int(_images_per_s(first)), batch_sizes[0]))
+        predicted = sample(repeated(opened.shards, min(limit, opened.rows)), first)
+        self._rows = sum(len(one.images) for one in predicted)
+        shards = list(first_rows(opened.shards, self._rows))
         # Few images are repeated, unless they are large or slow to decode.
-        batch = batches[0]
+        batch = predicted[0].originals
+        assert batch
         affordable = int(len(batch) / _timed(lambda: prepare_batch(batch))[0] * seconds / 4)
         by_size = len(batch) * _SAMPLE_BYTES // (batch.images.nbytes + 1)
         self._round_rows = max(self._rows, min(limit, SHARD_ROWS, by_size, affordable))
-        predicted = list(predict_batches(repeated(self._files, self._rows), first))
+        self._files = partial(repeated, shards)
         self._reference = probabilities_of(one.predictions for one in predicted)
         self._pixels = _pixels(predicted)
         self._counts = PredictionCounts()
         for one in predicted:
             self._counts.add(one.predictions)
 
-    def result(self, inputs: Inputs, chosen: Mapping[str, Any]) -> BenchmarkResult:
+    def _found_devices(self, device: Device) -> list[Device]:
+        """Return the devices to measure."""
+        if device is not Device.AUTO:
+            return [device]
+        reason = "NumPy runs this model, on the CPU"
+        if self._first.name is PredictorChoice.KERAS:
+            from mnist_batch.inference.keras_network import sees_gpu
+
+            if sees_gpu():
+                return [Device.CPU, Device.GPU]
+            reason = "Keras sees no GPU here"
+        self._not_run.append(NotRun("network on gpu", reason))
+        return [Device.CPU]
+
+    def _predictor(self, device: Device, batch_size: int) -> Predictor:
+        """Return the model as `predict` would load it."""
+        if self._first.name is PredictorChoice.NUMPY:
+            return self._first  # the workers alone cut batches for NumPy
+        key = (device, batch_size)
+        if key not in self._predictors:
+            self._predictors[key] = self._load(device=device, batch_size=batch_size)
+        return self._predictors[key]
+
+    def result(self, inputs: Sequence[str | Path], chosen: dict[str, Any]) -> BenchmarkResult:
         """Measure all that can be measured, and return it with what follows.
 
         Args:
             inputs: the INPUTs as given.
-            chosen: what the user chose, by the option of `mnist-batch predict`.
+            chosen: what the user chose, by the parameter of `predict`.
         """
         measurements = self._measurements()
-        networks, metrics, best = self._networks, self._counts.metrics(), best_whole(measurements)
-        first = networks.first
-        found: dict[str, Any] = {"--batch-size": best.batch_size, "--workers": best.workers}
-        if len(networks.devices) > 1:
-            found["--device"] = best.device
+        metrics, first, whole = self._counts.metrics(), self._first, best(measurements, Part.WHOLE)
+        model = {"name": first.model.path.name, "sha256": first.model.sha256}
+        if len(self._devices) > 1:
+            chosen["device"] = whole.device
+        found = {"batch_size": whole.batch_size, "workers": whole.workers}
+        notes = [note for one in self._predictors.values() for note in one.notes]
         return BenchmarkResult(
             machine=_machine(keras=first.name is PredictorChoice.KERAS),
-            model={
-                "name": first.model.path.name,
-                "sha256": first.model.sha256,
-                "scale": str(first.scale),
-            },
-            inputs=[str(item) for item in input_list(inputs)],
+            model={**model, "scale": str(first.scale)},
+            inputs=list(map(str, inputs)),
             rows=self._input_rows,
             rows_used=self._rows,
             labelled=metrics.scored,
             accuracy=metrics.accuracy,
             measurements=measurements,
-            not_run=[*networks.not_run, *self._not_run],
-            recommended=best,
+            not_run=self._not_run,
+            recommended=whole,
             binding=binding(measurements),
-            command=predict_command(input_list(inputs), {**chosen, **found}),
-            notes=[*networks.notes(), *noise_notes(measurements)],
+            command=predict_command(inputs, {**chosen, **found}),
+            notes=[
+                *(f"model {model['name']}: {note}" for note in dict.fromkeys(notes)),
+                *noise_notes(measurements),
+            ],
         )
 
     def _measurements(self) -> list[Measurement]:
+        files, all_workers = self._files(self._round_rows), self._workers
         self._say("reading")
-        source = repeated(self._files, self._round_rows)
-        done = self._through_workers(Part.READ, source, len, [self._workers])
+        read = partial(map_batches, files.shards, lambda shard: shard.read(BATCH_ROWS), len)
+        done = self._through_workers(Part.READ, files.rows, read, [all_workers])
         self._say("decoding")
-        done += self._decode()
-        done += self._network()
-        best = best_network(done)
-        networks = [one for one in done if one.part is Part.NETWORK and one.device == best.device]
-        slowest = min(one.images_per_s for one in done if one.workers == self._workers)
-        self._say("the whole")
-        settings = [(one.batch_size, self._workers) for one in networks]
-        wholes = self._whole(networks[0].device, settings, slowest)
-        batch_size = best_whole(wholes).batch_size
-        settings = [(batch_size, n) for n in worker_counts(self._workers)[:-1]]
-        return done + wholes + self._whole(networks[0].device, settings, slowest)
-
-    def _decode(self) -> list[Measurement]:
-        if not self._encoded:
+        batches = [batch for shard in files.shards for batch in shard.read(BATCH_ROWS)]
+        encoded = [batch for batch in batches if isinstance(batch.images, pa.Array)]
+        if encoded:
+            decode = partial(
+                map_batches, [encoded], iter, lambda batch: len(prepare_batch(batch).images)
+            )
+            rows = sum(map(len, encoded))
+            done += self._through_workers(Part.DECODE, rows, decode, sorted({1, all_workers}))
+        else:
             self._not_run.append(NotRun("decode", "the images are raw pixels"))
-            return []
-        # Small batches are joined before the clock starts.
-        joined = repeated(self._encoded, self._round_rows).shards
-        batches = [batch for shard in joined for batch in shard.read(BATCH_ROWS)]
-        return self._through_workers(
-            Part.DECODE,
-            repeated(list(map(ResidentShard, batches)), self._round_rows),
-            lambda batch: len(prepare_batch(batch).images),
-            sorted({1, self._workers}),
-        )
+        done += self._network()
+        device = best(done, Part.NETWORK).device
+        sizes = [
+            one.batch_size for one in done if one.part is Part.NETWORK and one.device is device
+        ]
+        slowest = min(one.images_per_s for one in done if one.workers == all_workers)
+        self._say("the whole")
+        wholes = self._whole(device, [(size, all_workers) for size in sizes], slowest)
+        size = best(wholes, Part.WHOLE).batch_size
+        fewer = [(size, workers) for workers in worker_counts(all_workers)[:-1]]
+        return done + wholes + self._whole(device, fewer, slowest)
 
     def _through_workers(
         self,
         part: Part,
-        source: OpenInputs,
-        work: Callable[[ImageBatch], int],
+        rows: int,
+        work: Callable[..., Iterator[int]],
         worker_counts: Sequence[int],
     ) -> list[Measurement]:
-        """Time a function of a batch on all batches of a source, for each number of workers."""
+        """Time a function of `workers` that does the work batch by batch, for each number."""
 
         def run(workers: int) -> int:
-            read = partial(map_batches, source.shards, lambda shard: shard.read(BATCH_ROWS))
-            return sum(read(work, workers=workers))
+            return sum(work(workers=workers))
 
         rounds = [
-            Round(part, BATCH_ROWS, workers, source.rows, partial(run, workers))
+            Round(Measurement(part, workers, BATCH_ROWS, rows), partial(run, workers))
             for workers in worker_counts
         ]
         return time_in_turn(rounds, self._seconds)
@@ -374,33 +336,32 @@ class _Bench:
     def _network(self) -> list[Measurement]:
         """Time the network, from pixels in memory, for each device and batch size."""
         rounds: list[Round] = []
-        for device in self._networks.devices:
+        for device in self._devices:
             rate = math.inf
-            for batch_size in self._networks.batch_sizes:
+            for batch_size in self._batch_sizes:
                 self._say(f"network on {device}, batches of {batch_size:,}")
                 if batch_size / rate > _LONGEST_BATCH_S:
                     reason = f"a batch would take about {batch_size / rate:,.0f} s"
                     what = f"network on {device} in batches of {batch_size}"
                     self._not_run.append(NotRun(what, reason))
                     continue
-                predictor = self._networks.load(device, batch_size)
-                rate = _images_per_s(predictor)
-                rounds.append(self._network_round(predictor, device, batch_size, rate))
+                rate = _images_per_s(self._predictor(device, batch_size))
+                rounds.append(self._network_round(device, batch_size, rate))
         self._say("network")
         return time_in_turn(rounds, self._seconds)
 
-    def _network_round(self, predictor: Predictor, device: Device, size: int, rate: float) -> Round:
+    def _network_round(self, device: Device, size: int, rate: float) -> Round:
         """Return a round of full batches in memory: a short one would tell of another size."""
-        count = max(1, 2 * SHARD_ROWS // size)
-        if predictor.name is PredictorChoice.KERAS:
+        count, times = max(1, 2 * SHARD_ROWS // size), 1
+        if self._first.name is PredictorChoice.NUMPY:
+            times = self._workers  # each runs a batch: as many batches for each
+        else:
             # A fifth of a second is enough to time.
             count = min(count, max(1, int(rate * self._seconds / 5) // size))
         # As many places in memory as a run has, else small batches would stay in the caches.
-        places = np.arange(count * size).reshape(count, size) % self._rows
-        batches = [ResidentShard(self._pixels.take(row)) for row in places]
-        # NumPy runs a batch on each worker: as many batches for each.
-        times = self._workers if predictor.name is PredictorChoice.NUMPY else 1
-        source = repeated(batches, count * size * times)
+        places = np.arange(count * size) % self._rows
+        batches = [self._pixels.take(row) for row in places.reshape(count, size)]
+        source = inputs_of([shard_of(batch) for batch in batches] * times)
         return self._round(Part.NETWORK, source, device, size, self._workers, count * size)
 
     def _whole(
@@ -420,8 +381,7 @@ class _Bench:
             # take too long; full ones, because Keras pads the last.
             enough, affordable = 4 * size * workers, int(rate * self._seconds / 2)
             rows = max(self._round_rows, min(enough, affordable))
-            rows = max(rows // size * size, min(rows, size))
-            source = repeated(self._files, rows)
+            source = self._files(max(rows // size * size, min(rows, size)))
             rounds.append(self._round(Part.WHOLE, source, device, size, workers, self._rows))
         return time_in_turn(rounds, self._seconds)
 
@@ -430,15 +390,15 @@ class _Bench:
         part: Part,
         source: OpenInputs,
         device: Device,
-        batch_size: int,
+        size: int,
         workers: int,
         period: int,
     ) -> Round:
         """Return a round that predicts a source, whose images repeat after `period` rows."""
-        predictor = self._networks.load(device, batch_size)
+        predictor = self._predictor(device, size)
 
         def work() -> list[pa.RecordBatch]:
-            batches = predict_batches(source, predictor, batch_size=batch_size, workers=workers)
+            batches = predict_batches(source, predictor, batch_size=size, workers=workers)
             return [batch.predictions for batch in batches]
 
         def check(batches: list[pa.RecordBatch]) -> None:
@@ -447,10 +407,11 @@ class _Bench:
                 found,
                 self._reference[np.arange(len(found)) % period % self._rows],
                 tolerance=GPU_TOLERANCE if device is Device.GPU else CPU_TOLERANCE,
-                made=f"{predictor.name} on {device} in batches of {batch_size}",
+                made=f"{predictor.name} on {device} in batches of {size}",
             )
 
-        return Round(part, batch_size, workers, source.rows, work, check, predictor.name, device)
+        setting = Measurement(part, workers, size, source.rows, (), predictor.name, device)
+        return Round(setting, work, check)
 
 
 def probabilities_of(batches: Iterable[pa.RecordBatch]) -> npt.NDArray[np.float32]:
@@ -499,104 +460,56 @@ def worker_counts(cores: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class ResidentShard(Shard):
-    """A batch in memory, of at most as many rows as are read at once."""
+class _FunctionShard(Shard):
+    """Rows that a function of the batch size returns.
 
-    batch: ImageBatch
+    Attributes:
+        rows: the number of rows.
+        encoded: whether images have to be decoded.
+        batches: the function.
+        source: none, since no message names it.
+    """
 
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return len(self.batch)
-
-    @property
-    def encoded(self) -> bool:
-        """Whether the images have to be decoded."""
-        return isinstance(self.batch.images, pa.Array)
-
-    @property
-    def source(self) -> str:
-        """The source of the first row."""
-        return str(self.batch.source[0])
+    rows: int
+    encoded: bool
+    batches: Callable[[int], Iterable[ImageBatch]]
+    source: str = ""
 
     def read_from(self) -> Sequence[str | bytes]:
-        """Return nothing: no file is read."""
+        """Return nothing: no fingerprint is taken."""
         return ()
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
-        """Yield the batch."""
-        assert len(self.batch) <= batch_size
-        yield self.batch
+        """Yield the rows in order."""
+        yield from self.batches(batch_size)
 
 
-@dataclass(frozen=True)
-class JoinedShards(Shard):
-    """The first rows of some shards, in batches as full as those of one large shard.
-
-    Ten images that are read again and again in batches of ten would tell how long a batch takes,
-    and not how long an image takes.
-    """
-
-    shards: Sequence[Shard]
-    rows: int
-
-    @property
-    def encoded(self) -> bool:
-        """Whether images have to be decoded."""
-        return any(shard.encoded for shard in self.shards)
-
-    @property
-    def source(self) -> str:
-        """The source of the first row."""
-        return self.shards[0].source
-
-    def read_from(self) -> Sequence[str | bytes]:
-        """Return what the shards are read from."""
-        return [text for shard in self.shards for text in shard.read_from()]
-
-    def read(self, batch_size: int) -> Iterator[ImageBatch]:
-        """Yield the rows in order, in batches of at most `batch_size`."""
-        waiting: list[ImageBatch] = []
-        for batch in self._batches(batch_size):
-            together = [*waiting, batch]
-            if waiting and (
-                sum(map(len, together)) > batch_size
-                or sum(one.images.nbytes for one in together) > BATCH_BYTES
-                or len(set(map(_kind, together))) > 1
-            ):
-                yield _joined(waiting)
-                waiting = []
-            waiting.append(batch)
-        if waiting:
-            yield _joined(waiting)
-
-    def _batches(self, batch_size: int) -> Iterator[ImageBatch]:
-        missing = self.rows
-        for shard in self.shards:
-            for batch in shard.read(batch_size):
-                yield batch if len(batch) <= missing else batch.take(np.arange(missing))
-                missing -= len(batch)
-                if missing <= 0:
-                    return
+def shard_of(batch: ImageBatch) -> Shard:
+    """Return a shard of a batch in memory, which is read whole."""
+    return _FunctionShard(len(batch), isinstance(batch.images, pa.Array), lambda _: [batch])
 
 
-def first_batches(
-    opened: OpenInputs, rows: int, size_bytes: int = _SAMPLE_BYTES
-) -> list[ImageBatch]:
-    """Read the first rows of an input, up to the batch that goes beyond a size of the images."""
-    batches: list[ImageBatch] = []
-    for batch in JoinedShards(opened.shards, rows).read(BATCH_ROWS):
-        batches.append(batch)
-        size_bytes -= batch.images.nbytes
-        if size_bytes <= 0:
-            break
-    return batches
+def inputs_of(shards: Sequence[Shard]) -> OpenInputs:
+    """Return the input that some shards are."""
+    return OpenInputs(shards, [], sum(shard.rows for shard in shards), Counter())
+
+
+def first_rows(shards: Iterable[Shard], rows: int) -> Iterator[Shard]:
+    """Yield shards of the first rows of others, as many as there are or are wanted."""
+    for shard in shards:
+        if shard.rows >= rows:
+            yield shard if shard.rows == rows else shard.take(np.arange(rows))
+            return
+        yield shard
+        rows -= shard.rows
 
 
 def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
     """Return an input of so many rows: those of some shards, and again from the first.
 
-    Small shards are joined to shards of the size that a large input has.
+    Few rows are joined to a shard of the size that a large input has, in batches as full. Ten
+    images that are read again and again in batches of ten would tell how long a batch takes, and
+    not how long an image takes.
 
     Raises:
         ValueError: the shards have no rows.
@@ -604,26 +517,31 @@ def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
     available = sum(shard.rows for shard in shards)
     if not available:
         raise ValueError("shards without rows cannot be repeated")
-    least = SHARD_ROWS if available < SHARD_ROWS else 1
-    parts: list[Shard] = []
-    group: list[Shard] = []
-    missing = rows
-    for shard in cycle(shards):
-        group.append(shard)
-        size = min(missing, sum(one.rows for one in group))
-        if size >= min(least, missing):
-            whole = len(group) == 1 and shard.rows == size
-            parts.append(shard if whole else JoinedShards(group, size))
-            group, missing = [], missing - size
-        if not missing:
-            break
-    return OpenInputs(shards=parts, files=[], rows=rows, passed_over=Counter())
+    if available < SHARD_ROWS:
+        times = math.ceil(SHARD_ROWS / available)
+        encoded = any(shard.encoded for shard in shards)
+        full = partial(_full_batches, [*shards] * times)
+        shards = [_FunctionShard(available * times, encoded, full)]
+    return inputs_of(list(first_rows(cycle(shards), rows)))
+
+
+def _full_batches(shards: Sequence[Shard], batch_size: int) -> Iterator[ImageBatch]:
+    """Yield the rows of shards in order, in batches as full as those of one large shard."""
+    waiting: list[ImageBatch] = []
+    rows = size = 0
+    for batch in (batch for shard in shards for batch in shard.read(batch_size)):
+        rows, size = rows + len(batch), size + batch.images.nbytes
+        full = rows > batch_size or size > BATCH_BYTES
+        if waiting and (full or _kind(batch) != _kind(waiting[0])):
+            yield _joined(waiting)
+            waiting, rows, size = [], len(batch), batch.images.nbytes
+        waiting.append(batch)
+    if waiting:
+        yield _joined(waiting)
 
 
 def _joined(batches: Sequence[ImageBatch]) -> ImageBatch:
     """Return batches of one kind as one batch."""
-    if len(batches) == 1:
-        return batches[0]
 
     def column(name: str) -> Any:  # noqa: ANN401 - of Arrow or of NumPy
         parts = [getattr(batch, name) for batch in batches]
@@ -631,12 +549,10 @@ def _joined(batches: Sequence[ImageBatch]) -> ImageBatch:
             return None
         return pa.concat_arrays(parts) if isinstance(parts[0], pa.Array) else np.concatenate(parts)
 
-    names = [field.name for field in fields(ImageBatch) if field.name != "formed"]
-    return (
-        replace(batches[0], **{name: column(name) for name in names})
-        if len(batches) > 1
-        else batches[0]
-    )
+    if len(batches) == 1:
+        return batches[0]
+    names = ("source", "row", "label", "images", "error", "prepared")
+    return replace(batches[0], **{name: column(name) for name in names})
 
 
 def _kind(batch: ImageBatch) -> tuple[object, bool, bool]:
@@ -644,6 +560,20 @@ def _kind(batch: ImageBatch) -> tuple[object, bool, bool]:
     images = batch.images
     kind = images.type if isinstance(images, pa.Array) else None
     return kind, batch.prepared is None, batch.formed
+
+
+def sample(
+    inputs: OpenInputs, predictor: Predictor, size_bytes: int = _SAMPLE_BYTES
+) -> list[PredictedBatch]:
+    """Predict the batches of an input, up to the one that goes beyond a size of its images."""
+    found: list[PredictedBatch] = []
+    for one in predict_batches(inputs, predictor, with_originals=True):
+        found.append(one)
+        assert one.originals
+        size_bytes -= one.originals.images.nbytes
+        if size_bytes <= 0:
+            break
+    return found
 
 
 def _pixels(predicted: Sequence[PredictedBatch]) -> ImageBatch:

@@ -48,7 +48,7 @@ class Measurement:
     workers: int
     batch_size: int
     rows: int
-    seconds: Sequence[float]
+    seconds: Sequence[float] = ()
     predictor: PredictorChoice | None = None
     device: Device | None = None
 
@@ -170,29 +170,19 @@ class BenchmarkResult:
         }
 
 
-def best_network(measurements: Iterable[Measurement]) -> Measurement:
-    """Return the measurement of the network at its best device and batch size.
+def best(measurements: Iterable[Measurement], part: Part) -> Measurement:
+    """Return the measurement of a part at its best setting; there has to be one of it.
 
     Of all that are as fast as the fastest within the noise, that is the one on the CPU, then the
-    one with the smallest batches. Other parts are passed over; there has to be one of the network.
+    one with the fewest workers, then the one with the smallest batches.
     """
-    networks = [one for one in measurements if one.part is Part.NETWORK]
-    return min(_as_fast(networks), key=lambda one: (one.device or "", one.batch_size))
-
-
-def best_whole(measurements: Iterable[Measurement]) -> Measurement:
-    """Return the measurement of the whole work at its best setting.
-
-    Of all that are as fast as the fastest within the noise, that is the one with the fewest
-    workers, then the one with the smallest batches. There has to be one of the whole.
-    """
-    wholes = [one for one in measurements if one.part is Part.WHOLE]
-    return min(_as_fast(wholes), key=lambda one: (one.workers, one.batch_size))
+    fast = _as_fast([one for one in measurements if one.part is part])
+    return min(fast, key=lambda one: (one.device or "", one.workers, one.batch_size))
 
 
 def binding(measurements: Sequence[Measurement]) -> Binding:
     """Return which of reading, decoding and network binds on all of the machine."""
-    network = best_network(measurements)
+    network = best(measurements, Part.NETWORK)
     workers = max(one.workers for one in measurements)
     rates: dict[Part, float] = {
         one.part: one.images_per_s
@@ -237,10 +227,15 @@ def noise_notes(measurements: Iterable[Measurement]) -> list[str]:
 
 
 def predict_command(inputs: Sequence[str | Path], options: Mapping[str, Any]) -> str:
-    """Return the command line of `mnist-batch predict`; an option that is None is left out."""
-    words = ["mnist-batch", "predict", *(map(str, inputs) if inputs else ["INPUT"])]
+    """Return the command line of `mnist-batch predict`.
+
+    Args:
+        inputs: the INPUTs; none for the word itself.
+        options: values by the parameter of `predict`; one that is None is left out.
+    """
+    words = ["mnist-batch", "predict", *map(str, inputs or ["INPUT"])]
     words += ["--out", "predictions.parquet"]
     for name, value in options.items():
         if value is not None:
-            words += [name, str(value)]
+            words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)

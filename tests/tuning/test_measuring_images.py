@@ -12,7 +12,7 @@ from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_parquet
-from mnist_batch.tuning.measuring import ResidentShard, first_batches, repeated
+from mnist_batch.tuning.measuring import first_rows, repeated, sample, shard_of
 
 
 def rows_of(shards: Sequence[Shard], batch_size: int) -> list[int]:
@@ -28,19 +28,17 @@ def rows_of(shards: Sequence[Shard], batch_size: int) -> list[int]:
 
 @pytest.mark.parametrize("count", [1, 99, 250, 1050, 5000])
 def test_the_first_rows_are_read(digits_parquet: Path, count: int) -> None:
-    """From the file and in memory; as many as there are where more are wanted."""
+    """As many as there are where more are wanted."""
     opened = open_inputs([digits_parquet])
-    resident = [row for batch in first_batches(opened, count) for row in batch.row.to_pylist()]
-    assert resident == list(range(min(count, 1050)))
-    assert rows_of(repeated(opened.shards, len(resident)).shards, 100) == resident
+    assert rows_of(list(first_rows(opened.shards, count)), 100) == list(range(min(count, 1050)))
 
 
-def test_reading_ends_where_images_are_large(digits_parquet: Path) -> None:
+def test_the_sample_ends_where_images_are_large(digits_parquet: Path, model: Path) -> None:
     """At the batch that goes beyond the size: the first one here."""
     opened = repeated(open_inputs([digits_parquet]).shards, 5000)
-    batches = first_batches(opened, 5000, size_bytes=1)
-    assert len(batches) == 1
-    assert 0 < len(batches[0]) <= 2048
+    (batch,) = sample(opened, mnist_batch.load_model(model), size_bytes=1)
+    assert 0 < len(batch.images) <= 2048
+    assert sum(len(one.images) for one in sample(opened, mnist_batch.load_model(model))) == 5000
 
 
 @pytest.mark.parametrize("count", [3, 1050, 2500, 20_000])
@@ -77,9 +75,7 @@ def test_only_what_was_prepared_alike_is_joined(tmp_path: Path) -> None:
             tmp_path / "digits.parquet", tmp_path / f"{choice}.parquet", prepare=choice
         )
     opened = open_inputs([tmp_path / "auto.parquet", tmp_path / "never.parquet"])
-    batches = first_batches(opened, 10)
-    assert [(batch.formed, len(batch)) for batch in batches] == [(True, 5), (False, 5)]
-    again = repeated([ResidentShard(batch) for batch in batches], 40).shards
+    again = repeated(opened.shards, 40).shards
     found = [(batch.formed, len(batch)) for shard in again for batch in shard.read(100)]
     assert found == [(True, 5), (False, 5)] * 4
 
@@ -93,8 +89,8 @@ def test_pixels_in_memory_are_joined_too() -> None:
         images=np.arange(2 * 784, dtype=np.uint8).reshape(2, 28, 28),
         error=pa.array([None, "no bytes"]),
     )
-    (shard,) = repeated([ResidentShard(batch)], 3).shards
-    (three,) = shard.read(3)
+    (shard,) = repeated([shard_of(batch)], 3).shards
+    (three,) = shard.read(100)
     assert three.source.to_pylist() == ["a", "b", "a"]
     assert three.label.to_pylist() == [4, None, 4]
     np.testing.assert_array_equal(three.images, np.asarray(batch.images)[[0, 1, 0]])

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from mnist_batch.tuning.measuring import Round, time_in_turn
-from mnist_batch.tuning.recommendation import Part
+from mnist_batch.tuning.recommendation import Measurement, Part
 
 
 def round_of(work: Callable[[], object], check: Callable[[object], None]) -> Round:
     """Return a round of seven images."""
-    return Round(Part.READ, 2048, 2, 7, work, check)
+    return Round(Measurement(Part.READ, 2, 2048, 7), work, check)
 
 
 def test_rounds_take_turns_after_a_warm_up() -> None:

@@ -8,8 +8,7 @@ from mnist_batch.options import Device, PredictorChoice
 from mnist_batch.tuning.recommendation import (
     Measurement,
     Part,
-    best_network,
-    best_whole,
+    best,
     binding,
     noise_notes,
     predict_command,
@@ -49,27 +48,27 @@ def test_the_median_round_counts() -> None:
 def test_the_smallest_batch_within_the_noise_is_best() -> None:
     """970 of 1000 is, 969 is not."""
     found = [READ, network(969, 256), network(970, 1024), network(1000, 4096), network(990, 9999)]
-    assert best_network(found).batch_size == 1024
+    assert best(found, Part.NETWORK).batch_size == 1024
 
 
 def test_noise_of_the_best_counts() -> None:
     """Its median is 1.1 s and its middle half 0.2 s wide: 1.314 x 0.182 / sqrt(4) is 0.119."""
     noisy = replace(network(1100, 4096), seconds=[1, 1, 1.2, 1.2])
-    assert best_network([network(880, 256), network(882, 1024), noisy]).batch_size == 1024
+    assert best([network(880, 256), network(882, 1024), noisy], Part.NETWORK).batch_size == 1024
 
 
 def test_a_gpu_is_taken_where_it_is_faster() -> None:
     """By more than the noise; then in its own smallest batch."""
     cpu = [network(400, 256), network(410, 4096)]
     gpu = [network(100, 256, Device.GPU), network(900, 4096, Device.GPU)]
-    assert best_network([*cpu, *gpu]) is gpu[1]
-    assert best_network([*cpu, network(411, 256, Device.GPU)]) is cpu[0]
+    assert best([*cpu, *gpu], Part.NETWORK) is gpu[1]
+    assert best([*cpu, network(411, 256, Device.GPU)], Part.NETWORK) is cpu[0]
 
 
 def test_the_fewest_workers_within_the_noise_are_best() -> None:
     """Two here: the other two add nothing."""
     found = [part(Part.WHOLE, speed, workers) for workers, speed in ((1, 90), (2, 178), (4, 180))]
-    assert best_whole(found).workers == 2
+    assert best(found, Part.WHOLE).workers == 2
 
 
 def test_the_slowest_part_on_all_workers_binds() -> None:
@@ -117,7 +116,7 @@ def test_noise_is_told_from_a_tenth_on() -> None:
 
 def test_the_command_can_be_copied() -> None:
     """Names are quoted for the shell; options without a value are left out."""
-    assert predict_command(["my digits"], {"--model": None, "--batch-size": 256}) == (
+    assert predict_command(["my digits"], {"model": None, "batch_size": 256}) == (
         "mnist-batch predict 'my digits' --out predictions.parquet --batch-size 256"
     )
     assert predict_command([], {}) == "mnist-batch predict INPUT --out predictions.parquet"
