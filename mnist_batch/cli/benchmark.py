@@ -8,9 +8,6 @@ INPUT is what predict takes; without one, digits are drawn.
 Example: mnist-batch benchmark digits/ --batch-sizes 256,2048 --seconds 0.2
 """
 
-import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Annotated
 
@@ -54,7 +51,8 @@ def benchmark(
     as_json: parameters.AsJson = False,
 ) -> None:
     sizes = _sizes(batch_sizes)
-    with _bar(quiet=quiet) as progress:
+    columns = ["bar", "elapsed", "{task.description}"]
+    with output.progress_bar(columns, _bar_fields, quiet=quiet) as progress:
         result = mnist_batch.benchmark(
             inputs or [],
             model=model,
@@ -68,8 +66,13 @@ def benchmark(
             seconds=seconds,
             progress=progress,
         )
-    output.show(json.dumps(result.record()) if as_json else benchmark_page(result))
+    output.show(result.record() if as_json else benchmark_page(result))
     output.say_notes(result.notes, quiet=quiet)
+
+
+def _bar_fields(measured: str, _: float) -> dict[str, str]:
+    """Return the fields of the bar, which has no end and names what is being measured."""
+    return {"description": measured}
 
 
 def _sizes(batch_sizes: str) -> list[int]:
@@ -134,12 +137,3 @@ def _binding(result: "mnist_batch.BenchmarkResult") -> str:
     slowest = speeds.pop(result.binding.part)
     others = ", ".join(f"{part} {speed:,.0f}" for part, speed in speeds.items())
     return f"{result.binding.part} binds: {slowest:,.0f} images/s; {others}"
-
-
-def _bar(*, quiet: bool) -> AbstractContextManager[Callable[[str], None] | None]:
-    """Return a bar without an end, which names what is being measured."""
-
-    def state(measured: str, _: float) -> dict[str, str]:
-        return {"description": measured}
-
-    return output.progress_bar(["bar", "elapsed", "{task.description}"], state, quiet=quiet)

@@ -3,7 +3,6 @@
 Example: mnist-batch evaluate predictions.parquet --images digits/ --overwrite
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +56,7 @@ def evaluate(
 
 def show_summary(summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool) -> None:
     """Print what `predict` or `evaluate` returned, and its notes."""
-    output.show(json.dumps(summary.record()) if as_json else run_page(summary))
+    output.show(summary.record() if as_json else run_page(summary))
     output.say_notes(summary.notes, quiet=quiet)
 
 

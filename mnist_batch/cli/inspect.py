@@ -9,7 +9,6 @@ are, labels, duplicates, and what cannot be read.
 Example: mnist-batch inspect digits/
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,9 +55,9 @@ def inspect(
         else:
             held = mnist_batch.inspect_input(names, **options)
     if model:
-        output.show(json.dumps(found.record()) if as_json else model_page(found))
+        output.show(found.record() if as_json else model_page(found))
     else:
-        output.show(json.dumps(held.record()) if as_json else input_page(held))
+        output.show(held.record() if as_json else input_page(held))
         output.say_notes(held.notes, quiet=quiet)
 
 

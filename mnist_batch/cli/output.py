@@ -25,10 +25,13 @@ UNKNOWN = "-"
 _Step = TypeVar("_Step")
 
 
-def show(content: "Page") -> None:
-    """Print a result on standard output."""
+def show(content: "Page | dict[str, Any]") -> None:
+    """Print a result on standard output, a dictionary as JSON."""
+    import json
+
     from rich.console import Console
 
+    content = json.dumps(content) if isinstance(content, dict) else content
     # The work is done, and its status says more than that nobody can read the result: rich ends
     # the process with status 1 where the reader went away, as `head` does.
     try:

@@ -8,7 +8,6 @@ INPUT is what predict takes.
 Example: mnist-batch pack digits/ --out packed.parquet
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +45,7 @@ def pack(
             overwrite=overwrite,
             progress=progress,
         )
-    output.show(json.dumps(summary.record()) if as_json else pack_page(summary))
+    output.show(summary.record() if as_json else pack_page(summary))
     output.say_notes(summary.notes, quiet=quiet)
     uncounted = summary.uncounted_sources
     parameters.check_errors(budget, summary.errors, summary.rows, uncounted, lacking="an image")

@@ -7,7 +7,6 @@ training and for the test; without such names all of it is for training.
 Example: mnist-batch train --data mnist/ --epochs 20 --out MNIST.h5
 """
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -82,7 +81,7 @@ def train(
             overwrite=overwrite,
             progress=progress,
         )
-    output.show(json.dumps(result.record()) if as_json else training_page(result))
+    output.show(result.record() if as_json else training_page(result))
 
 
 def training_page(result: "mnist_batch.TrainingResult") -> "output.Page":

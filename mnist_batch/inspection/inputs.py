@@ -129,13 +129,7 @@ def inspect_input(
 
     It takes 17 bytes of memory a row, and as much again to find duplicates.
 
-    Args:
-        inputs: folders, files, globs, `hf://` or `-`, as `predict` takes them; packed files too.
-        image_column: the Parquet column of images; None to find it.
-        label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file of labels; `none` to read none; None for what the inputs carry.
-        workers: threads, at least 1; None for one a core.
-        progress: called after each batch, in the calling thread.
+    The arguments are those of `predict`; inputs may be packed files too.
 
     Raises:
         InputError: an input cannot be read.

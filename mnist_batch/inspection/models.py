@@ -1,8 +1,7 @@
 """Inspect a model file: its layers, the scale of pixels it expects, what runs it, oddities."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +104,9 @@ def inspect_model(
     Keras is imported only for a network that NumPy does not run. Of a model that nothing runs, the
     inspection holds what the file says.
 
-    Args:
-        model: a Keras model, `.h5` or `.keras`.
-        data: INPUTs with labels, as `predict` takes them: each scale is tried on up to
-            `TRIAL_ROWS` of their images, spread over them. None to try none.
-        image_column: the Parquet column of images; None to find it.
-        label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file of labels; None for what the inputs carry.
-        workers: threads that read the images; None for one a core.
-        progress: called after each batch of them, in the calling thread.
+    `model` is a Keras model, `.h5` or `.keras`. `data` are INPUTs with labels, as `predict` takes
+    them: each scale is tried on up to `TRIAL_ROWS` of their images, spread over them. The other
+    arguments are those of `predict`.
 
     Raises:
         ModelError: the file cannot be read as a model.
@@ -122,52 +115,35 @@ def inspect_model(
         ValueError: `workers` is below 1.
     """
     file = read_model_file(Path(model))
-    stated = file.stated_scale()
+    found = _unrunnable(file)
     try:
         predictor = build_predictor(file)
         nan = predictor.gives_nan()
     except ModelError as error:
-        return _unrunnable(file, stated, str(error).removeprefix(f"{file.path}: "))
+        return replace(found, why=str(error).removeprefix(f"{file.path}: "))
     trials = None
     if data is not None and not nan:
         opened = open_inputs(input_list(data), ReadOptions.of(image_column, label_column, labels))
         trials = try_scales(predictor, opened, workers=workers, progress=progress)
-    activation = output_activation(file.config)
-    return _in_file(file, stated)(
+    return replace(
+        found,
         layers=predictor.layers,
         input_shape=predictor.input_shape,
-        activation=activation,
         predictor=predictor.name,
         why=predictor.why,
-        scale=predictor.scale,
         trials=trials,
         suspicious=[
-            *([_NAN] if nan else _odd_scale(file, stated, trials)),
+            *([_NAN] if nan else _odd_scale(file, trials)),
             *_odd_layers(predictor.layers),
-            *_odd_output(activation),
-            *_optimizer(file),
+            *_odd_output(found.activation),
+            *found.suspicious,
         ],
     )
 
 
-def _in_file(
-    file: ModelFile, stated: tuple[Scale, ScaleSource] | None
-) -> "partial[ModelInspection]":
-    """Return the part of an inspection that the file says, to be called with the rest."""
-    return partial(
-        ModelInspection,
-        path=file.path,
-        sha256=file.sha256,
-        size_bytes=file.size_bytes,
-        scale_source=stated[1] if stated else None,
-        training=file.training,
-    )
-
-
-def _unrunnable(
-    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, why: str
-) -> ModelInspection:
-    """Return what the file alone says of a model that nothing runs."""
+def _unrunnable(file: ModelFile) -> ModelInspection:
+    """Return what the file alone says, as of a model that nothing runs."""
+    scale, source = file.stated_scale() or (Scale.ZERO_TO_ONE, None)
     try:
         layers = [
             described(layer, None, None)
@@ -177,14 +153,19 @@ def _unrunnable(
         activation = output_activation(file.config)
     except (AttributeError, LookupError, TypeError):
         layers, activation = [], "unknown"  # a damaged configuration, and `why` says so
-    return _in_file(file, stated)(
+    return ModelInspection(
+        path=file.path,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
         layers=layers,
         input_shape=None,
         activation=activation,
         predictor=None,
-        why=why,
-        scale=stated[0] if stated else Scale.ZERO_TO_ONE,
+        why="",
+        scale=scale,
+        scale_source=source,
         trials=None,
+        training=file.training,
         suspicious=list(_optimizer(file)),
     )
 
@@ -195,10 +176,9 @@ def _odd_layers(layers: Sequence[Layer]) -> Iterator[str]:
             yield f"layer {layer.name or layer.kind}: {oddity}"
 
 
-def _odd_scale(
-    file: ModelFile, stated: tuple[Scale, ScaleSource] | None, trials: ScaleTrials | None
-) -> Iterator[str]:
-    named, says = (stated[0], stated[1].says) if stated else (None, "")
+def _odd_scale(file: ModelFile, trials: ScaleTrials | None) -> Iterator[str]:
+    named, source = file.stated_scale() or (None, None)
+    says = source.says if source else ""
     own = own_scale(file.config)
     if named and own and named is not own:
         yield f"{says} that pixels come as {named}, but its first layers take them as {own}"

@@ -3,15 +3,15 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from glob import has_magic
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import InputError, LabelError
@@ -42,8 +42,7 @@ _PATTERNS = {
 }
 
 
-@dataclass(frozen=True)
-class Splits:
+class Splits(NamedTuple):
     """INPUTs to train on and INPUTs to test on; `test` may be empty."""
 
     train: Sequence[str]
@@ -108,7 +107,7 @@ def find_splits(data: str) -> Splits:
     else:
         return Splits([str(path)], [])
     names = listing.files.get(PARQUET.name) or next(iter(listing.files.values()), [])
-    splits = _by_folder(names, whole=whole) or _by_file(names)
+    splits = _by_split(names, whole=whole)
     if not splits:
         return Splits([str(path)], [])
     if TRAIN not in splits:
@@ -120,8 +119,11 @@ def find_splits(data: str) -> Splits:
     return Splits([str(root / name) for name in train], [str(root / name) for name in test])
 
 
-def _by_folder(names: Iterable[str], *, whole: bool) -> dict[str, list[str]]:
-    """Return for each split the folders that are named for it, or unless `whole` their files."""
+def _by_split(names: Sequence[str], *, whole: bool) -> dict[str, list[str]]:
+    """Return for each split the folders that are named for it, or unless `whole` their files.
+
+    Where no folder is named for a split, return the files that are.
+    """
     found: dict[str, dict[str, None]] = {}  # ordered sets
     for name in names:
         folders = name.split("/")[:-1]
@@ -130,15 +132,11 @@ def _by_folder(names: Iterable[str], *, whole: bool) -> dict[str, list[str]]:
                 member = "/".join(folders[:depth]) if whole else name
                 found.setdefault(split, {})[member] = None
                 break
+    if not found:
+        for name in names:
+            if split := _split_of(name.rpartition("/")[2]):
+                found.setdefault(split, {})[name] = None
     return {split: list(members) for split, members in found.items()}
-
-
-def _by_file(names: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in names:
-        if split := _split_of(name.rpartition("/")[2]):
-            found.setdefault(split, []).append(name)
-    return found
 
 
 @lru_cache  # most names are those of a few folders
@@ -171,15 +169,11 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
     labels = np.empty(opened.rows, np.int8)
     unreadable: Counter[str] = Counter()
     rows = 0
-    for part in map_batches(
-        opened.shards,
-        lambda shard: shard.read(BATCH_ROWS),
-        _readable_part,
-        workers=available_workers(),
-    ):
-        end = rows + len(part.labels)
-        images[rows:end], labels[rows:end] = part.images, part.labels
-        unreadable.update(part.unreadable)
+    read, workers = (lambda shard: shard.read(BATCH_ROWS)), available_workers()
+    for some, digits, reasons in map_batches(opened.shards, read, _readable_rows, workers=workers):
+        end = rows + len(digits)
+        images[rows:end], labels[rows:end] = some, digits
+        unreadable.update(reasons)
         rows = end
     if not rows:
         causes = ", ".join(f"{count} x {text}" for text, count in unreadable.items()) or "no rows"
@@ -195,7 +189,7 @@ def _refuse_packed_together(file: Path) -> None:
         sources = packed_sources(file)
     except InputError:  # it is one row with an error
         return
-    splits = _by_folder(sources, whole=True) or _by_file(sources)
+    splits = _by_split(sources, whole=True)
     if TRAIN in splits and TEST in splits:
         raise InputError(
             f"{file}: is packed from data for training ({splits[TRAIN][0]}) and for the test "
@@ -203,16 +197,8 @@ def _refuse_packed_together(file: Path) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The rows of a batch that can be read, and how many cannot, per reason."""
-
-    images: Images
-    labels: Labels
-    unreadable: Counter[str]
-
-
-def _readable_part(batch: ImageBatch) -> _Part:
+def _readable_rows(batch: ImageBatch) -> tuple[Images, Labels, Counter[str]]:
+    """Return the rows of a batch that can be read, and how many cannot, per reason."""
     decoded = prepare_batch(batch)
     unlabelled = pc.and_(batch.label.is_null(), decoded.error.is_null())
     if (row := pc.index(unlabelled, True).as_py()) >= 0:
@@ -220,13 +206,10 @@ def _readable_part(batch: ImageBatch) -> _Part:
             f"{batch.source[row]}, row {batch.row[row]}: no label, and training needs one; "
             "expected a Parquet column label, a folder named by its digit, or metadata.csv"
         )
-    readable = decoded.error.is_null().to_numpy(zero_copy_only=False)
-    errors = decoded.error.drop_null().to_pylist()
-    return _Part(
-        images=decoded.images[readable],
-        labels=batch.label.filter(pa.array(readable)).to_numpy(),
-        unreadable=Counter(reason(error) for error in errors),
-    )
+    readable = decoded.error.is_null()
+    labels = batch.label.filter(readable).to_numpy()
+    unreadable = Counter(map(reason, decoded.error.drop_null().to_pylist()))
+    return decoded.images[readable.to_numpy(zero_copy_only=False)], labels, unreadable
 
 
 def _sha256(images: Images, labels: Labels) -> str:

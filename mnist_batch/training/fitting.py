@@ -28,6 +28,8 @@ Weights = list[npt.NDArray[np.float32]]
 Logits = npt.NDArray[np.float32]
 """What the network gives before its softmax, float32 (n, 10)."""
 
+_Digits = tuple[Images, Labels]
+
 AUGMENTATION = Augmentation()
 LEARNING_RATE = 2e-3
 """At the start."""
@@ -58,6 +60,9 @@ class TrainingProgress:
     accuracy: float
     val_loss: float | None
     val_accuracy: float | None
+
+
+OnEpoch = Callable[[TrainingProgress], None]
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,7 @@ class Fitted:
     recipe: Mapping[str, Any]
 
 
-def fit(
-    training: LabelledImages,
-    settings: Settings,
-    progress: Callable[[TrainingProgress], None] | None,
-) -> Fitted:
+def fit(training: LabelledImages, settings: Settings, progress: OnEpoch | None) -> Fitted:
     """Fit the network by the original recipe, and take it as it is after the last epoch."""
     keras = _seeded_keras(settings.seed)
     network = build_network()
@@ -133,11 +134,7 @@ def fit(
     return Fitted(network.get_weights(), _history_of(fitted), settings.epochs, recipe)
 
 
-def fit_augmented(
-    training: LabelledImages,
-    settings: Settings,
-    progress: Callable[[TrainingProgress], None] | None,
-) -> Fitted:
+def fit_augmented(training: LabelledImages, settings: Settings, progress: OnEpoch | None) -> Fitted:
     """Fit the network to digits that are changed at random, anew in each epoch.
 
     AdamW minimizes the cross-entropy, with a learning rate that falls to 0 along half a cosine:
@@ -147,9 +144,13 @@ def fit_augmented(
     The weights are those of the epoch with the best validation accuracy, at the temperature that is
     best for the validation rows. Without validation rows they are those of the last epoch.
     """
-    rows = _split(training, settings)
-    network, epoch, history = _fit_best(rows, settings, progress)
-    weights, calibration = _calibrated(network, rows)
+    images, labels = training.shuffled_if_sorted(settings.seed)
+    start = settings.validation_start(len(labels))
+    validation = images[start:], labels[start:]
+    network, epoch, history = _fit_best(
+        (images[:start], labels[:start]), validation, settings, progress
+    )
+    weights, calibration = _calibrated(network, *validation)
     accuracies = history.get("val_accuracy")
     recipe = {
         **asdict(settings),
@@ -165,22 +166,6 @@ def fit_augmented(
         "calibration": calibration,
     }
     return Fitted(weights, history, epoch, recipe)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The rows to learn from, and the validation rows, which may be none."""
-
-    images: Images
-    labels: Labels
-    validation_images: Images
-    validation_labels: Labels
-
-
-def _split(training: LabelledImages, settings: Settings) -> _Rows:
-    images, labels = training.shuffled_if_sorted(settings.seed)
-    start = settings.validation_start(len(labels))
-    return _Rows(images[:start], labels[:start], images[start:], labels[start:])
 
 
 class BestEpoch:
@@ -212,13 +197,14 @@ class BestEpoch:
 
 
 def _fit_best(
-    rows: _Rows, settings: Settings, progress: Callable[[TrainingProgress], None] | None
+    training: _Digits, validation: _Digits, settings: Settings, progress: OnEpoch | None
 ) -> tuple[Any, int, History]:
     """Return the network of logits after its best epoch, that epoch's number, and the history."""
     keras = _seeded_keras(settings.seed)
     network = build_logits_network()
     one_hot = np.eye(CLASSES, dtype=np.float32)
-    steps = math.ceil(len(rows.labels) / settings.batch_size)
+    (images, labels), (validation_images, validation_labels) = training, validation
+    steps = math.ceil(len(labels) / settings.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, settings.epochs * steps)
     network.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY),
@@ -226,14 +212,14 @@ def _fit_best(
         metrics=["accuracy"],
     )
     batches = augmented_batches(
-        rows.images,
-        one_hot[rows.labels],
+        images,
+        one_hot[labels],
         AUGMENTATION,
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         seed=settings.seed,
     )
-    validation = (scaled(rows.validation_images, SCALE), one_hot[rows.validation_labels])
+    held_out = (scaled(validation_images, SCALE), one_hot[validation_labels])
     best = BestEpoch(network.get_weights)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=best.see)]
     if progress:
@@ -242,7 +228,7 @@ def _fit_best(
         batches,
         epochs=settings.epochs,
         steps_per_epoch=steps,
-        validation_data=validation if len(rows.validation_labels) else None,
+        validation_data=held_out if len(validation_labels) else None,
         validation_batch_size=_VALIDATION_BATCH,
         shuffle=False,  # the batches are in random order already
         verbose=0,
@@ -252,14 +238,16 @@ def _fit_best(
     return network, best.epoch, _history_of(fitted)
 
 
-def _calibrated(network: Any, rows: _Rows) -> tuple[Weights, dict[str, float] | None]:  # noqa: ANN401 - Keras has no types
+def _calibrated(
+    network: Any,  # noqa: ANN401 - Keras has no types
+    images: Images,
+    labels: Labels,
+) -> tuple[Weights, dict[str, float] | None]:
     """Return the weights at the best temperature, and the log loss before and after."""
     weights: Weights = network.get_weights()
-    labels = rows.validation_labels
     if not len(labels):
         return weights, None
-    inputs = scaled(rows.validation_images, SCALE)
-    logits = network.predict(inputs, batch_size=_VALIDATION_BATCH, verbose=0)
+    logits = network.predict(scaled(images, SCALE), batch_size=_VALIDATION_BATCH, verbose=0)
     temperature = best_temperature(logits, labels)
     before, after = log_loss(logits, labels), log_loss(logits / np.float32(temperature), labels)
     if after >= before:  # by rounding, where 1 is best
@@ -341,7 +329,7 @@ def _history_of(fitted: Any) -> History:  # noqa: ANN401 - Keras has no types
     return {name: list(map(float, epochs)) for name, epochs in fitted.history.items()}
 
 
-def _reporter(keras: ModuleType, epochs: int, progress: Callable[[TrainingProgress], None]) -> Any:  # noqa: ANN401 - Keras has no types
+def _reporter(keras: ModuleType, epochs: int, progress: OnEpoch) -> Any:  # noqa: ANN401 - Keras has no types
     """Return a Keras callback that calls `progress` after each epoch."""
 
     def report(epoch: int, logs: Mapping[str, float]) -> None:

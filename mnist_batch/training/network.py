@@ -73,14 +73,10 @@ def write_model(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Ker
     # Keras takes the format from the suffix, which a staged file does not have.
     with output_errors(staged.target), tempfile.TemporaryDirectory() as folder:
         file = Path(folder, f"model{suffix}")
-        _check_room(file, 4 * sum(array.nbytes for array in network.get_weights()) + 2**20)
+        # HDF5 crashes on a full disk; this raises `OSError`.
+        file.write_bytes(bytes(4 * sum(array.nbytes for array in network.get_weights()) + 2**20))
+        file.unlink()
         staged.path.write_bytes(_FORMATS[suffix].saved(network, file))
-
-
-def _check_room(file: Path, size: int) -> None:
-    """Raise `OSError` where `size` bytes cannot be written: HDF5 crashes on a full disk."""
-    file.write_bytes(bytes(size))
-    file.unlink()
 
 
 def describe_model(staged: StagedFile, record: Mapping[str, Any]) -> None:
