@@ -29,14 +29,10 @@ _MAX_INODE = 2**63 - 1
 
 
 def open_native(path: Path, mode: str = "rb") -> pa.NativeFile:
-    """Open a file for pyarrow's readers and writers.
+    """Open a file for pyarrow's readers (`rb`) or writers (`wb`), whatever bytes its name has.
 
     Given a path they ask for UTF-8, and take one with a colon for a URI; given a file of Python's
     they need the interpreter lock for each read.
-
-    Args:
-        path: the file, whatever bytes its name has.
-        mode: `rb` or `wb`.
 
     Raises:
         OSError: the file cannot be opened.
@@ -91,6 +87,7 @@ class FolderListing:
         """Start with nothing; `kinds` as `list_folder` takes them."""
         self.files: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
         self.passed_over: Counter[str] = Counter()
+        self._unreadable: dict[str, InputError] = {}
         self._by_suffix = {suffix: self.files[kind] for suffix, kind in kinds.items()}
 
     def add_file(self, entry: os.DirEntry[str], name: str) -> None:
@@ -107,12 +104,14 @@ class FolderListing:
         else:
             self.passed_over["no regular file"] += 1
 
-    def add_unreadable_folder(self, name: str) -> None:
+    def add_unreadable_folder(self, name: str, error: InputError) -> None:
         """Add a folder that cannot be listed: nobody knows which kind of file it holds."""
-        for names in self.files.values():
-            names.append(name)
+        if name not in self._unreadable:
+            self._unreadable[name] = error
+            for names in self.files.values():
+                names.append(name)
 
-    def settle(self, unreadable: Sequence[InputError]) -> None:
+    def settle(self) -> None:
         """Keep the kinds of which there are files, and the unreadable folders among them.
 
         Raises:
@@ -123,8 +122,8 @@ class FolderListing:
             for kind, names in self.files.items()
             if not all(name.endswith("/") for name in names)
         }
-        if unreadable and not self.files:
-            raise unreadable[0]
+        if self._unreadable and not self.files:
+            raise next(iter(self._unreadable.values()))
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -178,7 +177,6 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
         InputError: the folder cannot be read, or one in it, and nothing else was found.
     """
     listing = FolderListing(kinds)
-    unreadable: list[InputError] = []
     pending = [_sorted_entries(folder, "")]
     while pending:
         for prefix, entry in pending[-1]:
@@ -189,15 +187,14 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
                 try:
                     pending.append(_sorted_entries(Path(entry.path), f"{name}/"))
                 except InputError as error:
-                    unreadable.append(error)
-                    listing.add_unreadable_folder(f"{name}/")
+                    listing.add_unreadable_folder(f"{name}/", error)
                     continue
                 break
             else:
                 listing.add_file(entry, name)
         else:
             pending.pop()
-    listing.settle(unreadable)
+    listing.settle()
     return listing
 
 
@@ -225,40 +222,37 @@ def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListi
     """
     parts, root = Path(pattern).parts, glob_root(pattern)
     *above, last = parts[len(root.parts) :] + (("*",) if parts[-1] == "**" else ())
-    folders = [""]
-    unreadable: dict[str, InputError] = {}
-    for part in above:
-        below = (name for folder in folders for name in _folders(root, folder, part, unreadable))
-        folders = list(dict.fromkeys(below))  # two `**` find a folder several times
     listing = FolderListing(kinds)
+    folders = [""]
+    for part in above:
+        below = (name for folder in folders for name in _folders(root, folder, part, listing))
+        folders = list(dict.fromkeys(below))  # two `**` find a folder several times
     for folder in folders:
-        for _, entry in _entries_below(root, folder, unreadable):
+        for _, entry in _entries_below(root, folder, listing):
             if _matches(entry.name, last) and not entry.is_dir(follow_symlinks=False):
                 listing.add_file(entry, folder + entry.name)
-    for folder in unreadable:
-        listing.add_unreadable_folder(folder)
-    listing.settle(list(unreadable.values()))
+    listing.settle()
     for names in listing.files.values():
         names.sort(key=_path_key)
     return root, listing
 
 
-def _folders(root: Path, folder: str, part: str, unreadable: dict[str, InputError]) -> list[str]:
+def _folders(root: Path, folder: str, part: str, listing: FolderListing) -> list[str]:
     """Return the folders in a folder that one part of a glob matches; each name ends in `/`."""
     if part != "**":
         return [
             f"{folder}{entry.name}/"
-            for _, entry in _entries_below(root, folder, unreadable)
+            for _, entry in _entries_below(root, folder, listing)
             if entry.is_dir(follow_symlinks=False) and _matches(entry.name, part)
         ]
     found = [folder]
     for known in found:  # grows meanwhile
-        found += _folders(root, known, "*", unreadable)
+        found += _folders(root, known, "*", listing)
     return found
 
 
 def _entries_below(
-    root: Path, folder: str, unreadable: dict[str, InputError]
+    root: Path, folder: str, listing: FolderListing
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Return the entries of a folder below another, none where it cannot be read."""
     try:
@@ -266,7 +260,7 @@ def _entries_below(
     except InputError as error:
         if not folder:
             raise
-        unreadable[folder] = error
+        listing.add_unreadable_folder(folder, error)
         return iter(())
 
 

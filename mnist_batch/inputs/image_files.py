@@ -57,11 +57,7 @@ class ImageFileShard(Shard):
         return [source for source in self.sources if source.endswith("/")]
 
     def read_from(self, states: FileStates | None = None) -> Sequence[str | bytes]:
-        """Return names, states and labels of the files.
-
-        Args:
-            states: of the files, where they are known; None to ask for them.
-        """
+        """Return names, states and labels of the files; without `states` it asks for them."""
         labels = self.labels.fill_null(-1).to_numpy(zero_copy_only=False)
         states = file_states(self.paths) if states is None else states
         return ["\0".join(self.sources), states.tobytes(), labels.tobytes()]

@@ -132,11 +132,6 @@ def _known(error: pa.Array) -> pa.Array:
 def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
     """Tell whether a Parquet file is packed, by its metadata.
 
-    Args:
-        path: the file, for messages.
-        metadata: its footer.
-        schema: its columns.
-
     Raises:
         InputError: it is packed, but in an unknown format or without one of the columns.
     """
@@ -183,12 +178,7 @@ class ImageColumn(NamedTuple):
 
 
 def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> ImageColumn:
-    """Return the image column: the one named, else `image`, else the only one.
-
-    Args:
-        schema: of the file.
-        wanted: the name that the user gave; None where there is none.
-        path: the file.
+    """Return the image column: the one wanted, else `image`, else the only one.
 
     Raises:
         InputError: there is no such column, or several could be meant.

@@ -106,14 +106,10 @@ class ParquetShard(Shard):
         return text_of_path(self.file.source), self.first_row + row
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
-        """Yield the rows in order, in batches cut anew across the row groups.
+        """Yield the rows as any `Shard` does, in batches cut anew across the row groups.
 
-        They are always as many as `rows` says. A row that cannot be read has an error. So has each
-        row whose label column cannot be read: without a label it would pass for one that never had
-        any.
-
-        Raises:
-            LabelError: while iterating, where a label is not a digit.
+        Each row whose label column cannot be read has an error too: without a label it would pass
+        for one that never had any.
         """
         first_row = self.first_row
         for rows in self._read(batch_size):
@@ -205,11 +201,6 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
     """Read a Parquet file's footer and cut its row groups into shards.
 
     A shard is of about `SHARD_ROWS` or, where these would be more, of about `SHARD_BYTES`.
-
-    Args:
-        path: the file.
-        source: the column `source` of its rows.
-        settings: which columns and labels are read.
 
     Raises:
         InputError: the file is not Parquet, or its columns are not as expected.

@@ -40,12 +40,7 @@ _Flags = npt.NDArray[np.bool_]
 def find_leaves(
     footer: pq.FileMetaData, image: ImageColumn, others: Sequence[str]
 ) -> tuple[tuple[int, ...], _Flags, _Flags]:
-    """Find the leaves of a file's schema that pyarrow reads for some columns.
-
-    Args:
-        footer: of the file.
-        image: the column of images.
-        others: the names of the other columns.
+    """Find the leaves of a file's schema that pyarrow reads for the images and other columns.
 
     Returns:
         For each leaf of the file its place among those k that are read, from 0; -1 for others. Then

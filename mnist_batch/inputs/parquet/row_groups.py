@@ -225,12 +225,8 @@ class RowGroups:
     def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of a damaged row group: those before the damage, then the lost ones.
 
-        The images are read apart from the other columns, which may still name the lost images.
-
-        Args:
-            group: the row group.
-            given: the number of its rows that were yielded before.
-            batch_size: the most rows to yield at once.
+        The images are read apart from the other columns, which may still name the lost images. The
+        first `given` rows were yielded before.
         """
         pages = self._check(range(group, group + 1))
         step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
