@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import FORMATS, MAX_PIXELS, excess_of_file, excess_of_image
@@ -59,11 +59,9 @@ def resized(picture: Grey) -> Images:
 
 
 def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
-    """Decode a batch; raw pixels stay as they are. No image raises.
+    """Decode a batch; raw pixels stay as they are, other sizes are brought to 28x28 by `fit`.
 
-    Args:
-        batch: as read.
-        fit: brings a picture that is not 28x28 to that size.
+    No image raises.
     """
     if not isinstance(batch.images, pa.Array):
         prepared = np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
@@ -110,10 +108,7 @@ def _decode_pngs(
 
 
 def fit_each(
-    batch: DecodedBatch,
-    places: npt.NDArray[np.int64],
-    pictures: Iterable[Grey | str],
-    fit: Fit,
+    batch: DecodedBatch, places: npt.NDArray[np.int64], pictures: Iterable[Grey | str], fit: Fit
 ) -> DecodedBatch:
     """Return a batch with a picture brought to 28x28 at each place; its arrays are changed.
 
@@ -223,9 +218,7 @@ def _grey(image: Image.Image) -> Image.Image:
 def _plain(image: Image.Image, mode: str) -> Image.Image:
     """Return a loaded image upright, opaque and in 8 bits, in mode L or RGB."""
     if _is_deep(image):
-        values = np.array(image, np.float32)
-        values[values == image.info.get("transparency")] = 65535  # only a 16-bit PNG has it
-        plain = _to_8_bit(values, _white_candidates(image))
+        plain = _to_8_bit(image)
     elif image.has_transparency_data:
         plain = _over("white", image, mode)
         low, high = plain.convert("L").getextrema()
@@ -234,11 +227,10 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
     else:
         plain = image.convert(mode)
     # Last: to rotate takes a copy, which is smaller now.
-    orientation = image.getexif().get(_ORIENTATION)
+    orientation = image.getexif().get(ExifTags.Base.Orientation)
     return plain.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else plain
 
 
-_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -271,15 +263,14 @@ def _over(ground: str, image: Image.Image, mode: str) -> Image.Image:
     return plain
 
 
-def _white_candidates(image: Image.Image) -> tuple[int, ...]:
-    """Return the values that white may have in an image of more than 8 bits, ascending."""
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """Return a deep grey image in mode L; white is its smallest candidate that no pixel exceeds."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        return (65535,)  # Pillow scales a PGM of any depth over 8 bits to this range
-    return (1, 255, 65535) if image.mode == "F" else (255, 65535, 2**32 - 1)
-
-
-def _to_8_bit(values: npt.NDArray[np.float32], whites: tuple[int, ...]) -> Image.Image:
-    """Return grey values as mode L; white is the smallest candidate that no pixel exceeds."""
+        whites = [65535]  # Pillow scales a PGM of any depth over 8 bits to this range
+    else:
+        whites = [1, 255, 65535] if image.mode == "F" else [255, 65535, 2**32 - 1]
+    values = np.array(image, np.float32)
+    values[values == image.info.get("transparency")] = 65535  # only a 16-bit PNG has it
     if not np.all((values >= 0) & (values <= whites[-1])):  # false for NaN
         raise ValueError("pixels out of range")
     white = next(white for white in whites if values.max() <= white)

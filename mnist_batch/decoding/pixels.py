@@ -68,10 +68,9 @@ def _pixels(column: pa.Array) -> tuple[_Numbers, _Bounds, _Flags, _Flags]:
     if pa.types.is_fixed_size_binary(column.type):
         values, bounds = _bytes(column), np.arange(len(column) + 1) * PIXELS
         complete = np.ones(len(column), np.bool_)
-    elif isinstance(column.type, pa.FixedShapeTensorType):
-        values, bounds, complete = _leaves(column.storage)
     else:
-        values, bounds, complete = _leaves(column)
+        tensors = isinstance(column.type, pa.FixedShapeTensorType)
+        values, bounds, complete = _leaves(column.storage if tensors else column)
     present = column.is_valid().to_numpy(zero_copy_only=False)
     return values, bounds, present, present & complete & (np.diff(bounds) == PIXELS)
 

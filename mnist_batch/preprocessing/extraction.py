@@ -73,10 +73,8 @@ class Extracted:
 def extract_digit(picture: Grey) -> Extracted:
     """Extract the largest digit, its strokes about as wide as MNIST's for its size.
 
-    Where polarity is doubtful, both are tried: the digit with the narrower strokes counts.
-
-    Args:
-        picture: uint8 (h, w), 0 black to 255 white, of any size from 1x1.
+    Where polarity is doubtful, both are tried: the digit with the narrower strokes counts. The
+    picture is of any size from 1x1.
     """
     seen = view(picture)
     found = _find(seen)
@@ -153,22 +151,12 @@ def _normalized(found: _Found) -> Ink:
         for part in (found.strength, found.mask)
     )
     full = quantile(np.asarray(strength, np.uint8)[mask > 0], _WHITE_QUANTILE)
-    ink = np.clip((strength / np.float32(max(1.0, float(full))) - _FAINT) / _CONTRAST, 0, 1)
+    ink: Ink = np.clip((strength / np.float32(max(1.0, float(full))) - _FAINT) / _CONTRAST, 0, 1)
     # Up to a pixel beyond the mask, where edges fade out.
     ink *= cv2.dilate(mask, np.ones((3, 3), np.uint8))
     solid = (ink > _SOLID).astype(np.uint8)
-    *_, width, height = cv2.boundingRect(solid)
-    return _with_stroke_width(ink, solid, max(width, height) / BOX)
-
-
-def _with_stroke_width(ink: Ink, solid: Mask, pixel: float) -> Ink:
-    """Return a digit whose strokes are neither narrower nor wider than MNIST's may be.
-
-    Args:
-        ink: the digit.
-        solid: where it is more than half ink.
-        pixel: side of a pixel of MNIST form, in pixels of `ink`.
-    """
+    *_, columns, rows = cv2.boundingRect(solid)
+    pixel = max(columns, rows) / BOX  # side of a pixel of MNIST form, in pixels of `ink`
     width = stroke_width(solid) / pixel
     if width < _NARROWEST:
         return _dilated(ink, (_NARROWEST - width) / 2 * pixel)
@@ -179,25 +167,17 @@ def _with_stroke_width(ink: Ink, solid: Mask, pixel: float) -> Ink:
 
 def _dilated(ink: Ink, radius: float) -> Ink:
     """Return ink dilated by a disc of a radius in pixels, interpolated between whole ones."""
-
-    def by(pixels: int) -> Ink:
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-        return np.asarray(cv2.dilate(ink, disc), np.float32)
-
     whole = int(radius)
-    smaller, larger = by(whole) if whole else ink, by(whole + 1)
+    sides = 2 * whole + 1, 2 * whole + 3  # of one pixel, the first disc changes nothing
+    discs = [cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)) for side in sides]
+    smaller, larger = (np.asarray(cv2.dilate(ink, disc), np.float32) for disc in discs)
     return np.asarray(smaller + (larger - smaller) * np.float32(radius - whole), np.float32)
 
 
 def size_normalized(ink: Ink, side: int) -> npt.NDArray[np.uint8]:
-    """Return a digit cropped and resized, its proportions kept.
+    """Return a digit cropped and resized, its proportions kept: its longer side is `side` pixels.
 
-    Args:
-        ink: the digit; nothing else, and not empty.
-        side: the longer side, in pixels.
-
-    Returns:
-        uint8 (h, w), 255 where there is most ink.
+    There has to be some ink. The result is uint8 (h, w), 255 where there is most ink.
     """
     left, top, columns, rows = cv2.boundingRect((ink > _EDGE).astype(np.uint8))
     digit = ink[top : top + rows, left : left + columns]

@@ -135,9 +135,8 @@ def _dark_votes(grey: Grey) -> tuple[float, float]:
     where half of the picture is in shadow. Border: strokes seldom reach it, which holds for a thick
     pen too, in even light and without a table.
     """
-    small = _scaled(
-        grey, _POLARITY_SIDE / max(grey.shape), cv2.INTER_AREA, least=_POLARITY_SHORTEST
-    )
+    scale = _POLARITY_SIDE / max(grey.shape)
+    small = _scaled(grey, scale, cv2.INTER_AREA, least=_POLARITY_SHORTEST)
     energy = {cv2.MORPH_BLACKHAT: 0.0, cv2.MORPH_TOPHAT: 0.0}
     for side in _POLARITY_SQUARES:
         square = np.ones((side, side), np.uint8)

@@ -91,11 +91,7 @@ def _recentred_or_extracted(image: Images) -> Images | None:
 
 
 def to_mnist_form(picture: Grey) -> Prepared:
-    """Find the digit in a picture and bring it to MNIST form.
-
-    Args:
-        picture: uint8 (h, w), 0 black to 255 white, of any size from 1x1.
-    """
+    """Find the digit in a picture, of any size from 1x1, and bring it to MNIST form."""
     from mnist_batch.preprocessing.extraction import extract_digit  # OpenCV: 0.1 s to import
 
     found = extract_digit(picture)
@@ -104,38 +100,25 @@ def to_mnist_form(picture: Grey) -> Prepared:
 
 
 def fitted(ink: npt.NDArray[np.float32]) -> Images:
-    """Return a digit's ink in MNIST form.
+    """Return a digit's ink, float32 (h, w), 0 none to 1 all, in MNIST form, uint8 (28, 28).
 
     Its proportions stay, its longer side fills the box, and it moves by whole pixels. Where a light
-    end would then lie outside of the image, the box is smaller.
-
-    Args:
-        ink: float32 (h, w), 0 no ink to 1 all; nothing but the digit, and not empty.
-
-    Returns:
-        uint8 (28, 28).
+    end would then lie outside of the image, the box is smaller. There has to be some ink.
     """
     from mnist_batch.preprocessing.extraction import size_normalized
 
     image, side = None, BOX
     while image is None:  # with half of the image's side, there is room for any centre
-        grey = size_normalized(ink, side)
-        image = _centred(_cropped(grey))
+        image = _centred(_cropped(size_normalized(ink, side)))
         side -= 1
     return image
 
 
 def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
-    """Tell which images have MNIST form.
+    """Tell which images, uint8 (n, 28, 28), have MNIST form: bool (n,).
 
     The ink, which is all pixels but black, lies in a box of at most `BOX` rows and columns, and its
     centre of mass within `SLACK` of (`CENTRE`, `CENTRE`). A black image has no ink and no form.
-
-    Args:
-        images: uint8 (n, 28, 28), 0 black to 255 white.
-
-    Returns:
-        bool (n,).
     """
     if _kernels.ready():
         from mnist_batch._kernels.images import check_form
@@ -151,10 +134,8 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
     mass, down, across = sums[:, 0], sums[:, 1], sums[:, 2]
     in_rows, in_columns = sums[:, 3 : 3 + _BOXES], sums[:, 3 + _BOXES :]
     boxed = (in_rows.max(axis=1) == mass) & (in_columns.max(axis=1) == mass)
-    centred = (np.abs(down - CENTRE * mass) <= SLACK * mass) & (
-        np.abs(across - CENTRE * mass) <= SLACK * mass
-    )
-    return np.asarray(boxed & centred & (mass > 0))
+    off = np.maximum(np.abs(down - CENTRE * mass), np.abs(across - CENTRE * mass))
+    return np.asarray(boxed & (off <= SLACK * mass) & (mass > 0))
 
 
 _BOXES = SIDE - BOX + 1
@@ -218,15 +199,9 @@ def _longer_sides(images: Images) -> npt.NDArray[np.int64]:
 
 
 def recentred(image: Images) -> Images | None:
-    """Return an image with its ink moved to the centre, not a pixel of it changed.
+    """Return an image with its ink moved to the centre; None if that does not give MNIST form.
 
-    That is enough for a digit of MNIST's size on pure black in another place.
-
-    Args:
-        image: uint8 (28, 28).
-
-    Returns:
-        uint8 (28, 28) in MNIST form; None where that is not enough.
+    It does for a digit of MNIST's size on pure black in another place. No pixel of it changes.
     """
     if not image.any():
         return None

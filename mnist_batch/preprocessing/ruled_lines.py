@@ -51,17 +51,11 @@ the square, in pixels, within which it lies beside a removed line."""
 
 
 def without_lines(mask: Mask, strength: Grey) -> Mask:
-    """Remove ruled lines: what runs from side to side, or from top to bottom.
+    """Remove ruled lines from a mask of all ink: what runs from side to side or top to bottom.
 
     A stroke may do so too in a closely cropped picture: the foot of a 2, the stem of a 4. Such
-    strokes are few, and of the same pen as the rest. A single upright line without a rest is a 1.
-
-    Args:
-        mask: all ink.
-        strength: how much of it each pixel holds, 0 to 255.
-
-    Returns:
-        The mask without lines; strokes that cross a line are whole.
+    strokes are few, and of the same pen as the rest, as their strength (0 to 255) tells. A single
+    upright line without a rest is a 1. Strokes that cross a line stay whole.
     """
     level = _level_lines(mask)
     rest = _subtracted(mask, level)
@@ -173,8 +167,7 @@ def _pieces(mask: Mask) -> list[_Piece]:
             continue
         part = np.s_[top : top + rows, left : left + columns]
         down, across = np.nonzero((labels[part] == label) & (np.asarray(thin)[part] > 0))
-        piece = _straight(down + top, across + left)
-        if piece is not None:
+        if (piece := _straight(down + top, across + left)) is not None:
             pieces.append(piece)
     return sorted(pieces, key=lambda piece: piece.left)
 

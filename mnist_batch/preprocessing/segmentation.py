@@ -1,6 +1,5 @@
 """Segment a picture's ink: the digit apart from lines, specks, edges and other digits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +76,8 @@ class Digit:
     @property
     def at_border(self) -> bool:
         """Whether it touches a side of the picture: it may be cut off, or be no digit."""
-        mask = self.mask
-        return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+        sides = self.mask[0], self.mask[-1], self.mask[:, 0], self.mask[:, -1]
+        return any(side.any() for side in sides)
 
 
 def find_digit(strength: Grey, noise: float) -> Digit | None:
@@ -88,14 +87,10 @@ def find_digit(strength: Grey, noise: float) -> Digit | None:
     digit in it. So it is searched again among the stronger ink alone, and then without all that
     touches the border; what is found there counts if another pen wrote it.
 
-    Args:
-        strength: ink of each pixel, 0 to 255, see `ink.ink_strength`.
-        noise: its standard deviation where there is no ink.
-
-    Returns:
-        None where the picture is empty: no ink stands out from the noise, or what does is specks.
+    The ink's strength, 0 to 255, and its noise are as of `ink.ink_strength`. None where the picture
+    is empty: no ink stands out from the noise, or what does is specks.
     """
-    first = _Ink.above(_otsu(strength), strength, noise)
+    first = _Ink.above(strength, noise)
     if first is None:
         return None
     found = first.digit()
@@ -105,8 +100,8 @@ def find_digit(strength: Grey, noise: float) -> Digit | None:
     if found is None and edges.sum() < _EDGE_INK * (first.mask | first.lines | edges).sum():
         return None
     others = (
-        _Ink.above(_otsu(strength[first.mask > 0]), strength, noise),
-        _Ink.above(None, np.where(edges, np.uint8(0), strength), noise),
+        _Ink.above(strength, noise, _otsu(strength[first.mask > 0])),
+        _Ink.above(np.where(edges, np.uint8(0), strength), noise),
     )
     for other in others:
         inside = other.digit() if other is not None else None
@@ -129,12 +124,12 @@ def _is_other_pen(inside: Mask, found: Mask, strength: Grey) -> bool:
     if not rest.any():
         return False
     full, other = (np.percentile(strength[mask > 0], _PEN_QUARTER) for mask in (inside, rest))
-    strengths = full / other
+    strengths = float(full / other)
     if (inside & found).any():  # in the midst of weaker ink, as on a grid
-        return bool(strengths > _STRONGER_PEN)
+        return strengths > _STRONGER_PEN
     widths = stroke_width(inside) / stroke_width(rest)
     like = _LEAST_WIDTH < widths < _MOST_WIDTH and _LEAST_RATIO < strengths < _MOST_RATIO
-    return bool(strengths > _WEAK_TRACE and not like)
+    return strengths > _WEAK_TRACE and not like
 
 
 @dataclass(frozen=True)
@@ -148,8 +143,8 @@ class _Ink:
     lines: Mask  # the ruled lines
 
     @classmethod
-    def above(cls, threshold: float | None, strength: Grey, noise: float) -> "_Ink | None":
-        """Return the ink above a threshold, None for Otsu's; None if the picture is empty."""
+    def above(cls, strength: Grey, noise: float, threshold: float | None = None) -> "_Ink | None":
+        """Return the ink above a threshold, by default Otsu's; None if the picture is empty."""
         strongest = float(strength.max())
         if strongest < max(_LEAST_STRENGTH, _LEAST_NOISE * noise):
             return None
@@ -194,7 +189,7 @@ class _Ink:
         return Digit(digit, len(digits)) if plausible else None
 
 
-def _mask_of(groups: Sequence["_Group"], labels: npt.NDArray[Any], count: int) -> Mask:
+def _mask_of(groups: list["_Group"], labels: npt.NDArray[Any], count: int) -> Mask:
     """Return the pixels of some groups; `labels` are those of `count` components."""
     chosen = np.zeros(count, np.uint8)
     for group in groups:
@@ -286,9 +281,8 @@ def _groups(
         while size < len(group.parts):
             size = len(group.parts)
             for part in list(order):
-                if strip[part] or (touches[part] and not touches[first]):
-                    continue
-                if group.owns(one[part]):
+                apart = strip[part] or (touches[part] and not touches[first])
+                if not apart and group.owns(one[part]):
                     order.remove(part)
                     group = group.joined(one[part])
         if not (groups and strip[first]):

@@ -3,6 +3,7 @@
 Some have names (`FEATURES`), others are random in a style (`SCENES`); `pictures` draws them.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -235,13 +236,9 @@ SCENES: dict[Style, Callable[[np.random.Generator], Scene]] = {
 
 def _contrasting(rng: np.random.Generator, *, papers: tuple[RGB, ...]) -> tuple[RGB, RGB]:
     """Return an ink and a paper colour that differ in grey by `_CONTRAST` at least."""
-    pairs = [
-        (ink, paper)
-        for ink in SCREEN_COLOURS
-        for paper in papers
-        if abs(_luma(ink) - _luma(paper)) >= _CONTRAST
-    ]
-    return pairs[rng.integers(len(pairs))]
+    pairs = itertools.product(SCREEN_COLOURS, papers)
+    legible = [(ink, paper) for ink, paper in pairs if abs(_luma(ink) - _luma(paper)) >= _CONTRAST]
+    return legible[rng.integers(len(legible))]
 
 
 def _luma(colour: RGB) -> float:
