@@ -9,7 +9,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -32,10 +31,11 @@ class Progress:
 
 @dataclass(eq=False)
 class _OpenShard(Generic[BatchT, ResultT]):
-    """A shard that is being read, with the results that are not taken yet, in order."""
+    """A shard that is being read."""
 
     batches: Iterator[BatchT]
-    results: deque[Future[ResultT]] = field(default_factory=deque)
+    # One for each batch that was read and is not taken, in order; empty until the result is there.
+    results: deque[list[ResultT | BaseException]] = field(default_factory=deque)
     being_read: bool = False
     exhausted: bool = False
 
@@ -106,19 +106,21 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
                 if not self.open:
                     return
                 head = self.open[0]
-                result = head.results.popleft() if head.results else None
-                if result is None:
+                result = head.results.popleft() if head.results else []
+                if not result:
                     del self.open[0]
                 self.changed.notify_all()
-            if result is not None:
-                yield result.result()
+            for value in result:
+                if isinstance(value, BaseException):
+                    raise value
+                yield value
 
     def _head_is_ready(self) -> bool:
         """Tell whether the next result is there, or its shard ended, or all shards did."""
         if not self.open:
             return self.all_opened
         head = self.open[0]
-        return head.results[0].done() if head.results else head.exhausted
+        return bool(head.results[0]) if head.results else head.exhausted
 
     def work_on(self) -> None:
         """Read and process one batch after another until there is none or `stop` is called."""
@@ -127,23 +129,23 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
 
     def _process_next(self, shard: _OpenShard[BatchT, ResultT]) -> None:
         """Read and process a batch of a shard; whatever fails is raised in the caller's thread."""
-        result: Future[ResultT] = Future()
+        result: list[ResultT | BaseException] = []
         batch = None
         try:
             batch = next(shard.batches, None)
         except BaseException as error:  # noqa: BLE001 - see above
-            result.set_exception(error)
+            result.append(error)
         with self.changed:
-            if batch is not None or result.done():
+            if batch is not None or result:
                 shard.results.append(result)
             shard.exhausted = batch is None
             shard.being_read = False
             self.changed.notify_all()
         if batch is not None:
             try:
-                result.set_result(self.work(batch))
+                result.append(self.work(batch))
             except BaseException as error:  # noqa: BLE001 - see above
-                result.set_exception(error)
+                result.append(error)
             with self.changed:
                 self.changed.notify_all()
 
