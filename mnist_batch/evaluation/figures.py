@@ -45,20 +45,14 @@ def confusion_matrix_figure(metrics: Metrics) -> "Figure":
     figure = _figure(7.0, 6.2)
     axes = figure.add_axes((0.09, 0.10, 0.77, 0.82))
     # imshow would resample; ten by ten rectangles are as quick and have sharp edges.
-    mesh = axes.pcolormesh(
-        shares,
-        cmap=mpl.colormaps["Blues"].with_extremes(bad=GREY),
-        vmin=0,
-        vmax=1,
-        edgecolors="white",
-        linewidth=1,
-    )
+    colours = mpl.colormaps["Blues"].with_extremes(bad=GREY)
+    mesh = axes.pcolormesh(shares, cmap=colours, vmin=0, vmax=1, edgecolors="white", linewidth=1)
     _write_counts(axes, metrics, shares)
     for digit in metrics.per_class:
         if not digit.support:
             axes.text(5, digit.digit + 0.5, _ABSENT, color="grey", ha="center", va="center")
-    axes.set_xticks(np.arange(CLASSES) + 0.5, labels=[str(digit) for digit in _DIGITS])
-    axes.set_yticks(np.arange(CLASSES) + 0.5, labels=[str(digit) for digit in _DIGITS])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(np.arange(CLASSES) + 0.5, labels=list(map(str, _DIGITS)))
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -76,7 +70,7 @@ def per_class_figure(metrics: Metrics) -> "Figure":
 
     The axis starts at 0, or higher where all recalls are high; its label says so then.
     """
-    recalls = [0.0 if digit.recall is None else digit.recall for digit in metrics.per_class]
+    recalls = [digit.recall or 0.0 for digit in metrics.per_class]
     figure = _figure(7.6, 4.2)
     axes = figure.add_axes((0.10, 0.19, 0.87, 0.70))
     bottom = _axis_bottom([digit.recall for digit in metrics.per_class if digit.recall is not None])
@@ -117,23 +111,14 @@ def samples_figure(samples: Samples) -> "Figure":
     for place, image in enumerate(samples.images):
         row, column = divmod(place, _COLUMNS)
         left, top = column * (1 + gap), row * (1 + title_height)
-        axes.imshow(
-            image,
-            extent=(left, left + 1, top + 1, top),
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-            interpolation="nearest",
-        )
+        extent = (left, left + 1, top + 1, top)
+        axes.imshow(image, extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         label, prediction = samples.label[place], samples.prediction[place]
-        axes.text(
-            left + 0.5,
-            top - 0.04,
-            f"predict:{prediction}" if label is None else f"actual:{label}, predict:{prediction}",
-            color=RIGHT if label in (None, prediction) else WRONG,
-            ha="center",
-            fontsize=12,
-        )
+        title = f"predict:{prediction}"
+        if label is not None:
+            title = f"actual:{label}, {title}"
+        color = RIGHT if label in (None, prediction) else WRONG
+        axes.text(left + 0.5, top - 0.04, title, color=color, ha="center", fontsize=12)
     axes.set_xlim(-margin, width - margin)
     axes.set_ylim(height - title_height, -title_height)
     axes.set_axis_off()
@@ -172,10 +157,7 @@ def learning_curves_figure(history: Mapping[str, Sequence[float]]) -> "Figure":
     figure = _figure(10.0, 4.2)
     for panel, name in enumerate(("loss", "accuracy")):
         axes = figure.add_axes((0.07 + 0.50 * panel, 0.14, 0.42, 0.74))
-        for key, label, color in (
-            (name, "training", BLUE),
-            (f"val_{name}", "validation", ORANGE),
-        ):
+        for key, label, color in ((name, "training", BLUE), (f"val_{name}", "validation", ORANGE)):
             if key in history:
                 epochs = np.arange(1, len(history[key]) + 1)
                 # A dot per epoch, because a line through a single one would be invisible.
@@ -213,17 +195,12 @@ def _title(axes: "Axes", text: str) -> None:
 
 
 def _write_counts(axes: "Axes", metrics: Metrics, shares: "np.ma.MaskedArray") -> None:
-    size = _fitting_size(f"{metrics.confusion_matrix.max()}", width=32)
-    for true, predicted in np.argwhere(metrics.confusion_matrix):
-        axes.text(
-            predicted + 0.5,
-            true + 0.5,
-            str(metrics.confusion_matrix[true, predicted]),
-            color="white" if shares[true, predicted] > 0.7 else "black",
-            ha="center",
-            va="center_baseline",
-            fontsize=size,
-        )
+    counts = metrics.confusion_matrix
+    size = _fitting_size(f"{counts.max()}", width=32)
+    for true, predicted in np.argwhere(counts):
+        color = "white" if shares[true, predicted] > 0.7 else "black"
+        text = axes.text(predicted + 0.5, true + 0.5, str(counts[true, predicted]), color=color)
+        text.set(fontsize=size, ha="center", va="center_baseline")
 
 
 def _write_recall(axes: "Axes", digit: ClassMetrics, bottom: float) -> None:

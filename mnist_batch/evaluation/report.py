@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,10 @@ class Report:
             OutputError: the disk refuses.
         """
         try:
-            self._make_folder()
+            with output_errors(self.folder):
+                if not self.folder.is_dir():
+                    self.folder.mkdir()
+                    self._made_folder = True
             if metrics.scored:
                 self._stage_scores(metrics)
             elif metrics.rows:
@@ -138,12 +142,6 @@ class Report:
                 )
             check_writable(self.folder / name, overwrite=self._overwrite)
 
-    def _make_folder(self) -> None:
-        with output_errors(self.folder):
-            if not self.folder.is_dir():
-                self.folder.mkdir()
-                self._made_folder = True
-
     def _stage_scores(self, metrics: Metrics) -> None:
         self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
         self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
@@ -184,12 +182,7 @@ def staged_report(
 ) -> Iterator[None]:
     """Stage a report, let the caller commit what it reports on, then commit the report.
 
-    Args:
-        report: None for none; the other arguments are those of `Report.stage`.
-        metrics: what is reported.
-        samples: drawn if they have images.
-        run: how the predictions were made.
-        history: of training.
+    `report` is None for none; the other arguments are those of `Report.stage`.
 
     Raises:
         OutputError: the disk refuses; on this and any error of the caller nothing is left.
@@ -212,10 +205,7 @@ def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str,
         "labelled": metrics.labelled,
         "scored": metrics.scored,
         "prepared": metrics.prepared,
-        "errors": {
-            "total": metrics.errors,
-            "by_reason": metrics.errors_by_reason,
-        },
+        "errors": {"total": metrics.errors, "by_reason": metrics.errors_by_reason},
         "accuracy": metrics.accuracy,
         "accuracy_interval_95": metrics.accuracy_interval,
         "macro": {
@@ -234,25 +224,18 @@ def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str,
 
 
 def _confusion_table(metrics: Metrics) -> list[list[object]]:
-    header: list[object] = ["true\\predicted", *range(CLASSES)]
-    return [
-        header,
-        *([digit, *counts] for digit, counts in enumerate(metrics.confusion_matrix.tolist())),
-    ]
+    rows = enumerate(metrics.confusion_matrix.tolist())
+    return [["true\\predicted", *range(CLASSES)], *([digit, *counts] for digit, counts in rows)]
 
 
 def _per_class_table(metrics: Metrics) -> list[list[object]]:
-    header: list[object] = ["digit", "support", "predicted", "precision", "recall", "f1"]
-    return [header, *(_per_class_row(digit) for digit in metrics.per_class)]
-
-
-def _per_class_row(digit: ClassMetrics) -> list[object]:
-    scores = (digit.precision, digit.recall, digit.f1)
+    """Return a row per digit; in the place of a score that is undefined stands why."""
     return [
-        digit.digit,
-        digit.support,
-        digit.predicted,
-        *(digit.undefined if score is None else score for score in scores),
+        [field.name for field in fields(ClassMetrics)],
+        *(
+            [digit.undefined if value is None else value for value in vars(digit).values()]
+            for digit in metrics.per_class
+        ),
     ]
 
 

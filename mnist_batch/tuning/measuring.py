@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,7 @@ from mnist_batch.tuning.recommendation import (
     predict_command,
 )
 
+Array = npt.NDArray[np.float32]
 ResultT = TypeVar("ResultT")
 
 SAMPLE_ROWS = 20_000
@@ -138,8 +139,7 @@ def benchmark(
         return bench.result(input_list(inputs), chosen)
 
 
-@dataclass(frozen=True)
-class Round:
+class Round(NamedTuple):
     """A part of the work at one setting, to be timed.
 
     Attributes:
@@ -164,11 +164,7 @@ def time_in_turn(rounds: Sequence[Round], seconds: float) -> list[Measurement]:
     """Run each round once to warm up, then all rounds in turn, and return their measurements.
 
     They take turns because other programs slow a machine down for seconds at a time: all that is
-    compared is slowed down alike. Each runs three times at least.
-
-    Args:
-        rounds: what to compare.
-        seconds: how long to go on for each, on average.
+    compared is slowed down alike. Each runs for `seconds` on average, and three times at least.
     """
     for one in rounds:
         one.time()
@@ -192,16 +188,10 @@ class _Bench:
         seconds: float,
         say: Callable[[str], None],
     ) -> None:
-        """Predict the first images.
+        """Predict the first images with `first`, the model for the smallest batch size.
 
-        Args:
-            opened: the input.
-            load: loads the model for a `device` and a `batch_size`.
-            first: the model for the smallest batch size, on the CPU unless a device was named.
-            device: the only one to measure, or `auto`.
-            batch_sizes: the batch sizes to measure, ascending.
-            seconds: as for `benchmark`.
-            say: called with what is measured next.
+        `load` loads it for another `device` and `batch_size`; the batch sizes are ascending, and
+        `say` is called with what is measured next.
         """
         self._load, self._first, self._batch_sizes = load, first, batch_sizes
         self._input_rows, self._seconds, self._say = opened.rows, seconds, say
@@ -257,9 +247,7 @@ class _Bench:
     def result(self, inputs: Sequence[str | Path], chosen: dict[str, Any]) -> BenchmarkResult:
         """Measure all that can be measured, and return it with what follows.
 
-        Args:
-            inputs: the INPUTs as given.
-            chosen: what the user chose, by the parameter of `predict`.
+        `chosen` is what the user chose, by the parameter of `predict`.
         """
         measurements = self._measurements()
         metrics, first, whole = self._counts.metrics(), self._first, best(measurements, Part.WHOLE)
@@ -305,9 +293,7 @@ class _Bench:
             self._not_run.append(NotRun("decode", "the images are raw pixels"))
         done += self._network()
         device = best(done, Part.NETWORK).device
-        sizes = [
-            one.batch_size for one in done if one.part is Part.NETWORK and one.device is device
-        ]
+        sizes = [one.batch_size for one in done if device and one.device is device]
         slowest = min(one.images_per_s for one in done if one.workers == all_workers)
         self._say("the whole")
         wholes = self._whole(device, [(size, all_workers) for size in sizes], slowest)
@@ -316,22 +302,15 @@ class _Bench:
         return done + wholes + self._whole(device, fewer, slowest)
 
     def _through_workers(
-        self,
-        part: Part,
-        rows: int,
-        work: Callable[..., Iterator[int]],
-        worker_counts: Sequence[int],
+        self, part: Part, rows: int, work: Callable[..., Iterator[int]], counts: Sequence[int]
     ) -> list[Measurement]:
         """Time a function of `workers` that does the work batch by batch, for each number."""
 
-        def run(workers: int) -> int:
-            return sum(work(workers=workers))
+        def round_of(workers: int) -> Round:
+            setting = Measurement(part, workers, BATCH_ROWS, rows)
+            return Round(setting, lambda: sum(work(workers=workers)))
 
-        rounds = [
-            Round(Measurement(part, workers, BATCH_ROWS, rows), partial(run, workers))
-            for workers in worker_counts
-        ]
-        return time_in_turn(rounds, self._seconds)
+        return time_in_turn(list(map(round_of, counts)), self._seconds)
 
     def _network(self) -> list[Measurement]:
         """Time the network, from pixels in memory, for each device and batch size."""
@@ -367,12 +346,9 @@ class _Bench:
     def _whole(
         self, device: Device | None, settings: Sequence[tuple[int, int]], rate: float
     ) -> list[Measurement]:
-        """Time files to predictions.
+        """Time files to predictions, for batch sizes with numbers of workers.
 
-        Args:
-            device: where the network runs.
-            settings: batch sizes and numbers of workers.
-            rate: images per second of the slowest part.
+        `rate` is the images per second of the slowest part.
         """
         assert device
         rounds: list[Round] = []
@@ -386,13 +362,7 @@ class _Bench:
         return time_in_turn(rounds, self._seconds)
 
     def _round(
-        self,
-        part: Part,
-        source: OpenInputs,
-        device: Device,
-        size: int,
-        workers: int,
-        period: int,
+        self, part: Part, source: OpenInputs, device: Device, size: int, workers: int, period: int
     ) -> Round:
         """Return a round that predicts a source, whose images repeat after `period` rows."""
         predictor = self._predictor(device, size)
@@ -414,20 +384,14 @@ class _Bench:
         return Round(setting, work, check)
 
 
-def probabilities_of(batches: Iterable[pa.RecordBatch]) -> npt.NDArray[np.float32]:
+def probabilities_of(batches: Iterable[pa.RecordBatch]) -> Array:
     """Return the probabilities of predictions, float32 (n, 10): NaN where there is none."""
     column = pa.Table.from_batches(batches)[PROBABILITIES.name].combine_chunks()
     values = column.values.to_numpy().reshape(-1, CLASSES)
     return np.where(column.is_valid().to_numpy(zero_copy_only=False)[:, None], values, np.nan)
 
 
-def check_same(
-    found: npt.NDArray[np.float32],
-    expected: npt.NDArray[np.float32],
-    *,
-    tolerance: float,
-    made: str,
-) -> None:
+def check_same(found: Array, expected: Array, *, tolerance: float, made: str) -> None:
     """Check that predictions are the same however they were made: a fast wrong answer is none.
 
     Args:
@@ -448,7 +412,7 @@ def check_same(
         )
 
 
-def _digit(probabilities: npt.NDArray[np.float32]) -> str:
+def _digit(probabilities: Array) -> str:
     if np.isnan(probabilities[0]):
         return "no digit"
     return f"{probabilities.argmax()} ({probabilities.max():.4f})"
@@ -461,14 +425,7 @@ def worker_counts(cores: int) -> list[int]:
 
 @dataclass(frozen=True)
 class _FunctionShard(Shard):
-    """Rows that a function of the batch size returns.
-
-    Attributes:
-        rows: the number of rows.
-        encoded: whether images have to be decoded.
-        batches: the function.
-        source: none, since no message names it.
-    """
+    """Rows that a function of the batch size, `batches`, returns; no message names a source."""
 
     rows: int
     encoded: bool
@@ -507,9 +464,9 @@ def first_rows(shards: Iterable[Shard], rows: int) -> Iterator[Shard]:
 def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
     """Return an input of so many rows: those of some shards, and again from the first.
 
-    Few rows are joined to a shard of the size that a large input has, in batches as full. Ten
-    images that are read again and again in batches of ten would tell how long a batch takes, and
-    not how long an image takes.
+    Few rows are joined to shards of the size that a large input has, in batches as full. Ten images
+    that are read again and again in batches of ten would tell how long a batch takes, and not how
+    long an image takes.
 
     Raises:
         ValueError: the shards have no rows.
@@ -517,12 +474,14 @@ def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
     available = sum(shard.rows for shard in shards)
     if not available:
         raise ValueError("shards without rows cannot be repeated")
-    if available < SHARD_ROWS:
-        times = math.ceil(SHARD_ROWS / available)
-        encoded = any(shard.encoded for shard in shards)
-        full = partial(_full_batches, [*shards] * times)
-        shards = [_FunctionShard(available * times, encoded, full)]
-    return inputs_of(list(first_rows(cycle(shards), rows)))
+    if available >= SHARD_ROWS:
+        return inputs_of(list(first_rows(cycle(shards), rows)))
+    encoded = any(shard.encoded for shard in shards)
+    step = math.ceil(SHARD_ROWS / available) * available
+    sizes = [min(step, rows - start) for start in range(0, rows, step)]
+    # Each reads just as many rows as it has.
+    full = [partial(_full_batches, list(first_rows(cycle(shards), size))) for size in sizes]
+    return inputs_of(list(map(_FunctionShard, sizes, repeat(encoded), full)))
 
 
 def _full_batches(shards: Sequence[Shard], batch_size: int) -> Iterator[ImageBatch]:
@@ -557,9 +516,8 @@ def _joined(batches: Sequence[ImageBatch]) -> ImageBatch:
 
 def _kind(batch: ImageBatch) -> tuple[object, bool, bool]:
     """Return what batches that can be joined have in common."""
-    images = batch.images
-    kind = images.type if isinstance(images, pa.Array) else None
-    return kind, batch.prepared is None, batch.formed
+    # NumPy's arrays have no type.
+    return getattr(batch.images, "type", None), batch.prepared is None, batch.formed
 
 
 def sample(

@@ -1,6 +1,6 @@
 """The first images of an input, as often as is wanted: each row in its place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import mnist_batch
+from mnist_batch.inputs.image_files import ImageFileShard
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
@@ -61,6 +62,24 @@ def test_ten_images_make_full_batches(digits_folder: Path) -> None:
     assert batch.label.to_pylist() == once.label.to_pylist() * 100
 
 
+@pytest.mark.parametrize("count", [10, 45, 10_000])
+def test_no_more_is_read_than_there_are_rows(
+    digits_folder: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Else reading would seem slower than it is."""
+    read: list[int] = []
+    from_files = ImageFileShard.read
+
+    def counting(self: ImageFileShard, batch_size: int) -> Iterator[ImageBatch]:
+        for batch in from_files(self, batch_size):
+            read.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(ImageFileShard, "read", counting)
+    shards = repeated(open_inputs([digits_folder]).shards, count).shards
+    assert len(rows_of(shards, 2048)) == sum(read) == count
+
+
 def test_nothing_cannot_be_repeated() -> None:
     """It would go on for ever."""
     with pytest.raises(ValueError, match="without rows"):
@@ -90,7 +109,7 @@ def test_pixels_in_memory_are_joined_too() -> None:
         error=pa.array([None, "no bytes"]),
     )
     (shard,) = repeated([shard_of(batch)], 3).shards
-    (three,) = shard.read(100)
+    (three,) = shard.read(3)
     assert three.source.to_pylist() == ["a", "b", "a"]
     assert three.label.to_pylist() == [4, None, 4]
     np.testing.assert_array_equal(three.images, np.asarray(batch.images)[[0, 1, 0]])
