@@ -90,10 +90,11 @@ class Manifest:
 
     def text(self) -> str:
         """Return the manifest as JSON."""
-        return json.dumps({"format": FORMAT, **self._record()}, indent=1)
+        record = {"format": FORMAT, **vars(self), "parts": [part.record() for part in self.parts]}
+        return json.dumps(record, indent=1)
 
     def differences(self, content: bytes) -> Iterator[str]:
-        """Yield the differences from an earlier one, `is_manifest` by content, one clause each."""
+        """Yield what differs in `content`, of which `is_manifest` is true, one clause each."""
         earlier = json.loads(content)
         if earlier["format"] != FORMAT:
             yield f"its format was {earlier['format']}, and is {FORMAT} now"
@@ -103,11 +104,8 @@ class Manifest:
         except (LookupError, TypeError, AttributeError):
             yield "its manifest.json is damaged"
 
-    def _record(self) -> dict[str, Any]:
-        return {**vars(self), "parts": [part.record() for part in self.parts]}
-
     def _differences(self, earlier: Mapping[str, Any]) -> Iterator[str]:
-        now = self._record()
+        now = json.loads(self.text())
         for name in ("version", "model"):
             if earlier[name] != now[name]:
                 yield f"{name} was {earlier[name]}, and is {now[name]} now"
