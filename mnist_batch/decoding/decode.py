@@ -193,12 +193,8 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
 def decode_to_show(content: bytes, side: int) -> Image.Image:
     """Decode an image for a person to see: as `decode_image` does, but in its own colours.
 
-    Args:
-        content: an image that `decode_image` can decode.
-        side: pixels that are enough for a side; a large JPEG is decoded smaller, not below this.
-
-    Returns:
-        An image of mode L where it is grey, else RGB.
+    It has mode L where it is grey, else RGB. A large JPEG is decoded smaller, with no side below
+    `side` pixels. The content has to be one that `decode_image` can decode.
     """
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         image.draft(None, (side, side))

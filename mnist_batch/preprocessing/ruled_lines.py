@@ -134,11 +134,10 @@ def _level_lines(mask: Mask) -> list[_Line]:
     width = mask.shape[1]
     chains: list[list[_Piece]] = []
     for piece in _pieces(mask):
-        chain = next((chain for chain in chains if chain[-1].goes_on_in(piece)), None)
-        if chain is None:
-            chains.append([piece])
-        else:
-            chain.append(piece)
+        chain = next((chain for chain in chains if chain[-1].goes_on_in(piece)), [])
+        if not chain:
+            chains.append(chain)
+        chain.append(piece)
     missing = _MISSING_END * width
     whole = [c for c in chains if c[0].left <= missing and c[-1].right >= width - missing]
     lines = [_line(mask, chain) for chain in whole]
