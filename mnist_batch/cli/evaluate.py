@@ -76,12 +76,7 @@ def speed(images_per_s: int, elapsed_s: float) -> str:
 
 
 def metrics_page(metrics: "mnist_batch.Metrics") -> "output.Page":
-    """Return what a person wants to know first of `metrics`.
-
-    With scored rows: accuracy, scores per digit, the confusion matrix and the pairs most often
-    confused. Without: how often each digit was predicted. Then the reasons why rows have no
-    prediction.
-    """
+    """Return the scores of predictions; without labels how often each digit was predicted."""
     parts = _scores(metrics) if metrics.scored else _predictions(metrics)
     return page(*parts, *output.reasons("Rows without a prediction", metrics.errors_by_reason))
 
@@ -132,13 +127,12 @@ def _class_table(metrics: "mnist_batch.Metrics") -> "output.Page":
 
 
 def _confusion_table(metrics: "mnist_batch.Metrics") -> "output.Page":
-    def cell(count: int, *, right: bool) -> "output.Page":
-        # A dot, because ninety zeros would hide the few mistakes.
-        return text(str(count), style="bold" if right else "") if count else _dim(".")
-
     rows = []
     for true, counts in enumerate(metrics.confusion_matrix.tolist()):
-        cells = (cell(count, right=true == i) for i, count in enumerate(counts))
+        # A dot, because ninety zeros would hide the few mistakes.
+        cells = [text(str(count)) if count else _dim(".") for count in counts]
+        if counts[true]:
+            cells[true] = text(str(counts[true]), style="bold")
         rows.append([text(str(true), style="bold"), *cells])
     width = max(4, len(str(metrics.confusion_matrix.max())))
     header = ["", *map(str, range(CLASSES))]

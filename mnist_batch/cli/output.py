@@ -93,15 +93,10 @@ def table(
     width: int = 1,
     bold: int | None = None,
 ) -> "Page":
-    """Return a table without lines.
+    """Return a table without lines, columns `gap` spaces apart, the row with index `bold` in bold.
 
-    Args:
-        align: a letter for each column, `l` for left or `r` for right.
-        rows: the cells of each row.
-        header: names of the columns; empty for none.
-        gap: spaces between columns.
-        width: characters that a right-aligned column takes at least.
-        bold: index of a row to print in bold.
+    `align` is a letter for each column, `l` for left or `r` for right; right-aligned columns are at
+    least `width` characters wide. `header` holds the names of the columns, if they have any.
     """
     from rich.table import Table
 
@@ -148,14 +143,9 @@ def progress_bar(
 ) -> Iterator[Callable[[_Step], None] | None]:
     """Yield what moves a bar on standard error, or None where `quiet` or where that is no terminal.
 
-    The bar goes when the work is done.
-
-    Args:
-        columns: templates of text; or `bar`, `elapsed` or `remaining`.
-        state: returns the fields of the bar after a step, given the speed in units a second.
-        quiet: whether none is wanted.
-        period_s: seconds over which the speed is measured.
-        first: fields of the bar before the first step.
+    The bar goes when the work is done. Its `columns` are templates of text; or `bar`, `elapsed` or
+    `remaining`. `state` returns the fields of the bar after a step, given the speed in units a
+    second, measured over `period_s`; `first` are the fields before the first step.
     """
     if quiet or sys.stderr is None or not sys.stderr.isatty():  # None where it was closed
         yield None

@@ -20,7 +20,6 @@ running = partial(typer.Option, rich_help_panel="Model")
 writing = partial(typer.Option, rich_help_panel="Output")
 """Options in the panels of the help."""
 
-
 InputList = Annotated[
     list[str], typer.Argument(metavar="INPUT", help="What to read; several may follow one another.")
 ]
@@ -79,12 +78,9 @@ Quiet = Annotated[bool, writing("--quiet", "-q", help="No progress and no notes.
 def report_argument(
     folder: Path | None, *, no_report: bool, draw_ahead: bool = False
 ) -> Path | bool:
-    """Return the library's argument `report`.
+    """Return the library's argument `report`, given those of `--report` and `--no-report`.
 
-    Args:
-        folder: what `--report` names.
-        no_report: whether `--no-report` is given.
-        draw_ahead: let a second process import matplotlib while this one does the work.
+    With `draw_ahead` a second process imports matplotlib while this one does the work.
     """
     if folder and no_report:
         raise typer.BadParameter("--report and --no-report exclude each other")

@@ -98,11 +98,8 @@ def training_page(result: "mnist_batch.TrainingResult") -> "output.Page":
         ("model", str(result.out)),
         *(("report", str(file.parent)) for file in result.report_files[:1]),
     ]
-    tested = (
-        metrics_page(result.metrics)
-        if result.metrics
-        else "not tested: the data has no files or folders named test"
-    )
+    untested = "not tested: the data has no files or folders named test"
+    tested = metrics_page(result.metrics) if result.metrics else untested
     return output.page(tested, "", output.named_lines(lines))
 
 
@@ -124,12 +121,6 @@ def epoch_bar(
         }
 
     columns = ["{task.description}", "bar", "{task.fields[epochs]}", "remaining"]
+    columns += ["{task.fields[scores]}"]
     # Epochs are slow: in 30 s there would be too few of them to tell the speed.
-    return output.progress_bar(
-        [*columns, "{task.fields[scores]}"],
-        state,
-        quiet=quiet,
-        period_s=600.0,
-        epochs="",
-        scores="",
-    )
+    return output.progress_bar(columns, state, quiet=quiet, period_s=600.0, epochs="", scores="")

@@ -5,7 +5,6 @@ import struct
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,10 @@ RAW, PACKED = "raw pixels", "packed"
 """Formats of images that are not encoded, beside Pillow's names."""
 
 _BLANK = np.zeros((SIDE, SIDE), np.uint8)
+
+_Numbers = npt.NDArray[np.uint64]
+_Indices = npt.NDArray[np.int64]
+_Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -82,39 +85,27 @@ class ImageCounts:
 
 @dataclass(frozen=True, eq=False)
 class BatchFindings:
-    """What the rows of a batch are; each array has an element per row.
+    """What the rows of a batch are; each array has an element per row."""
 
-    Attributes:
-        labels: 0 to 9, or `NO_LABEL`.
-        sizes: the width times 2**32 plus the height; 0 where there is no image.
-    """
-
-    labels: npt.NDArray[np.int8]
-    sizes: npt.NDArray[np.uint64]
-    fingerprints: npt.NDArray[np.uint64]
+    labels: npt.NDArray[np.int8]  # 0 to 9, or `NO_LABEL`
+    sizes: _Numbers  # the width times 2**32 plus the height; 0 where there is no image
+    fingerprints: _Numbers
     counts: ImageCounts
 
 
-class _Picture(NamedTuple):
-    """A picture that is not in MNIST form: its fingerprint, its polarity and its digits."""
-
-    fingerprint: int
-    dark_ink: bool
-    digits: int
-
-    @classmethod
-    def of(cls, picture: Grey) -> "_Picture":
-        prepared = to_mnist_form(picture)
-        digits = 0 if prepared.image is None else prepared.digits
-        return cls(fingerprint(picture), prepared.dark_ink, digits)
+def _examined(picture: Grey) -> tuple[int, bool, int]:
+    """Return fingerprint, polarity and number of digits of a picture that is not in MNIST form."""
+    prepared = to_mnist_form(picture)
+    digits = 0 if prepared.image is None else prepared.digits
+    return fingerprint(picture), prepared.dark_ink, digits
 
 
 def inspect_batch(batch: ImageBatch) -> BatchFindings:
     """Decode a batch and tell what its images are. No image raises."""
-    large: list[_Picture] = []
+    large: list[tuple[int, bool, int]] = []
 
     def keep_large(picture: Grey) -> Images:
-        large.append(_Picture.of(picture))
+        large.append(_examined(picture))
         return _BLANK
 
     decoded = decode_batch(batch, keep_large)
@@ -133,8 +124,8 @@ def inspect_batch(batch: ImageBatch) -> BatchFindings:
         if formed[place]:
             fingerprints[place] = fingerprint(image)
         else:
-            picture = next(larges) if is_large[place] else _Picture.of(image)
-            fingerprints[place], dark[place], digits[place] = picture
+            examined = next(larges) if is_large[place] else _examined(image)
+            fingerprints[place], dark[place], digits[place] = examined
 
     headers = _headers(batch, readable)
     sizes = np.zeros(len(batch), np.uint64)
@@ -158,7 +149,7 @@ def inspect_batch(batch: ImageBatch) -> BatchFindings:
     return BatchFindings(labels, sizes, fingerprints, counts)
 
 
-def _headers(batch: ImageBatch, readable: npt.NDArray[np.bool_]) -> list[Header]:
+def _headers(batch: ImageBatch, readable: _Mask) -> list[Header]:
     """Return the headers of the readable images, in order."""
     if not isinstance(batch.images, pa.Array):
         name = RAW if batch.prepared is None else PACKED
@@ -170,7 +161,7 @@ def _headers(batch: ImageBatch, readable: npt.NDArray[np.bool_]) -> list[Header]
     ]
 
 
-def _rows(batch: ImageBatch, wanted: npt.NDArray[np.bool_]) -> Rows:
+def _rows(batch: ImageBatch, wanted: _Mask) -> Rows:
     places = np.flatnonzero(wanted).tolist()
     first = [Place(batch.source[i].as_py(), batch.row[i].as_py()) for i in places[:FEW]]
     return Rows(len(places), first)
@@ -178,20 +169,12 @@ def _rows(batch: ImageBatch, wanted: npt.NDArray[np.bool_]) -> Rows:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Images that occur more than once.
+    """Images that occur more than once."""
 
-    Attributes:
-        repeats: rows with the image of an earlier row.
-        first_repeats: the first few of them, each with the first row of that image.
-        conflicts: images with several labels.
-        first_conflicts: for the first few of them, the first row with a label, and the first with
-            another one.
-    """
-
-    repeats: int
-    first_repeats: Sequence[tuple[int, int]]
-    conflicts: int
-    first_conflicts: Sequence[tuple[int, int]]
+    repeats: int  # rows with the image of an earlier row
+    first_repeats: Sequence[tuple[int, int]]  # each with the first row of that image
+    conflicts: int  # images with several labels
+    first_conflicts: Sequence[tuple[int, int]]  # the first row of one label, the first of another
 
 
 def fingerprint(picture: npt.NDArray[np.uint8]) -> int:
@@ -206,18 +189,11 @@ def fingerprint(picture: npt.NDArray[np.uint8]) -> int:
 
 
 def find_duplicates(
-    fingerprints: npt.NDArray[np.uint64],
-    readable: npt.NDArray[np.bool_],
-    labels: npt.NDArray[np.int8],
-    few: int,
+    fingerprints: _Numbers, readable: _Mask, labels: npt.NDArray[np.int8], few: int
 ) -> Duplicates:
-    """Find the images that occur more than once.
+    """Find the images that occur more than once, and name a `few` of each kind at most.
 
-    Args:
-        fingerprints: (n,), of the image of each row.
-        readable: (n,), true for rows with an image.
-        labels: (n,), 0 to 9, or `NO_LABEL`.
-        few: the most rows to name.
+    The arrays have an element per row; `readable` is true for rows with an image.
     """
     # Most images occur once; only the others are sorted, which takes 40 bytes for each.
     several = readable & _among(fingerprints, _repeated(fingerprints[readable]))
@@ -236,27 +212,25 @@ def find_duplicates(
     )
 
 
-def _repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _repeated(numbers: _Numbers) -> _Numbers:
     """Return the numbers that occur more than once, ascending; sorts the array in place."""
     numbers.sort()
     again = numbers[1:] == numbers[:-1]
     return np.unique(numbers[1:][again])
 
 
-def _among(
-    numbers: npt.NDArray[np.uint64], chosen: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.bool_]:
+def _among(numbers: _Numbers, chosen: _Numbers) -> _Mask:
     """Return which numbers are among the chosen, which ascend."""
     if not len(chosen):
         return np.zeros(len(numbers), np.bool_)
     places = np.searchsorted(chosen, numbers)
     np.minimum(places, len(chosen) - 1, out=places)
-    found: npt.NDArray[np.bool_] = chosen[places] == numbers
+    found: _Mask = chosen[places] == numbers
     return found
 
 
 def _conflicts(
-    fingerprints: npt.NDArray[np.uint64], rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int8]
+    fingerprints: _Numbers, rows: _Indices, labels: npt.NDArray[np.int8]
 ) -> list[tuple[int, int]]:
     """Return for each image with several labels its first row and the first of another label."""
     rows, starts = _groups(fingerprints, rows)
@@ -272,9 +246,7 @@ def _conflicts(
     return pairs
 
 
-def _groups(
-    fingerprints: npt.NDArray[np.uint64], rows: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _groups(fingerprints: _Numbers, rows: _Indices) -> tuple[_Indices, _Indices]:
     """Return rows by image, those of one image ascending, and where each image's rows start."""
     rows = rows[np.argsort(fingerprints[rows], kind="stable")]
     ordered = fingerprints[rows]

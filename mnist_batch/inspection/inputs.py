@@ -44,18 +44,11 @@ class Size:
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of images, by their headers.
-
-    Attributes:
-        distinct: the number of different sizes.
-        commonest: the first few, most images first.
-        least: the size with the fewest pixels; None without images.
-        largest: the size with the most; None without images.
-    """
+    """The sizes of images, by their headers."""
 
     distinct: int
-    commonest: Sequence[Size]
-    least: Size | None
+    commonest: Sequence[Size]  # the first few, most images first
+    least: Size | None  # in pixels, as the next; None without images
     largest: Size | None
 
 
@@ -64,22 +57,15 @@ class InputInspection:
     """What INPUTs hold. All counts of images are of those that can be read.
 
     Attributes:
-        rows: all rows.
-        image_files: number of image files.
-        parquet_files: number of Parquet files.
         unreadable: the rows whose image cannot be read, per reason, most frequent reason first.
         formats: images per format, by Pillow's names, or `raw pixels` or `packed`; most frequent
             first.
         colours: images per kind of colours, see `decoding.headers.Header`; most frequent first.
-        sizes: their sizes.
         in_mnist_form: images in MNIST's form: 28x28, light on dark, in a box of at most 20x20,
             centred. Such an image is light on dark and holds one digit.
-        light_on_dark: images that are light on dark.
-        dark_on_light: images that are dark on light.
         no_digit: rows whose image shows no digit; these have no polarity.
         several_digits: rows whose image shows several separate digits.
         labels: rows per label, 10 counts.
-        unlabelled: rows without a label.
         repeats: rows with the image of an earlier row, each with the first row of that image.
         conflicts: images with several labels, each with two rows that differ so.
         passed_over: files in folders that are no input, by suffix.
@@ -141,11 +127,9 @@ def inspect_input(
     opened = open_inputs(input_list(inputs), ReadOptions.of(image_column, label_column, labels))
     _kernels.load_where_it_pays(opened.encoded_rows)
     totals = _Totals(opened.rows)
+    workers = workers or available_workers()
     for findings in map_batches(
-        opened.shards,
-        lambda shard: shard.read(BATCH_ROWS),
-        inspect_batch,
-        workers=workers or available_workers(),
+        opened.shards, lambda shard: shard.read(BATCH_ROWS), inspect_batch, workers=workers
     ):
         totals.add(findings)
         if progress:

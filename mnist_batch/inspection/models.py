@@ -23,9 +23,7 @@ class ModelInspection:
     """What is known of a model file.
 
     Attributes:
-        path: the file.
         sha256: SHA-256 of its bytes, in hexadecimal.
-        size_bytes: its size.
         layers: the layers of the network in order, without its inputs.
         input_shape: the shape of one image as the network takes it, 784 values in all; None where
             nothing runs the model.
@@ -125,6 +123,7 @@ def inspect_model(
     if data is not None and not nan:
         opened = open_inputs(input_list(data), ReadOptions.of(image_column, label_column, labels))
         trials = try_scales(predictor, opened, workers=workers, progress=progress)
+    oddities = ((layer, one) for layer in predictor.layers for one in layer.oddities())
     return replace(
         found,
         layers=predictor.layers,
@@ -134,7 +133,7 @@ def inspect_model(
         trials=trials,
         suspicious=[
             *([_NAN] if nan else _odd_scale(file, trials)),
-            *_odd_layers(predictor.layers),
+            *(f"layer {layer.name or layer.kind}: {one}" for layer, one in oddities),
             *_odd_output(found.activation),
             *found.suspicious,
         ],
@@ -168,12 +167,6 @@ def _unrunnable(file: ModelFile) -> ModelInspection:
         training=file.training,
         suspicious=list(_optimizer(file)),
     )
-
-
-def _odd_layers(layers: Sequence[Layer]) -> Iterator[str]:
-    for layer in layers:
-        for oddity in layer.oddities():
-            yield f"layer {layer.name or layer.kind}: {oddity}"
 
 
 def _odd_scale(file: ModelFile, trials: ScaleTrials | None) -> Iterator[str]:

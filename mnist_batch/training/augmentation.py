@@ -24,20 +24,13 @@ class Augmentation:
 
     Each image draws its own amounts, uniformly from minus the limit to the limit; 0 changes
     nothing.
-
-    Attributes:
-        rotation_degrees: rotation about the centre.
-        shear: horizontal shift of a row, as a share of its distance from the centre.
-        zoom: natural logarithm of the factors that scale width and height, drawn apart.
-        shift_pixels: shifts across and down, drawn apart.
-        stroke: how far strokes grow or shrink: 1 is a whole pixel on either side.
     """
 
-    rotation_degrees: float = 15.0
-    shear: float = 0.3
-    zoom: float = 0.2
-    shift_pixels: float = 1.0
-    stroke: float = 0.8
+    rotation_degrees: float = 15.0  # about the centre
+    shear: float = 0.3  # horizontal shift of a row, as a share of its distance from the centre
+    zoom: float = 0.2  # natural logarithm of the factors that scale width and height, drawn apart
+    shift_pixels: float = 1.0  # across and down, drawn apart
+    stroke: float = 0.8  # how far strokes grow or shrink: 1 is a whole pixel on either side
 
     def __post_init__(self) -> None:
         for name, limit in asdict(self).items():
@@ -56,16 +49,9 @@ def augmented_batches(
 ) -> "tf.data.Dataset":
     """Return the batches of all epochs in sequence; each epoch has every row once.
 
-    Args:
-        images: uint8 (n, 28, 28).
-        targets: float32 (n, 10), passed on unchanged.
-        augmentation: how far each image is changed, anew in each epoch.
-        batch_size: rows per batch; the last one of an epoch may be shorter.
-        epochs: their number.
-        seed: of the order of the rows and of the changes.
-
-    Returns:
-        Pairs of inputs float32 (batch, 784), from 0 to 1, and targets.
+    A batch is a pair of inputs, float32 (batch, 784) from 0 to 1, and targets; the last one of an
+    epoch may be shorter. Images uint8 (n, 28, 28) are changed anew in each epoch; targets float32
+    (n, 10) are passed on unchanged. The seed is that of the changes and of the order of the rows.
     """
     import tensorflow as tf
 
@@ -92,12 +78,9 @@ def augmented_batches(
 
 
 def augmented(images: "tf.Tensor", augmentation: Augmentation, seed: "tf.Tensor") -> "tf.Tensor":
-    """Return images changed at random, float32 (n, 28, 28) from 0 to 1.
+    """Return images uint8 (n, 28, 28) changed at random, float32 from 0 to 1.
 
-    Args:
-        images: uint8 (n, 28, 28).
-        augmentation: the limits of the changes.
-        seed: two integers; the same ones give the same changes.
+    The seed is two integers; the same ones give the same changes.
     """
     import tensorflow as tf
 
@@ -127,19 +110,12 @@ def inverse_affine(
     """Return the matrices that map each pixel of the changed images to its source.
 
     An image is rotated, sheared and zoomed about its centre, then shifted, in this order. Each
-    argument is float32 (n,), a number per image.
+    argument is float32 (n,), a number per image: `rotation` in radians, counterclockwise; `shear`
+    in pixels by which the row one pixel above the centre shifts to the right; the factors that
+    scale `width` and `height`; shifts to the `right` and `down` in pixels.
 
-    Args:
-        rotation: radians, counterclockwise.
-        shear: pixels by which the row one pixel above the centre shifts to the right.
-        width: factor that scales the width.
-        height: factor that scales the height.
-        right: shift to the right in pixels.
-        down: shift down in pixels.
-
-    Returns:
-        float32 (n, 8): x' = a0 x + a1 y + a2 and y' = a3 x + a4 y + a5, as
-        `tf.raw_ops.ImageProjectiveTransformV3` takes them; x across and y down, in pixel indices.
+    The matrices are float32 (n, 8), x' = a0 x + a1 y + a2 and y' = a3 x + a4 y + a5, as
+    `tf.raw_ops.ImageProjectiveTransformV3` takes them; x across and y down, in pixel indices.
     """
     import tensorflow as tf
 
@@ -172,15 +148,11 @@ def transformed(images: "tf.Tensor", matrices: "tf.Tensor") -> "tf.Tensor":
 
 
 def with_stroke_width(images: "tf.Tensor", growth: "tf.Tensor") -> "tf.Tensor":
-    """Return images float32 (n, 28, 28) with wider or narrower strokes.
+    """Return images float32 (n, 28, 28), light on black, with wider or narrower strokes.
 
     Each pixel moves by a share of the difference to the brightest or the darkest of the 3x3 pixels
-    around it: a fraction of a grey dilation or erosion.
-
-    Args:
-        images: light strokes on black.
-        growth: the share, float32 (n,): 1 makes strokes a pixel wider on each side, -1 a pixel
-            narrower.
+    around it: a fraction of a grey dilation or erosion. The share is `growth`, float32 (n,): 1
+    makes strokes a pixel wider on each side, -1 a pixel narrower.
     """
     import tensorflow as tf
 

@@ -53,18 +53,14 @@ class Splits(NamedTuple):
 class LabelledImages:
     """Images with their true digits, in input order.
 
-    Attributes:
-        images: uint8 (n, 28, 28), 0 black to 255 white.
-        labels: int8 (n,), 0 to 9.
-        sha256: names the digits whatever file they came in and in whatever order: SHA-256 over
-            the sorted SHA-256 of each row, which is its 784 pixels and its label as one byte.
-        unreadable: rows that are left out, per reason.
+    `sha256` names the digits whatever file they came in and in whatever order: SHA-256 over the
+    sorted SHA-256 of each row, which is its 784 pixels and its label as one byte.
     """
 
-    images: Images
+    images: Images  # uint8 (n, 28, 28), 0 black to 255 white
     labels: Labels
     sha256: str
-    unreadable: dict[str, int]
+    unreadable: dict[str, int]  # rows that are left out, per reason
 
     def shuffled_if_sorted(self, seed: int) -> tuple[Images, Labels]:
         """Return images and labels shuffled if they come digit by digit, else as they are.
@@ -86,10 +82,8 @@ def find_splits(data: str) -> Splits:
     name holds a split's word (`train`, `test`, `validation` and their synonyms) gives the split of
     the files in it. Where no folder's name does, the names of files give it
     (`train-00000-of-00001.parquet`). All other files, and those for validation, are then ignored.
-    Where no name holds such a word, all is training data.
-
-    Args:
-        data: an INPUT as `open_inputs` takes it. A single file is training data.
+    Where no name holds such a word, all is training data, as is a single file. `data` is an INPUT
+    as `open_inputs` takes it.
 
     Raises:
         InputError: there is test or validation data but none for training, a name holds the words
@@ -169,8 +163,11 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
     labels = np.empty(opened.rows, np.int8)
     unreadable: Counter[str] = Counter()
     rows = 0
-    read, workers = (lambda shard: shard.read(BATCH_ROWS)), available_workers()
-    for some, digits, reasons in map_batches(opened.shards, read, _readable_rows, workers=workers):
+    workers = available_workers()
+    batches = map_batches(
+        opened.shards, lambda shard: shard.read(BATCH_ROWS), _readable_rows, workers=workers
+    )
+    for some, digits, reasons in batches:
         end = rows + len(digits)
         images[rows:end], labels[rows:end] = some, digits
         unreadable.update(reasons)

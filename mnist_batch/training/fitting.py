@@ -31,10 +31,8 @@ Logits = npt.NDArray[np.float32]
 _Digits = tuple[Images, Labels]
 
 AUGMENTATION = Augmentation()
-LEARNING_RATE = 2e-3
-"""At the start."""
-WEIGHT_DECAY = 1e-4
-"""The share that each step takes off a weight, before the learning rate multiplies it."""
+LEARNING_RATE = 2e-3  # at the start
+WEIGHT_DECAY = 1e-4  # share of a weight that a step takes off, before the learning rate scales it
 
 _VALIDATION_BATCH = 2048
 _MOST_TEMPERATURE = 4.0  # beyond it all rows are right, or the network guesses: no finite T is best
@@ -101,19 +99,12 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A fitted network.
+    """A fitted network."""
 
-    Attributes:
-        weights: those of `network.build_network`.
-        history: loss and accuracy per epoch.
-        epoch: the epoch after which the weights were taken, from 1.
-        recipe: how it was fitted, as the model file records it.
-    """
-
-    weights: Weights
+    weights: Weights  # those of `network.build_network`
     history: History
-    epoch: int
-    recipe: Mapping[str, Any]
+    epoch: int  # after which the weights were taken, from 1
+    recipe: Mapping[str, Any]  # how it was fitted, as the model file records it
 
 
 def fit(training: LabelledImages, settings: Settings, progress: OnEpoch | None) -> Fitted:
@@ -173,15 +164,11 @@ class BestEpoch:
 
     Of equal accuracies the one with the lowest validation loss is best, then the first. Without
     validation the last epoch is.
-
-    Attributes:
-        epoch: its number, from 1; 0 before any.
-        weights: the weights after it.
     """
 
     def __init__(self, weights: Callable[[], Weights]) -> None:
         """Take a function that returns the network's present weights."""
-        self.epoch = 0
+        self.epoch = 0  # the best one, from 1
         self.weights: Weights = []
         self._weights_now = weights
         self._score = (-math.inf, -math.inf)
@@ -264,11 +251,8 @@ def best_temperature(logits: Logits, labels: Labels) -> float:
 
     Temperature scaling makes a network right as often as its confidence says: C. Guo, G. Pleiss,
     Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017. The log loss
-    is convex in 1/T, so bisection finds the one place where its slope changes sign.
-
-    Args:
-        logits: float32 (n, 10), n at least 1.
-        labels: true digits (n,), 0 to 9.
+    is convex in 1/T, so bisection finds the one place where its slope changes sign. It needs at
+    least one row.
     """
     low, high = -np.log(_MOST_TEMPERATURE), np.log(_MOST_TEMPERATURE)  # logarithms of 1/T
     for _ in range(_HALVINGS):
