@@ -1,1 +1,0 @@
-"""Parquet files of images: their columns, row groups and pages."""
