@@ -256,12 +256,15 @@ def test_missing_folder_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file and folder")
-def test_closed_folder_is_an_error_and_closed_file_a_row(tmp_path: Path) -> None:
-    """A folder that may not be read is an error, never left out; a file is a row with a reason."""
+def test_closed_folder_and_closed_file_are_rows(tmp_path: Path) -> None:
+    """A folder that may not be read is never left out; alone, it is an error of the whole."""
     touch(tmp_path, "a/1.png", "b.png")
     (tmp_path / "b.png").chmod(0)
     assert error_of(tmp_path / "b.png") == "unreadable file: Permission denied"
     (tmp_path / "a").chmod(0)
+    assert images_of(list_folder(tmp_path)) == ["a/", "b.png"]
+    assert images_of(list_glob(f"{tmp_path}/**/*.png")[1]) == ["a/", "b.png"]
+    (tmp_path / "b.png").unlink()
     with pytest.raises(InputError, match=r"/a: folder cannot be read: Permission denied"):
         list_folder(tmp_path)
     (tmp_path / "a").chmod(0o700)
