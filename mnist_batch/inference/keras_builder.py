@@ -21,7 +21,7 @@ from mnist_batch.models.layers import check_one_of_each, check_ten_classes, digi
 from mnist_batch.models.network_config import PARTS, layer_name, layers_of
 from mnist_batch.models.old_keras import HARD_SIGMOID, KerasConfig, translated
 
-MOST_VALUES = 2**24  # that a layer may give for one image; VGG16 gives 3 million for 224x224 pixels
+MOST_VALUES = 2**24  # numbers in a layer's output for one image; VGG16 has 3 million at 224x224
 
 
 def built_model(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa: ANN401 - Keras

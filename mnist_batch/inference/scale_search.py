@@ -24,11 +24,11 @@ from mnist_batch.models.file import ScaleSource
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
 
-TRIAL_ROWS = 2000  # of an input, that `inspect` tries the scales on: they tell 0.98 from 0.97
-KEPT_IMAGES = 1000  # at most, by `predict`, 0.8 MB; of more than that at least half as many
-_LEAST_IMAGES = 50  # with fewer an accuracy says too little: 0.9 of 50 is 0.79 to 0.96
-_LEAST_ACCURACY = 0.5  # below it a network does not read these digits, whatever the scale
-_SIGNIFICANCE = 0.05  # accuracies are equal if by chance they differ as much more often than this
+TRIAL_ROWS = 2000  # rows that `inspect` tries the scales on: enough to tell 0.98 from 0.97
+KEPT_IMAGES = 1000  # images that `predict` keeps at most, 0.8 MB; of more, at least half as many
+_LEAST_IMAGES = 50  # with fewer labels an accuracy says too little: 0.9 of 50 is 0.79 to 0.96
+_LEAST_ACCURACY = 0.5  # accuracy below which a network does not read these digits at any scale
+_SIGNIFICANCE = 0.05  # accuracies are equal where chance makes them differ as much more often
 
 _LOW_ACCURACY = 0.9
 """Accuracy below which `predict` tries the scales. Twenty networks (dense, convolutional with batch

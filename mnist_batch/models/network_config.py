@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 NETWORK_CLASSES = frozenset(("Sequential", "Functional", "Model"))
 """The classes of Keras whose objects are networks of layers."""
 
-MAX_JSON = 4 * 2**20  # characters of JSON in a model file
+MAX_JSON = 4 * 2**20  # characters of JSON in a model file, at most
 
 
 class NotAChainError(ModelError):
