@@ -1,16 +1,11 @@
 """Draw figures in a second process, which imports matplotlib while this one predicts.
 
-Threads would not do: the import of 0.3 s holds the interpreter lock. Whole commands measured in
-turns on two shared cores, as medians of the ratios in 30 turns unless noted:
-
-- Ten images: 0.74 s. A `ProcessPoolExecutor` with one spawned worker takes 1.04 times as long (1.02
-  times in two more series of 18 and 15 turns), with a fork server 1.03 times (16 turns). Drawing in
-  this process takes 0.97 times as long: there the second process just pays for its start.
-- 10,000 images, by the fastest of 12 runs, which other programs disturbed least: 0.94 s, and 1.11 s
-  where this process draws. The executor takes 1.07 and 1.17 times as long (12 and 14 turns, while
-  other programs kept both cores busy).
-
-A worker of an executor also outlives a process that is killed, and shares its standard output.
+Threads would not do: the import of 0.3 s holds the interpreter lock. Nor would an executor: whole
+commands, measured in 12 to 30 turns on two shared cores, take 1.02 to 1.04 times as long with a
+`ProcessPoolExecutor` for ten images, and 1.07 to 1.17 times for 10,000; its worker also outlives a
+process that is killed, and shares its standard output. Drawing in this process takes 0.97 times as
+long for ten images (0.74 s), which just pay for the start of the second, and 1.18 times for 10,000
+(0.94 s, each by the fastest of 12 runs).
 """
 
 import atexit

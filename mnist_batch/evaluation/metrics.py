@@ -159,15 +159,10 @@ class Metrics:
         right = int(self.confusion_matrix[digit, digit])
         support = int(self.confusion_matrix[digit].sum())
         predicted = int(self.confusion_matrix[:, digit].sum())
-        return ClassMetrics(
-            digit=digit,
-            support=support,
-            predicted=predicted,
-            precision=_ratio(right, predicted),
-            recall=_ratio(right, support),
-            # 2 tp + fp + fn is the sum of what is predicted and what there is.
-            f1=2 * right / (predicted + support) if support else None,
-        )
+        precision, recall = _ratio(right, predicted), _ratio(right, support)
+        # 2 tp + fp + fn is the sum of what is predicted and what there is.
+        f1 = 2 * right / (predicted + support) if support else None
+        return ClassMetrics(digit, support, predicted, precision, recall, f1)
 
 
 class ConfidenceBins:
@@ -238,7 +233,9 @@ class PredictionCounts:
             labels[scored] * CLASSES + predictions[scored], minlength=CLASSES * CLASSES
         )
         if not predicted.all():
-            self._add_errors(batch.column("error").filter(pa.array(~predicted)))
+            errors = batch.column("error").filter(pa.array(~predicted)).fill_null(NO_REASON)
+            for entry in pc.value_counts(errors).to_pylist():
+                self._errors[reason(entry["values"])] += entry["counts"]
         self._add_confidences(batch.column("confidence"), labels == predictions, scored)
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), labels, scored)
@@ -265,10 +262,6 @@ class PredictionCounts:
             calibration_error=self._confidences.expected_error() if sure else None,
         )
 
-    def _add_errors(self, errors: pa.Array) -> None:
-        for entry in pc.value_counts(errors.fill_null(NO_REASON)).to_pylist():
-            self._errors[reason(entry["values"])] += entry["counts"]
-
     def _add_confidences(
         self, column: pa.Array, right: NDArray[np.bool_], scored: NDArray[np.bool_]
     ) -> None:
@@ -283,14 +276,9 @@ class PredictionCounts:
         from mnist_batch.inference.predictors import log_losses
 
         given = scored & column.is_valid().to_numpy(zero_copy_only=False)
+        values = column.filter(pa.array(given)).flatten().to_numpy(zero_copy_only=False)
         # float64, because the difference to 1 of a confident float32 has few digits left.
-        probabilities = (
-            column.filter(pa.array(given))
-            .flatten()
-            .to_numpy(zero_copy_only=False)
-            .reshape(-1, CLASSES)
-            .astype(np.float64)
-        )
+        probabilities = values.reshape(-1, CLASSES).astype(np.float64)
         truth = (np.arange(len(probabilities)), labels[given])
         self._log_loss += _in_units(log_losses(probabilities, labels[given]))
         probabilities[truth] -= 1

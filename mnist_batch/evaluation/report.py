@@ -91,7 +91,10 @@ class Report:
                     self.folder.mkdir()
                     self._made_folder = True
             if metrics.scored:
-                self._stage_scores(metrics)
+                self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
+                self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
+                self._stage_table("per_class.csv", _per_class_table(metrics))
+                self._stage_figure("per_class.png", figures.per_class_figure, metrics)
             elif metrics.rows:
                 self._stage_figure("predictions.png", figures.prediction_histogram_figure, metrics)
             if samples is not None and len(samples.index):
@@ -141,12 +144,6 @@ class Report:
                     "--overwrite"
                 )
             check_writable(self.folder / name, overwrite=self._overwrite)
-
-    def _stage_scores(self, metrics: Metrics) -> None:
-        self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
-        self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
-        self._stage_table("per_class.csv", _per_class_table(metrics))
-        self._stage_figure("per_class.png", figures.per_class_figure, metrics)
 
     def _stage_table(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         def write(path: Path) -> None:

@@ -17,13 +17,12 @@ from mnist_batch.options import Prepare
 from mnist_batch.schema import ImageBatch, Images
 
 if TYPE_CHECKING:
-    from mnist_batch.inputs.shards import Shard
     from mnist_batch.inputs.sources import OpenInputs
 
 _MASK = 2**64 - 1
 
 _BATCH_ROWS = 64
-"""Rows read at once to find images: few, since all of a batch that holds a sample is decoded."""
+"""Rows read at once to find images: few, since few of them are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,37 +158,29 @@ def find_images(samples: Samples, opened: "OpenInputs", rows: int, prepare: Prep
             f"--images holds {opened.rows:,} images, the predictions {rows:,} rows; name the "
             "INPUT that was predicted"
         )
-    images = np.zeros((len(samples.index), SIDE, SIDE), np.uint8)
-    starts = accumulate((shard.rows for shard in opened.shards), initial=0)
-    for shard, start in zip(opened.shards, starts, strict=False):
-        if np.any((samples.index >= start) & (samples.index < start + shard.rows)):
-            _find_in_shard(samples, shard, start, prepare, images)
-    return images
-
-
-def _find_in_shard(
-    samples: Samples, shard: "Shard", start: int, prepare: Prepare, images: Images
-) -> None:
-    """Fill in the images of those samples that lie in a shard, whose first row is `start`."""
     # Imported here, so that the process that draws does without it.
     from mnist_batch.preprocessing.preparation import prepare_batch
 
-    for batch in shard.read(_BATCH_ROWS):
-        inside = (samples.index >= start) & (samples.index < start + len(batch))
-        if inside.any():
-            decoded = prepare_batch(batch, prepare).images
-            for place in np.flatnonzero(inside):
-                row = int(samples.index[place]) - start
-                _check_same(samples, int(place), batch, row)
-                images[place] = decoded[row]
-        start += len(batch)
+    images, found = [np.empty((0, SIDE, SIDE), np.uint8)], 0
+    starts = accumulate((shard.rows for shard in opened.shards), initial=0)
+    for shard, start in zip(opened.shards, starts, strict=False):
+        inside = samples.index[(samples.index >= start) & (samples.index < start + shard.rows)]
+        if len(inside):
+            for batch in shard.take(inside - start).read(_BATCH_ROWS):
+                _check_same(samples, found, batch)
+                images.append(prepare_batch(batch, prepare).images)
+                found += len(batch)
+    return np.concatenate(images)
 
 
-def _check_same(samples: Samples, place: int, batch: ImageBatch, row: int) -> None:
-    found = (batch.source[row].as_py(), batch.row[row].as_py())
-    expected = (samples.source[place], int(samples.row[place]))
-    if found != expected:
-        raise InputError(
-            f"--images has {found[0]} (row {found[1]}) where the predictions have {expected[0]} "
-            f"(row {expected[1]}); name what was predicted, in the same order"
-        )
+def _check_same(samples: Samples, start: int, batch: ImageBatch) -> None:
+    """Check that a batch is of the samples from `start` on."""
+    for place, found in enumerate(
+        zip(batch.source.to_pylist(), batch.row.to_pylist(), strict=True), start
+    ):
+        expected = (samples.source[place], int(samples.row[place]))
+        if found != expected:
+            raise InputError(
+                f"--images has {found[0]} (row {found[1]}) where the predictions have "
+                f"{expected[0]} (row {expected[1]}); name what was predicted, in the same order"
+            )
