@@ -10,7 +10,7 @@ import platform
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -244,7 +244,7 @@ class _Bench:
             self._predictors[key] = self._load(device=device, batch_size=batch_size)
         return self._predictors[key]
 
-    def result(self, inputs: Sequence[str | Path], chosen: dict[str, Any]) -> BenchmarkResult:
+    def result(self, inputs: Sequence[str | Path], chosen: Mapping[str, Any]) -> BenchmarkResult:
         """Measure all that can be measured, and return it with what follows.
 
         `chosen` is what the user chose, by the parameter of `predict`.
@@ -252,9 +252,9 @@ class _Bench:
         measurements = self._measurements()
         metrics, first, whole = self._counts.metrics(), self._first, best(measurements, Part.WHOLE)
         model = {"name": first.model.path.name, "sha256": first.model.sha256}
+        found: dict[str, Any] = {"batch_size": whole.batch_size, "workers": whole.workers}
         if len(self._devices) > 1:
-            chosen["device"] = whole.device
-        found = {"batch_size": whole.batch_size, "workers": whole.workers}
+            found["device"] = whole.device
         notes = [note for one in self._predictors.values() for note in one.notes]
         return BenchmarkResult(
             machine=_machine(keras=first.name is PredictorChoice.KERAS),
@@ -276,6 +276,7 @@ class _Bench:
         )
 
     def _measurements(self) -> list[Measurement]:
+        """Time each part: the network and the whole at each batch size, the rest at one."""
         files, all_workers = self._files(self._round_rows), self._workers
         self._say("reading")
         read = partial(map_batches, files.shards, lambda shard: shard.read(BATCH_ROWS), len)
@@ -285,7 +286,7 @@ class _Bench:
         encoded = [batch for batch in batches if isinstance(batch.images, pa.Array)]
         if encoded:
             decode = partial(
-                map_batches, [encoded], iter, lambda batch: len(prepare_batch(batch).images)
+                map_batches, [encoded], iter, lambda one: len(prepare_batch(one).images)
             )
             rows = sum(map(len, encoded))
             done += self._through_workers(Part.DECODE, rows, decode, sorted({1, all_workers}))
