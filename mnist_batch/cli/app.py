@@ -4,7 +4,6 @@ Exit status: 0 done; 1 could not be done; 2 usage; 3 done, but more rows with an
 `--max-errors` allows; 4 done, but below `--min-accuracy`; 130 interrupted, 143 terminated.
 """
 
-import gc
 import io
 import logging
 import os
@@ -75,9 +74,6 @@ class _WithoutPandas:
 
 def main() -> None:
     """Run the command line and exit with one of the statuses above."""
-    # Imported objects stay. Python searches them for garbage every 700 or 2,000 new objects, which
-    # takes a seventh of the time of a small run.
-    gc.set_threshold(100_000)
     sys.meta_path.insert(0, _WithoutPandas())
     signal.signal(signal.SIGTERM, _stop)
     for output in (sys.stdout, sys.stderr):
