@@ -85,9 +85,9 @@ def report_argument(
     if folder and no_report:
         raise typer.BadParameter("--report and --no-report exclude each other")
     if draw_ahead and not no_report:
-        from mnist_batch.evaluation import drawing
+        from mnist_batch.evaluation import drawing_process
 
-        drawing.start_process()
+        drawing_process.start_process()
     return folder or not no_report
 
 

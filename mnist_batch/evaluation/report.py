@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation import figures
-from mnist_batch.evaluation.drawing import draw
+from mnist_batch.evaluation.drawing_process import draw
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES

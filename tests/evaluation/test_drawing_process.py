@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mnist_batch.evaluation import drawing, figures
+from mnist_batch.evaluation import drawing_process, figures
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.schema import PREDICTIONS
 
@@ -32,18 +32,18 @@ def metrics() -> Metrics:
 @pytest.fixture
 def process() -> Iterator["subprocess.Popen[bytes]"]:
     """The second process, of this test alone."""
-    drawing.start_process()
-    second = drawing._second
+    drawing_process.start_process()
+    second = drawing_process._second
     assert second
     yield second.process
-    drawing._stop(second)
-    drawing._second = None
+    drawing_process._stop(second)
+    drawing_process._second = None
 
 
 @pytest.mark.usefixtures("process")
 def test_the_second_process_draws_the_same_bytes(metrics: Metrics, tmp_path: Path) -> None:
     """A figure does not depend on which process draws it."""
-    drawing.draw(figures.per_class_figure, metrics, tmp_path / "there.png")
+    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "there.png")
     figures.save(figures.per_class_figure(metrics), tmp_path / "here.png")
     assert (tmp_path / "there.png").read_bytes() == (tmp_path / "here.png").read_bytes()
 
@@ -54,7 +54,7 @@ def test_where_it_was_killed_the_first_draws(
     """No report is lost with the second process."""
     process.kill()
     process.wait()
-    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -62,16 +62,16 @@ def test_where_it_was_killed_the_first_draws(
 def test_its_failure_comes_up_here(metrics: Metrics, tmp_path: Path) -> None:
     """A disk that refuses is an `OSError` of the caller; the next figure is drawn again."""
     with pytest.raises(FileNotFoundError):
-        drawing.draw(figures.per_class_figure, metrics, tmp_path / "none" / "a.png")
-    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+        drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "none" / "a.png")
+    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size
 
 
 def test_it_ends_with_the_first(tmp_path: Path) -> None:
     """Nothing stays behind, and an end before the figures does not wait for matplotlib."""
     program = (
-        "from mnist_batch.evaluation import drawing\n"
-        "drawing.start_process(); print(drawing._second.process.pid)"
+        "from mnist_batch.evaluation import drawing_process\n"
+        "drawing_process.start_process(); print(drawing_process._second.process.pid)"
     )
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
@@ -83,8 +83,8 @@ def test_it_ends_with_the_first(tmp_path: Path) -> None:
 def test_it_ends_when_the_first_is_killed(tmp_path: Path) -> None:
     """Its standard input ends then, whatever became of the first process."""
     program = (
-        "import os, signal; from mnist_batch.evaluation import drawing\n"
-        "drawing.start_process(); print(drawing._second.process.pid, flush=True)\n"
+        "import os, signal; from mnist_batch.evaluation import drawing_process\n"
+        "drawing_process.start_process(); print(drawing_process._second.process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     result = subprocess.run(
@@ -112,18 +112,18 @@ def test_an_interrupt_is_for_the_first_process(
     metrics: Metrics, tmp_path: Path, process: "subprocess.Popen[bytes]"
 ) -> None:
     """Ctrl-C reaches both; the second draws on until the first ends."""
-    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     process.send_signal(signal.SIGINT)
-    drawing.draw(figures.per_class_figure, metrics, tmp_path / "b.png")
+    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "b.png")
     assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
     assert process.poll() is None
 
 
 def test_on_one_core_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would only take time from the first."""
-    monkeypatch.setattr(drawing, "available_workers", lambda: 1)
-    drawing.start_process()
-    assert drawing._second is None
+    monkeypatch.setattr(drawing_process, "available_workers", lambda: 1)
+    drawing_process.start_process()
+    assert drawing_process._second is None
 
 
 def test_where_no_process_can_be_started_the_first_draws(
@@ -131,9 +131,9 @@ def test_where_no_process_can_be_started_the_first_draws(
 ) -> None:
     """As where the system allows no more processes."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
-    drawing.start_process()
-    assert drawing._second is None
-    drawing.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    drawing_process.start_process()
+    assert drawing_process._second is None
+    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -155,10 +155,10 @@ def test_what_other_code_prints_does_no_harm(metrics: Metrics, tmp_path: Path) -
     """Code that runs when Python starts may write to standard output, as `sitecustomize` can."""
     (tmp_path / "sitecustomize.py").write_text("print('hello')")
     program = (
-        "import pickle, sys; from pathlib import Path; from mnist_batch.evaluation import drawing, "
-        "figures\n"
-        "drawing.start_process(); metrics = pickle.load(sys.stdin.buffer)\n"
-        "drawing.draw(figures.per_class_figure, metrics, Path('a.png'))\n"
+        "import pickle, sys; from pathlib import Path; from mnist_batch.evaluation import "
+        "drawing_process, figures\n"
+        "drawing_process.start_process(); metrics = pickle.load(sys.stdin.buffer)\n"
+        "drawing_process.draw(figures.per_class_figure, metrics, Path('a.png'))\n"
         "print('matplotlib.figure' in sys.modules)"
     )
     result = subprocess.run(

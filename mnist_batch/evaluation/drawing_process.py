@@ -63,7 +63,7 @@ def _started() -> _Second:
     # It has to find the same packages, wherever the first process was started from.
     program = (
         f"import sys; sys.path[:] = {sys.path}; "
-        f"from mnist_batch.evaluation.drawing import serve; serve({writing})"
+        f"from mnist_batch.evaluation.drawing_process import serve; serve({writing})"
     )
     try:
         process = subprocess.Popen(
