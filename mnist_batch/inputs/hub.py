@@ -91,7 +91,7 @@ def _download(location: _Location) -> str:
             allow_patterns=location.pattern(),
             local_files_only=unreachable is not None,
         )
-    except Exception as error:  # noqa: BLE001 - of the HTTP library, which depends on the release
+    except Exception as error:  # noqa: BLE001 - the types of HTTP errors differ between releases
         if unreachable is None:
             why = f"download failed: {_cause(error)}; try again"
         elif constants.HF_HUB_OFFLINE:
