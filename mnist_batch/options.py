@@ -4,6 +4,7 @@ The command line needs them for its help, so this module imports nothing that ta
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -123,7 +124,8 @@ NO_LABELS = "none"
 """The `labels` of `ReadOptions` that read no labels."""
 
 
-class ReadOptions(NamedTuple):
+@dataclass(frozen=True)
+class ReadOptions:
     """How INPUTs are read; the fields are arguments of `predict`."""
 
     image_column: str | None = None
@@ -138,7 +140,8 @@ class ReadOptions(NamedTuple):
         return cls(image_column, label_column, None if labels is None else str(labels))
 
 
-class ModelOptions(NamedTuple):
+@dataclass(frozen=True)
+class ModelOptions:
     """How a model file is loaded and run; the fields are arguments of `load_model`."""
 
     predictor: PredictorChoice | str = PredictorChoice.AUTO
@@ -147,7 +150,8 @@ class ModelOptions(NamedTuple):
     batch_size: int = BATCH_ROWS
 
 
-class OutputOptions(NamedTuple):
+@dataclass(frozen=True)
+class OutputOptions:
     """What a run writes beside the predictions, and what it may replace: arguments of `predict`."""
 
     report: str | Path | bool = True
@@ -157,7 +161,8 @@ class OutputOptions(NamedTuple):
     resume: bool = False
 
 
-class PredictOptions(NamedTuple):
+@dataclass(frozen=True)
+class PredictOptions:
     """What a run of `predict` depends on, beside its inputs and its model: its other arguments.
 
     The manifest of the parts, the record of the run and the report read them.
@@ -175,7 +180,7 @@ class PredictOptions(NamedTuple):
         """Return, by name, the options that predictions may depend on; a manifest holds them."""
         return {
             "prepare": str(self.prepare),
-            **self.read._asdict(),
+            **vars(self.read),
             "device": str(Device(self.model.device)),
             "batch_size": self.model.batch_size,
             "probabilities": self.probabilities,

@@ -122,7 +122,7 @@ def pack(
     check_not_read(out, [*opened.files, *([labels] if labels else [])])
     started = time.perf_counter()
     with StagedFile(out, overwrite=overwrite) as staged:
-        options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **read._asdict()}
+        options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **vars(read)}
         counts = _write(staged, opened, prepare, workers or available_workers(), options, progress)
         elapsed_s = time.perf_counter() - started
         staged.commit()

@@ -100,7 +100,7 @@ class Run:
         """
         self.inputs, self.options = inputs, options
         if not isinstance(model, Predictor):
-            model = load_model(model, **options.model._asdict())
+            model = load_model(model, **vars(options.model))
         self.predictor = model
         self.opened = open_inputs(inputs, options.read)
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)

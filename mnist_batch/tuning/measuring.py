@@ -132,7 +132,7 @@ def benchmark(
         "predictor": None if predictor == PredictorChoice.AUTO else predictor,
         "scale": scale,
         "device": None if device is Device.AUTO else device,
-        **columns._asdict(),
+        **vars(columns),
     }
     with _without_retracing_warnings(), _opened(inputs, columns) as opened:
         bench = _Bench(opened, load, first, device, sizes, seconds, progress or (lambda _: None))
