@@ -17,9 +17,9 @@ def main() -> None:
     # takes a seventh of the time of a small run.
     gc.set_threshold(100_000)
     try:
-        from mnist_batch.cli import app
+        from mnist_batch import cli
 
-        app.main()
+        cli.main()
         status = 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -16,7 +16,7 @@ from mnist_batch import __version__, _kernels
 from mnist_batch.commands.run import reading_notes
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
-from mnist_batch.inputs.parquet_columns import FORMAT, PACKED, PACKED_KEY
+from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.files import list_folder, list_glob
-from mnist_batch.inputs.parquet_files import packed_sources
+from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import HUB, PARQUET, file_kinds, open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS

@@ -140,7 +140,7 @@ def test_where_no_process_can_be_started_the_first_draws(
 def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folder: Path) -> None:
     """The command's own process does without, where it has a second one to draw."""
     program = (
-        "import sys; from mnist_batch.cli.app import app\n"
+        "import sys; from mnist_batch.cli import app\n"
         "try: app()\nfinally: print('matplotlib.figure' in sys.modules)"
     )
     command = ["predict", str(digits_folder), "--out", str(tmp_path / "a.csv")]

@@ -509,7 +509,7 @@ image_files.SHARD_ROWS = 8
 parts.BLOCKS = 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 sys.argv[1:] = sys.argv[2:]
-from mnist_batch.cli.app import main
+from mnist_batch.cli import main
 main()
 """
 

@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 import mnist_batch
-from mnist_batch.cli.app import app
+from mnist_batch.cli import app
 from mnist_batch.synthetic import generator
 from tests.support.hub_server import HubServer
 

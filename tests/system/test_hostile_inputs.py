@@ -27,7 +27,7 @@ PNG = saved(SMALL, "PNG")
 COMMAND = """
 import atexit, sys
 from pathlib import Path
-from mnist_batch.cli.app import main
+from mnist_batch.cli import main
 atexit.register(lambda: Path("status").write_text(Path("/proc/self/status").read_text()))
 sys.argv[0] = "mnist-batch"
 main()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mnist_batch.errors import InputError, LabelError, MnistBatchError
 from mnist_batch.inputs.labels import LabelFile
-from mnist_batch.inputs.parquet_row_groups import RowGroups
+from mnist_batch.inputs.parquet.row_groups import RowGroups
 from tests.support.damaged_files import damaged_variants
 from tests.support.parquet_files import (
     IMAGES,
@@ -67,7 +67,7 @@ def test_any_row_groups_give_the_same_rows(
             writer.write_table(table.slice(at, size))
             at += size
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mnist_batch.inputs.parquet_files.SHARD_ROWS", shard_rows)
+        patch.setattr("mnist_batch.inputs.parquet.files.SHARD_ROWS", shard_rows)
         check_numbered(opened(path), len(table), batch_size)
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mnist_batch.cli.app import app
+from mnist_batch.cli import app
 from tests.support.command import run
 
 
@@ -114,7 +114,7 @@ def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
 _MODULES = """
 import sys
 sys.argv = ["mnist-batch", *sys.argv[1:]]
-from mnist_batch.cli.app import main
+from mnist_batch.cli import main
 try:
     main()
 except SystemExit as end:

@@ -28,7 +28,7 @@ from mnist_batch._kernels.parquet import (
     check_pages,
     find_chunks,
 )
-from mnist_batch.inputs.parquet_columns import ImageColumn
+from mnist_batch.inputs.parquet.columns import ImageColumn
 
 MAX_PAGE_BYTES = 512 * 2**20
 """A page above this is not decoded. Usual ones have 1 MB; some writers put a row group into one."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import mnist_batch
 from mnist_batch.commands.pack import PackedWriter
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.parquet_columns import PACKED
+from mnist_batch.inputs.parquet.columns import PACKED
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
 from mnist_batch.synthetic import generator

@@ -24,7 +24,7 @@ from mnist_batch.inputs.files import (
     unreadable,
 )
 from mnist_batch.inputs.labels import LabelFile, digits
-from mnist_batch.inputs.parquet_columns import (
+from mnist_batch.inputs.parquet.columns import (
     ORIGINS,
     ImageColumn,
     find_image_column,
@@ -34,7 +34,7 @@ from mnist_batch.inputs.parquet_columns import (
     read_origins,
     values_type,
 )
-from mnist_batch.inputs.parquet_row_groups import RowGroups, RowSlice
+from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Images, Reason

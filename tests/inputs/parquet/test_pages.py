@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.inputs.files import open_native
-from mnist_batch.inputs.parquet_pages import CheckedPages, check_chunks, read_chunks
+from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, read_chunks
 from tests.support.encrypted_parquet import encrypted
 
 TABLE = pa.table(

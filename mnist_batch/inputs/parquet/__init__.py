@@ -1,0 +1,1 @@
+"""Parquet files of images: their columns, row groups and pages."""
