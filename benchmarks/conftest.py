@@ -17,7 +17,7 @@ from benchmarks.data import Digits
 from benchmarks.plain_network import PlainNetwork, read_network
 from benchmarks.recording import Measure, NotRun
 from mnist_batch import _kernels
-from mnist_batch.models.file import DEFAULT_MODEL
+from mnist_batch.models.model_file import DEFAULT_MODEL
 
 ROWS, QUICK_ROWS = 60_000, 10_000
 ROUNDS, QUICK_ROUNDS = 5, 3

@@ -18,7 +18,7 @@ from benchmarks.results import Row
 from benchmarks.ways import WAYS
 from benchmarks.workers import NotInstalledError, Worker
 from mnist_batch.inference.workers import available_workers
-from mnist_batch.models.file import DEFAULT_MODEL
+from mnist_batch.models.model_file import DEFAULT_MODEL
 
 OURS = "mnist-batch"
 ON_A_FOLDER = "image_dataset_from_directory"

@@ -13,7 +13,7 @@ from PIL import Image
 
 import mnist_batch
 from mnist_batch.decoding.decode import decode_image, resized
-from mnist_batch.preprocessing.preparation import to_mnist_form
+from mnist_batch.preprocessing.mnist_form import to_mnist_form
 from mnist_batch.synthetic.pictures import draw_scene
 from mnist_batch.synthetic.scenes import FEATURES
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from mnist_batch import _kernels
-from mnist_batch.models import file
+from mnist_batch.models import model_file
 from mnist_batch.models.formats import read_stored_network
 from mnist_batch.synthetic import generator
 from tests.support.linear_model import write_linear_model
@@ -85,7 +85,7 @@ def models_read_here() -> Iterator[None]:
     is found here is a fact of test_reading_process.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(file, "read_in_child", read_stored_network)
+        patch.setattr(model_file, "read_in_child", read_stored_network)
         yield
 
 

@@ -61,7 +61,7 @@ def check_form(
     slack: float,
     formed: npt.NDArray[np.bool_],
 ) -> None:
-    """Do what `preprocessing.preparation.in_mnist_form` does, in a tenth of the time.
+    """Do what `preprocessing.mnist_form.in_mnist_form` does, in a tenth of the time.
 
     Args:
         images: uint8 (n, 784).

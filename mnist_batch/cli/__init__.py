@@ -17,7 +17,7 @@ import typer
 
 from mnist_batch import __version__
 from mnist_batch.cli import benchmark, evaluate, generate, inspect, pack, predict, train
-from mnist_batch.cli.output import say
+from mnist_batch.cli.terminal import say
 from mnist_batch.errors import MnistBatchError
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import output, parameters
+from mnist_batch.cli import parameters, terminal
 from mnist_batch.options import BATCH_SIZES, Device, PredictorChoice
 
 _measuring = partial(typer.Option, rich_help_panel="Measuring")
@@ -52,7 +52,7 @@ def benchmark(
 ) -> None:
     sizes = _sizes(batch_sizes)
     columns = ["bar", "elapsed", "{task.description}"]
-    with output.progress_bar(columns, _bar_fields, quiet=quiet) as progress:
+    with terminal.progress_bar(columns, _bar_fields, quiet=quiet) as progress:
         result = mnist_batch.benchmark(
             inputs or [],
             model=model,
@@ -66,8 +66,8 @@ def benchmark(
             seconds=seconds,
             progress=progress,
         )
-    output.show(result.record() if as_json else benchmark_page(result))
-    output.say_notes(result.notes, quiet=quiet)
+    terminal.show(result.record() if as_json else benchmark_page(result))
+    terminal.say_notes(result.notes, quiet=quiet)
 
 
 def _bar_fields(measured: str, _: float) -> dict[str, str]:
@@ -90,7 +90,7 @@ def _sizes(batch_sizes: str) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def benchmark_page(result: "mnist_batch.BenchmarkResult") -> "output.Page":
+def benchmark_page(result: "mnist_batch.BenchmarkResult") -> "terminal.Page":
     """Return the speed of each part at each setting, which part binds, and what to run."""
     inputs = ", ".join(result.inputs) or "generated digits, for want of an INPUT"
     used = "all" if result.rows_used == result.rows else f"the first {result.rows_used:,}"
@@ -103,11 +103,11 @@ def benchmark_page(result: "mnist_batch.BenchmarkResult") -> "output.Page":
     if result.accuracy is not None:
         lines.append(("accuracy", f"{result.accuracy:.4f} of {result.labelled:,} with a label"))
     speed = result.recommended.images_per_s
-    return output.page(
-        output.named_lines(lines),
+    return terminal.page(
+        terminal.named_lines(lines),
         "",
         _measurements(result),
-        output.text(
+        terminal.text(
             *(f"not run: {one.what}: {one.reason}" for one in result.not_run),
             "",
             _binding(result),
@@ -119,7 +119,7 @@ def benchmark_page(result: "mnist_batch.BenchmarkResult") -> "output.Page":
     )
 
 
-def _measurements(result: "mnist_batch.BenchmarkResult") -> "output.Page":
+def _measurements(result: "mnist_batch.BenchmarkResult") -> "terminal.Page":
     rows = []
     for one in result.measurements:
         runner = f"{one.predictor}, {one.device}" if one.predictor else "cpu"
@@ -128,7 +128,7 @@ def _measurements(result: "mnist_batch.BenchmarkResult") -> "output.Page":
         rows.append((str(one.part), runner, *setting, *speed))
     header = ("part", "runs on", "batch", "workers", "images/s", "spread")
     bold = result.measurements.index(result.recommended)
-    return output.table("llrrrr", rows, header=header, bold=bold)
+    return terminal.table("llrrrr", rows, header=header, bold=bold)
 
 
 def _binding(result: "mnist_batch.BenchmarkResult") -> str:

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import output, parameters
-from mnist_batch.cli.output import page, table, text, titled
+from mnist_batch.cli import parameters, terminal
+from mnist_batch.cli.terminal import page, table, text, titled
 from mnist_batch.mnist import CLASSES
 
 _Predictions = Annotated[
@@ -56,18 +56,18 @@ def evaluate(
 
 def show_summary(summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool) -> None:
     """Print what `predict` or `evaluate` returned, and its notes."""
-    output.show(summary.record() if as_json else run_page(summary))
-    output.say_notes(summary.notes, quiet=quiet)
+    terminal.show(summary.record() if as_json else run_page(summary))
+    terminal.say_notes(summary.notes, quiet=quiet)
 
 
-def run_page(summary: "mnist_batch.Summary") -> "output.Page":
+def run_page(summary: "mnist_batch.Summary") -> "terminal.Page":
     """Return the metrics, where the files are, and how fast the images were predicted."""
     lines = [("predictions", str(summary.predictions))]
     if summary.report_files:
         lines.append(("report", str(summary.report_files[0].parent)))
     if summary.run and summary.run["images_per_s"]:
         lines.append(("speed", speed(summary.run["images_per_s"], summary.run["elapsed_s"])))
-    return page(metrics_page(summary.metrics), "", output.named_lines(lines))
+    return page(metrics_page(summary.metrics), "", terminal.named_lines(lines))
 
 
 def speed(images_per_s: int, elapsed_s: float) -> str:
@@ -75,13 +75,13 @@ def speed(images_per_s: int, elapsed_s: float) -> str:
     return f"{images_per_s:,} images/s, {elapsed_s:.2f} s from the first read to the last write"
 
 
-def metrics_page(metrics: "mnist_batch.Metrics") -> "output.Page":
+def metrics_page(metrics: "mnist_batch.Metrics") -> "terminal.Page":
     """Return the scores of predictions; without labels how often each digit was predicted."""
     parts = _scores(metrics) if metrics.scored else _predictions(metrics)
-    return page(*parts, *output.reasons("Rows without a prediction", metrics.errors_by_reason))
+    return page(*parts, *terminal.reasons("Rows without a prediction", metrics.errors_by_reason))
 
 
-def _scores(metrics: "mnist_batch.Metrics") -> "Iterator[output.Page]":
+def _scores(metrics: "mnist_batch.Metrics") -> "Iterator[terminal.Page]":
     low, high = metrics.accuracy_interval or (0.0, 1.0)
     counts = f"{metrics.correct:,} of {metrics.scored:,}"
     accuracy = text(f"accuracy {metrics.accuracy:.4f}", style="bold")
@@ -117,7 +117,7 @@ def _averages(metrics: "mnist_batch.Metrics") -> Iterator[str]:
             yield kind + ", ".join(numbers)
 
 
-def _class_table(metrics: "mnist_batch.Metrics") -> "output.Page":
+def _class_table(metrics: "mnist_batch.Metrics") -> "terminal.Page":
     rows = []
     for digit in metrics.per_class:
         scores = (digit.precision, digit.recall, digit.f1)
@@ -126,7 +126,7 @@ def _class_table(metrics: "mnist_batch.Metrics") -> "output.Page":
     return table("rrrrr", rows, header=("digit", "support", "precision", "recall", "F1"))
 
 
-def _confusion_table(metrics: "mnist_batch.Metrics") -> "output.Page":
+def _confusion_table(metrics: "mnist_batch.Metrics") -> "terminal.Page":
     rows = []
     for true, counts in enumerate(metrics.confusion_matrix.tolist()):
         # A dot, because ninety zeros would hide the few mistakes.
@@ -139,19 +139,19 @@ def _confusion_table(metrics: "mnist_batch.Metrics") -> "output.Page":
     return table("l" + "r" * CLASSES, rows, header=header, gap=1, width=width)
 
 
-def _predictions(metrics: "mnist_batch.Metrics") -> "Iterator[output.Page]":
+def _predictions(metrics: "mnist_batch.Metrics") -> "Iterator[terminal.Page]":
     predicted = sum(metrics.predictions)
     labelled = f"{metrics.labelled:,}" if metrics.labelled else "none"
     yield text(f"{predicted:,} of {metrics.rows:,} rows predicted; {labelled} with a label")
     rows = [
-        (str(digit), f"{count:,}", f"{count / predicted:.1%}" if predicted else output.UNKNOWN)
+        (str(digit), f"{count:,}", f"{count / predicted:.1%}" if predicted else terminal.UNKNOWN)
         for digit, count in enumerate(metrics.predictions)
     ]
     header = ("digit", "predicted", "share")
     yield titled("Predictions per digit", table("rrr", rows, header=header))
 
 
-def _dim(cell: str) -> "output.Page":
+def _dim(cell: str) -> "terminal.Page":
     return text(cell, style="dim")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_batch.cli import output
+from mnist_batch.cli import terminal
 from mnist_batch.options import Style
 
 _Out = Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")]
@@ -36,4 +36,4 @@ def generate(
         generator.write_parquet(out, count, style=style, seed=seed, overwrite=overwrite)
     else:
         generator.write_folder(out, count, style=style, seed=seed)
-    output.show(f"{count:,} digits in {out}")
+    terminal.show(f"{count:,} digits in {out}")

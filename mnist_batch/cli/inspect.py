@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import mnist_batch
-from mnist_batch.cli import output, parameters
-from mnist_batch.cli.output import UNKNOWN, facts, page, table, text, titled
+from mnist_batch.cli import parameters, terminal
+from mnist_batch.cli.terminal import UNKNOWN, facts, page, table, text, titled
 from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ def inspect(
 ) -> None:
     model = _model_among(names, data)
     reading = {"image_column": image_column, "label_column": label_column, "labels": labels}
-    with output.image_bar(quiet=quiet) as progress:
+    with terminal.image_bar(quiet=quiet) as progress:
         options: dict[str, Any] = {**reading, "workers": workers, "progress": progress}
         if model:
             found = mnist_batch.inspect_model(model, data=data, **options)
         else:
             held = mnist_batch.inspect_input(names, **options)
     if model:
-        output.show(found.record() if as_json else model_page(found))
+        terminal.show(found.record() if as_json else model_page(found))
     else:
-        output.show(held.record() if as_json else input_page(held))
-        output.say_notes(held.notes, quiet=quiet)
+        terminal.show(held.record() if as_json else input_page(held))
+        terminal.say_notes(held.notes, quiet=quiet)
 
 
 def _model_among(names: Sequence[str], data: str | None) -> str | None:
@@ -71,7 +71,7 @@ def _model_among(names: Sequence[str], data: str | None) -> str | None:
     return models[0] if models else None
 
 
-def model_page(found: "mnist_batch.ModelInspection") -> "output.Page":
+def model_page(found: "mnist_batch.ModelInspection") -> "terminal.Page":
     """Return what a model file holds, what runs it, how it wants its pixels, and what is odd."""
     values = {
         "model": str(found.path),
@@ -95,7 +95,7 @@ def model_page(found: "mnist_batch.ModelInspection") -> "output.Page":
     return page(*parts)
 
 
-def _layers(found: "mnist_batch.ModelInspection") -> "output.Page":
+def _layers(found: "mnist_batch.ModelInspection") -> "terminal.Page":
     rows = []
     for layer in found.layers:
         shape, values = _shape(layer.output_shape), _number(layer.parameters)
@@ -103,7 +103,7 @@ def _layers(found: "mnist_batch.ModelInspection") -> "output.Page":
     return table("llrlr", rows, header=("name", "type", "output", "activation", "parameters"))
 
 
-def _trials(found: "mnist_batch.ModelInspection", trials: "ScaleTrials") -> "output.Page":
+def _trials(found: "mnist_batch.ModelInspection", trials: "ScaleTrials") -> "terminal.Page":
     best, rows = None, []
     for index, trial in enumerate(trials.trials):
         verdict = "as good" if trial.as_good else ""
@@ -153,7 +153,7 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
     return UNKNOWN if value is None else str(value)
 
 
-def input_page(found: "mnist_batch.InputInspection") -> "output.Page":
+def input_page(found: "mnist_batch.InputInspection") -> "terminal.Page":
     """Return what INPUTs hold, and what in them is worth a look."""
     images = found.readable
     polarity = {"light on dark": found.light_on_dark, "dark on light": found.dark_on_light}
@@ -204,7 +204,7 @@ def _sizes(sizes: "Sizes") -> str:
     return f"{counts}, and {others:,} other sizes; all from {ends}"
 
 
-def _odd(found: "mnist_batch.InputInspection") -> "Iterator[tuple[str, str, output.Page]]":
+def _odd(found: "mnist_batch.InputInspection") -> "Iterator[tuple[str, str, terminal.Page]]":
     """Yield the kinds of rows that are worth a look: how many, what they are, and the first few."""
     for what, rows in (
         *found.unreadable.items(),
@@ -222,7 +222,7 @@ def _odd(found: "mnist_batch.InputInspection") -> "Iterator[tuple[str, str, outp
             yield f"{pairs.count:,}", what, _lines(names, pairs.count)
 
 
-def _lines(names: Iterable[str], count: int) -> "output.Page":
+def _lines(names: Iterable[str], count: int) -> "terminal.Page":
     lines = list(names)
     more = [f"and {count - len(lines):,} more"] if count > len(lines) else []
     return text(*lines, *more)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import mnist_batch
-from mnist_batch.cli import output, parameters
+from mnist_batch.cli import parameters, terminal
 from mnist_batch.cli.evaluate import speed
 from mnist_batch.options import Prepare
 
@@ -33,7 +33,7 @@ def pack(
     as_json: parameters.AsJson = False,
 ) -> None:
     budget = parameters.error_budget(max_errors)
-    with output.image_bar(quiet=quiet) as progress:
+    with terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.pack(
             inputs,
             out,
@@ -45,22 +45,22 @@ def pack(
             overwrite=overwrite,
             progress=progress,
         )
-    output.show(summary.record() if as_json else pack_page(summary))
-    output.say_notes(summary.notes, quiet=quiet)
+    terminal.show(summary.record() if as_json else pack_page(summary))
+    terminal.say_notes(summary.notes, quiet=quiet)
     uncounted = summary.uncounted_sources
     parameters.check_errors(budget, summary.errors, summary.rows, uncounted, lacking="an image")
 
 
-def pack_page(summary: "mnist_batch.PackSummary") -> "output.Page":
+def pack_page(summary: "mnist_batch.PackSummary") -> "terminal.Page":
     """Return how many images were packed, how large the file is, and how fast that was."""
     labelled = f"{summary.labelled:,}" if summary.labelled else "none"
     counts = f"{summary.rows - summary.errors:,} of {summary.rows:,} rows with an image"
     facts = [("packed", str(summary.out)), ("size", f"{summary.size_bytes / 1e6:,.1f} MB")]
     if summary.images_per_s:
         facts.append(("speed", speed(summary.images_per_s, summary.elapsed_s)))
-    return output.page(
-        output.text(f"{counts}; {labelled} with a label"),
-        *output.reasons("Rows without an image", summary.errors_by_reason),
+    return terminal.page(
+        terminal.text(f"{counts}; {labelled} with a label"),
+        *terminal.reasons("Rows without an image", summary.errors_by_reason),
         "",
-        output.named_lines(facts),
+        terminal.named_lines(facts),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_batch.cli.output import say
+from mnist_batch.cli.terminal import say
 from mnist_batch.options import ErrorBudget, PredictorChoice, Prepare, Scale
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import output, parameters
+from mnist_batch.cli import parameters, terminal
 from mnist_batch.cli.evaluate import show_summary
 from mnist_batch.errors import OutputInUseError
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
@@ -82,7 +82,7 @@ def predict(
 ) -> None:
     budget = parameters.error_budget(max_errors)
     report_to = parameters.report_argument(report, no_report=no_report, draw_ahead=True)
-    with _naming_kept_rows(out, quiet=quiet), output.image_bar(quiet=quiet) as progress:
+    with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.predict(
             inputs,
             out,
@@ -127,5 +127,5 @@ def _naming_kept_rows(out: Path, *, quiet: bool) -> Iterator[None]:
     except BaseException:
         kept = rows_kept(out)
         if kept > before and not quiet:
-            output.say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
+            terminal.say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
         raise

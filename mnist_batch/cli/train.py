@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import mnist_batch
-from mnist_batch.cli import output, parameters
+from mnist_batch.cli import parameters, terminal
 from mnist_batch.cli.evaluate import metrics_page
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 
@@ -81,10 +81,10 @@ def train(
             overwrite=overwrite,
             progress=progress,
         )
-    output.show(result.record() if as_json else training_page(result))
+    terminal.show(result.record() if as_json else training_page(result))
 
 
-def training_page(result: "mnist_batch.TrainingResult") -> "output.Page":
+def training_page(result: "mnist_batch.TrainingResult") -> "terminal.Page":
     """Return how well a trained model reads the test split, what it was made from, and where."""
     kept = {name: numbers[result.epoch - 1] for name, numbers in result.history.items()}
     is_last = result.epoch == len(result.history["loss"])
@@ -100,7 +100,7 @@ def training_page(result: "mnist_batch.TrainingResult") -> "output.Page":
     ]
     untested = "not tested: the data has no files or folders named test"
     tested = metrics_page(result.metrics) if result.metrics else untested
-    return output.page(tested, "", output.named_lines(lines))
+    return terminal.page(tested, "", terminal.named_lines(lines))
 
 
 def epoch_bar(
@@ -123,4 +123,4 @@ def epoch_bar(
     columns = ["{task.description}", "bar", "{task.fields[epochs]}", "remaining"]
     columns += ["{task.fields[scores]}"]
     # Epochs are slow: in 30 s there would be too few of them to tell the speed.
-    return output.progress_bar(columns, state, quiet=quiet, period_s=600.0, epochs="", scores="")
+    return terminal.progress_bar(columns, state, quiet=quiet, period_s=600.0, epochs="", scores="")

@@ -22,7 +22,7 @@ from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
 from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
 from mnist_batch.outputs.writer import ParquetWriter, check_not_read, check_outside
-from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import ImageBatch, reason
 
 ROW_GROUP_ROWS = SHARD_ROWS

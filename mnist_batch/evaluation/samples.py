@@ -159,7 +159,7 @@ def find_images(samples: Samples, opened: "OpenInputs", rows: int, prepare: Prep
             "INPUT that was predicted"
         )
     # Imported here, so that the process that draws does without it.
-    from mnist_batch.preprocessing.preparation import prepare_batch
+    from mnist_batch.preprocessing.mnist_form import prepare_batch
 
     images, found = [np.empty((0, SIDE, SIDE), np.uint8)], 0
     starts = accumulate((shard.rows for shard in opened.shards), initial=0)

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.file import ModelFile
 from mnist_batch.models.formats import ArrayOrder, Weights
 from mnist_batch.models.layers import check_one_of_each, check_ten_classes, digit_shape
+from mnist_batch.models.model_file import ModelFile
 from mnist_batch.models.network_config import PARTS, layer_name, layers_of
 from mnist_batch.models.old_keras import HARD_SIGMOID, KerasConfig, translated
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_builder import built_model, cause, output_shape, unnested
 from mnist_batch.mnist import CLASSES
-from mnist_batch.models.file import ModelFile
 from mnist_batch.models.layers import Layer, digit_shape
+from mnist_batch.models.model_file import ModelFile
 from mnist_batch.options import Device
 
 Array = npt.NDArray[np.float32]

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.mnist import CLASSES
-from mnist_batch.models.file import ModelFile
 from mnist_batch.models.formats import Weights
 from mnist_batch.models.layers import Layer, check_ten_classes, described, input_shape
+from mnist_batch.models.model_file import ModelFile
 from mnist_batch.models.network_config import (
     Config,
     NotAChainError,

@@ -22,7 +22,7 @@ from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import CLASSES, SIDE
 from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
-from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import PREDICTIONS, PROBABILITIES, ImageBatch, Images, Reason
 
 Array = npt.NDArray[np.float32]

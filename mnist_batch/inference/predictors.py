@@ -12,8 +12,8 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.mnist import CLASSES, PIXELS, SIDE
-from mnist_batch.models.file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.layers import Layer
+from mnist_batch.models.model_file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.network_config import output_activation
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
 from mnist_batch.schema import Images

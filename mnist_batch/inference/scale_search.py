@@ -20,7 +20,7 @@ from mnist_batch.inference.predictors import Predictor, log_losses
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.shards import spread_rows
 from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.models.file import ScaleSource
+from mnist_batch.models.model_file import ScaleSource
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
-from mnist_batch.inputs.files import FileStates, file_states, text_of_path
 from mnist_batch.inputs.labels import LabelFile, folder_digits
+from mnist_batch.inputs.listing import FileStates, file_states, text_of_path
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_ROWS,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.files import open_native, text_of_path
+from mnist_batch.inputs.listing import open_native, text_of_path
 from mnist_batch.schema import FORMULA
 
 _FOLDERS = frozenset("0123456789")

@@ -11,9 +11,9 @@ from itertools import accumulate, groupby
 from pathlib import Path
 
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.files import FolderListing, list_folder, list_glob, text_of_path
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
 from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.listing import FolderListing, list_folder, list_glob, text_of_path
 from mnist_batch.inputs.parquet.files import open_parquet
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource
 from mnist_batch.options import NO_LABELS, ReadOptions

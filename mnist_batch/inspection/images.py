@@ -13,7 +13,7 @@ import pyarrow as pa
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.decoding.limits import PLAIN_PNG, Header, plain_pngs, read_header
 from mnist_batch.mnist import SIDE
-from mnist_batch.preprocessing.preparation import in_mnist_form, to_mnist_form
+from mnist_batch.preprocessing.mnist_form import in_mnist_form, to_mnist_form
 from mnist_batch.schema import Grey, ImageBatch, Images, reason
 
 FEW = 5

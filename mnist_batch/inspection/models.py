@@ -10,8 +10,8 @@ from mnist_batch.inference.predictors import build_predictor
 from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, try_scales
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.models.file import ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.layers import Layer, described
+from mnist_batch.models.model_file import ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.network_config import output_activation, own_scale, unnested
 from mnist_batch.options import Inputs, PredictorChoice, ReadOptions, Scale, input_list
 

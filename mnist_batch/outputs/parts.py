@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mnist_batch.inputs.files import open_native
+from mnist_batch.inputs.listing import open_native
 from mnist_batch.inputs.shards import SHARD_BYTES, Piece, Shard
 from mnist_batch.outputs.atomic import output_errors
 

@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.inputs.files import open_native
+from mnist_batch.inputs.listing import open_native
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, PROBABILITIES, predictions_schema
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.files import glob_root, open_native
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES
+from mnist_batch.inputs.listing import glob_root, open_native
 from mnist_batch.inputs.sources import file_kinds
 from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, output_errors

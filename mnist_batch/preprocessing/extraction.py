@@ -2,7 +2,7 @@
 
 The steps: working size, noise, polarity and ink strength (`ink`); ruled lines (`ruled_lines`),
 specks, edges and other digits left out (`segmentation`); contrast stretched, stroke width brought
-into MNIST's range. This and the modules named import OpenCV, so `preparation` imports this late.
+into MNIST's range. This and the modules named import OpenCV, so `mnist_form` imports this late.
 
 Thresholds here and in these modules say their unit, and their source where one is known. All others
 were chosen by trial on the pictures of `make reading` and on real digits. Each was tried at 0.5,

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.files import list_folder, list_glob
+from mnist_batch.inputs.listing import list_folder, list_glob
 from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import HUB, PARQUET, file_kinds, open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import ImageBatch, Images, reason
 
 Labels = npt.NDArray[np.int8]

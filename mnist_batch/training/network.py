@@ -80,7 +80,7 @@ def write_model(network: Any, staged: StagedFile) -> None:  # noqa: ANN401 - Ker
 
 
 def describe_model(staged: StagedFile, record: Mapping[str, Any]) -> None:
-    """Write `record` into a model file, where `models.file.read_model_file` finds it.
+    """Write `record` into a model file, where `models.model_file.read_model_file` finds it.
 
     Raises:
         OutputError: the disk refuses.

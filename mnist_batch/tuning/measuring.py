@@ -42,7 +42,7 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
-from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import PROBABILITIES, ImageBatch
 from mnist_batch.synthetic import generator
 from mnist_batch.tuning.recommendation import (

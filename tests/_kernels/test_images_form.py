@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_batch import _kernels
 from mnist_batch._kernels.images import check_form, load
-from mnist_batch.preprocessing.preparation import in_mnist_form
+from mnist_batch.preprocessing.mnist_form import in_mnist_form
 from mnist_batch.synthetic.generator import draw_digits
 
 Pixels = NDArray[np.uint8]

@@ -14,8 +14,8 @@ from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials
 from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import InputInspection, Pairs, Size, Sizes
 from mnist_batch.inspection.models import ModelInspection
-from mnist_batch.models.file import ScaleSource
 from mnist_batch.models.layers import Layer
+from mnist_batch.models.model_file import ScaleSource
 from mnist_batch.options import PredictorChoice, Scale
 from tests.support.command import printed, run
 

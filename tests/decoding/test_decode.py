@@ -23,7 +23,7 @@ from mnist_batch.decoding.decode import (
     resized,
 )
 from mnist_batch.options import Prepare
-from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import ImageBatch, Reason, reason
 from mnist_batch.synthetic import generator
 from tests.support.damaged_files import damaged_variants

@@ -12,7 +12,7 @@ from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.models.file import read_model_file
+from mnist_batch.models.model_file import read_model_file
 from mnist_batch.options import PredictorChoice
 from mnist_batch.synthetic.generator import draw_digits
 

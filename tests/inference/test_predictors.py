@@ -17,7 +17,7 @@ from sklearn.metrics import log_loss
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.predictors import load_model, log_losses, scaled
-from mnist_batch.models.file import DEFAULT_MODEL
+from mnist_batch.models.model_file import DEFAULT_MODEL
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
 from mnist_batch.synthetic.generator import draw_digits

@@ -13,7 +13,7 @@ import mnist_batch
 from mnist_batch.errors import InputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import sources
-from mnist_batch.inputs.files import file_states, text_of_path
+from mnist_batch.inputs.listing import file_states, text_of_path
 from mnist_batch.inputs.shards import ReadSettings, Shard, sha256_of
 from mnist_batch.inputs.sources import Format, one_by_one, open_inputs
 from mnist_batch.outputs import parts

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from mnist_batch.errors import InputError, LabelError, ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inspection.models import ModelInspection, inspect_model
-from mnist_batch.models.file import DEFAULT_MODEL, read_model_file
+from mnist_batch.models.model_file import DEFAULT_MODEL, read_model_file
 from mnist_batch.synthetic.generator import draw_digits
 from tests.support.linear_model import write_linear_model
 

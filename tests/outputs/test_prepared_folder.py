@@ -21,7 +21,7 @@ from mnist_batch.commands.pack import PackedWriter
 from mnist_batch.decoding.decode import decode_image
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.parquet.columns import PACKED
-from mnist_batch.preprocessing.preparation import to_mnist_form
+from mnist_batch.preprocessing.mnist_form import to_mnist_form
 from mnist_batch.synthetic import generator
 
 pytestmark = pytest.mark.usefixtures("models_read_here")

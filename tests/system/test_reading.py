@@ -13,7 +13,7 @@ import mnist_batch
 from benchmarks.kinds import KINDS, NOISIEST, picture
 from benchmarks.reading import CHANGES, Reader, accuracies, changed, mnist_test, of_kind, spread
 from mnist_batch.options import Prepare
-from mnist_batch.preprocessing.preparation import in_mnist_form
+from mnist_batch.preprocessing.mnist_form import in_mnist_form
 from mnist_batch.synthetic.generator import draw_digits
 
 Pixels = npt.NDArray[np.uint8]

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.files import (
+from mnist_batch.inputs.labels import LabelFile, digits
+from mnist_batch.inputs.listing import (
     UNREADABLE,
     cause,
     file_states,
@@ -23,7 +24,6 @@ from mnist_batch.inputs.files import (
     text_of_path,
     unreadable,
 )
-from mnist_batch.inputs.labels import LabelFile, digits
 from mnist_batch.inputs.parquet.columns import (
     ORIGINS,
     ImageColumn,

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import NULLS, VALUES
 from mnist_batch.decoding.pixels import all_whole
-from mnist_batch.inputs.files import UNREADABLE, cause
+from mnist_batch.inputs.listing import UNREADABLE, cause
 from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, find_leaves, read_chunks
 from mnist_batch.inputs.shards import BATCH_BYTES

@@ -16,8 +16,8 @@ from PIL import Image
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.models import file
-from mnist_batch.models.file import DEFAULT_MODEL, read_model_file
+from mnist_batch.models import model_file
+from mnist_batch.models.model_file import DEFAULT_MODEL, read_model_file
 from tests.support.model_files import BIAS, CONFIG, FORMATS, INPUT, KERNEL, hdf5_model, keras_model
 
 
@@ -155,9 +155,9 @@ def test_a_file_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """No more of it is read."""
     path = tmp_path / "model.h5"
     path.write_bytes(hdf5_model())
-    monkeypatch.setattr(file, "MAX_FILE_BYTES", len(hdf5_model()) - 1)
+    monkeypatch.setattr(model_file, "MAX_FILE_BYTES", len(hdf5_model()) - 1)
     assert "larger than" in refusal(path)
-    monkeypatch.setattr(file, "MAX_FILE_BYTES", len(hdf5_model()))
+    monkeypatch.setattr(model_file, "MAX_FILE_BYTES", len(hdf5_model()))
     assert load_model(path).name == "numpy"
 
 

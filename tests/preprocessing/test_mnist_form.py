@@ -19,7 +19,7 @@ import mnist_batch
 from mnist_batch import _kernels
 from mnist_batch.errors import PredictionsError
 from mnist_batch.options import Prepare
-from mnist_batch.preprocessing.preparation import in_mnist_form, prepare_batch, to_mnist_form
+from mnist_batch.preprocessing.mnist_form import in_mnist_form, prepare_batch, to_mnist_form
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import draw_digits
 
@@ -103,7 +103,7 @@ def test_formed_images_pass_and_the_rest_is_brought_to_the_form(digits: Pixels) 
 _IMPORTS = """
 import sys
 import numpy as np, pyarrow as pa
-from mnist_batch.preprocessing.preparation import prepare_batch
+from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import draw_digits
 images = draw_digits(20)[0][::10]  # zeros, with room on all sides

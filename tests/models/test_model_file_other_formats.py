@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.file import read_model_file
+from mnist_batch.models.model_file import read_model_file
 
 
 def zipped(*names: str) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from mnist_batch.cli.output import (
+from mnist_batch.cli.terminal import (
     facts,
     named_lines,
     printable,

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mnist_batch.preprocessing.preparation import (
+from mnist_batch.preprocessing.mnist_form import (
     cleaned,
     fitted,
     in_mnist_form,

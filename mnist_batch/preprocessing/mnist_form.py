@@ -1,4 +1,4 @@
-"""Bring images to MNIST form: light strokes on black, centred, of MNIST's size.
+"""Bring images to MNIST form, or tell that they have it: light strokes on black, centred.
 
 MNIST form is a digit in a box of 20x20 that it fills on its longer side, placed so that its centre
 of mass is the image's centre: https://yann.lecun.org/exdb/mnist/. All 70,000 images of MNIST have a

@@ -1,4 +1,4 @@
-"""Files: listing folders and globs in natural order, telling states of files, opening them."""
+"""List folders and globs in natural order, tell how files are known again, and open them."""
 
 import os
 import re

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs import files
-from mnist_batch.inputs.files import FolderListing, file_states, natural_key, naturally_sorted
+from mnist_batch.inputs import listing as folder_listing
 from mnist_batch.inputs.image_files import ImageFileShard
+from mnist_batch.inputs.listing import FolderListing, file_states, natural_key, naturally_sorted
 from mnist_batch.inputs.sources import file_kinds
 
 
@@ -29,12 +29,12 @@ def touch(folder: Path, *names: str) -> Path:
 
 def list_folder(folder: Path) -> FolderListing:
     """List a folder for all formats."""
-    return files.list_folder(folder, file_kinds())
+    return folder_listing.list_folder(folder, file_kinds())
 
 
 def list_glob(pattern: str) -> tuple[Path, FolderListing]:
     """List a glob for all formats."""
-    return files.list_glob(pattern, file_kinds())
+    return folder_listing.list_glob(pattern, file_kinds())
 
 
 def images_of(listing: FolderListing) -> list[str]:
