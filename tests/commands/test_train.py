@@ -450,6 +450,8 @@ def test_a_failure_at_the_end_leaves_nothing(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    # Another test may have left the process that draws, where nothing fails.
+    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
     monkeypatch.setattr("mnist_batch.evaluation.figures.save", fail)
     with pytest.raises(OutputError, match=r"No space left on device"):
         quick(data, tmp_path / "digits.h5", report=True)

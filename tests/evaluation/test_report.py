@@ -267,8 +267,12 @@ def limited_file_size(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_failure_while_staging_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failure_while_staging_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The system's refusal is one line for the user, and there is no half report."""
+    # Another test may have left the process that draws, which has no such limit.
+    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
     report = Report(tmp_path / "report", overwrite=False)
     with limited_file_size(1000), pytest.raises(OutputError, match=r"\.png.*File too large"):
         report.stage(WITH_LABELS, SAMPLES, RUN)
