@@ -121,7 +121,7 @@ class Style(StrEnum):
 
 
 NO_LABELS = "none"
-"""The `labels` of `ReadOptions` that read no labels."""
+"""The value of `ReadOptions.labels` with which no labels are read."""
 
 
 @dataclass(frozen=True)

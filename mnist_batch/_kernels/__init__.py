@@ -1,6 +1,6 @@
-"""Compiled code, and when it is loaded: it is worth waiting for only where there is much to do.
+"""Compile code with Numba, and load it where there are enough images to gain from it.
 
-Numba compiles it, once on a machine; it runs without the interpreter lock.
+It is compiled once on a machine, and runs without the interpreter lock.
 """
 
 import threading

@@ -25,7 +25,7 @@ _Images = Annotated[
     ),
 ]
 _SampleSeed = Annotated[
-    int | None, parameters.writing(help="Seed of other samples than those of predict.")
+    int | None, parameters.writing(help="Seed of the ten samples; by default that of predict.")
 ]
 
 

@@ -25,7 +25,7 @@ from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv.")]
 _Device = Annotated[Device, parameters.running(help="Where Keras runs the model.")]
 _BatchSize = Annotated[
-    int, parameters.reading(min=1, help="Images per batch; Keras runs exactly that many at once.")
+    int, parameters.reading(min=1, help="Images per batch; Keras runs up to that many at once.")
 ]
 _Probabilities = Annotated[
     bool,

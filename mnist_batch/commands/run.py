@@ -1,4 +1,4 @@
-"""A run of `predict`: what it reads with which model, and what is recorded and returned of it."""
+"""A run of `predict`: its inputs, its model and its options, its record and its summary."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Decode encoded images to pixels, or to the reason why not.
+"""Decode encoded images to pixels; an image that cannot be decoded gets a reason instead.
 
 Images like MNIST's own are decoded a batch at a time by `_kernels.png`. Pillow decodes all others,
 and gives the reasons.

@@ -46,8 +46,8 @@ def one_by_one(
 
     Args:
         open_file: returns the shards of a file, given its path, its source and how it is read.
-            It raises an `InputError` where the file cannot be opened, and a `LabelError` where the
-            labels are not as expected, which ends the run.
+            It raises an `InputError` or an `OSError` where the file cannot be opened, and a
+            `LabelError` where the labels are not as expected, which ends the run.
     """
 
     def open_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
@@ -59,15 +59,15 @@ def one_by_one(
                     yield from open_file(Path(path), source, settings)
                 except LabelError:
                     raise
-                except InputError as error:
+                except (InputError, OSError) as error:
                     yield UnreadableSource(text_of_path(source), _reason(error, path), str(error))
 
     return open_files
 
 
-def _reason(error: InputError, path: str) -> str:
+def _reason(error: InputError | OSError, path: str) -> str:
     """Return why a file cannot be opened, as the column `error` says it."""
-    if isinstance(error.__cause__, FileNotFoundError):
+    if isinstance(error.__cause__ or error, FileNotFoundError):
         return error_text(Reason.MISSING_FILE)
     return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class Part:
         """Its shards."""
         return [piece.shard for piece in self.pieces]
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """The number of its rows, more than 0."""
         return sum(piece.shard.rows for piece in self.pieces)

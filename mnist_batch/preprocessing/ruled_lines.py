@@ -38,7 +38,7 @@ _MOST_LEVEL = 3
 """Strokes of a digit that may run from side to side; more lines are printed. From top to bottom it
 is one."""
 _EMPTY_REST = 0.5
-"""What is left, as a share of the largest line's pixels, below which the lines are all there is."""
+"""Pixels beside the lines, as a share of those of the largest: with fewer there is no digit."""
 _UPRIGHT_REST = 0.25
 """The same, as a share of a single upright line's, up to which that line is a 1."""
 _FAINTER = 0.7

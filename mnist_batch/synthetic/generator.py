@@ -1,4 +1,4 @@
-"""Draw digits with a simulated pen, and write them to files: test images that are nobody's data.
+"""Draw digits with a simulated pen, and write them to files: samples to try things with.
 
 They are in MNIST form, without a pixel of MNIST, or handwriting on paper, in photos, on screens.
 """

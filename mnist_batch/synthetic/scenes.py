@@ -1,4 +1,4 @@
-"""Scenes: what a picture of a handwritten digit shows beside it. Paper, pen, light and camera.
+"""Scenes of handwriting: the paper, the pen, the light and the camera of a drawn digit.
 
 Some have names (`FEATURES`), others are random in a style (`SCENES`); `pictures` draws them.
 """

@@ -1,4 +1,4 @@
-"""Measurements of a machine and a model, and what follows: a setting, and the part that binds."""
+"""Recommend a setting from measurements of a machine and a model, and name the bottleneck."""
 
 import math
 import shlex
@@ -17,7 +17,7 @@ NOISE = 0.03
 """Settings within this share of the best one's speed are as good, however quiet the machine."""
 
 _NOISY = 0.1
-"""The user is told of a spread above this share of the median."""
+"""A note mentions a spread above this share of the median."""
 
 
 class Part(StrEnum):
@@ -181,7 +181,7 @@ def best(measurements: Iterable[Measurement], part: Part) -> Measurement:
 
 
 def binding(measurements: Sequence[Measurement]) -> Binding:
-    """Return which of reading, decoding and network binds on all of the machine."""
+    """Return which of reading, decoding and network is the bottleneck on all workers."""
     network = best(measurements, Part.NETWORK)
     workers = max(one.workers for one in measurements)
     rates: dict[Part, float] = {

@@ -1,5 +1,6 @@
 """Shards of any format: a toy format of one class and one line goes through every command."""
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,3 +186,14 @@ def test_texts_count_with_their_lengths() -> None:
     """So that no other texts are the same bytes: the SHA-256 of `2 ab1 c`, by coreutils."""
     expected = "1ed4c7358c05c0b11ed88a8718a5eeaacd4021b38d8afc5cfc51ce57f61cd416"
     assert sha256_of(["ab", b"c"]) == expected != sha256_of(["a", "bc"])
+
+
+def test_a_listed_file_that_is_not_there_is_a_row(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the format: its opener may raise what the system raises."""
+    listed = io.BytesIO(f"{toy / 'a.toy'}\n{toy / 'gone.toy'}\n".encode())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(listed))
+    *_, missing = open_inputs(["-"]).shards
+    (batch,) = missing.read(8)
+    assert batch.error.to_pylist() == ["missing file"]

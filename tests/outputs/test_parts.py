@@ -8,9 +8,10 @@ import pytest
 
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.parquet import files
+from mnist_batch.inputs.shards import Piece, UnreadableSource
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.outputs import parts
-from mnist_batch.outputs.parts import parts_of
+from mnist_batch.outputs.parts import Part, parts_of
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +73,19 @@ def test_parquet_makes_parts_of_four_shards_or_of_fewer_large_ones(
     found = parts_of(open_inputs([tmp_path / "a.parquet"]).shards, block_rows=1)
     assert [part.rows for part in found] == rows
     assert [part.number for part in found] == list(range(len(rows)))
+
+
+def test_a_part_of_many_shards_counts_its_rows_once() -> None:
+    """A part of tiny Parquet files may hold 32,768 shards, and is asked after each batch."""
+    asked = 0
+
+    class CountedShard(UnreadableSource):
+        @property
+        def rows(self) -> int:  # type: ignore[override]
+            nonlocal asked
+            asked += 1
+            return 1
+
+    part = Part(0, [Piece(CountedShard("a", "b", "c"), "", 0, 0.0)] * 100)
+    assert [part.rows for _ in range(3)] == [100, 100, 100]
+    assert asked == 100
