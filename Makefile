@@ -10,7 +10,7 @@ ROWS ?= 6000000
 	model reading examples lock clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything into .venv, as requirements.lock has it
 
@@ -27,7 +27,7 @@ fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` 
 endurance: $(READY) ## Predict ROWS drawn digits, some damaged: flat memory, each row accounted for
 	$(BIN)/python -m benchmarks.endurance $(ROWS)
 
-lint: $(READY) ## Check style, types, and the rules of who imports whom and what lies where
+lint: $(READY) ## Check style, types, import layers, and the structure of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -38,39 +38,39 @@ lint: $(READY) ## Check style, types, and the rules of who imports whom and what
 docs: $(READY) ## Build the documentation site, build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-check: lint test demo docs ## All that has to pass before a change is merged
+check: lint test demo docs ## Run all that has to pass before a change is merged
 
 # What is measured is kept in .benchmarks, full and quick runs apart, for benchmark-compare.
 BENCHMARK = $(BIN)/pytest benchmarks --benchmark-quiet --benchmark-json=build/$(1)/benchmark.json \
 	--benchmark-storage=.benchmarks/$(1) --benchmark-autosave --benchmark-save-data
 
-benchmark: $(READY) ## Measure speed and memory, and other ways; see also `make peers`
+benchmark: $(READY) ## Measure speed and memory, beside other programs; see also `make peers`
 	@mkdir -p build/full
 	$(call BENCHMARK,full)
 	$(BIN)/python -m benchmarks.report build/full/benchmark.json
 
-benchmark-quick: $(READY) ## The same with fewer images, in two minutes
+benchmark-quick: $(READY) ## The same as `make benchmark` with fewer images, in two minutes
 	@mkdir -p build/quick
 	$(call BENCHMARK,quick) --quick
 	$(BIN)/python -m benchmarks.report build/quick/benchmark.json
 
-benchmark-compare: $(READY) ## The last `make benchmark` beside the one before; fails if PERCENT slower
+benchmark-compare: $(READY) ## Compare the last `make benchmark` with the one before; fail if PERCENT slower
 	$(BIN)/python -m benchmarks.compare .benchmarks/full --percent $(PERCENT)
 
-peers: .venv-peers/.ready ## Install the other ways that `make benchmark` compares with
+peers: .venv-peers/.ready ## Install the other programs that `make benchmark` compares with
 
-model: $(READY) ## Train the default model anew, from DATA (by default MNIST from Hugging Face)
+model: $(READY) ## Train the default model again on DATA (by default MNIST) and replace mnist_batch/MNIST.h5
 	@mkdir -p build
 	$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --augment --out build/MNIST.h5 --overwrite
 	cp build/MNIST.h5 mnist_batch/MNIST.h5
 
-reading: $(READY) ## Print how well models read what is not MNIST: the tables of the model card
+reading: $(READY) ## Print how well models read pictures unlike MNIST's; DATA is for training as above
 	@mkdir -p build
 	@test -f build/original-recipe.h5 || \
 		$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --out build/original-recipe.h5
 	$(BIN)/python -m benchmarks.reading build/original-recipe.h5
 
-examples: $(READY) ## Draw examples/digits and examples/handwriting.png anew
+examples: $(READY) ## Draw examples/digits and examples/handwriting.png again, and replace them
 	rm -rf examples/digits
 	$(BIN)/mnist-batch generate --count 100 --out examples/digits
 	$(BIN)/python examples/handwriting.py
@@ -83,7 +83,7 @@ lock: $(READY) ## Choose the newest releases for requirements.lock and benchmark
 		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
 		--group peers --output-file benchmarks/peers.lock
 
-clean: ## Remove all that was made here
+clean: ## Remove .venv, build and all caches
 	rm -rf .venv .venv-peers build dist *.egg-info .benchmarks \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

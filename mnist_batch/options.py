@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Inputs = str | Path | Iterable[str | Path]
-"""One INPUT or several, as `sources.open_inputs` takes them."""
+"""One INPUT or several: folders, files, globs, `hf://` or `-`."""
 
 BATCH_ROWS = 2048
 """Rows of a batch by default: enough that the work per batch is small beside the work per row, and

@@ -66,7 +66,7 @@ class Reason(StrEnum):
         NOT_AN_IMAGE: the bytes are of none of the formats that are read.
         TRUNCATED: the image ends too soon.
         CORRUPT: the image is damaged in another way.
-        TOO_LARGE: reading the image would take more than one may take, see `decoding.limits`.
+        TOO_LARGE: reading the image would take more than one may take, see Security.
         BAD_PIXELS: raw pixels that are not 784 numbers from 0 to 255.
         NO_DIGIT: the picture was read, and no digit was found in it.
         NO_PROBABILITIES: the network's own numbers overflowed.

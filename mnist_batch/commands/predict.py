@@ -49,13 +49,14 @@ def stream(
 ) -> Iterator[pa.RecordBatch]:
     """Yield predictions lazily, as Arrow record batches of `schema.predictions_schema`.
 
-    The arguments are those of `predict`. A loaded model keeps its own `batch_size` on Keras, see
-    `load_model`.
+    The arguments are those of `predict`. For a scale, a predictor or a device pass a model that
+    `load_model` returned; on Keras it keeps its own `batch_size`.
 
     Raises:
         InputError: while iterating, an input cannot be read.
         LabelError: while iterating, a label is not a digit.
         ModelError: while iterating, the model cannot be loaded or run.
+        ValueError: while iterating, an argument is out of range.
     """
     options = PredictOptions(
         ReadOptions.of(image_column, label_column, labels),
@@ -94,12 +95,11 @@ def predict(
 ) -> Summary:
     """Predict every image of the inputs, a row each, into one file, with a report beside it.
 
-    The rows are in input order, and depend neither on `batch_size` nor on `workers`. Nothing is at
-    `out` before all of it is. On an error or a crash, finished parts stay in `<out>.staging/`: with
-    `resume`, the predictions are bit for bit those of an undisturbed run.
+    Rows are in input order, the same for any `batch_size` and `workers`. Nothing is at `out` before
+    all of it is. On an error or a crash, finished parts stay in `<out>.staging/` for `resume`.
 
     Args:
-        inputs: folders, files, globs, `hf://` or `-`, as `sources.open_inputs` takes them.
+        inputs: folders, files, globs, `hf://` or `-`: the INPUTs of the command, see Formats.
         out: the predictions file; its suffix, `.parquet` or `.csv`, tells the format.
         model: a model file, a loaded model, or None for the one of this package.
         predictor: see `load_model`; as the next two, not for a loaded model.
@@ -108,21 +108,22 @@ def predict(
         prepare: which images are brought to MNIST form, see `options.Prepare`.
         image_column: the Parquet column of images; None to find it.
         label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file, see `inputs.labels.LabelFile`; `none` for none; None for the inputs'.
+        labels: a CSV file, see Labels in Formats; `none` for none; None for the inputs'.
         batch_size: rows in a batch at most, at least 1; Keras runs just so many at once.
         workers: threads, at least 1; None for one a core.
         probabilities: add the ten probabilities of each row; log loss and Brier score need them.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         sample_seed: chooses the ten images of `samples.png`.
-        save_prepared: a new folder for the pictures of `prepared_folder.PreparedFolder`.
+        save_prepared: a new folder for pictures of prepared images beside their originals.
         overwrite: replace an output, a report and pictures that exist.
-        resume: continue from the parts that an interrupted run finished; else they are removed.
+        resume: continue, bit for bit, from the parts of an interrupted run; else they are removed.
         fail_fast: stop at the first row without a prediction.
         progress: called after each batch, in the calling thread.
 
     Raises:
         MnistBatchError: an output exists or cannot be written (`OutputError`), an input or a label
             cannot be read (`InputError`), the model cannot be loaded or run (`ModelError`).
+        ValueError: an argument is out of range.
     """
     read = ReadOptions.of(image_column, label_column, labels)
     running = ModelOptions(predictor, scale, device, batch_size)

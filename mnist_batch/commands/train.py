@@ -137,11 +137,11 @@ def train(
     generators are seeded for the whole process, and TensorFlow's operations made deterministic.
 
     Args:
-        data: an INPUT with labels, as `predict` takes it; `training.data.find_splits` tells
-            the rows for training from those for the test.
+        data: an INPUT with labels, as `predict` takes it. Files and folders named `train` and
+            `test` tell the rows for training from those for the test, see Models.
         out: the model file; its suffix, `.h5` or `.keras`, tells the format.
-        augment: augment the images at random, and choose the epoch by validation, as
-            `training.fitting.fit_augmented` does; else follow the original script.
+        augment: augment the images at random, and choose the epoch by validation; else follow
+            the recipe of the original script.
         epochs: passes over the training rows, at least 1; by default 100, with `augment` 300.
         batch_size: rows per step, at least 1; by default 196, with `augment` 256.
         validation_split: share of the training rows, the last ones, to validate with; below 1; by

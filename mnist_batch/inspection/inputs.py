@@ -60,7 +60,7 @@ class InputInspection:
         unreadable: the rows whose image cannot be read, per reason, most frequent reason first.
         formats: images per format, by Pillow's names, or `raw pixels` or `packed`; most frequent
             first.
-        colours: images per kind of colours, see `decoding.limits.Header`; most frequent first.
+        colours: images per kind of colours, such as `grey` or `palette`; most frequent first.
         in_mnist_form: images in MNIST's form: 28x28, light on dark, in a box of at most 20x20,
             centred. Such an image is light on dark and holds one digit.
         no_digit: rows whose image shows no digit; these have no polarity.
