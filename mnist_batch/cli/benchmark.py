@@ -125,7 +125,7 @@ def _measurements(result: "mnist_batch.BenchmarkResult") -> "terminal.Page":
         runner = f"{one.predictor}, {one.device}" if one.predictor else "cpu"
         setting = (f"{one.batch_size:,}", str(one.workers))
         speed = (f"{one.images_per_s:,.0f}", f"{one.spread:.0%}")
-        rows.append((str(one.part), runner, *setting, *speed))
+        rows.append((str(one.stage), runner, *setting, *speed))
     header = ("part", "runs on", "batch", "workers", "images/s", "spread")
     bold = result.measurements.index(result.recommended)
     return terminal.table("llrrrr", rows, header=header, bold=bold)
@@ -134,6 +134,6 @@ def _measurements(result: "mnist_batch.BenchmarkResult") -> "terminal.Page":
 def _binding(result: "mnist_batch.BenchmarkResult") -> str:
     """Return the slowest part and its speed, then the speeds of the others."""
     speeds = dict(result.binding.images_per_s)
-    slowest = speeds.pop(result.binding.part)
+    slowest = speeds.pop(result.binding.stage)
     others = ", ".join(f"{part} {speed:,.0f}" for part, speed in speeds.items())
-    return f"{result.binding.part} binds: {slowest:,.0f} images/s; {others}"
+    return f"{result.binding.stage} binds: {slowest:,.0f} images/s; {others}"

@@ -14,7 +14,7 @@ from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.evaluation.report import Report, report_folder, staged_report
 from mnist_batch.evaluation.samples import SampleChooser, Samples, find_images
 from mnist_batch.inference.predictors import Predictor
-from mnist_batch.inference.scale_search import LabelledImages, is_settled, scale_note
+from mnist_batch.inference.scale_search import KeptImages, is_settled, scale_note
 from mnist_batch.inference.workers import Progress
 from mnist_batch.options import (
     BATCH_ROWS,
@@ -257,7 +257,7 @@ class _Findings:
 
     def __init__(self, run: Run) -> None:
         self.counts = PredictionCounts()
-        self.kept = None if is_settled(run.predictor) else LabelledImages()
+        self.kept = None if is_settled(run.predictor) else KeptImages()
         self.predicted = 0
         self._run = run
         self._samples = SampleChooser(run.options.output.sample_seed)
@@ -290,7 +290,7 @@ def _first_error(predictions: pa.RecordBatch) -> InputError:
     )
 
 
-def _notes(run: Run, metrics: Metrics, kept: LabelledImages | None) -> list[str]:
+def _notes(run: Run, metrics: Metrics, kept: KeptImages | None) -> list[str]:
     """Return what the user should know of the model and of how the inputs were read."""
     predictor, options = run.predictor, run.options
     note = scale_note(predictor, metrics.accuracy, kept) if kept else None

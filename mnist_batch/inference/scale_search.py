@@ -82,7 +82,7 @@ class ScaleTrials:
         return {"trial_rows": self.rows, "trials": [asdict(trial) for trial in self.trials]}
 
 
-class LabelledImages:
+class KeptImages:
     """Some of the labelled images that a run reads, spread evenly over them, to try scales on."""
 
     def __init__(self, most: int = KEPT_IMAGES) -> None:
@@ -173,7 +173,7 @@ def try_scales(
     shards = spread_rows(opened.shards, TRIAL_ROWS)
     rows = sum(shard.rows for shard in shards)
     sample = replace(opened, shards=shards, rows=rows)
-    kept, done, errors = LabelledImages(TRIAL_ROWS), 0, 0
+    kept, done, errors = KeptImages(TRIAL_ROWS), 0, 0
     for batch in predict_batches(sample, predictor, workers=workers):
         kept.add(batch.predictions, batch.images)
         error = batch.predictions["error"]
@@ -193,7 +193,7 @@ def is_settled(predictor: Predictor) -> bool:
     return predictor.model.stated_scale() == (predictor.scale, ScaleSource.RECORD)
 
 
-def scale_note(predictor: Predictor, accuracy: float | None, kept: LabelledImages) -> str | None:
+def scale_note(predictor: Predictor, accuracy: float | None, kept: KeptImages) -> str | None:
     """Return a sentence if a run's images are read far better at another scale.
 
     Far better means with no more than half of the errors, and not by chance. There is no sentence

@@ -1,6 +1,6 @@
 """Time a model and an input on this machine, to choose batch size, workers and device.
 
-Each part of the work is timed by the functions that `predict` runs. Files are read from the page
+Each stage of the work is timed by the functions that `predict` runs. Files are read from the page
 cache, since they were read before. The predictions of every round have to equal those of the first.
 """
 
@@ -49,7 +49,7 @@ from mnist_batch.tuning.recommendation import (
     BenchmarkResult,
     Measurement,
     NotRun,
-    Part,
+    Stage,
     best,
     binding,
     noise_notes,
@@ -140,11 +140,11 @@ def benchmark(
 
 
 class Round(NamedTuple):
-    """A part of the work at one setting, to be timed.
+    """A stage of the work at one setting, to be timed.
 
     Attributes:
         setting: what is measured, without a time yet.
-        work: does the part once, and is timed.
+        work: does it once, and is timed.
         check: called with the result of `work` after the clock has stopped; raises an error where
             the result is wrong.
     """
@@ -250,7 +250,7 @@ class _Bench:
         `chosen` is what the user chose, by the parameter of `predict`.
         """
         measurements = self._measurements()
-        metrics, first, whole = self._counts.metrics(), self._first, best(measurements, Part.WHOLE)
+        metrics, first, whole = self._counts.metrics(), self._first, best(measurements, Stage.WHOLE)
         model = {"name": first.model.path.name, "sha256": first.model.sha256}
         found: dict[str, Any] = {"batch_size": whole.batch_size, "workers": whole.workers}
         if len(self._devices) > 1:
@@ -276,11 +276,11 @@ class _Bench:
         )
 
     def _measurements(self) -> list[Measurement]:
-        """Time each part: the network and the whole at each batch size, the rest at one."""
+        """Time each stage: the network and the whole at each batch size, the rest at one."""
         files, all_workers = self._files(self._round_rows), self._workers
         self._say("reading")
         read = partial(map_batches, files.shards, lambda shard: shard.read(BATCH_ROWS), len)
-        done = self._through_workers(Part.READ, files.rows, read, [all_workers])
+        done = self._through_workers(Stage.READ, files.rows, read, [all_workers])
         self._say("decoding")
         batches = [batch for shard in files.shards for batch in shard.read(BATCH_ROWS)]
         encoded = [batch for batch in batches if isinstance(batch.images, pa.Array)]
@@ -289,26 +289,26 @@ class _Bench:
                 map_batches, [encoded], iter, lambda one: len(prepare_batch(one).images)
             )
             rows = sum(map(len, encoded))
-            done += self._through_workers(Part.DECODE, rows, decode, sorted({1, all_workers}))
+            done += self._through_workers(Stage.DECODE, rows, decode, sorted({1, all_workers}))
         else:
             self._not_run.append(NotRun("decode", "the images are raw pixels"))
         done += self._network()
-        device = best(done, Part.NETWORK).device
+        device = best(done, Stage.NETWORK).device
         sizes = [one.batch_size for one in done if device and one.device is device]
         slowest = min(one.images_per_s for one in done if one.workers == all_workers)
         self._say("the whole")
         wholes = self._whole(device, [(size, all_workers) for size in sizes], slowest)
-        size = best(wholes, Part.WHOLE).batch_size
+        size = best(wholes, Stage.WHOLE).batch_size
         fewer = [(size, workers) for workers in worker_counts(all_workers)[:-1]]
         return done + wholes + self._whole(device, fewer, slowest)
 
     def _through_workers(
-        self, part: Part, rows: int, work: Callable[..., Iterator[int]], counts: Sequence[int]
+        self, stage: Stage, rows: int, work: Callable[..., Iterator[int]], counts: Sequence[int]
     ) -> list[Measurement]:
         """Time a function of `workers` that does the work batch by batch, for each number."""
 
         def round_of(workers: int) -> Round:
-            setting = Measurement(part, workers, BATCH_ROWS, rows)
+            setting = Measurement(stage, workers, BATCH_ROWS, rows)
             return Round(setting, lambda: sum(work(workers=workers)))
 
         return time_in_turn(list(map(round_of, counts)), self._seconds)
@@ -342,14 +342,14 @@ class _Bench:
         places = np.arange(count * size) % self._rows
         batches = [self._pixels.take(row) for row in places.reshape(count, size)]
         source = inputs_of([shard_of(batch) for batch in batches] * times)
-        return self._round(Part.NETWORK, source, device, size, self._workers, count * size)
+        return self._round(Stage.NETWORK, source, device, size, self._workers, count * size)
 
     def _whole(
         self, device: Device | None, settings: Sequence[tuple[int, int]], rate: float
     ) -> list[Measurement]:
         """Time files to predictions, for batch sizes with numbers of workers.
 
-        `rate` is the images per second of the slowest part.
+        `rate` is the images per second of the slowest stage.
         """
         assert device
         rounds: list[Round] = []
@@ -359,11 +359,11 @@ class _Bench:
             enough, affordable = 4 * size * workers, int(rate * self._seconds / 2)
             rows = max(self._round_rows, min(enough, affordable))
             source = self._files(max(rows // size * size, min(rows, size)))
-            rounds.append(self._round(Part.WHOLE, source, device, size, workers, self._rows))
+            rounds.append(self._round(Stage.WHOLE, source, device, size, workers, self._rows))
         return time_in_turn(rounds, self._seconds)
 
     def _round(
-        self, part: Part, source: OpenInputs, device: Device, size: int, workers: int, period: int
+        self, stage: Stage, source: OpenInputs, device: Device, size: int, workers: int, period: int
     ) -> Round:
         """Return a round that predicts a source, whose images repeat after `period` rows."""
         predictor = self._predictor(device, size)
@@ -381,7 +381,7 @@ class _Bench:
                 made=f"{predictor.name} on {device} in batches of {size}",
             )
 
-        setting = Measurement(part, workers, size, source.rows, (), predictor.name, device)
+        setting = Measurement(stage, workers, size, source.rows, (), predictor.name, device)
         return Round(setting, work, check)
 
 

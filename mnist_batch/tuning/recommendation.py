@@ -20,8 +20,8 @@ _NOISY = 0.1
 """A note mentions a spread above this share of the median."""
 
 
-class Part(StrEnum):
-    """The part of the work that is measured."""
+class Stage(StrEnum):
+    """A stage of the work, as it is measured: its name in tables and JSON is `part`."""
 
     READ = "read"
     DECODE = "decode"
@@ -31,10 +31,10 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class Measurement:
-    """The speed of one part of the work at one setting.
+    """The speed of one stage of the work at one setting.
 
     Attributes:
-        part: read: files to encoded images; decode: encoded images to pixels; network: pixels in
+        stage: read: files to encoded images; decode: encoded images to pixels; network: pixels in
             memory to predictions; whole: files to predictions.
         workers: threads.
         batch_size: rows of a batch.
@@ -44,7 +44,7 @@ class Measurement:
         device: where the network ran; None where none ran.
     """
 
-    part: Part
+    stage: Stage
     workers: int
     batch_size: int
     rows: int
@@ -76,7 +76,7 @@ class Measurement:
     def record(self) -> dict[str, Any]:
         """Return it as a dictionary that JSON can hold."""
         return {
-            "part": str(self.part),
+            "part": str(self.stage),
             "predictor": self.predictor,
             "device": self.device,
             "batch_size": self.batch_size,
@@ -99,22 +99,22 @@ class NotRun:
 
 @dataclass(frozen=True)
 class Binding:
-    """The part that takes the longest where all of the machine works on it.
+    """The stage that takes the longest where all of the machine works on it.
 
     Attributes:
-        part: the slowest part.
-        images_per_s: the speed of each part on all workers.
-        advice: what would make the part faster.
+        stage: the slowest stage.
+        images_per_s: the speed of each stage on all workers.
+        advice: what would make the stage faster.
     """
 
-    part: Part
-    images_per_s: dict[Part, float]
+    stage: Stage
+    images_per_s: dict[Stage, float]
     advice: str
 
     def record(self) -> dict[str, Any]:
         """Return it as a dictionary that JSON can hold."""
-        rates = {str(part): round(rate) for part, rate in self.images_per_s.items()}
-        return {"part": str(self.part), "images_per_s": rates, "advice": self.advice}
+        rates = {str(stage): round(rate) for stage, rate in self.images_per_s.items()}
+        return {"part": str(self.stage), "images_per_s": rates, "advice": self.advice}
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class BenchmarkResult:
         measurements: all that was timed.
         not_run: what was not timed, and why.
         recommended: the measurement of the whole work whose setting to take.
-        binding: the slowest part on all of the machine.
+        binding: the slowest stage on all of the machine.
         command: the command line with the recommended setting.
         notes: what the user should know, one sentence each.
     """
@@ -170,28 +170,28 @@ class BenchmarkResult:
         }
 
 
-def best(measurements: Iterable[Measurement], part: Part) -> Measurement:
-    """Return the measurement of a part at its best setting; there has to be one of it.
+def best(measurements: Iterable[Measurement], stage: Stage) -> Measurement:
+    """Return the measurement of a stage at its best setting; there has to be one of it.
 
     Of all that are as fast as the fastest within the noise, that is the one on the CPU, then the
     one with the fewest workers, then the one with the smallest batches.
     """
-    fast = _as_fast([one for one in measurements if one.part is part])
+    fast = _as_fast([one for one in measurements if one.stage is stage])
     return min(fast, key=lambda one: (one.device or "", one.workers, one.batch_size))
 
 
 def binding(measurements: Sequence[Measurement]) -> Binding:
     """Return which of reading, decoding and network is the bottleneck on all workers."""
-    network = best(measurements, Part.NETWORK)
+    network = best(measurements, Stage.NETWORK)
     workers = max(one.workers for one in measurements)
-    rates: dict[Part, float] = {
-        one.part: one.images_per_s
+    rates: dict[Stage, float] = {
+        one.stage: one.images_per_s
         for one in measurements
-        if one.part in (Part.READ, Part.DECODE) and one.workers == workers
+        if one.stage in (Stage.READ, Stage.DECODE) and one.workers == workers
     }
-    rates[Part.NETWORK] = network.images_per_s
-    part = min(rates, key=lambda part: rates[part])
-    return Binding(part, rates, _advice(part, network, encoded=Part.DECODE in rates))
+    rates[Stage.NETWORK] = network.images_per_s
+    stage = min(rates, key=lambda stage: rates[stage])
+    return Binding(stage, rates, _advice(stage, network, encoded=Stage.DECODE in rates))
 
 
 def _as_fast(measurements: Sequence[Measurement]) -> list[Measurement]:
@@ -204,8 +204,8 @@ def _as_fast(measurements: Sequence[Measurement]) -> list[Measurement]:
     return [one for one in measurements if one.images_per_s >= least]
 
 
-def _advice(part: Part, network: Measurement, *, encoded: bool) -> str:
-    if part is Part.NETWORK:
+def _advice(stage: Stage, network: Measurement, *, encoded: bool) -> str:
+    if stage is Stage.NETWORK:
         if network.predictor is PredictorChoice.NUMPY:
             return "more cores or a smaller network would help"
         gpu = "a faster GPU" if network.device is Device.GPU else "a GPU"

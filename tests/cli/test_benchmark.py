@@ -10,7 +10,7 @@ from mnist_batch.tuning.recommendation import (
     BenchmarkResult,
     Measurement,
     NotRun,
-    Part,
+    Stage,
     binding,
 )
 from tests.support.command import printed, run
@@ -39,10 +39,10 @@ def test_a_benchmark_is_a_table_and_a_command() -> None:
     """What was not run has no number; the command stands alone on its line, to be copied."""
     keras, gpu = PredictorChoice.KERAS, Device.GPU
     measurements = [
-        Measurement(Part.READ, 16, 2048, 2_000_000, [1, 1, 1]),
-        Measurement(Part.DECODE, 16, 2048, 900_000, [1, 1, 1]),
-        Measurement(Part.NETWORK, 16, 16384, 1_000_000, [1, 1, 1], keras, gpu),
-        Measurement(Part.WHOLE, 16, 16384, 800_000, [1, 1, 1.2], keras, gpu),
+        Measurement(Stage.READ, 16, 2048, 2_000_000, [1, 1, 1]),
+        Measurement(Stage.DECODE, 16, 2048, 900_000, [1, 1, 1]),
+        Measurement(Stage.NETWORK, 16, 16384, 1_000_000, [1, 1, 1], keras, gpu),
+        Measurement(Stage.WHOLE, 16, 16384, 800_000, [1, 1, 1.2], keras, gpu),
     ]
     result = BenchmarkResult(
         machine={"cores": 16, "cpu": None},

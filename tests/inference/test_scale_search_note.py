@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mnist_batch.commands.predict import predict
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inference.scale_search import KEPT_IMAGES, LabelledImages, scale_note
+from mnist_batch.inference.scale_search import KEPT_IMAGES, KeptImages, scale_note
 from mnist_batch.options import Scale
 from mnist_batch.synthetic.generator import draw_digits, write_parquet
 from tests.support.linear_model import write_linear_model
@@ -79,7 +79,7 @@ def test_nothing_is_said_of_a_scale_that_is_a_little_better(tmp_path: Path) -> N
         for given in (predictor.probabilities(IMAGES).argmax(axis=1), better)
     )
     assert 0.5 < right < best - 0.05
-    kept = LabelledImages()
+    kept = KeptImages()
     rows = {
         "label": pa.array(digits),
         "error": pa.nulls(1050, pa.string()),
@@ -137,7 +137,7 @@ def batch(labels: npt.NDArray[np.int8], *, unlabelled: int = 0, errors: int = 0)
 @pytest.mark.parametrize("size", [1, 7, 900, 5000])
 def test_what_is_kept_is_spread_and_does_not_depend_on_batches(size: int) -> None:
     """Each eighth of 5,000 labelled rows: no more than 1,000, and none without a label."""
-    kept = LabelledImages()
+    kept = KeptImages()
     numbers = np.arange(5000)
     images = np.zeros((5000, 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1] = numbers % 256, numbers // 256
@@ -154,7 +154,7 @@ def test_what_is_kept_is_spread_and_does_not_depend_on_batches(size: int) -> Non
 
 def test_rows_without_label_or_pixels_are_not_kept() -> None:
     """They tell nothing."""
-    kept = LabelledImages()
+    kept = KeptImages()
     images = np.arange(10, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
     kept.add(batch(np.arange(10, dtype=np.int8), unlabelled=3, errors=2), images)
     np.testing.assert_array_equal(np.concatenate(kept._digits), [3, 4, 5, 6, 7])

@@ -14,7 +14,7 @@ from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers
 from mnist_batch.options import Device, PredictorChoice
 from mnist_batch.tuning.measuring import worker_counts
-from mnist_batch.tuning.recommendation import BenchmarkResult, Part
+from mnist_batch.tuning.recommendation import BenchmarkResult, Stage
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,9 @@ def result(digits_parquet: Path, model: Path) -> BenchmarkResult:
     return mnist_batch.benchmark(digits_parquet, model=model, batch_sizes=[512, 256], seconds=0.01)
 
 
-def parts(result: BenchmarkResult) -> list[tuple[Part, int, int]]:
+def parts(result: BenchmarkResult) -> list[tuple[Stage, int, int]]:
     """Return what was measured, in order."""
-    return [(one.part, one.batch_size, one.workers) for one in result.measurements]
+    return [(one.stage, one.batch_size, one.workers) for one in result.measurements]
 
 
 def test_every_part_is_measured(result: BenchmarkResult) -> None:
@@ -33,18 +33,18 @@ def test_every_part_is_measured(result: BenchmarkResult) -> None:
     all_workers = available_workers()
     best = result.measurements[-1].batch_size
     assert parts(result) == [
-        (Part.READ, 2048, all_workers),
-        *((Part.DECODE, 2048, workers) for workers in sorted({1, all_workers})),
-        (Part.NETWORK, 256, all_workers),
-        (Part.NETWORK, 512, all_workers),
-        (Part.WHOLE, 256, all_workers),
-        (Part.WHOLE, 512, all_workers),
-        *((Part.WHOLE, best, workers) for workers in worker_counts(all_workers)[:-1]),
+        (Stage.READ, 2048, all_workers),
+        *((Stage.DECODE, 2048, workers) for workers in sorted({1, all_workers})),
+        (Stage.NETWORK, 256, all_workers),
+        (Stage.NETWORK, 512, all_workers),
+        (Stage.WHOLE, 256, all_workers),
+        (Stage.WHOLE, 512, all_workers),
+        *((Stage.WHOLE, best, workers) for workers in worker_counts(all_workers)[:-1]),
     ]
     for one in result.measurements:
         assert one.images_per_s > 0
         assert len(one.seconds) >= 3
-        network = one.part in (Part.NETWORK, Part.WHOLE)
+        network = one.stage in (Stage.NETWORK, Stage.WHOLE)
         assert one.predictor == (PredictorChoice.NUMPY if network else None)
         assert one.device == (Device.CPU if network else None)
 
@@ -53,7 +53,7 @@ def test_the_recommendation_was_measured(result: BenchmarkResult, digits_parquet
     """As a command that can be copied."""
     best = result.recommended
     assert best in result.measurements
-    assert best.part is Part.WHOLE
+    assert best.stage is Stage.WHOLE
     assert result.command.startswith(f"mnist-batch predict {digits_parquet} --out ")
     assert result.command.endswith(f"--batch-size {best.batch_size} --workers {best.workers}")
     assert "--device" not in result.command
@@ -96,9 +96,9 @@ def test_raw_pixels_have_nothing_to_decode(tmp_path: Path, model: Path) -> None:
     result = mnist_batch.benchmark(
         tmp_path / "raw.parquet", model=model, batch_sizes=[256], seconds=0
     )
-    assert Part.DECODE not in {one.part for one in result.measurements}
+    assert Stage.DECODE not in {one.stage for one in result.measurements}
     assert "decode" in {one.what for one in result.not_run}
-    assert Part.DECODE not in result.binding.images_per_s
+    assert Stage.DECODE not in result.binding.images_per_s
     assert (result.accuracy, result.rows_used) == (None, 10)
 
 
@@ -154,7 +154,7 @@ def test_a_model_on_keras_is_loaded_for_each_batch_size(digits_folder: Path) -> 
         seconds=0,
         progress=said.append,
     )
-    networks = [one for one in result.measurements if one.part is Part.NETWORK]
+    networks = [one for one in result.measurements if one.stage is Stage.NETWORK]
     assert [(one.batch_size, one.predictor, one.device) for one in networks] == [
         (64, "keras", "cpu"),
         (256, "keras", "cpu"),

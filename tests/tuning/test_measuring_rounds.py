@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from mnist_batch.tuning.measuring import Round, time_in_turn
-from mnist_batch.tuning.recommendation import Measurement, Part
+from mnist_batch.tuning.recommendation import Measurement, Stage
 
 
 def round_of(work: Callable[[], object], check: Callable[[object], None]) -> Round:
     """Return a round of seven images."""
-    return Round(Measurement(Part.READ, 2, 2048, 7), work, check)
+    return Round(Measurement(Stage.READ, 2, 2048, 7), work, check)
 
 
 def test_rounds_take_turns_after_a_warm_up() -> None:
@@ -19,7 +19,7 @@ def test_rounds_take_turns_after_a_warm_up() -> None:
     rounds = [round_of("a".lower, seen.append), round_of("b".lower, seen.append)]
     measurements = time_in_turn(rounds, 0)
     assert seen == list("abababab")
-    assert [(one.part, one.workers, one.rows) for one in measurements] == [(Part.READ, 2, 7)] * 2
+    assert [(one.stage, one.workers, one.rows) for one in measurements] == [(Stage.READ, 2, 7)] * 2
     assert [len(one.seconds) for one in measurements] == [3, 3]
 
 

@@ -7,7 +7,7 @@ import pytest
 from mnist_batch.options import Device, PredictorChoice
 from mnist_batch.tuning.recommendation import (
     Measurement,
-    Part,
+    Stage,
     best,
     binding,
     noise_notes,
@@ -17,7 +17,7 @@ from mnist_batch.tuning.recommendation import (
 NUMPY, KERAS = PredictorChoice.NUMPY, PredictorChoice.KERAS
 
 
-def part(name: Part, images_per_s: int, workers: int) -> Measurement:
+def part(name: Stage, images_per_s: int, workers: int) -> Measurement:
     """Return a measurement of reading, decoding or the whole."""
     return Measurement(name, workers, 2048, images_per_s, [1, 1, 1])
 
@@ -30,15 +30,15 @@ def network(
 ) -> Measurement:
     """Return a measurement of the network with two workers."""
     seconds = [1, 1, 1]
-    return Measurement(Part.NETWORK, 2, batch_size, images_per_s, seconds, predictor, device)
+    return Measurement(Stage.NETWORK, 2, batch_size, images_per_s, seconds, predictor, device)
 
 
-READ, DECODE = part(Part.READ, 2000, 2), part(Part.DECODE, 300, 2)
+READ, DECODE = part(Stage.READ, 2000, 2), part(Stage.DECODE, 300, 2)
 
 
 def test_the_median_round_counts() -> None:
     """One slow round changes nothing; the spread is that of the middle half."""
-    found = Measurement(Part.READ, 2, 2048, 100, [0.2, 0.1, 0.3, 9.0, 0.2])
+    found = Measurement(Stage.READ, 2, 2048, 100, [0.2, 0.1, 0.3, 9.0, 0.2])
     assert found.median_s == pytest.approx(0.2)
     assert found.images_per_s == pytest.approx(500)
     assert found.iqr_s == pytest.approx(0.1)  # sorted: 0.1 0.2 0.2 0.3 9.0
@@ -48,34 +48,34 @@ def test_the_median_round_counts() -> None:
 def test_the_smallest_batch_within_the_noise_is_best() -> None:
     """970 of 1000 is, 969 is not."""
     found = [READ, network(969, 256), network(970, 1024), network(1000, 4096), network(990, 9999)]
-    assert best(found, Part.NETWORK).batch_size == 1024
+    assert best(found, Stage.NETWORK).batch_size == 1024
 
 
 def test_noise_of_the_best_counts() -> None:
     """Its median is 1.1 s and its middle half 0.2 s wide: 1.314 x 0.182 / sqrt(4) is 0.119."""
     noisy = replace(network(1100, 4096), seconds=[1, 1, 1.2, 1.2])
-    assert best([network(880, 256), network(882, 1024), noisy], Part.NETWORK).batch_size == 1024
+    assert best([network(880, 256), network(882, 1024), noisy], Stage.NETWORK).batch_size == 1024
 
 
 def test_a_gpu_is_taken_where_it_is_faster() -> None:
     """By more than the noise; then in its own smallest batch."""
     cpu = [network(400, 256), network(410, 4096)]
     gpu = [network(100, 256, Device.GPU), network(900, 4096, Device.GPU)]
-    assert best([*cpu, *gpu], Part.NETWORK) is gpu[1]
-    assert best([*cpu, network(411, 256, Device.GPU)], Part.NETWORK) is cpu[0]
+    assert best([*cpu, *gpu], Stage.NETWORK) is gpu[1]
+    assert best([*cpu, network(411, 256, Device.GPU)], Stage.NETWORK) is cpu[0]
 
 
 def test_the_fewest_workers_within_the_noise_are_best() -> None:
     """Two here: the other two add nothing."""
-    found = [part(Part.WHOLE, speed, workers) for workers, speed in ((1, 90), (2, 178), (4, 180))]
-    assert best(found, Part.WHOLE).workers == 2
+    found = [part(Stage.WHOLE, speed, workers) for workers, speed in ((1, 90), (2, 178), (4, 180))]
+    assert best(found, Stage.WHOLE).workers == 2
 
 
 def test_the_slowest_part_on_all_workers_binds() -> None:
     """Decoding on one worker does not count."""
-    found = binding([READ, part(Part.DECODE, 150, 1), DECODE, network(200, 256, predictor=NUMPY)])
-    assert found.part is Part.NETWORK
-    assert found.images_per_s == {Part.READ: 2000, Part.DECODE: 300, Part.NETWORK: 200}
+    found = binding([READ, part(Stage.DECODE, 150, 1), DECODE, network(200, 256, predictor=NUMPY)])
+    assert found.stage is Stage.NETWORK
+    assert found.images_per_s == {Stage.READ: 2000, Stage.DECODE: 300, Stage.NETWORK: 200}
     assert found.record()["images_per_s"] == {"read": 2000, "decode": 300, "network": 200}
 
 
