@@ -1,10 +1,7 @@
 """A report is in its folder whole, or the folder is as it was."""
 
-import contextlib
 import csv
 import json
-import resource
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.report import FILES, Report
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
+from tests.support.full_disk import limited_file_size
 from tests.support.report_files import REPORT_FILES
 
 RUN: dict[str, Any] = {"version": "1.0", "model": {"name": "MNIST.h5"}, "elapsed_s": 1.5}
@@ -254,17 +252,6 @@ def test_discarding_after_the_commit_changes_nothing(tmp_path: Path) -> None:
     report = write(tmp_path / "report")
     report.discard()
     assert names(tmp_path / "report") == REPORT_FILES
-
-
-@contextlib.contextmanager
-def limited_file_size(limit: int) -> Iterator[None]:
-    """Let the system refuse to write files of more than `limit` bytes, as a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_failure_while_staging_leaves_nothing(

@@ -2,9 +2,6 @@
 
 import io
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inputs.parquet.columns import PACKED
 from mnist_batch.preprocessing.mnist_form import to_mnist_form
 from mnist_batch.synthetic import generator
+from tests.support.full_disk import limited_file_size
 
 pytestmark = pytest.mark.usefixtures("models_read_here")
 
@@ -469,17 +467,6 @@ def test_an_interrupted_run_leaves_nothing(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert (tmp_path / "seen").exists() is exists
     assert not list(tmp_path.glob(".*"))
-
-
-@contextmanager
-def limited_file_size(limit: int) -> Iterator[None]:
-    """Let the system refuse to write files of more than `limit` bytes, as a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, model: Path) -> None:

@@ -85,32 +85,29 @@ def test_a_function_fits_on_a_screen() -> None:
     assert list(_long_functions()) == []
 
 
+def _tested(folder: Path) -> list[str]:
+    """Return what the test modules of a folder are called after."""
+    tests = ROOT / "tests" / folder.relative_to(PACKAGE)
+    return [path.stem.removeprefix("test_") for path in tests.glob("test_*.py")]
+
+
+def _is_of(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}_")
+
+
 @pytest.mark.parametrize("folder", [PACKAGE, *FOLDERS], ids=_name)
 def test_every_module_has_tests_of_its_name(folder: Path) -> None:
     """`test_<module>.py`, or `test_<module>_<aspect>.py`, in the folder of the same name."""
-    tests = ROOT / "tests" / folder.relative_to(PACKAGE)
-    tested = [path.stem.removeprefix("test_") for path in tests.glob("test_*.py")]
+    tested = _tested(folder)
     modules = _to_test(folder)
-    without = [
-        module
-        for module in modules
-        if not any(name == module or name.startswith(f"{module}_") for name in tested)
-    ]
-    assert without == []
+    assert [one for one in modules if not any(_is_of(name, one) for name in tested)] == []
 
 
 @pytest.mark.parametrize("folder", [PACKAGE, *FOLDERS], ids=_name)
 def test_every_test_module_has_a_module_to_test(folder: Path) -> None:
     """A test module whose module was renamed is renamed with it."""
-    tests = ROOT / "tests" / folder.relative_to(PACKAGE)
-    tested = [path.stem.removeprefix("test_") for path in tests.glob("test_*.py")]
     modules = _to_test(folder)
-    astray = [
-        name
-        for name in tested
-        if not any(name == module or name.startswith(f"{module}_") for module in modules)
-    ]
-    assert astray == []
+    assert [name for name in _tested(folder) if not any(_is_of(name, m) for m in modules)] == []
 
 
 def test_tests_lie_in_the_folders_of_the_package() -> None:
