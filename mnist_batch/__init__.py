@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mnist_batch.errors import (
         InputError,
         LabelError,
+        MachineError,
         MnistBatchError,
         ModelError,
         OutputError,
@@ -44,7 +45,8 @@ _MODULES = {
         "commands.predict": "predict stream",
         "commands.run": "Summary",
         "commands.train": "TrainingResult train",
-        "errors": "InputError LabelError MnistBatchError ModelError OutputError PredictionsError",
+        "errors": "InputError LabelError MachineError MnistBatchError ModelError OutputError "
+        "PredictionsError",
         "evaluation.metrics": "Metrics",
         "inference.predictors": "Predictor load_model",
         "inference.workers": "Progress",
@@ -62,6 +64,7 @@ __all__ = [
     "InputError",
     "InputInspection",
     "LabelError",
+    "MachineError",
     "Metrics",
     "MnistBatchError",
     "ModelError",

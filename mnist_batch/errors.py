@@ -7,6 +7,7 @@
         OutputError           an output that exists already or cannot be written
             OutputInUseError  another run is writing it
         PredictionsError      a predictions file that cannot be evaluated
+        MachineError          memory, threads or files that the machine does not have now
 
 Each message is one line: what is wrong, where, what was expected, what to do next. The command
 line prints it and exits with status 1. An image that cannot be read is no exception: it is a row
@@ -40,3 +41,10 @@ class OutputInUseError(OutputError):
 
 class PredictionsError(MnistBatchError):
     """A predictions file cannot be read or lacks the columns of the schema."""
+
+
+class MachineError(MnistBatchError):
+    """The machine lacks memory, threads, open files or a library; nothing is wrong with the data.
+
+    The run stops, and what it has finished is kept: the same run on a healthy machine works.
+    """
