@@ -1,0 +1,161 @@
+"""Memory that threads share: who waits for whom, and that nobody waits for ever."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_batch.machine.memory import Budget, alone, reserve
+
+PATIENCE_S = 60
+
+
+@contextmanager
+def _held(context: AbstractContextManager[None]) -> Iterator[Callable[[], None]]:
+    """Hold a reservation on another thread; the function that is yielded ends it."""
+    entered, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with context:
+            entered.set()
+            assert done.wait(PATIENCE_S)
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    assert entered.wait(PATIENCE_S)
+    try:
+        yield done.set
+    finally:
+        done.set()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    size=st.integers(0, 100),
+    requests=st.lists(st.integers(0, 200), min_size=1, max_size=60),
+    threads=st.integers(1, 8),
+)
+def test_no_more_is_held_than_the_budget_and_nobody_waits_for_ever(
+    size: int, requests: list[int], threads: int
+) -> None:
+    """A request for more than the budget is served too, and then it is the only one."""
+    budget = Budget(size)
+    held: list[int] = []
+    lock = threading.Lock()
+
+    def hold(request: int) -> bool:
+        with budget.reserve(request):
+            with lock:
+                held.append(request)
+                within = sum(held) <= size or held == [request]
+            with lock:
+                held.remove(request)
+        return within
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert all(pool.map(hold, requests, timeout=PATIENCE_S))
+    assert not held
+
+
+def test_two_requests_that_fit_are_held_together() -> None:
+    """Neither waits for the other."""
+    budget = Budget(10)
+    with _held(budget.reserve(4)), _held(budget.reserve(6)):
+        pass
+
+
+def test_small_requests_do_not_starve_a_large_one() -> None:
+    """Who asks after it waits, even for what is free."""
+    budget, order = Budget(10), list[str]()
+
+    def hold(name: str, size: int) -> None:
+        with budget.reserve(size):
+            order.append(name)
+
+    with _held(budget.reserve(5)) as let_go:
+        threads = []
+        for name, size in (("large", 10), ("small", 1)):
+            thread = threading.Thread(target=hold, args=(name, size), daemon=True)
+            thread.start()
+            threads.append(thread)
+            while len(budget._waiting) < len(threads):
+                pass
+        assert order == []
+        let_go()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+    assert order == ["large", "small"]
+
+
+def test_one_who_gives_up_waiting_keeps_nobody_waiting() -> None:
+    """Ctrl-C interrupts who waits, and the queue goes on without it."""
+    budget = Budget(10)
+    this = threading.get_ident()
+
+    def interrupt() -> None:
+        while this not in budget._waiting:
+            pass
+        signal.pthread_kill(this, signal.SIGINT)
+
+    with _held(budget.reserve(10)) as let_go:
+        thread = threading.Thread(target=interrupt, daemon=True)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt), budget.reserve(10):
+            pass
+        thread.join(PATIENCE_S)
+        let_go()
+        with budget.reserve(10):
+            pass
+
+
+def test_what_fails_while_it_holds_memory_gives_it_back() -> None:
+    """Else the next one would wait for ever."""
+    budget = Budget(10)
+    with pytest.raises(ValueError, match="damaged"), budget.reserve(10):
+        raise ValueError("damaged")
+    with budget.reserve(10):
+        pass
+
+
+def test_a_thread_that_holds_memory_may_not_ask_for_more() -> None:
+    """It might wait for itself; it hears so at once."""
+    budget = Budget(10)
+    with budget.reserve(1), pytest.raises(RuntimeError, match="holds memory"), budget.reserve(1):
+        pass
+    with budget.reserve(10):
+        pass
+
+
+def test_alone_waits_for_all_and_keeps_all_waiting() -> None:
+    """Of pictures on many threads, one that is tried alone has the process to itself."""
+    inside: list[bool] = []
+    worst = 0
+    lock = threading.Lock()
+
+    def work(seed: int) -> None:
+        nonlocal worst
+        random = Random(seed)
+        for _ in range(50):
+            single = random.random() < 0.2
+            with alone() if single else reserve(random.randrange(100)):
+                with lock:
+                    inside.append(single)
+                    worst = max(worst, len(inside) if any(inside) else 0)
+                with lock:
+                    inside.remove(single)
+
+    threads = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+    assert worst == 1
