@@ -1,0 +1,173 @@
+"""Tell failures of the machine from those of the data.
+
+A row's error, or a damaged file, is only what stays the same when it is read again on a healthy
+machine. All that turns exceptions into statements about data asks `raise_if_of_machine` first.
+"""
+
+import errno
+import mmap
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from mnist_batch.errors import MachineError
+
+
+class _Lack(NamedTuple):
+    """What a machine does not have, and what to do."""
+
+    what: str
+    remedy: str
+
+
+_MEMORY = _Lack(
+    "memory ran out",
+    "allow this process more (ulimit -v, the container's limit), or take less at once: fewer "
+    "--workers, a smaller --batch-size",
+)
+_THREADS = _Lack(
+    "no further thread or process can be started", "allow more (ulimit -u), or pass fewer --workers"
+)
+_OPEN_FILES = _Lack("too many files are open", "allow more (ulimit -n), or pass fewer --workers")
+_DISK = _Lack("the disk is full", "make room")
+_STORAGE = _Lack("the storage cannot be reached", "see to it that it is there")
+_LIBRARY = _Lack("a library cannot be loaded", "install mnist-batch anew, on a healthy disk")
+
+# EAGAIN is not among them: a pipe that took a file's place gives it too. Where a process is to be
+# started, every OSError is of the machine.
+_BY_NUMBER = {
+    errno.ENOMEM: _MEMORY,
+    errno.ENOBUFS: _MEMORY,
+    errno.EMFILE: _OPEN_FILES,
+    errno.ENFILE: _OPEN_FILES,
+    errno.ENOSPC: _DISK,
+    errno.EDQUOT: _DISK,
+    # Of network file systems, nfs(5), and of FUSE whose process has ended.
+    errno.ESTALE: _STORAGE,
+    errno.ENOTCONN: _STORAGE,
+    errno.ETIMEDOUT: _STORAGE,
+    errno.ENETDOWN: _STORAGE,
+    errno.ENETUNREACH: _STORAGE,
+    errno.EHOSTDOWN: _STORAGE,
+    errno.EHOSTUNREACH: _STORAGE,
+}
+"""What the operating system lacks, by the number of its error."""
+
+_MEMORY_TYPES = {
+    "MemoryError",  # Python; NumPy's _ArrayMemoryError, Numba and pyarrow.ArrowMemoryError are such
+    "ResourceExhaustedError",  # TensorFlow
+    "OutOfMemoryError",  # PyTorch on a GPU
+}
+
+_MEMORY_TEXTS = re.compile(
+    "|".join(
+        (
+            r"out of memory when (read|writ)ing image file$",  # Pillow 13, ImageFile, code -9
+            r"Error -4 while ",  # zlib's Z_MEM_ERROR, in CPython's zlibmodule.c
+            r"OpenCV.* error: \(-4:Insufficient memory\)",  # Error::StsNoMem
+            r"std::bad_alloc$",  # OpenCV's bindings, of what C++ throws
+            r"ZSTD decompression failed: Allocation error : not enough memory",  # in Arrow
+            # The dynamic linker's words, glibc's elf/dl-load.c and others, by an import or ctypes.
+            r"\S+: failed to map segment from shared object",
+            r"\S+: cannot allocate memory in static TLS block",
+            r"\S+: cannot [^:]+: Cannot allocate memory$",
+        )
+    )
+)
+"""How messages begin that say that memory ran out. None begins so with words of a file's."""
+
+_KERAS_MEMORY_TEXTS = (
+    "RESOURCE_EXHAUSTED",  # JAX and TensorFlow
+    "out of memory",  # PyTorch, CUDA
+    "DefaultCPUAllocator: ",  # PyTorch on a CPU
+    "Dst tensor is not initialized",  # TensorFlow, where it cannot copy to a full GPU
+)
+
+
+def raise_if_of_machine(error: BaseException, where: str = "") -> None:
+    """Raise a `MachineError` if an exception, or one that it comes from, is of the machine.
+
+    Args:
+        error: what a library or the operating system raised.
+        where: what was being done, or with which file, for the message.
+
+    Raises:
+        MachineError: it is; the exception is its cause.
+    """
+    for one in _chain(error):
+        if isinstance(one, MachineError):
+            raise one
+        if lack := _lack(one):
+            raise _told(lack, one, where) from error
+
+
+@contextmanager
+def loading(library: str) -> Iterator[None]:
+    """Raise whatever an import raises as a `MachineError`: it says nothing about data.
+
+    Where an import fails half-way, the next attempts may raise anything.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise_if_of_machine(error, library)
+        raise _told(_LIBRARY, error, library) from error
+
+
+def not_started(error: OSError | RuntimeError, what: str) -> MachineError:
+    """Return the error for a process or thread, `what`, that the machine cannot start."""
+    lack = _lack(error)
+    return _told(lack if lack in (_MEMORY, _OPEN_FILES) else _THREADS, error, what)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception, or one that it comes from, means that memory ran out.
+
+    Keras raises exceptions of its backends again as other types, with the message in it.
+    """
+    return any(
+        _lack(one) is _MEMORY or any(text in str(one) for text in _KERAS_MEMORY_TEXTS)
+        for one in _chain(error)
+    )
+
+
+def has_room(size: int) -> bool:
+    """Tell whether `size` bytes more of address space could be had now; none are taken.
+
+    It says no under a limit (`ulimit -v`), or where the system promises no more than it has.
+    """
+    try:
+        mmap.mmap(-1, size).close()
+    except (OSError, MemoryError):
+        return False
+    return True
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that it comes from."""
+    one: BaseException | None = error
+    while one is not None:
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+
+
+def _lack(error: BaseException) -> _Lack | None:
+    """Return what the machine lacks by one exception; None where it says nothing of the machine."""
+    if {kind.__name__ for kind in type(error).__mro__} & _MEMORY_TYPES:
+        return _MEMORY
+    if _MEMORY_TEXTS.match(str(error)):
+        return _MEMORY
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":  # CPython
+        return _THREADS
+    if isinstance(error, ImportError):
+        return _LIBRARY
+    return _BY_NUMBER.get(error.errno or 0) if isinstance(error, OSError) else None
+
+
+def _told(lack: _Lack, error: BaseException, where: str) -> MachineError:
+    found = " ".join(str(error).split()) or type(error).__name__
+    prefix = f"{where}: " if where else ""
+    return MachineError(
+        f"{prefix}{lack.what} ({found}); nothing is wrong with the data; {lack.remedy}"
+    )
