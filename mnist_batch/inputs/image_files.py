@@ -12,7 +12,7 @@ import pyarrow as pa
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
 from mnist_batch.inputs.labels import LabelFile, folder_digits
-from mnist_batch.inputs.listing import FileStates, file_states, text_of_path
+from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_ROWS,
@@ -100,7 +100,7 @@ class ImageFileShard(Shard):
             paths = self.paths[start : start + batch_size]
             encoded, error = _read_at_once(paths) or _read_each(paths)
             yield ImageBatch(
-                source=_texts(self.sources[start : start + len(encoded)]),
+                source=texts_of_paths(self.sources[start : start + len(encoded)]),
                 row=pa.array(np.zeros(len(encoded), np.int64)),
                 label=self.labels.slice(start, len(encoded)),
                 images=encoded,
@@ -118,7 +118,7 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
     paths = [path for files in groups for path in files.paths]
     sources = [source for files in groups for source in files.sources]
     if settings.label_file:
-        labels = settings.label_file.lookup(sources, np.zeros(len(sources), np.int64))
+        labels = _labels_in(settings.label_file, sources)
     elif settings.unlabelled:
         labels = pa.nulls(len(sources), pa.int8())
     else:
@@ -130,16 +130,13 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
 def _own_labels(files: NamedFiles) -> pa.Array:
     """Return the labels that the files of one INPUT carry: Arrow int8 or null."""
     if files.metadata:
-        zeros = np.zeros(len(files.names), np.int64)
-        return LabelFile(files.metadata).lookup(files.names, zeros)
+        return _labels_in(LabelFile(files.metadata), files.names)
     return folder_digits(files.paths)
 
 
-def _texts(sources: Sequence[str]) -> pa.Array:
-    try:
-        return pa.array(sources, pa.string())
-    except UnicodeEncodeError:
-        return pa.array([text_of_path(source) for source in sources], pa.string())
+def _labels_in(file: LabelFile, names: Sequence[str]) -> pa.Array:
+    """Return the labels that a file of labels gives image files: Arrow int8 or null."""
+    return file.lookup([*map(text_of_path, names)], np.zeros(len(names), np.int64))
 
 
 def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.listing import open_native, text_of_path
+from mnist_batch.inputs.listing import open_native
 from mnist_batch.schema import FORMULA
 
 _FOLDERS = frozenset("0123456789")
@@ -110,7 +110,8 @@ class LabelFile:
     """Labels from a CSV file with the columns `file_name` (or `source`), `label`, maybe `row`.
 
     `file_name` and `label` are the Hugging Face imagefolder convention; a CSV file of predictions
-    with corrected labels works too. Labels for rows of Parquet files need the column `row`.
+    with corrected labels works too. Names are written as the column `source` has them. Labels for
+    rows of Parquet files need the column `row`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -160,12 +161,10 @@ class LabelFile:
         """Return the labels of images as Arrow int8, null where the file names none.
 
         Args:
-            sources: the source of each image, or one source for all of them.
+            sources: the column `source` of each image, or one source for all of them.
             rows: int64 (n,), the row of each image in its source.
         """
-        codes = np.array(
-            [self._codes.get(text_of_path(source), -1) for source in sources], np.int64
-        )
+        codes = np.array([self._codes.get(source, -1) for source in sources], np.int64)
         keys = _keys(codes, rows)
         if not len(self._keys):
             return pa.nulls(len(keys), pa.int8())

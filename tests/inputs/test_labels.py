@@ -206,7 +206,7 @@ def test_label_file_names_images(tmp_path: Path) -> None:
         ("source,label\n'-a.png,3\n", "-a.png"),  # as this package guards it
         ("source,label\n''-a.png,3\n", "'-a.png"),
         ("source,label\n'a'.png,3\n", "'a'.png"),
-        ("source,label\n\\udcff.png,3\n", "\udcff.png"),  # not UTF-8 on disk
+        ("source,label\n\\udcff.png,3\n", r"\udcff.png"),  # not UTF-8 on disk
     ],
 )
 def test_label_file_is_read_as_it_is_written(tmp_path: Path, text: str, source: str) -> None:

@@ -1,6 +1,7 @@
 """Files: what is found in folders and by globs, in which order; links, pipes and any name."""
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from itertools import permutations
@@ -8,13 +9,20 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mnist_batch.errors import InputError
 from mnist_batch.inputs import listing as folder_listing
 from mnist_batch.inputs.image_files import ImageFileShard
-from mnist_batch.inputs.listing import FolderListing, file_states, natural_key, naturally_sorted
+from mnist_batch.inputs.listing import (
+    FolderListing,
+    file_states,
+    natural_key,
+    naturally_sorted,
+    text_of_path,
+    texts_of_paths,
+)
 from mnist_batch.inputs.sources import file_kinds
 
 
@@ -56,6 +64,47 @@ def row_of(path: Path | str, source: str = "a") -> tuple[str, bytes | None, str 
 def error_of(path: Path | str) -> str | None:
     """Return the error of reading one file."""
     return row_of(path)[2]
+
+
+# Names
+
+# What escapes are made of, so that many names nearly read as one.
+BYTES = st.lists(
+    st.sampled_from([b"\\", b"udc", b"u", b"dc", b"ff", b"80", b"\xff", b"\x80", b"/", b"z"])
+)
+
+
+@settings(max_examples=500)
+@given(BYTES.map(b"".join), BYTES.map(b"".join))
+@example(b"\xff", rb"\udcff")
+@example(b"\\\xff", rb"\\udcff")
+def test_no_two_names_have_one_text(first: bytes, second: bytes) -> None:
+    """Bytes that are no UTF-8, and text that reads as their escapes, are told apart."""
+    texts = [text_of_path(os.fsdecode(name)) for name in (first, second)]
+    assert (texts[0] == texts[1]) == (first == second)
+    assert texts_of_paths([*map(os.fsdecode, (first, second))]).to_pylist() == texts
+
+
+@given(BYTES.map(b"".join))
+def test_the_bytes_of_a_name_can_be_had_from_its_text(name: bytes) -> None:
+    """As the documentation says: of the backslashes before an escape, one in two counts.
+
+    Where their number is odd, the last one and what follows it stand for a byte.
+    """
+
+    def unescaped(match: re.Match[str]) -> str:
+        count, code = len(match[1]), match[2]
+        return "\\" * (count // 2) + (chr(int(code[1:], 16)) if count % 2 else code)
+
+    text = text_of_path(os.fsdecode(name))
+    back = re.sub(r"(\\+)(udc[89a-f][0-9a-f])", unescaped, text)
+    assert os.fsencode(back) == name
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: "udc" not in text))
+def test_other_names_are_their_own_text(name: str) -> None:
+    """Backslashes, control characters, marks from right to left: all stay."""
+    assert text_of_path(name) == name
 
 
 # Order
@@ -209,6 +258,8 @@ def test_pipes_and_sockets_are_passed_over(tmp_path: Path, monkeypatch: pytest.M
         (b"new\nline.png", "new\nline.png"),
         (b"esc\x1b[31m.png", "esc\x1b[31m.png"),
         (b"caf\xe9.png", "caf\\udce9.png"),  # Latin-1
+        (b"caf\\udce9.png", "caf\\\\udce9.png"),  # the text of the same
+        (b"a\\b\\ude.png", "a\\b\\ude.png"),  # ordinary backslashes
         ("ß三.png".encode(), "ß三.png"),
         (b" =1+1 .png", " =1+1 .png"),
         (b"*[1]?.png", "*[1]?.png"),
@@ -344,4 +395,30 @@ def test_states_are_size_time_and_inode(tmp_path: Path) -> None:
     touch(tmp_path, "a.png")
     status = (tmp_path / "a.png").stat()
     states = file_states([tmp_path / "a.png", str(tmp_path / "b.png"), "a\0b"])
-    assert states.tolist() == [[1, status.st_mtime_ns, status.st_ino], [-1] * 3, [-1] * 3]
+    time_s, nanoseconds = divmod(status.st_mtime_ns, 10**9)
+    assert states.tolist() == [[1, time_s, nanoseconds, status.st_ino], [-1] * 4, [-1] * 4]
+    assert file_states([]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("seconds", [-(2**40), -1, 0, 2**33, 9_223_372_037, 10_413_792_000, 2**37])
+def test_any_time_of_a_file_is_told_from_the_next(tmp_path: Path, seconds: int) -> None:
+    """Long before 1970, and past 2262-04-11, where 64 bits of nanoseconds end."""
+    touch(tmp_path, "a.png")
+    found = set()
+    for nanoseconds in (0, 1, 999_999_999):
+        time = seconds * 10**9 + nanoseconds
+        os.utime(tmp_path / "a.png", ns=(time, time))
+        found.add(file_states([tmp_path / "a.png"]).tobytes())
+    if (tmp_path / "a.png").stat().st_mtime_ns != time:
+        pytest.skip("this file system does not hold the time")
+    assert len(found) == 3
+
+
+def test_an_inode_may_have_all_64_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Network file systems make them so; no two are taken for one."""
+    inodes = [1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1]
+    status = [os.stat_result([0, inode, *[0] * 8], {"st_mtime_ns": 7}) for inode in inodes]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda number: status[int(number)])
+        states = file_states([*map(str, range(len(inodes)))])
+    assert [number % 2**64 for number in states[:, 3].tolist()] == inodes

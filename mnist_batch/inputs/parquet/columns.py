@@ -68,8 +68,9 @@ def read_origins(
 ) -> Origins:
     """Return where rows of a packed file came from.
 
-    A row without an origin has an error. Its source is the packed file's name with a `/` at its
-    end, which no other source has, and its row is its number in the packed file.
+    A row without an origin has an error: where source, row or the mark are null, the source is
+    empty, or the row is below 0. Its source is the packed file's name with a `/` at its end, which
+    no other source has, and its row is its number in the packed file.
 
     Args:
         columns: those of `ORIGINS`; None where they cannot be read.
@@ -79,8 +80,10 @@ def read_origins(
     """
     told = np.zeros(len(numbers), np.bool_)
     if columns is not None and _is_text(columns):
-        nulls = [columns.column(column).is_null() for column in ORIGINS[:3]]
-        told = ~np.logical_or.reduce([null.to_numpy(zero_copy_only=False) for null in nulls])
+        source, row, prepared, _ = (columns.column(column) for column in ORIGINS)
+        named = pc.and_(pc.not_equal(source, ""), pc.not_equal(source, f"{name}/"))
+        sound = pc.and_(pc.and_(named, pc.greater_equal(row, 0)), prepared.is_valid())
+        told = sound.fill_null(False).to_numpy(zero_copy_only=False)
     if columns is None or not told.any():
         return Origins(
             source=pa.repeat(pa.scalar(f"{name}/"), len(numbers)),

@@ -188,7 +188,7 @@ class ParquetShard(Shard):
 
     def _labels(self, columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64]) -> pa.Array:
         if self.file.label_file:
-            return self.file.label_file.lookup([self.file.source], numbers)
+            return self.file.label_file.lookup([text_of_path(self.file.source)], numbers)
         if self.file.label is None or columns is None:
             return pa.nulls(len(numbers), pa.int8())
         return digits(

@@ -189,6 +189,22 @@ def test_an_empty_cell_is_a_row_with_an_error(packed: Path, name: str) -> None:
     assert [error for _, _, error in found].count(None) == 499
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("row", -1), ("row", -(2**63)), ("source", ""), ("source", "packed.parquet/")],
+)
+def test_an_origin_that_no_row_has_is_none(packed: Path, name: str, value: object) -> None:
+    """A number below 0, no name, or the name of rows without an origin: no two rows become one."""
+    table = pq.read_table(packed)
+    values = table[name].to_pylist()
+    values[123] = value
+    place = table.column_names.index(name)
+    rewrite(packed, table.set_column(place, PACKED.field(name), [values]))
+    found = read_errors(packed)
+    assert found[123] == ("packed.parquet/", 123, UNTOLD)
+    assert [error for _, _, error in found].count(None) == 499
+
+
 @pytest.mark.parametrize("name", ["source", "error"])
 def test_bytes_that_are_no_text_are_rows_with_an_error(packed: Path, name: str) -> None:
     """Some writers put any bytes into a column of text; whoever reads it would fail on them."""
