@@ -22,6 +22,7 @@ from mnist_batch.inputs.shards import (
     Shard,
     sha256_of,
 )
+from mnist_batch.inputs.texts import Texts
 from mnist_batch.schema import ImageBatch, Reason, error_text
 
 IMAGE_SUFFIXES = frozenset(
@@ -97,7 +98,7 @@ class ImageFileShard(Shard):
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
         start = 0
         while start < len(self.paths):
-            paths = self.paths[start : start + batch_size]
+            paths = [*self.paths[start : start + batch_size]]
             encoded, error = _read_at_once(paths) or _read_each(paths)
             yield ImageBatch(
                 source=texts_of_paths(self.sources[start : start + len(encoded)]),
@@ -115,8 +116,8 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
     The label of an image comes from the settings' file of labels, or else from the file of labels
     in the INPUT folder, or else from the name of the image's own folder.
     """
-    paths = [path for files in groups for path in files.paths]
-    sources = [source for files in groups for source in files.sources]
+    paths = Texts.joined([files.paths for files in groups])
+    sources = Texts.joined([files.sources for files in groups])
     if settings.label_file:
         labels = _labels_in(settings.label_file, sources)
     elif settings.unlabelled:

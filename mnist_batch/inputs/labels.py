@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -94,16 +95,16 @@ def folder_digits(paths: Sequence[str]) -> pa.Array:
     Returns:
         Arrow int8 (n,), null where the folder has another name.
     """
-    by_folder: dict[str, int | None] = {}
-    labels = []
-    for path in paths:
-        folder = path.rpartition("/")[0] if "/" in path else "."
-        if folder not in by_folder:
-            own = Path(folder).absolute().name
-            by_folder[folder] = int(own) if own in _FOLDERS else None
-        # A folder that cannot be listed, whose name ends in `/`, has no label of its own.
-        labels.append(None if path.endswith("/") else by_folder[folder])
+    # A list names the files of a folder one after the other, as a rule; or there are few folders.
+    digit = lru_cache(1000)(_digit)
+    # A folder that cannot be listed, whose name ends in `/`, has no label of its own.
+    labels = [None if path.endswith("/") else digit(path[: path.rfind("/") + 1]) for path in paths]
     return pa.array(labels, pa.int8())
+
+
+def _digit(folder: str) -> int | None:
+    own = Path(folder).absolute().name
+    return int(own) if own in _FOLDERS else None
 
 
 class LabelFile:

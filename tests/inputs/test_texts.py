@@ -1,0 +1,48 @@
+"""Many texts in little memory."""
+
+import tracemalloc
+
+import pyarrow as pa
+import pytest
+
+from mnist_batch.inputs import texts
+from mnist_batch.inputs.texts import Texts
+
+# Two bytes and one that are a euro sign together; nothing; a null character.
+ODD = ["a", "\udce2", "\udc82\udcac", "", "\N{EURO SIGN}", "b\0c", "z" * 300]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_they_come_back_as_they_were(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are encoded at once, and whether they are UTF-8 or not."""
+    monkeypatch.setattr(texts, "_AT_ONCE", at_once)
+    found = Texts(iter(ODD))
+    assert len(found) == len(ODD)
+    assert list(found) == ODD == [found[place] for place in range(len(ODD))]
+    assert found[-1] == ODD[-1]
+    assert list(found[2:6][1:3]) == ODD[3:5]
+    assert list(Texts()) == []
+    with pytest.raises(IndexError):
+        found[len(ODD)]
+
+
+def test_groups_are_joined_in_order() -> None:
+    """Also groups of `str`; a single group stays the object that it is."""
+    found = Texts(ODD)
+    assert list(Texts.joined([found[2:], ["x"], Texts(), found[:1]])) == [*ODD[2:], "x", "a"]
+    assert Texts.joined([found]) is found
+    assert list(Texts.joined([])) == []
+
+
+def test_a_text_takes_its_bytes_and_eight_more() -> None:
+    """A slice takes nothing; nor does iterating, beyond a block of texts."""
+    count, length = 100_000, 60
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    found = Texts(f"{number:0{length}}" for number in range(count))
+    slices = [found[start:] for start in range(0, count, 1000)]
+    assert sum(map(len, (text for part in slices[-3:] for text in part))) == 6000 * length
+    taken = tracemalloc.get_traced_memory()[0] + pa.total_allocated_bytes() - before
+    tracemalloc.stop()
+    # bytearray's room to grow is an eighth.
+    assert taken < count * (length * 9 / 8 + 8) * 1.1
