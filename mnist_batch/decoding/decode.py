@@ -7,7 +7,7 @@ and gives the reasons.
 import io
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,9 @@ import pyarrow as pa
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mnist_batch import _kernels
+from mnist_batch.decoding.footprint import footprint
 from mnist_batch.decoding.limits import FORMATS, MAX_PIXELS, excess_of_file, excess_of_image
+from mnist_batch.machine import memory
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
 
@@ -32,6 +34,12 @@ _one_at_a_time = threading.Lock()
 
 _PIXELS_AT_ONCE = 4 * 2**20
 """Decoded pixels that wait to be brought to 28x28; one picture may exceed them."""
+
+_SMALL_PICTURE = 2**20
+"""Pixels of a picture up to which it is decoded at once. For a larger one memory is reserved."""
+
+_STRIP_PIXELS = 2**18
+"""Pixels of a strip of a large picture that is copied."""
 
 _ENOUGH = 512
 """A JPEG is decoded at an eighth, a quarter or half of its size if both sides stay above this: a
@@ -78,10 +86,11 @@ def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
     decoded = DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, batch.error)
     places = np.flatnonzero(remaining)
     contents = encoded.take(pa.array(places)).to_pylist()
-    pictures = _pictures(contents, whole=fit is resized)
-    return fit_each(
-        decoded, places, pictures, lambda seen: seen if seen.shape == (SIDE, SIDE) else fit(seen)
-    )
+
+    def fit_others(picture: Grey) -> Images | None:
+        return picture if picture.shape == (SIDE, SIDE) else fit(picture)
+
+    return _filled(decoded, places, _fitted_each(contents, fit_others, whole=fit is resized))
 
 
 def _decode_pngs(
@@ -118,16 +127,32 @@ def fit_each(
         pictures: one for each place, or the text for its column `error`.
         fit: an image counts as prepared unless this returns the picture itself.
     """
+    return _filled(batch, places, (_fitted(picture, fit) for picture in pictures))
+
+
+_Fitted = tuple[Images | str, bool]
+"""An image, or the text for its column `error`; and whether it was brought to that form."""
+
+
+def _filled(
+    batch: DecodedBatch, places: npt.NDArray[np.int64], images: Iterable[_Fitted]
+) -> DecodedBatch:
+    """Return a batch with an image at each place; its arrays are changed."""
     texts = None
-    for place, picture in zip(places, pictures, strict=True):
-        image = picture if isinstance(picture, str) else _fit_or_error(fit, picture)
+    for place, (image, prepared) in zip(places, images, strict=True):
         failed = isinstance(image, str)
         if failed:
             texts = texts or batch.error.to_pylist()
             texts[place] = image
         batch.images[place] = 0 if failed else image  # 0: `_decode_pngs` may have got some way
-        batch.prepared[place] = not failed and image is not picture
+        batch.prepared[place] = prepared
     return batch if texts is None else replace(batch, error=pa.array(texts, pa.string()))
+
+
+def _fitted(picture: Grey | str, fit: Fit) -> _Fitted:
+    """Return a picture brought to 28x28, or why it is none."""
+    image = picture if isinstance(picture, str) else _fit_or_error(fit, picture)
+    return image, not isinstance(image, str) and image is not picture
 
 
 def _fit_or_error(fit: Fit, picture: Grey) -> Images | str:
@@ -139,21 +164,29 @@ def _fit_or_error(fit: Fit, picture: Grey) -> Images | str:
     return error_text(Reason.NO_DIGIT) if image is None else image
 
 
-def _pictures(contents: list[bytes], *, whole: bool) -> Iterator[Grey | str]:
-    """Yield images decoded one by one, a few of them in advance."""
+def _fitted_each(contents: Sequence[bytes], fit: Fit, *, whole: bool) -> Iterator[_Fitted]:
+    """Yield images decoded and brought to 28x28: small ones a few in advance, large ones alone."""
     small = sum(map(len, contents)) <= _SMALL_IMAGE_BYTES * len(contents)
     at = 0
     while at < len(contents):
         pictures: list[Grey | str] = []
-        pixels = 0
+        pixels, large = 0, None
         # Only for the decoding: what follows runs mostly without the interpreter lock.
         with _one_at_a_time if small else nullcontext():
-            while at < len(contents) and pixels < _PIXELS_AT_ONCE:
-                picture = decode_image(contents[at], whole=whole)
-                pixels += 0 if isinstance(picture, str) else picture.size
-                pictures.append(picture)
+            while at < len(contents) and pixels < _PIXELS_AT_ONCE and not large:
+                picture = _decoded(contents[at], whole=whole, large=False)
                 at += 1
-        yield from pictures
+                if isinstance(picture, _Large):
+                    large = picture
+                else:
+                    pictures.append(picture)
+                    pixels += 0 if isinstance(picture, str) else picture.size
+        yield from (_fitted(picture, fit) for picture in pictures)
+        if large:
+            del pictures
+            with memory.reserve(large.footprint):
+                image = _fitted(decode_image(contents[at - 1], whole=whole), fit)
+            yield image
 
 
 def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
@@ -171,17 +204,34 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
     Returns:
         uint8 (h, w), 0 black to 255 white; or else the text for the column `error`.
     """
+    picture = _decoded(content, whole=whole, large=True)
+    assert not isinstance(picture, _Large)
+    return picture
+
+
+@dataclass(frozen=True)
+class _Large:
+    """In place of a picture that is not decoded before there is room for it."""
+
+    footprint: int  # bytes
+
+
+def _decoded(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large:
+    """Decode an image as `decode_image` says; one of many pixels only if `large`."""
     if excess := excess_of_file(content):
         return excess
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            pixels = image.width * image.height
             if not whole and min(image.size) >= 2 * _ENOUGH:
                 image.draft("L", (_ENOUGH, _ENOUGH))
             if excess := excess_of_image(image):
                 return excess
+            if not large and pixels > _SMALL_PICTURE:
+                return _Large(footprint(image, content, pixels))
             grey = _grey(image)
-        # A third of the time of `np.asarray`.
-        return np.frombuffer(grey.tobytes(), np.uint8).reshape(grey.height, grey.width)
+        del image  # and its memory, if `grey` is a copy
+        return _array(grey)
     except Image.DecompressionBombError:
         return error_text(Reason.TOO_LARGE, f"far more pixels, more than {MAX_PIXELS}")
     except UnidentifiedImageError:
@@ -201,6 +251,26 @@ def decode_to_show(content: bytes, side: int) -> Image.Image:
         image.load()
         in_grey = image.mode in ("1", "L") or _is_deep(image)
         return _plain(image, "L" if in_grey and not image.has_transparency_data else "RGB")
+
+
+def _array(grey: Image.Image) -> Grey:
+    """Return an image of mode L as an array."""
+    size = grey.height, grey.width
+    if grey.width * grey.height <= _SMALL_PICTURE:
+        # A third of the time of `np.asarray`.
+        return np.frombuffer(grey.tobytes(), np.uint8).reshape(size)
+    array = np.empty(size, np.uint8)  # in strips: at once it would take two more bytes a pixel
+    for left, top, right, bottom in _strips(grey):
+        strip = grey.crop((left, top, right, bottom)).tobytes()
+        array[top:bottom] = np.frombuffer(strip, np.uint8).reshape(-1, right)
+    return array
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the boxes of strips of an image, from the top."""
+    lines = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, lines):
+        yield 0, top, image.width, min(top + lines, image.height)
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -249,9 +319,7 @@ def _over(ground: str, image: Image.Image, mode: str) -> Image.Image:
     It works strip by strip: at once it would take 16 bytes a pixel.
     """
     plain = Image.new(mode, image.size)
-    lines = max(1, _PIXELS_AT_ONCE // image.width)
-    for top in range(0, image.height, lines):
-        box = (0, top, image.width, min(top + lines, image.height))
+    for box in _strips(image):
         piece = image.crop(box).convert("RGBA")
         whole = Image.new("RGBA", piece.size, ground)
         whole.alpha_composite(piece)
@@ -270,7 +338,8 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     if not np.all((values >= 0) & (values <= whites[-1])):  # false for NaN
         raise ValueError("pixels out of range")
     white = next(white for white in whites if values.max() <= white)
-    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8), "L")
+    values *= 255 / white
+    return Image.fromarray(np.rint(values, out=values).astype(np.uint8), "L")
 
 
 def _unidentified(content: bytes) -> str:

@@ -118,11 +118,11 @@ _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
 
 
-def _markers(content: bytes) -> Iterator[bytes]:
-    """Yield the markers of a JPEG file up to its end (ITU-T T.81, B.1.1)."""
+def _markers(content: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield the markers of a JPEG file up to its end, and where each ends (ITU-T T.81, B.1.1)."""
     at = 2
     while (found := _MARKER.search(content, at)) and found[0] != _END:
-        yield found[0]
+        yield found[0], found.end()
         at = found.end() + int.from_bytes(content[found.end() : found.end() + 2])
 
 
@@ -130,7 +130,7 @@ def _has_more_segments(content: bytes, most: int) -> bool:
     """Tell whether a JPEG file has more segments than so many before its pixels."""
     if len(content) < 4 * most:
         return False
-    before = takewhile(lambda marker: marker != _SCAN, _markers(content))
+    before = takewhile(lambda found: found[0] != _SCAN, _markers(content))
     return next(islice(before, most, None), None) is not None
 
 
@@ -138,8 +138,31 @@ def _has_more_scans(content: bytes, most: int) -> bool:
     """Tell whether a JPEG file has more scans than so many."""
     if content.count(_SCAN) <= most:  # where there are more, they may stand behind the end: a film
         return False
-    scans = (marker for marker in _markers(content) if marker == _SCAN)
+    scans = (marker for marker, _ in _markers(content) if marker == _SCAN)
     return next(islice(scans, most, None), None) is not None
+
+
+_PROGRESSIVE = (b"\xff\xc2", b"\xff\xc6", b"\xff\xca", b"\xff\xce")
+_FRAMES = (*_PROGRESSIVE, b"\xff\xc0", b"\xff\xc1", b"\xff\xc5", b"\xff\xc9", b"\xff\xcd")
+
+
+def kept_components(content: bytes) -> int:
+    """Return of how many components libjpeg keeps all coefficients while it decodes a JPEG file.
+
+    They are all where the frame is progressive or its first scan holds only some, else none
+    (libjpeg, jdinput.c, `initial_setup`).
+    """
+    components, progressive = 0, False
+    for marker, at in _markers(content):
+        if marker in _FRAMES:
+            components, progressive = (
+                int.from_bytes(content[at + 7 : at + 8]),
+                marker in _PROGRESSIVE,
+            )
+        if marker == _SCAN:
+            in_scan = int.from_bytes(content[at + 2 : at + 3])
+            return components if progressive or in_scan < components else 0
+    return 0
 
 
 _STRIP_OFFSETS, _TILE_OFFSETS = 273, 324

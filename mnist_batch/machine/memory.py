@@ -18,7 +18,6 @@ class Budget:
     """Bytes that threads share. They get them in the order in which they ask.
 
     So a large request waits for those before it and no longer, however many small ones follow.
-    A thread reserves once at a time: for more it might wait for itself.
     """
 
     def __init__(self, size: int) -> None:
@@ -32,12 +31,13 @@ class Budget:
     def reserve(self, size: int) -> Iterator[None]:
         """Wait until `size` bytes are free, and hold them.
 
-        A request for more than the budget waits until nothing is reserved, and holds all of it.
+        A request for more than the budget waits until nothing is reserved, and holds all of it. Of
+        a thread that holds some already, the last request counts: none waits while it holds.
         """
         thread = threading.get_ident()
         with self._changed:
-            if thread in self._reserved:
-                raise RuntimeError("a thread that holds memory asks for more")
+            before = self._reserved.pop(thread, None)
+            self._changed.notify_all()
             self._waiting.append(thread)
             try:
                 self._changed.wait_for(lambda: self._waiting[0] == thread and self._is_free(size))
@@ -49,7 +49,9 @@ class Budget:
             yield
         finally:
             with self._changed:
-                del self._reserved[thread]
+                self._reserved.pop(thread, None)
+                if before is not None:
+                    self._reserved[thread] = before
                 self._changed.notify_all()
 
     def _is_free(self, size: int) -> bool:
