@@ -2,19 +2,25 @@
 
 `huggingface_hub` does the work and keeps its own settings: HF_HOME names the cache, HF_TOKEN lets
 private data sets in, HF_ENDPOINT names another hub, HF_HUB_OFFLINE=1 forbids the network.
+
+It names files of its cache by what the hub replies: commits, hashes of files, ETags. A reply is
+refused where one of these is none, since it could lead out of the cache.
 """
 
 import contextlib
 import glob
+import json
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from mnist_batch.errors import InputError
+from mnist_batch.inputs.labels import shortened
 
 # The grammar of `hf://` is https://huggingface.co/docs/huggingface_hub/package_reference/hf_uris;
 # two kinds of revision hold a slash, any other one is written with %2F.
@@ -59,22 +65,31 @@ def local_copy(uri: str) -> Path:
             be neither reached nor found in the cache.
     """
     location = _parsed(uri)
-    with _quiet():
-        path = Path(_download(location)) / location.path
-    if path.is_file() or any(path.rglob("*.parquet")):
-        return path
+    try:
+        with _quiet(), _replies_checked():
+            path = Path(_download(location)) / location.path
+        if path.is_file() or any(path.rglob("*.parquet")):
+            return path
+    except _OddReplyError as error:
+        raise InputError(
+            f"{uri}: the hub's reply names {error}, so nothing was read; check HF_ENDPOINT, "
+            f"{_INSTEAD}"
+        ) from error
+    except OSError as error:  # as where PATH is too long for a name
+        raise InputError(f"{uri}: cannot be read from the cache: {error.strerror}") from error
     raise InputError(f"{uri}: no Parquet files there; check the path, {_INSTEAD}")
 
 
 def _parsed(uri: str) -> _Location:
     match = _URI.fullmatch(uri)
     path = (match["path"] or "").strip("/") if match else ""
-    if match is None or ".." in path.split("/"):
+    revision = unquote(match["revision"] or "main") if match else ""
+    if match is None or ".." in [*path.split("/"), *revision.split("/")] or "\0" in path + revision:
         raise InputError(
             f"{uri}: expected hf://datasets/OWNER/NAME[@REVISION][/PATH], such as "
             "hf://datasets/ylecun/mnist"
         )
-    return _Location(uri, match["dataset"], unquote(match["revision"] or "main"), path)
+    return _Location(uri, match["dataset"], revision, path)
 
 
 def _download(location: _Location) -> str:
@@ -91,6 +106,8 @@ def _download(location: _Location) -> str:
             allow_patterns=location.pattern(),
             local_files_only=unreachable is not None,
         )
+    except _OddReplyError:
+        raise
     except Exception as error:  # noqa: BLE001 - the types of HTTP errors differ between releases
         if unreachable is None:
             why = f"download failed: {_cause(error)}; try again"
@@ -125,6 +142,8 @@ def _why_unreachable(location: _Location) -> Exception | None:
         HfApi().dataset_info(
             location.dataset, revision=location.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
+    except _OddReplyError:
+        raise
     except HFValidationError as error:
         raise InputError(f"{location.uri}: {_cause(error)}") from error
     except RevisionNotFoundError as error:
@@ -144,7 +163,70 @@ def _why_unreachable(location: _Location) -> Exception | None:
 
 def _cause(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0][:_LONGEST_CAUSE] if lines else type(error).__name__
+
+
+_LONGEST_CAUSE = 200
+"""Characters of what is said of an error: some of it is the hub's own words."""
+
+
+class _OddReplyError(Exception):
+    """A reply of the hub with a name that is none; the text shows it."""
+
+
+@contextlib.contextmanager
+def _replies_checked() -> Iterator[None]:
+    """Refuse replies of the hub whose names could lead out of the cache."""
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import _http
+
+    # Nothing public of 2.4 tells the factory, and it makes a new client after some errors.
+    factory = _http._GLOBAL_CLIENT_FACTORY
+    set_client_factory(lambda: _checking(factory()))
+    try:
+        yield
+    finally:
+        set_client_factory(factory)
+
+
+def _checking(client: Any) -> Any:  # noqa: ANN401 - of an HTTP library that differs between releases
+    """Return an HTTP client that raises `_OddReplyError` before anyone sees an odd reply."""
+    send: Callable[..., Any] = client.send
+
+    def checked(request: Any, *, stream: bool = False, **options: Any) -> Any:  # noqa: ANN401
+        reply = send(request, stream=stream, **options)
+        _check_headers(request.method, reply.headers)
+        if not stream:  # no bytes of a file
+            with contextlib.suppress(ValueError, RecursionError):  # not JSON
+                json.loads(reply.content, object_hook=_check_object)
+        return reply
+
+    client.send = checked
+    return client
+
+
+# Git's, and SHA-256 of large files. An ETag is one of these, or a word of the storage behind.
+_COMMIT, _HASH = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_ETAG = re.compile(r'(W/)?"?[\w+=-][\w.+=-]{0,127}"?', re.ASCII)
+
+
+def _check_headers(method: str, headers: Any) -> None:  # noqa: ANN401 - see `_checking`
+    """Refuse a reply whose headers name no commit, or for a file no ETag that can be a name."""
+    commit = headers.get("X-Repo-Commit")
+    if commit is not None and not _COMMIT.fullmatch(commit):
+        raise _OddReplyError(f"the commit {shortened(repr(commit))}, which is no hash")
+    etag = headers.get("X-Linked-ETag") or headers.get("ETag")
+    # HEAD asks what a file is called; elsewhere an ETag names nothing.
+    if method == "HEAD" and etag is not None and not _ETAG.fullmatch(etag):
+        raise _OddReplyError(f"a file {shortened(repr(etag))}, which is no ETag")
+
+
+def _check_object(found: dict[str, Any]) -> None:
+    """Refuse an object, anywhere in a reply of JSON, that names no commit or no hash of a file."""
+    if "id" in found and not _COMMIT.fullmatch(str(found.get("sha", "0" * 40))):
+        raise _OddReplyError(f"the commit {shortened(repr(found['sha']))}, which is no hash")
+    if not _HASH.fullmatch(str(found.get("oid", "0" * 40))):
+        raise _OddReplyError(f"the file {shortened(repr(found['oid']))}, which is no hash")
 
 
 @contextlib.contextmanager

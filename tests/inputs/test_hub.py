@@ -4,19 +4,22 @@ huggingface_hub reads its environment when it is imported, so every fact is seen
 its own.
 """
 
+import json
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from socket import create_server
+from typing import Any
 
 import pytest
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.hub import local_copy
+from mnist_batch.inputs.hub import _check_object, _OddReplyError, local_copy
 from mnist_batch.synthetic.generator import write_parquet
-from tests.support.hub_server import HubServer
+from tests.support.hub_server import HubServer, Reply
 
 ANY_COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -210,3 +213,60 @@ def test_a_malformed_uri_is_refused_without_asking_the_hub(uri: str) -> None:
     with pytest.raises(InputError, match=r"expected hf://datasets/OWNER/NAME\[@REVISION\]") as it:
         local_copy(uri)
     assert str(it.value).startswith(f"{uri}: ")
+
+
+class OddHub(HubServer):
+    """A hub that puts another name into the field of its replies that `field` says."""
+
+    def __init__(self, dataset: Path, field: str, name: str) -> None:
+        super().__init__({"ylecun/mnist": dataset})
+        self._field = field
+        self._name = name
+
+    def answer(self, path: str) -> Reply:
+        """Answer as the hub does, but for the field."""
+        reply = super().answer(path)
+        if self._field in ("ETag", "X-Linked-ETag", "X-Repo-Commit"):
+            is_file = "/resolve/" in path
+            odd = {self._field: self._name} if is_file else {}
+            return replace(reply, headers={**reply.headers, **odd})
+        return replace(reply, body=self._odd_json(path, reply.body))
+
+    def _odd_json(self, path: str, body: bytes) -> bytes:
+        if self._field == "sha" and "/revision/" in path:
+            return json.dumps({**json.loads(body), "sha": self._name}).encode()
+        if self._field != "sha" and "/tree/" in path:
+            entries: list[dict[str, Any]] = json.loads(body)
+            file = {"oid": self._name, "size": 1, "pointerSize": 1}
+            odd = {"lfs": file, "xetHash": "a" * 64} if self._field == "lfs" else file
+            return json.dumps([{**entry, **odd} for entry in entries]).encode()
+        return body
+
+
+@pytest.mark.parametrize("field", ["sha", "oid", "lfs", "ETag", "X-Linked-ETag", "X-Repo-Commit"])
+def test_what_a_hub_says_never_leads_out_of_the_cache(
+    tmp_path: Path, dataset: Path, field: str
+) -> None:
+    """Whichever name it sends climbs to a file of the user's: one line, and nothing is written."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "x.json").write_text("mine")
+    name = "../" * 20 + f"{victim}/x".lstrip("/")
+    uri = "hf://datasets/ylecun/mnist"
+    with OddHub(dataset, field, name) as hub:
+        message = copied(uri, tmp_path, hub.url)
+    assert message.count("\n") == 0
+    assert message.startswith(f"{uri}: the hub's reply names ")
+    assert len(message) < 300  # with as much of the name as fits a line
+    assert [path.name for path in victim.iterdir()] == ["x.json"]
+    assert (victim / "x.json").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset", "home", "victim"}
+
+
+@pytest.mark.parametrize("commit", ["..", "main", "", "0" * 39, "0" * 64, "0" * 39 + "G", None, 7])
+def test_a_commit_is_a_hash(commit: object) -> None:
+    """It names a folder of the cache: 40 hexadecimal digits, as git has it."""
+    with pytest.raises(_OddReplyError, match="which is no hash"):
+        _check_object({"id": "ylecun/mnist", "sha": commit})
+    _check_object({"id": "ylecun/mnist", "sha": ANY_COMMIT})
+    _check_object({"sha": commit})  # of a card, which may hold anything

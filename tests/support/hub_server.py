@@ -13,7 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 
 @dataclass(frozen=True)
-class _Reply:
+class Reply:
+    """A reply to a request."""
+
     status: HTTPStatus
     headers: Mapping[str, str]
     body: bytes
@@ -56,7 +58,7 @@ class HubServer:
             def log_message(self, *_: object) -> None:
                 """Write nothing to stderr."""
 
-            def _reply(self) -> _Reply:
+            def _reply(self) -> Reply:
                 path = unquote(urlsplit(self.path).path)
                 hub.requests.append(f"{self.command} {path}")
                 reply = hub.answer(path)
@@ -69,7 +71,7 @@ class HubServer:
 
         return Handler
 
-    def answer(self, path: str) -> _Reply:
+    def answer(self, path: str) -> Reply:
         """Answer a request for `/api/datasets/...` or `/datasets/OWNER/NAME/resolve/...`."""
         parts = path.removeprefix("/api").removeprefix("/datasets").strip("/").split("/")
         dataset, (route, revision, *rest) = "/".join(parts[:2]), [*parts[2:], "", ""][:]
@@ -87,13 +89,13 @@ class HubServer:
         return _file(file, commit) if file.is_file() else _not_found("EntryNotFound")
 
 
-def _not_found(code: str) -> _Reply:
-    return _Reply(HTTPStatus.NOT_FOUND, {"X-Error-Code": code}, b"")
+def _not_found(code: str) -> Reply:
+    return Reply(HTTPStatus.NOT_FOUND, {"X-Error-Code": code}, b"")
 
 
-def _json(content: Any) -> _Reply:  # noqa: ANN401 - JSON
+def _json(content: Any) -> Reply:  # noqa: ANN401 - JSON
     headers = {"Content-Type": "application/json"}
-    return _Reply(HTTPStatus.OK, headers, json.dumps(content).encode())
+    return Reply(HTTPStatus.OK, headers, json.dumps(content).encode())
 
 
 def _entry(folder: Path, file: Path) -> dict[str, Any]:
@@ -105,10 +107,10 @@ def _entry(folder: Path, file: Path) -> dict[str, Any]:
     }
 
 
-def _file(file: Path, commit: str) -> _Reply:
+def _file(file: Path, commit: str) -> Reply:
     content = file.read_bytes()
     headers = {"ETag": f'"{_git_id(content)}"', "X-Repo-Commit": commit}
-    return _Reply(HTTPStatus.OK, headers, content)
+    return Reply(HTTPStatus.OK, headers, content)
 
 
 def _git_id(content: bytes) -> str:
