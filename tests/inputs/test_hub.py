@@ -260,7 +260,7 @@ def test_what_a_hub_says_never_leads_out_of_the_cache(
     assert len(message) < 300  # with as much of the name as fits a line
     assert [path.name for path in victim.iterdir()] == ["x.json"]
     assert (victim / "x.json").read_text() == "mine"
-    assert {path.name for path in tmp_path.iterdir()} == {"dataset", "home", "victim"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"dataset", "home", "victim"}
 
 
 @pytest.mark.parametrize("commit", ["..", "main", "", "0" * 39, "0" * 64, "0" * 39 + "G", None, 7])
