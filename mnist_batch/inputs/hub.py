@@ -163,11 +163,8 @@ def _why_unreachable(location: _Location) -> Exception | None:
 
 def _cause(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:_LONGEST_CAUSE] if lines else type(error).__name__
-
-
-_LONGEST_CAUSE = 200
-"""Characters of what is said of an error: some of it is the hub's own words."""
+    # Some of it is the hub's own words.
+    return shortened(lines[0], 200) if lines else type(error).__name__
 
 
 class _OddReplyError(Exception):

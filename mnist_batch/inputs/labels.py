@@ -60,13 +60,9 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
 _INSTEAD = "correct it, or pass --labels none to predict without labels"
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = 60) -> str:
     """Return text from a file, cut to a length that fits a message."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
-_LONGEST = 60
-"""Characters of a label, a name or a type in a message."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def _first_not_text(values: pa.Array) -> int | None:

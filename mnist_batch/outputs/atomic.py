@@ -81,7 +81,7 @@ class StagedFile:
         # A target that is a link stays one.
         self._place = behind_links(target) if target.is_symlink() else target
         place = folder or self._place.parent
-        prefix = f".{target.name[:50]}."
+        prefix = temporary_prefix(target)
         with output_errors(target):
             _remove_dead(place, prefix)
             self.path, self._lock = _create_locked(place, prefix)
@@ -122,6 +122,14 @@ class StagedFile:
 
 
 _TEMPORARY, _LOCK = ".tmp", "lock"
+
+
+def temporary_prefix(target: Path) -> str:
+    """Return how the names of the temporary files and folders for a target start.
+
+    At most 50 bytes of the target's name: with more, a name that fits may not fit any longer.
+    """
+    return f".{os.fsencode(target.name)[:50].decode(errors='ignore')}."
 
 
 def _create_locked(folder: Path, prefix: str) -> tuple[Path, HeldLock]:
@@ -177,7 +185,8 @@ class StagedFolder:
         self._ours = ours
         self._staging: Path | None = None
         self._lock = HeldLock()
-        self._check()
+        with output_errors(target):
+            self._check()
 
     def begin(self) -> Path:
         """Create the temporary folder and return it, for the caller to write."""
@@ -196,8 +205,8 @@ class StagedFolder:
         Raises:
             OutputError: the target holds files by now that may not be replaced.
         """
-        self._check()
         with output_errors(self.target):
+            self._check()
             if self._place.exists():
                 self._place.rename(self._old)
             self._new.rename(self._place)
@@ -215,7 +224,7 @@ class StagedFolder:
 
     @property
     def _prefix(self) -> str:
-        return f".{self._place.name[:50]}."
+        return temporary_prefix(self._place)
 
     def _create_locked(self) -> tuple[Path, HeldLock]:
         """Create a temporary folder and lock it."""
@@ -284,16 +293,17 @@ def behind_links(path: Path) -> Path:
 
 def check_writable(target: Path, *, overwrite: bool) -> None:
     """Raise `OutputError` where a file cannot be put at `target`; touch nothing."""
-    if behind_links(target).is_symlink():
-        raise OutputError(f"{target} is a link that leads to itself; name another file")
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder; name a file")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already; name another file or pass --overwrite")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target.parent} is not a folder; create it first")
-    if not os.access(target.parent, os.W_OK):
-        raise OutputError(f"{target.parent} cannot be written; name a folder that can")
+    with output_errors(target):  # whose name is too long, or lies where one may not look
+        if behind_links(target).is_symlink():
+            raise OutputError(f"{target} is a link that leads to itself; name another file")
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder; name a file")
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target} exists already; name another file or pass --overwrite")
+        if not target.parent.is_dir():
+            raise OutputError(f"{target.parent} is not a folder; create it first")
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise OutputError(f"{target.parent} cannot be written; name a folder that can")
 
 
 @contextlib.contextmanager
@@ -304,9 +314,9 @@ def output_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         # Arrow's own text wraps the system's; the number gives it plain.
         cause = os.strerror(error.errno) if error.errno else str(error)
-        raise OutputError(
-            f"{target} could not be written: {cause}; make room, or name another place"
-        ) from error
+        no_room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = "make room, or name another place" if no_room else "name another place"
+        raise OutputError(f"{target} could not be written: {cause}; {advice}") from error
 
 
 def flush(path: Path) -> None:

@@ -45,7 +45,7 @@ def staging_folder(out: Path) -> Path:
     name = place.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = f"{name[:_SHORT_NAME]}-{zlib.crc32(os.fsencode(name)):08x}"
-    return place.with_name(f"{name}.staging")
+    return place.parent / f"{name}.staging"
 
 
 _LONGEST_NAME, _SHORT_NAME = 200, 40

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.labels import shortened
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, PROBABILITIES, predictions_schema
@@ -92,7 +94,9 @@ class PredictionsFile:
         index = pc.index(wrong, True).as_py()
         if index >= 0:
             found, where = batch.column(name)[index].as_py(), f"{self.path}, row {start + index}"
-            raise PredictionsError(f"{where}: {name} is {found!r}; expected {expected}")
+            raise PredictionsError(
+                f"{where}: {name} is {shortened(repr(found))}; expected {expected}"
+            )
 
 
 def _is_digit(column: pa.Array) -> pa.Array:
@@ -219,9 +223,10 @@ def _format_of(path: Path) -> _Format:
             f"{path} is no predictions file: the suffix is {path.suffix or 'missing'}, expected "
             f"{' or '.join(FORMATS)}"
         )
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "does not exist"
-        raise PredictionsError(f"{path} {problem}; name a predictions file")
+    with _predictions_errors(path):
+        if not path.is_file():
+            problem = "is a folder" if path.is_dir() else "does not exist"
+            raise PredictionsError(f"{path} {problem}; name a predictions file")
     return FORMATS[path.suffix.lower()]
 
 
@@ -231,7 +236,17 @@ def _predictions_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, csv.Error, UnicodeError, json.JSONDecodeError) as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        number = getattr(error, "errno", None)
+        if number:
+            raise PredictionsError(
+                f"{path} cannot be read: {os.strerror(number)}; check the path"
+            ) from error
         raise PredictionsError(
-            f"{path} cannot be read: {cause}; it is damaged, or was changed since it was written"
+            f"{path} cannot be read: {_said(error)}; it is damaged, or was changed since it was "
+            "written"
         ) from error
+
+
+def _said(error: Exception) -> str:
+    """Return what a decoder says, which may quote a damaged file at any length."""
+    return shortened((str(error).splitlines() or [type(error).__name__])[0], 200)

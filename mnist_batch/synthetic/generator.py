@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from mnist_batch.errors import OutputError
 from mnist_batch.mnist import BOX, SIDE
 from mnist_batch.options import Style
-from mnist_batch.outputs.atomic import StagedFile, behind_links, output_errors
+from mnist_batch.outputs.atomic import (
+    StagedFile,
+    behind_links,
+    output_errors,
+    temporary_prefix,
+)
 from mnist_batch.synthetic import pen
 from mnist_batch.synthetic.pen import STROKES, Floats
 from mnist_batch.synthetic.scenes import SCENES, Picture
@@ -120,7 +125,9 @@ def write_folder(folder: Path, count: int, *, style: Style = Style.MNIST, seed: 
             raise OutputError(f"{folder} is not empty; name a new folder")
         target = behind_links(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as staged:
+        with tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=temporary_prefix(target)
+        ) as staged:
             whole = Path(staged, "digits")
             for digit in STROKES:
                 (whole / str(digit)).mkdir(parents=True)

@@ -1,6 +1,7 @@
 """Data to train on: the split of the files into training and test data, and their pixels."""
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -94,9 +95,10 @@ def find_splits(data: str) -> Splits:
         from mnist_batch.inputs.hub import local_copy
 
         path = local_copy(data)
-    if path.is_dir():
+    # What may not be looked at is left to `open_inputs`, which says so.
+    if os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises then
         root, listing, whole = path, list_folder(path, file_kinds()), True
-    elif has_magic(data) and not path.exists():
+    elif has_magic(data) and not os.path.exists(path):  # noqa: PTH110 - as above
         (root, listing), whole = list_glob(data, file_kinds()), False
     else:
         return Splits([str(path)], [])
