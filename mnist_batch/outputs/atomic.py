@@ -108,10 +108,8 @@ class StagedFile:
         with output_errors(self.target):
             flush(self.path)
             self.path.replace(self._place)
-        # The rename is on disk only once the folder is; but it has happened, and some folders
-        # cannot be opened.
-        with contextlib.suppress(OSError):
-            flush(self._place.parent)
+        with contextlib.suppress(OSError):  # the file has its name, whatever the disk says now
+            flush_names(self._place.parent)
         self._lock.close()
 
     def discard(self) -> None:
@@ -298,6 +296,8 @@ def check_writable(target: Path, *, overwrite: bool) -> None:
             raise OutputError(f"{target} is a link that leads to itself; name another file")
         if target.is_dir():
             raise OutputError(f"{target} is a folder; name a file")
+        if target.exists() and not target.is_file():  # a file would take the place of the device
+            raise OutputError(f"{target} is a device or a pipe; name a file")
         if target.exists() and not overwrite:
             raise OutputError(f"{target} exists already; name another file or pass --overwrite")
         if not target.parent.is_dir():
@@ -320,9 +320,22 @@ def output_errors(target: Path) -> Iterator[None]:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk."""
+    """Wait until a file is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def flush_names(folder: Path) -> None:
+    """Wait until the names in a folder are on disk, where that can be asked for.
+
+    A folder may be one to write in but not to read, and some file systems, as those of FUSE, flush
+    no folders: then their own care has to do.
+    """
+    try:
+        flush(folder)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise

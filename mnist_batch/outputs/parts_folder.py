@@ -28,7 +28,7 @@ from mnist_batch.outputs.atomic import (
     HeldLock,
     NoLocksError,
     behind_links,
-    flush,
+    flush_names,
     lock,
     output_errors,
 )
@@ -258,7 +258,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
     def _rename(self, temporary: Path, name: str) -> None:
         """Give a temporary file, which is on disk, its name."""
         temporary.replace(self.path / name)
-        flush(self.path)
+        flush_names(self.path)
 
 
 def _is_ours(path: Path) -> bool:

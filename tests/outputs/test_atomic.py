@@ -1,5 +1,6 @@
 """A staged file, or folder of files, appears whole or not at all."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from mnist_batch.outputs.atomic import (
     StagedFile,
     StagedFolder,
     check_writable,
+    flush_names,
     lock,
     output_errors,
 )
@@ -101,6 +103,32 @@ def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="cannot be written"):
         check_writable(tmp_path / "out.csv", overwrite=False)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_device_or_a_pipe_is_refused(tmp_path: Path, overwrite: bool) -> None:
+    """A file would take its place: `--out null.csv`, a link to /dev/null, would end the device."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("pipe.csv")
+    for name in ("pipe.csv", "link.csv"):
+        with pytest.raises(OutputError, match=f"{name} is a device or a pipe; name a file"):
+            check_writable(tmp_path / name, overwrite=overwrite)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
+def test_names_in_a_folder_that_cannot_be_flushed_are_left_to_its_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As on file systems of FUSE; a disk that fails is still an error."""
+
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    flush_names(tmp_path)
+    number = errno.EIO
+    with pytest.raises(OSError, match="error"):
+        flush_names(tmp_path)
 
 
 def test_what_the_disk_says_becomes_one_line(tmp_path: Path) -> None:
@@ -397,6 +425,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     """Of the same target, if no live process has it, and nothing else of a like name."""
     target = tmp_path / "out.parquet"
     write_and_die = f"""
+import errno
 import os
 import re
 from pathlib import Path
