@@ -46,8 +46,8 @@ class Shard(Protocol):
     its files allow more cheaply than here.
     """
 
-    failure: str | None = None
-    """Why the source cannot be opened, for a message; None where it can."""
+    size: int = 0
+    """Bytes of its images, about, or of what holds them; 0 where they are not known."""
 
     if TYPE_CHECKING:  # a dataclass would take these properties for the defaults of its fields
 
@@ -85,7 +85,12 @@ class Shard(Protocol):
     @property
     def uncounted(self) -> Sequence[str]:
         """Sources of which nobody knows how many rows they hold; each of them is one row."""
-        return () if self.failure is None else (self.source,)
+        return ()
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """Why files cannot be opened, each a message."""
+        return ()
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of `read_from`, in hexadecimal."""
@@ -93,7 +98,7 @@ class Shard(Protocol):
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the shard, cut into slices where it would take long to read."""
-        yield Piece(self, self.fingerprint(), 0, self.rows / SHARD_ROWS)
+        yield Piece(self, self.fingerprint(), self.size, self.rows / SHARD_ROWS)
 
     def take(self, places: npt.NDArray[np.int64]) -> "Shard":
         """Return a shard of some rows, by their places in this one, ascending int64 (k,)."""
@@ -195,6 +200,16 @@ class UnreadableSource(Shard):
     failure: str  # the same for the user
     rows = 1
     encoded = False
+
+    @property
+    def uncounted(self) -> Sequence[str]:
+        """The source."""
+        return (self.source,)
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """The only one."""
+        return (self.failure,)
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return source and error."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
+from mnist_batch.inputs.joined import joined
 from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.inputs.listing import FolderListing, list_folder, list_glob, text_of_path
 from mnist_batch.inputs.parquet.files import open_parquet
@@ -45,6 +46,7 @@ def one_by_one(
 ) -> Callable[[Sequence[NamedFiles], ReadSettings], Iterator[Shard]]:
     """Return the `open_files` of a format whose files are opened one by one.
 
+    Small files are then read together.
     A file that cannot be opened, and a folder that cannot be listed, is a row with an error.
 
     Args:
@@ -53,7 +55,7 @@ def one_by_one(
             `LabelError` where the labels are not as expected, which ends the run.
     """
 
-    def open_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
+    def open_each(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
         for files in groups:
             for path, source in zip(files.paths, files.sources, strict=True):
                 try:
@@ -65,7 +67,7 @@ def one_by_one(
                 except (InputError, OSError) as error:
                     yield UnreadableSource(text_of_path(source), _reason(error, path), str(error))
 
-    return open_files
+    return lambda groups, settings: joined(open_each(groups, settings))
 
 
 def _reason(error: InputError | OSError, path: str) -> str:
@@ -192,7 +194,7 @@ def _open_files(found: Sequence[_Found], settings: ReadSettings) -> list[Shard]:
     by_name = {one.name: one for one in FORMATS}
     for name, group in groupby(found, key=lambda one: one.format):
         opened = list(by_name[name].open_files([one.files for one in group], settings))
-        failures[name] += [shard.failure for shard in opened if shard.failure is not None]
+        failures[name] += [failure for shard in opened for failure in shard.failures]
         shards += opened
     for name, messages in failures.items():
         count = sum(len(one.files.names) for one in found if one.format == name)

@@ -68,7 +68,8 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one toy file, of a registered format; each shard makes a part."""
     toys = Format("toy files", {".toy"}, one_by_one(ToyShard.open))
     monkeypatch.setattr(sources, "FORMATS", [*sources.FORMATS, toys])
-    monkeypatch.setattr("mnist_batch.inputs.shards.SHARD_ROWS", 10)
+    for module in ("shards", "joined"):
+        monkeypatch.setattr(f"mnist_batch.inputs.{module}.SHARD_ROWS", 10)
     monkeypatch.setattr(parts, "BLOCKS", 0)
     images, labels = draw_digits(ROWS)
     records = np.hstack([np.reshape(labels, (-1, 1)), images.reshape(-1, 784)]).astype(np.uint8)

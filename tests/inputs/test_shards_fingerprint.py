@@ -97,9 +97,5 @@ def test_what_cannot_be_read_at_all_has_one_too(tmp_path: Path, digits_parquet: 
     shutil.copy2(digits_parquet, tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes(b"no Parquet")
     before = _prints(tmp_path)
-    assert [shard.source for shard in open_inputs([tmp_path]).shards] == [
-        "a.parquet",
-        "b.parquet",
-    ]
     shutil.copy2(digits_parquet, tmp_path / "b.parquet")
-    assert before[-1] not in _prints(tmp_path)
+    assert set(before).isdisjoint(_prints(tmp_path))

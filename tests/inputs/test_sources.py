@@ -367,9 +367,11 @@ def test_bad_file_among_parquet_files_is_a_row() -> None:
     opened = open_inputs(["in"])
     assert opened.rows == 5
     batches = [batch for shard in opened.shards for batch in shard.read(10)]
-    errors = {batch.source[0].as_py(): batch.error[0].as_py() for batch in batches}
-    assert [batch.row.to_pylist() for batch in batches] == [[0]] * 5
-    assert list(errors) == [f"{name}.parquet" for name in "abcde"]
+    sources = [source for batch in batches for source in batch.source.to_pylist()]
+    texts = [error for batch in batches for error in batch.error.to_pylist()]
+    errors = dict(zip(sources, texts, strict=True))
+    assert [row for batch in batches for row in batch.row.to_pylist()] == [0] * 5
+    assert sources == [f"{name}.parquet" for name in "abcde"]
     assert errors["b.parquet"].startswith("unreadable file: not a readable Parquet file: Parquet")
     assert errors["c.parquet"].startswith("unreadable file: no column of images among text (string")
     assert errors["d.parquet"] == "missing file"

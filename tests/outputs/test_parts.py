@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mnist_batch.inputs import image_files
+from mnist_batch.inputs import image_files, joined
 from mnist_batch.inputs.parquet import files
 from mnist_batch.inputs.shards import Piece, UnreadableSource
 from mnist_batch.inputs.sources import open_inputs
@@ -67,8 +67,9 @@ def test_parquet_makes_parts_of_four_shards_or_of_fewer_large_ones(
     """Of photographs less is lost, if a shard can be cut at all: between row groups of 8 rows."""
     images = [bytes([row]) * (group_bytes // 8) for row in range(144)]
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet", row_group_size=8)
-    monkeypatch.setattr(files, "SHARD_ROWS", 16)
-    for module in (files, parts):
+    for module in (files, joined):
+        monkeypatch.setattr(module, "SHARD_ROWS", 16)
+    for module in (files, joined, parts):
         monkeypatch.setattr(module, "SHARD_BYTES", 8000)
     found = parts_of(open_inputs([tmp_path / "a.parquet"]).shards, block_rows=1)
     assert [part.rows for part in found] == rows

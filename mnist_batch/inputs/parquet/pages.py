@@ -49,10 +49,11 @@ def find_leaves(
     Raises:
         OSError: the schema is damaged.
     """
+    # `footer.schema` and the footer would refer to each other, and stay until the next search for
+    # garbage: 9 kB for each of very many files.
+    schema = pq.ParquetSchema(footer)
     tops = [
-        field.name
-        for field in footer.schema.to_arrow_schema()
-        for _ in range(_count_leaves(field.type))
+        field.name for field in schema.to_arrow_schema() for _ in range(_count_leaves(field.type))
     ]
     if len(tops) != footer.num_columns:
         raise OSError("its schema is damaged")
@@ -60,7 +61,7 @@ def find_leaves(
     flat: list[bool] = []
     is_image: list[bool] = []
     for column, top in enumerate(tops):
-        leaf = footer.schema.column(column)
+        leaf = schema.column(column)
         if not any(_is_read(leaf.path, name) for name in [image.path, *others]):
             places.append(-1)
             continue

@@ -1,0 +1,186 @@
+"""Small shards joined: many files of a few rows each are read as one of as many rows would be."""
+
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mnist_batch.inputs.shards import (
+    BATCH_BYTES,
+    SHARD_BYTES,
+    SHARD_ROWS,
+    Piece,
+    Shard,
+    sha256_of,
+)
+from mnist_batch.mnist import SIDE
+from mnist_batch.schema import ImageBatch, Images
+
+
+def joined(shards: Iterable[Shard]) -> Iterator[Shard]:
+    """Yield consecutive shards as one, up to `SHARD_ROWS` and `SHARD_BYTES`; large ones as are."""
+    taken: list[Shard] = []
+    rows, size = 0, 0
+    for shard in shards:
+        too_many = rows + shard.rows > SHARD_ROWS
+        if taken and (too_many or size + shard.size > SHARD_BYTES):
+            yield _as_one(taken)
+            taken, rows, size = [], 0, 0
+        taken.append(shard)
+        rows, size = rows + shard.rows, size + shard.size
+    if taken:
+        yield _as_one(taken)
+
+
+def _as_one(shards: Sequence[Shard]) -> Shard:
+    return shards[0] if len(shards) == 1 else JoinedShards(shards)
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedShards(Shard):
+    """Consecutive shards, at least one."""
+
+    shards: Sequence[Shard]
+
+    @property
+    def rows(self) -> int:
+        """The number of their rows."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def encoded(self) -> bool:
+        """Whether images of any have to be decoded."""
+        return any(shard.encoded for shard in self.shards)
+
+    @property
+    def source(self) -> str:
+        """The source of the first."""
+        return self.shards[0].source
+
+    @property
+    def uncounted(self) -> Sequence[str]:
+        """Those of all."""
+        return [source for shard in self.shards for source in shard.uncounted]
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """Those of all."""
+        return [failure for shard in self.shards for failure in shard.failures]
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return the fingerprint of each."""
+        return [shard.fingerprint() for shard in self.shards]
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield them together, with the sizes and costs of all."""
+        pieces = [piece for shard in self.shards for piece in shard.pieces()]
+        fingerprint = sha256_of(piece.fingerprint for piece in pieces)
+        size = sum(piece.size_bytes for piece in pieces)
+        yield Piece(self, fingerprint, size, sum(piece.cost for piece in pieces))
+
+    def take(self, places: npt.NDArray[np.int64]) -> Shard:
+        """Return a shard of some rows; of the others nothing is read."""
+        starts = self._starts()
+        bounds = np.searchsorted(places, starts)
+        return JoinedShards(
+            [
+                shard.take(places[first:last] - start)
+                for shard, start, first, last in zip(
+                    self.shards, starts, bounds, bounds[1:], strict=False
+                )
+                if first < last
+            ]
+        )
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the columns `source` and `row` of a row, as its shard knows them."""
+        starts = self._starts()
+        number = bisect(starts, row) - 1
+        if number == len(self.shards):
+            raise IndexError(f"row {row} of {self.rows}")
+        return self.shards[number].place(row - starts[number])
+
+    def _starts(self) -> list[int]:
+        """Return the place at which each starts, and their number of rows."""
+        return [*accumulate((shard.rows for shard in self.shards), initial=0)]
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows in order, small batches joined up to `batch_size` or `BATCH_BYTES`."""
+        waiting: list[ImageBatch] = []
+        kind: _Kind | None = None
+        rows, size = 0, 0
+        for shard in self.shards:
+            for batch in shard.read(batch_size):
+                own = _kind(batch)
+                other = None not in (own, kind) and own != kind
+                full = rows + len(batch) > batch_size or size + batch.images.nbytes > BATCH_BYTES
+                if waiting and (other or full):
+                    yield _concatenated(waiting, kind)
+                    waiting, kind, rows, size = [], None, 0, 0
+                waiting.append(batch)
+                kind = kind or own
+                rows, size = rows + len(batch), size + batch.images.nbytes
+        if waiting:
+            yield _concatenated(waiting, kind)
+
+
+class _Kind(NamedTuple):
+    """What batches have to have in common to be joined."""
+
+    encoding: pa.DataType | None  # the type of encoded images; None for pixels
+    formed: bool  # as in `ImageBatch`
+
+
+def _kind(batch: ImageBatch) -> _Kind | None:
+    """Return the kind of a batch; None if it has errors alone, with which any can be joined."""
+    if not batch.error.null_count and batch.prepared is None:
+        return None
+    encoding = batch.images.type if isinstance(batch.images, pa.Array) else None
+    return _Kind(encoding, batch.formed)
+
+
+def _concatenated(batches: Sequence[ImageBatch], kind: _Kind | None) -> ImageBatch:
+    """Return the rows of batches of one kind, and of such as have none, as one batch."""
+    if len(batches) == 1:
+        return batches[0]
+    prepared = None
+    if any(batch.prepared is not None for batch in batches):
+        prepared = np.concatenate(
+            [
+                np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
+                for batch in batches
+            ]
+        )
+    return ImageBatch(
+        source=pa.concat_arrays([batch.source for batch in batches]),
+        row=pa.concat_arrays([batch.row for batch in batches]),
+        label=pa.concat_arrays([batch.label for batch in batches]),
+        images=_images(batches, kind),
+        error=pa.concat_arrays([batch.error for batch in batches]),
+        prepared=prepared,
+        formed=kind is not None and kind.formed,
+    )
+
+
+def _images(batches: Sequence[ImageBatch], kind: _Kind | None) -> pa.Array | Images:
+    """Return the images of batches; those of rows with errors are null, or black."""
+    if kind is None or kind.encoding is None:
+        return np.concatenate(
+            [
+                np.zeros((len(batch), SIDE, SIDE), np.uint8)
+                if isinstance(batch.images, pa.Array)
+                else batch.images
+                for batch in batches
+            ]
+        )
+    return pa.concat_arrays(
+        [
+            pa.nulls(len(batch), kind.encoding) if _kind(batch) is None else batch.images
+            for batch in batches
+        ]
+    )
