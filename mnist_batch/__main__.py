@@ -5,6 +5,8 @@ import gc
 import os
 import sys
 
+from mnist_batch.machine import environment
+
 
 def main() -> None:
     """Run the command line in this process, and end the process.
@@ -16,6 +18,7 @@ def main() -> None:
     # Imported objects stay. Python searches them for garbage every 700 or 2,000 new objects, which
     # takes a seventh of the time of a small run.
     gc.set_threshold(100_000)
+    environment.settle()
     try:
         from mnist_batch import cli
 

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import warnings
 from types import ModuleType
 from typing import Annotated
 
@@ -17,7 +16,7 @@ import typer
 
 from mnist_batch import __version__
 from mnist_batch.cli import benchmark, evaluate, generate, inspect, pack, predict, train
-from mnist_batch.cli.terminal import say
+from mnist_batch.cli.terminal import columns, say
 from mnist_batch.errors import MnistBatchError
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
@@ -81,10 +80,10 @@ def main() -> None:
         if isinstance(output, io.TextIOWrapper):
             output.reconfigure(errors="backslashreplace")
     # Pillow's remarks on odd images are not for the terminal: each such image has a row's reason.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    os.environ["TERMINAL_WIDTH"] = str(columns())  # typer's, of help and of what is wrong in a call
     try:
-        app()
+        app(complete_var="")  # no variable asks for a shell's completion instead
     except MnistBatchError as error:
         say(f"error: {error}")
         sys.exit(1)

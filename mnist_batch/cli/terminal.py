@@ -4,11 +4,12 @@ Tables fit into 80 columns with counts of up to six digits. The package's own wo
 terminal or a pipe of another encoding would fail on the rest.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 # rich takes long to import, and --help imports this module: each function below imports its parts.
 if TYPE_CHECKING:
@@ -27,21 +28,49 @@ _Step = TypeVar("_Step")
 
 def show(content: "Page | dict[str, Any]") -> None:
     """Print a result on standard output, a dictionary as JSON."""
-    import json
-
-    from rich.console import Console
-
-    content = json.dumps(content) if isinstance(content, dict) else content
-    # The work is done, and its status says more than that nobody can read the result: rich ends
-    # the process with status 1 where the reader went away, as `head` does.
+    printed = _as_json(content) if isinstance(content, dict) else _as_text(content)
+    # The work is done, and its status says more than that nobody can read the result.
     try:
-        with suppress(SystemExit):
-            console = Console(highlight=False, markup=False, emoji=False)
-            console.print(content, soft_wrap=True)
+        sys.stdout.write(printed)
+        sys.stdout.flush()
     except OSError as error:
-        say(f"error: the result could not be printed: {error.strerror}")
+        if not isinstance(error, BrokenPipeError):  # the reader went away, as `head` does
+            say(f"error: the result could not be printed: {error.strerror}")
         # When Python ends, it would fail once more on what is still buffered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(record) + "\n"
+
+
+def _as_text(content: "Page") -> str:
+    """Return a page as it is printed, with the terminal's colours where standard output is one."""
+    from rich.console import Console
+
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=sys.stdout.isatty(),
+        width=columns(),
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(content, soft_wrap=True)
+    return cast(io.StringIO, console.file).getvalue()
+
+
+def columns() -> int:
+    """Return how wide a page is: as wide as the terminal, 80 where a file or a pipe takes it.
+
+    A terminal narrower than 60 breaks the lines itself: tables fit into no less.
+    """
+    with suppress(OSError):  # standard output is no terminal
+        if width := os.get_terminal_size(1).columns:  # some tell none
+            return max(width, 60)
+    return 80
 
 
 def say(message: str) -> None:

@@ -1,9 +1,13 @@
 """What every command prints goes to the right place and cannot control the terminal."""
 
+import fcntl
+import json
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -20,7 +24,7 @@ from mnist_batch.cli.terminal import (
     table,
     text,
 )
-from tests.support.command import COMMAND, printed
+from tests.support.command import COMMAND, printed, run
 
 
 def test_a_result_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,6 +32,45 @@ def test_a_result_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     result = '{"source": ":smile: [bold]x[/]", "more": "' + 200 * "a" + '"}'
     show(result)
     assert capsys.readouterr() == (result + "\n", "")
+
+
+@pytest.mark.parametrize("width", ["0", "1", "7", "1000", "wide"])
+def test_a_pipe_gets_the_same_whatever_the_environment_calls_its_width(
+    width: str, digits_folder: Path, model: Path, tmp_path: Path
+) -> None:
+    """All of the JSON, the same page without colours, and help of 80 columns."""
+    harmful = {
+        **dict.fromkeys(("COLUMNS", "LINES", "TERMINAL_WIDTH", "JUPYTER_COLUMNS"), width),
+        **dict.fromkeys(("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE"), "1"),
+        **dict.fromkeys(("_MNIST_BATCH_COMPLETE", "_PYTHON_M_MNIST_BATCH_COMPLETE"), "source_bash"),
+    }
+    arguments = ["predict", digits_folder, "--model", model, "--no-report", "--overwrite", "-q"]
+    arguments += ["--out", tmp_path / "a.csv", "--max-errors", "100%"]
+    pages = []
+    for environment in ({}, harmful):
+        set_here = os.environ | environment
+        assert len(json.loads(run(*arguments, "--json", env=set_here).stdout)["per_class"]) == 10
+        page = run(*arguments, env=set_here).stdout.rpartition("\nspeed ")[0]
+        pages.append((page, run("predict", "--help", env=set_here).stdout))
+    assert pages[0] == pages[1]
+    assert max(map(len, pages[0][1].splitlines())) == 80
+    assert "\x1b" not in "".join(pages[0])
+
+
+@pytest.mark.parametrize("width", [0, 1, 59, 60, 80, 200])
+def test_a_terminal_of_any_width_shows_everything(
+    width: int, digits_folder: Path, model: Path, tmp_path: Path
+) -> None:
+    """Numbers whole, each on one line as far as there is room for a table."""
+    arguments = ["predict", digits_folder, "--model", model, "--no-report", "--out"]
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    command = [*COMMAND, *map(str, arguments), str(tmp_path / "a.csv"), "-q"]
+    subprocess.run(command, stdout=theirs, check=True, env=os.environ | {"COLUMNS": "9"})
+    os.close(theirs)
+    words = seen_on(ours).split()
+    for word in ("accuracy", "precision", "support", "Confusion", "predictions", "speed"):
+        assert any(word.encode() in seen for seen in words)
 
 
 def test_notes_are_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,10 +128,26 @@ def test_letters_of_all_languages_are_printable() -> None:
     assert printable("Bild größer als 28 mal 28, 数字") == "Bild größer als 28 mal 28, 数字"
 
 
+def seen_on(terminal: int) -> bytes:
+    """Return all that was written on the other end of a terminal, which is closed; close this."""
+    seen = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # the other end is closed: how Linux says that all is read
+            break
+        if not part:
+            break
+        seen += part
+    os.close(terminal)
+    return seen
+
+
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, model: Path) -> None:
     """With the number of images; none with `--quiet`."""
     for options, expected in (([], True), (["--quiet"], False)):
         ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
         arguments = [
             "predict",
             digits_folder,
@@ -101,18 +160,8 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, mod
             [*COMMAND, *map(str, arguments), "--overwrite", *options],
             stderr=theirs,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+            env={**os.environ, "TERM": "xterm"},
             check=True,
         )
         os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed: how Linux says that all is read
-                break
-            if not part:
-                break
-            seen += part
-        os.close(ours)
-        assert (b"30/30 images" in seen) is expected
+        assert (b"30/30 images" in seen_on(ours)) is expected

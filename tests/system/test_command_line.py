@@ -1,6 +1,5 @@
 """The command as a whole: help, version, exit statuses, and what it imports."""
 
-import os
 import re
 import subprocess
 import sys
@@ -166,7 +165,7 @@ def test_every_command_has_help_with_an_example() -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
     assert names
     for name in names:
-        ended = run(name, "--help", env={**os.environ, "COLUMNS": "120"})
+        ended = run(name, "--help")
         assert f"Example: mnist-batch {name} " in ended.stdout
 
 
