@@ -70,7 +70,7 @@ def test_an_interrupt_right_after_a_part_got_its_name_keeps_it(
         if path == staging_folder(out) and _kept(out):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(parts_folder, "flush", interrupted)
+    monkeypatch.setattr(parts_folder, "flush_names", interrupted)
     with pytest.raises(KeyboardInterrupt):
         mnist_batch.predict(digits_folder, out, report=False)
     assert _kept(out) == ["000000"]
