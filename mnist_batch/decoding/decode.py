@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +19,19 @@ import pyarrow as pa
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mnist_batch import _kernels
+from mnist_batch.decoding.attempts import again_alone, room_for
 from mnist_batch.decoding.footprint import footprint
 from mnist_batch.decoding.limits import FORMATS, MAX_PIXELS, excess_of_file, excess_of_image
 from mnist_batch.machine import memory
+from mnist_batch.machine.failures import loading
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
 
 # First bytes of the formats, which tell a damaged image from a file of another kind.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P2")
+
+_PLUGINS = ("Bmp", "Gif", "Jpeg", "Png", "Ppm", "Tiff", "WebP")
+"""Modules of Pillow that read `FORMATS`, without their common suffix."""
 
 # Threads that decode small images by Pillow take the interpreter lock from each other, and two are
 # slower together than one alone: 14,700 images/s with two, 30,100/s with one, 28x28 PNG. From about
@@ -69,7 +76,7 @@ def resized(picture: Grey) -> Images:
 def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
     """Decode a batch; raw pixels stay as they are, other sizes are brought to 28x28 by `fit`.
 
-    No image raises.
+    No image raises, but for `MachineError`.
     """
     if not isinstance(batch.images, pa.Array):
         prepared = np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
@@ -157,11 +164,24 @@ def _fitted(picture: Grey | str, fit: Fit) -> _Fitted:
 
 def _fit_or_error(fit: Fit, picture: Grey) -> Images | str:
     """Return a picture brought to 28x28, or else the text for the column `error`."""
-    try:
+
+    def work() -> Images | str:
         image = fit(picture)
-    except Exception as error:  # noqa: BLE001 - one picture never ends a run
-        return error_text(Reason.CORRUPT, f"cannot be prepared: {str(error) or type(error)}")
-    return error_text(Reason.NO_DIGIT) if image is None else image
+        return error_text(Reason.NO_DIGIT) if image is None else image
+
+    try:
+        return work()
+    except Exception:  # noqa: BLE001 - whatever it raises, it does not end the run here
+        pass
+    return again_alone(work, _PREPARING * picture.size, _unprepared)
+
+
+_PREPARING = 16
+"""Bytes a pixel that preparing a picture takes, at most."""
+
+
+def _unprepared(error: Exception) -> str:
+    return error_text(Reason.CORRUPT, f"cannot be prepared: {str(error) or type(error)}")
 
 
 def _fitted_each(contents: Sequence[bytes], fit: Fit, *, whole: bool) -> Iterator[_Fitted]:
@@ -203,6 +223,9 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
 
     Returns:
         uint8 (h, w), 0 black to 255 white; or else the text for the column `error`.
+
+    Raises:
+        MachineError: the machine lacks memory for it, or a library.
     """
     picture = _decoded(content, whole=whole, large=True)
     assert not isinstance(picture, _Large)
@@ -218,6 +241,16 @@ class _Large:
 
 def _decoded(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large:
     """Decode an image as `decode_image` says; one of many pixels only if `large`."""
+    try:
+        return _opened(content, whole=whole, large=large)
+    except Exception:  # noqa: BLE001 - on damaged files Pillow raises nearly any type
+        pass
+    again = partial(_opened, content, whole=whole, large=True)
+    return again_alone(again, room_for(content), partial(_damaged, content))
+
+
+def _opened(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large:
+    """Do what `_decoded` does, but raise what Pillow raises."""
     if excess := excess_of_file(content):
         return excess
     try:
@@ -230,14 +263,29 @@ def _decoded(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large
             if not large and pixels > _SMALL_PICTURE:
                 return _Large(footprint(image, content, pixels))
             grey = _grey(image)
-        del image  # and its memory, if `grey` is a copy
-        return _array(grey)
-    except Image.DecompressionBombError:
-        return error_text(Reason.TOO_LARGE, f"far more pixels, more than {MAX_PIXELS}")
     except UnidentifiedImageError:
-        return _unidentified(content)
-    except Exception as error:  # noqa: BLE001 - on damaged files Pillow raises nearly any type
-        return _damaged(error)
+        _load_formats()
+        raise
+    del image  # and its memory, if `grey` is a copy
+    return _array(grey)
+
+
+def _load_formats() -> None:
+    """Import what reads `FORMATS`, where Pillow could not.
+
+    It passes over a format whose import fails, as where memory is short or too many files are open.
+    Images of that format are then none that it knows.
+
+    Raises:
+        MachineError: it still cannot be imported.
+    """
+    with loading("Pillow"):
+        for name in _PLUGINS:
+            import_module(f"PIL.{name}ImagePlugin")
+        from PIL import WebPImagePlugin
+
+        if not WebPImagePlugin.SUPPORTED:
+            raise ImportError("it was loaded without libwebp")
 
 
 def decode_to_show(content: bytes, side: int) -> Image.Image:
@@ -351,7 +399,12 @@ def _unidentified(content: bytes) -> str:
     return error_text(Reason.NOT_AN_IMAGE, raw if len(content) == PIXELS else "")
 
 
-def _damaged(error: Exception) -> str:
+def _damaged(content: bytes, error: Exception) -> str:
+    """Return why Pillow cannot decode an image."""
+    if isinstance(error, Image.DecompressionBombError):
+        return error_text(Reason.TOO_LARGE, f"far more pixels, more than {MAX_PIXELS}")
+    if isinstance(error, UnidentifiedImageError):
+        return _unidentified(content)
     truncated = isinstance(error, EOFError) or "truncated" in str(error).lower()
     if isinstance(error, zlib.error) or not truncated:
         return error_text(Reason.CORRUPT, str(error) or type(error).__name__)

@@ -121,6 +121,11 @@ def not_started(error: OSError | RuntimeError, what: str) -> MachineError:
     return _told(lack if lack in (_MEMORY, _OPEN_FILES) else _THREADS, error, what)
 
 
+def out_of_memory(error: BaseException, where: str) -> MachineError:
+    """Return the error for an exception that comes from a lack of memory, whatever it says."""
+    return _told(_MEMORY, error, where)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an exception, or one that it comes from, means that memory ran out.
 

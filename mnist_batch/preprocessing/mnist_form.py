@@ -10,6 +10,7 @@ quite black, or off centre are changed by NumPy. All others are extracted by Ope
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.decode import DecodedBatch, Fit, decode_batch, fit_each
+from mnist_batch.machine.failures import loading
 from mnist_batch.mnist import BOX, CENTRE, PIXELS, SIDE
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Grey, ImageBatch, Images
@@ -41,7 +43,7 @@ class Prepared:
 
 
 def prepare_batch(batch: ImageBatch, choice: Prepare = Prepare.AUTO) -> DecodedBatch:
-    """Decode a batch and bring its images to MNIST form. No image raises.
+    """Decode a batch and bring its images to MNIST form. No image raises, but for `MachineError`.
 
     Args:
         batch: as read.
@@ -92,7 +94,8 @@ def _recentred_or_extracted(image: Images) -> Images | None:
 
 def to_mnist_form(picture: Grey) -> Prepared:
     """Find the digit in a picture, of any size from 1x1, and bring it to MNIST form."""
-    from mnist_batch.preprocessing.extraction import extract_digit  # OpenCV: 0.1 s to import
+    _load_opencv()
+    from mnist_batch.preprocessing.extraction import extract_digit
 
     found = extract_digit(picture)
     image = None if found.ink is None else fitted(found.ink)
@@ -105,6 +108,7 @@ def fitted(ink: npt.NDArray[np.float32]) -> Images:
     Its proportions stay, its longer side fills the box, and it moves by whole pixels. Where a light
     end would then lie outside of the image, the box is smaller. There has to be some ink.
     """
+    _load_opencv()
     from mnist_batch.preprocessing.extraction import size_normalized
 
     image, side = None, BOX
@@ -112,6 +116,13 @@ def fitted(ink: npt.NDArray[np.float32]) -> Images:
         image = _centred(_cropped(size_normalized(ink, side)))
         side -= 1
     return image
+
+
+@cache
+def _load_opencv() -> None:
+    """Import OpenCV, which takes 0.1 s; where it fails, that says nothing about a picture."""
+    with loading("OpenCV"):
+        import mnist_batch.preprocessing.extraction  # noqa: F401 - see above
 
 
 def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
