@@ -3,7 +3,7 @@
 Example: mnist-batch evaluate predictions.parquet --images digits/ --overwrite
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -63,11 +63,17 @@ def show_summary(summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool) 
 def run_page(summary: "mnist_batch.Summary") -> "terminal.Page":
     """Return the metrics, where the files are, and how fast the images were predicted."""
     lines = [("predictions", str(summary.predictions))]
-    if summary.report_files:
-        lines.append(("report", str(summary.report_files[0].parent)))
+    lines += report_line(summary.report_files, summary.report_missing)
     if summary.run and summary.run["images_per_s"]:
         lines.append(("speed", speed(summary.run["images_per_s"], summary.run["elapsed_s"])))
     return page(metrics_page(summary.metrics), "", terminal.named_lines(lines))
+
+
+def report_line(files: Sequence[Path], missing: Sequence[str]) -> list[tuple[str, str]]:
+    """Return where a report is and what it lacks; nothing where none was wanted."""
+    lacking = [f"without {', '.join(missing)}"] if missing else []
+    where = [str(files[0].parent)] if files else []
+    return [("report", ", ".join(where + lacking))] if where + lacking else []
 
 
 def speed(images_per_s: int, elapsed_s: float) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import mnist_batch
 from mnist_batch.cli import parameters, terminal
-from mnist_batch.cli.evaluate import metrics_page
+from mnist_batch.cli.evaluate import metrics_page, report_line
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 
 _Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled digits, as for predict.")]
@@ -82,6 +82,7 @@ def train(
             progress=progress,
         )
     terminal.show(result.record() if as_json else training_page(result))
+    terminal.say_notes(result.notes, quiet=quiet)
 
 
 def training_page(result: "mnist_batch.TrainingResult") -> "terminal.Page":
@@ -96,7 +97,7 @@ def training_page(result: "mnist_batch.TrainingResult") -> "terminal.Page":
         ("last epoch" if is_last else f"epoch {result.epoch}", scores),
         *(("left out", f"{reason}: {count:,}") for reason, count in result.unreadable.items()),
         ("model", str(result.out)),
-        *(("report", str(file.parent)) for file in result.report_files[:1]),
+        *report_line(result.report_files, result.report_missing),
     ]
     untested = "not tested: the data has no files or folders named test"
     tested = metrics_page(result.metrics) if result.metrics else untested

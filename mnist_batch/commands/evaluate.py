@@ -1,16 +1,24 @@
 """Evaluate a predictions file, without predicting again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_batch.commands.run import Summary
+from mnist_batch.commands.run import Summary, shell_line
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.metrics import PredictionCounts
-from mnist_batch.evaluation.report import Report, report_folder, staged_report
+from mnist_batch.evaluation.report import Report, claims_of_report, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, find_images
-from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.options import NO_LABELS, Inputs, Prepare, ReadOptions, input_list
+from mnist_batch.inputs.sources import STDIN, open_inputs
+from mnist_batch.options import (
+    NO_LABELS,
+    Inputs,
+    PredictOptions,
+    Prepare,
+    ReadOptions,
+    input_list,
+)
+from mnist_batch.outputs.places import check_apart, check_outside, claims_of_predictions
 from mnist_batch.outputs.reader import PredictionsFile
 
 
@@ -38,9 +46,25 @@ def evaluate(
         InputError: `images` cannot be read or are not those that were predicted.
         OutputError: the report exists or cannot be written.
     """
-    file = PredictionsFile(Path(predictions))
-    folder = report_folder(file.path, report)
-    report_writer = Report(folder, overwrite=overwrite) if folder else None
+    with PredictionsFile(Path(predictions)) as file:
+        inputs = None if images is None else input_list(images)
+        folder = report_folder(file.path, report)
+        if folder is None:
+            return _evaluate(file, inputs, image_column, sample_seed, None)
+        check_apart([*claims_of_predictions(file.path), *claims_of_report(folder)])
+        check_outside([], [folder], inputs or [])
+        with Report(folder, overwrite=overwrite) as writer:
+            return _evaluate(file, inputs, image_column, sample_seed, writer)
+
+
+def _evaluate(
+    file: PredictionsFile,
+    inputs: Sequence[str | Path] | None,
+    image_column: str | None,
+    sample_seed: int | None,
+    report: Report | None,
+) -> Summary:
+    """Count the rows of a file, and write its report whole or not at all."""
     options = (file.run or {}).get("options", {})
     if sample_seed is None:
         sample_seed = options.get("sample_seed", 0)
@@ -49,21 +73,42 @@ def evaluate(
         chooser.add(counts.rows, batch)
         counts.add(batch)
     metrics, samples, notes = counts.metrics(), chooser.samples(), []
-    if images is not None:
-        opened = open_inputs(input_list(images), ReadOptions(image_column, labels=NO_LABELS))
+    if inputs is not None:
+        opened = open_inputs(inputs, ReadOptions(image_column, labels=NO_LABELS))
         prepare = _prepare_of(options, file.path)
         samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
-    elif report_writer:
+    elif report:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
-    with staged_report(report_writer, metrics, samples, file.run):
-        pass
+    if report:
+        report.stage(metrics, lambda: samples, file.run)
+        report.check_whole()
+        report.commit()
+        report.check_whole()
+        notes += report.notes
     return Summary(
         predictions=file.path,
         metrics=metrics,
         run=file.run,
-        report_files=report_writer.files if report_writer else [],
+        report_files=report.files if report else [],
         notes=notes,
     )
+
+
+def evaluation_command(
+    out: Path, report: Path, inputs: Sequence[str | Path], options: PredictOptions
+) -> str:
+    """Return the command that makes the report of a run again, to be copied into a shell."""
+    file = f"./{out}" if str(out).startswith("-") else str(out)
+    words = ["mnist-batch", "evaluate", file, "--report", str(report), "--overwrite"]
+    # A list that came on standard input has gone through; without it the samples are left out.
+    if STDIN not in inputs:
+        for item in inputs:
+            words += ["--images", str(item)]
+    if options.read.image_column:
+        words += ["--image-column", options.read.image_column]
+    if options.output.sample_seed:
+        words += ["--sample-seed", str(options.output.sample_seed)]
+    return shell_line(words)
 
 
 def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:

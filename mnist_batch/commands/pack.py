@@ -21,7 +21,9 @@ from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
 from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
-from mnist_batch.outputs.writer import ParquetWriter, check_not_read, check_outside
+from mnist_batch.outputs.output_lock import OutputLock
+from mnist_batch.outputs.places import check_not_read, check_outside
+from mnist_batch.outputs.writer import ParquetWriter
 from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import ImageBatch, reason
 
@@ -117,25 +119,29 @@ def pack(
     if out.suffix.lower() != ".parquet":
         raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
     check_writable(out, overwrite=overwrite)
-    check_outside(out, [], inputs)
-    opened = open_inputs(inputs, read)
-    check_not_read(out, [*opened.files, *([labels] if labels else [])])
-    _kernels.load_where_it_pays(opened.encoded_rows)  # what that takes is no speed of packing
-    started = time.perf_counter()
-    with StagedFile(out, overwrite=overwrite) as staged:
-        options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **vars(read)}
-        counts = _write(staged, opened, prepare, workers or available_workers(), options, progress)
-        elapsed_s = time.perf_counter() - started
-        staged.commit()
+    check_outside([out], [], inputs)
+    with OutputLock(out) as out_lock:
+        opened = open_inputs(inputs, read)
+        check_not_read([out], [*opened.files, *([labels] if labels else [])])
+        _kernels.load_where_it_pays(opened.encoded_rows)  # what that takes is no speed of packing
+        started = time.perf_counter()
+        with StagedFile(out, overwrite=overwrite) as staged:
+            options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **vars(read)}
+            workers = workers or available_workers()
+            counts = _write(staged, opened, prepare, workers, options, progress)
+            elapsed_s = time.perf_counter() - started
+            size_bytes = staged.path.stat().st_size
+            staged.commit()
+    read_rows = counts.rows, counts.labelled, counts.prepared
     return PackSummary(
         out=out,
         rows=counts.rows,
         labelled=counts.labelled,
         prepared=counts.prepared,
         errors_by_reason=dict(counts.errors.most_common()),
-        size_bytes=out.stat().st_size,
+        size_bytes=size_bytes,
         elapsed_s=elapsed_s,
-        notes=reading_notes(opened, read, prepare, counts.rows, counts.labelled, counts.prepared),
+        notes=[*out_lock.notes, *reading_notes(opened, read, prepare, *read_rows)],
         uncounted_sources=len(opened.uncounted),
     )
 

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
+from mnist_batch.commands.evaluate import evaluation_command
 from mnist_batch.commands.run import PartRows, Run, Summary, reading_notes
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.report import Report, report_folder, staged_report
+from mnist_batch.evaluation.report import Report, claims_of_report, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, Samples, find_images
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_search import KeptImages, is_settled, scale_note
@@ -30,8 +31,15 @@ from mnist_batch.options import (
     input_list,
 )
 from mnist_batch.outputs.parts_folder import PartsFolder, committed_outputs, rows_kept
+from mnist_batch.outputs.places import (
+    Claim,
+    check_apart,
+    check_not_read,
+    check_outside,
+    claims_of_predictions,
+)
 from mnist_batch.outputs.prepared_folder import PreparedFolder
-from mnist_batch.outputs.writer import Sink, check_not_read, check_output, check_outside
+from mnist_batch.outputs.writer import Sink, check_output
 from mnist_batch.schema import predictions_schema
 
 
@@ -143,23 +151,28 @@ def predict_with(
 
     Raises:
         OutputError: an output exists, cannot be written, is being written by another run, or lies
-            within an input folder or within `save_prepared`; or the interrupted run that `resume`
-            is to continue had other inputs, options or another model.
+            within an input folder or where another output does; or the interrupted run that
+            `resume` is to continue had other inputs, options or another model.
         InputError: an input cannot be read, or with `fail_fast` a row has no prediction.
         LabelError: a label is not a digit.
         ModelError: the model cannot be loaded or run.
     """
     # What can be refused at once is refused before a model is loaded or a large folder is listed.
-    outputs = _Outputs(out, inputs, options)
-    run = Run(inputs, model, options)
-    labels = options.read.labels
-    check_not_read(out, [*run.opened.files, *([labels] if labels else [])])
+    with _Outputs(out, inputs, options) as outputs:
+        run = Run(inputs, model, options)
+        labels, file = options.read.labels, run.predictor.model.path
+        check_not_read(outputs.files, [*run.opened.files, file, *([labels] if labels else [])])
+        return _predict(run, outputs, progress)
+
+
+def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None] | None) -> Summary:
+    """Predict all rows into the outputs. After the commit nothing fails any more."""
     found = _Findings(run)
     started = time.perf_counter()
+    resume = run.options.output.resume
     with (
-        PartsFolder(out, run.manifest(), resume=options.output.resume) as staging,
+        PartsFolder(outputs.out, run.manifest(), resume=resume) as staging,
         outputs.sink(staging.path) as sink,
-        outputs.pictures or nullcontext(),
     ):
         for rows in run.rows(staging, with_pictures=outputs.pictures is not None):
             sink.write(rows.predictions)
@@ -168,28 +181,26 @@ def predict_with(
             found.add(rows)
             if progress:
                 progress(Progress(found.counts.rows, run.opened.rows, found.counts.errors))
-            if options.fail_fast and found.counts.errors:
+            if run.options.fail_fast and found.counts.errors:
                 raise _first_error(rows.predictions)
         metrics = found.counts.metrics()
-        samples = found.chosen(with_images=outputs.report is not None)
         record = run.record(metrics, found.predicted, time.perf_counter() - started)
+        notes = [*staging.notes, *_notes(run, metrics, found.kept)]
         sink.finish(record)
-        with staged_report(outputs.report, metrics, samples, record):
-            staging.announce(sink.path, outputs.folders)
-            sink.commit()
-            if outputs.pictures:
-                outputs.pictures.commit()
+        staging.announce(sink.path, outputs.folders)
+        sink.commit()
+        outputs.complete(metrics, found.samples, record)
         staging.remove()
-    return outputs.summary(
-        run, metrics, record, [*staging.notes, *_notes(run, metrics, found.kept)]
-    )
+    return outputs.summary(run, metrics, record, notes)
 
 
-class _Outputs:
-    """The predictions file of a run, its report and its pictures.
+class _Outputs(AbstractContextManager["_Outputs", None]):
+    """The predictions file of a run, its report and its pictures; a context locks these two.
 
     Attributes:
+        out: the predictions file.
         folders: of the report and of the pictures, where they are wanted.
+        files: the files that are written by their names: predictions and report.
         pictures: writes the pictures of prepared images; None for none.
         report: writes the report; None for none.
     """
@@ -197,7 +208,7 @@ class _Outputs:
     def __init__(self, out: Path, inputs: Sequence[str | Path], options: PredictOptions) -> None:
         """Refuse what cannot be written, as `predict_with` says; nothing is touched."""
         wanted = options.output
-        self._out = out
+        self.out = out
         self._options = options
         self._committed = committed_outputs(out) if wanted.resume else frozenset()
         if wanted.resume and out.is_file() and not self._may_replace(out):
@@ -212,33 +223,77 @@ class _Outputs:
         report = report_folder(out, wanted.report)
         pictures = None if wanted.save_prepared is None else Path(wanted.save_prepared)
         self.folders = [folder for folder in (report, pictures) if folder]
-        check_outside(out, self.folders, inputs)
+        of_report = claims_of_report(report)
+        self.files = [out, *(claim.path for claim in of_report if not claim.is_shared)]
+        check_apart(
+            [
+                *claims_of_predictions(out),
+                *of_report,
+                *([Claim(pictures, "the pictures of --save-prepared")] if pictures else []),
+            ]
+        )
+        check_outside(self.files, self.folders, inputs)
         self.pictures: PreparedFolder | None = None
         if pictures:
-            apart = [out, *([report] if report else []), *inputs]
             may_replace = self._may_replace(pictures)
-            self.pictures = PreparedFolder(pictures, overwrite=may_replace, apart=apart)
+            self.pictures = PreparedFolder(pictures, overwrite=may_replace, inputs=inputs)
         self.report = Report(report, overwrite=self._may_replace(report)) if report else None
+
+    def __enter__(self) -> Self:
+        """Lock the folders of the report and of the pictures until the end of the run."""
+        with ExitStack() as entered:
+            for output in (self.report, self.pictures):
+                if output:
+                    entered.enter_context(output)
+            self._entered = entered.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Unlock them, and remove what is not in place."""
+        self._entered.close()
 
     def sink(self, folder: Path) -> Sink:
         """Begin the predictions file, in the folder of the parts."""
-        with_probabilities, overwrite = self._options.probabilities, self._may_replace(self._out)
+        with_probabilities, overwrite = self._options.probabilities, self._may_replace(self.out)
         return Sink(
-            self._out, with_probabilities=with_probabilities, overwrite=overwrite, folder=folder
+            self.out, with_probabilities=with_probabilities, overwrite=overwrite, folder=folder
         )
+
+    def complete(
+        self, metrics: Metrics, samples: Callable[[], Samples], record: Mapping[str, Any]
+    ) -> None:
+        """Put report and pictures beside the predictions, which are in place.
+
+        No failure costs these: what cannot be made is in a note of the summary.
+        """
+        if self.report:
+            self.report.retire()  # it is on other predictions now
+        if self.pictures:
+            self.pictures.commit()
+        if self.report:
+            self.report.stage(metrics, samples, record)
+            self.report.commit()
 
     def summary(
         self, run: Run, metrics: Metrics, record: Mapping[str, Any], notes: Sequence[str]
     ) -> Summary:
         """Return what was written, and what the user should know of it."""
+        pictures, report = self.pictures, self.report
+        has_pictures = pictures is not None and pictures.failure is None
+        notes = [*notes, *(pictures.notes() if pictures else [])]
+        if report:
+            again = evaluation_command(self.out, report.folder, run.inputs, self._options)
+            how = f"the predictions are complete; to make it again: {again}"
+            notes += [*report.notes, *report.note(how)]
         return Summary(
-            predictions=self._out,
+            predictions=self.out,
             metrics=metrics,
             run=record,
-            report_files=self.report.files if self.report else [],
-            notes=[*notes, *(self.pictures.notes() if self.pictures else [])],
-            prepared_folder=self.pictures.target if self.pictures else None,
-            prepared_pictures=self.pictures.written if self.pictures else 0,
+            report_files=report.files if report else [],
+            report_missing=list(report.missing) if report else [],
+            notes=notes,
+            prepared_folder=pictures.target if pictures and has_pictures else None,
+            prepared_pictures=pictures.written if pictures else 0,
             uncounted_sources=len(run.opened.uncounted),
         )
 
@@ -260,22 +315,22 @@ class _Findings:
         self.kept = None if is_settled(run.predictor) else KeptImages()
         self.predicted = 0
         self._run = run
-        self._samples = SampleChooser(run.options.output.sample_seed)
+        self._chooser = SampleChooser(run.options.output.sample_seed)
 
     def add(self, rows: PartRows) -> None:
         """Add the next rows."""
         images = rows.batch.images if rows.batch else None
-        self._samples.add(self.counts.rows, rows.predictions, images)
+        self._chooser.add(self.counts.rows, rows.predictions, images)
         self.counts.add(rows.predictions)
         if images is not None:
             self.predicted += len(images)
             if self.kept:
                 self.kept.add(rows.predictions, images)
 
-    def chosen(self, *, with_images: bool) -> Samples:
+    def samples(self) -> Samples:
         """Return the ten samples; read images again where an earlier run predicted the rows."""
-        run, samples = self._run, self._samples.samples()
-        if not with_images or samples.images is not None or not len(samples.index):
+        run, samples = self._run, self._chooser.samples()
+        if samples.images is not None or not len(samples.index):
             return samples
         images = find_images(samples, run.opened, self.counts.rows, run.options.prepare)
         return samples.with_images(images)

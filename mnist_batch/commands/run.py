@@ -1,5 +1,8 @@
 """A run of `predict`: its inputs, its model and its options, its record and its summary."""
 
+import os
+import shlex
+import string
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -38,12 +41,13 @@ class Summary:
         predictions: the predictions file, written or evaluated.
         metrics: counts and, where labels are known, accuracy and all that goes with it.
         run: how the predictions were made, as in the file's metadata; None where it says nothing.
-        report_files: the files of the report; empty without one.
+        report_files: the files of the report that are in place; empty without one.
         notes: what the user should know, one sentence each.
         prepared_folder: where the pictures of prepared images are; None where none were wanted.
         prepared_pictures: the number of these pictures.
         uncounted_sources: the number of sources that are one row with an error each, since nobody
             knows how many rows they hold.
+        report_missing: the names of files of the report that could not be made; a note says why.
     """
 
     predictions: Path
@@ -54,6 +58,7 @@ class Summary:
     prepared_folder: Path | None = None
     prepared_pictures: int = 0
     uncounted_sources: int = 0
+    report_missing: Sequence[str] = ()
 
     def record(self) -> dict[str, Any]:
         """Return what `metrics.json` holds, the notes, and where the files are."""
@@ -62,6 +67,7 @@ class Summary:
             "notes": list(self.notes),
             "predictions_file": str(self.predictions),
             "report_files": [str(path) for path in self.report_files],
+            "report_missing": list(self.report_missing),
             "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
             "prepared_pictures": self.prepared_pictures,
         }
@@ -257,3 +263,17 @@ def reading_notes(
 def _enumerated(texts: Sequence[str]) -> str:
     more = len(texts) - _NAMED
     return f"{', '.join(texts[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+
+
+def shell_line(words: Sequence[str]) -> str:
+    """Return a command as a line that can be copied into a shell."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell takes it, without a character that a terminal does not show."""
+    if word.isprintable():
+        return shlex.quote(word)
+    plain = (string.ascii_letters + string.digits + "/._-").encode()
+    shown = (chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return f"$'{''.join(shown)}'"

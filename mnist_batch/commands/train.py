@@ -5,13 +5,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mnist_batch import __version__
+from mnist_batch.commands.run import shell_line
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.report import Report, metrics_record, report_folder, staged_report
+from mnist_batch.evaluation.report import Report, claims_of_report, metrics_record, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, Samples
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
@@ -20,7 +22,8 @@ from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 from mnist_batch.outputs.atomic import StagedFile, check_writable
-from mnist_batch.outputs.writer import check_outside
+from mnist_batch.outputs.output_lock import OutputLock
+from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.training.data import LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,
@@ -54,8 +57,10 @@ class TrainingResult:
         epoch: the epoch, from 1, after which the weights were taken.
         recipe: how the network was fitted, as its file says under `training`.
         metrics: of the saved file on the test split; None without one.
-        report_files: the files of the report; empty without one.
+        report_files: the files of the report that are in place; empty without one.
         elapsed_s: seconds for all of it.
+        report_missing: the names of files of the report that could not be made; a note says why.
+        notes: what the user should know, one sentence each.
     """
 
     out: Path
@@ -70,6 +75,8 @@ class TrainingResult:
     metrics: Metrics | None
     report_files: Sequence[Path]
     elapsed_s: float
+    report_missing: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def accuracy(self) -> float | None:
@@ -90,6 +97,8 @@ class TrainingResult:
             "elapsed_s": round(self.elapsed_s, 3),
             "test": metrics_record(self.metrics, None) if self.metrics else None,
             "report_files": [str(path) for path in self.report_files],
+            "report_missing": list(self.report_missing),
+            "notes": list(self.notes),
         }
 
 
@@ -164,11 +173,14 @@ def train(
     settings = Settings(**(defaults | chosen), seed=seed)
     # What can be refused is refused before hours of training.
     report_writer = _check_outputs(Path(out), report, data, overwrite=overwrite)
-    digits = _read(os.fspath(data))
-    settings.check_enough(digits.rows)
-    fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
-    with StagedFile(Path(out), overwrite=overwrite) as staged:
-        return _save(staged, fitted, digits, report_writer, settings.seed, started)
+    with OutputLock(Path(out)) as out_lock, report_writer or nullcontext():
+        check_writable(Path(out), overwrite=overwrite)  # another run may have been faster
+        digits = _read(os.fspath(data))
+        settings.check_enough(digits.rows)
+        fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
+        with StagedFile(Path(out), overwrite=overwrite) as staged:
+            result = _save(staged, fitted, digits, report_writer, settings.seed, started)
+    return replace(result, notes=[*out_lock.notes, *result.notes])
 
 
 def _check_outputs(
@@ -178,7 +190,8 @@ def _check_outputs(
     check_model_suffix(out)
     check_writable(out, overwrite=overwrite)
     folder = report_folder(out, report)
-    check_outside(out, [folder] if folder else [], [data])
+    check_apart([Claim(out, "the model"), *claims_of_report(folder)])
+    check_outside([out], [folder] if folder else [], [data])
     return Report(folder, overwrite=overwrite) if folder else None
 
 
@@ -210,8 +223,13 @@ def _save(
     describe_model(staged, record)
     sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
     run = {"model": {"name": staged.target.name, "sha256": sha256}, **record}
-    with staged_report(report_writer, metrics, samples, run, fitted.history):
-        staged.commit()
+    staged.commit()
+    notes: list[str] = []
+    if report_writer:  # no failure of it costs the model
+        report_writer.retire()
+        report_writer.stage(metrics, lambda: samples, run, fitted.history)
+        report_writer.commit()
+        notes = [*report_writer.notes, *report_writer.note(_how_again(staged.target, digits))]
     return TrainingResult(
         out=staged.target,
         sha256=sha256,
@@ -224,8 +242,20 @@ def _save(
         recipe=fitted.recipe,
         metrics=metrics if digits.test else None,
         report_files=report_writer.files if report_writer else [],
+        report_missing=list(report_writer.missing) if report_writer else [],
+        notes=notes,
         elapsed_s=time.perf_counter() - started,
     )
+
+
+def _how_again(out: Path, digits: _Digits) -> str:
+    """Return how to see what a report that could not be made would have said of the test."""
+    if not digits.test_inputs:
+        return "the model is complete"
+    predictions = out.with_name(f"{out.stem}-test.parquet")
+    words = ["mnist-batch", "predict", *digits.test_inputs, "--model", str(out)]
+    command = shell_line([*words, "--out", str(predictions)])
+    return f"the model is complete; to test it again, with a report: {command}"
 
 
 def _test(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:

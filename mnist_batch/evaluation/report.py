@@ -1,12 +1,13 @@
-"""The report: a folder of metrics, tables and pictures, written whole or not at all."""
+"""The report: a folder of metrics, tables and pictures, a guest of the result it is about."""
 
 import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation import figures
@@ -14,7 +15,9 @@ from mnist_batch.evaluation.drawing_process import draw
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
+from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, why_failed
+from mnist_batch.outputs.output_lock import OutputLock
+from mnist_batch.outputs.places import Claim
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,15 +36,25 @@ FILES = (
 """Every name a report may use; other files in its folder are never touched."""
 
 
-class Report:
-    """A report that is staged under temporary names beside its files, then committed.
+_WHOLE = "metrics.json"
+"""The file that stands for the whole report: it goes first, and comes last."""
 
-    Each file is replaced whole. A run that is killed between the renames of `commit` leaves
-    files of two reports; `metrics.json` is renamed last.
+
+class Report(AbstractContextManager["Report", None]):
+    """A report in its folder: `stage` makes its files, `commit` puts them in place.
+
+    A file that cannot be made, for whatever reason, does not keep the others from being made: it is
+    `missing`. The context keeps other runs from the folder.
+
+    A reader takes a report for one where `metrics.json` is there, and all files of a report beside
+    it are of the run that it names. For it is removed before another file changes, and comes when
+    all others are in place; a run that is killed in between leaves a folder without it.
 
     Attributes:
-        folder: where the files go; it is made if it does not exist.
-        files: the files written by `commit`, empty before.
+        folder: where the files go; the context makes it if it does not exist.
+        files: the files that are in place.
+        missing: why, by name, for each file that belongs to the report and is not in place.
+        notes: what the user should know of the folder, one sentence each.
     """
 
     def __init__(self, folder: Path, *, overwrite: bool) -> None:
@@ -53,90 +66,109 @@ class Report:
         """
         self.folder = folder
         self.files: list[Path] = []
+        self.missing: dict[str, str] = {}
         self._overwrite = overwrite
-        self._staged: list[StagedFile] = []
+        self._staged: dict[str, StagedFile] = {}
         self._kept: set[str] = set()
-        self._made_folder = False
-        if folder.is_dir():
-            self._check_files()
-        elif folder.exists():
-            raise OutputError(f"{folder} is a file; name a folder for the report")
-        else:
-            check_writable(folder, overwrite=overwrite)
+        self._lock = OutputLock(folder, inside=True)
+        self.notes = self._lock.notes
+        self._check()
+
+    def __enter__(self) -> Self:
+        """Keep other runs from the folder.
+
+        Raises:
+            OutputInUseError: another run writes a report there.
+            OutputError: the folder cannot be written, or another run has written a report there
+                since and `overwrite` is false.
+        """
+        with ExitStack() as entered:
+            entered.enter_context(self._lock)
+            self._check()
+            entered.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what is not in place, and let other runs in."""
+        for staged in self._staged.values():
+            staged.discard()
+        self._lock.__exit__()
+
+    def retire(self) -> None:
+        """Let an earlier report that is to be replaced no longer pass for one."""
+        if self._overwrite:
+            with self._making(_WHOLE):
+                behind_links(self.folder / _WHOLE).unlink(missing_ok=True)  # a link stays one
 
     def stage(
         self,
         metrics: Metrics,
-        samples: Samples | None,
+        samples: Callable[[], Samples],
         run: Mapping[str, Any] | None,
         history: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
-        """Write all files under temporary names, and remove them again if that fails.
+        """Make all files, under temporary names.
 
-        With scored rows, the files are the confusion matrix and the numbers per class; without,
-        the histogram of the predictions.
+        With scored rows, they are the confusion matrix and the numbers per class; without, the
+        histogram of the predictions.
 
         Args:
             metrics: what is reported.
-            samples: drawn if they have images.
+            samples: returns the samples, which are drawn if they have images.
             run: how the predictions were made, put into `metrics.json` as it is.
             history: one number per epoch and name, as Keras' `History.history`.
-
-        Raises:
-            OutputError: the disk refuses.
         """
-        try:
-            with output_errors(self.folder):
-                if not self.folder.is_dir():
-                    self.folder.mkdir()
-                    self._made_folder = True
-            if metrics.scored:
-                self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
-                self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
-                self._stage_table("per_class.csv", _per_class_table(metrics))
-                self._stage_figure("per_class.png", figures.per_class_figure, metrics)
-            elif metrics.rows:
-                self._stage_figure("predictions.png", figures.prediction_histogram_figure, metrics)
-            if samples is not None and len(samples.index):
-                if samples.images is None:
+        if metrics.scored:
+            self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
+            self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
+            self._stage_table("per_class.csv", _per_class_table(metrics))
+            self._stage_figure("per_class.png", figures.per_class_figure, metrics)
+        elif metrics.rows:
+            self._stage_figure("predictions.png", figures.prediction_histogram_figure, metrics)
+        text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"
+        with self._making("samples.png"):
+            chosen = samples()
+            if chosen.images is None:
+                if self._is_of(text):
                     self._kept = {"samples.png"}  # it was drawn when the images were at hand
-                else:
-                    self._stage_figure("samples.png", figures.samples_figure, samples)
-            if history is not None:
-                self._stage_table("history.csv", _history_table(history))
-                self._stage_figure("learning_curves.png", figures.learning_curves_figure, history)
-            text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"
-            self._stage("metrics.json", lambda path: path.write_text(text, encoding="utf-8"))
-        except BaseException:
-            self.discard()
-            raise
+            elif len(chosen.index):
+                self._stage_figure("samples.png", figures.samples_figure, chosen)
+        if history is not None:
+            self._stage_table("history.csv", _history_table(history))
+            self._stage_figure("learning_curves.png", figures.learning_curves_figure, history)
+        self._stage(_WHOLE, lambda path: path.write_text(text, encoding="utf-8"))
 
     def commit(self) -> None:
-        """Rename all files to their names; remove files of an earlier report that this one lacks.
+        """Rename the files to their names, and remove those of an earlier report."""
+        self.retire()
+        for name in [name for name in self._staged if name != _WHOLE]:
+            self._put(name)
+        for name in {*FILES} - {_WHOLE} - self._kept - {path.name for path in self.files}:
+            with self._making(_WHOLE):
+                self._clear(self.folder / name)
+        if _WHOLE not in self.missing:
+            self._put(_WHOLE)
 
-        Raises:
-            OutputError: the disk refuses, or a file was created meanwhile and `overwrite` is
-                false.
-        """
-        for staged in self._staged:
-            staged.commit()
-            self.files.append(staged.target)
-        for name in FILES:
-            stale = self.folder / name
-            if stale not in self.files and name not in self._kept:
-                with output_errors(stale):
-                    stale.unlink(missing_ok=True)
+    def check_whole(self) -> None:
+        """Raise `OutputError` where a file is missing."""
+        for name, why in self.missing.items():
+            raise OutputError(
+                f"{self.folder / name} could not be made: {why}; make room, or name another place"
+            )
 
-    def discard(self) -> None:
-        """Remove what `stage` made, the folder included; what is committed stays."""
-        for staged in self._staged:
-            staged.discard()
-        if self._made_folder:
-            # It is not empty after a commit, or where another program put a file into it.
-            with contextlib.suppress(OSError):
-                self.folder.rmdir()
+    def note(self, again: str) -> list[str]:
+        """Return a sentence on what is missing, none if nothing is; `again` says how to make it."""
+        if not self.missing:
+            return []
+        names, why = ", ".join(self.missing), next(iter(self.missing.values()))
+        return [f"the report {self.folder} lacks {names} ({why}); {again}"]
 
-    def _check_files(self) -> None:
+    def _check(self) -> None:
+        if not self.folder.is_dir():
+            if self.folder.exists():
+                raise OutputError(f"{self.folder} is a file; name a folder for the report")
+            check_writable(self.folder, overwrite=self._overwrite)
+            return
         for name in FILES:
             if (self.folder / name).exists() and not self._overwrite:
                 raise OutputError(
@@ -144,6 +176,11 @@ class Report:
                     "--overwrite"
                 )
             check_writable(self.folder / name, overwrite=self._overwrite)
+
+    def _is_of(self, text: str) -> bool:
+        """Tell whether the report in the folder is on the same predictions."""
+        earlier = self.folder / _WHOLE
+        return earlier.is_file() and earlier.read_bytes() == text.encode()
 
     def _stage_table(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         def write(path: Path) -> None:
@@ -156,10 +193,33 @@ class Report:
         self._stage(name, lambda path: draw(make, content, path))
 
     def _stage(self, name: str, write: Callable[[Path], object]) -> None:
-        staged = StagedFile(self.folder / name, overwrite=self._overwrite)
-        self._staged.append(staged)
-        with output_errors(staged.target):
-            write(staged.path)
+        with self._making(name):
+            staged = self._staged[name] = StagedFile(self.folder / name, overwrite=self._overwrite)
+            try:
+                write(staged.path)
+            except Exception:
+                self._staged.pop(name).discard()  # a full disk has room for the others then
+                raise
+
+    def _put(self, name: str) -> None:
+        with self._making(name):
+            self._staged[name].commit()
+            self.files.append(self._staged[name].target)
+
+    def _clear(self, path: Path) -> None:
+        """Remove a file that is not of this report; what may not be removed must not be there."""
+        if self._overwrite:
+            path.unlink(missing_ok=True)
+        else:
+            check_writable(path, overwrite=False)
+
+    @contextlib.contextmanager
+    def _making(self, name: str) -> Iterator[None]:
+        """Let a file be missing if it cannot be made: matplotlib may raise anything."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the report is a guest of the result
+            self.missing.setdefault(name, why_failed(error))
 
 
 def report_folder(out: Path, report: str | Path | bool) -> Path | None:
@@ -169,30 +229,12 @@ def report_folder(out: Path, report: str | Path | bool) -> Path | None:
     return Path(report) if report else None
 
 
-@contextlib.contextmanager
-def staged_report(
-    report: Report | None,
-    metrics: Metrics,
-    samples: Samples | None,
-    run: Mapping[str, Any] | None,
-    history: Mapping[str, Sequence[float]] | None = None,
-) -> Iterator[None]:
-    """Stage a report, let the caller commit what it reports on, then commit the report.
-
-    `report` is None for none; the other arguments are those of `Report.stage`.
-
-    Raises:
-        OutputError: the disk refuses; on this and any error of the caller nothing is left.
-    """
-    if report is None:
-        yield
-        return
-    report.stage(metrics, samples, run, history)
-    try:
-        yield
-        report.commit()
-    finally:
-        report.discard()
+def claims_of_report(folder: Path | None) -> list[Claim]:
+    """Return where a report is written, for `places.check_apart`."""
+    if folder is None:
+        return []
+    files = [Claim(folder / name, "the report") for name in FILES]
+    return [Claim(folder, "the report", is_shared=True), *files]
 
 
 def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -183,8 +184,7 @@ class StagedFolder:
         self._ours = ours
         self._staging: Path | None = None
         self._lock = HeldLock()
-        with output_errors(target):
-            self._check()
+        self.check()
 
     def begin(self) -> Path:
         """Create the temporary folder and return it, for the caller to write."""
@@ -203,8 +203,8 @@ class StagedFolder:
         Raises:
             OutputError: the target holds files by now that may not be replaced.
         """
+        self.check()
         with output_errors(self.target):
-            self._check()
             if self._place.exists():
                 self._place.rename(self._old)
             self._new.rename(self._place)
@@ -245,6 +245,11 @@ class StagedFolder:
                 if held := lock(path / _LOCK):
                     shutil.rmtree(path)
                     held.close()
+
+    def check(self) -> None:
+        """Raise `OutputError` where the folder cannot be put in its place; touch nothing."""
+        with output_errors(self.target):  # whose folder may not be looked into
+            self._check()
 
     def _check(self) -> None:
         if not self._place.is_dir():
@@ -289,6 +294,18 @@ def behind_links(path: Path) -> Path:
     return Path(os.path.realpath(path))  # `Path.resolve` raises, up to Python 3.12
 
 
+def name_with_room(name: str) -> str:
+    """Return a file's name with room for a suffix of ours; a long one is cut, and ends in a sum."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_SHORT_NAME]}-{zlib.crc32(encoded):08x}"
+
+
+_LONGEST_NAME, _SHORT_NAME = 200, 40
+"""Bytes that leave room for the suffix, and characters, which take 4 bytes each at most."""
+
+
 def check_writable(target: Path, *, overwrite: bool) -> None:
     """Raise `OutputError` where a file cannot be put at `target`; touch nothing."""
     with output_errors(target):  # whose name is too long, or lies where one may not look
@@ -304,6 +321,21 @@ def check_writable(target: Path, *, overwrite: bool) -> None:
             raise OutputError(f"{target.parent} is not a folder; create it first")
         if not os.access(target.parent, os.W_OK | os.X_OK):
             raise OutputError(f"{target.parent} cannot be written; name a folder that can")
+
+
+def why_failed(error: Exception) -> str:
+    """Return in short, on one line, why something could not be written."""
+    cause = error.__cause__ if isinstance(error, OutputError) and error.__cause__ else error
+    if isinstance(cause, OSError) and cause.errno:
+        return os.strerror(cause.errno)
+    text = " ".join(str(cause).split())
+    if not isinstance(cause, OutputError):
+        text = f"{type(cause).__name__}: {text}".removesuffix(": ")
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
+
+
+_LONGEST_REASON = 200
+"""Characters; matplotlib may quote a program's output in full."""
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ import json
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,6 +29,7 @@ from mnist_batch.outputs.atomic import (
     behind_links,
     flush_names,
     lock,
+    name_with_room,
     output_errors,
 )
 from mnist_batch.outputs.parts import Manifest, Part, PartWriter, is_manifest, is_whole, read_part
@@ -42,14 +42,7 @@ _TEMPORARY = re.compile(r"(manifest\.json|committed|part|\..*)\.\w{8}\.tmp", re.
 def staging_folder(out: Path) -> Path:
     """Return the folder of an output's parts, beside it; for a link, beside its target."""
     place = behind_links(out) if out.is_symlink() else out
-    name = place.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = f"{name[:_SHORT_NAME]}-{zlib.crc32(os.fsencode(name)):08x}"
-    return place.parent / f"{name}.staging"
-
-
-_LONGEST_NAME, _SHORT_NAME = 200, 40
-"""Bytes that leave room for the suffix, and characters, which take 4 bytes each at most."""
+    return place.parent / f"{name_with_room(place.name)}.staging"
 
 
 def committed_outputs(out: Path) -> frozenset[str]:

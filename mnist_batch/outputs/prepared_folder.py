@@ -8,7 +8,8 @@ two hexadecimal digits a byte, as in a URL (RFC 3986, 2.1): names stay readable 
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from mnist_batch.decoding.decode import decode_to_show
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.mnist import SIDE
-from mnist_batch.outputs.atomic import StagedFolder, behind_links, output_errors
+from mnist_batch.outputs.atomic import StagedFolder, output_errors, why_failed
+from mnist_batch.outputs.output_lock import OutputLock
+from mnist_batch.outputs.places import is_inside
 from mnist_batch.schema import ImageBatch, Images, Reason
 
 PANEL, GAP = 10 * SIDE, 8
@@ -36,29 +39,30 @@ writes it right behind the header."""
 
 
 class PreparedFolder(StagedFolder):
-    """A folder of pictures of prepared images, invisible until `commit`.
+    """A folder of pictures of prepared images, invisible until `commit`, locked by its context.
 
     There is a picture of each image that was prepared, and of each without a digit: on the left the
     original, fitted into 280x280; on the right the 28x28 that the network saw, ten times as large.
     `picture_name` names them. The context removes what is not committed; one picture is in memory
-    at a time. Every method raises `OutputError` where the disk refuses.
+    at a time. Pictures that cannot be written are no reason to lose predictions: `failure` says
+    why, and the folder stays as it was.
 
     Attributes:
         written: the number of pictures.
         left_out: the number of images without a picture: they were prepared when they were packed,
             and a packed file holds no originals of these.
+        failure: why there are no pictures; None where nothing has failed.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool, apart: Iterable[str | Path] = ()) -> None:
+    def __init__(self, folder: Path, *, overwrite: bool, inputs: Iterable[str | Path] = ()) -> None:
         """Check that pictures can be written; touch nothing.
 
         Raises:
-            OutputError: an input or another output, `apart`, lies in the folder; the folder cannot
-                be written; it is not empty, unless `overwrite` is true and it is an earlier run's.
+            OutputError: an input lies in the folder; the folder cannot be written; it is not empty,
+                unless `overwrite` is true and it is an earlier run's.
         """
-        whole = behind_links(folder)
-        for path in map(Path, apart):
-            if behind_links(path).is_relative_to(whole):
+        for path in map(Path, inputs):
+            if is_inside(path, folder):
                 raise OutputError(
                     f"{path}: lies in {folder}, which is for the pictures of --save-prepared "
                     "alone; name another folder for these"
@@ -68,20 +72,73 @@ class PreparedFolder(StagedFolder):
         super().__init__(folder, overwrite=overwrite, ours=_is_ours)
         self.written = 0
         self.left_out = 0
+        self.failure: str | None = None
         self._info = PngInfo()
         self._info.add_text(*_MARK)
+        self._in_use = OutputLock(folder)
 
     def __enter__(self) -> "PreparedFolder":
-        """Return the folder, ready to be written."""
-        self.begin()
+        """Return the folder, kept from other runs and ready to be written.
+
+        Raises:
+            OutputInUseError: another run writes pictures there.
+            OutputError: the system refuses, or another run has written pictures there since.
+        """
+        with ExitStack() as entered:
+            entered.enter_context(self._in_use)
+            self.check()
+            self.begin()
+            entered.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what was not committed."""
+        """Remove what was not committed, and let other runs in."""
         self.discard()
+        self._in_use.__exit__()
 
     def write(self, first: int, batch: PredictedBatch) -> None:
         """Write the pictures of a batch with originals; `first` counts all rows before it."""
+        if self.failure is None:
+            with self._guest():
+                self._write_all(first, batch)
+
+    def commit(self) -> None:
+        """Put the pictures in place; those of an earlier run are removed."""
+        if self.failure is None:
+            with self._guest():
+                super().commit()
+
+    def notes(self) -> list[str]:
+        """Return what the user should know of the pictures, one sentence each."""
+        if self.failure is not None:
+            return [
+                *self._in_use.notes,
+                f"the pictures of --save-prepared are not written to {self.target} "
+                f"({self.failure}); to write them, predict again with --overwrite",
+            ]
+        notes = [
+            *self._in_use.notes,
+            f"pictures of images prepared or without a digit, written to {self.target}: "
+            f"{self.written:,}",
+        ]
+        if self.left_out:
+            notes.append(
+                "prepared images without a picture, since they were prepared when they were "
+                f"packed, and a packed file holds no originals: {self.left_out:,}"
+            )
+        return notes
+
+    @contextmanager
+    def _guest(self) -> Iterator[None]:
+        """Give the pictures up where they cannot be written, and the room that they take."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the predictions are what counts
+            self.failure = why_failed(error)
+            self.written = 0
+            self.discard()
+
+    def _write_all(self, first: int, batch: PredictedBatch) -> None:
         assert batch.originals is not None
         sources, rows = batch.predictions.column("source"), batch.predictions.column("row")
         shown = _shown(batch.predictions)
@@ -92,19 +149,6 @@ class PreparedFolder(StagedFolder):
             picture = side_by_side(_original(batch.originals, place), batch.images[place])
             self._write(name, first + place, picture)
             self.written += 1
-
-    def notes(self) -> list[str]:
-        """Return what the user should know of the pictures, one sentence each."""
-        notes = [
-            f"pictures of images prepared or without a digit, written to {self.target}: "
-            f"{self.written:,}"
-        ]
-        if self.left_out:
-            notes.append(
-                "prepared images without a picture, since they were prepared when they were "
-                f"packed, and a packed file holds no originals: {self.left_out:,}"
-            )
-        return notes
 
     def _write(self, name: str, place: int, picture: Image.Image) -> None:
         path = self._new / name

@@ -2,9 +2,11 @@
 
 import contextlib
 import csv
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +25,10 @@ from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, PROBABILITIES
 _CSV_PROBABILITIES = [f"p{digit}" for digit in range(CLASSES)]
 
 
-class PredictionsFile:
-    """A predictions file; the suffix names its format.
+class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
+    """A predictions file; the suffix names its format. Its context closes it.
+
+    It is opened once: where a run replaces the file meanwhile, all that is read is of the old one.
 
     Attributes:
         path: the file.
@@ -42,7 +46,8 @@ class PredictionsFile:
         self.path = path
         self._format = _format_of(path)
         with _predictions_errors(path):
-            columns, self.run = self._format.header(path)
+            self._file = open_native(path)
+            columns, self.run = self._format.header(self._file)
         self._columns = list(PREDICTIONS.names)
         given = [name for name in self._format.probabilities if name in columns]
         if given:
@@ -55,6 +60,10 @@ class PredictionsFile:
             )
         self._schema = predictions_schema(with_probabilities=bool(given))
 
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._file.close()
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows in the file's order, with or without the column of probabilities.
 
@@ -64,7 +73,7 @@ class PredictionsFile:
         """
         start = 0
         with _predictions_errors(self.path):
-            for batch in self._format.batches(self.path, self._columns):
+            for batch in self._format.batches(self._file, self._columns):
                 yield self._checked(batch, start)
                 start += batch.num_rows
 
@@ -129,15 +138,15 @@ class _Format(NamedTuple):
     """How files of one format are read."""
 
     # Reads the names of the columns and the record of the run.
-    header: Callable[[Path], tuple[list[str], dict[str, Any] | None]]
+    header: Callable[[pa.NativeFile], tuple[list[str], dict[str, Any] | None]]
     # The columns that hold the probabilities.
     probabilities: list[str]
     # Reads batches with at least the given columns, the probabilities as one.
-    batches: Callable[[Path, list[str]], Iterator[pa.RecordBatch]]
+    batches: Callable[[pa.NativeFile, list[str]], Iterator[pa.RecordBatch]]
 
 
-def _parquet_header(path: Path) -> tuple[list[str], dict[str, Any] | None]:
-    with open_native(path) as opened, pq.ParquetFile(opened) as file:
+def _parquet_header(opened: pa.NativeFile) -> tuple[list[str], dict[str, Any] | None]:
+    with pq.ParquetFile(opened) as file:
         names, metadata = file.schema_arrow.names, file.metadata.metadata or {}
     run = json.loads(metadata.get(METADATA_KEY, "null"))
     return names, run if _is_run(run) else None
@@ -154,20 +163,24 @@ def _is_run(run: Any) -> bool:  # noqa: ANN401 - JSON
     )
 
 
-def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with open_native(path) as opened, pq.ParquetFile(opened) as file:
+def _parquet_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(opened) as file:
         yield from file.iter_batches(columns=columns)
 
 
-def _csv_header(path: Path) -> tuple[list[str], None]:
+def _csv_header(opened: pa.NativeFile) -> tuple[list[str], None]:
     # utf-8-sig: spreadsheets put a byte order mark first, which Arrow skips too.
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return next(csv.reader(file), []), None
+    text = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
+    try:
+        return next(csv.reader(text), []), None
+    finally:
+        text.detach()  # which would close the file
 
 
-def _csv_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _csv_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    opened.seek(0)
     reader = pyarrow.csv.open_csv(
-        open_native(path),
+        opened,
         # A file name may hold a line break; it is inside quotes then.
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(

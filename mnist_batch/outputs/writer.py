@@ -1,8 +1,7 @@
 """Write predictions to a file, Parquet or CSV, whole or not at all."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from glob import has_magic
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,11 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.image_files import IMAGE_SUFFIXES
-from mnist_batch.inputs.listing import glob_root, open_native
-from mnist_batch.inputs.sources import file_kinds
+from mnist_batch.inputs.listing import open_native
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, output_errors
+from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
 from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, predictions_schema
 
 ROW_GROUP_ROWS = 32_768
@@ -141,48 +138,6 @@ def check_output(out: Path, *, overwrite: bool) -> None:
             f"{out}: no format has the suffix {out.suffix!r}; expected {' or '.join(WRITERS)}"
         )
     check_writable(out, overwrite=overwrite)
-
-
-def check_not_read(out: Path, files: Iterable[str | Path]) -> None:
-    """Raise `OutputError` where an output is one of the files that a run reads."""
-    if not out.exists():
-        return
-    same_name = (Path(file) for file in map(str, files) if file.endswith(out.name))
-    if any(behind_links(file) == behind_links(out) for file in same_name):
-        raise OutputError(f"{out}: is read by this run; name another file")
-
-
-def check_outside(out: Path, folders: Iterable[Path], inputs: Iterable[str | Path]) -> None:
-    """Refuse an output in an INPUT folder or matched by a glob: the next run would read it.
-
-    The outputs are `out`, which with a suffix that no input has may be anywhere, and `folders` that
-    get pictures, as that of a report.
-
-    Raises:
-        OutputError: one of them lies where the next run would read it.
-    """
-    outputs = list(folders)
-    for pattern in filter(has_magic, map(str, inputs)):
-        matched = [out] if out.absolute().match(str(Path(pattern).absolute())) else []
-        suffix = Path(pattern).suffix.lower()
-        for_pictures = suffix in IMAGE_SUFFIXES or suffix not in file_kinds()
-        if "**" in Path(pattern).parts and for_pictures:
-            root = behind_links(glob_root(pattern))
-            matched += (folder for folder in outputs if behind_links(folder).is_relative_to(root))
-        if matched:
-            raise OutputError(
-                f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
-                "time; name a place outside"
-            )
-    if out.suffix.lower() in file_kinds():
-        outputs.append(out)
-    for folder in map(Path, inputs):
-        for path in outputs:
-            if folder.is_dir() and behind_links(path).is_relative_to(behind_links(folder)):
-                raise OutputError(
-                    f"{path}: lies in the INPUT folder {folder}, where the next run would take "
-                    "it for digits; name a place outside"
-                )
 
 
 class Sink(StagedFile):

@@ -1,7 +1,10 @@
 """A report is in its folder whole, or the folder is as it was."""
 
+import contextlib
 import csv
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_batch.errors import OutputError
+from mnist_batch.errors import InputError, OutputError, OutputInUseError
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.report import FILES, Report
 from mnist_batch.evaluation.samples import Samples
@@ -49,11 +52,21 @@ PLACES = np.arange(2, dtype=np.int64)
 SAMPLES = Samples(PLACES, ["a", "a"], PLACES, [1, 2], [1, 3], np.zeros((2, 28, 28), np.uint8))
 
 
+def samples() -> Samples:
+    """Return samples with images."""
+    return SAMPLES
+
+
+def no_samples() -> Samples:
+    """Return samples without images."""
+    return replace(SAMPLES, images=None)
+
+
 def write(folder: Path, metrics: Metrics = WITH_LABELS, *, overwrite: bool = False) -> Report:
     """Write a report with samples and return it."""
-    report = Report(folder, overwrite=overwrite)
-    report.stage(metrics, SAMPLES, RUN)
-    report.commit()
+    with Report(folder, overwrite=overwrite) as report:
+        report.stage(metrics, samples, RUN)
+        report.commit()
     return report
 
 
@@ -70,10 +83,11 @@ def rows(path: Path) -> list[list[str]]:
 
 def test_with_labels_the_scores_are_written(tmp_path: Path) -> None:
     """And named by `files`, which is empty before the commit."""
-    report = Report(tmp_path / "report", overwrite=False)
-    report.stage(WITH_LABELS, SAMPLES, RUN)
-    assert report.files == []
-    report.commit()
+    with Report(tmp_path / "report", overwrite=False) as report:
+        report.stage(WITH_LABELS, samples, RUN)
+        assert report.files == []
+        report.commit()
+    assert report.missing == {}
     assert names(tmp_path / "report") == REPORT_FILES
     assert set(report.files) == {tmp_path / "report" / name for name in REPORT_FILES}
 
@@ -93,12 +107,11 @@ def test_pictures_are_pictures(tmp_path: Path) -> None:
                 assert image.format == "PNG"
 
 
-@pytest.mark.parametrize("samples", [None, replace(SAMPLES, images=None)])
-def test_samples_without_images_are_not_drawn(tmp_path: Path, samples: Samples | None) -> None:
+def test_samples_without_images_are_not_drawn(tmp_path: Path) -> None:
     """The rest of the report is written."""
-    report = Report(tmp_path, overwrite=False)
-    report.stage(WITH_LABELS, samples, None)
-    report.commit()
+    with Report(tmp_path, overwrite=False) as report:
+        report.stage(WITH_LABELS, no_samples, None)
+        report.commit()
     assert names(tmp_path) == REPORT_FILES - {"samples.png"}
 
 
@@ -147,9 +160,9 @@ def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
 
 def test_what_is_undefined_is_null(tmp_path: Path) -> None:
     """Never 0 and never NaN, which is no JSON."""
-    report = Report(tmp_path, overwrite=False)
-    report.stage(WITHOUT_LABELS, None, None)
-    report.commit()
+    with Report(tmp_path, overwrite=False) as report:
+        report.stage(WITHOUT_LABELS, no_samples, None)
+        report.commit()
     record = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
     assert record["accuracy"] is record["accuracy_interval_95"] is record["log_loss"] is None
     assert record["macro"] == {"precision": None, "recall": None, "f1": None}
@@ -179,9 +192,9 @@ def test_the_table_per_class_says_what_is_undefined(tmp_path: Path) -> None:
 
 def test_training_adds_its_history(tmp_path: Path) -> None:
     """As a table with a row per epoch, and as curves."""
-    report = Report(tmp_path, overwrite=False)
-    report.stage(WITH_LABELS, None, None, HISTORY)
-    report.commit()
+    with Report(tmp_path, overwrite=False) as report:
+        report.stage(WITH_LABELS, no_samples, None, HISTORY)
+        report.commit()
     assert names(tmp_path) == REPORT_FILES - {"samples.png"} | {
         "history.csv",
         "learning_curves.png",
@@ -211,59 +224,233 @@ def test_a_folder_with_other_files_is_taken(tmp_path: Path) -> None:
 
 def test_stale_files_of_an_earlier_report_are_removed(tmp_path: Path) -> None:
     """A reader would take them for this report's."""
-    report = Report(tmp_path, overwrite=False)
-    report.stage(WITH_LABELS, SAMPLES, RUN, HISTORY)
-    report.commit()
+    with Report(tmp_path, overwrite=False) as report:
+        report.stage(WITH_LABELS, samples, RUN, HISTORY)
+        report.commit()
     write(tmp_path, WITHOUT_LABELS, overwrite=True)
     assert names(tmp_path) == {"metrics.json", "predictions.png", "samples.png"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return what the files in a folder hold, hidden ones too."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_until_the_commit_the_earlier_report_stays(tmp_path: Path) -> None:
     """Byte for byte; the new one is hidden."""
     write(tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    report = Report(tmp_path, overwrite=True)
-    report.stage(WITHOUT_LABELS, None, None)
-    assert {name: (tmp_path / name).read_bytes() for name in before} == before
-    assert all(name.startswith(".") for name in names(tmp_path) - set(before))
-    report.discard()
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    before = contents(tmp_path)
+    with Report(tmp_path, overwrite=True) as report:
+        report.stage(WITHOUT_LABELS, no_samples, None)
+        assert {name: (tmp_path / name).read_bytes() for name in before} == before
+        assert all(name.startswith(".") for name in names(tmp_path) - set(before))
+    assert contents(tmp_path) == before
 
 
-def test_nothing_is_left_of_a_discarded_report(tmp_path: Path) -> None:
-    """Neither files nor the folder that was made for them."""
-    report = Report(tmp_path / "report", overwrite=False)
+def test_nothing_is_left_of_a_report_without_commit(tmp_path: Path) -> None:
+    """Neither files nor the folder that was made for them; a folder that was there stays."""
+    for folder in (tmp_path / "new", tmp_path / "there"):
+        if folder.name == "there":
+            folder.mkdir()
+        with Report(folder, overwrite=False) as report:
+            report.stage(WITH_LABELS, samples, RUN)
+    assert names(tmp_path) == {"there"}
+    assert names(tmp_path / "there") == set()
+
+
+@pytest.fixture
+def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw in this process: another test may have left the one that draws."""
+    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
+
+
+TABLES = {"metrics.json", "confusion_matrix.csv", "per_class.csv"}
+
+
+@pytest.mark.usefixtures("_one_process")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_the_disk_has_no_room_for_is_missing(tmp_path: Path, overwrite: bool) -> None:
+    """The rest is there, and nothing of an earlier report beside it."""
+    folder = tmp_path / "report"
+    if overwrite:
+        write(folder)
+    with Report(folder, overwrite=overwrite) as report:
+        with limited_file_size(5000):
+            report.stage(WITH_LABELS, samples, RUN)
+            report.commit()
+        with pytest.raises(
+            OutputError, match=r"\.png could not be made: File too large; make room"
+        ):
+            report.check_whole()
+    assert names(folder) == {path.name for path in report.files} == TABLES
+    assert report.missing.keys() == REPORT_FILES - TABLES
+    (note,) = report.note("and so on")
+    assert note == (
+        f"the report {folder} lacks confusion_matrix.png, per_class.png, samples.png (File too "
+        "large); and so on"
+    )
+
+
+@pytest.mark.usefixtures("_one_process")
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no latex\n\nat all"), MemoryError(), SystemError()]
+)
+def test_whatever_drawing_raises_is_a_missing_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Matplotlib may raise anything; a message of many lines is said on one."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    report = write(tmp_path)
+    assert names(tmp_path) == TABLES
+    expected = "RuntimeError: no latex at all" if str(error) else type(error).__name__
+    assert set(report.missing.values()) == {expected}
+
+
+@pytest.mark.usefixtures("_one_process")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_is_no_missing_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """It goes on to the caller, and nothing is left."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    with pytest.raises(error):
+        write(tmp_path / "report")
     assert names(tmp_path) == set()
-    report.stage(WITH_LABELS, SAMPLES, RUN)
-    report.discard()
-    assert names(tmp_path) == set()
 
 
-def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
-    """It is not ours to remove."""
-    report = Report(tmp_path, overwrite=False)
-    report.stage(WITH_LABELS, SAMPLES, RUN)
-    report.discard()
-    assert names(tmp_path) == set()
+def test_samples_that_cannot_be_found_are_a_missing_picture(tmp_path: Path) -> None:
+    """Their images may be read again for it, and be gone by then."""
+
+    def fail() -> Samples:
+        raise InputError("in: folder cannot be read")
+
+    with Report(tmp_path, overwrite=False) as report:
+        report.stage(WITH_LABELS, fail, RUN)
+        report.commit()
+    assert names(tmp_path) == REPORT_FILES - {"samples.png"}
+    assert report.missing == {"samples.png": "InputError: in: folder cannot be read"}
 
 
-def test_discarding_after_the_commit_changes_nothing(tmp_path: Path) -> None:
-    """So that it can stand in a `finally`."""
-    report = write(tmp_path / "report")
-    report.discard()
-    assert names(tmp_path / "report") == REPORT_FILES
+def test_samples_stay_only_with_the_same_predictions(tmp_path: Path) -> None:
+    """Beside other numbers they would pass for theirs."""
+    write(tmp_path)
+    for run, expected in ((RUN, REPORT_FILES), ({}, REPORT_FILES - {"samples.png"})):
+        with Report(tmp_path, overwrite=True) as report:
+            report.stage(WITH_LABELS, no_samples, run)
+            report.commit()
+        assert names(tmp_path) == expected
 
 
-def test_a_failure_while_staging_leaves_nothing(
+class _CutError(BaseException):
+    """Stands for the end of the process."""
+
+
+def commit_cut(folder: Path, cut: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Replace a report, up to a step on the file system; tell whether there was such a step."""
+    replace_file, unlink, steps = Path.replace, Path.unlink, iter(range(100))
+
+    def count() -> None:
+        if next(steps) == cut:
+            raise _CutError
+
+    def replacing(path: Path, target: Path) -> Path:
+        count()
+        return replace_file(path, target)
+
+    def unlinking(path: Path, missing_ok: bool = False) -> None:
+        count()
+        unlink(path, missing_ok=missing_ok)
+
+    with Report(folder, overwrite=True) as report:
+        report.stage(WITH_LABELS, samples, RUN)
+        with monkeypatch.context() as patch, contextlib.suppress(_CutError):
+            patch.setattr(Path, "replace", replacing)
+            patch.setattr(Path, "unlink", unlinking)
+            report.commit()
+    return next(steps) > cut
+
+
+def test_the_numbers_go_first_and_come_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system's refusal is one line for the user, and there is no half report."""
-    # Another test may have left the process that draws, which has no such limit.
-    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
-    report = Report(tmp_path / "report", overwrite=False)
-    with limited_file_size(1000), pytest.raises(OutputError, match=r"\.png.*File too large"):
-        report.stage(WITH_LABELS, SAMPLES, RUN)
-    assert names(tmp_path) == set()
+    """Wherever a commit is cut, what lies beside a `metrics.json` is of its run."""
+    old = {name: name.encode() for name in FILES}
+    new = contents(write(tmp_path / "new").folder)
+    for cut in range(100):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        for name, content in old.items():
+            (folder / name).write_bytes(content)
+        was_cut = commit_cut(folder, cut, monkeypatch)
+        found = contents(folder)
+        assert "metrics.json" not in found or found in (old, new)
+        if not was_cut:
+            break
+    assert found == new
+    assert cut > len(FILES)
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside it they would pass for its run's."""
+    write(tmp_path)
+    stuck, unlink = tmp_path / "per_class.png", Path.unlink
+
+    def refusing(path: Path, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refusing)
+    report = write(tmp_path, WITHOUT_LABELS, overwrite=True)
+    assert report.missing == {"metrics.json": "Operation not permitted"}
+    assert names(tmp_path) == {"per_class.png", "predictions.png", "samples.png"}
+
+
+def test_a_file_that_came_meanwhile_is_kept(tmp_path: Path) -> None:
+    """It is not ours to replace, and beside it nothing passes for a report."""
+    with Report(tmp_path, overwrite=False) as report:
+        report.stage(WITH_LABELS, samples, RUN)
+        (tmp_path / "per_class.csv").write_text("mine")
+        report.commit()
+    assert (tmp_path / "per_class.csv").read_text() == "mine"
+    assert report.missing.keys() == {"per_class.csv", "metrics.json"}
+
+
+def test_links_stay_links(tmp_path: Path) -> None:
+    """The files behind them are replaced."""
+    (tmp_path / "report").mkdir()
+    for name in ("metrics.json", "per_class.csv"):
+        (tmp_path / name).write_text("old")
+        (tmp_path / "report" / name).symlink_to(tmp_path / name)
+    write(tmp_path / "report", overwrite=True)
+    for name in ("metrics.json", "per_class.csv"):
+        assert (tmp_path / "report" / name).is_symlink()
+        assert (tmp_path / name).read_text() != "old"
+
+
+def test_a_second_report_is_refused_while_the_first_is_made(tmp_path: Path) -> None:
+    """Through a link to the folder too; and it finds a report afterwards."""
+    (tmp_path / "link").symlink_to("report")
+    late = Report(tmp_path / "report", overwrite=False)
+    with Report(tmp_path / "report", overwrite=False) as report:
+        report.stage(WITH_LABELS, samples, RUN)
+        for other in (late, Report(tmp_path / "link", overwrite=True)):
+            with pytest.raises(OutputInUseError, match="another run is writing it"), other:
+                pass
+        report.commit()
+    with pytest.raises(OutputError, match="holds a report already"), late:
+        pass
+    assert names(tmp_path / "report") == REPORT_FILES
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -290,8 +477,8 @@ def test_every_file_of_a_report_is_among_its_names(tmp_path: Path) -> None:
     """Otherwise it would not be removed when stale."""
     written = set()
     for metrics in (WITH_LABELS, WITHOUT_LABELS):
-        report = Report(tmp_path, overwrite=True)
-        report.stage(metrics, SAMPLES, RUN, HISTORY)
-        report.commit()
+        with Report(tmp_path, overwrite=True) as report:
+            report.stage(metrics, samples, RUN, HISTORY)
+            report.commit()
         written |= {path.name for path in report.files}
     assert written == set(FILES)

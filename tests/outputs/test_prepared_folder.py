@@ -16,7 +16,7 @@ import mnist_batch
 from mnist_batch import Progress, Summary
 from mnist_batch.commands.pack import PackedWriter
 from mnist_batch.decoding.decode import decode_image
-from mnist_batch.errors import OutputError
+from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.parquet.columns import PACKED
 from mnist_batch.preprocessing.mnist_form import to_mnist_form
 from mnist_batch.synthetic import generator
@@ -469,29 +469,83 @@ def test_an_interrupted_run_leaves_nothing(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_full_disk_leaves_nothing(tmp_path: Path, model: Path) -> None:
-    """One line says why; no predictions are there either."""
+NOT_WRITTEN = (
+    "the pictures of --save-prepared are not written to {} ({}); to write them, predict again with "
+    "--overwrite"
+)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_full_disk_costs_the_pictures_and_no_prediction(
+    tmp_path: Path, model: Path, earlier: bool
+) -> None:
+    """A note says why they are missing; what takes room goes at once, and what was there stays."""
     noise = np.random.default_rng(0).integers(0, 255, (280, 280, 3), np.uint8)
-    folder = write_files(tmp_path / "in", {"a.png": encoded(Image.fromarray(noise))})
-    with (
-        limited_file_size(20_000),
-        pytest.raises(OutputError, match="seen could not be written: File too large"),
-    ):
+    small = encoded(drawing())
+    folder = write_files(tmp_path / "in", {"0.png": small, "2.png": small})
+    if earlier:
         predict(folder, model, tmp_path, prepare="never")
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    before = pictures(tmp_path / "seen")
+    write_files(folder, {"1.png": encoded(Image.fromarray(noise))})
+    seen = []
+
+    def progress(_: Progress) -> None:
+        seen.append(len(list(tmp_path.glob(".seen.*.tmp"))))
+
+    options = {"prepare": "never", "batch_size": 1, "overwrite": earlier, "progress": progress}
+    with limited_file_size(20_000):
+        summary = predict(folder, model, tmp_path, **options)
+    assert seen == [1, 0, 0]
+    assert summary.notes[-1] == NOT_WRITTEN.format(tmp_path / "seen", "File too large")
+    assert (summary.prepared_folder, summary.prepared_pictures) == (None, 0)
+    assert len(pq.read_table(tmp_path / "out.parquet")) == 3
+    assert pictures(tmp_path / "seen") == before
+    left = {"in", "out.parquet", *(["seen"] if earlier else [])}
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_whatever_a_picture_raises_costs_no_prediction(
+    tmp_path: Path, digits: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory runs out, say."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    summary = predict(digits, model, tmp_path)
+    assert summary.notes[-1] == NOT_WRITTEN.format(tmp_path / "seen", "MemoryError")
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out.parquet"}
 
 
 def test_a_picture_that_came_meanwhile_is_kept(tmp_path: Path, digits: Path, model: Path) -> None:
-    """The predictions are written then, the pictures are not: --resume writes them."""
+    """The predictions are written then, the pictures are not."""
 
     def intrude(_: Progress) -> None:
         write_files(tmp_path / "seen", {"mine.png": b"mine"})
 
-    with pytest.raises(OutputError, match="seen is not empty"):
-        predict(digits, model, tmp_path, progress=intrude)
+    summary = predict(digits, model, tmp_path, progress=intrude)
+    assert "pictures of --save-prepared are not written" in summary.notes[-1]
+    assert "seen is not empty" in summary.notes[-1]
     assert pictures(tmp_path / "seen") == {"mine.png"}
-    left = {"in", "seen", "out.parquet", "out.parquet.staging"}
-    assert {path.name for path in tmp_path.iterdir()} == left
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "seen", "out.parquet"}
+
+
+def test_one_run_at_a_time_writes_pictures(tmp_path: Path, digits: Path, model: Path) -> None:
+    """A second one is refused at once, through a link to the folder too, and touches nothing."""
+    (tmp_path / "link").symlink_to("seen")
+
+    def run_again(progress: Progress) -> None:
+        for folder in (tmp_path / "seen", tmp_path / "link"):
+            with pytest.raises(OutputInUseError, match="another run is writing it"):
+                mnist_batch.predict(
+                    digits, tmp_path / "b.csv", model=model, save_prepared=folder, overwrite=True
+                )
+        assert progress.total == 4
+
+    predict(digits, model, tmp_path, progress=run_again)
+    assert pictures(tmp_path / "seen") == ALL
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "seen", "link", "out.parquet"}
 
 
 def test_pictures_within_the_input_are_refused(tmp_path: Path, digits: Path, model: Path) -> None:
@@ -507,9 +561,10 @@ def test_pictures_within_the_input_are_refused(tmp_path: Path, digits: Path, mod
 def test_other_outputs_and_the_input_stand_apart(tmp_path: Path, digits: Path, model: Path) -> None:
     """The folder is replaced as a whole, with all that is in it."""
     folder = tmp_path / "seen"
-    for options in ({"report": folder}, {"report": folder / "report"}):
-        with pytest.raises(OutputError, match="which is for the pictures"):
-            predict(digits, model, tmp_path, **options)
+    with pytest.raises(OutputError, match="hold both the report and the pictures of"):
+        predict(digits, model, tmp_path, report=folder)
+    with pytest.raises(OutputError, match="which is for the pictures"):
+        predict(digits, model, tmp_path, report=folder / "report")
     with pytest.raises(OutputError, match=r"out\.parquet: lies in .*which is for the pictures"):
         predict(digits, model, tmp_path, save_prepared=tmp_path)
     predict(digits, model, tmp_path)
