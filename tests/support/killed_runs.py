@@ -66,6 +66,7 @@ def main() -> None:
                     resume=resume,
                     overwrite=order["overwrite"],
                     probabilities=True,
+                    save_prepared=out.parent / "seen",
                 )
                 status = 0
             except Exception as error:  # noqa: BLE001 - the fork ends here, whatever it is
@@ -94,11 +95,19 @@ def main() -> None:
         _tell(f"{moment:.4f} s", out, process, run)
 
 
+def report_of(out: Path) -> Path:
+    """Return the folder of the report."""
+    return out.with_suffix(".report")
+
+
 def _reset(out: Path, *, overwrite: bool) -> None:
     shutil.rmtree(out.parent, ignore_errors=True)
     out.parent.mkdir()
     if overwrite:
         out.write_bytes(OLD)
+        report_of(out).mkdir()
+        for name in report.FILES:
+            (report_of(out) / name).write_bytes(OLD)
 
 
 def _watch(folder: Path, kill_before: int | None, log: Path | None) -> None:
@@ -127,6 +136,10 @@ def _tell(step: str, out: Path, process: int, run: Any) -> None:  # noqa: ANN401
     killed = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
     content = out.read_bytes() if out.exists() else None
     kept = parts_folder.rows_kept(out)
+    # By name whether a file is of the old report; nothing where the folder holds no report.
+    reported = {path.name: path.read_bytes() == OLD for path in report_of(out).glob("*.*")}
+    if "metrics.json" not in reported:
+        reported = {}
     # All is done but that the last of what is in the staging folder goes.
     through = content not in (None, OLD) and not parts_folder.committed_outputs(out)
     resumed = os.waitstatus_to_exitcode(os.waitpid(run(resume=True), 0)[1])
@@ -135,6 +148,7 @@ def _tell(step: str, out: Path, process: int, run: Any) -> None:  # noqa: ANN401
         "killed": killed,
         "kept": kept,
         "through": through,
+        "report": reported,
         "before": None if content is None else content.hex(),
         "status": resumed,
         "after": out.read_bytes().hex() if out.exists() else None,

@@ -12,17 +12,23 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image, ImageOps
 
 import mnist_batch
+from mnist_batch.evaluation.report import FILES
 from tests.support.killed_runs import OLD
 from tests.support.report_files import REPORT_FILES
 
+PREPARED = ("0/00000.png", "7/00007.png")
 PROGRAM = Path(__file__).parent.parent / "support" / "killed_runs.py"
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory, digits_folder: Path) -> Path:
-    """Thirty digits and one file that is none, in four parts of eight rows at most."""
+    """Thirty digits and one file that is none, in four parts of eight rows at most.
+
+    Two are not in MNIST form, and get a picture.
+    """
     folder = tmp_path_factory.mktemp("images") / "digits"
     folder.mkdir()
     (folder / "9").mkdir()
@@ -30,6 +36,10 @@ def images(tmp_path_factory: pytest.TempPathFactory, digits_folder: Path) -> Pat
     for path in digits_folder.rglob("*.png"):
         (folder / path.parent.name).mkdir(exist_ok=True)
         (folder / path.parent.name / path.name).write_bytes(path.read_bytes())
+    for name in PREPARED:
+        with Image.open(folder / name) as image:
+            negative = ImageOps.invert(image)
+        negative.save(folder / name)
     return folder
 
 
@@ -77,14 +87,22 @@ def _check(runs: list[dict[str, Any]], suffix: str, whole: pa.Table, *, overwrit
     """
     old = OLD.hex() if overwrite else None
     names = {f"out.{suffix}", "out.report", *(f"out.report/{name}" for name in REPORT_FILES)}
+    names |= {"seen", *(f"seen/{name}.png" for name in PREPARED), "seen/0", "seen/7"}
+    rest = {f"out.{suffix}.staging", f"out.{suffix}.staging/lock"}
+    rest |= {"out.report/.mnist-batch.lock", ".seen.lock"}
     for run in runs:
         if run["before"] != old:
             assert _table(suffix, bytes.fromhex(run["before"])).equals(whole), run["step"]
         assert _table(suffix, bytes.fromhex(run["after"])).equals(whole), run["step"]
         assert run["status"] == 0 or (run["through"] and not overwrite), run["step"]
         # A run that finds an output and is told of nothing to resume leaves all as it is.
-        empty = {f"out.{suffix}.staging", f"out.{suffix}.staging/lock"} if run["status"] else set()
-        assert names <= set(run["left"]) <= names | empty, run["step"]
+        left = names | (rest if run["status"] else set())
+        assert names <= set(run["left"]) <= left, run["step"]
+        # A report that passes for one is the old one or the new one, with all its files.
+        found = {name for name in run["report"] if not name.startswith(".")}
+        is_old = run["report"].get("metrics.json", False)
+        assert found in (set(), {*FILES} if is_old else REPORT_FILES), run["step"]
+        assert all(run["report"][name] == is_old for name in found), run["step"]
 
 
 def _assert_same_digits(table: pa.Table, expected: pa.Table) -> None:
@@ -100,7 +118,14 @@ def test_a_kill_before_any_step_loses_nothing(
     whole, runs = _killed_runs(tmp_path, images, suffix, "steps", overwrite=overwrite)
     _assert_same_digits(whole, expected)
     steps = [run["step"] for run in runs]
-    for part in ("part-000003", "manifest.json", "committed", f"out.{suffix}", "metrics.json"):
+    for part in (
+        "part-000003",
+        "manifest.json",
+        "committed",
+        f"out.{suffix}",
+        "metrics.json",
+        "seen",
+    ):
         assert any(part in step for step in steps)
     assert all(run["killed"] for run in runs)
     assert {0, 8, 16, 24, 31} <= {run["kept"] for run in runs}
