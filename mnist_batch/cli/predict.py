@@ -116,16 +116,20 @@ def predict(
 
 @contextmanager
 def _naming_kept_rows(out: Path, *, quiet: bool) -> Iterator[None]:
-    """Where a run is interrupted, say that `--resume` continues it, if it has finished any rows."""
-    from mnist_batch.outputs.parts_folder import rows_kept
+    """Where a run is interrupted, say what is there and that `--resume` goes on from there."""
+    from mnist_batch.outputs.parts_folder import committed_outputs, rows_kept
 
-    before = rows_kept(out)
+    before, was_there = rows_kept(out), bool(committed_outputs(out))
     try:
         yield
     except OutputInUseError:  # what is kept there is of the other run
         raise
     except BaseException:
-        kept = rows_kept(out)
-        if kept > before and not quiet:
+        kept, is_there = rows_kept(out), bool(committed_outputs(out))
+        if is_there and not was_there and not quiet:
+            terminal.say(
+                f"note: {out} is complete, what belongs to it may not be; --resume completes it"
+            )
+        elif kept > before and not quiet:
             terminal.say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
         raise

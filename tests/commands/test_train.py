@@ -7,6 +7,7 @@ test trains on MNIST itself, where MNIST_DATA names its folder.
 import csv
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,12 +22,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.commands.train import TrainingResult, train
-from mnist_batch.errors import InputError, LabelError, OutputError
+from mnist_batch.errors import InputError, LabelError, OutputError, OutputInUseError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from mnist_batch.training.data import read_images
 from mnist_batch.training.fitting import TrainingProgress
+from tests.support.command import run
 
 TRAIN_ROWS, TEST_ROWS = 1000, 200
 
@@ -442,10 +444,10 @@ def test_an_interrupt_leaves_nothing(data: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_at_the_end_leaves_nothing(
+def test_no_failure_of_the_report_costs_the_model(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Model and report are there together or not at all."""
+    """It took hours; a note names the command that tests it again."""
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -453,8 +455,44 @@ def test_a_failure_at_the_end_leaves_nothing(
     # Another test may have left the process that draws, where nothing fails.
     monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
     monkeypatch.setattr("mnist_batch.evaluation.figures.save", fail)
-    with pytest.raises(OutputError, match=r"No space left on device"):
-        quick(data, tmp_path / "digits.h5", report=True)
+    out = tmp_path / "digits.h5"
+    result = quick(data, out, report=True)
+    missing = ["confusion_matrix.png", "per_class.png", "samples.png", "learning_curves.png"]
+    assert result.report_missing == missing
+    assert result.record()["report_missing"] == missing
+    (note,) = result.notes
+    begin, _, command = note.rpartition(": ")
+    assert begin == (
+        f"the report {tmp_path / 'digits.report'} lacks {', '.join(missing)} (No space left on "
+        "device); the model is complete; to test it again, with a report"
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"digits.h5", "digits.report"}
+    names = {"metrics.json", "confusion_matrix.csv", "per_class.csv", "history.csv"}
+    assert {path.name for path in (tmp_path / "digits.report").iterdir()} == names
+    name, *arguments = shlex.split(command)
+    assert name == "mnist-batch"
+    assert run(*arguments).returncode == 0
+    metrics = json.loads((tmp_path / "digits-test.report" / "metrics.json").read_text())
+    assert metrics["accuracy"] == result.accuracy
+
+
+def test_one_training_at_a_time_writes_a_model(data: Path, tmp_path: Path) -> None:
+    """A second one is refused at once, and not after hours."""
+
+    def train_again(_: TrainingProgress) -> None:
+        for name in ("digits.h5", "link.h5"):
+            with pytest.raises(OutputInUseError, match="another run is writing it"):
+                quick(tmp_path / "none", tmp_path / name, overwrite=True)
+
+    (tmp_path / "link.h5").symlink_to("digits.h5")
+    quick(data, tmp_path / "digits.h5", progress=train_again)
+    assert {path.name for path in tmp_path.iterdir()} == {"digits.h5", "link.h5"}
+
+
+def test_the_report_is_not_the_model(data: Path, tmp_path: Path) -> None:
+    """One of them would replace the other."""
+    with pytest.raises(OutputError, match="would hold both the model and the report"):
+        quick(data, tmp_path / "digits.h5", report=tmp_path / "digits.h5")
     assert list(tmp_path.iterdir()) == []
 
 
