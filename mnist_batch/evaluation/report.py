@@ -15,7 +15,13 @@ from mnist_batch.evaluation.drawing_process import draw
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import StagedFile, behind_links, check_writable, why_failed
+from mnist_batch.outputs.atomic import (
+    StagedFile,
+    behind_links,
+    check_writable,
+    output_errors,
+    why_failed,
+)
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
 
@@ -164,18 +170,19 @@ class Report(AbstractContextManager["Report", None]):
         return [f"the report {self.folder} lacks {names} ({why}); {again}"]
 
     def _check(self) -> None:
-        if not self.folder.is_dir():
-            if self.folder.exists():
-                raise OutputError(f"{self.folder} is a file; name a folder for the report")
-            check_writable(self.folder, overwrite=self._overwrite)
-            return
-        for name in FILES:
-            if (self.folder / name).exists() and not self._overwrite:
-                raise OutputError(
-                    f"{self.folder} holds a report already ({name}); name another folder or pass "
-                    "--overwrite"
-                )
-            check_writable(self.folder / name, overwrite=self._overwrite)
+        with output_errors(self.folder):  # which may not be looked into
+            if not self.folder.is_dir():
+                if self.folder.exists():
+                    raise OutputError(f"{self.folder} is a file; name a folder for the report")
+                check_writable(self.folder, overwrite=self._overwrite)
+                return
+            for name in FILES:
+                if (self.folder / name).exists() and not self._overwrite:
+                    raise OutputError(
+                        f"{self.folder} holds a report already ({name}); name another folder or "
+                        "pass --overwrite"
+                    )
+                check_writable(self.folder / name, overwrite=self._overwrite)
 
     def _is_of(self, text: str) -> bool:
         """Tell whether the report in the folder is on the same predictions."""
