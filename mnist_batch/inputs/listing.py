@@ -3,13 +3,14 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
 from string import digits
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -114,19 +115,23 @@ class FolderListing:
         self._unreadable: dict[str, InputError] = {}
         self._by_suffix = {suffix: self.files[kind] for suffix, kind in kinds.items()}
 
-    def add_file(self, entry: os.DirEntry[str], name: str) -> None:
-        """Add a file by its suffix, or count it as passed over."""
+    def takes(self, entry: os.DirEntry[str]) -> bool:
+        """Tell whether a file is an input; count it as passed over where it is none."""
+        suffix = _suffix(entry.name)
         if _is_link_to_folder(entry):
-            self.passed_over["link to a folder"] += 1
-            return
-        suffix = entry.name[entry.name.rfind(".") :].lower()  # `Path` takes a tenth of a listing
-        names = self._by_suffix.get(suffix)
-        if names is None:
-            self.passed_over[suffix if suffix.startswith(".") else "no suffix"] += 1
-        elif _is_regular(entry):
-            names.append(name)
+            reason = "link to a folder"
+        elif suffix not in self._by_suffix:
+            reason = suffix if suffix.startswith(".") else "no suffix"
+        elif not _is_regular(entry):
+            reason = "no regular file"
         else:
-            self.passed_over["no regular file"] += 1
+            return True
+        self.passed_over[reason] += 1
+        return False
+
+    def add_file(self, name: str) -> None:
+        """Add a file that `takes` is true of."""
+        self._by_suffix[_suffix(name)].append(name)
 
     def add_unreadable_folder(self, name: str, error: InputError) -> None:
         """Add a folder that cannot be listed: nobody knows which kind of file it holds."""
@@ -141,6 +146,8 @@ class FolderListing:
         Raises:
             InputError: there are no files, but folders that cannot be listed.
         """
+        # A folder's entries come in any order, and kinds of one number are named in that of a text.
+        self.passed_over = Counter(dict(sorted(self.passed_over.items())))
         self.files = {
             kind: names
             for kind, names in self.files.items()
@@ -201,21 +208,27 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
         InputError: the folder cannot be read, or one in it, and nothing else was found.
     """
     listing = FolderListing(kinds)
-    pending = [_sorted_entries(folder, "")]
+
+    def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
+        if entry.name.startswith("."):
+            listing.passed_over["hidden"] += 1
+            return False
+        return is_folder or listing.takes(entry)
+
+    pending = [("", iter(_sorted_names(folder, wanted)))]
     while pending:
-        for prefix, entry in pending[-1]:
-            name = prefix + entry.name
-            if entry.name.startswith("."):
-                listing.passed_over["hidden"] += 1
-            elif entry.is_dir(follow_symlinks=False):
-                try:
-                    pending.append(_sorted_entries(Path(entry.path), f"{name}/"))
-                except InputError as error:
-                    listing.add_unreadable_folder(f"{name}/", error)
-                    continue
-                break
-            else:
-                listing.add_file(entry, name)
+        above, names = pending[-1]
+        for name in names:
+            if not name.endswith("/"):
+                listing.add_file(above + name)
+                continue
+            below = above + name
+            try:
+                pending.append((below, iter(_sorted_names(folder / below, wanted))))
+            except InputError as error:
+                listing.add_unreadable_folder(below, error)
+                continue
+            break
         else:
             pending.pop()
     listing.settle()
@@ -251,10 +264,13 @@ def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListi
     for part in above:
         below = (name for folder in folders for name in _folders(root, folder, part, listing))
         folders = list(dict.fromkeys(below))  # two `**` find a folder several times
+
+    def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
+        return not is_folder and _matches(entry.name, last) and listing.takes(entry)
+
     for folder in folders:
-        for _, entry in _entries_below(root, folder, listing):
-            if _matches(entry.name, last) and not entry.is_dir(follow_symlinks=False):
-                listing.add_file(entry, folder + entry.name)
+        for name in _names_below(root, folder, listing, wanted):
+            listing.add_file(folder + name)
     listing.settle()
     for names in listing.files.values():
         names.sort(key=_path_key)
@@ -263,29 +279,33 @@ def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListi
 
 def _folders(root: Path, folder: str, part: str, listing: FolderListing) -> list[str]:
     """Return the folders in a folder that one part of a glob matches; each name ends in `/`."""
-    if part != "**":
-        return [
-            f"{folder}{entry.name}/"
-            for _, entry in _entries_below(root, folder, listing)
-            if entry.is_dir(follow_symlinks=False) and _matches(entry.name, part)
-        ]
-    found = [folder]
-    for known in found:  # grows meanwhile
-        found += _folders(root, known, "*", listing)
-    return found
+    if part == "**":
+        found = [folder]
+        for known in found:  # grows meanwhile
+            found += _folders(root, known, "*", listing)
+        return found
+
+    def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
+        return is_folder and _matches(entry.name, part)
+
+    return [folder + name for name in _names_below(root, folder, listing, wanted)]
 
 
-def _entries_below(
-    root: Path, folder: str, listing: FolderListing
-) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Return the entries of a folder below another, none where it cannot be read."""
+class _Wanted(Protocol):
+    """Tells whether an entry of a folder is wanted, be it a folder or a file."""
+
+    def __call__(self, entry: os.DirEntry[str], *, is_folder: bool) -> bool: ...
+
+
+def _names_below(root: Path, folder: str, listing: FolderListing, wanted: _Wanted) -> list[str]:
+    """Return the names in a folder below another, none where it cannot be read."""
     try:
-        return _sorted_entries(root / folder, folder)
+        return _sorted_names(root / folder, wanted)
     except InputError as error:
         if not folder:
             raise
         listing.add_unreadable_folder(folder, error)
-        return iter(())
+        return []
 
 
 def _matches(name: str, part: str) -> bool:
@@ -296,13 +316,29 @@ def _path_key(path: str) -> list[tuple[str, str]]:
     return [natural_key(part) for part in path.split("/")]
 
 
-def _sorted_entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _sorted_names(folder: Path, wanted: _Wanted) -> list[str]:
+    """Return the names in a folder that are wanted, in natural order; a `/` ends those of folders.
+
+    Only names are kept: a million entries take 400 MB.
+    """
+    names, folders = [], set()
     try:
-        with os.scandir(folder) as found:
-            entries = {entry.name: entry for entry in found}
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if wanted(entry, is_folder=is_folder):
+                    names.append(entry.name)
+                    if is_folder:
+                        folders.add(entry.name)
     except OSError as error:
         raise InputError(f"{folder}: folder cannot be read: {error.strerror}") from error
-    return iter([(prefix, entries[name]) for name in naturally_sorted(entries)])
+    names = naturally_sorted(names)
+    return [f"{name}/" if name in folders else name for name in names] if folders else names
+
+
+def _suffix(name: str) -> str:
+    """Return a name from its last dot on, in lower case; `Path` takes a tenth of a listing."""
+    return name[name.rfind(".") :].lower()
 
 
 def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:
