@@ -71,9 +71,10 @@ def run_page(summary: "mnist_batch.Summary") -> "terminal.Page":
 
 def report_line(files: Sequence[Path], missing: Sequence[str]) -> list[tuple[str, str]]:
     """Return where a report is and what it lacks; nothing where none was wanted."""
-    lacking = [f"without {', '.join(missing)}"] if missing else []
-    where = [str(files[0].parent)] if files else []
-    return [("report", ", ".join(where + lacking))] if where + lacking else []
+    if not files:
+        return [("report", "not written")] if missing else []
+    lacking = f", without {', '.join(missing)}" if missing else ""
+    return [("report", f"{files[0].parent}{lacking}")]
 
 
 def speed(images_per_s: int, elapsed_s: float) -> str:

@@ -79,6 +79,14 @@ def test_the_last_epoch_is_called_that() -> None:
     ]
 
 
+def test_what_the_report_lacks_is_said() -> None:
+    """Where nothing of it could be written, too."""
+    partly = replace(TRAINED, report_missing=["a.png", "b.png"])
+    assert after_training(partly)[-1] == "report       MNIST.report, without a.png, b.png"
+    no_report = replace(partly, report_files=[])
+    assert after_training(no_report)[-1] == "report       not written"
+
+
 def shown(
     steps: list[TrainingProgress],
     monkeypatch: pytest.MonkeyPatch,

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch.errors import InputError, PredictionsError
+from mnist_batch.errors import InputError, OutputError, PredictionsError
 from mnist_batch.options import Prepare
 from mnist_batch.synthetic import generator
 from tests.support.report_files import run_of
@@ -114,3 +114,60 @@ def test_predictions_of_earlier_releases_were_not_prepared(tmp_path: Path, model
     mnist_batch.evaluate(out, report=tmp_path / "again", images=tmp_path / "digits")
     first = (tmp_path / "out.report" / "samples.png").read_bytes()
     assert (tmp_path / "again" / "samples.png").read_bytes() == first
+
+
+def test_samples_of_other_predictions_do_not_stay(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Beside the numbers of these they would pass for theirs."""
+    report = tmp_path / "report"
+    for name, labels in (("a.csv", None), ("b.csv", "none")):
+        out = tmp_path / name
+        mnist_batch.predict(digits_folder, out, model=model, report=False, labels=labels)
+    mnist_batch.evaluate(tmp_path / "a.csv", report=report, images=digits_folder)
+    mnist_batch.evaluate(tmp_path / "b.csv", report=report, overwrite=True)
+    assert {path.name for path in report.iterdir()} == {"metrics.json", "predictions.png"}
+
+
+def test_a_report_that_cannot_be_whole_is_not_begun(
+    tmp_path: Path, digits_folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is all that was asked for; the earlier one stays."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no fonts")
+
+    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
+    out = tmp_path / "out.parquet"
+    mnist_batch.predict(digits_folder, out, model=model)
+    before = {path: path.read_bytes() for path in (tmp_path / "out.report").iterdir()}
+    monkeypatch.setattr("mnist_batch.evaluation.figures.save", fail)
+    for options in ({"overwrite": True}, {"report": tmp_path / "new"}):
+        with pytest.raises(OutputError, match=r"\.png could not be made: RuntimeError: no fonts;"):
+            mnist_batch.evaluate(out, **options)
+    assert {path: path.read_bytes() for path in (tmp_path / "out.report").iterdir()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"out.parquet", "out.report"}
+
+
+@pytest.mark.parametrize(
+    ("name", "report"),
+    [
+        ("out.csv", "out.csv.staging"),
+        ("out.csv", "out.csv.staging/report"),
+        ("r/per_class.csv", "r"),
+        ("out.csv", "in/report"),
+    ],
+)
+def test_a_report_is_not_put_where_it_does_harm(
+    tmp_path: Path, model: Path, name: str, report: str
+) -> None:
+    """In the way of the next run, in the place of the predictions, or among the images."""
+    (tmp_path / "r").mkdir()
+    generator.write_folder(tmp_path / "in", 3)
+    mnist_batch.predict(tmp_path / "in", tmp_path / name, model=model, report=False)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    with pytest.raises(OutputError, match=r"name another place|name a place outside"):
+        mnist_batch.evaluate(
+            tmp_path / name, report=tmp_path / report, images=tmp_path / "in", overwrite=True
+        )
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()} == before

@@ -22,7 +22,7 @@ from PIL import Image
 import mnist_batch
 from mnist_batch import _kernels
 from mnist_batch.commands import pack
-from mnist_batch.errors import InputError, LabelError, OutputError
+from mnist_batch.errors import InputError, LabelError, OutputError, OutputInUseError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic import generator
@@ -487,3 +487,15 @@ def test_loading_the_compiled_code_is_not_timed(
     mnist_batch.pack(digits_folder, tmp_path / "packed.parquet")
     assert events.count("load") == 1
     assert events.index("load") < events.index("clock")
+
+
+def test_one_run_at_a_time_packs_into_a_file(tmp_path: Path, digits_folder: Path) -> None:
+    """A second one is refused at once, and leaves nothing."""
+    out = tmp_path / "packed.parquet"
+
+    def pack_again(_: Progress) -> None:
+        with pytest.raises(OutputInUseError, match="another run is writing it"):
+            mnist_batch.pack(digits_folder, out, overwrite=True)
+
+    mnist_batch.pack(digits_folder, out, progress=pack_again)
+    assert [path.name for path in tmp_path.iterdir()] == ["packed.parquet"]

@@ -334,7 +334,7 @@ def test_no_source_leads_out_of_the_folder(tmp_path: Path, model: Path) -> None:
         str(tmp_path / "absolute.png"),
         "a/../../../b.png",
         "..",
-        "",
+        "//",
         "/",
         r"C:\windows\a.png",
         "nul",

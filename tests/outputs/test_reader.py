@@ -241,3 +241,16 @@ def test_a_probability_outside_0_to_1_is_refused_with_its_row(tmp_path: Path, va
     schema = predictions_schema(with_probabilities=True)
     predictions = pa.Table.from_pydict(COLUMNS | {"probabilities": changed}, schema=schema)
     assert "row 3: probabilities is" in refusal(written(tmp_path, predictions))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_file_that_is_replaced_meanwhile_is_read_as_it_was(tmp_path: Path, suffix: str) -> None:
+    """Columns, record and rows are of one file: it is opened once."""
+    tables = [written(tmp_path, table()), csv_file(tmp_path, CSV)]
+    path = next(path for path in tables if path.suffix == f".{suffix}")
+    whole = rows(path)
+    with PredictionsFile(path) as file:
+        (tmp_path / "other").write_bytes(b"something else")
+        (tmp_path / "other").replace(path)
+        assert pa.Table.from_batches(file.batches()).equals(whole)
+        assert pa.Table.from_batches(file.batches()).equals(whole)
