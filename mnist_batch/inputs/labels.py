@@ -1,5 +1,6 @@
 """Labels of images: from a column, the name of a folder or a CSV file."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -11,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.listing import open_native
 from mnist_batch.schema import FORMULA
 
 _FOLDERS = frozenset("0123456789")
@@ -109,6 +109,11 @@ class LabelFile:
     `file_name` and `label` are the Hugging Face imagefolder convention; a CSV file of predictions
     with corrected labels works too. Names are written as the column `source` has them. Labels for
     rows of Parquet files need the column `row`.
+
+    Attributes:
+        path: the file.
+        sha256: of the bytes that were read: the file may be another by the time that it is used.
+        has_rows: whether it has the column `row`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -119,7 +124,7 @@ class LabelFile:
                 that is not a digit.
         """
         self.path = path
-        table = _read_csv(path)
+        table, self.sha256 = _read_csv(path)
         source_column = "file_name" if "file_name" in table.column_names else "source"
         for column in (source_column, "label"):
             if table.column_names.count(column) != 1:
@@ -179,7 +184,8 @@ _MOST_ROWS = 2**40
 """More rows than any file has."""
 
 
-def _read_csv(path: Path) -> pa.Table:
+def _read_csv(path: Path) -> tuple[pa.Table, str]:
+    """Return the table in a file, and the SHA-256 of the file in hexadecimal."""
     import pyarrow.csv as pa_csv
 
     types = {
@@ -191,8 +197,9 @@ def _read_csv(path: Path) -> pa.Table:
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise OSError("not a regular file")
+        content = path.read_bytes()
         table = pa_csv.read_csv(
-            open_native(path),
+            pa.BufferReader(content),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
         )
@@ -204,4 +211,4 @@ def _read_csv(path: Path) -> pa.Table:
         ) from error
     if "row" in table.column_names and table["row"].null_count:
         raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
-    return table
+    return table, hashlib.sha256(content).hexdigest()

@@ -75,6 +75,18 @@ def test_parquet_changes_with_its_file_and_columns(tmp_path: Path, digits_parque
     assert _prints(path) != before
 
 
+def test_labels_of_parquet_count_as_they_were_read(tmp_path: Path, digits_parquet: Path) -> None:
+    """A file of labels that is written again later is another, also right after it was read."""
+    labels = tmp_path / "labels.csv"
+    for later in ("source,row,label\nx,0,2\n", None):
+        labels.write_text("source,row,label\nx,0,1\n")
+        opened = open_inputs([digits_parquet], ReadOptions(labels=str(labels)))
+        labels.write_text(later) if later else labels.unlink()
+        found = [shard.fingerprint() for shard in opened.shards]
+        labels.write_text("source,row,label\nx,0,1\n")
+        assert found == _prints(digits_parquet, ReadOptions(labels=str(labels)))
+
+
 def test_the_shards_of_one_file_differ(tmp_path: Path) -> None:
     """Their rows are others."""
     path = tmp_path / "digits.parquet"

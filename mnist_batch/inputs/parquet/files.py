@@ -83,12 +83,12 @@ class ParquetShard(Shard):
         return self.file.source
 
     def read_from(self) -> Sequence[str | bytes]:
-        """Return the states of the file and its file of labels, the rows, and the columns."""
+        """Return the state of the file, what labels it, the rows, and the columns."""
         file = self.file
-        label_files = [file.label_file.path] if file.label_file else []
         return [
             file.source,
-            file_states([file.path, *label_files]).tobytes(),
+            file_states([file.path]).tobytes(),
+            file.label_file.sha256 if file.label_file else "",
             f"{self.first_row} {self.rows}",
             file.image.path,
             file.label or "",
