@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow.compute as pc
 
 from mnist_batch import __version__
 from mnist_batch.commands.run import shell_line
@@ -24,7 +26,7 @@ from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 from mnist_batch.outputs.atomic import StagedFile, check_writable
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
-from mnist_batch.training.data import LabelledImages, find_splits, read_images
+from mnist_batch.training.data import DigitsHash, LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,
     History,
@@ -116,14 +118,19 @@ class _Digits:
         return len(self.training.labels)
 
     @property
-    def test_rows(self) -> int:
-        return len(self.test.labels) if self.test else 0
-
-    @property
     def unreadable(self) -> Counter[str]:
         return Counter(self.training.unreadable) + Counter(
             self.test.unreadable if self.test else {}
         )
+
+
+class _Tested(NamedTuple):
+    """The test of a saved model."""
+
+    metrics: Metrics
+    samples: Samples
+    # Of the digits that were tested: those that were read before the training may be others.
+    data_sha256: str
 
 
 def train(
@@ -218,8 +225,8 @@ def _save(
     network = build_network()
     network.set_weights(fitted.weights)  # compiled, without the state of its optimizer
     write_model(network, staged)
-    metrics, samples = _test(staged.path, digits.test_inputs, seed)
-    record = _record(fitted, digits, metrics)
+    tested = _test(staged.path, digits.test_inputs, seed)
+    record = _record(fitted, digits, tested)
     describe_model(staged, record)
     sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
     run = {"model": {"name": staged.target.name, "sha256": sha256}, **record}
@@ -227,20 +234,20 @@ def _save(
     notes: list[str] = []
     if report_writer:  # no failure of it costs the model
         report_writer.retire()
-        report_writer.stage(metrics, lambda: samples, run, fitted.history)
+        report_writer.stage(tested.metrics, lambda: tested.samples, run, fitted.history)
         report_writer.commit()
         notes = [*report_writer.notes, *report_writer.note(_how_again(staged.target, digits))]
     return TrainingResult(
         out=staged.target,
         sha256=sha256,
         rows=digits.rows,
-        test_rows=digits.test_rows,
+        test_rows=tested.metrics.scored,
         unreadable=digits.unreadable,
         data_sha256=digits.training.sha256,
         history=fitted.history,
         epoch=fitted.epoch,
         recipe=fitted.recipe,
-        metrics=metrics if digits.test else None,
+        metrics=tested.metrics if digits.test else None,
         report_files=report_writer.files if report_writer else [],
         report_missing=list(report_writer.missing) if report_writer else [],
         notes=notes,
@@ -258,16 +265,20 @@ def _how_again(out: Path, digits: _Digits) -> str:
     return f"the model is complete; to test it again, with a report: {command}"
 
 
-def _test(model: Path, inputs: Sequence[str], seed: int) -> tuple[Metrics, Samples]:
-    """Return the metrics of a saved model, and ten of its predictions."""
-    counts, chooser = PredictionCounts(), SampleChooser(seed)
+def _test(model: Path, inputs: Sequence[str], seed: int) -> _Tested:
+    """Test a saved model."""
+    counts, chooser, tested = PredictionCounts(), SampleChooser(seed), DigitsHash()
     for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
         chooser.add(counts.rows, batch.predictions, batch.images)
         counts.add(batch.predictions)
-    return counts.metrics(), chooser.samples()
+        errors, labels = (batch.predictions.column(name) for name in ("error", "label"))
+        scored = pc.and_(errors.is_null(), labels.is_valid())
+        images = batch.images[scored.to_numpy(zero_copy_only=False)]
+        tested.add(images, labels.filter(scored).to_numpy())
+    return _Tested(counts.metrics(), chooser.samples(), tested.hexdigest())
 
 
-def _record(fitted: Fitted, digits: _Digits, metrics: Metrics) -> dict[str, Any]:
+def _record(fitted: Fitted, digits: _Digits, tested: _Tested) -> dict[str, Any]:
     """Return the record that goes into the model file."""
     keras = import_keras()
     return {
@@ -283,8 +294,8 @@ def _record(fitted: Fitted, digits: _Digits, metrics: Metrics) -> dict[str, Any]
             "name": digits.name,
             "rows": digits.rows,
             "sha256": digits.training.sha256,
-            "test_rows": digits.test_rows,
-            "test_sha256": digits.test.sha256 if digits.test else None,
+            "test_rows": tested.metrics.scored,
+            "test_sha256": tested.data_sha256 if digits.test else None,
         },
-        "test_accuracy": metrics.accuracy,
+        "test_accuracy": tested.metrics.accuracy,
     }

@@ -211,9 +211,23 @@ def _readable_rows(batch: ImageBatch) -> tuple[Images, Labels, Counter[str]]:
     return decoded.images[readable.to_numpy(zero_copy_only=False)], labels, unreadable
 
 
+class DigitsHash:
+    """Adds up `LabelledImages.sha256` over batches."""
+
+    def __init__(self) -> None:
+        self._rows: list[bytes] = []
+
+    def add(self, images: Images, labels: Labels) -> None:
+        """Add rows."""
+        for image, label in zip(images, labels, strict=True):
+            self._rows.append(hashlib.sha256(image.tobytes() + label.tobytes()).digest())
+
+    def hexdigest(self) -> str:
+        """Return the hash of all rows, in hexadecimal."""
+        return hashlib.sha256(b"".join(sorted(self._rows))).hexdigest()
+
+
 def _sha256(images: Images, labels: Labels) -> str:
-    rows = (
-        hashlib.sha256(image.tobytes() + label.tobytes()).digest()
-        for image, label in zip(images, labels, strict=True)
-    )
-    return hashlib.sha256(b"".join(sorted(rows))).hexdigest()
+    digits = DigitsHash()
+    digits.add(images, labels)
+    return digits.hexdigest()

@@ -476,6 +476,23 @@ def test_no_failure_of_the_report_costs_the_model(
     assert metrics["accuracy"] == result.accuracy
 
 
+def test_the_record_is_of_the_digits_that_were_tested(data: Path, tmp_path: Path) -> None:
+    """Accuracy, rows and hash, where the test split is replaced during the training."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    write_parquet(tmp_path / "other.parquet", 60, seed=3)
+
+    def swap(_: TrainingProgress) -> None:
+        shutil.copy(tmp_path / "other.parquet", folder / "test.parquet")
+
+    result = quick(folder, tmp_path / "digits.h5", progress=swap)
+    tested = record_of(result.out)["data"]
+    assert (tested["test_rows"], result.test_rows) == (60, 60)
+    assert tested["test_sha256"] == read_images([str(tmp_path / "other.parquet")]).sha256
+    assert result.metrics is not None
+    assert result.metrics.rows == 60
+
+
 def test_one_training_at_a_time_writes_a_model(data: Path, tmp_path: Path) -> None:
     """A second one is refused at once, and not after hours."""
 
