@@ -1,14 +1,14 @@
 """The command line: each command parses, calls the library once, prints and exits.
 
 Exit status: 0 done; 1 could not be done; 2 usage; 3 done, but more rows with an error than
-`--max-errors` allows; 4 done, but below `--min-accuracy`; 130 interrupted, 143 terminated.
+`--max-errors` allows; 4 done, but below `--min-accuracy`; 129 the terminal went away, 130
+interrupted, 143 terminated.
 """
 
-import io
 import logging
 import os
-import signal
 import sys
+import warnings
 from types import ModuleType
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from mnist_batch import __version__
 from mnist_batch.cli import benchmark, evaluate, generate, inspect, pack, predict, train
 from mnist_batch.cli.terminal import columns, say
 from mnist_batch.errors import MnistBatchError
+from mnist_batch.machine import signals
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
 # that needs it: --help answers at once.
@@ -31,8 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-_STOPPED_STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @app.callback(invoke_without_command=True)
@@ -74,28 +73,18 @@ class _WithoutPandas:
 def main() -> None:
     """Run the command line and exit with one of the statuses above."""
     sys.meta_path.insert(0, _WithoutPandas())
-    signal.signal(signal.SIGTERM, _stop)
-    for output in (sys.stdout, sys.stderr):
-        # A character that the terminal's encoding lacks is shown by its number; it is no error.
-        if isinstance(output, io.TextIOWrapper):
-            output.reconfigure(errors="backslashreplace")
-    # Pillow's remarks on odd images are not for the terminal: each such image has a row's reason.
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     os.environ["TERMINAL_WIDTH"] = str(columns())  # typer's, of help and of what is wrong in a call
+    # No library speaks to the user: each image that is odd has a row's reason, and each message is
+    # this package's. Libraries set filters of their own, so what prints a warning is replaced.
+    warnings.showwarning = _ignore_warning
+    logging.disable()
     try:
         app(complete_var="")  # no variable asks for a shell's completion instead
     except MnistBatchError as error:
-        say(f"error: {error}")
+        if signals.received() is None:  # else it is what a library made of the interrupt
+            say(f"error: {error}")
         sys.exit(1)
-    except SystemExit as end:
-        if not isinstance(end.code, int) or end.code not in _STOPPED_STATUSES.values():
-            raise
-        say("interrupted")
-        # A worker may still decode a large picture; the ordinary exit would unload the libraries
-        # under it.
-        os._exit(end.code)
 
 
-def _stop(number: int, _: object) -> None:
-    """End as on Ctrl-C, which typer turns into `SystemExit`, so that staged files are removed."""
-    raise SystemExit(_STOPPED_STATUSES[signal.Signals(number)])
+def _ignore_warning(*_: object, **__: object) -> None:
+    """Take the place of what prints a warning."""

@@ -28,16 +28,8 @@ _Step = TypeVar("_Step")
 
 def show(content: "Page | dict[str, Any]") -> None:
     """Print a result on standard output, a dictionary as JSON."""
-    printed = _as_json(content) if isinstance(content, dict) else _as_text(content)
-    # The work is done, and its status says more than that nobody can read the result.
-    try:
-        sys.stdout.write(printed)
-        sys.stdout.flush()
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # the reader went away, as `head` does
-            say(f"error: the result could not be printed: {error.strerror}")
-        # When Python ends, it would fail once more on what is still buffered.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.stdout.write(_as_json(content) if isinstance(content, dict) else _as_text(content))
+    sys.stdout.flush()
 
 
 def _as_json(record: dict[str, Any]) -> str:
@@ -68,15 +60,14 @@ def columns() -> int:
     A terminal narrower than 60 breaks the lines itself: tables fit into no less.
     """
     with suppress(OSError):  # standard output is no terminal
-        if width := os.get_terminal_size(1).columns:  # some tell none
+        if width := os.get_terminal_size(sys.stdout.fileno()).columns:  # some tell none
             return max(width, 60)
     return 80
 
 
 def say(message: str) -> None:
     """Print a message on standard error, on one line, without control characters."""
-    if sys.stderr is not None:  # None where it was closed
-        print(printable(message), file=sys.stderr)
+    print(printable(message), file=sys.stderr)
 
 
 def say_notes(notes: Iterable[str], *, quiet: bool) -> None:
@@ -176,7 +167,7 @@ def progress_bar(
     `remaining`. `state` returns the fields of the bar after a step, given the speed in units a
     second, measured over `period_s`; `first` are the fields before the first step.
     """
-    if quiet or sys.stderr is None or not sys.stderr.isatty():  # None where it was closed
+    if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich import progress

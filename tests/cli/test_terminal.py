@@ -6,7 +6,6 @@ import os
 import pty
 import struct
 import subprocess
-import sys
 import termios
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from mnist_batch.cli.terminal import (
     facts,
     named_lines,
     printable,
-    progress_bar,
     say,
     say_notes,
     show,
@@ -79,14 +77,6 @@ def test_notes_are_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -
     say_notes(["one", "two"], quiet=False)
     say_notes(["three"], quiet=True)
     assert capsys.readouterr() == ("", "error: a?b\nnote: one\nnote: two\n")
-
-
-def test_nothing_is_said_where_standard_error_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python has None for it then."""
-    monkeypatch.setattr(sys, "stderr", None)
-    say("error: nobody reads it")
-    with progress_bar(["bar"], lambda step, _: step, quiet=False) as move:
-        assert move is None
 
 
 def test_a_table_aligns_its_columns() -> None:
