@@ -14,6 +14,7 @@ import pytest
 
 from mnist_batch.commands.run import shell_line
 from tests.support.command import COMMAND, run
+from tests.support.confined import confined
 from tests.support.report_files import REPORT_FILES
 
 TABLES = {"metrics.json", "confusion_matrix.csv", "per_class.csv"}
@@ -164,6 +165,44 @@ def test_a_disk_with_room_for_the_predictions_is_enough(
     assert out.read_bytes() != b"old"
     assert names(tmp_path) == {out.name, "out.report"}
     assert names(tmp_path / "out.report") == TABLES
+
+
+_LOCKED_UP = """
+import sys
+from pathlib import Path
+import mnist_batch
+folder, mode = Path(sys.argv[1]), int(sys.argv[2], 8)
+summary = mnist_batch.predict(
+    folder / "digits",
+    folder / "out.csv",
+    model=folder / "linear.h5",
+    overwrite=True,
+    progress=lambda _: (folder / "out.report").chmod(mode),
+)
+print(*summary.report_missing, summary.notes[-1], sep="|")
+"""
+
+
+@pytest.mark.parametrize(("mode", "why"), [("500", "cannot be written"), ("000", "denied")])
+def test_a_report_folder_that_is_locked_up_costs_no_prediction(
+    tmp_path: Path, digits_folder: Path, model: Path, mode: str, why: str
+) -> None:
+    """As an ordinary user, after the run has begun."""
+    shutil.copytree(digits_folder / "1", tmp_path / "digits")
+    shutil.copy(model, tmp_path / "linear.h5")
+    with confined(tmp_path, user=True) as prefix:
+        ended = subprocess.run(
+            [*prefix, sys.executable, "-c", _LOCKED_UP, tmp_path, mode],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 0, ended.stderr
+    *missing, note = ended.stdout.split("|")
+    assert set(missing) == {"metrics.json", "predictions.png", "samples.png"}
+    assert why in note
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
+    (tmp_path / "out.report").chmod(0o700)
 
 
 _STOPPED = """
