@@ -14,6 +14,9 @@ from mnist_batch.inputs.sources import file_kinds
 from mnist_batch.outputs.atomic import behind_links
 from mnist_batch.outputs.parts_folder import staging_folder
 
+_Identity = tuple[object, ...]
+"""Device and inode; of what is missing the identity of the folder above, and its name."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -38,13 +41,14 @@ def check_apart(claims: Sequence[Claim]) -> None:
     Raises:
         OutputError: two outputs have one place, or one lies in another that is not shared.
     """
-    for one, other in permutations(claims, 2):
-        if _is_same(behind_links(one.path), behind_links(other.path)):
+    chains = [(claim, _chain(claim.path)) for claim in claims]
+    for (one, chain), (other, (*_, place)) in permutations(chains, 2):
+        if chain[-1] == place:
             raise OutputError(
                 f"{one.path}: would hold both {one.what} and {other.what}; name another place for "
                 "one of them"
             )
-        if not other.is_shared and is_inside(one.path, other.path):
+        if not other.is_shared and place in chain:
             raise OutputError(
                 f"{one.path}: lies in {other.path}, which is for {other.what} alone; name another "
                 "place"
@@ -53,18 +57,29 @@ def check_apart(claims: Sequence[Claim]) -> None:
 
 def is_inside(path: Path, folder: Path) -> bool:
     """Tell whether a path is a folder or lies in it, by whatever name."""
-    place, folder = behind_links(path), behind_links(folder)
-    return any(_is_same(above, folder) for above in (place, *place.parents))
+    return _chain(folder)[-1] in _chain(path)
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    """Tell whether two paths without links lead to one place; a folder may be mounted twice."""
-    if one == other:
-        return True
+def _chain(path: Path) -> list[_Identity]:
+    """Return what identifies each folder above a path, from the root on, and the path itself.
+
+    That is device and inode, which are the same for all links to it and wherever it is mounted; of
+    what is missing, its name in the folder above.
+    """
+    place = behind_links(path)
+    found: list[_Identity] = []
+    for above in (*reversed(place.parents), place):
+        found.append(_identity(above) or (*found[-1:], above.name))
+    return found
+
+
+def _identity(path: str | Path) -> _Identity | None:
+    """Return device and inode of what a path leads to; None where it is missing."""
     try:
-        return one.samefile(other)
-    except OSError:  # one of them is missing, or may not be looked at
-        return one.name == other.name != "" and _is_same(one.parent, other.parent)
+        status = os.stat(path)  # noqa: PTH116 - paths by the hundred thousand
+    except (OSError, ValueError):  # a null character in the path
+        return None
+    return status.st_dev, status.st_ino
 
 
 def check_not_read(outputs: Iterable[Path], files: Iterable[str | Path]) -> None:
@@ -73,16 +88,16 @@ def check_not_read(outputs: Iterable[Path], files: Iterable[str | Path]) -> None
     An INPUT may hold a million pictures, so of these only those with the name of an output are
     looked at.
     """
-    there = [path for path in outputs if os.path.exists(path)]  # noqa: PTH110 - `Path.exists` raises
+    there = {found: path for path in outputs if (found := _identity(path))}
     if not there:
         return
     ends = tuple(
-        path.name if path.suffix.lower() in IMAGE_SUFFIXES else path.suffix for path in there
+        path.name if path.suffix.lower() in IMAGE_SUFFIXES else path.suffix
+        for path in there.values()
     )
-    for file in map(Path, filter(lambda file: file.endswith(ends), map(str, files))):
-        for out in there:
-            if _is_same(behind_links(file), behind_links(out)):
-                raise OutputError(f"{out}: is read by this run; name another place")
+    for file in map(str, files):
+        if file.endswith(ends) and (found := _identity(file)) in there:
+            raise OutputError(f"{there[found]}: is read by this run; name another place")
 
 
 def check_outside(

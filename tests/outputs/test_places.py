@@ -40,7 +40,7 @@ def test_an_output_that_is_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     check_not_read([out], [tmp_path / "sub" / "a.parquet", tmp_path / "b.parquet"])
     with pytest.raises(OutputError, match=r"a\.parquet: is read by this run; name another place"):
-        check_not_read([out], ["other.png", tmp_path / "sub" / ".." / "a.parquet"])
+        check_not_read([out], ["other.png", "\0.parquet", tmp_path / "sub" / ".." / "a.parquet"])
 
 
 @pytest.mark.parametrize("kind", ["symlink", "hardlink", "dots"])
