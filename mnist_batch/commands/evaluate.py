@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_batch.commands.run import Summary, shell_line
+from mnist_batch.commands.run import Summary
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.evaluation.report import Report, claims_of_report, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, find_images
-from mnist_batch.inputs.sources import STDIN, open_inputs
+from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import (
     NO_LABELS,
     Inputs,
-    PredictOptions,
     Prepare,
     ReadOptions,
     input_list,
@@ -92,23 +91,6 @@ def _evaluate(
         report_files=report.files if report else [],
         notes=notes,
     )
-
-
-def evaluation_command(
-    out: Path, report: Path, inputs: Sequence[str | Path], options: PredictOptions
-) -> str:
-    """Return the command that makes the report of a run again, to be copied into a shell."""
-    file = f"./{out}" if str(out).startswith("-") else str(out)
-    words = ["mnist-batch", "evaluate", file, "--report", str(report), "--overwrite"]
-    # A list that came on standard input has gone through; without it the samples are left out.
-    if STDIN not in inputs:
-        for item in inputs:
-            words += ["--images", str(item)]
-    if options.read.image_column:
-        words += ["--image-column", options.read.image_column]
-    if options.output.sample_seed:
-        words += ["--sample-seed", str(options.output.sample_seed)]
-    return shell_line(words)
 
 
 def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:

@@ -8,8 +8,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from mnist_batch.commands.evaluate import evaluation_command
-from mnist_batch.commands.run import PartRows, Run, Summary, reading_notes
+from mnist_batch.commands.run import PartRows, Run, Summary, evaluation_command, reading_notes
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.evaluation.report import Report, claims_of_report, report_folder

@@ -22,7 +22,7 @@ from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.labels import shortened
-from mnist_batch.inputs.sources import OpenInputs, open_inputs
+from mnist_batch.inputs.sources import STDIN, OpenInputs, open_inputs
 from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prepare, ReadOptions
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
@@ -263,6 +263,23 @@ def reading_notes(
 def _enumerated(texts: Sequence[str]) -> str:
     more = len(texts) - _NAMED
     return f"{', '.join(texts[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+
+
+def evaluation_command(
+    out: Path, report: Path, inputs: Sequence[str | Path], options: PredictOptions
+) -> str:
+    """Return the command that makes the report of a run again, to be copied into a shell."""
+    file = f"./{out}" if str(out).startswith("-") else str(out)
+    words = ["mnist-batch", "evaluate", file, "--report", str(report), "--overwrite"]
+    # A list that came on standard input has gone through; without it the samples are left out.
+    if STDIN not in inputs:
+        for item in inputs:
+            words += ["--images", str(item)]
+    if options.read.image_column:
+        words += ["--image-column", options.read.image_column]
+    if options.output.sample_seed:
+        words += ["--sample-seed", str(options.output.sample_seed)]
+    return shell_line(words)
 
 
 def shell_line(words: Sequence[str]) -> str:
