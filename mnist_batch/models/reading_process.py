@@ -10,18 +10,17 @@ import codecs
 import contextlib
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
+from mnist_batch.machine import isolated_python
 from mnist_batch.models.formats import ArrayOrder, StoredNetwork, read_stored_network, room_for
 
 CPU_S = 30
@@ -29,23 +28,13 @@ WALL_S = 300
 
 _OWN_MEMORY = 2**30  # bytes of address space for Python, NumPy and h5py, which use a tenth of it
 
-# Isolated (-I), so that neither the environment nor the working folder names modules; without
-# `site` (-S), whose folders the parent has found already.
 _PROGRAM = """
-import sys
-package, memory, cpu, *folders = sys.argv[1:]
-sys.path[:] = [package, *folders]
-import mnist_batch
-sys.path[:] = folders
 from mnist_batch.models import reading_process
-reading_process.main(int(memory), int(cpu))
+reading_process.main(*map(int, sys.argv[1:]))
 """
 
-
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",  # each thread would take memory
-    "HDF5_PLUGIN_PRELOAD": "::",  # no filters that a file names (HDF5, H5PLpublic.h)
-}
+_NO_PLUGINS = {"HDF5_PLUGIN_PRELOAD": "::"}
+"""No filters that a file names (HDF5, H5PLpublic.h)."""
 
 
 def read_in_child(content: bytes) -> StoredNetwork:
@@ -55,16 +44,14 @@ def read_in_child(content: bytes) -> StoredNetwork:
         ModelError: as there; or the child crashed, ran out of memory or took too long.
     """
     memory = _OWN_MEMORY + 4 * room_for(len(content))
-    package = str(Path(__file__).parent.parent.parent)
-    arguments = [package, str(memory), str(CPU_S), *_folders_of_modules()]
     try:
         child = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments],
+            isolated_python.command(_PROGRAM, str(memory), str(CPU_S)),
             input=content,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=WALL_S,
-            env=os.environ | _ENVIRONMENT,
+            env=isolated_python.variables() | _NO_PLUGINS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -81,13 +68,6 @@ def read_in_child(content: bytes) -> StoredNetwork:
 
 def _slow(limit_s: int) -> str:
     return f"damaged model file: it was not read within {limit_s} s; copy or save it anew"
-
-
-def _folders_of_modules() -> list[str]:
-    """Return the folders in which this process finds modules, without the working folder."""
-    with contextlib.suppress(OSError):  # the working folder may be gone
-        return [folder for folder in sys.path if folder and Path(folder) != Path.cwd()]
-    return sys.path
 
 
 def main(memory: int, cpu_s: int) -> None:

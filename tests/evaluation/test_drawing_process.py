@@ -1,4 +1,4 @@
-"""A second process draws the same pictures, and its failures are as those of the first."""
+"""A second process draws all pictures, wherever the first one runs."""
 
 import os
 import pickle
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mnist_batch.errors import MachineError
 from mnist_batch.evaluation import drawing_process, figures
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.schema import PREDICTIONS
@@ -32,12 +33,11 @@ def metrics() -> Metrics:
 @pytest.fixture
 def process() -> Iterator["subprocess.Popen[bytes]"]:
     """The second process, of this test alone."""
-    drawing_process.start_process()
-    second = drawing_process._second
-    assert second
+    with drawing_process._lock:
+        second = drawing_process._running()
     yield second.process
-    drawing_process._stop(second)
-    drawing_process._second = None
+    if drawing_process._second:
+        drawing_process._stop(drawing_process._second)
 
 
 @pytest.mark.usefixtures("process")
@@ -48,14 +48,56 @@ def test_the_second_process_draws_the_same_bytes(metrics: Metrics, tmp_path: Pat
     assert (tmp_path / "there.png").read_bytes() == (tmp_path / "here.png").read_bytes()
 
 
-def test_where_it_was_killed_the_first_draws(
+def test_where_it_was_killed_another_draws(
     metrics: Metrics, tmp_path: Path, process: "subprocess.Popen[bytes]"
 ) -> None:
-    """No report is lost with the second process."""
+    """No report is lost with it, as where memory was short for a while."""
     process.kill()
     process.wait()
     drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def kill_itself(_: object) -> None:
+    """Stand for a figure that crashes what draws it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("process")
+def test_where_it_ends_each_time_the_figure_is_what_cannot_be_drawn(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    """The first process lives, and the next figure is drawn."""
+    with pytest.raises(MachineError, match=r"^a\.png: the process that draws .* ended, twice"):
+        drawing_process.draw(kill_itself, metrics, tmp_path / "a.png")  # type: ignore[arg-type]
+    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "b.png")
+    assert (tmp_path / "b.png").stat().st_size
+
+
+@pytest.mark.usefixtures("process")
+def test_a_figure_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    """On one line."""
+    with pytest.raises(MachineError, match=r"^a\.png: it could not be drawn: AttributeError: "):
+        drawing_process.draw(figures.per_class_figure, "no metrics", tmp_path / "a.png")
+
+
+def test_a_fork_has_a_process_of_its_own(
+    metrics: Metrics, tmp_path: Path, process: "subprocess.Popen[bytes]"
+) -> None:
+    """Two that write into one pipe would mix their requests."""
+    fork = os.fork()
+    if not fork:
+        status = 1
+        try:
+            drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+            second = drawing_process._second
+            assert second
+            assert second.process.pid != process.pid
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(fork, 0)[1] == 0
+    assert (tmp_path / "a.png").stat().st_size
 
 
 @pytest.mark.usefixtures("process")
@@ -119,26 +161,28 @@ def test_an_interrupt_is_for_the_first_process(
     assert process.poll() is None
 
 
-def test_on_one_core_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_one_core_no_process_is_started_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would only take time from the first."""
     monkeypatch.setattr(drawing_process, "available_workers", lambda: 1)
     drawing_process.start_process()
     assert drawing_process._second is None
 
 
-def test_where_no_process_can_be_started_the_first_draws(
+def test_where_no_process_can_be_started_the_figure_says_so(
     metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the system allows no more processes."""
+    """As where the system allows no more processes; starting one ahead is silent."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
     drawing_process.start_process()
     assert drawing_process._second is None
-    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(
+        MachineError, match=r"^the process that draws figures: no further .*process"
+    ):
+        drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
 
 
 def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folder: Path) -> None:
-    """The command's own process does without, where it has a second one to draw."""
+    """The process of the command or of a program that calls the library does without."""
     program = (
         "import sys; from mnist_batch.cli import app\n"
         "try: app()\nfinally: print('matplotlib.figure' in sys.modules)"
@@ -151,23 +195,36 @@ def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folde
     assert (tmp_path / "a.report" / "samples.png").stat().st_size
 
 
-def test_what_other_code_prints_does_no_harm(metrics: Metrics, tmp_path: Path) -> None:
-    """Code that runs when Python starts may write to standard output, as `sitecustomize` can."""
-    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+def test_where_the_first_process_runs_does_not_matter(metrics: Metrics, tmp_path: Path) -> None:
+    """Settings of matplotlib's in the working folder, the home and variables; modules of a name."""
+    trap, home = tmp_path / "trap", tmp_path / "home"
+    home.mkdir()
+    trap.mkdir()
+    for folder in (trap, home, home / ".config" / "matplotlib"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "matplotlibrc").write_text("axes.facecolor: red\nfont.size: 30\n")
+    for module in ("sitecustomize", "usercustomize", "matplotlib", "numpy", "typing", "json"):
+        (trap / f"{module}.py").write_text("open('imported', 'w')\nraise SystemExit(7)\n")
     program = (
         "import pickle, sys; from pathlib import Path; from mnist_batch.evaluation import "
         "drawing_process, figures\n"
-        "drawing_process.start_process(); metrics = pickle.load(sys.stdin.buffer)\n"
+        "import os; os.chdir(sys.argv[1])\n"
+        "os.environ |= {'PYTHONPATH': sys.argv[1], 'HOME': sys.argv[2], 'MATPLOTLIBRC': "
+        "sys.argv[2], 'MPLCONFIGDIR': sys.argv[2], 'MPLBACKEND': 'module://none', "
+        "'XDG_CONFIG_HOME': sys.argv[2], 'TMPDIR': sys.argv[2]}\n"
+        "metrics = pickle.load(sys.stdin.buffer)\n"
         "drawing_process.draw(figures.per_class_figure, metrics, Path('a.png'))\n"
-        "print('matplotlib.figure' in sys.modules)"
+        "print('matplotlib' in sys.modules)"
     )
+    before = {path for folder in (trap, home) for path in folder.rglob("*")}
     result = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, trap, home],
         input=pickle.dumps(metrics),
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         check=True,
-        cwd=tmp_path,
     )
-    assert result.stdout.decode().split() == ["hello", "False"]
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert (result.stdout, result.stderr) == (b"False\n", b"")
+    figures.save(figures.per_class_figure(metrics), tmp_path / "here.png")
+    assert (trap / "a.png").read_bytes() == (tmp_path / "here.png").read_bytes()
+    after = {path for folder in (trap, home) for path in folder.rglob("*")}
+    assert after - before == {trap / "a.png"}  # and no cache of fonts
