@@ -30,7 +30,7 @@ UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 _NO_FILE = (-1, -1, -1, -1)
 
 
-def open_native(path: Path, mode: str = "rb") -> pa.NativeFile:
+def open_native(path: str | Path, mode: str = "rb") -> pa.NativeFile:
     """Open a file for pyarrow's readers (`rb`) or writers (`wb`), whatever bytes its name has.
 
     Given a path they ask for UTF-8, and take one with a colon for a URI; given a file of Python's

@@ -46,6 +46,8 @@ class Shard(Protocol):
     its files allow more cheaply than here.
     """
 
+    __slots__ = ()  # those of which there are very many have slots
+
     size: int = 0
     """Bytes of its images, about, or of what holds them; 0 where they are not known."""
 

@@ -1,11 +1,11 @@
 """Parquet files of images: opening them, cutting them into shards, and reading these in batches."""
 
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from mnist_batch.inputs.parquet.columns import (
     read_origins,
     values_type,
 )
+from mnist_batch.inputs.parquet.footers import Footer, identity_of, open_listed, read_footer
 from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.mnist import SIDE
@@ -43,26 +44,38 @@ PART_SHARDS = 4
 """Shards of Parquet that are read in the time of one shard of image files."""
 
 
-@dataclass(frozen=True)
-class ParquetFile:
-    """One Parquet file, and the columns to read."""
+class Content(NamedTuple):
+    """What is read of a Parquet file: files of one kind share it."""
 
-    path: Path  # where the file is
-    source: str  # the column `source` of its rows
-    # Device, inode, size and time, which differ for a file that took its place.
-    identity: tuple[int, ...]
     image: ImageColumn
     label: str | None  # the name of the label column; None to read none
-    label_file: LabelFile | None  # labels from elsewhere; None to take those of the column
     packed: bool  # whether each row names its own source, row and error
     formed: bool  # whether it is packed, and images not in MNIST form were brought to it before
     encoded: bool  # whether its images are encoded, not raw pixels
-    # What is put before the sources that the rows of a packed file name; empty, or the file's own
-    # name and a `/`.
-    folder: str
+
+    @property
+    def others(self) -> list[str]:
+        """The columns to read beside the images."""
+        return [*([self.label] if self.label else []), *(ORIGINS if self.packed else [])]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class ParquetFile:
+    """One Parquet file. Of a hundred thousand each is kept, so it is small."""
+
+    path: str  # where the file is
+    source: str  # the column `source` of its rows
+    identity: bytes  # as `identity_of` returns it
+    content: Content
+    settings: ReadSettings
+
+    @property
+    def folder(self) -> str:
+        """What is put before the sources that the rows of a packed file name."""
+        return "" if self.settings.alone else f"{text_of_path(self.source)}/"
+
+
+@dataclass(frozen=True, slots=True)
 class ParquetShard(Shard):
     """Consecutive row groups of one Parquet file."""
 
@@ -75,7 +88,7 @@ class ParquetShard(Shard):
     @property
     def encoded(self) -> bool:
         """Whether the images have to be decoded."""
-        return self.file.encoded
+        return self.file.content.encoded
 
     @property
     def source(self) -> str:
@@ -84,14 +97,15 @@ class ParquetShard(Shard):
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return the state of the file, what labels it, the rows, and the columns."""
-        file = self.file
+        file, content = self.file, self.file.content
+        label_file = file.settings.label_file
         return [
             file.source,
             file_states([file.path]).tobytes(),
-            file.label_file.sha256 if file.label_file else "",
+            label_file.sha256 if label_file else "",
             f"{self.first_row} {self.rows}",
-            file.image.path,
-            file.label or "",
+            content.image.path,
+            content.label or "",
         ]
 
     def pieces(self) -> Iterator[Piece]:
@@ -101,8 +115,8 @@ class ParquetShard(Shard):
 
     def place(self, row: int) -> tuple[str, int]:
         """Return file and row; rows of a packed file have to be read, for they name their own."""
-        if self.file.packed:
-            return super().place(row)
+        if self.file.content.packed:
+            return Shard.place(self, row)
         return text_of_path(self.file.source), self.first_row + row
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
@@ -120,17 +134,12 @@ class ParquetShard(Shard):
                 first_row += cut.count
 
     def _read(self, batch_size: int) -> Iterator[RowSlice]:
-        others = [self.file.label] if self.file.label else []
-        if self.file.packed:
-            others += ORIGINS
+        path, identity, content = self.file.path, self.file.identity, self.file.content
         with ExitStack() as stack:
             try:
-                path, identity = self.file.path, self.file.identity
-                if _identity(path) != identity:
-                    raise OSError("replaced after it was listed")
-                opened = stack.enter_context(open_native(path))
-                footer = _read_footer(path, identity)
-                groups = RowGroups(path, identity, opened, footer, self.file.image, others)
+                opened = stack.enter_context(open_listed(path, identity))
+                footer = read_footer(path, identity)
+                groups = RowGroups(opened, footer, content.image, content.others)
             except UNREADABLE as error:
                 yield RowSlice(self.rows, None, unreadable(error))
                 return
@@ -143,7 +152,8 @@ class ParquetShard(Shard):
         """
         name = text_of_path(self.file.source)
         images, error = self._images(rows)
-        if not self.file.packed:
+        content, label_file = self.file.content, self.file.settings.label_file
+        if not content.packed:
             return ImageBatch(
                 source=_repeated(name, rows.count),
                 row=pa.array(numbers),
@@ -152,7 +162,7 @@ class ParquetShard(Shard):
                 error=error,
             )
         origins = read_origins(rows.columns, numbers, name, within=self.file.folder)
-        if label_file := self.file.label_file:
+        if label_file:
             if not label_file.has_rows and origins.has_rows:
                 raise _lacks_rows(label_file, self.file.path)
             label = label_file.lookup(origins.source.to_pylist(), origins.row.to_numpy())
@@ -165,17 +175,17 @@ class ParquetShard(Shard):
             images=images,
             error=pc.coalesce(origins.error, error),
             prepared=origins.prepared,
-            formed=self.file.formed,
+            formed=content.formed,
         )
 
     def _images(self, rows: RowSlice) -> tuple[pa.Array | Images, pa.Array]:
         """Return the images of rows, and the errors of rows without one."""
         if rows.error is not None:
             none = np.zeros((rows.count, SIDE, SIDE), np.uint8)
-            images = pa.nulls(rows.count, pa.binary()) if self.file.encoded else none
+            images = pa.nulls(rows.count, pa.binary()) if self.encoded else none
             return images, _repeated(rows.error, rows.count)
         assert rows.columns is not None
-        images = rows.columns.column(self.file.image.name)
+        images = rows.columns.column(self.file.content.image.name)
         error = pa.nulls(rows.count, pa.string())
         if pa.types.is_struct(images.type):
             # A null struct has a bytes child that may hold anything; flatten makes it null too.
@@ -187,13 +197,14 @@ class ParquetShard(Shard):
         return images, error
 
     def _labels(self, columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64]) -> pa.Array:
-        if self.file.label_file:
-            return self.file.label_file.lookup([text_of_path(self.file.source)], numbers)
-        if self.file.label is None or columns is None:
+        file, label = self.file, self.file.content.label
+        if file.settings.label_file:
+            return file.settings.label_file.lookup([text_of_path(file.source)], numbers)
+        if label is None or columns is None:
             return pa.nulls(len(numbers), pa.int8())
         return digits(
-            columns.column(self.file.label),
-            lambda i: f"{self.file.path}, row {numbers[i]}, column {self.file.label}",
+            columns.column(label),
+            lambda i: f"{file.path}, row {numbers[i]}, column {label}",
         )
 
 
@@ -209,13 +220,19 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
     with _as_input_error(path):
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise InputError(f"{path}: not a regular file; expected Parquet")
-        identity = _identity(path)
-        # With the footer that the shards will use: one of 6,000 row groups takes 20 MB.
-        footer = _read_footer(path, identity)
-        with open_native(path) as file, pq.ParquetFile(file, metadata=footer) as opened:
-            schema = opened.schema_arrow
-        _check_row_count(footer, size=identity[2])
-    packed = is_packed(path, footer, schema)
+        identity = identity_of(str(path))
+        footer = read_footer(str(path), identity)
+        schema = pq.ParquetSchema(footer.metadata).to_arrow_schema()
+        _check_row_count(footer)
+    content = _content(path, footer.metadata, schema, settings)
+    file = ParquetFile(str(path), source, identity, _shared(content), settings)
+    return list(_shards(file, footer.metadata))
+
+
+def _content(
+    path: Path, metadata: pq.FileMetaData, schema: pa.Schema, settings: ReadSettings
+) -> Content:
+    packed = is_packed(path, metadata, schema)
     image = find_image_column(schema, settings.image_column, path)
     label = find_label_column(schema, settings.label_column, path)
     for name in (image.name, label):
@@ -224,22 +241,22 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
     label_file = settings.label_file
     if label_file and not label_file.has_rows and not packed:
         raise _lacks_rows(label_file, path)
-    opened_file = ParquetFile(
-        path=path,
-        source=source,
-        identity=identity,
+    return Content(
         image=image,
         label=None if settings.unlabelled or label_file else label,
-        label_file=label_file,
         packed=packed,
-        formed=packed and is_formed(footer),
+        formed=packed and is_formed(metadata),
         encoded=not is_pixel_type(values_type(schema.field(image.name).type)),
-        folder="" if settings.alone else f"{text_of_path(source)}/",
     )
-    return list(_shards(opened_file, footer))
 
 
-def _lacks_rows(label_file: LabelFile, path: Path) -> LabelError:
+@lru_cache(maxsize=16)
+def _shared(content: Content) -> Content:
+    """Return the first of equal contents, which takes memory once."""
+    return content
+
+
+def _lacks_rows(label_file: LabelFile, path: str | Path) -> LabelError:
     return LabelError(f"{label_file.path}: no column row, which labels of {path} need")
 
 
@@ -264,43 +281,24 @@ def packed_sources(path: Path) -> list[str]:
     return list(sources)
 
 
-def _identity(path: Path) -> tuple[int, ...]:
-    """Return device, inode, size and time of a file, which tell it from one in its place.
-
-    Raises:
-        OSError: it is not there, or no regular file.
-    """
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError("not a regular file")
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _check_row_count(footer: pq.FileMetaData, size: int) -> None:
+def _check_row_count(footer: Footer) -> None:
     """Refuse a footer whose number of rows cannot be: each would become a row of the output.
 
     Raises:
         OSError: there are too many for the file's size, or fewer than none.
     """
-    counts = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
-    if sum(counts) != footer.num_rows or min(counts, default=0) < 0:
+    metadata, size = footer.metadata, footer.file_size
+    counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    if sum(counts) != metadata.num_rows or min(counts, default=0) < 0:
         raise OSError(
-            f"its row groups do not have the {footer.num_rows} rows that its footer counts"
+            f"its row groups do not have the {metadata.num_rows} rows that its footer counts"
         )
-    if footer.num_rows > _ROWS_PER_BYTE * size:
-        raise OSError(f"its footer counts {footer.num_rows} rows in {size} bytes")
+    if metadata.num_rows > _ROWS_PER_BYTE * size:
+        raise OSError(f"its footer counts {metadata.num_rows} rows in {size} bytes")
 
 
 _ROWS_PER_BYTE = 100
 """Rows for each byte of a file, at most. A file of one picture over and over again has fewer."""
-
-
-# The shards of a file follow one another, so a few footers are kept; all of a long list of files
-# are not, since one of 600 row groups takes 2 MB.
-@lru_cache(maxsize=4)
-def _read_footer(path: Path, _identity: tuple[int, ...]) -> pq.FileMetaData:
-    with open_native(path) as file:
-        return pq.read_metadata(file)
 
 
 def _shards(file: ParquetFile, footer: pq.FileMetaData) -> Iterator[ParquetShard]:

@@ -5,11 +5,8 @@ the footer says: a small file can inflate to many gigabytes, and one damaged num
 that follow.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +16,12 @@ import pyarrow.parquet as pq
 from mnist_batch._kernels.parquet import (
     AT,
     DAMAGED,
-    PADDING,
     SEEN_VALUES,
     SOUND,
     STATE,
     TOO_LARGE,
     VALUE_BYTES,
     check_pages,
-    find_chunks,
 )
 from mnist_batch.inputs.parquet.columns import ImageColumn
 
@@ -109,7 +104,7 @@ def check_chunks(
 
     Args:
         file: open for reading, at any position.
-        chunks: int64 (row groups, columns, 6), what `read_chunks` returns of these row groups.
+        chunks: int64 (row groups, columns, 6), as `read_chunks` returns them, of these row groups.
         rows: int64 (row groups,), how many rows the footer says each has.
         flat: bool (columns,), whether a column holds one value a row.
     """
@@ -125,37 +120,6 @@ def check_chunks(
     }
     value_bytes = int(found[:, :, VALUE_BYTES].max(initial=1))
     return CheckedPages(np.where(right, rows[:, None], sound), value_bytes, errors)
-
-
-@lru_cache(maxsize=4)
-def read_chunks(
-    path: Path, identity: tuple[int, ...], groups: int, places: tuple[int, ...]
-) -> _Numbers:
-    """Read from the footer where columns lie; it is remembered for the last few files.
-
-    Args:
-        path: the file.
-        identity: device, inode, size and time, which differ for a file that took its place.
-        groups: how many row groups it has.
-        places: for each column its place among those k that are wanted, from 0; -1 for others.
-
-    Returns:
-        int64 (row groups, k, 6): what the footer says of each column; the last axis is that of
-        `_kernels.parquet.CODEC` and the names beside it.
-
-    Raises:
-        OSError: the file cannot be read, or its footer does not describe all these columns.
-    """
-    del identity
-    with path.open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(-8 - length, os.SEEK_END)
-        footer = file.read(length) + PADDING
-    chunks = np.zeros((groups, max(places) + 1, 6), np.int64)
-    if not find_chunks(footer, np.array(places, np.int64), chunks):
-        raise OSError("its footer is damaged, or encrypted")
-    return chunks
 
 
 def _error(found: _Numbers) -> str:

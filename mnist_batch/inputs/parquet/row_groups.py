@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,8 @@ from mnist_batch._kernels.parquet import NULLS, VALUES
 from mnist_batch.decoding.pixels import all_whole
 from mnist_batch.inputs.listing import UNREADABLE, cause
 from mnist_batch.inputs.parquet.columns import ImageColumn
-from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, find_leaves, read_chunks
+from mnist_batch.inputs.parquet.footers import Footer, read_chunks
+from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, find_leaves
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import Reason, error_text
@@ -73,32 +73,30 @@ class RowGroups:
 
     def __init__(
         self,
-        path: Path,
-        identity: tuple[int, ...],
         file: pa.NativeFile,
-        footer: pq.FileMetaData,
+        footer: Footer,
         image: ImageColumn,
         others: Sequence[str],
     ) -> None:
         """Read where the columns lie, and no rows.
 
-        `path` and `identity` are as `read_chunks` takes them, `file` is that file, open. `others`
-        names further columns to read; there may be none.
+        `file` is open, and `footer` is its footer. `others` names further columns to read; there
+        may be none.
 
         Raises:
             OSError: or another of `UNREADABLE`.
         """
         self._file = file
-        self._footer = footer
+        self._footer = footer.metadata
         self._image = image.path
         self._others = list(others)
-        places, self._flat, self._is_image = find_leaves(footer, image, others)
-        self._chunks = read_chunks(path, identity, footer.num_row_groups, places)
+        places, self._flat, self._is_image = find_leaves(footer.metadata, image, others)
+        self._chunks = read_chunks(footer, places)
         self._lists = not self._flat[self._is_image].all()
         # Without these two a row group is in memory whole, and one can be all of the input.
         self._reader = pq.ParquetFile(
             file,
-            metadata=footer,
+            metadata=footer.metadata,
             pre_buffer=False,
             buffer_size=2**20,
             page_checksum_verification=True,  # where there are checksums

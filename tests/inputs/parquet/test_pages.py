@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.inputs.listing import open_native
-from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, read_chunks
+from mnist_batch.inputs.parquet.footers import identity_of, read_chunks, read_footer
+from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks
 from tests.support.encrypted_parquet import encrypted
 
 TABLE = pa.table(
@@ -35,10 +36,10 @@ def columns_of(
     path: Path, places: tuple[int, ...] | None = None
 ) -> tuple[npt.NDArray[np.int64], pq.FileMetaData]:
     """Return what is read of a file's footer here, and by pyarrow."""
-    metadata = pq.read_metadata(path)
-    places = places or tuple(range(metadata.num_columns))
-    read_chunks.cache_clear()
-    return read_chunks(path, (path.stat().st_size,), metadata.num_row_groups, places), metadata
+    read_footer.cache_clear()
+    footer = read_footer(str(path), identity_of(str(path)))
+    places = places or tuple(range(footer.metadata.num_columns))
+    return read_chunks(footer, places), footer.metadata
 
 
 def check(path: Path, groups: range | None = None) -> CheckedPages:
