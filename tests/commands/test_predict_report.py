@@ -206,12 +206,16 @@ def test_a_report_folder_that_is_locked_up_costs_no_prediction(
 
 
 _STOPPED = """
-import os, signal, sys
+import os, subprocess, sys, time
+from mnist_batch.__main__ import main
 from mnist_batch.evaluation import report
-sent = int(sys.argv.pop())
-report.draw = lambda *_: os.kill(os.getpid(), sent)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from mnist_batch.cli import main
+sent = sys.argv.pop()
+
+def draw(*_):
+    subprocess.run(["sh", "-c", f"kill -{sent} {os.getpid()}"])  # from without, as a user does
+    time.sleep(10)
+
+report.draw = draw
 main()
 """
 
@@ -232,6 +236,8 @@ def test_a_run_that_is_stopped_while_it_draws_has_predicted(
         capture_output=True,
         text=True,
         check=False,
+        # A shell's background job is born with SIGINT ignored, and so would this test's child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert ended.returncode == status, ended.stderr
     assert out.read_bytes() != before
