@@ -29,6 +29,7 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
+from mnist_batch.outputs.atomic import why_failed
 from mnist_batch.outputs.parts_folder import PartsFolder, committed_outputs, rows_kept
 from mnist_batch.outputs.places import (
     Claim,
@@ -347,7 +348,12 @@ def _first_error(predictions: pa.RecordBatch) -> InputError:
 def _notes(run: Run, metrics: Metrics, kept: KeptImages | None) -> list[str]:
     """Return what the user should know of the model and of how the inputs were read."""
     predictor, options = run.predictor, run.options
-    note = scale_note(predictor, metrics.accuracy, kept) if kept else None
+    note = None
+    if kept:
+        try:
+            note = scale_note(predictor, metrics.accuracy, kept)
+        except Exception as error:  # noqa: BLE001 - all is predicted, and this is only advice
+            note = f"whether another --scale is better was not found out ({why_failed(error)})"
     of_model = [*predictor.notes, *([note] if note else [])]
     counts = metrics.rows, metrics.labelled, metrics.prepared
     return [
