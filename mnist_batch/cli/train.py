@@ -99,8 +99,8 @@ def training_page(result: "mnist_batch.TrainingResult") -> "terminal.Page":
         ("model", str(result.out)),
         *report_line(result.report_files, result.report_missing),
     ]
-    untested = "not tested: the data has no files or folders named test"
-    tested = metrics_page(result.metrics) if result.metrics else untested
+    why = "" if result.notes else ": the data has no files or folders named test"
+    tested = metrics_page(result.metrics) if result.metrics else f"not tested{why}"
     return terminal.page(tested, "", terminal.named_lines(lines))
 
 

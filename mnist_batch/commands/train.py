@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from mnist_batch import __version__
 from mnist_batch.commands.run import shell_line
+from mnist_batch.errors import InputError, MachineError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.evaluation.report import Report, claims_of_report, metrics_record, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, Samples
@@ -58,7 +59,8 @@ class TrainingResult:
         history: loss and accuracy of each epoch.
         epoch: the epoch, from 1, after which the weights were taken.
         recipe: how the network was fitted, as its file says under `training`.
-        metrics: of the saved file on the test split; None without one.
+        metrics: of the saved file on the test split; None without one, or where it could not be
+            read any more, as a note says then.
         report_files: the files of the report that are in place; empty without one.
         elapsed_s: seconds for all of it.
         report_missing: the names of files of the report that could not be made; a note says why.
@@ -130,7 +132,10 @@ class _Tested(NamedTuple):
     metrics: Metrics
     samples: Samples
     # Of the digits that were tested: those that were read before the training may be others.
-    data_sha256: str
+    data_sha256: str | None
+
+
+_UNTESTED = _Tested(PredictionCounts().metrics(), SampleChooser(seed=0).samples(), None)
 
 
 def train(
@@ -225,18 +230,21 @@ def _save(
     network = build_network()
     network.set_weights(fitted.weights)  # compiled, without the state of its optimizer
     write_model(network, staged)
-    tested = _test(staged.path, digits.test_inputs, seed)
+    tested, notes = _UNTESTED, list[str]()
+    try:
+        tested = _test(staged.path, digits.test_inputs, seed)
+    except (InputError, MachineError) as error:  # hours of training are worth more
+        notes.append(f"the model is complete, but not tested: {error}")
     record = _record(fitted, digits, tested)
     describe_model(staged, record)
     sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
     run = {"model": {"name": staged.target.name, "sha256": sha256}, **record}
     staged.commit()
-    notes: list[str] = []
     if report_writer:  # no failure of it costs the model
         report_writer.retire()
         report_writer.stage(tested.metrics, lambda: tested.samples, run, fitted.history)
         report_writer.commit()
-        notes = [*report_writer.notes, *report_writer.note(_how_again(staged.target, digits))]
+        notes += [*report_writer.notes, *report_writer.note(_how_again(staged.target, digits))]
     return TrainingResult(
         out=staged.target,
         sha256=sha256,
@@ -247,7 +255,7 @@ def _save(
         history=fitted.history,
         epoch=fitted.epoch,
         recipe=fitted.recipe,
-        metrics=tested.metrics if digits.test else None,
+        metrics=tested.metrics if tested.data_sha256 else None,
         report_files=report_writer.files if report_writer else [],
         report_missing=list(report_writer.missing) if report_writer else [],
         notes=notes,
@@ -266,7 +274,9 @@ def _how_again(out: Path, digits: _Digits) -> str:
 
 
 def _test(model: Path, inputs: Sequence[str], seed: int) -> _Tested:
-    """Test a saved model."""
+    """Test a saved model; without inputs nothing is tested."""
+    if not inputs:
+        return _UNTESTED
     counts, chooser, tested = PredictionCounts(), SampleChooser(seed), DigitsHash()
     for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
         chooser.add(counts.rows, batch.predictions, batch.images)
@@ -295,7 +305,7 @@ def _record(fitted: Fitted, digits: _Digits, tested: _Tested) -> dict[str, Any]:
             "rows": digits.rows,
             "sha256": digits.training.sha256,
             "test_rows": tested.metrics.scored,
-            "test_sha256": tested.data_sha256 if digits.test else None,
+            "test_sha256": tested.data_sha256,
         },
         "test_accuracy": tested.metrics.accuracy,
     }

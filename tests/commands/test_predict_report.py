@@ -1,7 +1,6 @@
 """The report is a guest of the predictions: no failure of it costs them."""
 
 import json
-import os
 import shlex
 import shutil
 import signal
@@ -21,17 +20,35 @@ TABLES = {"metrics.json", "confusion_matrix.csv", "per_class.csv"}
 PICTURES = REPORT_FILES - TABLES
 
 _FAILING = {
-    "cannot be imported": "raise ImportError('no such library')",
-    "raises anything": "raise MemoryError",
-    "ends its process": "import os; os._exit(1) if __import__('sys').argv[0] == '-c' else 1 / 0",
+    "raises anything": "report.draw = lambda *_: bytearray(2**62)",
+    "cannot be started": "drawing_process.isolated_python = SimpleNamespace("
+    "command=lambda *_: ['/no such program'], variables=dict)",
+    "ends at once": "drawing_process._PROGRAM = 'raise SystemExit'",
 }
+"""Statements after which drawing fails, by what it does then."""
+
+_FAILS = "report.draw = None"
+
+_MAIN = """
+from mnist_batch.__main__ import main
+from mnist_batch.evaluation import drawing_process, report
+from types import SimpleNamespace
+{}
+main()
+"""
 
 
-def broken_matplotlib(folder: Path, code: str) -> dict[str, str]:
-    """Return an environment in which matplotlib is a package of this code."""
-    (folder / "matplotlib").mkdir(parents=True)
-    (folder / "matplotlib" / "__init__.py").write_text(code)
-    return {**os.environ, "PYTHONPATH": str(folder)}
+def run_failing(
+    statement: str, *arguments: object, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the command after a statement, and return what it said."""
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, "-c", _MAIN.format(statement), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 def names(folder: Path) -> set[str]:
@@ -40,23 +57,23 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("failure", _FAILING)
-def test_whatever_matplotlib_does_the_predictions_are_there(
+def test_whatever_drawing_does_the_predictions_are_there(
     tmp_path: Path, digits_folder: Path, model: Path, failure: str
 ) -> None:
     """Status 0 and the tables; a note, the page and the JSON say what is missing."""
-    environment = broken_matplotlib(tmp_path / "broken", _FAILING[failure])
+    statement = _FAILING[failure]
     out = tmp_path / "out.parquet"
     arguments = ("predict", digits_folder, "--model", model, "--out", out)
-    ended = run(*arguments, env=environment)
+    ended = run_failing(statement, *arguments)
     assert ended.returncode == 0, ended.stderr
     assert len(pq.read_table(out)) == 30
     assert names(tmp_path / "out.report") == TABLES
-    assert names(tmp_path) == {"broken", "out.parquet", "out.report"}
+    assert names(tmp_path) == {"out.parquet", "out.report"}
     missing = "confusion_matrix.png, per_class.png, samples.png"
     assert f"\nreport       {tmp_path / 'out.report'}, without {missing}\n" in ended.stdout
     (note,) = ended.stderr.splitlines()
     assert note.startswith(f"note: the report {tmp_path / 'out.report'} lacks {missing} (")
-    ended = run(*arguments, "--overwrite", "--json", "--quiet", env=environment)
+    ended = run_failing(statement, *arguments, "--overwrite", "--json", "--quiet")
     assert (ended.returncode, ended.stderr) == (0, "")
     result = json.loads(ended.stdout)
     assert result["report_missing"] == missing.split(", ")
@@ -64,7 +81,7 @@ def test_whatever_matplotlib_does_the_predictions_are_there(
     assert any(missing in note for note in result["notes"])
     # Who asks for the report alone gets all of it or an error.
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
-    alone = run("evaluate", out, "--overwrite", env=environment)
+    alone = run_failing(statement, "evaluate", out, "--overwrite")
     assert alone.returncode == 1
     assert alone.stderr.startswith(
         f"error: {tmp_path / 'out.report' / 'confusion_matrix.png'} could not be made: "
@@ -74,20 +91,23 @@ def test_whatever_matplotlib_does_the_predictions_are_there(
 
 def test_the_gates_still_count(tmp_path: Path, digits_folder: Path, model: Path) -> None:
     """The status is that of the predictions."""
-    environment = broken_matplotlib(tmp_path / "broken", "1 / 0")
     arguments = ("predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv")
-    assert run(*arguments, "--min-accuracy", 1, env=environment).returncode == 4
+    assert run_failing(_FAILS, *arguments, "--min-accuracy", 1).returncode == 4
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv"])
 @pytest.mark.parametrize(
-    "name", ["plain", 'it\'s $HOME; "a" `b`', "new\nline\x1b\udce9\u00fc", "-x"]
+    ("name", "suffix"),
+    [
+        ("plain", "csv"),
+        ('it\'s $HOME; "a" `b`', "parquet"),
+        ("new\nline\x1b\udce9\u00fc", "csv"),
+        ("-x", "parquet"),
+    ],
 )
 def test_the_command_in_the_note_makes_the_report(
-    tmp_path: Path, digits_folder: Path, model: Path, suffix: str, name: str
+    tmp_path: Path, digits_folder: Path, model: Path, name: str, suffix: str
 ) -> None:
     """As it is copied, whatever the names: byte for byte that of an undisturbed run."""
-    environment = broken_matplotlib(tmp_path / "broken", "1 / 0")
     shutil.copytree(digits_folder, tmp_path / name)
     out, report = f"{name}.{suffix}", f"{name}.r"
     arguments = (
@@ -95,7 +115,7 @@ def test_the_command_in_the_note_makes_the_report(
         *("--report", report, "--sample-seed", 3, "--prepare", "never"),
     )
     inputs = ["--", *arguments[1:3]]
-    ended = run(*arguments[:1], *arguments[3:], *inputs, cwd=tmp_path, env=environment)
+    ended = run_failing(_FAILS, *arguments[:1], *arguments[3:], *inputs, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     line = next(line for line in ended.stderr.splitlines() if "to make it again: " in line)
     program, _, command = line.partition("to make it again: ")[2].partition(" ")
@@ -120,11 +140,10 @@ def test_the_command_in_the_note_makes_the_report(
 
 def test_a_list_on_standard_input_is_not_asked_for_again(tmp_path: Path, model: Path) -> None:
     """The command makes the rest of the report."""
-    environment = broken_matplotlib(tmp_path / "broken", "1 / 0")
-    ended = run(
+    ended = run_failing(
+        _FAILS,
         *("predict", "-", "--model", model, "--out", tmp_path / "a.csv", "--max-errors", 1),
         input="none.png\n",
-        env=environment,
     )
     assert ended.returncode == 0
     expected = f"mnist-batch evaluate {tmp_path}/a.csv --report {tmp_path}/a.report --overwrite\n"
@@ -206,17 +225,11 @@ def test_a_report_folder_that_is_locked_up_costs_no_prediction(
 
 
 _STOPPED = """
-import os, subprocess, sys, time
-from mnist_batch.__main__ import main
-from mnist_batch.evaluation import report
-sent = sys.argv.pop()
-
 def draw(*_):
-    subprocess.run(["sh", "-c", f"kill -{sent} {os.getpid()}"])  # from without, as a user does
+    import os, subprocess, time
+    subprocess.run(["sh", "-c", f"kill -{} {{os.getpid()}}"])  # from without, as a user does
     time.sleep(10)
-
 report.draw = draw
-main()
 """
 
 
@@ -231,11 +244,9 @@ def test_a_run_that_is_stopped_while_it_draws_has_predicted(
     arguments = ["predict", digits_folder, "--model", model, "--out", out]
     assert run(*arguments, "--labels", "none").returncode == 0
     before = out.read_bytes()
-    ended = subprocess.run(
-        [sys.executable, "-c", _STOPPED, *map(str, arguments), "--overwrite", str(int(sent))],
-        capture_output=True,
-        text=True,
-        check=False,
+    ended = run_failing(
+        _STOPPED.format(int(sent)),
+        *(*arguments, "--overwrite"),
         # A shell's background job is born with SIGINT ignored, and so would this test's child.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

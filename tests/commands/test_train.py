@@ -452,9 +452,7 @@ def test_no_failure_of_the_report_costs_the_model(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    # Another test may have left the process that draws, where nothing fails.
-    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
-    monkeypatch.setattr("mnist_batch.evaluation.figures.save", fail)
+    monkeypatch.setattr("mnist_batch.evaluation.report.draw", fail)
     out = tmp_path / "digits.h5"
     result = quick(data, out, report=True)
     missing = ["confusion_matrix.png", "per_class.png", "samples.png", "learning_curves.png"]
@@ -491,6 +489,35 @@ def test_the_record_is_of_the_digits_that_were_tested(data: Path, tmp_path: Path
     assert tested["test_sha256"] == read_images([str(tmp_path / "other.parquet")]).sha256
     assert result.metrics is not None
     assert result.metrics.rows == 60
+
+
+@pytest.mark.parametrize("replaced", [None, {"image": [b""]}])
+def test_a_test_split_that_goes_meanwhile_costs_no_model(
+    data: Path, tmp_path: Path, replaced: dict[str, Any] | None
+) -> None:
+    """It has taken hours; it is written, and said to be untested where no row can be read."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+
+    def spoil(_: TrainingProgress) -> None:
+        if replaced:
+            pq.write_table(pa.table(replaced), folder / "test.parquet")
+        else:
+            (folder / "test.parquet").unlink(missing_ok=True)
+
+    result = quick(folder, tmp_path / "digits.h5", report=True, progress=spoil)
+    weights_of(result.out)
+    assert result.accuracy is None
+    assert record_of(result.out)["test_accuracy"] is None
+    if not replaced:
+        (note,) = result.notes
+        assert note.startswith("the model is complete, but not tested: ")
+        assert result.metrics is None
+        assert {path.name for path in result.report_files} == {
+            "history.csv",
+            "learning_curves.png",
+            "metrics.json",
+        }
 
 
 def test_one_training_at_a_time_writes_a_model(data: Path, tmp_path: Path) -> None:

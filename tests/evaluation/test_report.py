@@ -258,22 +258,19 @@ def test_nothing_is_left_of_a_report_without_commit(tmp_path: Path) -> None:
     assert names(tmp_path / "there") == set()
 
 
-@pytest.fixture
-def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw in this process: another test may have left the one that draws."""
-    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
-
-
 TABLES = {"metrics.json", "confusion_matrix.csv", "per_class.csv"}
 
 
-@pytest.mark.usefixtures("_one_process")
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_the_disk_has_no_room_for_is_missing(tmp_path: Path, overwrite: bool) -> None:
+def test_what_the_disk_has_no_room_for_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
     """The rest is there, and nothing of an earlier report beside it."""
     folder = tmp_path / "report"
     if overwrite:
         write(folder)
+    # The process that draws is started anew, with the limit.
+    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
     with Report(folder, overwrite=overwrite) as report:
         with limited_file_size(5000):
             report.stage(WITH_LABELS, samples, RUN)
@@ -291,7 +288,6 @@ def test_what_the_disk_has_no_room_for_is_missing(tmp_path: Path, overwrite: boo
     )
 
 
-@pytest.mark.usefixtures("_one_process")
 @pytest.mark.parametrize(
     "error", [RuntimeError("no latex\n\nat all"), MemoryError(), SystemError()]
 )
@@ -303,14 +299,13 @@ def test_whatever_drawing_raises_is_a_missing_picture(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    monkeypatch.setattr("mnist_batch.evaluation.report.draw", fail)
     report = write(tmp_path)
     assert names(tmp_path) == TABLES
     expected = "RuntimeError: no latex at all" if str(error) else type(error).__name__
     assert set(report.missing.values()) == {expected}
 
 
-@pytest.mark.usefixtures("_one_process")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_is_no_missing_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
@@ -320,7 +315,7 @@ def test_an_interrupt_is_no_missing_picture(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    monkeypatch.setattr("mnist_batch.evaluation.report.draw", fail)
     with pytest.raises(error):
         write(tmp_path / "report")
     assert names(tmp_path) == set()
