@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from mnist_batch.errors import OutputError
+from mnist_batch.errors import MnistBatchError, OutputError
 
 HeldLock = contextlib.ExitStack
 """A file that is locked until `close`, or until the process ends; an empty one holds nothing.
@@ -329,7 +329,7 @@ def why_failed(error: Exception) -> str:
     if isinstance(cause, OSError) and cause.errno:
         return os.strerror(cause.errno)
     text = " ".join(str(cause).split())
-    if not isinstance(cause, OutputError):
+    if not isinstance(cause, MnistBatchError):  # whose messages are sentences
         text = f"{type(cause).__name__}: {text}".removesuffix(": ")
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
 

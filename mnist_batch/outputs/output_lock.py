@@ -45,9 +45,13 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
             OutputInUseError: another run holds the lock.
             OutputError: the system refuses.
         """
-        with output_errors(self._file), suppress(NoLocksError):
-            self._lock()
-            return self
+        try:
+            with output_errors(self._file), suppress(NoLocksError):
+                self._lock()
+                return self
+        except BaseException:
+            self._remove_folder()
+            raise
         self.notes.append(
             f"{self._output}: its file system has no locks, so nothing keeps another run from "
             "writing it too"
@@ -60,8 +64,11 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
             if not self._file.stat().st_size:  # else it is somebody's
                 self._file.unlink()
         self._held.close()
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
         if self._folder and self._made_folder:
-            with suppress(OSError):  # it holds something, be it the lock of the next run
+            with suppress(OSError):  # it holds something, be it the lock of another run
                 self._folder.rmdir()
 
     def _lock(self) -> None:

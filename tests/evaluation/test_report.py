@@ -331,7 +331,7 @@ def test_samples_that_cannot_be_found_are_a_missing_picture(tmp_path: Path) -> N
         report.stage(WITH_LABELS, fail, RUN)
         report.commit()
     assert names(tmp_path) == REPORT_FILES - {"samples.png"}
-    assert report.missing == {"samples.png": "InputError: in: folder cannot be read"}
+    assert report.missing == {"samples.png": "in: folder cannot be read"}
 
 
 def test_samples_stay_only_with_the_same_predictions(tmp_path: Path) -> None:

@@ -123,6 +123,23 @@ def test_a_folder_that_goes_meanwhile_is_made_again(
     assert not folder.exists()
 
 
+def test_a_lock_that_cannot_be_had_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the umask lets nobody enter what is made."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with (
+        pytest.raises(OutputError, match="Permission denied"),
+        OutputLock(tmp_path / "report", inside=True),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_there_is_no_folder_above_it_is_said(tmp_path: Path) -> None:
     """In one line; nothing waits for it to come."""
     for inside in (False, True):
