@@ -94,6 +94,11 @@ def error_text(reason: Reason, detail: str = "") -> str:
     return f"{reason}: {shown}" if shown else str(reason)
 
 
+def shortened(text: str, longest: int = 60) -> str:
+    """Return text from a file or from a library, cut to a length that fits a message."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def reason(error: str) -> str:
     """Return the stable part of an error, by which errors are counted: all before the colon."""
     return error.split(": ", 1)[0]

@@ -19,6 +19,7 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.places import check_apart, check_outside, claims_of_predictions
 from mnist_batch.outputs.reader import PredictionsFile
+from mnist_batch.schema import shortened
 
 
 def evaluate(
@@ -100,6 +101,6 @@ def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:
         return Prepare(name)
     except ValueError:
         raise PredictionsError(
-            f"{file}: its metadata says prepare {name!r}; expected {', '.join(Prepare)}; predict "
-            "again"
+            f"{file}: its metadata says prepare {shortened(repr(name))}; expected "
+            f"{', '.join(Prepare)}; predict again"
         ) from None

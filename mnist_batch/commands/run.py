@@ -21,13 +21,12 @@ from mnist_batch.evaluation.report import metrics_record
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
-from mnist_batch.inputs.labels import shortened
 from mnist_batch.inputs.sources import STDIN, OpenInputs, open_inputs
 from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prepare, ReadOptions
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
-from mnist_batch.schema import Reason, predictions_schema
+from mnist_batch.schema import Reason, predictions_schema, shortened
 
 _NAMED = 5
 """Names in a note, at most."""

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.labels import shortened
+from mnist_batch.schema import shortened
 
 # The grammar of `hf://` is https://huggingface.co/docs/huggingface_hub/package_reference/hf_uris;
 # two kinds of revision hold a slash, any other one is written with %2F.

@@ -1,7 +1,7 @@
 """Labels of images: from a column, the name of a folder or a CSV file."""
 
 import hashlib
-import os
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
-from mnist_batch.schema import FORMULA
+from mnist_batch.inputs.listing import cause
+from mnist_batch.schema import FORMULA, shortened
 
 _FOLDERS = frozenset("0123456789")
 _DIGIT = r"^[0-9](\.0*)?$"
@@ -51,8 +52,8 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
     if len(bad):
         first = bad[0].as_py()
         raise LabelError(
-            f"{where(first)}: label {shortened(repr(values[first].as_py()))} is not a digit from 0 "
-            f"to 9; {_INSTEAD}"
+            f"{where(first)}: label {shown(values[first].as_py())} is not a digit from 0 to 9; "
+            f"{_INSTEAD}"
         )
     return pc.cast(values, pa.float64(), safe=False).cast(pa.int8())
 
@@ -60,9 +61,25 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
 _INSTEAD = "correct it, or pass --labels none to predict without labels"
 
 
-def shortened(text: str, longest: int = 60) -> str:
-    """Return text from a file, cut to a length that fits a message."""
-    return text if len(text) <= longest else f"{text[:longest]}..."
+def shown(value: object) -> str:
+    """Return a cell of a file for a message; only its length where it is no number or short word.
+
+    A file of labels may be a link to any file, and a message may end up in a log that others read.
+    """
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"of {len(str(value)):,} characters"
+
+
+_LONGEST_SHOWN = 20
+
+
+def csv_cause(error: Exception) -> str:
+    """Return what Arrow or the system says of a CSV file, without what it quotes of the file."""
+    return _QUOTED_CELL.sub(r"\1", cause(error))
+
+
+_QUOTED_CELL = re.compile("(columns, got [0-9]+|invalid value).*")
+"""As Arrow 26 says it, before the cells or the line. Its messages are one line with `cause`."""
 
 
 def _first_not_text(values: pa.Array) -> int | None:
@@ -127,10 +144,11 @@ class LabelFile:
         table, self.sha256 = _read_csv(path)
         source_column = "file_name" if "file_name" in table.column_names else "source"
         for column in (source_column, "label"):
-            if table.column_names.count(column) != 1:
+            if (count := table.column_names.count(column)) != 1:
+                found = f"{count} columns" if count else "no column"
                 raise LabelError(
-                    f"{path}: has the columns {shortened(', '.join(table.column_names))}; expected "
-                    "file_name (or source) and label once each, separated by commas"
+                    f"{path}: its first line has {found} {column}; expected file_name (or source) "
+                    "and label once each, separated by commas"
                 )
         self.has_rows = "row" in table.column_names
         source = table[source_column].combine_chunks()
@@ -153,8 +171,7 @@ class LabelFile:
         if len(twice):
             line = int(order[twice[0] + 1])
             raise LabelError(
-                f"{path}, line {line + 2}: {shortened(repr(source[line].as_py()))} has a label "
-                "already; name each image once"
+                f"{path}, line {line + 2}: its image has a label already; name each image once"
             )
         labels = digits(table["label"].combine_chunks(), lambda i: f"{path}, line {i + 2}")
         self._labels = labels.take(pa.array(order))
@@ -204,10 +221,9 @@ def _read_csv(path: Path) -> tuple[pa.Table, str]:
             convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
         )
     except (OSError, pa.ArrowException) as error:
-        number = getattr(error, "errno", None)
-        cause = os.strerror(number) if number else str(error).splitlines()[0]
         raise LabelError(
-            f"{path}: not a readable CSV file of labels: {cause}; check the path and the file"
+            f"{path}: not a readable CSV file of labels: {csv_cause(error)}; check the path and "
+            "the file"
         ) from error
     if "row" in table.column_names and table["row"].null_count:
         raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")

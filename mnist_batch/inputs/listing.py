@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.errors import InputError
-from mnist_batch.schema import Reason, error_text
+from mnist_batch.schema import Reason, error_text, shortened
 
 FileStates = npt.NDArray[np.int64]
 """Size in bytes, time of the last change in seconds and nanoseconds, and inode of n files: int64
@@ -53,7 +53,8 @@ def cause(error: BaseException) -> str:
     """Return what pyarrow or the operating system says of a file, on one line."""
     number = getattr(error, "errno", None)
     text = os.strerror(number) if number else str(error)
-    return " ".join(text.split()).rstrip(".") or type(error).__name__
+    line = shortened(" ".join(text.split()), 300)  # it may quote the file
+    return line.rstrip(".") or type(error).__name__
 
 
 def text_of_path(path: str) -> str:

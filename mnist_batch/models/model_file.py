@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mnist_batch.errors import ModelError
+from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network
 from mnist_batch.models.network_config import own_scale
 from mnist_batch.models.reading_process import read_in_child
@@ -50,7 +51,8 @@ class ModelFile(StoredNetwork):
             try:
                 return Scale(self.training["scale"]), ScaleSource.RECORD
             except ValueError as error:
-                why = f"{self.path}: names an unknown scale ({error}); pass --scale"
+                named = quoted(self.training["scale"])
+                why = f"{self.path}: names an unknown scale, {named}; pass --scale"
                 raise ModelError(why) from error
         own = own_scale(self.config)
         return (own, ScaleSource.FIRST_LAYERS) if own else None

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from mnist_batch.errors import ModelError
+from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.network_config import (
     Config,
     activation_name,
@@ -94,7 +95,7 @@ class _Translator:
             if key in accepted:
                 arguments[key] = self._value(class_name, key, value)
             elif value and value != _DEFAULTS.get(key) and not _is_ignored(class_name, key):
-                setting = f"{class_name} has no setting {key} ({value!r})"
+                setting = f"{class_name} has no setting {key} ({quoted(value)})"
                 raise ModelError(f"layer {name}: {setting} in Keras {self.keras.__version__}")
         return _built_in(class_name, {**arguments, "name": name}, "keras.layers")
 

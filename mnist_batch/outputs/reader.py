@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.inputs.labels import shortened
+from mnist_batch.inputs.labels import csv_cause, shown
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, PROBABILITIES, predictions_schema
@@ -103,9 +102,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         index = pc.index(wrong, True).as_py()
         if index >= 0:
             found, where = batch.column(name)[index].as_py(), f"{self.path}, row {start + index}"
-            raise PredictionsError(
-                f"{where}: {name} is {shortened(repr(found))}; expected {expected}"
-            )
+            raise PredictionsError(f"{where}: {name} is {shown(found)}; expected {expected}")
 
 
 def _is_digit(column: pa.Array) -> pa.Array:
@@ -248,18 +245,8 @@ def _predictions_errors(path: Path) -> Iterator[None]:
     """Raise what Arrow, the decoders and the system say of a damaged file in one line."""
     try:
         yield
-    except (pa.ArrowException, OSError, csv.Error, UnicodeError, json.JSONDecodeError) as error:
-        number = getattr(error, "errno", None)
-        if number:
-            raise PredictionsError(
-                f"{path} cannot be read: {os.strerror(number)}; check the path"
-            ) from error
-        raise PredictionsError(
-            f"{path} cannot be read: {_said(error)}; it is damaged, or was changed since it was "
-            "written"
-        ) from error
-
-
-def _said(error: Exception) -> str:
-    """Return what a decoder says, which may quote a damaged file at any length."""
-    return shortened((str(error).splitlines() or [type(error).__name__])[0], 200)
+    # ValueError: of Arrow, of bytes that are not UTF-8, and of JSON, also for an endless number.
+    except (pa.ArrowException, OSError, csv.Error, ValueError, RecursionError) as error:
+        of_system = isinstance(error, OSError) and error.errno
+        advice = "check the path" if of_system else "it is damaged, or another program wrote it"
+        raise PredictionsError(f"{path} cannot be read: {csv_cause(error)}; {advice}") from error

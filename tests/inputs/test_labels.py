@@ -229,28 +229,28 @@ def test_label_file_without_lines_labels_nothing(tmp_path: Path) -> None:
     ("text", "part"),
     [
         ("", "not a readable CSV"),
-        ("file_name,text\na,b\n", "columns file_name, text;"),
-        ("name,label\na,1\n", "columns name, label;"),
+        ("file_name,text\na,b\n", "its first line has no column label;"),
+        ("name,label\na,1\n", "its first line has no column source;"),
         ("file_name;label\na;1\n", "separated by commas"),
-        ("file_name,label,label\na,1,1\n", "label once each"),
+        ("file_name,label,label\na,1,1\n", "its first line has 2 columns label;"),
         ("file_name,file_name,label\na,a,1\n", "once each"),
         ("file_name,label\na,1,2\n", "not a readable CSV"),
         ("file_name,label\na,1\nb,10\n", "line 3: label '10'"),
-        ("file_name,label\na,1\nb,2\na,1\n", "line 4: 'a' has a label already"),
+        ("file_name,label\na,1\nb,2\na,1\n", "line 4: its image has a label already"),
         ("file_name,label\na,1\n,2\n", "line 3: a label without a file_name"),
         ("source,row,label\na,x,1\n", "not a readable CSV"),
         ("source,row,label\na,,1\n", "column row has empty cells"),
-        ("source,row,label\na,1,1\na,1,2\n", "line 3: 'a' has a label already"),
+        ("source,row,label\na,1,1\na,1,2\n", "line 3: its image has a label already"),
         ("source,row,label\na,1,1\na,-1,2\n", "line 3: row -1; expected a number from 0 on"),
         ("source,row,label\na,1099511627776,1\n", "line 2: row 1099511627776; expected"),
         ("file_name,label\na.png,\0\n", r"line 2: label '\x00' is not a digit"),
         ("file_name,label\na.png,\x1b[2J\n", r"line 2: label '\x1b[2J' is not a digit"),
         ("file_name,label\na.png,seven\n", "line 2: label 'seven' is not a digit"),
         ("file_name,label\na.png,3.7\n", "line 2: label '3.7' is not a digit"),
-        (f"file_name,label\na.png,{'9' * 10**5}\n", "999... is not a digit"),
-        (f"file_name,label\n{'x' * 10**5},1\n{'x' * 10**5},1\n", "xxx... has a label already"),
+        (f"file_name,label\na.png,{'9' * 10**5}\n", "label of 100,000 characters is not a digit"),
+        (f"file_name,label\n{'x' * 10**5},1\n{'x' * 10**5},1\n", "line 3: its image has"),
         (f"file_name,label\n{'x' * 3 * 10**6},1\n", "not a readable CSV"),
-        (f"file_name,{'x' * 10**5}\n", "xxx...; expected file_name"),
+        (f"file_name,{'x' * 10**5}\n", "no column label; expected file_name"),
     ],
 )
 def test_bad_label_file_is_an_error_of_one_line(tmp_path: Path, text: str, part: str) -> None:
@@ -262,6 +262,28 @@ def test_bad_label_file_is_an_error_of_one_line(tmp_path: Path, text: str, part:
     assert part in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "S3CRET-0123456789abc\n",
+        "S3CRET-0123456789abc\nroot:x,S3CRET\n",
+        "S3CRET,S3CRET-0123456789abc,label\n1,2\n",
+        "file_name,label\na.png,S3CRET-0123456789abc\n",
+        "file_name,label\nS3CRET-0123456789abc,1\nS3CRET-0123456789abc,1\n",
+        "file_name,label\nS3CRET-0123456789abc\n",
+        "file_name,row,label\na.png,S3CRET,1\n",
+        '"S3CRET\n',
+    ],
+)
+def test_a_message_shows_nothing_of_a_file_of_secrets(tmp_path: Path, text: str) -> None:
+    """A `metadata.csv` may be a link to any file; a short word in the column of labels is shown."""
+    (tmp_path / "secrets").write_text(text)
+    (tmp_path / "metadata.csv").symlink_to("secrets")
+    with pytest.raises(LabelError) as caught:
+        LabelFile(tmp_path / "metadata.csv")
+    assert "S3CRET" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"file_name,label\n\xff.png,3\n", "file_name,label\na,3\n"])

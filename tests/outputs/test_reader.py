@@ -194,9 +194,10 @@ def test_damage_inside_a_file_is_refused(tmp_path: Path) -> None:
     assert "damaged" in refusal(path)
 
 
-def test_metadata_that_is_no_json_is_refused(tmp_path: Path) -> None:
-    """It is not what mnist-batch wrote."""
-    path = written(tmp_path, table().replace_schema_metadata({METADATA_KEY: b"{"}))
+@pytest.mark.parametrize("text", [b"{", b"9" * 5000, b"[" * 10**5, b"\xff"])
+def test_metadata_that_is_no_json_is_refused(tmp_path: Path, text: bytes) -> None:
+    """It is not what mnist-batch wrote; some that is JSON has a number or a depth without end."""
+    path = written(tmp_path, table().replace_schema_metadata({METADATA_KEY: text}))
     assert "damaged" in refusal(path)
 
 

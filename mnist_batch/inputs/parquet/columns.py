@@ -17,10 +17,9 @@ import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.labels import shortened
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
-from mnist_batch.schema import Reason, error_text, reason
+from mnist_batch.schema import Reason, error_text, reason, shortened
 
 PACKED = pa.schema(
     [
@@ -143,16 +142,18 @@ def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
         return False
     run = _run(text)
     if run.get("format") != FORMAT:
+        found = shortened(str(run.get("format")))
         raise InputError(
-            f"{path}: a packed file of format {run.get('format')}; expected format {FORMAT}; "
-            "pack the images again"
+            f"{path}: a packed file of format {found}; expected format {FORMAT}; pack the images "
+            "again"
         )
     for field in PACKED:
-        found = [str(column.type) for column in schema if column.name == field.name]
-        if found != [str(field.type)]:
+        types = [str(column.type) for column in schema if column.name == field.name]
+        if types != [str(field.type)]:
+            found = shortened(" and ".join(types)) or "missing"
             raise InputError(
-                f"{path}: a packed file whose column {field.name!r} is "
-                f"{' and '.join(found) or 'missing'}; expected {field.type}; pack the images again"
+                f"{path}: a packed file whose column {field.name!r} is {found}; expected "
+                f"{field.type}; pack the images again"
             )
     return True
 
@@ -168,7 +169,7 @@ def _run(text: bytes) -> dict[str, Any]:
     """Return the JSON object of the metadata, empty where it is none."""
     try:
         run = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return run if isinstance(run, dict) else {}
 
@@ -190,7 +191,7 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
     if wanted is not None and wanted not in schema.names:
         raise InputError(f"{path}: no column {wanted!r}; it has {_columns_text(schema)}")
     if wanted is not None and wanted not in found:
-        kind = schema.field(wanted).type
+        kind = shortened(str(schema.field(wanted).type))
         raise InputError(f"{path}: column {wanted!r} is {kind}; expected {_EXPECTED}")
     if not found:
         raise InputError(f"{path}: no column of images among {_columns_text(schema)}; {_EXPECTED}")
