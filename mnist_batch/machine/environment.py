@@ -56,6 +56,9 @@ def settle() -> None:
     """
     for name in os.environ.keys() - settled(os.environ).keys():
         del os.environ[name]
+    # Workers run each matrix product on one thread, and OpenBLAS would start its threads at its
+    # import. Where it cannot, it raises SIGINT (0.3.30), which looks like Ctrl-C.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     warnings.simplefilter("ignore")
 
 

@@ -1,6 +1,8 @@
 """Signals, closed streams and odd names: the command ends as it should."""
 
+import json
 import os
+import pty
 import re
 import shlex
 import shutil
@@ -16,6 +18,7 @@ from PIL import Image
 
 from mnist_batch.synthetic import generator
 from tests.support.command import COMMAND, run
+from tests.support.confined import run_confined
 
 DIGIT = generator.draw_digit(4, np.random.default_rng(0))
 
@@ -113,9 +116,6 @@ def test_after_a_signal_a_run_can_be_resumed(
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + 8313
 
 
-DIGIT = generator.draw_digit(4, np.random.default_rng(0))
-
-
 def test_a_reader_that_goes_away_changes_nothing(
     tmp_path: Path, digits_folder: Path, model: Path
 ) -> None:
@@ -185,19 +185,117 @@ def test_a_result_that_cannot_be_printed_is_said(
     assert len(pq.read_table(tmp_path / "out.parquet")) == 30
 
 
-@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
-def test_a_closed_stream_is_no_traceback(
-    tmp_path: Path, digits_folder: Path, model: Path, closed: str
-) -> None:
-    """As a scheduler may start a job."""
-    inputs = "-" if closed == "<&-" else str(digits_folder)
-    command = shlex.join([*COMMAND, "predict", inputs, "--model", str(model), "--out", "o.csv"])
+@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_libraries_print_goes_nowhere(tmp_path: Path, model: Path, closed: str) -> None:
+    """As libtiff, on descriptor 2: not to the terminal, nor to an output with that number."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    Image.fromarray(DIGIT).save(folder / "0.png")
+    Image.fromarray(DIGIT).save(folder / "1.tif", compression="tiff_lzw")
+    content = (folder / "1.tif").read_bytes()
+    damaged = content[:8] + bytes(byte ^ 0x55 for byte in content[8:60]) + content[60:]
+    (folder / "1.tif").write_bytes(damaged)
+    options = ["--out", "out.csv", "--no-report", "--quiet", "--json", "--max-errors", "1"]
+    command = shlex.join([*COMMAND, "predict", "images", "--model", str(model), *options])
     ended = subprocess.run(
         f"{command} {closed}", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    if closed == "<&-":
-        assert ended.returncode == 1
-        assert ended.stderr == ("error: -: no path came on standard input; expected one a line\n")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    if ">&-" not in closed.split():
+        assert json.loads(ended.stdout)["errors"]["by_reason"] == {"corrupt": 1}
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ['"source"', '"0.png"', '"1.tif"']
+
+
+@pytest.mark.parametrize("broken", ["/dev/full", "pipe that nobody reads"])
+def test_messages_that_cannot_be_written_change_no_status(
+    tmp_path: Path, digits_folder: Path, model: Path, broken: str
+) -> None:
+    """It is that of the work, or of what is wrong in the call."""
+    if broken == "/dev/full":
+        written_to = os.open(broken, os.O_WRONLY)
     else:
-        assert ended.returncode == 0
-        assert ended.stdout.startswith("accuracy ")
+        reading, written_to = os.pipe()
+        os.close(reading)
+    arguments = ["predict", digits_folder, "--model", model, "--min-accuracy", "1"]
+    for options, status in ((["--out", tmp_path / "out.csv"], 4), (["--no-such-option"], 2)):
+        command = [*COMMAND, *map(str, [*arguments, *options])]
+        ended = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=written_to, text=True, check=False
+        )
+        assert ended.returncode == status
+        assert ended.stdout.startswith("accuracy ") is (status == 4)
+    os.close(written_to)
+
+
+def test_an_input_on_a_closed_stream_is_empty(tmp_path: Path) -> None:
+    """As a scheduler may start a job."""
+    command = shlex.join([*COMMAND, "predict", "-", "--out", "o.csv"])
+    ended = subprocess.run(
+        f"{command} <&-", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == "error: -: no path came on standard input; expected one a line\n"
+
+
+def test_a_signal_that_a_library_raises_is_not_taken_for_ctrl_c(
+    tmp_path: Path, digits_folder: Path
+) -> None:
+    """OpenBLAS raises SIGINT where it cannot start its threads."""
+    shutil.copytree(digits_folder, tmp_path / "in")
+    arguments = ("predict", tmp_path / "in", "--out", tmp_path / "out.csv")
+    ended = run_confined(tmp_path, *arguments, user=True, processes=1)
+    assert ended.returncode in (0, 1)
+    assert "interrupted" not in ended.stderr
+
+
+@pytest.mark.parametrize("moment_s", [0.1, 0.2, 0.3, 0.45, 0.6, 0.8])
+def test_several_signals_end_a_run_as_quietly_as_one(
+    tmp_path: Path, digits_folder: Path, model: Path, moment_s: float
+) -> None:
+    """Whatever it is at: the first counts, and the others do not cut short what it removes."""
+    arguments = ["predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv"]
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    time.sleep(moment_s)
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGINT, signal.SIGHUP):
+        process.send_signal(sent)
+        time.sleep(0.01)
+    _, messages = process.communicate(timeout=60)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    if process.returncode == 0:  # it was done before
+        assert (messages, left) == ("", ["out.csv", "out.report"])
+        return
+    assert process.returncode == 130
+    *notes, last = messages.splitlines()
+    assert last == "interrupted"
+    if "out.csv" in left:  # in the last moments; then it is said how to complete it
+        assert len(notes) == 1
+    elif not notes:
+        assert left == []
+
+
+def test_a_terminal_that_goes_away_ends_a_run(tmp_path: Path, model: Path) -> None:
+    """As Ctrl-C, by SIGHUP; the progress bar and the messages on it find nobody."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8)
+    Image.fromarray(noise).save(folder / "0.jpg", quality=80)
+    for i in range(1, 60):
+        (folder / f"{i}.jpg").hardlink_to(folder / "0.jpg")
+    arguments = ["predict", folder, "--model", model, "--out", tmp_path / "out.csv"]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.rglob(".out.csv.*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
