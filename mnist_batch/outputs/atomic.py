@@ -192,9 +192,13 @@ class StagedFolder:
             self._remove_dead()
             self._staging, self._lock = self._create_locked()
             self._new, self._old = (self._staging / name for name in ("new", "old"))
-            self._new.mkdir()  # as the user's umask says
-            if self._place.exists():
-                shutil.copymode(self._place, self._new)
+            try:
+                self._new.mkdir()  # as the user's umask says
+                if self._place.exists():
+                    shutil.copymode(self._place, self._new)
+            except BaseException:
+                self.discard()
+                raise
         return self._new
 
     def commit(self) -> None:
@@ -231,7 +235,12 @@ class StagedFolder:
             path = Path(tempfile.mkdtemp(dir=above, prefix=self._prefix, suffix=_TEMPORARY))
             # Not found: another run took it for dead in that moment, and removes it.
             with contextlib.suppress(FileNotFoundError):
-                if held := _lock_if_possible(path / _LOCK):
+                try:
+                    held = _lock_if_possible(path / _LOCK)
+                except OSError:  # a full disk
+                    path.rmdir()
+                    raise
+                if held:
                     return path, held
 
     def _remove_dead(self) -> None:

@@ -160,6 +160,10 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                     "writing the same output"
                 )
                 held = HeldLock()
+            except OSError:  # a full disk
+                with contextlib.suppress(OSError):  # it holds something
+                    self.path.rmdir()
+                raise
             with held:
                 self._refuse_others()
                 return held.pop_all()

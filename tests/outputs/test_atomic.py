@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -260,6 +261,30 @@ def test_discarding_after_the_commit_keeps_the_folder(tmp_path: Path) -> None:
     folder.commit()
     folder.discard()
     assert contents(tmp_path) == {"out/sub/new": "ours"}
+
+
+@pytest.mark.parametrize("name", ["lock", "new"])
+def test_a_folder_that_cannot_be_begun_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A disk may have room for a folder, and none for what goes into it."""
+    make_folder, make_file = Path.mkdir, os.open
+
+    def mkdir(path: Path, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - of mkdir
+        if path.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        make_folder(path, *arguments, **options)
+
+    def opened(path: Any, *arguments: Any, **options: Any) -> int:  # noqa: ANN401 - of open
+        if Path(path).name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return make_file(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr(os, "open", opened)
+    with pytest.raises(OutputError, match="No space left on device"):
+        StagedFolder(tmp_path / "out", overwrite=False, ours=is_ours).begin()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:

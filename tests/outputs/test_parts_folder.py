@@ -1,5 +1,6 @@
 """Unfinished predictions: kept in parts, and continued with `resume`."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -462,6 +463,23 @@ def test_a_file_system_without_locks_is_said(
     summary = mnist_batch.predict(digits_folder, out)
     assert any("its file system has no locks" in note for note in summary.notes)
     assert summary.metrics.rows == 30
+
+
+def test_a_disk_without_room_for_a_lock_leaves_nothing(
+    tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have had room for the folder."""
+    make_file = os.open
+
+    def opened(path: Any, *arguments: Any, **options: Any) -> int:  # noqa: ANN401 - of open
+        if Path(path).name == "lock":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return make_file(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", opened)
+    with pytest.raises(OutputError, match="No space left on device"):
+        mnist_batch.predict(digits_folder, tmp_path / "out.csv", report=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_sees_the_old_output_or_the_new(tmp_path: Path, digits_folder: Path) -> None:
