@@ -7,7 +7,7 @@ and gives the reasons.
 import io
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,6 +47,9 @@ _SMALL_PICTURE = 2**20
 
 _STRIP_PIXELS = 2**18
 """Pixels of a strip of a large picture that is copied."""
+
+_MOST_COPIED = 8 * 2**20
+"""Encoded bytes of a batch up to which all are copied at once, which is faster."""
 
 _ENOUGH = 512
 """A JPEG is decoded at an eighth, a quarter or half of its size if both sides stay above this: a
@@ -92,7 +95,11 @@ def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
         remaining &= ~_decode_pngs(encoded, remaining, images)
     decoded = DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, batch.error)
     places = np.flatnonzero(remaining)
-    contents = encoded.take(pa.array(places)).to_pylist()
+    contents = (
+        encoded.take(pa.array(places)).to_pylist()
+        if encoded.nbytes <= _MOST_COPIED
+        else _Contents(encoded, places)
+    )
 
     def fit_others(picture: Grey) -> Images | None:
         return picture if picture.shape == (SIDE, SIDE) else fit(picture)
@@ -184,9 +191,25 @@ def _unprepared(error: Exception) -> str:
     return error_text(Reason.CORRUPT, f"cannot be prepared: {str(error) or type(error)}")
 
 
-def _fitted_each(contents: Sequence[bytes], fit: Fit, *, whole: bool) -> Iterator[_Fitted]:
+@dataclass(frozen=True)
+class _Contents:
+    """Encoded images, large ones, each copied out of Arrow's memory only when it is decoded."""
+
+    encoded: pa.Array
+    places: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, at: int) -> bytes:
+        return bytes(self.encoded[self.places[at]].as_py())
+
+
+def _fitted_each(contents: list[bytes] | _Contents, fit: Fit, *, whole: bool) -> Iterator[_Fitted]:
     """Yield images decoded and brought to 28x28: small ones a few in advance, large ones alone."""
-    small = sum(map(len, contents)) <= _SMALL_IMAGE_BYTES * len(contents)
+    small = isinstance(contents, list) and (
+        sum(map(len, contents)) <= _SMALL_IMAGE_BYTES * len(contents)
+    )
     at = 0
     while at < len(contents):
         pictures: list[Grey | str] = []

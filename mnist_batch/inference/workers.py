@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from mnist_batch.machine import memory
+
 ShardT = TypeVar("ShardT")
 BatchT = TypeVar("BatchT")
 ResultT = TypeVar("ResultT")
@@ -125,7 +127,8 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
     def work_on(self) -> None:
         """Read and process one batch after another until there is none or `stop` is called."""
         while (shard := self._next_shard()) is not None:
-            self._process_next(shard)
+            with memory.batch():
+                self._process_next(shard)
 
     def _process_next(self, shard: _OpenShard[BatchT, ResultT]) -> None:
         """Read and process a batch of a shard; whatever fails is raised in the caller's thread."""

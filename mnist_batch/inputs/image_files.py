@@ -23,6 +23,7 @@ from mnist_batch.inputs.shards import (
     sha256_of,
 )
 from mnist_batch.inputs.texts import Texts
+from mnist_batch.machine import memory
 from mnist_batch.schema import ImageBatch, Reason, error_text
 
 IMAGE_SUFFIXES = frozenset(
@@ -170,7 +171,7 @@ def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
         sizes[place] = len(contents[place] or b"")
     # Large files: only up to the one that fills the batch.
     count = min(count, int(np.searchsorted(np.cumsum(sizes), BATCH_BYTES)) + 1)
-    return pa.array(contents[:count], pa.binary()), pa.array(errors[:count], pa.string())
+    return _binary(contents[:count]), pa.array(errors[:count], pa.string())
 
 
 def _read_each(paths: Sequence[str]) -> tuple[pa.Array, pa.Array]:
@@ -188,7 +189,15 @@ def _read_each(paths: Sequence[str]) -> tuple[pa.Array, pa.Array]:
         size += len(content or b"")
         if size >= BATCH_BYTES:
             break
-    return pa.array(contents, pa.binary()), pa.array(errors, pa.string())
+    return _binary(contents), pa.array(errors, pa.string())
+
+
+def _binary(contents: Sequence[bytes | None]) -> pa.Array:
+    """Return bytes as an Arrow array; those of one file, which may be large, without a copy."""
+    if len(contents) == 1 and contents[0]:
+        bounds = pa.py_buffer(np.array([0, len(contents[0])], np.int32))
+        return pa.Array.from_buffers(pa.binary(), 1, [None, bounds, pa.py_buffer(contents[0])])
+    return pa.array(contents, pa.binary())
 
 
 def _read_file(path: str) -> tuple[bytes | None, str | None]:
@@ -202,9 +211,10 @@ def _read_file(path: str) -> tuple[bytes | None, str | None]:
         try:
             content = os.read(descriptor, _FIRST_BYTES)
             if not 0 < len(content) < _FIRST_BYTES:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
                     return None, error_text(Reason.UNREADABLE_FILE, "not a regular file")
-                content = _read_rest(descriptor, content)
+                content = _read_whole(descriptor, status.st_size)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
@@ -225,9 +235,14 @@ _FIRST_BYTES = 65536
 """A smaller file is read with one call. An empty one may be a pipe, a full one a device."""
 
 
-def _read_rest(descriptor: int, head: bytes) -> bytes:
-    parts, size = [head], len(head)
-    while size <= MAX_FILE_BYTES and (part := os.read(descriptor, 2**20)):
+def _read_whole(descriptor: int, size: int) -> bytes:
+    """Return all bytes of a file of about `size` bytes, or more than `MAX_FILE_BYTES` of them."""
+    if size > BATCH_BYTES:
+        memory.read(min(size, MAX_FILE_BYTES))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    # The first piece is the whole file as a rule, and joining takes no copy; but it may grow.
+    parts, ask, left = list[bytes](), size + 1, MAX_FILE_BYTES + 1
+    while left > 0 and (part := os.read(descriptor, min(ask, left))):
         parts.append(part)
-        size += len(part)
+        ask, left = 2**20, left - len(part)
     return b"".join(parts)

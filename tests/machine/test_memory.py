@@ -64,7 +64,7 @@ def test_no_more_is_held_than_the_budget_and_nobody_waits_for_ever(
     size: int, requests: list[int], threads: int
 ) -> None:
     """A request for more than the budget is served too, and then it is the only one."""
-    budget = Budget(size)
+    budget = Budget(lambda: size)
     held: list[int] = []
     lock = threading.Lock()
 
@@ -84,14 +84,14 @@ def test_no_more_is_held_than_the_budget_and_nobody_waits_for_ever(
 
 def test_two_requests_that_fit_are_held_together() -> None:
     """Neither waits for the other."""
-    budget = Budget(10)
+    budget = Budget(lambda: 10)
     with _held(budget.reserve(4)), _held(budget.reserve(6)):
         pass
 
 
 def test_small_requests_do_not_starve_a_large_one() -> None:
     """Who asks after it waits, even for what is free."""
-    budget, order = Budget(10), list[str]()
+    budget, order = Budget(lambda: 10), list[str]()
 
     def hold(name: str, size: int) -> None:
         with budget.reserve(size):
@@ -114,7 +114,7 @@ def test_small_requests_do_not_starve_a_large_one() -> None:
 
 def test_one_who_gives_up_waiting_keeps_nobody_waiting() -> None:
     """Ctrl-C interrupts who waits, and the queue goes on without it."""
-    budget = Budget(10)
+    budget = Budget(lambda: 10)
     this = threading.get_ident()
 
     def interrupt() -> None:
@@ -135,7 +135,7 @@ def test_one_who_gives_up_waiting_keeps_nobody_waiting() -> None:
 
 def test_what_fails_while_it_holds_memory_gives_it_back() -> None:
     """Else the next one would wait for ever."""
-    budget = Budget(10)
+    budget = Budget(lambda: 10)
     with pytest.raises(ValueError, match="damaged"), budget.reserve(10):
         raise ValueError("damaged")
     with budget.reserve(10):
@@ -144,7 +144,7 @@ def test_what_fails_while_it_holds_memory_gives_it_back() -> None:
 
 def test_of_a_thread_that_holds_memory_the_last_request_counts() -> None:
     """It gives back what it holds before it waits for more, else it might wait for itself."""
-    budget = Budget(10)
+    budget = Budget(lambda: 10)
     with budget.reserve(6):
         with budget.reserve(20), _held_in_vain(budget, 1):
             pass
