@@ -1,4 +1,4 @@
-"""What a picture takes is no more than its header tells, for each kind; and what `reserve` holds."""
+"""What a picture takes is no more than its header tells; and memory is held as long as needed."""
 
 import io
 import json
@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -60,7 +61,7 @@ print(json.dumps(found))
 """
 
 
-def _pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
+def _pictures() -> dict[str, tuple[Image.Image, dict[str, Any]]]:
     """Return a picture of each kind with the options to save it with, by the name of a file."""
     rng = np.random.default_rng(0)
     noisy = rng.integers(200, 230, SIZE[::-1], np.uint8)
@@ -74,7 +75,7 @@ def _pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
     deep = Image.fromarray(noisy.astype(np.uint16) * 257)
     turned = Image.Exif()
     turned[0x112] = 6
-    fast: dict[str, object] = {"compress_level": 1}
+    fast: dict[str, Any] = {"compress_level": 1}
     return {
         "grey.png": (grey, fast),
         "bits.png": (grey.convert("1"), fast),
@@ -117,7 +118,7 @@ def test_no_picture_takes_more_than_its_header_tells(tmp_path: Path) -> None:
     assert [(path, whole, took, most) for path, whole, took, most in found if took > most] == []
 
 
-def _encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:  # noqa: ANN401
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
