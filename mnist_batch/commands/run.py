@@ -36,6 +36,9 @@ _NAMED = 5
 class Summary:
     """The result of `predict` or `evaluate`.
 
+    `predict` makes report and pictures when the predictions are in place. No failure of these
+    raises: `report_missing`, `prepared_folder` and a note say what is not there.
+
     Attributes:
         predictions: the predictions file, written or evaluated.
         metrics: counts and, where labels are known, accuracy and all that goes with it.

@@ -138,15 +138,19 @@ def _asked(second: _Second, request: bytes) -> bytes:
     A process that was stopped, as by Ctrl-Z, would keep this one waiting for ever.
     """
     reply = b""
-    with suppress(OSError):  # a pipe is broken: it ended
-        assert second.process.stdin
-        second.process.stdin.write(request)
-        second.process.stdin.flush()
-        if select.select([second.replies], [], [], _PATIENCE_S)[0]:
-            reply = second.replies.readline()
-    if not reply:
-        atexit.unregister(_stop)
-        _stop(second)
+    try:
+        with suppress(OSError):  # a pipe is broken: it ended
+            assert second.process.stdin
+            second.process.stdin.write(request)
+            second.process.stdin.flush()
+            if select.select([second.replies], [], [], _PATIENCE_S)[0]:
+                reply = second.replies.readline()
+    finally:
+        # After an interrupt too: what it draws on would be in the way, and its late reply be taken
+        # for that to the next request.
+        if not reply:
+            atexit.unregister(_stop)
+            _stop(second)
     return reply
 
 

@@ -109,6 +109,24 @@ def test_its_failure_comes_up_here(metrics: Metrics, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").stat().st_size
 
 
+def test_after_an_interrupt_no_late_reply_counts(
+    metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes on, as in a notebook, gets the next figure whole, and nothing of the first."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    first, second = tmp_path / "first.png", tmp_path / "second.png"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("select.select", interrupt)
+        drawing_process.draw(figures.per_class_figure, metrics, first)
+    first.unlink(missing_ok=True)
+    drawing_process.draw(figures.per_class_figure, metrics, second)
+    assert second.read_bytes().endswith(b"IEND\xaeB`\x82")
+    assert not first.exists()
+
+
 def test_it_ends_with_the_first(tmp_path: Path) -> None:
     """Nothing stays behind, and an end before the figures does not wait for matplotlib."""
     program = (

@@ -450,7 +450,6 @@ def test_a_file_system_without_locks_is_said(
     tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some that are reached over a network: a run goes on without."""
-    import errno
     import fcntl
 
     def refuse(_descriptor: int, _operation: int) -> None:
