@@ -1,10 +1,13 @@
 """Cut an output into parts, record what they depend on, and write them to files.
 
 A part is what is committed at once. A later run uses a part again only if it would write the same
-bytes; so the manifest holds all that the parts depend on.
+bytes; so the manifest holds all that the parts depend on, and a part's file says of which run it is
+and which part of it: under the checksum, so that a part that is renamed, copied or left there late
+by another run is never taken for what it is not.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -30,8 +33,11 @@ BLOCKS = 32
 """The least number of the predictor's blocks in a part: the last block is padded, which then
 costs no more than 3 % of the time."""
 
-FORMAT = 1
+FORMAT = 2
 """The `format` of a manifest; parts of another format are not used."""
+
+_IDENTITY = b"mnist_batch.part"
+"""The key of a part's identity in the metadata of its file's schema."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,15 @@ class Manifest:
     options: Mapping[str, Any]  # by name, those that change a bit of the predictions
     parts: Sequence[Part]  # in input order
 
-    def text(self) -> str:
-        """Return the manifest as JSON."""
-        record = {"format": FORMAT, **vars(self), "parts": [part.record() for part in self.parts]}
+    def text(self, attempt: str) -> str:
+        """Return the manifest as JSON; `attempt` names the process that works on its parts."""
+        parts = [part.record() for part in self.parts]
+        record = {"format": FORMAT, "attempt": attempt, **vars(self), "parts": parts}
         return json.dumps(record, indent=1)
+
+    def run(self) -> str:
+        """Return what names the run in its parts: 16 digits of the SHA-256, of any attempt."""
+        return hashlib.sha256(self.text(attempt="").encode()).hexdigest()[:16]
 
     def differences(self, content: bytes) -> Iterator[str]:
         """Yield what differs in `content`, of which `is_manifest` is true, one clause each."""
@@ -106,7 +117,7 @@ class Manifest:
             yield "its manifest.json is damaged"
 
     def _differences(self, earlier: Mapping[str, Any]) -> Iterator[str]:
-        now = json.loads(self.text())
+        now = json.loads(self.text(attempt=""))
         for name in ("version", "model"):
             if earlier[name] != now[name]:
                 yield f"{name} was {earlier[name]}, and is {now[name]} now"
@@ -135,6 +146,19 @@ def is_manifest(content: bytes) -> bool:
     return isinstance(found, dict) and isinstance(found.get("format"), int) and "parts" in found
 
 
+@dataclass(frozen=True)
+class PartIdentity:
+    """Which part of which run a file holds."""
+
+    run: str  # as `Manifest.run` returns it
+    number: int
+    rows: int
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return it as metadata of an Arrow schema."""
+        return {_IDENTITY: json.dumps(vars(self)).encode()}
+
+
 # To compress repeated names costs less than to write, sum and remove them.
 _WRITING = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
@@ -145,14 +169,17 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
     It raises `OutputError` where the disk refuses.
     """
 
-    def __init__(self, out: Path, descriptor: int, schema: pa.Schema) -> None:
+    def __init__(
+        self, out: Path, descriptor: int, schema: pa.Schema, identity: PartIdentity
+    ) -> None:
         """Begin the file, open at `descriptor`; errors name the output `out`."""
         self._out = out
         self._file = _SummedFile(descriptor)
         with output_errors(out):
             # Arrow writes a batch in some twenty small pieces.
             self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
-            self._writer = pa.ipc.new_file(self._pieces, schema, options=_WRITING)
+            named = schema.with_metadata(identity.metadata())
+            self._writer = pa.ipc.new_file(self._pieces, named, options=_WRITING)
 
     @property
     def checksum(self) -> int:
@@ -191,27 +218,28 @@ class _SummedFile(io.BufferedWriter):
         return super().write(content)
 
 
-def read_part(path: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the batches in a part's file."""
+def read_part(path: Path, identity: PartIdentity, checksum: int) -> Iterator[pa.RecordBatch]:
+    """Yield the batches in a part's file, verified as they are read: the file is read once.
+
+    Raises:
+        DamagedPartError: while iterating, the file is another one or damaged; the text says which.
+        OSError: while iterating, the file cannot be read.
+    """
     with open_native(path) as file:
-        reader = pa.ipc.open_file(file)
-        yield from map(reader.get_batch, range(reader.num_record_batches))
+        content = file.read_buffer()
+    if zlib.crc32(content) != checksum:
+        raise DamagedPartError("damaged")
+    reader = pa.ipc.open_file(content)
+    if reader.schema.metadata != identity.metadata():
+        raise DamagedPartError("of another run, or another part")
+    rows = 0
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        rows += len(batch)
+        yield batch.replace_schema_metadata()
+    if rows != identity.rows:
+        raise DamagedPartError("damaged")
 
 
-def is_whole(path: Path, checksum: int, rows: int) -> bool:
-    """Tell whether a part's file has its checksum and its number of rows."""
-    if _checksum(path) != checksum:
-        return False
-    try:
-        return sum(map(len, read_part(path))) == rows
-    except (OSError, pa.ArrowException):
-        return False
-
-
-def _checksum(path: Path) -> int:
-    """Return the CRC-32 of a file's bytes."""
-    checksum = 0
-    with path.open("rb") as file:
-        while piece := file.read(2**20):
-            checksum = zlib.crc32(piece, checksum)
-    return checksum
+class DamagedPartError(Exception):
+    """A file is not the part that it is to be; it says in a word what it is."""

@@ -4,8 +4,10 @@ A part is written under a temporary name, flushed to disk and renamed, so that a
 of a part is whole. A crash leaves the finished parts, and `--resume` continues from them. Files:
 
 - `lock`, locked by the process that writes the output;
-- `manifest.json`, what the parts depend on, see `parts.Manifest`;
-- `part-000012-8192-9ae0daaf.arrow`, a part: its number, its rows and the CRC-32 of its bytes;
+- `manifest.json`, what the parts depend on, see `parts.Manifest`, and the name of the attempt, the
+  process that began or resumed the run last: it alone commits the output and removes the folder;
+- `part-5b2f8c0d1e7a6934-000012-8192-9ae0daaf.arrow`, a part: its run, its number, its rows and the
+  CRC-32 of its bytes, which repeat the first three;
 - `committed`, from shortly before the output gets its name: the identity of its file, and the
   paths of the output and of the folders that belong to it;
 - `*.tmp`, files being written.
@@ -15,6 +17,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -23,6 +26,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
+from mnist_batch.inputs.listing import cause
 from mnist_batch.outputs.atomic import (
     HeldLock,
     NoLocksError,
@@ -32,10 +36,22 @@ from mnist_batch.outputs.atomic import (
     name_with_room,
     output_errors,
 )
-from mnist_batch.outputs.parts import Manifest, Part, PartWriter, is_manifest, is_whole, read_part
+from mnist_batch.outputs.parts import (
+    DamagedPartError,
+    Manifest,
+    Part,
+    PartIdentity,
+    PartWriter,
+    is_manifest,
+    read_part,
+)
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
-_PART = re.compile(r"part-([0-9]{6,})-([0-9]+)-([0-9a-f]{8})\.arrow")
+# Up to format 1 the names of parts had no run.
+_PART = re.compile(
+    r"part-(?:(?P<run>[0-9a-f]{16})-)?(?P<number>[0-9]{6,})-(?P<rows>[0-9]+)"
+    r"-(?P<checksum>[0-9a-f]{8})\.arrow"
+)
 _TEMPORARY = re.compile(r"(manifest\.json|committed|part|\..*)\.\w{8}\.tmp", re.DOTALL)
 
 
@@ -60,7 +76,7 @@ def committed_outputs(out: Path) -> frozenset[str]:
 def rows_kept(out: Path) -> int:
     """Return the number of rows in the finished parts of an output."""
     try:
-        return sum(int(match[2]) for match in _parts_in(staging_folder(out)))
+        return sum(int(match["rows"]) for match in _parts_in(staging_folder(out)))
     except OSError:
         return 0
 
@@ -91,7 +107,9 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         self.notes: list[str] = []
         self._out = out
         self._manifest = manifest
-        self._files: dict[int, Path] = {}
+        self._run = manifest.run()
+        self._text = manifest.text(attempt=secrets.token_hex(8))
+        self._checksums: dict[int, int] = {}  # of the parts that are there
         self._is_done = False
         with output_errors(out):
             self._lock = self._locked()
@@ -108,35 +126,78 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         self._leave(useless=self._is_done or not rows_kept(self._out))
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
-        """Yield the predictions of a part in `found`."""
-        with output_errors(self._out):
-            yield from read_part(self._files[part.number])
+        """Yield the predictions of a part in `found`.
+
+        Raises:
+            OutputError: the part is no longer what it was when it was found, or cannot be read.
+        """
+        path = self._path_of(part)
+        try:
+            with output_errors(self._out):
+                yield from read_part(path, self._identity(part), self._checksums[part.number])
+        except DamagedPartError as error:
+            raise OutputError(
+                f"{path}: was replaced while a run used it; --resume predicts its rows again"
+            ) from error
 
     @contextlib.contextmanager
     def writing(self, part: Part, schema: pa.Schema) -> Iterator["PartWriter"]:
         """Write all rows of a part; after the context it is on disk, after an error nothing is."""
-        with output_errors(self._out):
+        with self._errors():
             descriptor, temporary = self._temporary("part")
         try:
-            with PartWriter(self._out, descriptor, schema) as writer:
+            with PartWriter(self._out, descriptor, schema, self._identity(part)) as writer:
                 yield writer
-            name = f"part-{part.number:06}-{part.rows}-{writer.checksum:08x}.arrow"
-            with output_errors(self._out):
-                self._rename(temporary, name)
+            self._checksums[part.number] = writer.checksum
+            with self._errors():
+                self._rename(temporary, self._path_of(part).name)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise
-        self._files[part.number] = self.path / name
 
     def announce(self, output: Path, folders: Iterable[Path]) -> None:
-        """Record the file that becomes the output, before it and then `folders` are renamed."""
+        """Record the file that becomes the output, before it and then `folders` are renamed.
+
+        Raises:
+            OutputError: another run writes the output now, as may be where there are no locks.
+        """
         outputs = [str(path.absolute()) for path in (self._out, *folders)]
-        with output_errors(self._out):
+        with self._errors():
+            if not self._is_still_ours():
+                raise OutputInUseError(
+                    f"{self._out}: another run has begun to write it; wait for its end, or name "
+                    "another file"
+                )
             self._write_whole(_COMMITTED, json.dumps([_identity(output), outputs]))
 
     def remove(self) -> None:
         """Remove the parts on leaving: the output and all that belongs to it are whole."""
         self._is_done = True
+
+    def _identity(self, part: Part) -> PartIdentity:
+        return PartIdentity(self._run, part.number, part.rows)
+
+    def _path_of(self, part: Part) -> Path:
+        """Return where a part is whose checksum is known."""
+        checksum = self._checksums[part.number]
+        name = f"part-{self._run}-{part.number:06}-{part.rows}-{checksum:08x}.arrow"
+        return self.path / name
+
+    def _is_still_ours(self) -> bool:
+        """Tell whether no other run has begun since in the folder, which has to be there."""
+        return (self.path / _MANIFEST).read_text(encoding="utf-8") == self._text
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise what the system says as an `OutputError`."""
+        with output_errors(self._out):
+            try:
+                yield
+            except FileNotFoundError as error:
+                raise OutputError(
+                    f"{self.path}: was removed, or taken by another run, in mid-run; predict again"
+                ) from error
 
     def _locked(self) -> HeldLock:
         file = self.path / _LOCK
@@ -170,12 +231,14 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
 
     def _leave(self, *, useless: bool) -> None:
         with contextlib.suppress(OSError):
-            for path in self.path.glob("*.tmp"):
-                path.unlink()
-            if useless:
-                self._clear()
-                (self.path / _LOCK).unlink(missing_ok=True)
-                self.path.rmdir()
+            # A manifest is missing where this run could not even begin.
+            if not (self.path / _MANIFEST).exists() or self._is_still_ours():
+                for path in self.path.glob("*.tmp"):
+                    path.unlink()
+                if useless:
+                    self._clear()
+                    (self.path / _LOCK).unlink(missing_ok=True)
+                    self.path.rmdir()
         self._lock.close()
 
     def _refuse_no_folder(self) -> None:
@@ -207,7 +270,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                 "--resume would have continued from them"
             )
         self._clear()
-        self._write_whole(_MANIFEST, self._manifest.text())
+        self._write_whole(_MANIFEST, self._text)
 
     def _take_over(self) -> None:
         earlier = (self.path / _MANIFEST).read_bytes()
@@ -217,18 +280,28 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                 f"{self.path} is of a run that --resume cannot continue: "
                 f"{'; '.join(differences)}; predict as then, or leave out --resume to start over"
             )
-        rows = {part.number: part.rows for part in self._manifest.parts}
+        self._write_whole(_MANIFEST, self._text)
+        parts = {part.number: part for part in self._manifest.parts}
         for match in list(_parts_in(self.path)):
-            path, number = self.path / match[0], int(match[1])
-            as_named = int(match[2]) == rows.get(number)
-            if as_named and is_whole(path, int(match[3], 16), rows[number]):
-                self._files[number] = path
-            else:
-                path.unlink()
-                self.notes.append(f"{path}: damaged; its rows were predicted again")
-        self.found = frozenset(self._files)
-        kept = sum(rows[number] for number in self.found)
-        self.notes.append(f"resumed: {kept:,} of {sum(rows.values()):,} rows were there already")
+            self._verify(match, parts.get(int(match["number"])))
+        self.found = frozenset(self._checksums)
+        kept = sum(parts[number].rows for number in self.found)
+        rows = sum(part.rows for part in parts.values())
+        self.notes.append(f"resumed: {kept:,} of {rows:,} rows were there already")
+
+    def _verify(self, match: re.Match[str], part: Part | None) -> None:
+        """Keep the file of a part that this run would write too; remove any other."""
+        path, checksum = self.path / match[0], int(match["checksum"], 16)
+        try:
+            if part is None or match["run"] != self._run:
+                raise DamagedPartError("of another run")
+            for _ in read_part(path, self._identity(part), checksum):
+                pass
+            self._checksums[part.number] = checksum
+        except (DamagedPartError, OSError) as error:
+            why = str(error) if isinstance(error, DamagedPartError) else cause(error)
+            path.unlink()
+            self.notes.append(f"{path}: {why}; its rows were predicted again")
 
     def _clear(self) -> None:
         """Remove all but the lock: first the parts, since the other files are about them."""

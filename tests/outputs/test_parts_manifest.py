@@ -29,9 +29,10 @@ MANIFEST = Manifest(
 
 
 def test_a_manifest_is_read_by_other_releases() -> None:
-    """As version 0.4.0 wrote it, so that its parts can be resumed."""
-    assert json.loads(MANIFEST.text()) == {
-        "format": 1,
+    """As this release writes it, so that its parts can be resumed."""
+    assert json.loads(MANIFEST.text("a1")) == {
+        "format": 2,
+        "attempt": "a1",
         "version": "1.2.3",
         "model": "abc",
         "options": {"prepare": "auto", "labels": None, "batch_size": 7},
@@ -50,7 +51,7 @@ def test_a_manifest_is_read_by_other_releases() -> None:
 
 def test_an_equal_manifest_has_no_differences() -> None:
     """As it is after a way through JSON."""
-    assert list(MANIFEST.differences(MANIFEST.text().encode())) == []
+    assert list(MANIFEST.differences(MANIFEST.text("a1").encode())) == []
 
 
 @pytest.mark.parametrize(
@@ -82,13 +83,15 @@ def test_an_equal_manifest_has_no_differences() -> None:
 )
 def test_what_differs_is_said(changes: dict[str, Any], expected: str) -> None:
     """What it was, and what it is now."""
-    assert list(replace(MANIFEST, **changes).differences(MANIFEST.text().encode())) == [expected]
+    assert list(replace(MANIFEST, **changes).differences(MANIFEST.text("a1").encode())) == [
+        expected
+    ]
 
 
 def test_another_number_of_rows_is_said() -> None:
     """A file more or less is the usual change."""
     more = replace(MANIFEST, parts=[*MANIFEST.parts, _part(1, ("z.png", "f3"))])
-    assert list(more.differences(MANIFEST.text().encode())) == [
+    assert list(more.differences(MANIFEST.text("a1").encode())) == [
         "the input had 15 rows, and has 16 now"
     ]
 
@@ -96,9 +99,9 @@ def test_another_number_of_rows_is_said() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"format": 1, "parts": []}',
-        '{"format": 1, "version": 3, "model": "", "options": [], "parts": 4}',
-        '{"format": 1, "version": "", "model": "", "options": {}, "parts": [{}]}',
+        '{"format": 2, "parts": []}',
+        '{"format": 2, "version": 3, "model": "", "options": [], "parts": 4}',
+        '{"format": 2, "version": "", "model": "", "options": {}, "parts": [{}]}',
     ],
 )
 def test_a_damaged_manifest_is_said(text: str) -> None:
@@ -124,10 +127,24 @@ def test_a_damaged_manifest_is_said(text: str) -> None:
 def test_what_is_no_manifest_is_told_apart(content: bytes) -> None:
     """A file of that name may be anyone's."""
     assert not is_manifest(content)
-    assert is_manifest(MANIFEST.text().encode())
+    assert is_manifest(MANIFEST.text("a1").encode())
 
 
 def test_another_format_is_said() -> None:
     """That of another release may mean anything."""
-    text = MANIFEST.text().replace('"format": 1', '"format": 2')
-    assert list(MANIFEST.differences(text.encode())) == ["its format was 2, and is 1 now"]
+    text = MANIFEST.text("a1").replace('"format": 2', '"format": 1')
+    assert list(MANIFEST.differences(text.encode())) == ["its format was 1, and is 2 now"]
+
+
+def test_a_run_is_named_after_all_that_its_parts_depend_on() -> None:
+    """The same for each attempt, and another where anything differs."""
+    others = [
+        replace(MANIFEST, version="1.2.4"),
+        replace(MANIFEST, options={}),
+        replace(MANIFEST, parts=[_part(10, ("a.png", "f0")), _part(5, ("k.png", "f1"))]),
+    ]
+    names = [manifest.run() for manifest in (MANIFEST, replace(MANIFEST), *others)]
+    assert names[0] == names[1]
+    assert len(set(names)) == 4
+    assert all(len(name) == 16 for name in names)
+    assert MANIFEST.text("a1") != MANIFEST.text("a2")

@@ -119,7 +119,7 @@ def test_a_kill_before_any_step_loses_nothing(
     _assert_same_digits(whole, expected)
     steps = [run["step"] for run in runs]
     for part in (
-        "part-000003",
+        "-000003-",
         "manifest.json",
         "committed",
         f"out.{suffix}",
