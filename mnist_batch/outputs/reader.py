@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -28,6 +29,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
     """A predictions file; the suffix names its format. Its context closes it.
 
     It is opened once: where a run replaces the file meanwhile, all that is read is of the old one.
+    Where it is written anew in place, as `cp` does, reading it ends in an error.
 
     Attributes:
         path: the file.
@@ -46,6 +48,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         self._format = _format_of(path)
         with _predictions_errors(path):
             self._file = open_native(path)
+            self._state = self._stat()
             columns, self.run = self._format.header(self._file)
         self._columns = list(PREDICTIONS.names)
         given = [name for name in self._format.probabilities if name in columns]
@@ -75,6 +78,13 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
             for batch in self._format.batches(self._file, self._columns):
                 yield self._checked(batch, start)
                 start += batch.num_rows
+            if self._stat() != self._state:
+                raise PredictionsError(f"{self.path} was changed while it was read; try again")
+
+    def _stat(self) -> tuple[int, int]:
+        """Return size and time of the file that is open."""
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
 
     def _checked(self, batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
         """Return `batch` in the schema's types; other tools may have changed them."""

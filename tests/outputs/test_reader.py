@@ -1,6 +1,7 @@
 """Predictions files are read as they were written, and a bad one is refused in one line."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,15 @@ def test_a_file_that_is_replaced_meanwhile_is_read_as_it_was(tmp_path: Path, suf
         (tmp_path / "other").replace(path)
         assert pa.Table.from_batches(file.batches()).equals(whole)
         assert pa.Table.from_batches(file.batches()).equals(whole)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_file_that_is_changed_in_place_is_refused(tmp_path: Path, suffix: str) -> None:
+    """Else the record would be of one run and the rows of another."""
+    paths = [written(tmp_path, table()), csv_file(tmp_path, CSV)]
+    path = next(path for path in paths if path.suffix == f".{suffix}")
+    os.utime(path, ns=(0, 0))  # since the clock of files ticks every few milliseconds only
+    with PredictionsFile(path) as file:
+        path.write_bytes(path.read_bytes())
+        with pytest.raises(PredictionsError, match="was changed while it was read; try again"):
+            list(file.batches())
