@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar, cast
 
+from mnist_batch._kernels.numba_settings import cache_folder, own_settings
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _PAY_IMAGES = 40_000
@@ -19,16 +21,10 @@ _ready = threading.Event()
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile a function at its first call, or load what an earlier process compiled.
-
-    The compiled code is kept beside the module's, or in the user's cache folder.
-    """
+    """Compile a function at its first call, or load what an earlier process compiled."""
     from numba import njit  # it takes 0.4 s
 
-    try:
-        return cast(_Function, njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # neither folder can be written
-        return cast(_Function, njit(nogil=True)(function))
+    return cast(_Function, njit(nogil=True, cache=cache_folder() is not None)(function))
 
 
 def load_where_it_pays(encoded_images: int) -> None:
@@ -62,16 +58,22 @@ def _loaded() -> list[str]:
     """Load the compiled code, and return the notes about it."""
     started = time.perf_counter()
     try:
-        from mnist_batch._kernels import images, parquet, png
+        with own_settings():
+            from mnist_batch._kernels import images, parquet, png
 
-        png.load()
-        images.load()
-        parquet.load()
+            png.load()
+            images.load()
+            parquet.load()
     except Exception as error:  # noqa: BLE001 - a damaged cache or installation raises any type
         cause = f"{type(error).__name__}: {error}"
         return [f"the compiled decoder could not be loaded, so Pillow decoded all: {cause}"]
     _ready.set()
     if not png.decode_pngs.stats.cache_misses:  # type: ignore[attr-defined] # of Numba's
         return []
-    elapsed_s = time.perf_counter() - started
-    return [f"the fast decoder was compiled, once on this machine: {elapsed_s:.0f} s"]
+    taken = f"{time.perf_counter() - started:.0f} s"
+    if cache_folder():
+        return [f"the fast decoder was compiled, once on this machine: {taken}"]
+    return [
+        f"the fast decoder was compiled for this run alone: {taken}; neither the package's folder "
+        "nor a cache folder of the user's can be written to keep it"
+    ]

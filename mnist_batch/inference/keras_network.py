@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_builder import built_model, cause, output_shape, unnested
+from mnist_batch.machine import environment
 from mnist_batch.mnist import CLASSES
 from mnist_batch.models.layers import Layer, digit_shape
 from mnist_batch.models.model_file import ModelFile
@@ -25,6 +26,8 @@ Array = npt.NDArray[np.float32]
 def import_keras() -> ModuleType:
     """Import Keras on the backend that `KERAS_BACKEND` names, TensorFlow where it names none.
 
+    Keras reads no file of settings and no other variable, and writes nothing to the home.
+
     With TensorFlow this takes 4 to 9 seconds, so only what needs Keras calls it. TensorFlow then
     takes memory of a GPU as it needs it, and not all at once.
 
@@ -35,7 +38,8 @@ def import_keras() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        with _silent_stderr():
+        # Neither can Keras find settings in its home nor make it, where that is no folder.
+        with _silent_stderr(), environment.without("KERAS_", KERAS_HOME=os.devnull):
             import keras
 
             if keras.backend.backend() == "tensorflow":

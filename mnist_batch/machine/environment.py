@@ -11,7 +11,8 @@ What stays is Python's own, the system's (`HOME`, `TMPDIR`, the locale, proxies 
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 _IGNORED = {
     "Absl's and TensorFlow's settings, messages, optimizers and instruction sets": (
@@ -69,3 +70,22 @@ def settled(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name in _OBEYED or not name.startswith(_PREFIXES)
     }
+
+
+@contextmanager
+def without(prefix: str, **instead: str) -> Iterator[None]:
+    """Keep from a library its variables meanwhile, and let it read others `instead`.
+
+    For a program that calls this package: its environment stays its own.
+    """
+    kept = {name: os.environ[name] for name in os.environ if name.startswith(prefix)}
+    kept = {name: value for name, value in kept.items() if name not in _OBEYED}
+    for name in kept:
+        del os.environ[name]
+    os.environ.update(instead)
+    try:
+        yield
+    finally:
+        for name in instead:
+            del os.environ[name]
+        os.environ.update(kept)
