@@ -42,15 +42,9 @@ def _config() -> Any:  # noqa: ANN401 - a module without types
     """Import Numba's configuration; without the working folder's file, which needs `yaml`."""
     if "numba" in sys.modules:
         return import_module("numba.core.config")
-    had = {"yaml": sys.modules["yaml"]} if "yaml" in sys.modules else {}
-    sys.modules["yaml"] = None  # importing it fails
-    try:
-        with warnings.catch_warnings():  # that the file cannot be read
-            warnings.simplefilter("ignore")
-            config: Any = import_module("numba.core.config")
-    finally:
-        del sys.modules["yaml"]
-        sys.modules.update(had)
+    with environment.hidden("yaml"), warnings.catch_warnings():  # that the file cannot be read
+        warnings.simplefilter("ignore")
+        config: Any = import_module("numba.core.config")
     with suppress(ImportError):  # what a calling program compiles later may read the file
         config.yaml, config._HAVE_YAML = import_module("yaml"), True
     return config

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -26,7 +27,8 @@ Array = npt.NDArray[np.float32]
 def import_keras() -> ModuleType:
     """Import Keras on the backend that `KERAS_BACKEND` names, TensorFlow where it names none.
 
-    Keras reads no file of settings and no other variable, and writes nothing to the home.
+    Keras reads no file of settings and no other variable, and writes nothing to the home. It does
+    not import Matplotlib, which would read such files too, unless the calling program did.
 
     With TensorFlow this takes 4 to 9 seconds, so only what needs Keras calls it. TensorFlow then
     takes memory of a GPU as it needs it, and not all at once.
@@ -39,7 +41,14 @@ def import_keras() -> ModuleType:
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
         # Neither can Keras find settings in its home nor make it, where that is no folder.
-        with _silent_stderr(), environment.without("KERAS_", KERAS_HOME=os.devnull):
+        with (
+            _silent_stderr(),
+            _without_temporary_folder(),
+            environment.without("KERAS_", KERAS_HOME=os.devnull),
+            contextlib.nullcontext()
+            if "matplotlib" in sys.modules
+            else environment.hidden("matplotlib"),
+        ):
             import keras
 
             if keras.backend.backend() == "tensorflow":
@@ -59,6 +68,30 @@ def _let_gpu_memory_grow() -> None:
     with contextlib.suppress(RuntimeError):
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _without_matplotlib() -> contextlib.AbstractContextManager[None]:
+    used_before = "matplotlib" in sys.modules
+    return contextlib.nullcontext() if used_before else environment.hidden("matplotlib")
+
+
+@contextlib.contextmanager
+def _without_temporary_folder() -> Iterator[None]:
+    """Let an import pass that asks for a temporary folder where there is none, and writes nothing.
+
+    TensorFlow 2.21 imports its tests, which do. So may a container be set up: all is read-only but
+    the folder of the output.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = os.devnull
+        try:
+            yield
+        finally:
+            tempfile.tempdir = None
+    else:
+        yield
 
 
 @contextlib.contextmanager

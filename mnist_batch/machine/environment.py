@@ -10,6 +10,7 @@ What stays is Python's own, the system's (`HOME`, `TMPDIR`, the locale, proxies 
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -89,3 +90,15 @@ def without(prefix: str, **instead: str) -> Iterator[None]:
         for name in instead:
             del os.environ[name]
         os.environ.update(kept)
+
+
+@contextmanager
+def hidden(module: str) -> Iterator[None]:
+    """Let `import` of a module fail meanwhile, with which a library would read settings."""
+    had = {module: sys.modules[module]} if module in sys.modules else {}
+    sys.modules[module] = None  # type: ignore[assignment] # importing it fails
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        sys.modules.update(had)

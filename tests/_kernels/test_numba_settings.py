@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
@@ -29,7 +30,8 @@ class RunsACommand:
 def forge_cache(folder: Path) -> None:
     """Write an index for each compiled function, as Numba finds it in its cache folder."""
     source = Path(png.__file__)
-    within = folder / _CacheLocator.get_suitable_cache_subpath(str(source))
+    find: Callable[[str], str] = _CacheLocator.get_suitable_cache_subpath
+    within = folder / find(str(source))
     within.mkdir(parents=True)
     for function in ast.parse(source.read_text()).body:
         if isinstance(function, ast.FunctionDef):
