@@ -12,9 +12,12 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+
+TYPE_CHECKING = False  # without `typing`, as in `mnist_batch`
 
 if TYPE_CHECKING:
+    from typing import Any, TextIO
+
     from _typeshed import ReadableBuffer
 
 
@@ -78,7 +81,7 @@ def _is_open(number: int) -> bool:
     return True
 
 
-def _moved(number: int, stream: TextIO | None) -> "io.TextIOWrapper[Any]":
+def _moved(number: int, stream: "TextIO | None") -> "io.TextIOWrapper[Any]":
     """Return a stream on a copy of a descriptor, whose number leads to `/dev/null` from now on."""
     if stream is not None:  # None where it was closed
         with contextlib.suppress(OSError):
