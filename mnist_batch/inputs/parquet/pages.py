@@ -112,13 +112,15 @@ def check_chunks(
     check_pages(file.fileno(), chunks.reshape(-1, 6), MAX_PAGE_BYTES, found.reshape(-1, 4))
     seen = np.where(flat, found[:, :, SEEN_VALUES], rows[:, None])
     right = (found[:, :, STATE] == SOUND) & (seen == rows[:, None])
+    value_bytes = int(found[:, :, VALUE_BYTES].max(initial=1))
+    if right.all():  # as nearly always; the rest takes as long as to read a small file
+        return CheckedPages(np.broadcast_to(rows[:, None], right.shape), value_bytes, {})
     stopped = flat & ((found[:, :, STATE] == DAMAGED) | (found[:, :, STATE] == TOO_LARGE))
     sound = np.where(stopped, np.minimum(seen, rows[:, None]), 0)
     errors = {
         (int(group), int(column)): _error(found[group, column])
         for group, column in np.argwhere(~right)
     }
-    value_bytes = int(found[:, :, VALUE_BYTES].max(initial=1))
     return CheckedPages(np.where(right, rows[:, None], sound), value_bytes, errors)
 
 
