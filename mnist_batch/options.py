@@ -3,6 +3,7 @@
 The command line needs them for its help, so this module imports nothing that takes time.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,6 +74,31 @@ class ErrorBudget(NamedTuple):
     def __str__(self) -> str:
         """Return the budget as it is typed."""
         return f"{self.limit}%" if self.percent else str(self.limit)
+
+
+LEAST_MEMORY = 512 * 2**20
+"""Bytes that a run is given at least: it takes 150 to 400 MiB before any large picture."""
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMGT])(?:iB)?", re.IGNORECASE | re.ASCII)
+
+
+def memory_size(text: str | None) -> int | None:
+    """Return the bytes that `2G`, `1.5GiB` or `512M` stands for; None for None, the default.
+
+    K, M, G and T are powers of 1024.
+
+    Raises:
+        ValueError: it is no such size, or below `LEAST_MEMORY`.
+    """
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text[:60]!r}: expected a size, as 2G or 512M")
+    size = int(Decimal(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
+    if size < LEAST_MEMORY:
+        raise ValueError(f"{text[:60]!r}: too little to work with; give at least 512M")
+    return size
 
 
 class Scale(StrEnum):
@@ -175,6 +201,7 @@ class PredictOptions:
     workers: int | None = None
     probabilities: bool = False
     fail_fast: bool = False
+    memory: int | None = None  # bytes that the run aims to stay below
 
     def record(self) -> dict[str, Any]:
         """Return, by name, the options that predictions may depend on; a manifest holds them."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_batch.options import ErrorBudget, PredictOptions, ReadOptions, input_list
+from mnist_batch.options import ErrorBudget, PredictOptions, ReadOptions, input_list, memory_size
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,36 @@ def test_one_input_is_a_list_of_one() -> None:
     assert input_list("in") == ["in"]
     assert input_list(Path("in")) == [Path("in")]
     assert input_list(("a", Path("b"))) == ["a", Path("b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2G", 2_147_483_648),
+        ("512M", 536_870_912),
+        ("1.5GiB", 1_610_612_736),
+        ("1048576k", 1_073_741_824),
+        ("1T", 1_099_511_627_776),
+    ],
+)
+def test_sizes_of_memory_are_powers_of_1024(text: str, size: int) -> None:
+    """As Docker and systemd read them."""
+    assert memory_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "2", "G", "-2G", "2GB", "2 G", "1e3M", "\u0662G", "2G\n"])
+def test_what_is_no_size_of_memory_is_refused(text: str) -> None:
+    """GB could be a power of 1000; a number alone could be anything."""
+    with pytest.raises(ValueError, match="expected a size, as 2G or 512M"):
+        memory_size(text)
+
+
+def test_too_little_memory_is_refused() -> None:
+    """Less than 512 MiB leaves nothing for a large picture."""
+    with pytest.raises(ValueError, match="too little to work with; give at least 512M"):
+        memory_size("511M")
+
+
+def test_predictions_do_not_depend_on_memory() -> None:
+    """So a run with another is resumed."""
+    assert PredictOptions(memory=2**30).record() == PredictOptions().record()

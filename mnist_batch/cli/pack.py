@@ -27,6 +27,7 @@ def pack(
     label_column: parameters.LabelColumn = None,
     labels: parameters.Labels = None,
     workers: parameters.Workers = None,
+    memory: parameters.Memory = None,
     max_errors: parameters.MaxErrors = "0",
     overwrite: parameters.Overwrite = False,
     quiet: parameters.Quiet = False,
@@ -42,6 +43,7 @@ def pack(
             label_column=label_column,
             labels=labels,
             workers=workers,
+            memory=memory,
             overwrite=overwrite,
             progress=progress,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_batch.cli.terminal import say
-from mnist_batch.options import ErrorBudget, PredictorChoice, Prepare, Scale
+from mnist_batch.options import ErrorBudget, PredictorChoice, Prepare, Scale, memory_size
 
 if TYPE_CHECKING:
     from mnist_batch import Metrics
@@ -40,6 +40,26 @@ PrepareChoice = Annotated[
     ),
 ]
 Workers = Annotated[int | None, reading(min=1, help="Threads; by default one per core.")]
+
+
+def _memory(text: str | None) -> str | None:
+    """Refuse what is no size before anything starts."""
+    try:
+        memory_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
+Memory = Annotated[
+    str | None,
+    reading(
+        metavar="SIZE",
+        callback=_memory,
+        help="Memory to stay below, as 2G; large pictures wait for it. By default 1G for these, or "
+        "less where a container, ulimit -v or the machine has less.",
+    ),
+]
 ModelFile = Annotated[
     Path | None,
     running(metavar="FILE", help="Keras model, .h5 or .keras, instead of the one in the package."),

@@ -19,7 +19,8 @@ from mnist_batch.inference.workers import Progress, available_workers, map_batch
 from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
-from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list
+from mnist_batch.machine.memory import within
+from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list, memory_size
 from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import check_not_read, check_outside
@@ -93,6 +94,7 @@ def pack(
     label_column: str | None = None,
     labels: str | Path | None = None,
     workers: int | None = None,
+    memory: str | None = None,
     overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> PackSummary:
@@ -103,19 +105,18 @@ def pack(
     is; on an error nothing is left.
 
     The arguments are those of `predict`. Inputs may be packed files too; `out` has the suffix
-    `.parquet`. The file does not depend on `workers`. It records `prepare`: what was prepared once
-    is not prepared again.
+    `.parquet`. The file does not depend on `workers` and `memory`. It records `prepare`: what was
+    prepared once is not prepared again.
 
     Raises:
         OutputError: the output exists, cannot be written, or lies within an input folder.
-        InputError: an input cannot be read.
-        LabelError: a label is not a digit.
-        ValueError: `workers` is below 1.
+        InputError: an input cannot be read, or a label is not a digit (`LabelError`).
+        ValueError: `workers` is below 1, or `memory` no size or too little.
     """
+    most, read = memory_size(memory), ReadOptions.of(image_column, label_column, labels)
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
     inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
-    read = ReadOptions.of(image_column, label_column, labels)
     if out.suffix.lower() != ".parquet":
         raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
     check_writable(out, overwrite=overwrite)
@@ -125,7 +126,7 @@ def pack(
         check_not_read([out], [*opened.files, *([labels] if labels else [])])
         _kernels.load_where_it_pays(opened.encoded_rows)  # what that takes is no speed of packing
         started = time.perf_counter()
-        with StagedFile(out, overwrite=overwrite) as staged:
+        with within(most), StagedFile(out, overwrite=overwrite) as staged:
             options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **vars(read)}
             workers = workers or available_workers()
             counts = _write(staged, opened, prepare, workers, options, progress)

@@ -16,6 +16,7 @@ from mnist_batch.evaluation.samples import SampleChooser, Samples, find_images
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_search import KeptImages, is_settled, scale_note
 from mnist_batch.inference.workers import Progress
+from mnist_batch.machine.memory import within
 from mnist_batch.options import (
     BATCH_ROWS,
     Device,
@@ -28,6 +29,7 @@ from mnist_batch.options import (
     ReadOptions,
     Scale,
     input_list,
+    memory_size,
 )
 from mnist_batch.outputs.atomic import why_failed
 from mnist_batch.outputs.parts_folder import PartsFolder, committed_outputs, rows_kept
@@ -92,6 +94,7 @@ def predict(
     labels: str | Path | None = None,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
+    memory: str | None = None,
     probabilities: bool = False,
     report: str | Path | bool = True,
     sample_seed: int = 0,
@@ -101,14 +104,11 @@ def predict(
     fail_fast: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
-    """Predict every image of the inputs, a row each, into one file, with a report beside it.
-
-    Rows are in input order, the same for any `batch_size` and `workers`. Nothing is at `out` before
-    all of it is. On an error or a crash, finished parts stay in `<out>.staging/` for `resume`.
+    """Predict every image of the inputs, a row each in input order, into one file with a report.
 
     Args:
         inputs: folders, files, globs, `hf://` or `-`: the INPUTs of the command, see Formats.
-        out: the predictions file; its suffix, `.parquet` or `.csv`, tells the format.
+        out: the predictions file, `.parquet` or `.csv`; nothing is there before all of it is.
         model: a model file, a loaded model, or None for the one of this package.
         predictor: see `load_model`; as the next two, not for a loaded model.
         scale: how the model wants its pixels; None for what the file says.
@@ -119,6 +119,7 @@ def predict(
         labels: a CSV file, see Labels in Formats; `none` for none; None for the inputs'.
         batch_size: rows in a batch at most, at least 1; Keras runs just so many at once.
         workers: threads, at least 1; None for one a core.
+        memory: what the process aims to stay below, as `2G`; None for the default, see Speed.
         probabilities: add the ten probabilities of each row; log loss and Brier score need them.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         sample_seed: chooses the ten images of `samples.png`.
@@ -136,7 +137,8 @@ def predict(
     read = ReadOptions.of(image_column, label_column, labels)
     running = ModelOptions(predictor, scale, device, batch_size)
     output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume)
-    how = PredictOptions(read, running, output, Prepare(prepare), workers, probabilities, fail_fast)
+    flags = probabilities, fail_fast, memory_size(memory)
+    how = PredictOptions(read, running, output, Prepare(prepare), workers, *flags)
     return predict_with(input_list(inputs), Path(out), model, how, progress)
 
 
@@ -171,6 +173,7 @@ def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None]
     started = time.perf_counter()
     resume = run.options.output.resume
     with (
+        within(run.options.memory),
         PartsFolder(outputs.out, run.manifest(), resume=resume) as staging,
         outputs.sink(staging.path) as sink,
     ):

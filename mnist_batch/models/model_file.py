@@ -1,6 +1,7 @@
 """Open a model file as data: what it is, what is in it, and how it says to scale the pixels."""
 
 import hashlib
+import os
 import re
 import stat
 from collections.abc import Sequence
@@ -91,13 +92,17 @@ def _content(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end
             raise ModelError(f"{path}: neither a file nor a folder; {_EXPECTED}")
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+            # So much is allocated at once, and one byte more tells whether the file grew.
+            content = file.read(min(size, MAX_FILE_BYTES) + 1)
     except OSError as error:
         raise ModelError(f"{path}: model cannot be read: {error.strerror}; {_EXPECTED}") from error
     if len(content) > MAX_FILE_BYTES:
         raise ModelError(
             f"{path}: larger than {MAX_FILE_BYTES:,} bytes, no model of digits is; {_EXPECTED}"
         )
+    if len(content) != size:
+        raise ModelError(f"{path}: changed while it was read; load it again")
     return content
 
 

@@ -123,17 +123,16 @@ def _send(stored: StoredNetwork, out: BinaryIO) -> None:
 
 
 def _received(content: bytes) -> StoredNetwork:
-    line, _, values = content.partition(b"\n")
-    head = json.loads(line)
+    stream = io.BytesIO(content)  # without a copy, as long as it is only read
+    head = json.loads(stream.readline())
     if "error" in head:
         raise ModelError(head["error"])
-    stream = io.BytesIO(values)
     weights = [[_array(stream, *array) for array in arrays] for arrays in head["weights"]]
     order = ArrayOrder(head["array_order"])
     return StoredNetwork(**head | {"weights": weights, "array_order": order})
 
 
-def _array(stream: BinaryIO, kind: str, shape: Sequence[int]) -> npt.NDArray[Any]:
+def _array(stream: io.BytesIO, kind: str, shape: Sequence[int]) -> npt.NDArray[Any]:
     array = np.empty(shape, kind)
-    array.reshape(-1).view(np.uint8)[:] = np.frombuffer(stream.read(array.nbytes), np.uint8)
+    stream.readinto(array.reshape(-1).view(np.uint8).data)
     return array
