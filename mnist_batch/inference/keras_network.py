@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_builder import built_model, cause, output_shape, unnested
-from mnist_batch.machine import environment
+from mnist_batch.machine import environment, streams
 from mnist_batch.mnist import CLASSES
 from mnist_batch.models.layers import Layer, digit_shape
 from mnist_batch.models.model_file import ModelFile
@@ -98,8 +98,12 @@ def _without_temporary_folder() -> Iterator[None]:
 def _silent_stderr() -> Iterator[None]:
     """Discard all that is written to file descriptor 2 meanwhile.
 
-    TensorFlow 2.21 writes some messages there before it reads its own log level.
+    TensorFlow 2.21 writes some messages there before it reads its own log level. The command has
+    nothing of its own there; a program that calls this package may.
     """
+    if not streams.is_open(2):
+        yield
+        return
     kept = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -51,7 +51,7 @@ def separate() -> None:
     would get the number. Where a library crashes, Python says so on its own standard error.
     """
     for number in (0, 1, 2):
-        if not _is_open(number):
+        if not is_open(number):
             os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number: this one
     # Rich asks the descriptors of `sys.__stdout__` and `sys.__stderr__` how wide the terminal is.
     sys.stdout = sys.__stdout__ = _moved(1, sys.stdout)  # type: ignore[misc] # "final"
@@ -73,7 +73,8 @@ def flush() -> OSError | None:
     return failure if failure and failure.errno != errno.EPIPE else None
 
 
-def _is_open(number: int) -> bool:
+def is_open(number: int) -> bool:
+    """Tell whether a descriptor is open."""
     try:
         os.fstat(number)
     except OSError:

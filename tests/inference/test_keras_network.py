@@ -406,6 +406,19 @@ def test_keras_is_quiet(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, "keras (3, 10)\n", "")
 
 
+def test_a_closed_standard_error_does_not_keep_keras_from_starting() -> None:
+    """In a program that calls the library; the command has none that is closed."""
+    code = (
+        "import os; os.close(2)\n"
+        "from mnist_batch.inference.keras_network import _silent_stderr\n"
+        "with _silent_stderr(): print('imported')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "imported\n")
+
+
 @pytest.mark.skipif(find_spec("jax") is not None, reason="JAX is installed, Keras runs on it")
 def test_keras_backend_is_respected(cnn_file: Path) -> None:
     """Keras starts on the backend of KERAS_BACKEND, and a missing one is named on one line."""
