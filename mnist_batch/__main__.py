@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from mnist_batch.machine import environment, signals, streams
+from mnist_batch.machine import environment, file_modes, signals, streams
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
     try:
         signals.listen()
         streams.separate()
+        file_modes.keep_own_access()
         environment.settle()
 
         from mnist_batch import cli

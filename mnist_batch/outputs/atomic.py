@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from mnist_batch.errors import MnistBatchError, OutputError
+from mnist_batch.machine.file_modes import output_mode
 
 HeldLock = contextlib.ExitStack
 """A file that is locked until `close`, or until the process ends; an empty one holds nothing.
@@ -86,10 +87,6 @@ class StagedFile:
         with output_errors(target):
             _remove_dead(place, prefix)
             self.path, self._lock = _create_locked(place, prefix)
-            # mkstemp makes files private; an output is as readable as the user's umask says.
-            umask = os.umask(0)
-            os.umask(umask)
-            self.path.chmod(0o666 & ~umask)
 
     def __enter__(self) -> Self:
         """Return the file, to be written."""
@@ -108,6 +105,8 @@ class StagedFile:
         check_writable(self.target, overwrite=self._overwrite)
         with output_errors(self.target):
             flush(self.path)
+            # Only now: while it is written, we have to open it, and nobody else.
+            self.path.chmod(output_mode())
             self.path.replace(self._place)
         with contextlib.suppress(OSError):  # the file has its name, whatever the disk says now
             flush_names(self._place.parent)
