@@ -266,9 +266,6 @@ def _find_listed() -> Iterator[_Found]:
 
     Consecutive files of one format are found as those of one INPUT.
     """
-    # Bytes: a name need not be UTF-8.
-    stream = sys.stdin.buffer if sys.stdin else ()  # None where it was closed
-    paths = filter(None, (os.fsdecode(line.rstrip(b"\r\n")) for line in stream))
     kinds = file_kinds()
 
     def kind(path: str) -> str | None:
@@ -278,12 +275,22 @@ def _find_listed() -> Iterator[_Found]:
         # A file with another suffix is read as an image, and gets an error if it is none.
         return kinds.get(_suffix(path), IMAGES.name)
 
-    for name, group in groupby(paths, key=kind):
+    for name, group in groupby(filter(None, _lines_of_stdin()), key=kind):
         if name is None:
             yield from (_find_in_folder(Path(folder), folder) for folder in group)
         else:
             files = Texts(group)
             yield _Found(name, NamedFiles(files, files, files))
+
+
+def _lines_of_stdin() -> Iterator[str]:
+    """Yield the lines of standard input, which need not be UTF-8; none where it was closed."""
+    try:
+        for line in sys.stdin.buffer if sys.stdin else ():
+            yield os.fsdecode(line.rstrip(b"\r\n"))
+    except OSError as error:
+        why = f"standard input cannot be read: {error.strerror}"
+        raise InputError(f"-: {why}; expected paths, one a line") from error
 
 
 def _find_in_folder(folder: Path, typed: str) -> _Found:

@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # without `typing`, as in `mnist_batch`
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
-    from _typeshed import ReadableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 
 class _Descriptor(io.FileIO):
@@ -44,6 +44,17 @@ class _Descriptor(io.FileIO):
         return written
 
 
+class _Input(io.FileIO):
+    """A descriptor that reading waits for: where it would block, Python takes that for the end."""
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Read into `buffer` and return the number of bytes, 0 at the end."""
+        # None where it would block: another process may have set a shared pipe so.
+        while (read := super().readinto(buffer)) is None:
+            select.select([self], [], [])
+        return read
+
+
 def separate() -> None:
     """Give `sys.stdout` and `sys.stderr` descriptors of their own; 1 and 2 lead to `/dev/null`.
 
@@ -53,6 +64,8 @@ def separate() -> None:
     for number in (0, 1, 2):
         if not is_open(number):
             os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number: this one
+    if sys.stdin is not None:  # None where it was closed
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(_Input(0, closefd=False)), encoding="utf-8")
     # Rich asks the descriptors of `sys.__stdout__` and `sys.__stderr__` how wide the terminal is.
     sys.stdout = sys.__stdout__ = _moved(1, sys.stdout)  # type: ignore[misc] # "final"
     sys.stderr = sys.__stderr__ = _moved(2, sys.stderr)  # type: ignore[misc]

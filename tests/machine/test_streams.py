@@ -106,6 +106,23 @@ def test_a_pipe_that_does_not_block_gets_all() -> None:
     assert process.returncode == 0
 
 
+def test_an_input_that_does_not_block_is_read_to_its_end() -> None:
+    """Else what comes later would be left out without a word."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    program = "print(sum(1 for line in sys.stdin.buffer))"
+    with subprocess.Popen(
+        [sys.executable, "-c", _BEGIN + program], stdin=reading, stdout=subprocess.PIPE
+    ) as process:
+        os.close(reading)
+        with os.fdopen(writing, "wb", buffering=0) as file:
+            for line in (b"a\n", b"b\n"):
+                time.sleep(0.3)
+                file.write(line)
+        assert process.stdout
+        assert process.stdout.read() == b"2\n"
+
+
 def test_a_crash_of_a_library_is_said() -> None:
     """By the signal and by where in the program it was."""
     ended = _run("os.abort()")

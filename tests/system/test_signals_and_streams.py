@@ -228,14 +228,30 @@ def test_messages_that_cannot_be_written_change_no_status(
     os.close(written_to)
 
 
-def test_an_input_on_a_closed_stream_is_empty(tmp_path: Path) -> None:
-    """As a scheduler may start a job."""
+@pytest.mark.parametrize(
+    ("redirected", "message"),
+    [
+        ("<&-", "no path came on standard input; expected one a line"),
+        (
+            "0>/dev/null",
+            "standard input cannot be read: Bad file descriptor; expected paths, one a line",
+        ),
+    ],
+)
+def test_an_input_that_cannot_be_read_is_said(
+    tmp_path: Path, redirected: str, message: str
+) -> None:
+    """As a scheduler may start a job: with standard input closed, or only to be written."""
     command = shlex.join([*COMMAND, "predict", "-", "--out", "o.csv"])
     ended = subprocess.run(
-        f"{command} <&-", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+        f"{command} {redirected}",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert ended.returncode == 1
-    assert ended.stderr == "error: -: no path came on standard input; expected one a line\n"
+    assert (ended.returncode, ended.stderr) == (1, f"error: -: {message}\n")
 
 
 def test_a_signal_that_a_library_raises_is_not_taken_for_ctrl_c(
