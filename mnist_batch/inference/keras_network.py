@@ -45,9 +45,7 @@ def import_keras() -> ModuleType:
             _silent_stderr(),
             _without_temporary_folder(),
             environment.without("KERAS_", KERAS_HOME=os.devnull),
-            contextlib.nullcontext()
-            if "matplotlib" in sys.modules
-            else environment.hidden("matplotlib"),
+            _without_matplotlib(),
         ):
             import keras
 
