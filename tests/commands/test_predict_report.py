@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from mnist_batch.commands.run import shell_line
 from tests.support.command import COMMAND, run
 from tests.support.confined import confined
 from tests.support.report_files import REPORT_FILES
@@ -148,12 +147,6 @@ def test_a_list_on_standard_input_is_not_asked_for_again(tmp_path: Path, model: 
     assert ended.returncode == 0
     expected = f"mnist-batch evaluate {tmp_path}/a.csv --report {tmp_path}/a.report --overwrite\n"
     assert ended.stderr.endswith(expected)
-
-
-def test_a_shell_line_holds_only_what_a_terminal_shows() -> None:
-    """Else what is copied from it would be another path."""
-    words = ["a b", "it's", "x\n", "\udcff/\u00e9", "-y", ""]
-    assert shell_line(words) == r"""'a b' 'it'"'"'s' $'x\x0a' $'\xff/\xc3\xa9' -y ''"""
 
 
 _LIMITED = """
