@@ -18,6 +18,12 @@ BATCH_ROWS = 2048
 """Rows of a batch by default: enough that the work per batch is small beside the work per row, and
 1.6 MB of pixels, so that a few batches per core take little memory."""
 
+LARGEST_BATCH = 1_000_000
+"""The most rows of a batch on the command line: the pixels alone are 3 GB for the network."""
+
+MOST_WORKERS = 1024
+"""The most threads on the command line."""
+
 BATCH_SIZES = (256, 1024, 2048, 4096, 16384)
 """Batch sizes that `benchmark` measures by default."""
 
@@ -58,7 +64,9 @@ class ErrorBudget(NamedTuple):
         # isascii: the methods alone take the digits of every script.
         plain = number.replace(".", "", 1) if percent else number
         if not (plain.isascii() and plain.isdecimal()) or (percent and Decimal(number) > 100):
-            raise ValueError(f"{text!r}: expected a number of rows, as 10, or a share, as 0.5%")
+            raise ValueError(
+                f"{text[:60]!r}: expected a number of rows, as 10, or a share, as 0.5%"
+            )
         return cls(Decimal(number), percent)
 
     def allows(self, errors: int, rows: int, uncounted: int = 0) -> bool:

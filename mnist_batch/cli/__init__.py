@@ -84,6 +84,10 @@ def main() -> None:
         if signals.received() is None:  # else it is what a library made of the interrupt
             say(f"error: {error}")
         sys.exit(1)
+    except OSError as error:  # of a place that no check has foreseen
+        where = "" if error.filename is None else f"{error.filename}: "
+        say(f"error: {where}{error.strerror or error}; check the paths and the working folder")
+        sys.exit(1)
 
 
 def _ignore_warning(*_: object, **__: object) -> None:

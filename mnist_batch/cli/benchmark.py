@@ -15,15 +15,12 @@ import typer
 
 import mnist_batch
 from mnist_batch.cli import parameters, terminal
-from mnist_batch.options import BATCH_SIZES, Device, PredictorChoice
+from mnist_batch.options import BATCH_SIZES, LARGEST_BATCH, Device, PredictorChoice
 
 _measuring = partial(typer.Option, rich_help_panel="Measuring")
 """An option in a panel of this command's help."""
 
 _DEFAULT_SIZES = ",".join(map(str, BATCH_SIZES))
-
-_LARGEST_BATCH = 1_000_000
-"""The pixels of such a batch alone are 3 GB for the network."""
 
 _Inputs = Annotated[
     list[str] | None,
@@ -33,7 +30,9 @@ _Device = Annotated[
     Device, parameters.running(help="Device to measure; auto measures every one there is.")
 ]
 _BatchSizes = Annotated[str, _measuring(metavar="N,N,...", help="Batch sizes to measure.")]
-_Seconds = Annotated[float, _measuring(min=0, help="Seconds to measure each setting, about.")]
+_Seconds = Annotated[
+    float, _measuring(min=0, max=3600, help="Seconds to measure each setting, about.")
+]
 
 
 def benchmark(
@@ -78,13 +77,17 @@ def _bar_fields(measured: str, _: float) -> dict[str, str]:
 def _sizes(batch_sizes: str) -> list[int]:
     """Return the numbers of `--batch-sizes`."""
     numbers = [number.strip() for number in batch_sizes.split(",")]
-    # isascii: isdecimal alone takes the digits of every script.
+    # isascii: isdecimal alone takes the digits of every script. And `int` takes no 5,000 digits.
     if not all(
-        number.isascii() and number.isdecimal() and 1 <= int(number) <= _LARGEST_BATCH
+        number.isascii()
+        and number.isdecimal()
+        and len(number) <= len(str(LARGEST_BATCH))
+        and 1 <= int(number) <= LARGEST_BATCH
         for number in numbers
     ):
         raise typer.BadParameter(
-            f"{batch_sizes!r}: expected whole numbers from 1 to {_LARGEST_BATCH}, as in 256,2048",
+            f"{batch_sizes[:60]!r}: expected whole numbers from 1 to {LARGEST_BATCH}, "
+            "as in 256,2048",
             param_hint="'--batch-sizes'",
         )
     return [int(number) for number in numbers]

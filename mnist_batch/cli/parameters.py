@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_batch.cli.terminal import say
-from mnist_batch.options import ErrorBudget, PredictorChoice, Prepare, Scale, memory_size
+from mnist_batch.options import (
+    MOST_WORKERS,
+    ErrorBudget,
+    PredictorChoice,
+    Prepare,
+    Scale,
+    memory_size,
+)
 
 if TYPE_CHECKING:
     from mnist_batch import Metrics
@@ -39,7 +46,9 @@ PrepareChoice = Annotated[
         help="Which images to bring to MNIST form: auto takes those not in it; never only resizes."
     ),
 ]
-Workers = Annotated[int | None, reading(min=1, help="Threads; by default one per core.")]
+Workers = Annotated[
+    int | None, reading(min=1, max=MOST_WORKERS, help="Threads; by default one per core.")
+]
 
 
 def _memory(text: str | None) -> str | None:

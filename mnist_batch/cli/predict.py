@@ -20,12 +20,15 @@ import mnist_batch
 from mnist_batch.cli import parameters, terminal
 from mnist_batch.cli.evaluate import show_summary
 from mnist_batch.errors import OutputInUseError
-from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
+from mnist_batch.options import BATCH_ROWS, LARGEST_BATCH, Device, PredictorChoice, Prepare
 
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv.")]
 _Device = Annotated[Device, parameters.running(help="Where Keras runs the model.")]
 _BatchSize = Annotated[
-    int, parameters.reading(min=1, help="Images per batch; Keras runs up to that many at once.")
+    int,
+    parameters.reading(
+        min=1, max=LARGEST_BATCH, help="Images per batch; Keras runs up to that many at once."
+    ),
 ]
 _Probabilities = Annotated[
     bool,

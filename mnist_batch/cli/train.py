@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import mnist_batch
 from mnist_batch.cli import parameters, terminal
 from mnist_batch.cli.evaluate import metrics_page, report_line
-from mnist_batch.options import AUGMENTED, MNIST, PLAIN
+from mnist_batch.options import AUGMENTED, LARGEST_BATCH, MNIST, PLAIN
 
 _Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled digits, as for predict.")]
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="The model: .h5 or .keras.")]
@@ -30,13 +30,16 @@ _Augment = Annotated[
 _Epochs = Annotated[
     int | None,
     parameters.running(
-        min=1, help=f"Passes over the data; {PLAIN.epochs}, or {AUGMENTED.epochs} with --augment."
+        min=1,
+        max=2**31 - 1,
+        help=f"Passes over the data; {PLAIN.epochs}, or {AUGMENTED.epochs} with --augment.",
     ),
 ]
 _BatchSize = Annotated[
     int | None,
     parameters.running(
         min=1,
+        max=LARGEST_BATCH,
         help=f"Images per step; {PLAIN.batch_size}, or {AUGMENTED.batch_size} with --augment.",
     ),
 ]

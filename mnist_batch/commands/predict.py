@@ -1,5 +1,6 @@
 """Predict inputs into one file, with a report beside it."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -214,7 +215,8 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
         self.out = out
         self._options = options
         self._committed = committed_outputs(out) if wanted.resume else frozenset()
-        if wanted.resume and out.is_file() and not self._may_replace(out):
+        is_there = os.path.isfile(out)  # noqa: PTH113 - `Path.is_file` raises where it may not look
+        if wanted.resume and is_there and not self._may_replace(out):
             raise OutputError(
                 f"{out} exists already, and an interrupted run is to replace it; pass "
                 "--overwrite too"

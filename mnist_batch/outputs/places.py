@@ -69,7 +69,7 @@ def _chain(path: Path) -> list[_Identity]:
     place = behind_links(path)
     found: list[_Identity] = []
     for above in (*reversed(place.parents), place):
-        found.append(_identity(above) or (*found[-1:], above.name))
+        found.append(_identity(above) or (*found[-1], above.name))
     return found
 
 
