@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 
+from mnist_batch.errors import MachineError
 from mnist_batch.machine import environment, file_modes, signals, streams
+from mnist_batch.machine.failures import loading
 
 
 def main() -> None:
@@ -24,7 +26,8 @@ def main() -> None:
         file_modes.keep_own_access()
         environment.settle()
 
-        from mnist_batch import cli
+        with loading("mnist-batch"):
+            from mnist_batch import cli
 
         cli.main()
     except BaseException as end:  # noqa: BLE001 - whatever it is, the process ends here
@@ -43,7 +46,9 @@ def _status(end: BaseException) -> int:
     if isinstance(end, KeyboardInterrupt) or status == _INTERRUPTED or (stopped and status == 1):
         sys.stderr.write("interrupted\n")
         return 128 + (stopped or signal.SIGINT)
-    if not isinstance(end, SystemExit):
+    if isinstance(end, MachineError):
+        sys.stderr.write(f"error: {end}\n")
+    elif not isinstance(end, SystemExit):
         sys.excepthook(type(end), end, end.__traceback__)
     return status
 

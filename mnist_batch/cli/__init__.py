@@ -19,6 +19,7 @@ from mnist_batch.cli import benchmark, evaluate, generate, inspect, pack, predic
 from mnist_batch.cli.terminal import columns, say
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.machine import signals
+from mnist_batch.machine.failures import machine_errors
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
 # that needs it: --help answers at once.
@@ -79,7 +80,8 @@ def main() -> None:
     warnings.showwarning = _ignore_warning
     logging.disable()
     try:
-        app(complete_var="")  # no variable asks for a shell's completion instead
+        with machine_errors():
+            app(complete_var="")  # no variable asks for a shell's completion instead
     except MnistBatchError as error:
         if signals.received() is None:  # else it is what a library made of the interrupt
             say(f"error: {error}")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
+from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
 from mnist_batch.models.formats import ArrayOrder, Weights
 from mnist_batch.models.layers import check_one_of_each, check_ten_classes, digit_shape
 from mnist_batch.models.model_file import ModelFile
@@ -75,6 +76,8 @@ def _without_numbers(config: KerasConfig, keras: ModuleType) -> Any:  # noqa: AN
     try:
         return keras.saving.deserialize_keras_object(config, safe_mode=True)
     except Exception as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(error, "building this model on Keras") from error
         # Keras raises nearly any type where layers do not fit each other.
         raise ModelError(f"Keras cannot build this model: {cause(error)}") from error
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.inference.keras_builder import built_model, cause, output_shape, unnested
 from mnist_batch.machine import environment, streams
+from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
 from mnist_batch.mnist import CLASSES
 from mnist_batch.models.layers import Layer, digit_shape
 from mnist_batch.models.model_file import ModelFile
@@ -51,7 +52,9 @@ def import_keras() -> ModuleType:
 
             if keras.backend.backend() == "tensorflow":
                 _let_gpu_memory_grow()
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError, OSError) as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(error, "Keras") from error
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         remedy = "install it, or let KERAS_BACKEND name another backend"
         raise ModelError(f"Keras cannot start on {backend}: {error}; {remedy}") from error
@@ -180,7 +183,8 @@ class KerasNetwork:
         memory runs out, these rows and all later ones are run in batches of half the size.
 
         Raises:
-            ModelError: the network raises an exception, or memory is too small for a batch.
+            ModelError: the network raises an exception.
+            MachineError: memory is too small for the smallest batch.
         """
         outputs = np.empty((len(inputs), CLASSES), np.float32)
         with self._lock:
@@ -204,7 +208,7 @@ class KerasNetwork:
             with self._keras.device(self._device):
                 outputs = self._model.predict_on_batch(given)
         except Exception as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 why = f"Keras cannot run this model: {cause(error)}"
                 raise ModelError(f"{self._path}: {why}") from error
             self._shrink()
@@ -216,7 +220,7 @@ class KerasNetwork:
         where = "the GPU" if self._device.startswith("gpu") else "this machine"
         if self._rows == self._least_rows:
             why = f"{where} runs out of memory even at batches of {self._rows}"
-            raise ModelError(f"{self._path}: {why}; free memory, or run the model elsewhere")
+            raise MachineError(f"{self._path}: {why}; free memory, or run the model elsewhere")
         self._rows, before = self._rows // 2, self._rows
         self._note(f"{where} ran out of memory at batches of {before}; went on with {self._rows}")
 
@@ -233,22 +237,3 @@ def _described(layer: Any) -> Layer:  # noqa: ANN401 - Keras
     name = None if function is None else getattr(function, "__name__", type(function).__name__)
     weights = [np.asarray(array, np.float32) for array in layer.get_weights()]
     return Layer(layer.name, type(layer).__name__, output_shape(layer), name, weights)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an exception means that memory ran out.
-
-    Then TensorFlow raises ResourceExhaustedError, or InternalError where it cannot copy to a full
-    GPU; PyTorch OutOfMemoryError, or RuntimeError on a CPU; JAX JaxRuntimeError, as for much else;
-    NumPy MemoryError. Keras raises some of them again as another type with the message in it.
-    """
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if names & {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError"}:
-        return True
-    return any(sign in str(error) for sign in _SIGNS_OF_FULL_MEMORY)
-
-
-_SIGNS_OF_FULL_MEMORY = (
-    *("RESOURCE_EXHAUSTED", "out of memory", "DefaultCPUAllocator: "),
-    "Dst tensor is not initialized",
-)

@@ -10,9 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mnist_batch.machine import memory
+from mnist_batch.machine.failures import not_started
 
 ShardT = TypeVar("ShardT")
 BatchT = TypeVar("BatchT")
@@ -62,23 +63,36 @@ def map_batches(
         shards: in the order of their results.
         read: opens a shard; one thread at a time uses its iterator, not always the same.
         work: processes a batch; any worker calls it.
-        workers: the number of threads, at least 1.
+        workers: the number of threads, at least 1; fewer where the system allows no more.
 
     Raises:
+        MachineError: not even one thread can be started.
         Exception: what `read` or `work` raised, in the place of the batch; the first one in order,
             whichever came first in time.
     """
     run = _Run(iter(shards), read, work, workers)
-    threads = [threading.Thread(target=run.work_on, daemon=True) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
     try:
+        _start(run, threads, workers)
         yield from run.results()
         for thread in threads:
             thread.join()
     finally:
         # On an error or an interrupt this does not wait for the workers: each ends after its batch.
         run.stop()
+
+
+def _start(run: "_Run[Any, Any, Any]", threads: list[threading.Thread], workers: int) -> None:
+    """Start threads and add them to the list; fewer where the system allows no more."""
+    for _ in range(workers):
+        thread = threading.Thread(target=run.work_on, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not threads:
+                raise not_started(error, "a worker") from error
+            return
+        threads.append(thread)
 
 
 @dataclass(eq=False)

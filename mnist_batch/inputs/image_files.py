@@ -24,6 +24,7 @@ from mnist_batch.inputs.shards import (
 )
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine import memory
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import ImageBatch, Reason, error_text
 
 IMAGE_SUFFIXES = frozenset(
@@ -220,6 +221,7 @@ def _read_file(path: str) -> tuple[bytes | None, str | None]:
     except FileNotFoundError:
         return None, error_text(Reason.MISSING_FILE)
     except OSError as error:
+        raise_if_of_machine(error, text_of_path(path))
         return None, error_text(Reason.UNREADABLE_FILE, error.strerror or str(error))
     except ValueError:
         return None, error_text(Reason.UNREADABLE_FILE, "a null character in the path")

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
 from mnist_batch.inputs.listing import cause
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import FORMULA, shortened
 
 _FOLDERS = frozenset("0123456789")
@@ -221,6 +222,7 @@ def _read_csv(path: Path) -> tuple[pa.Table, str]:
             convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
         )
     except (OSError, pa.ArrowException) as error:
+        raise_if_of_machine(error, str(path))
         raise LabelError(
             f"{path}: not a readable CSV file of labels: {csv_cause(error)}; check the path and "
             "the file"

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.errors import InputError
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import Reason, error_text, shortened
 
 FileStates = npt.NDArray[np.int64]
@@ -91,7 +92,8 @@ def file_states(paths: Sequence[str | Path]) -> FileStates:
         try:
             # Path objects for 60,000 files would take a second.
             status = os.stat(path)  # noqa: PTH116
-        except (OSError, ValueError):  # a null character in the path
+        except (OSError, ValueError) as error:  # a null character in the path
+            raise_if_of_machine(error, text_of_path(str(path)))
             states.append(_NO_FILE)
             continue
         inode = status.st_ino if status.st_ino < 2**63 else status.st_ino - 2**64  # all 64 bits
@@ -332,6 +334,7 @@ def _sorted_names(folder: Path, wanted: _Wanted) -> list[str]:
                     if is_folder:
                         folders.add(entry.name)
     except OSError as error:
+        raise_if_of_machine(error, str(folder))
         raise InputError(f"{folder}: folder cannot be read: {error.strerror}") from error
     names = naturally_sorted(names)
     return [f"{name}/" if name in folders else name for name in names] if folders else names

@@ -20,6 +20,7 @@ from mnist_batch.inputs.listing import FolderListing, list_folder, list_glob, te
 from mnist_batch.inputs.parquet.files import open_parquet
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource
 from mnist_batch.inputs.texts import Texts
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import NO_LABELS, ReadOptions
 from mnist_batch.schema import Reason, error_text
 
@@ -65,6 +66,7 @@ def one_by_one(
                 except LabelError:
                     raise
                 except (InputError, OSError) as error:
+                    raise_if_of_machine(error, text_of_path(source))
                     yield UnreadableSource(text_of_path(source), _reason(error, path), str(error))
 
     return lambda groups, settings: joined(open_each(groups, settings))
@@ -257,6 +259,7 @@ def _find(text: str) -> list[_Found]:
         if path.exists():
             raise InputError(f"{text}: not a regular file; expected a folder or a file of digits")
     except OSError as error:
+        raise_if_of_machine(error, text)
         raise InputError(f"{text}: cannot be read: {error.strerror}; check the path") from error
     raise InputError(f"{text}: no such file or folder; check the path")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from mnist_batch.errors import MachineError
+from mnist_batch.errors import MachineError, MnistBatchError
 
 
 class _Lack(NamedTuple):
@@ -32,6 +32,7 @@ _THREADS = _Lack(
 _OPEN_FILES = _Lack("too many files are open", "allow more (ulimit -n), or pass fewer --workers")
 _DISK = _Lack("the disk is full", "make room")
 _STORAGE = _Lack("the storage cannot be reached", "see to it that it is there")
+_PROGRAM = _Lack("it cannot be started", "install Python and mnist-batch anew")
 _LIBRARY = _Lack("a library cannot be loaded", "install mnist-batch anew, on a healthy disk")
 
 # EAGAIN is not among them: a pipe that took a file's place gives it too. Where a process is to be
@@ -85,12 +86,14 @@ _KERAS_MEMORY_TEXTS = (
 )
 
 
-def raise_if_of_machine(error: BaseException, where: str = "") -> None:
+def raise_if_of_machine(error: BaseException, where: str = "", *, room: int = 0) -> None:
     """Raise a `MachineError` if an exception, or one that it comes from, is of the machine.
 
     Args:
         error: what a library or the operating system raised.
         where: what was being done, or with which file, for the message.
+        room: bytes that what failed may take. Where so many cannot be had, memory ran out whatever
+            the exception says: many libraries call data damaged then.
 
     Raises:
         MachineError: it is; the exception is its cause.
@@ -100,6 +103,8 @@ def raise_if_of_machine(error: BaseException, where: str = "") -> None:
             raise one
         if lack := _lack(one):
             raise _told(lack, one, where) from error
+    if room and not has_room(room):
+        raise _told(_MEMORY, error, where) from error
 
 
 @contextmanager
@@ -115,10 +120,24 @@ def loading(library: str) -> Iterator[None]:
         raise _told(_LIBRARY, error, library) from error
 
 
+@contextmanager
+def machine_errors() -> Iterator[None]:
+    """Raise what is of the machine as a `MachineError`, unless this package has told it."""
+    try:
+        yield
+    except MnistBatchError:
+        raise
+    except Exception as error:
+        raise_if_of_machine(error)
+        raise
+
+
 def not_started(error: OSError | RuntimeError, what: str) -> MachineError:
     """Return the error for a process or thread, `what`, that the machine cannot start."""
     lack = _lack(error)
-    return _told(lack if lack in (_MEMORY, _OPEN_FILES) else _THREADS, error, what)
+    if getattr(error, "errno", None) == errno.EAGAIN:  # fork(2), at the limit of processes
+        lack = _THREADS
+    return _told(lack or _PROGRAM, error, what)
 
 
 def out_of_memory(error: BaseException, where: str) -> MachineError:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
+from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
 from mnist_batch.models.allowlist import check_compilation, check_record, checked_config, quoted
 from mnist_batch.models.containers import HDF5_SIGNATURE, MAX_OBJECTS, Arrays, opened, read_members
 from mnist_batch.models.network_config import (
@@ -76,6 +77,7 @@ def read_stored_network(content: bytes) -> StoredNetwork:
     Raises:
         ModelError: they are damaged, hold no configuration, or something that `allowlist` or
             `containers` refuse. The message does not name the file.
+        MachineError: memory ran out.
     """
     [read] = [read for signature, read in _READERS.items() if content.startswith(signature)]
     try:
@@ -83,6 +85,8 @@ def read_stored_network(content: bytes) -> StoredNetwork:
     except ModelError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(error, "a model file") from error
         # h5py, zipfile and json raise nearly any type on damaged files, and so does reading a
         # structure that is not Keras's.
         raise ModelError(

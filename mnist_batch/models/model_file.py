@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MachineError, ModelError
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network
 from mnist_batch.models.network_config import own_scale
@@ -78,6 +79,8 @@ def read_model_file(path: Path) -> ModelFile:
         stored = read(content)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+    except MachineError as error:
+        raise MachineError(f"{path}: {error}") from error
     sha256 = hashlib.sha256(content).hexdigest()
     return ModelFile(**vars(stored), path=path, sha256=sha256, size_bytes=len(content))
 
@@ -96,6 +99,7 @@ def _content(path: Path) -> bytes:
             # So much is allocated at once, and one byte more tells whether the file grew.
             content = file.read(min(size, MAX_FILE_BYTES) + 1)
     except OSError as error:
+        raise_if_of_machine(error, str(path))
         raise ModelError(f"{path}: model cannot be read: {error.strerror}; {_EXPECTED}") from error
     if len(content) > MAX_FILE_BYTES:
         raise ModelError(

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.machine import isolated_python
+from mnist_batch.machine.failures import not_started
 from mnist_batch.models.formats import ArrayOrder, StoredNetwork, read_stored_network, room_for
 
 CPU_S = 30
@@ -41,7 +42,10 @@ def read_in_child(content: bytes) -> StoredNetwork:
     """Do what `read_stored_network` does, in a child process.
 
     Raises:
-        ModelError: as there; or the child crashed, ran out of memory or took too long.
+        ModelError: as there; or the child crashed, took too long, or would have needed more memory
+            than a file of this size may.
+        MachineError: the child could not be started, was killed, or had less memory than it may
+            take.
     """
     memory = _OWN_MEMORY + 4 * room_for(len(content))
     try:
@@ -57,13 +61,28 @@ def read_in_child(content: bytes) -> StoredNetwork:
     except subprocess.TimeoutExpired as error:
         raise ModelError(_slow(WALL_S)) from error
     except OSError as error:
-        raise ModelError(f"no process could be started to read it: {error.strerror}") from error
+        raise not_started(error, "a process to read a model") from error
+    if not child.stdout.startswith(_BEGUN):
+        raise MachineError(_UNREAD.format("could not start"))
+    if child.returncode == -signal.SIGKILL:  # a file can do much, but not that
+        raise MachineError(_UNREAD.format("was killed"))
     if child.returncode == -signal.SIGXCPU:
         raise ModelError(_slow(CPU_S))
+    if child.returncode != 0 and _is_limited(memory):
+        raise MachineError(_UNREAD.format("crashed, with little memory"))
     if child.returncode != 0:
         how = f"signal {-child.returncode}" if child.returncode < 0 else "no result"
         raise ModelError(f"damaged model file: reading it crashed ({how}); copy or save it anew")
     return _received(child.stdout)
+
+
+_BEGUN = b"\n"
+"""What the child sends once it has all that it needs but the file."""
+
+_UNREAD = (
+    "the process that reads a model {}; nothing is wrong with the data; allow it more memory "
+    "(ulimit -v, the container's limit)"
+)
 
 
 def _slow(limit_s: int) -> str:
@@ -83,12 +102,28 @@ def main(memory: int, cpu_s: int) -> None:
     _end_with_parent()
     _limit(memory, cpu_s)
     content = sys.stdin.buffer.read()
+    sys.stdout.buffer.write(_BEGUN)
+    sys.stdout.buffer.flush()
     try:
         stored = read_stored_network(content)
-    except ModelError as error:
-        sys.stdout.buffer.write(json.dumps({"error": str(error)}).encode() + b"\n")
+    except (ModelError, MachineError) as error:
+        said = {"error": str(error)}
+        if isinstance(error, MachineError):
+            said = {"machine": str(error)} if _is_limited(memory) else {"error": _GREEDY}
+        sys.stdout.buffer.write(json.dumps(said).encode() + b"\n")
     else:
         _send(stored, sys.stdout.buffer)
+
+
+_GREEDY = "damaged or incomplete model file (MemoryError); copy or save it anew"
+
+
+def _is_limited(memory: int) -> bool:
+    """Tell whether this process may take less than so many bytes of address space."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return most != resource.RLIM_INFINITY and most < memory
 
 
 def _end_with_parent() -> None:
@@ -124,9 +159,12 @@ def _send(stored: StoredNetwork, out: BinaryIO) -> None:
 
 def _received(content: bytes) -> StoredNetwork:
     stream = io.BytesIO(content)  # without a copy, as long as it is only read
+    stream.seek(len(_BEGUN))
     head = json.loads(stream.readline())
     if "error" in head:
         raise ModelError(head["error"])
+    if "machine" in head:
+        raise MachineError(head["machine"])
     weights = [[_array(stream, *array) for array in arrays] for arrays in head["weights"]]
     order = ArrayOrder(head["array_order"])
     return StoredNetwork(**head | {"weights": weights, "array_order": order})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from mnist_batch.errors import MnistBatchError, OutputError
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.machine.file_modes import output_mode
 
 HeldLock = contextlib.ExitStack
@@ -355,6 +356,8 @@ def output_errors(target: Path) -> Iterator[None]:
         # Arrow's own text wraps the system's; the number gives it plain.
         cause = os.strerror(error.errno) if error.errno else str(error)
         no_room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if not no_room:
+            raise_if_of_machine(error, str(target))
         advice = "make room, or name another place" if no_room else "name another place"
         raise OutputError(f"{target} could not be written: {cause}; {advice}") from error
 

@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.listing import cause
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.outputs.atomic import (
     HeldLock,
     NoLocksError,
@@ -77,7 +78,8 @@ def rows_kept(out: Path) -> int:
     """Return the number of rows in the finished parts of an output."""
     try:
         return sum(int(match["rows"]) for match in _parts_in(staging_folder(out)))
-    except OSError:
+    except OSError as error:
+        raise_if_of_machine(error, str(out))  # the parts may be there
         return 0
 
 
@@ -299,6 +301,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                 pass
             self._checksums[part.number] = checksum
         except (DamagedPartError, OSError) as error:
+            raise_if_of_machine(error, str(self.path))  # the part may be whole
             why = str(error) if isinstance(error, DamagedPartError) else cause(error)
             path.unlink()
             self.notes.append(f"{path}: {why}; its rows were predicted again")

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from mnist_batch.errors import PredictionsError
 from mnist_batch.inputs.labels import csv_cause, shown
 from mnist_batch.inputs.listing import open_native
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, PROBABILITIES, predictions_schema
 
@@ -257,6 +258,7 @@ def _predictions_errors(path: Path) -> Iterator[None]:
         yield
     # ValueError: of Arrow, of bytes that are not UTF-8, and of JSON, also for an endless number.
     except (pa.ArrowException, OSError, csv.Error, ValueError, RecursionError) as error:
+        raise_if_of_machine(error, str(path))
         of_system = isinstance(error, OSError) and error.errno
         advice = "check the path" if of_system else "it is damaged, or another program wrote it"
         raise PredictionsError(f"{path} cannot be read: {csv_cause(error)}; {advice}") from error

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.commands.predict import predict
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
@@ -361,7 +361,7 @@ def test_memory_that_does_not_do_for_one_image_is_an_error(
     path = saved_with(Greedy)
     predictor = load_model(path, batch_size=8)
     monkeypatch.setattr(Greedy, "rows_that_fit", 0)
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(MachineError) as caught:
         predict(digits_parquet, tmp_path / "out.parquet", model=predictor)
     assert str(caught.value) == (
         f"{path}: this machine runs out of memory even at batches of 1; "

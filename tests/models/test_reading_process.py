@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import mnist_batch
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.models import reading_process
 from mnist_batch.models.formats import read_stored_network
 from mnist_batch.models.reading_process import read_in_child
@@ -170,10 +170,29 @@ def test_what_the_child_writes_elsewhere_is_dropped(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("statement", ["import nothing_of_that_name", "sys.exit(3)"])
+def test_a_child_that_cannot_begin_says_nothing_about_the_model(
+    statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it cannot map its libraries, for lack of memory."""
+    monkeypatch.setattr(reading_process, "_PROGRAM", f"import sys\n{statement}\n")
+    with pytest.raises(MachineError, match="the process that reads a model could not start"):
+        read_in_child(hdf5_model())
+
+
+def test_a_child_that_is_killed_says_nothing_about_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kernel kills a process where memory is short; a file cannot."""
+    monkeypatch.setattr(reading_process, "_PROGRAM", faulty("os.kill(os.getpid(), signal.SIGKILL)"))
+    with pytest.raises(MachineError, match="the process that reads a model was killed"):
+        read_in_child(hdf5_model())
+
+
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is said as any other reason."""
+    """That says nothing about the model."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(ModelError, match="no process could be started to read it: No such file"):
+    with pytest.raises(MachineError, match=r"a process to read a model: it cannot be started \("):
         read_in_child(hdf5_model())
 
 

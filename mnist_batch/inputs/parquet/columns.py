@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type
 from mnist_batch.errors import InputError
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Reason, error_text, reason, shortened
@@ -114,7 +115,8 @@ def _is_text(columns: pa.RecordBatch) -> bool:
     """Tell whether the text columns are UTF-8: a damaged or forged file can hold any bytes."""
     try:
         columns.select(["source", "error"]).validate(full=True)
-    except pa.ArrowException:
+    except pa.ArrowException as error:
+        raise_if_of_machine(error)
         return False
     return True
 

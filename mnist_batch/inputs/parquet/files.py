@@ -1,7 +1,7 @@
 """Parquet files of images: opening them, cutting them into shards, and reading these in batches."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +37,7 @@ from mnist_batch.inputs.parquet.columns import (
 from mnist_batch.inputs.parquet.footers import Footer, identity_of, open_listed, read_footer
 from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Images, Reason
 
@@ -141,6 +142,7 @@ class ParquetShard(Shard):
                 footer = read_footer(path, identity)
                 groups = RowGroups(opened, footer, content.image, content.others)
             except UNREADABLE as error:
+                raise_if_of_machine(error, text_of_path(str(path)))
                 yield RowSlice(self.rows, None, unreadable(error))
                 return
             yield from groups.read(self.row_groups, batch_size)
@@ -273,11 +275,13 @@ def packed_sources(path: Path) -> list[str]:
             return []
         sources: dict[str, None] = {}
         for group in range(file.num_row_groups):
-            with suppress(*UNREADABLE):
+            try:
                 for batch in file.iter_batches(
                     row_groups=[group], columns=["source"], use_threads=False
                 ):
                     sources |= dict.fromkeys(batch.column(0).drop_null().unique().to_pylist())
+            except UNREADABLE as error:
+                raise_if_of_machine(error, str(path))
     return list(sources)
 
 
@@ -323,6 +327,7 @@ def _as_input_error(path: Path) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
+        raise_if_of_machine(error, str(path))
         raise InputError(
             f"{path}: not a readable Parquet file: {cause(error)}; "
             "write the file again, or leave it out"

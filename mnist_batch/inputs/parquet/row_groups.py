@@ -17,6 +17,7 @@ from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.footers import Footer, read_chunks
 from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, find_leaves
 from mnist_batch.inputs.shards import BATCH_BYTES
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import Reason, error_text
 
@@ -216,6 +217,7 @@ class RowGroups:
                 if len(batch):
                     yield _without_dictionaries(batch)
         except UNREADABLE as error:
+            raise_if_of_machine(error, room=_HELD_BYTES)
             # A page of lists may be wrong from its beginning, and fail only at its end.
             doubtful = lists or not isinstance(error, OSError)
             raise _Damage(cause(error), doubtful=doubtful) from error
