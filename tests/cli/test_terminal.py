@@ -6,6 +6,7 @@ import os
 import pty
 import struct
 import subprocess
+import sys
 import termios
 from pathlib import Path
 
@@ -155,3 +156,23 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path, digits_folder: Path, mod
         )
         os.close(theirs)
         assert (b"30/30 images" in seen_on(ours)) is expected
+
+
+def test_no_warning_and_no_log_of_a_library_is_printed() -> None:
+    """Whatever filters and levels it sets itself."""
+    code = """
+import logging, sys, warnings
+sys.argv[1:] = ["--version"]
+from mnist_batch.cli import main
+try:
+    main()
+except SystemExit:
+    warnings.simplefilter("always")
+    warnings.warn("a remark")
+    logging.basicConfig(level=0, force=True)
+    logging.getLogger("library").critical("a remark")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
