@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,13 @@ from hypothesis import strategies as st
 from mnist_batch.machine.memory import Budget, alone, reserve
 
 PATIENCE_S = 60
+
+
+def _wait_for(happened: Callable[[], bool]) -> None:
+    """Wait until something happened on another thread, which takes no time if all is well."""
+    end = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < end
 
 
 @contextmanager
@@ -48,8 +56,7 @@ def _held_in_vain(budget: Budget, size: int) -> Iterator[None]:
 
     thread = threading.Thread(target=hold, daemon=True)
     thread.start()
-    while thread.ident not in budget._waiting and not entered.is_set():
-        pass
+    _wait_for(lambda: thread.ident in budget._waiting)
     yield
     assert not entered.is_set()
 
@@ -103,8 +110,7 @@ def test_small_requests_do_not_starve_a_large_one() -> None:
             thread = threading.Thread(target=hold, args=(name, size), daemon=True)
             thread.start()
             threads.append(thread)
-            while len(budget._waiting) < len(threads):
-                pass
+            _wait_for(lambda: len(budget._waiting) == len(threads))
         assert order == []
         let_go()
         for thread in threads:
@@ -118,8 +124,7 @@ def test_one_who_gives_up_waiting_keeps_nobody_waiting() -> None:
     this = threading.get_ident()
 
     def interrupt() -> None:
-        while this not in budget._waiting:
-            pass
+        _wait_for(lambda: this in budget._waiting)
         signal.pthread_kill(this, signal.SIGINT)
 
     with _held(budget.reserve(10)) as let_go:
