@@ -24,7 +24,7 @@ class _Lack(NamedTuple):
 _MEMORY = _Lack(
     "memory ran out",
     "allow this process more (ulimit -v, the container's limit), or take less at once: fewer "
-    "--workers, a smaller --batch-size",
+    "--workers, a smaller --batch-size, a lower --memory",
 )
 _THREADS = _Lack(
     "no further thread or process can be started", "allow more (ulimit -u), or pass fewer --workers"
