@@ -4,8 +4,8 @@ It is isolated (-I), so that neither variables of the environment nor the workin
 modules, and goes without `site` (-S), whose folders the first process has found already.
 """
 
-import contextlib
 import os
+import site
 import sys
 from pathlib import Path
 
@@ -41,7 +41,20 @@ def variables() -> dict[str, str]:
 
 
 def _folders_of_modules() -> list[str]:
-    """Return the folders in which this process finds modules, without the working folder."""
-    with contextlib.suppress(OSError):  # the working folder may be gone
-        return [folder for folder in sys.path if folder and Path(folder) != Path.cwd()]
-    return sys.path
+    """Return the folders in which this process finds modules.
+
+    The working folder is among them only where packages are installed there.
+    """
+    try:
+        working = Path.cwd()
+    except OSError:  # it is gone
+        return sys.path
+    installed = (
+        Path(os.__file__).parent,
+        *map(Path, [*site.getsitepackages(), site.USER_SITE or ""]),
+    )
+    return [
+        folder
+        for folder in sys.path
+        if folder and (Path(folder) != working or working in installed)
+    ]

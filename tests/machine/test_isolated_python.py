@@ -1,6 +1,7 @@
 """A second Python finds what the first one finds, and nothing else decides what it imports."""
 
 import os
+import site
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,13 @@ def test_it_is_isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     program = "import json, numpy, os; print(os.environ.get('OMP_NUM_THREADS'), sys.path[0])"
     first = next(path for path in sys.path if path and Path(path) != tmp_path)
     assert printed(program) == f"None {first}"
+
+
+def test_a_working_folder_of_installed_packages_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one looks at what is installed, it is found too."""
+    folder = next(path for path in site.getsitepackages() if path in sys.path)
+    monkeypatch.chdir(folder)
+    assert printed(f"print(sys.path.count({folder!r}))") == str(sys.path.count(folder))
 
 
 def test_it_does_not_change_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
