@@ -12,18 +12,18 @@ from tests.support.command import COMMAND
 from tests.support.confined import confined, run_confined
 
 PICTURES = 12
-SIDE = 3000
-COLOURED = 9_000_000 * 5
+SIDE = 5000
+COLOURED = 25_000_000 * 5
 """Bytes that a picture takes while it is decoded: 4 a pixel, and 1 in grey (Pillow)."""
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of pictures of 9 megapixels in colour, which shrink to small PNG files."""
+    """A folder of pictures of 25 megapixels in colour, which shrink to small PNG files."""
     folder = tmp_path_factory.mktemp("large") / "pictures"
     folder.mkdir()
     pixels = np.full((SIDE, SIDE, 3), 240, np.uint8)
-    pixels[600:2400, 1400:1600] = 20
+    pixels[1000:4000, 2400:2700] = 20
     Image.fromarray(pixels).save(folder / "0.png", compress_level=1)
     for number in range(1, PICTURES):
         (folder / f"{number}.png").hardlink_to(folder / "0.png")
@@ -42,7 +42,7 @@ sys.exit(status)
 def _peak(prefix: list[str], pictures: Path, out: Path, *options: object) -> int:
     """Predict the pictures, and return the peak of memory in bytes."""
     command = [sys.executable, "-c", PEAK, *COMMAND, "predict", pictures, "--out", out]
-    arguments = [*command, "--no-report", "--quiet", *options]
+    arguments = [*command, "--no-report", "--quiet", "--batch-size", 1, *options]
     done = subprocess.run(
         [*prefix, *map(str, arguments)], capture_output=True, text=True, check=False
     )
@@ -54,7 +54,7 @@ def _peak(prefix: list[str], pictures: Path, out: Path, *options: object) -> int
 def test_workers_share_the_memory_that_is_given(pictures: Path, tmp_path: Path) -> None:
     """Twelve workers take what is given and not twelve times a picture; predictions are the same.
 
-    The pictures alone would take 540 MB at once, beside 150 MB of the process.
+    The pictures alone would take 1.5 GB at once, beside 150 MB of the process.
     """
     one = _peak([], pictures, tmp_path / "one.csv", "--workers", 1)
     budget = _peak([], pictures, tmp_path / "few.csv", "--workers", 12, "--memory", "512M")
