@@ -239,6 +239,10 @@ def _find(text: str) -> list[_Found]:
     """Return the files that one INPUT names."""
     if not text:
         raise InputError("an INPUT is empty; name a folder or a file of digits")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:  # a surrogate that stands for no byte
+        raise InputError(f"{text!r}: no path holds such a character") from error
     if text == STDIN:
         found = list(_find_listed())
         if not found:
@@ -321,7 +325,8 @@ def _find_file(path: Path, typed: str) -> _Found:
     kind = file_kinds().get(_suffix(typed))
     if kind is None:
         raise InputError(f"{typed}: by its suffix no file of digits; {_expected()}")
-    folder, _, name = typed.rpartition("/")
+    name = typed.rpartition("/")[2]
+    folder = typed.removesuffix(name)  # with its `/`, which for a file in the root is all of it
     return _Found(kind, _named([name], path.parent), folder)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.sources import OpenInputs, open_inputs
+from mnist_batch.inputs.sources import OpenInputs, _find_file, open_inputs
 from mnist_batch.options import ReadOptions
 from tests.support.deep_folders import deep_folder
 
@@ -459,7 +459,7 @@ def test_metadata_file_counts_for_its_own_folder_only() -> None:
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        ("file_name,text\na.png,x\n", "columns file_name, text;"),
+        ("file_name,text\na.png,x\n", "its first line has no column label;"),
         ("file_name,label\na.png,1\na.png,1\n", "line 3"),
         ("file_name,label\na.png,12\n", "line 2: label '12'"),
         ("", "not a readable CSV"),
@@ -542,3 +542,19 @@ def test_rows_do_not_depend_on_batches(batch_size: int) -> None:
     ]
     expected += [("b.parquet", i, i % 10, i) for i in range(30)]
     assert read(open_inputs(["in", "b.parquet"]), batch_size) == expected
+
+
+def test_a_file_in_the_root_is_told_from_one_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two names that are equal, each gets the folder as typed in front, be it only a `/`."""
+    monkeypatch.chdir(tmp_path)
+    name = f"root-{os.getpid()}-{os.urandom(4).hex()}.png"
+    found = [_find_file(Path(typed), typed).qualified() for typed in (name, f"/{name}")]
+    assert [one.files.sources[0] for one in found] == [name, f"/{name}"]
+
+
+def test_a_character_that_no_path_holds_is_refused() -> None:
+    """A surrogate that stands for no byte: only a program can pass it."""
+    with pytest.raises(InputError, match="no path holds such a character"):
+        open_inputs(["a\ud800.png"])
