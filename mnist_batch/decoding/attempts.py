@@ -14,6 +14,7 @@ from PIL import Image
 
 from mnist_batch.decoding.footprint import footprint
 from mnist_batch.decoding.limits import FORMATS
+from mnist_batch.errors import MachineError
 from mnist_batch.machine.failures import (
     has_room,
     is_out_of_memory,
@@ -50,6 +51,8 @@ def again_alone(
         had_room = has_room(size)
         try:
             return work()
+        except MachineError:  # a library that cannot be loaded, for whatever reason
+            raise
         except Exception as error:
             if not (had_room and has_room(size)):
                 raise out_of_memory(error, "a picture, tried again alone") from error

@@ -45,6 +45,14 @@ def test_a_library_that_cannot_be_loaded_is_never_a_pictures() -> None:
         again_alone(_fails(ImportError("no libGL")), 100, str)
 
 
+def test_what_is_told_of_the_machine_stays_so() -> None:
+    """A library may want more memory to be loaded than the picture may take."""
+    told = MachineError("OpenCV: memory ran out")
+    told.__cause__ = MemoryError()
+    with pytest.raises(MachineError, match=r"^OpenCV: memory ran out$"):
+        again_alone(_fails(told), 100, str)
+
+
 def test_it_waits_until_no_other_thread_works_on_a_large_picture() -> None:
     """What these hold is what may have been lacking."""
     holding, tried = threading.Event(), threading.Event()
