@@ -56,8 +56,10 @@ def again_alone(
         except Exception as error:
             if not (had_room and has_room(size)):
                 raise out_of_memory(error, "a picture, tried again alone") from error
-            if is_out_of_memory(error):  # on any machine
-                return error_text(Reason.TOO_LARGE, f"it takes more than {size} bytes of memory")
+            if is_out_of_memory(error):
+                if not has_room(_MOST):
+                    raise out_of_memory(error, "a picture, tried again alone") from error
+                return error_text(Reason.TOO_LARGE, f"it takes more than {_MOST} bytes of memory")
             raise_if_of_machine(error)
             return said(error)
 
