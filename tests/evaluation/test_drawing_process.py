@@ -189,12 +189,12 @@ def test_on_one_core_no_process_is_started_ahead(monkeypatch: pytest.MonkeyPatch
 def test_where_no_process_can_be_started_the_figure_says_so(
     metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the system allows no more processes; starting one ahead is silent."""
+    """As where Python was removed meanwhile; starting one ahead is silent."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
     drawing_process.start_process()
     assert drawing_process._second is None
     with pytest.raises(
-        MachineError, match=r"^the process that draws figures: no further .*process"
+        MachineError, match=r"^the process that draws figures: it cannot be started"
     ):
         drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
 

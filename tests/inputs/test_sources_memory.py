@@ -1,7 +1,5 @@
 """A million files take under 500 MB, whether they are listed or lie in a folder."""
 
-import os
-import subprocess
 import tracemalloc
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from mnist_batch.inputs.sources import open_inputs
 from tests.support.command import COMMAND
+from tests.support.peak_memory import on_linux, peak_bytes
 
 MIB = 2**20
 
@@ -19,21 +18,12 @@ def _peak_bytes(folder: Path, paths: int) -> int:
     listed = folder / f"{paths}.txt"
     # Of 70 characters; that the files are missing costs the least time.
     listed.write_text("".join(f"{'a-folder/' * 6}{n % 10}/{n:010}.png\n" for n in range(paths)))
-    arguments = ["predict", "-", "--out", str(folder / f"{paths}.csv"), "--no-report", "--quiet"]
-    with (
-        listed.open() as stdin,
-        subprocess.Popen(
-            [*COMMAND, *arguments, "--workers", "1", "--max-errors", "100%"],
-            stdin=stdin,
-            stdout=subprocess.DEVNULL,
-        ) as process,
-    ):
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_maxrss * 1024
+    options = ["--no-report", "--quiet", "--workers", "1", "--max-errors", "100%"]
+    command = [*COMMAND, "predict", "-", "--out", folder / f"{paths}.csv", *options]
+    return peak_bytes(command, stdin=listed)
 
 
+@on_linux
 def test_a_million_paths_on_standard_input_take_under_500_mb(tmp_path: Path) -> None:
     """By what 150,000 more take: a fifth of what objects for each took."""
     few, many = (_peak_bytes(tmp_path, paths) for paths in (50_000, 200_000))

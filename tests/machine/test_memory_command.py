@@ -1,7 +1,5 @@
 """Large pictures on many workers: the whole command stays within what it may take."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ from PIL import Image
 
 from tests.support.command import COMMAND
 from tests.support.confined import confined, run_confined
+from tests.support.peak_memory import on_linux, peak_bytes
 
 PICTURES = 12
 SIDE = 5000
@@ -30,27 +29,15 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# Runs a command, and prints the largest resident memory of it and its children in bytes.
-PEAK = """
-import resource, subprocess, sys
-status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
-sys.exit(status)
-"""
-
-
 def _peak(prefix: list[str], pictures: Path, out: Path, *options: object) -> int:
     """Predict the pictures, and return the peak of memory in bytes."""
-    command = [sys.executable, "-c", PEAK, *COMMAND, "predict", pictures, "--out", out]
-    arguments = [*command, "--no-report", "--quiet", "--batch-size", 1, *options]
-    done = subprocess.run(
-        [*prefix, *map(str, arguments)], capture_output=True, text=True, check=False
+    fixed = ["--no-report", "--quiet", "--batch-size", 1]
+    return peak_bytes(
+        [*COMMAND, "predict", pictures, "--out", out, *fixed, *options], prefix=prefix
     )
-    assert done.returncode == 0, done.stderr
-    return int(done.stdout)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="getrusage gives bytes elsewhere")
+@on_linux
 def test_workers_share_the_memory_that_is_given(pictures: Path, tmp_path: Path) -> None:
     """Twelve workers take what is given and not twelve times a picture; predictions are the same.
 
@@ -63,7 +50,7 @@ def test_workers_share_the_memory_that_is_given(pictures: Path, tmp_path: Path) 
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "few.csv").read_bytes()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="getrusage gives bytes elsewhere")
+@on_linux
 def test_a_container_s_memory_is_the_default(pictures: Path, tmp_path: Path) -> None:
     """In a group of 512 MiB twelve workers need no option, and are not killed."""
     with confined(tmp_path, memory=512 * 2**20) as prefix:

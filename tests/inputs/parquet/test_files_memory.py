@@ -1,14 +1,12 @@
 """Memory of the whole command in the number of Parquet files."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 from tests.support.command import COMMAND
+from tests.support.peak_memory import on_linux, peak_bytes
 
 FEW, MANY = 500, 4000
 
@@ -16,7 +14,7 @@ BYTES_A_FILE = 2000
 """Of 400 MB for 100,000 files, what is left for each beside 200 MB for the command itself."""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives memory in KiB")
+@on_linux
 def test_memory_hardly_grows_with_files(tmp_path: Path, digits_parquet: Path) -> None:
     """A hundred thousand files of a row each fit into 400 MB: less than 2,000 bytes for each."""
     pq.write_table(pq.read_table(digits_parquet).slice(0, 1), tmp_path / "one")
@@ -32,22 +30,8 @@ def test_memory_hardly_grows_with_files(tmp_path: Path, digits_parquet: Path) ->
 def _peak_bytes(folder: Path) -> int:
     """Predict a folder in batches that both folders fill, and return the peak of memory."""
     out = folder.with_suffix(".csv")
-    options = ["--out", str(out), "--no-report", "--quiet", "--workers", "1", "--batch-size", "50"]
-    # A process that starts another gives it its own peak, so a small one starts the command.
-    small = [sys.executable, "-S", "-c", _RUN]
-    told = subprocess.run(
-        [*small, *COMMAND, "predict", str(folder), *options],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    options = ["--no-report", "--quiet", "--workers", "1", "--batch-size", "50"]
+    peak = peak_bytes([*COMMAND, "predict", folder, "--out", out, *options])
     with out.open() as lines:
         assert sum(1 for _ in lines) == int(folder.name) + 1
-    return int(told.splitlines()[-1]) * 1024
-
-
-_RUN = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
+    return peak
