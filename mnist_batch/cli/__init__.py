@@ -19,10 +19,13 @@ from mnist_batch.cli import benchmark, evaluate, generate, inspect, pack, predic
 from mnist_batch.cli.terminal import columns, say
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.machine import signals
-from mnist_batch.machine.failures import machine_errors
+from mnist_batch.machine.failures import machine_errors, require_room
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
 # that needs it: --help answers at once.
+
+_TO_BEGIN = 384 * 2**20
+"""Bytes of address space without which no command can load its libraries and read a model."""
 
 app = typer.Typer(
     name="mnist-batch",
@@ -42,6 +45,8 @@ def _main_options(
     if version:
         print(f"mnist-batch {__version__}")
         raise typer.Exit
+    # NumPy's OpenBLAS ends the process without a word where it gets no memory while it is loaded.
+    require_room(_TO_BEGIN, "mnist-batch")
 
 
 def _register(module: ModuleType) -> None:

@@ -63,7 +63,8 @@ def map_batches(
         shards: in the order of their results.
         read: opens a shard; one thread at a time uses its iterator, not always the same.
         work: processes a batch; any worker calls it.
-        workers: the number of threads, at least 1; fewer where the system allows no more.
+        workers: the number of threads, at least 1; fewer where the system allows no more, or where
+            address space runs short.
 
     Raises:
         MachineError: not even one thread can be started.
@@ -85,6 +86,8 @@ def map_batches(
 def _start(run: "_Run[Any, Any, Any]", threads: list[threading.Thread], workers: int) -> None:
     """Start threads and add them to the list; fewer where the system allows no more."""
     for _ in range(workers):
+        if threads and memory.is_short():
+            return
         thread = threading.Thread(target=run.work_on, daemon=True)
         try:
             thread.start()
@@ -93,6 +96,8 @@ def _start(run: "_Run[Any, Any, Any]", threads: list[threading.Thread], workers:
                 raise not_started(error, "a worker") from error
             return
         threads.append(thread)
+        with run.changed:
+            run.working += 1
 
 
 @dataclass(eq=False)
@@ -103,6 +108,7 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
     read: Callable[[ShardT], Iterator[BatchT]]
     work: Callable[[BatchT], ResultT]
     workers: int
+    working: int = 0
     open: list[_OpenShard[BatchT, ResultT]] = field(default_factory=list)
     all_opened: bool = False
     stopped: bool = False
@@ -140,15 +146,29 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
 
     def work_on(self) -> None:
         """Read and process one batch after another until there is none or `stop` is called."""
-        while (shard := self._next_shard()) is not None:
+        while not self._is_one_too_many() and (shard := self._next_shard()) is not None:
             with memory.batch():
                 self._process_next(shard)
+
+    def _is_one_too_many(self) -> bool:
+        """Tell whether this worker should end, and leave the others what address space there is.
+
+        A library in C++ that gets none aborts the process.
+        """
+        if not memory.is_short():
+            return False
+        with self.changed:
+            if self.working <= 1:
+                return False
+            self.working -= 1
+            return True
 
     def _process_next(self, shard: _OpenShard[BatchT, ResultT]) -> None:
         """Read and process a batch of a shard; whatever fails is raised in the caller's thread."""
         result: list[ResultT | BaseException] = []
         batch = None
         try:
+            memory.require_batch()
             batch = next(shard.batches, None)
         except BaseException as error:  # noqa: BLE001 - see above
             result.append(error)

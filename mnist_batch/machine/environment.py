@@ -10,6 +10,7 @@ What stays is Python's own, the system's (`HOME`, `TMPDIR`, the locale, proxies 
 """
 
 import os
+import resource
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -61,6 +62,10 @@ def settle() -> None:
     # Workers run each matrix product on one thread, and OpenBLAS would start its threads at its
     # import. Where it cannot, it raises SIGINT (0.3.30), which looks like Ctrl-C.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        # Arrow's own allocator takes up to a gigabyte of addresses at once, and leaves none to
+        # others, which abort.
+        os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     warnings.simplefilter("ignore")
 
 

@@ -27,7 +27,8 @@ _MEMORY = _Lack(
     "--workers, a smaller --batch-size, a lower --memory",
 )
 _THREADS = _Lack(
-    "no further thread or process can be started", "allow more (ulimit -u), or pass fewer --workers"
+    "no further thread or process can be started",
+    "allow more (ulimit -u, ulimit -v), or pass fewer --workers",
 )
 _OPEN_FILES = _Lack("too many files are open", "allow more (ulimit -n), or pass fewer --workers")
 _DISK = _Lack("the disk is full", "make room")
@@ -166,6 +167,19 @@ def has_room(size: int) -> bool:
     except (OSError, MemoryError):
         return False
     return True
+
+
+def require_room(size: int, what: str) -> None:
+    """Refuse to begin where libraries in C would end the process without a word for want of memory.
+
+    Raises:
+        MachineError: `size` bytes of address space cannot be had.
+    """
+    if not has_room(size):
+        raise MachineError(
+            f"{what} needs {size // 2**20} MiB of address space, which cannot be had; "
+            f"{_MEMORY.remedy}"
+        )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 
+from mnist_batch.machine.failures import has_room, require_room
 from mnist_batch.machine.memory_limits import allowed_memory, free_address_space, resident_memory
 
 _MOST_BY_DEFAULT = 2**30
@@ -23,6 +24,10 @@ _LEAST = 32 * 2**20
 
 _GROWTH = 64 * 2**20
 """Bytes that a run takes after it began, beside large pictures: batches of small ones."""
+
+_WORKER, _BATCH = 192 * 2**20, 32 * 2**20
+"""Bytes of address space that a worker may ask for, most of it for its thread, and that a batch of
+small pictures takes."""
 
 _LARGE_PIECE = 8 * 2**20
 """Bytes; more than any array of a batch of small images, which are worth keeping."""
@@ -171,6 +176,26 @@ def _return_large_pieces() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(mmap_threshold, _LARGE_PIECE)
         mallopt(trim_threshold, 2 * _LARGE_PIECE)  # as glibc itself has it
+
+
+@cache
+def _is_limited() -> bool:
+    return free_address_space() is not None
+
+
+def is_short() -> bool:
+    """Tell whether `ulimit -v` leaves so little that fewer threads should work."""
+    return _is_limited() and not has_room(_WORKER)
+
+
+def require_batch() -> None:
+    """Refuse to begin a batch where `ulimit -v` leaves so little that a library might abort.
+
+    Raises:
+        MachineError: it does.
+    """
+    if _is_limited():
+        require_room(_BATCH, "a batch")
 
 
 def within(memory: int | None) -> AbstractContextManager[None]:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnist_batch.errors import MachineError
 from mnist_batch.inference.workers import map_batches
+from mnist_batch.machine import memory
 
 Shard = list[int]
 
@@ -31,6 +33,32 @@ def test_order_holds_when_later_batches_are_done_first() -> None:
         return number
 
     assert list(map_batches([[0, 1], [2, 3]], iter, work, workers=3)) == [0, 1, 2, 3]
+
+
+def test_one_worker_goes_on_where_address_space_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others end before they read anything more, and nothing is lost."""
+    monkeypatch.setattr(memory, "is_short", lambda: len(seen) > 5)
+    seen: list[str] = []
+
+    def work(number: int) -> int:
+        time.sleep(0.001)
+        seen.append(threading.current_thread().name)
+        return number
+
+    shards = [list(range(start, start + 20)) for start in range(0, 100, 20)]
+    assert list(map_batches(shards, iter, work, workers=4)) == list(range(100))
+    assert len(set(seen[10:])) == 1  # four may have been at work
+
+
+def test_a_run_stops_where_a_batch_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that gets no address space would abort the process."""
+
+    def refuse() -> None:
+        raise MachineError("a batch needs address space")
+
+    monkeypatch.setattr(memory, "require_batch", refuse)
+    with pytest.raises(MachineError, match="a batch needs"):
+        _squares([[1]], workers=2)
 
 
 def test_one_large_shard_is_shared_by_all_workers() -> None:

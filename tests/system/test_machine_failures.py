@@ -55,6 +55,26 @@ def test_a_limit_of_memory_changes_no_row(
     assert out.read_text() == reference
 
 
+@pytest.mark.parametrize("megabytes", [200, 400, 450, 500, 540, 600])
+def test_a_limit_of_memory_aborts_no_run_of_parquet(
+    megabytes: int, digits_parquet: Path, tmp_path: Path
+) -> None:
+    """It is one line, or all rows by fewer workers: no library in C ends the process instead."""
+    arguments = ["predict", digits_parquet, "--no-report", "-q", "--workers", 8]
+    arguments += ["--batch-size", 100, "--out"]
+    assert run(*arguments, tmp_path / "reference.csv").returncode == 0
+    ended = run_confined(
+        tmp_path, *arguments, tmp_path / "out.csv", address_space=megabytes * 10**6
+    )
+    if ended.returncode == 0:
+        assert (tmp_path / "out.csv").read_text() == (tmp_path / "reference.csv").read_text()
+        return
+    assert ended.returncode == 1, ended
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert not (tmp_path / "out.csv").exists()
+
+
 @pytest.mark.parametrize("descriptors", [6, 9, 12, 16, 24, 40])
 def test_a_limit_of_open_files_changes_no_row(
     descriptors: int, pictures: Path, reference: str, tmp_path: Path
