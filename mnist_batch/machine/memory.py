@@ -140,11 +140,12 @@ class Budget:
 
     @contextmanager
     def _queued(self, queue: deque[int], thread: int) -> Iterator[None]:
-        queue.append(thread)
         try:
+            queue.append(thread)
             yield
-        finally:  # also where Ctrl-C interrupts the waiting
-            queue.remove(thread)
+        finally:  # also where Ctrl-C interrupts the waiting, or comes before it
+            with suppress(ValueError):
+                queue.remove(thread)
             self._changed.notify_all()
 
 

@@ -125,6 +125,7 @@ def test_one_who_gives_up_waiting_keeps_nobody_waiting() -> None:
 
     def interrupt() -> None:
         _wait_for(lambda: this in budget._waiting)
+        time.sleep(0.1)  # a signal right before a thread waits is raised only after the waiting
         signal.pthread_kill(this, signal.SIGINT)
 
     with _held(budget.reserve(10)) as let_go:
