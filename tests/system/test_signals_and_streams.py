@@ -269,7 +269,7 @@ def test_a_signal_that_a_library_raises_is_not_taken_for_ctrl_c(
 def test_several_signals_end_a_run_as_quietly_as_one(
     tmp_path: Path, digits_folder: Path, model: Path, moment_s: float
 ) -> None:
-    """Whatever it is at: the first counts, and the others do not cut short what it removes."""
+    """Whatever it is at: one of them counts, and the others cut nothing short that it removes."""
     arguments = ["predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv"]
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
@@ -287,7 +287,11 @@ def test_several_signals_end_a_run_as_quietly_as_one(
     if process.returncode == 0:  # it was done before
         assert (messages, left) == ("", ["out.csv", "out.report"])
         return
-    assert process.returncode == 130
+    if process.returncode == -signal.SIGINT:  # Python had not begun to run the command
+        assert left == []
+        return
+    # Of signals that wait until a library in C returns, Python raises the lowest number first.
+    assert process.returncode in (129, 130, 143)
     *notes, last = messages.splitlines()
     assert last == "interrupted"
     if "out.csv" in left:  # in the last moments; then it is said how to complete it
