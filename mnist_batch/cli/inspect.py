@@ -55,9 +55,9 @@ def inspect(
         else:
             held = mnist_batch.inspect_input(names, **options)
     if model:
-        terminal.show(found.record() if as_json else model_page(found))
+        terminal.show(found.record() if as_json else model_page(found), only=True)
     else:
-        terminal.show(held.record() if as_json else input_page(held))
+        terminal.show(held.record() if as_json else input_page(held), only=True)
         terminal.say_notes(held.notes, quiet=quiet)
 
 
