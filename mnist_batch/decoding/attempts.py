@@ -72,14 +72,21 @@ def room_for(content: bytes) -> int:
     """Return how many bytes of address space an encoded image may take, by its header.
 
     None where the header cannot be read; but WebP is decoded to be opened, so that this fails where
-    memory is short too.
+    memory is short too. None either where a PNG is too short for its pixels, however much there is.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            pixels = image.width * image.height
+            if image.format == "PNG" and len(content) * 8 * _MOST_INFLATED < pixels:
+                return 0
             # A page that is never touched is no part of the footprint.
-            return 2 * footprint(image, content, image.width * image.height)
+            return 2 * footprint(image, content, pixels)
     except Exception:  # noqa: BLE001 - on damaged files Pillow raises nearly any type
-        return _MOST if content.startswith(b"RIFF") else 0
+        return _MOST if content.startswith(b"RIFF") and content[8:12] == b"WEBP" else 0
+
+
+_MOST_INFLATED = 1032
+"""Bytes that a byte of deflate can become (zlib.net/zlib_tech.html); a pixel has a bit at least."""
 
 
 _MOST = 600 * 2**20

@@ -62,29 +62,34 @@ _MEMORY_TYPES = {
     "OutOfMemoryError",  # PyTorch on a GPU
 }
 
-_MEMORY_TEXTS = re.compile(
-    "|".join(
-        (
-            r"out of memory when (read|writ)ing image file$",  # Pillow 13, ImageFile, code -9
-            r"Error -4 while ",  # zlib's Z_MEM_ERROR, in CPython's zlibmodule.c
-            r"OpenCV.* error: \(-4:Insufficient memory\)",  # Error::StsNoMem
-            r"std::bad_alloc$",  # OpenCV's bindings, of what C++ throws
-            r"ZSTD decompression failed: Allocation error : not enough memory",  # in Arrow
-            # The dynamic linker's words, glibc's elf/dl-load.c and others, by an import or ctypes.
-            r"\S+: failed to map segment from shared object",
-            r"\S+: cannot allocate memory in static TLS block",
-            r"\S+: cannot [^:]+: Cannot allocate memory$",
-        )
-    )
+_LINKER = (
+    r"\S+: (failed to map segment from shared object|cannot allocate memory in static TLS block"
+    r"|cannot [^:]+: Cannot allocate memory$)"
 )
-"""How messages begin that say that memory ran out. None begins so with words of a file's."""
+"""The dynamic linker's words, glibc's elf/dl-load.c and others, by an import or by ctypes."""
 
-_KERAS_MEMORY_TEXTS = (
-    "RESOURCE_EXHAUSTED",  # JAX and TensorFlow
-    "out of memory",  # PyTorch, CUDA
-    "DefaultCPUAllocator: ",  # PyTorch on a CPU
-    "Dst tensor is not initialized",  # TensorFlow, where it cannot copy to a full GPU
+_MEMORY_TEXTS = {
+    "builtins.ImportError": _LINKER,
+    # Pillow 13, ImageFile, code -9; Arrow's words for zstd.
+    "builtins.OSError": "out of memory when (read|writ)ing image file$"
+    "|ZSTD decompression failed: Allocation error : not enough memory"
+    f"|{_LINKER}",
+    "cv2.error": r"OpenCV.* error: \(-4:Insufficient memory\)|std::bad_alloc$",  # Error::StsNoMem
+    "zlib.error": "Error -4 while ",  # Z_MEM_ERROR, in CPython's zlibmodule.c
+}
+"""How messages begin that say that memory ran out, by the type that libraries raise them as. None
+begins so with words of a file's."""
+
+_KERAS_MEMORY_TEXTS = re.compile(
+    r"""^(?:
+        RESOURCE_EXHAUSTED  # JAX
+        | CUDA\ out\ of\ memory  # PyTorch
+        | (?:\[enforce\ fail\ at\ [^\]]*\][^'"\n]*)? DefaultCPUAllocator:  # PyTorch on a CPU
+        | [^'"\n]* Dst\ tensor\ is\ not\ initialized  # TensorFlow, on a full GPU
+    )""",
+    re.MULTILINE | re.VERBOSE,
 )
+"""How a line of a message of Keras's backends begins. Other lines quote names of layers."""
 
 
 def raise_if_of_machine(error: BaseException, where: str = "", *, room: int = 0) -> None:
@@ -152,8 +157,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     Keras raises exceptions of its backends again as other types, with the message in it.
     """
     return any(
-        _lack(one) is _MEMORY or any(text in str(one) for text in _KERAS_MEMORY_TEXTS)
-        for one in _chain(error)
+        _lack(one) is _MEMORY or _KERAS_MEMORY_TEXTS.search(str(one)) for one in _chain(error)
     )
 
 
@@ -183,18 +187,23 @@ def require_room(size: int, what: str) -> None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and those that it comes from."""
+    """Yield an exception and those that it comes from.
+
+    Not what was being handled when it came: that may be an exception of the calling program's.
+    """
     one: BaseException | None = error
     while one is not None:
         yield one
-        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        one = one.__cause__
 
 
 def _lack(error: BaseException) -> _Lack | None:
     """Return what the machine lacks by one exception; None where it says nothing of the machine."""
-    if {kind.__name__ for kind in type(error).__mro__} & _MEMORY_TYPES:
+    kinds = type(error).__mro__
+    if {kind.__name__ for kind in kinds} & _MEMORY_TYPES:
         return _MEMORY
-    if _MEMORY_TEXTS.match(str(error)):
+    texts = (_MEMORY_TEXTS.get(f"{kind.__module__}.{kind.__name__}") for kind in kinds)
+    if any(text and re.match(text, str(error)) for text in texts):
         return _MEMORY
     if isinstance(error, RuntimeError) and str(error) == "can't start new thread":  # CPython
         return _THREADS

@@ -106,6 +106,8 @@ def test_a_header_tells_how_much_memory_a_picture_may_take() -> None:
     """None where it is damaged; as much as any may take in WebP, which is decoded to be opened."""
     content = io.BytesIO()
     Image.new("L", (3000, 4000)).save(content, "PNG")
-    assert 12_000_000 < room_for(content.getvalue()[:60]) < 200_000_000
+    assert 12_000_000 < room_for(content.getvalue()[:2000]) < 200_000_000
+    assert room_for(content.getvalue()[:60]) == 0  # so few bytes hold no 12 million pixels
     assert room_for(content.getvalue()[:20]) == 0
     assert room_for(b"RIFF\x10\0\0\0WEBPVP8L") == 600 * 2**20
+    assert room_for(b"RIFF\x10\0\0\0AVI LIST") == 0

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageFile
 
-from mnist_batch.errors import MachineError
+from mnist_batch.errors import InputError, MachineError
 from mnist_batch.machine.failures import (
     has_room,
     is_out_of_memory,
@@ -87,6 +87,9 @@ def test_what_the_machine_lacks_is_named(error: Exception, what: str) -> None:
         zlib.error("Error -3 while decompressing data: invalid block type"),
         pa.ArrowInvalid("column 'out of memory': std::bad_alloc"),  # words of a file's
         ValueError("Error: out of memory when reading image file"),
+        # Messages of this package begin with names of files.
+        InputError("x: failed to map segment from shared object.parquet: no such file"),
+        ValueError("x: failed to map segment from shared object"),
     ],
 )
 def test_what_a_file_can_cause_is_not_the_machines(error: Exception) -> None:
@@ -95,13 +98,13 @@ def test_what_a_file_can_cause_is_not_the_machines(error: Exception) -> None:
 
 
 def test_an_exception_that_comes_from_one_of_the_machine_is_too() -> None:
-    """A library may raise another type where memory ran out, by `from` or without."""
+    """A library may raise another type `from` it; what a program was handling does not count."""
 
     def raising_another() -> None:
         try:
-            bytearray(_FAR_TOO_MUCH)
-        except MemoryError:
-            raise ValueError("damaged") from ValueError()
+            raise ImportError("a library of the calling program's")
+        except ImportError:
+            raise ValueError("damaged")  # noqa: B904 - without `from`, as in a call of ours there
 
     def raising_from_it() -> None:
         try:
@@ -111,7 +114,26 @@ def test_an_exception_that_comes_from_one_of_the_machine_is_too() -> None:
 
     with pytest.raises(MachineError):
         raise_if_of_machine(_raised(raising_from_it))
-    raise_if_of_machine(_raised(raising_another))  # it says that it comes from something else
+    raise_if_of_machine(_raised(raising_another))
+
+
+@pytest.mark.parametrize(
+    ("message", "is_memory"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes.", True),  # JAX
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", True),  # PyTorch
+        ("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory", True),
+        ("Exception encountered when calling x.\n\nCUDA out of memory. Tried", True),
+        ("Failed copying input tensor to GPU: Dst tensor is not initialized.", True),
+        ("Exception encountered when calling layer 'out of memory'", False),
+        ("Layer 'RESOURCE_EXHAUSTED: Dst tensor is not initialized' got 3 units", False),
+    ],
+)
+def test_keras_s_backends_tell_in_their_words_and_layers_in_none(
+    message: str, *, is_memory: bool
+) -> None:
+    """A model names its layers as it likes, and messages quote them."""
+    assert is_out_of_memory(RuntimeError(message)) is is_memory
 
 
 def test_an_error_of_the_machine_stays_the_same_one() -> None:
