@@ -72,8 +72,7 @@ def local_copy(uri: str) -> Path:
             return path
     except _OddReplyError as error:
         raise InputError(
-            f"{uri}: the hub's reply names {error}, so nothing was read; check HF_ENDPOINT, "
-            f"{_INSTEAD}"
+            f"{uri}: the hub's reply {error}, so nothing was read; check HF_ENDPOINT, {_INSTEAD}"
         ) from error
     except OSError as error:  # as where PATH is too long for a name
         raise InputError(f"{uri}: cannot be read from the cache: {error.strerror}") from error
@@ -168,7 +167,7 @@ def _cause(error: Exception) -> str:
 
 
 class _OddReplyError(Exception):
-    """A reply of the hub with a name that is none; the text shows it."""
+    """A reply of the hub with a name that is none; the text says what the reply does."""
 
 
 @contextlib.contextmanager
@@ -194,8 +193,7 @@ def _checking(client: Any) -> Any:  # noqa: ANN401 - of an HTTP library that dif
         reply = send(request, stream=stream, **options)
         _check_headers(request.method, reply.headers)
         if not stream:  # no bytes of a file
-            with contextlib.suppress(ValueError, RecursionError):  # not JSON
-                json.loads(reply.content, object_hook=_check_object)
+            _check_content(reply.content)
         return reply
 
     client.send = checked
@@ -211,19 +209,37 @@ def _check_headers(method: str, headers: Any) -> None:  # noqa: ANN401 - see `_c
     """Refuse a reply whose headers name no commit, or for a file no ETag that can be a name."""
     commit = headers.get("X-Repo-Commit")
     if commit is not None and not _COMMIT.fullmatch(commit):
-        raise _OddReplyError(f"the commit {shortened(repr(commit))}, which is no hash")
+        raise _OddReplyError(f"names the commit {shortened(repr(commit))}, which is no hash")
     etag = headers.get("X-Linked-ETag") or headers.get("ETag")
     # HEAD asks what a file is called; elsewhere an ETag names nothing.
     if method == "HEAD" and etag is not None and not _ETAG.fullmatch(etag):
-        raise _OddReplyError(f"a file {shortened(repr(etag))}, which is no ETag")
+        raise _OddReplyError(f"names a file {shortened(repr(etag))}, which is no ETag")
+
+
+def _check_content(content: bytes) -> None:
+    """Refuse JSON with an odd object at any depth, or nested too deeply to be looked through."""
+    try:
+        unchecked = [json.loads(content)]
+    except ValueError:  # not JSON
+        return
+    except RecursionError as error:
+        # Where huggingface_hub reads it, the stack is less deep, and may have room for it.
+        raise _OddReplyError("is nested too deeply") from error
+    while unchecked:
+        found = unchecked.pop()
+        if isinstance(found, dict):
+            _check_object(found)
+            unchecked += found.values()
+        elif isinstance(found, list):
+            unchecked += found
 
 
 def _check_object(found: dict[str, Any]) -> None:
-    """Refuse an object, anywhere in a reply of JSON, that names no commit or no hash of a file."""
+    """Refuse an object of a reply that names no commit or no hash of a file."""
     if "id" in found and not _COMMIT.fullmatch(str(found.get("sha", "0" * 40))):
-        raise _OddReplyError(f"the commit {shortened(repr(found['sha']))}, which is no hash")
+        raise _OddReplyError(f"names the commit {shortened(repr(found['sha']))}, which is no hash")
     if not _HASH.fullmatch(str(found.get("oid", "0" * 40))):
-        raise _OddReplyError(f"the file {shortened(repr(found['oid']))}, which is no hash")
+        raise _OddReplyError(f"names the file {shortened(repr(found['oid']))}, which is no hash")
 
 
 @contextlib.contextmanager

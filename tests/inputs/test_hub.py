@@ -6,6 +6,7 @@ its own.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -261,6 +262,55 @@ def test_what_a_hub_says_never_leads_out_of_the_cache(
     assert [path.name for path in victim.iterdir()] == ["x.json"]
     assert (victim / "x.json").read_text() == "mine"
     assert {path.name for path in tmp_path.iterdir()} <= {"dataset", "home", "victim"}
+
+
+class NestedHub(HubServer):
+    """A hub of data sets NAME-DEPTH, which nests its odd replies so deep."""
+
+    def __init__(self, dataset: Path, commit: str) -> None:
+        super().__init__({"ylecun/mnist": dataset})
+        self._commit = commit
+
+    def answer(self, path: str) -> Reply:
+        """Answer as the hub does, but for the commit and what comes with it."""
+        depth = int(re.search(r"mnist-(\d+)", path)[1])  # type: ignore[index] # it is asked no other
+        reply = super().answer(path.replace(f"mnist-{depth}", "mnist"))
+        if "/revision/" not in path:
+            return reply
+        odd = json.dumps({**json.loads(reply.body), "sha": self._commit, "extra": 7})
+        nested = odd.replace("7}", f"{'[' * depth}{']' * depth}}}")
+        return replace(reply, body=nested.encode())
+
+
+def test_no_depth_of_a_reply_hides_what_it_says(tmp_path: Path, dataset: Path) -> None:
+    """Around the depth that Python reads just so, it depends on who reads."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "x.json").write_text("mine")
+    script = """
+import json
+from mnist_batch.errors import InputError
+from mnist_batch.inputs.hub import local_copy
+deepest = 0
+try:
+    while deepest < 200_000:
+        json.loads("[" * (deepest + 10) + "]" * (deepest + 10))
+        deepest += 10
+except RecursionError:
+    pass
+for depth in (*range(max(deepest - 120, 1), deepest + 20, 4), 10 * deepest):
+    try:
+        print(local_copy(f"hf://datasets/ylecun/mnist-{depth}"))
+    except InputError as error:
+        print(error)
+"""
+    with NestedHub(dataset, "../" * 20 + f"{victim}/x".lstrip("/")) as hub:
+        messages = printed(script, tmp_path, hub.url).splitlines()
+    assert len(messages) > 30
+    for message in messages:
+        assert re.search(": the hub's reply (names the commit .* no hash|is nested too)", message)
+    assert [path.name for path in victim.iterdir()] == ["x.json"]
+    assert (victim / "x.json").read_text() == "mine"
 
 
 @pytest.mark.parametrize("commit", ["..", "main", "", "0" * 39, "0" * 64, "0" * 39 + "G", None, 7])
