@@ -1,5 +1,11 @@
 """`mnist-batch`, or `python -m mnist_batch`: the command line."""
 
+# ruff: noqa: E402 - what is imported before the call could be a file of the working folder's
+
+from mnist_batch.machine import module_folders
+
+module_folders.leave_out_working_folder()
+
 import gc
 import os
 import signal

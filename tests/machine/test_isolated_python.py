@@ -44,6 +44,15 @@ def test_it_is_isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert printed(program) == f"None {first}"
 
 
+def test_a_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a line break too."""
+    folder = tmp_path / "a\nb"
+    folder.mkdir()
+    (folder / "only_there.py").touch()
+    monkeypatch.syspath_prepend(str(folder))
+    assert printed("import only_there; print(sys.argv[1:])", "c\nd") == r"['c\nd']"
+
+
 def test_a_working_folder_of_installed_packages_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one looks at what is installed, it is found too."""
     folder = next(path for path in site.getsitepackages() if path in sys.path)

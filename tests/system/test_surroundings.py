@@ -19,6 +19,9 @@ from tests.support.confined import run_confined
 COMMAND = [sys.executable, "-P", "-m", "mnist_batch"]
 """As installed: the working folder holds no modules."""
 
+OF_PYTHONS_START = ("sitecustomize", "usercustomize", "typing", "json")
+"""Modules that Python may import before the first line of ours."""
+
 HARMFUL = {
     "ARROW_DEFAULT_MEMORY_POOL": "none",
     "ARROW_IO_THREADS": "many",
@@ -84,7 +87,7 @@ def traps(tmp_path: Path) -> Path:
     for home in (folder / ".keras", folder):
         home.mkdir(exist_ok=True)
         (home / "keras.json").write_text(json.dumps(settings))
-    for name in ("sitecustomize", "usercustomize", "numpy", "typing", "json", "yaml", "keras"):
+    for name in (*OF_PYTHONS_START, "numpy", "typer", "resource", "yaml", "keras"):
         (folder / f"{name}.py").write_text("open('ran', 'w')\nraise SystemExit(7)\n")
     for name in ("pyproject.toml", "setup.cfg", "tox.ini", ".env", ".coveragerc"):
         (folder / name).write_text("[nonsense\n")
@@ -133,6 +136,29 @@ def test_keras_gives_the_same_bytes(traps: Path, digits_folder: Path, tmp_path: 
     assert found == expected
     assert not (traps / "ran").exists()
     assert not list((tmp_path / "home").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flags", "python_path"), [(["-m"], ""), (["-P", "-m"], f":{os.devnull}")], ids=["-m", "PATH"]
+)
+def test_libraries_are_not_looked_for_in_the_working_folder(
+    flags: list[str], python_path: str, traps: Path, digits_folder: Path, tmp_path: Path
+) -> None:
+    """Where Python looks for them itself, by its `-m` or by an empty entry of `PYTHONPATH`."""
+    for name in OF_PYTHONS_START:
+        (traps / f"{name}.py").unlink()
+    out = tmp_path / "a.csv"
+    ended = subprocess.run(
+        [sys.executable, *flags, "mnist_batch", "predict", digits_folder, "--out", out, "--quiet"],
+        cwd=traps,
+        env=os.environ | {"PYTHONPATH": python_path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not (traps / "ran").exists()
 
 
 @pytest.mark.parametrize("predictor", ["numpy", "keras"])
