@@ -16,11 +16,31 @@ from mnist_batch.errors import MnistBatchError, OutputError
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.machine.file_modes import output_mode
 
-HeldLock = contextlib.ExitStack
-"""A file that is locked until `close`, or until the process ends; an empty one holds nothing.
 
-A crash leaves the file but no lock: the kernel keeps it, see flock(2).
-"""
+class HeldLock:
+    """A file that is locked until `close`, or until the process ends; without one it holds nothing.
+
+    A crash leaves the file but no lock: the kernel keeps it, see flock(2).
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        """Take the descriptor of the file, to be closed."""
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        """Unlock the file; nothing happens the second time."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def is_replaced(self, path: Path) -> bool:
+        """Tell whether another file is at `path` by now, which another run may have locked."""
+        if self._descriptor is None:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._descriptor), path.lstat())
+        except FileNotFoundError:
+            return False
 
 
 class NoLocksError(OSError):
@@ -35,10 +55,10 @@ def lock(path: Path) -> HeldLock | None:
         OSError: the file cannot be created.
     """
     while True:
-        with HeldLock() as held:
+        with contextlib.ExitStack() as closing:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o666)
-            held.callback(os.close, descriptor)
+            closing.callback(os.close, descriptor)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -50,7 +70,8 @@ def lock(path: Path) -> HeldLock | None:
             # Else its holder removed the file between our opening and locking it.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return held.pop_all()
+                    closing.pop_all()
+                    return HeldLock(descriptor)
 
 
 def _lock_if_possible(path: Path) -> HeldLock | None:

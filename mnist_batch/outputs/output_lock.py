@@ -1,11 +1,12 @@
 """Keep other runs from an output while one run works on it."""
 
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
 from mnist_batch.errors import OutputInUseError
 from mnist_batch.outputs.atomic import (
+    HeldLock,
     NoLocksError,
     behind_links,
     lock,
@@ -36,7 +37,7 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
         beside = place.parent / f".{name_with_room(place.name)}.lock"
         self._file = place / _INSIDE if inside else beside
         self._made_folder = False
-        self._held = ExitStack()
+        self._held = HeldLock()
 
     def __enter__(self) -> Self:
         """Lock the output.
@@ -61,7 +62,8 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
     def __exit__(self, *_: object) -> None:
         """Unlock the output."""
         with suppress(OSError):
-            if not self._file.stat().st_size:  # else it is somebody's
+            # Else it is somebody's, or, where ours was removed meanwhile, another run's.
+            if not self._file.stat().st_size and not self._held.is_replaced(self._file):
                 self._file.unlink()
         self._held.close()
         self._remove_folder()

@@ -119,13 +119,12 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
             with output_errors(out):
                 self._begin(resume=resume)
         except BaseException:
-            self._leave(useless=not rows_kept(out))
+            self._leave()
             raise
 
     def __exit__(self, *_: object) -> None:
         """Unlock the folder; remove it if no part in it is of use."""
-        # Ask the disk: an interrupt may come right after a part has got its name.
-        self._leave(useless=self._is_done or not rows_kept(self._out))
+        self._leave()
 
     def read(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the predictions of a part in `found`.
@@ -227,21 +226,34 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                 with contextlib.suppress(OSError):  # it holds something
                     self.path.rmdir()
                 raise
-            with held:
+            try:
                 self._refuse_others()
-                return held.pop_all()
+            except BaseException:
+                held.close()
+                raise
+            return held
 
-    def _leave(self, *, useless: bool) -> None:
-        with contextlib.suppress(OSError):
-            # A manifest is missing where this run could not even begin.
-            if not (self.path / _MANIFEST).exists() or self._is_still_ours():
-                for path in self.path.glob("*.tmp"):
-                    path.unlink()
-                if useless:
-                    self._clear()
-                    (self.path / _LOCK).unlink(missing_ok=True)
-                    self.path.rmdir()
-        self._lock.close()
+    def _leave(self) -> None:
+        try:
+            # Ask the disk: an interrupt may come right after a part has got its name.
+            useless = self._is_done or not rows_kept(self._out)
+            with contextlib.suppress(OSError):
+                if self._may_tidy():
+                    for path in self.path.glob("*.tmp"):
+                        path.unlink()
+                    if useless:
+                        self._clear()
+                        (self.path / _LOCK).unlink(missing_ok=True)
+                        self.path.rmdir()
+        finally:
+            self._lock.close()
+
+    def _may_tidy(self) -> bool:
+        """Tell whether no other run has the folder by now, be it that its lock was removed."""
+        if self._lock.is_replaced(self.path / _LOCK):
+            return False
+        # A manifest is missing where this run could not even begin.
+        return not (self.path / _MANIFEST).exists() or self._is_still_ours()
 
     def _refuse_no_folder(self) -> None:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):

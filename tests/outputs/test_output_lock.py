@@ -103,6 +103,20 @@ def test_somebodys_file_of_the_name_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_lock_of_another_run_stays(tmp_path: Path, inside: bool) -> None:
+    """As where somebody removed the first one's file, and it ends after the second began."""
+    first, second, third = (OutputLock(tmp_path / "out", inside=inside) for _ in range(3))
+    first.__enter__()
+    (file,) = (path for path in tmp_path.rglob("*.lock") if path.is_file())
+    file.unlink()
+    with second:
+        first.__exit__()
+        with pytest.raises(OutputInUseError), third:
+            pass
+    assert not file.exists()
+
+
 def test_a_folder_that_goes_meanwhile_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import mnist_batch
 from mnist_batch import _kernels
-from mnist_batch.errors import InputError, OutputError
+from mnist_batch.errors import InputError, MachineError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.options import Style
@@ -425,6 +425,42 @@ def test_a_second_run_is_refused_while_the_first_lives(tmp_path: Path, digits_fo
     mnist_batch.predict(digits_folder, out, report=False, progress=run_again)
     assert len(pq.read_table(out)) == 30
     assert _names(out) == ["out.parquet"]
+
+
+def test_a_run_that_has_the_lock_anew_keeps_it(tmp_path: Path, digits_folder: Path) -> None:
+    """Somebody removed the first one's file, and the second has not begun a manifest yet."""
+    out = tmp_path / "out.parquet"
+    file = staging_folder(out) / "lock"
+    held: list[atomic.HeldLock | None] = []
+
+    def lock_anew(_: Progress) -> None:
+        if not held:
+            file.unlink()
+            held.append(atomic.lock(file))
+
+    mnist_batch.predict(digits_folder, out, report=False, progress=lock_anew)
+    assert held[0]
+    assert atomic.lock(file) is None
+    held[0].close()
+
+
+def test_where_the_machine_fails_at_the_end_the_output_is_free_again(
+    tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may have too many files open for a moment, and predict again later."""
+    out = tmp_path / "out.parquet"
+
+    def refuse(_: Path) -> Iterator[object]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def stop(_: Progress) -> None:
+        monkeypatch.setattr(parts_folder, "_parts_in", refuse)
+        raise KeyboardInterrupt
+
+    with pytest.raises(MachineError, match="too many files are open"):
+        mnist_batch.predict(digits_folder, out, report=False, progress=stop)
+    monkeypatch.undo()
+    assert mnist_batch.predict(digits_folder, out, report=False).metrics.rows == 30
 
 
 def test_a_file_system_without_locks_is_said(
