@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mnist_batch.errors import MachineError
 from mnist_batch.inference.workers import available_workers
-from mnist_batch.machine import isolated_python
+from mnist_batch.machine import isolated_python, streams
 from mnist_batch.machine.failures import not_started
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _asked(second: _Second, request: bytes) -> bytes:
             assert second.process.stdin
             second.process.stdin.write(request)
             second.process.stdin.flush()
-            if select.select([second.replies], [], [], _PATIENCE_S)[0]:
+            if streams.wait_for(second.replies, select.POLLIN, _PATIENCE_S):
                 reply = second.replies.readline()
     finally:
         # After an interrupt too: what it draws on would be in the way, and its late reply be taken

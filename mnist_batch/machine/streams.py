@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # without `typing`, as in `mnist_batch`
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import HasFileno, ReadableBuffer, WriteableBuffer
 
 
 class _Descriptor(io.FileIO):
@@ -37,7 +37,7 @@ class _Descriptor(io.FileIO):
         try:
             # None where it would block: another process may have set a shared pipe so.
             while (written := super().write(data)) is None:
-                select.select([], [self], [])
+                wait_for(self, select.POLLOUT)
         except OSError as error:
             self.failure = self.failure or error
             return memoryview(data).nbytes
@@ -51,7 +51,7 @@ class _Input(io.FileIO):
         """Read into `buffer` and return the number of bytes, 0 at the end."""
         # None where it would block: another process may have set a shared pipe so.
         while (read := super().readinto(buffer)) is None:
-            select.select([self], [], [])
+            wait_for(self, select.POLLIN)
         return read
 
 
@@ -84,6 +84,16 @@ def flush() -> OSError | None:
     written = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     failure = written.failure if isinstance(written, _Descriptor) else None
     return failure if failure and failure.errno != errno.EPIPE else None
+
+
+def wait_for(file: "HasFileno", events: int, patience_s: float | None = None) -> bool:
+    """Wait for some of `events` (of `select.poll`) or the end of a pipe; tell whether one came.
+
+    `select.select` would not do: it takes no descriptor from 1,024 on.
+    """
+    poll = select.poll()
+    poll.register(file, events)
+    return bool(poll.poll(None if patience_s is None else patience_s * 1000))
 
 
 def is_open(number: int) -> bool:

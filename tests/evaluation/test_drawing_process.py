@@ -17,6 +17,7 @@ from mnist_batch.errors import MachineError
 from mnist_batch.evaluation import drawing_process, figures
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.schema import PREDICTIONS
+from tests.support.open_files import MANY_OPEN_FILES
 
 
 @pytest.fixture
@@ -101,6 +102,20 @@ def test_a_fork_has_a_process_of_its_own(
 
 
 @pytest.mark.usefixtures("process")
+def test_any_number_of_files_may_be_open(metrics: Metrics, tmp_path: Path) -> None:
+    """The pipe of the replies then has a number over 1,023."""
+    program = MANY_OPEN_FILES + (
+        "import pickle, sys; from pathlib import Path; from mnist_batch.evaluation import "
+        "drawing_process, figures\n"
+        "metrics = pickle.load(sys.stdin.buffer)\n"
+        "drawing_process.draw(figures.per_class_figure, metrics, Path(sys.argv[1]))"
+    )
+    path = tmp_path / "a.png"
+    given = pickle.dumps(metrics)
+    subprocess.run([sys.executable, "-c", program, path], input=given, check=True)
+    assert path.stat().st_size
+
+
 def test_its_failure_comes_up_here(metrics: Metrics, tmp_path: Path) -> None:
     """A disk that refuses is an `OSError` of the caller; the next figure is drawn again."""
     with pytest.raises(FileNotFoundError):
@@ -119,7 +134,7 @@ def test_after_an_interrupt_no_late_reply_counts(
 
     first, second = tmp_path / "first.png", tmp_path / "second.png"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("select.select", interrupt)
+        patch.setattr("select.poll", interrupt)
         drawing_process.draw(figures.per_class_figure, metrics, first)
     first.unlink(missing_ok=True)
     drawing_process.draw(figures.per_class_figure, metrics, second)

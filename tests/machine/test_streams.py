@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.open_files import MANY_OPEN_FILES
+
 _BEGIN = "import os, sys\nfrom mnist_batch.machine import streams\nstreams.separate()\n"
 """How each program below begins."""
 
@@ -93,12 +95,13 @@ os._exit(7)
     assert (tmp_path / "failure").read_text() == (expected if stream == "stdout" else "")
 
 
-def test_a_pipe_that_does_not_block_gets_all() -> None:
+@pytest.mark.parametrize("before", ["", MANY_OPEN_FILES], ids=["few", "many"])
+def test_a_pipe_that_does_not_block_gets_all(before: str) -> None:
     """Another process may have set it so; its reader is slower than this one."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    program = "print('x' * 1_000_000, flush=True)"
-    with subprocess.Popen([sys.executable, "-c", _BEGIN + program], stdout=writing) as process:
+    program = before + _BEGIN + "print('x' * 1_000_000, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=writing) as process:
         os.close(writing)
         time.sleep(0.5)  # meanwhile it fills the pipe, of 64 KiB
         with os.fdopen(reading, "rb") as file:
