@@ -39,8 +39,9 @@ def main() -> None:
     except BaseException as end:  # noqa: BLE001 - whatever it is, the process ends here
         signals.disregard()
         status = _status(end)
-    if failure := streams.flush():  # the work is done all the same
+    if failure := streams.flush():
         sys.stderr.write(f"error: the result could not be printed: {failure.strerror}\n")
+        status = status or 1  # what the work has written is there all the same
     os._exit(status)
 
 

@@ -65,7 +65,7 @@ def benchmark(
             seconds=seconds,
             progress=progress,
         )
-    terminal.show(result.record() if as_json else benchmark_page(result), only=True)
+    terminal.show(result.record() if as_json else benchmark_page(result))
     terminal.say_notes(result.notes, quiet=quiet)
 
 

@@ -49,17 +49,14 @@ def evaluate(
         sample_seed=sample_seed,
         overwrite=overwrite,
     )
-    show_summary(summary, quiet=quiet, as_json=as_json, only=not summary.report_files)
+    show_summary(summary, quiet=quiet, as_json=as_json)
     if not parameters.reaches(min_accuracy, summary.metrics):
         raise typer.Exit(parameters.GATE_STATUS)
 
 
-def show_summary(
-    summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool, only: bool = False
-) -> None:
-    """Print what `predict` or `evaluate` returned, and its notes; `only` is that of `show`."""
-    content = summary.record() if as_json else run_page(summary)
-    terminal.show(content, only=only)
+def show_summary(summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool) -> None:
+    """Print what `predict` or `evaluate` returned, and its notes."""
+    terminal.show(summary.record() if as_json else run_page(summary))
     terminal.say_notes(summary.notes, quiet=quiet)
 
 

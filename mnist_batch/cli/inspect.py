@@ -55,9 +55,9 @@ def inspect(
         else:
             held = mnist_batch.inspect_input(names, **options)
     if model:
-        terminal.show(found.record() if as_json else model_page(found), only=True)
+        terminal.show(found.record() if as_json else model_page(found))
     else:
-        terminal.show(held.record() if as_json else input_page(held), only=True)
+        terminal.show(held.record() if as_json else input_page(held))
         terminal.say_notes(held.notes, quiet=quiet)
 
 

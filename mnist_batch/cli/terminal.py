@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from mnist_batch.machine import streams
-
 # rich takes long to import, and --help imports this module: each function below imports its parts.
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,16 +26,10 @@ UNKNOWN = "-"
 _Step = TypeVar("_Step")
 
 
-def show(content: "Page | dict[str, Any]", *, only: bool = False) -> None:
-    """Print a result on standard output, a dictionary as JSON.
-
-    With `only` the result is nowhere else: where it cannot be printed, as on a full disk, the
-    command ends with status 1.
-    """
+def show(content: "Page | dict[str, Any]") -> None:
+    """Print a result on standard output, a dictionary as JSON."""
     sys.stdout.write(_as_json(content) if isinstance(content, dict) else _as_text(content))
     sys.stdout.flush()
-    if only and streams.flush():
-        sys.exit(1)  # what ends the process says why
 
 
 def _as_json(record: dict[str, Any]) -> str:

@@ -290,10 +290,18 @@ def _find_listed() -> Iterator[_Found]:
             yield _Found(name, NamedFiles(files, files, files))
 
 
+_LONGEST_LINE = 2**16
+"""Bytes; Linux takes no path of over 4,096."""
+
+
 def _lines_of_stdin() -> Iterator[str]:
     """Yield the lines of standard input, which need not be UTF-8; none where it was closed."""
+    if not sys.stdin:
+        return
     try:
-        for line in sys.stdin.buffer if sys.stdin else ():
+        while line := sys.stdin.buffer.readline(_LONGEST_LINE + 1):
+            if len(line) > _LONGEST_LINE:  # as of a picture itself, or of /dev/zero
+                raise InputError(f"-: a line of over {_LONGEST_LINE} bytes; expected paths")
             yield os.fsdecode(line.rstrip(b"\r\n"))
     except OSError as error:
         why = f"standard input cannot be read: {error.strerror}"

@@ -338,6 +338,12 @@ _LONGEST_NAME, _SHORT_NAME = 200, 40
 
 def check_writable(target: Path, *, overwrite: bool) -> None:
     """Raise `OutputError` where a file cannot be put at `target`; touch nothing."""
+    try:
+        has_null = b"\0" in os.fsencode(target)
+    except UnicodeEncodeError:
+        has_null = True
+    if has_null:
+        raise OutputError(f"{str(target)!r} has a character that no path holds; name another file")
     with output_errors(target):  # whose name is too long, or lies where one may not look
         if behind_links(target).is_symlink():
             raise OutputError(f"{target} is a link that leads to itself; name another file")

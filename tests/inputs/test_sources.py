@@ -558,3 +558,10 @@ def test_a_character_that_no_path_holds_is_refused() -> None:
     """A surrogate that stands for no byte: only a program can pass it."""
     with pytest.raises(InputError, match="no path holds such a character"):
         open_inputs(["a\ud800.png"])
+
+
+def test_a_line_that_never_ends_is_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a picture itself, or a device, is given on standard input."""
+    typed(monkeypatch, b"\0" * 2**20)
+    with pytest.raises(InputError, match=r"^-: a line of over 65536 bytes; expected paths$"):
+        open_inputs(["-"])

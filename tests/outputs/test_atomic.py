@@ -116,6 +116,13 @@ def test_a_device_or_a_pipe_is_refused(tmp_path: Path, overwrite: bool) -> None:
             check_writable(tmp_path / name, overwrite=overwrite)
 
 
+@pytest.mark.parametrize("name", ["a\0b.csv", "a\ud800.csv"])
+def test_a_name_that_no_path_holds_is_refused(tmp_path: Path, name: str) -> None:
+    """A null character, or half of one of two."""
+    with pytest.raises(OutputError, match="has a character that no path holds"):
+        check_writable(tmp_path / name, overwrite=True)
+
+
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
 def test_names_in_a_folder_that_cannot_be_flushed_are_left_to_its_file_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
