@@ -30,6 +30,7 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
     Raises:
         LabelError: a value is not a digit.
     """
+    check_type(values.type, where)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_null(values.type):
@@ -43,12 +44,9 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
             raise LabelError(f"{where(first)}: a label that is no text in UTF-8; {_INSTEAD}")
         values = pc.utf8_trim_whitespace(values)
         good = pc.match_substring_regex(values, _DIGIT)
-    elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+    else:
         as_float = pc.cast(values, pa.float64(), safe=False)
         good = pc.and_(pc.is_in(as_float, pa.array(np.arange(10.0))), pc.is_valid(values))
-    else:
-        kind = shortened(str(values.type))
-        raise LabelError(f"{where(0)}: labels of type {kind}; expected digits from 0 to 9")
     bad = pc.indices_nonzero(pc.fill_null(pc.and_(pc.invert(good), pc.is_valid(values)), False))
     if len(bad):
         first = bad[0].as_py()
@@ -58,6 +56,27 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
         )
     return pc.cast(values, pa.float64(), safe=False).cast(pa.int8())
 
+
+def check_type(kind: pa.DataType, where: Callable[[int], str]) -> None:
+    """Check that a column of a type can hold what `digits` takes; no value is needed for that.
+
+    Raises:
+        LabelError: it cannot; the message names the place of the first value.
+    """
+    stored = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not any(holds(stored) for holds in _LABEL_TYPES):
+        text = shortened(str(stored))
+        raise LabelError(f"{where(0)}: labels of type {text}; expected digits from 0 to 9")
+
+
+_LABEL_TYPES = (
+    pa.types.is_null,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+)
 
 _INSTEAD = "correct it, or pass --labels none to predict without labels"
 

@@ -132,6 +132,23 @@ def with_null(column: pa.Array) -> pa.Array:
     return pa.array([first, None, last], column.type)
 
 
+def with_fixed(path: Path, name: str, length: int, *, rows: int = 3) -> Path:
+    """Write images, and a column of nulls whose values have a fixed length by the schema alone."""
+    table = {"image": PNGS[:1] * rows, name: pa.nulls(rows, pa.binary(99_999))}
+    write(path, table, store_schema=False, compression="none")
+    content = path.read_bytes()
+    size = int.from_bytes(content[-8:-4], "little")
+    footer = content[-8 - size : -8]
+    # An i32 in the field after the one before; twice the number, for it is stored zigzag.
+    said, forged = (b"\x15" + varint(2 * number) for number in (99_999, length))
+    assert footer.count(said) == 1
+    footer = footer.replace(said, forged)
+    path.write_bytes(
+        content[: -8 - size] + footer + len(footer).to_bytes(4, "little") + content[-4:]
+    )
+    return path
+
+
 # Row groups and batches
 
 

@@ -19,6 +19,7 @@ from mnist_batch.synthetic import generator
 from mnist_batch.training.data import read_images
 from tests.support.encrypted_parquet import encrypted
 from tests.support.hostile_images import SMALL, hostile, saved
+from tests.support.parquet_files import with_fixed
 
 PNG = saved(SMALL, "PNG")
 
@@ -91,7 +92,7 @@ def parquet(path: Path, columns: object, **options: object) -> Path:
 
 
 def test_parquet_bombs_are_rows_within_limits(tmp_path: Path, model: Path) -> None:
-    """Files that inflate to gigabytes, in a dictionary, in a page, or only by what they say."""
+    """Files of gigabytes, in a dictionary, in a page, of nulls, or only by what they say."""
     folder = tmp_path / "bombs"
     folder.mkdir()
     large = pa.array([b"\x89PNG" + bytes(2**20)])
@@ -102,6 +103,7 @@ def test_parquet_bombs_are_rows_within_limits(tmp_path: Path, model: Path) -> No
     parquet(folder / "page.parquet", {"image": inflating}, **options)
     lying = parquet(folder / "said.parquet", {"image": [PNG] * 5}, compression="none")
     say_larger(lying)
+    with_fixed(folder / "fixed.parquet", "image.raw", 2**28, rows=5)
     assert sum(file.stat().st_size for file in folder.iterdir()) < 200_000
     status, _, _, peak_mb = run(
         "predict", folder, "--out", "out.parquet", "--model", model, "--workers", "2",
@@ -110,9 +112,10 @@ def test_parquet_bombs_are_rows_within_limits(tmp_path: Path, model: Path) -> No
     assert status == 0
     found = pq.read_table(tmp_path / "out.parquet").to_pylist()
     errors = {name: [row["error"] for row in found if row["source"] == f"{name}.parquet"]
-              for name in ("dictionary", "page", "said")}  # fmt: skip
-    assert [len(texts) for texts in errors.values()] == [4000, 600, 5]
+              for name in ("dictionary", "fixed", "page", "said")}  # fmt: skip
+    assert [len(texts) for texts in errors.values()] == [4000, 5, 600, 5]
     assert {text.split(":")[0] for text in errors["dictionary"]} == {"corrupt"}
+    assert set(errors["fixed"]) == {"unreadable file: values of 268435456 bytes by its schema"}
     assert set(errors["page"]) == {
         "unreadable file: row group 0: a page of over 536870912 bytes at byte 4"
     }

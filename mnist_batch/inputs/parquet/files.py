@@ -1,7 +1,7 @@
 """Parquet files of images: opening them, cutting them into shards, and reading these in batches."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,12 +15,11 @@ import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.labels import LabelFile, digits
+from mnist_batch.inputs.labels import LabelFile, check_type, digits
 from mnist_batch.inputs.listing import (
     UNREADABLE,
     cause,
     file_states,
-    open_native,
     text_of_path,
     unreadable,
 )
@@ -243,9 +242,13 @@ def _content(
     label_file = settings.label_file
     if label_file and not label_file.has_rows and not packed:
         raise _lacks_rows(label_file, path)
+    if settings.unlabelled or label_file:
+        label = None
+    if label and metadata.num_rows:
+        check_type(schema.field(label).type, lambda row: f"{path}, row {row}, column {label}")
     return Content(
         image=image,
-        label=None if settings.unlabelled or label_file else label,
+        label=label,
         packed=packed,
         formed=packed and is_formed(metadata),
         encoded=not is_pixel_type(values_type(schema.field(image.name).type)),
@@ -265,23 +268,26 @@ def _lacks_rows(label_file: LabelFile, path: str | Path) -> LabelError:
 def packed_sources(path: Path) -> list[str]:
     """Return the sources that a packed file names, each once; none for another Parquet file.
 
-    Damaged row groups are left out.
+    Damaged rows are left out.
 
     Raises:
         InputError: the file is not Parquet.
     """
-    with _as_input_error(path), open_native(path) as opened, pq.ParquetFile(opened) as file:
-        if not is_packed(path, file.metadata, file.schema_arrow):
+    sources: dict[str, None] = {}
+    with _as_input_error(path):
+        identity = identity_of(str(path))
+        footer = read_footer(str(path), identity)
+        schema = pq.ParquetSchema(footer.metadata).to_arrow_schema()
+        _check_row_count(footer)
+        if not is_packed(path, footer.metadata, schema):
             return []
-        sources: dict[str, None] = {}
-        for group in range(file.num_row_groups):
-            try:
-                for batch in file.iter_batches(
-                    row_groups=[group], columns=["source"], use_threads=False
-                ):
-                    sources |= dict.fromkeys(batch.column(0).drop_null().unique().to_pylist())
-            except UNREADABLE as error:
-                raise_if_of_machine(error, str(path))
+        with open_listed(str(path), identity) as opened:
+            groups = RowGroups(opened, footer, ImageColumn("source", "source"), [])
+            for rows in groups.read(range(footer.metadata.num_row_groups), SHARD_ROWS):
+                with suppress(UnicodeDecodeError):
+                    if rows.columns is not None:
+                        names = rows.columns.column("source").drop_null().unique()
+                        sources |= dict.fromkeys(names.to_pylist())
     return list(sources)
 
 

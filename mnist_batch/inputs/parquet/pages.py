@@ -7,6 +7,7 @@ that follow.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,21 +29,28 @@ from mnist_batch.inputs.parquet.columns import ImageColumn
 MAX_PAGE_BYTES = 512 * 2**20
 """A page above this is not decoded. Usual ones have 1 MB; some writers put a row group into one."""
 
+MAX_FIXED_BYTES = 2**20
+"""Bytes of the values of fixed length in a row, at most. For these Arrow takes memory before it has
+read a page, for a null as well: a schema of a few bytes asks for 2 GiB a row. Pixels have 784."""
+
 _Numbers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
 
 
-def find_leaves(
-    footer: pq.FileMetaData, image: ImageColumn, others: Sequence[str]
-) -> tuple[tuple[int, ...], _Flags, _Flags]:
+class Leaves(NamedTuple):
+    """The k leaves of a file's schema that pyarrow reads."""
+
+    places: tuple[int, ...]  # for each leaf of the file its place among them, from 0; -1 for others
+    flat: _Flags  # bool (k,), whether a leaf holds one value a row
+    is_image: _Flags  # bool (k,), whether a leaf is of the images
+    fixed_bytes: int  # how long the values of fixed length are together
+
+
+def find_leaves(footer: pq.FileMetaData, image: ImageColumn, others: Sequence[str]) -> Leaves:
     """Find the leaves of a file's schema that pyarrow reads for the images and other columns.
 
-    Returns:
-        For each leaf of the file its place among those k that are read, from 0; -1 for others. Then
-        bool (k,), whether a leaf holds one value a row; and bool (k,), whether it is of the images.
-
     Raises:
-        OSError: the schema is damaged.
+        OSError: the schema is damaged, or values are longer than `MAX_FIXED_BYTES`.
     """
     # `footer.schema` and the footer would refer to each other, and stay until the next search for
     # garbage: 9 kB for each of very many files.
@@ -55,6 +63,7 @@ def find_leaves(
     places: list[int] = []
     flat: list[bool] = []
     is_image: list[bool] = []
+    fixed_bytes = 0
     for column, top in enumerate(tops):
         leaf = schema.column(column)
         if not any(_is_read(leaf.path, name) for name in [image.path, *others]):
@@ -63,7 +72,12 @@ def find_leaves(
         places.append(len(flat))
         flat.append(leaf.max_repetition_level == 0)
         is_image.append(top == image.name and image.path in (image.name, leaf.path))
-    return tuple(places), np.array(flat, np.bool_), np.array(is_image, np.bool_)
+        fixed_bytes += leaf.length if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
+    if fixed_bytes > MAX_FIXED_BYTES:
+        raise OSError(f"values of {fixed_bytes} bytes by its schema")
+    return Leaves(
+        tuple(places), np.array(flat, np.bool_), np.array(is_image, np.bool_), fixed_bytes
+    )
 
 
 def _is_read(path: str, name: str) -> bool:

@@ -1,5 +1,6 @@
 """Read row groups of a Parquet file to record batches, and count the rows that are lost."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from mnist_batch.decoding.pixels import all_whole
 from mnist_batch.inputs.listing import UNREADABLE, cause
 from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.footers import Footer, read_chunks
-from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks, find_leaves
+from mnist_batch.inputs.parquet.pages import MAX_PAGE_BYTES, CheckedPages, check_chunks, find_leaves
 from mnist_batch.inputs.shards import BATCH_BYTES
-from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.machine.failures import has_room, raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import Reason, error_text
 
@@ -91,8 +92,10 @@ class RowGroups:
         self._footer = footer.metadata
         self._image = image.path
         self._others = list(others)
-        places, self._flat, self._is_image = find_leaves(footer.metadata, image, others)
-        self._chunks = read_chunks(footer, places)
+        leaves = find_leaves(footer.metadata, image, others)
+        self._flat, self._is_image = leaves.flat, leaves.is_image
+        self._fixed_bytes = leaves.fixed_bytes
+        self._chunks = read_chunks(footer, leaves.places)
         self._lists = not self._flat[self._is_image].all()
         # Without these two a row group is in memory whole, and one can be all of the input.
         self._reader = pq.ParquetFile(
@@ -166,10 +169,11 @@ class RowGroups:
         """Return how many rows to decode at once, at most `most`."""
         rows = sum(map(self._rows, groups))
         # By the footer. But its sizes may be far too large, and row by row would take for ever.
-        value = pages.value_bytes * (PIXELS if self._lists else 1)
+        value_bytes = max(pages.value_bytes, self._fixed_bytes)
+        value = value_bytes * (PIXELS if self._lists else 1)
         size = max(1, sum(map(self._size, groups)))
         usual = max(BATCH_BYTES * rows // size, BATCH_BYTES // value)
-        return max(1, min(most, usual, _STEP_BYTES // pages.value_bytes))
+        return max(1, min(most, usual, _STEP_BYTES // value_bytes))
 
     def _light_steps(self, groups: range, step: int) -> Iterator[pa.RecordBatch]:
         """Yield rows as `_steps` does, but fewer once they are much larger than the footer says."""
@@ -217,7 +221,8 @@ class RowGroups:
                 if len(batch):
                     yield _without_dictionaries(batch)
         except UNREADABLE as error:
-            raise_if_of_machine(error, room=_HELD_BYTES)
+            if not (_asks_too_much(error) and has_room(_HELD_BYTES)):
+                raise_if_of_machine(error, room=_HELD_BYTES)
             # A page of lists may be wrong from its beginning, and fail only at its end.
             doubtful = lists or not isinstance(error, OSError)
             raise _Damage(cause(error), doubtful=doubtful) from error
@@ -273,6 +278,19 @@ class RowGroups:
         except _Damage as error:
             damage = str(error)
         yield from repeat(damage)
+
+
+def _asks_too_much(error: BaseException) -> bool:
+    """Tell whether Arrow had no memory for what no sound rows take: so the file is what is wrong.
+
+    Its buffers grow to twice what is in them, and that is a page at most.
+    """
+    asked = _ASKED.match(str(error)) if isinstance(error, pa.ArrowMemoryError) else None
+    return asked is not None and int(asked[1]) > 2 * MAX_PAGE_BYTES
+
+
+_ASKED = re.compile("(?:malloc|realloc) of size ([0-9]+) failed")
+"""As Arrow's pools of memory say it, in memory_pool.cc."""
 
 
 def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:

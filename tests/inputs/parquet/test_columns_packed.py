@@ -15,11 +15,13 @@ import mnist_batch
 from mnist_batch.commands.pack import PackedWriter
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.parquet.columns import PACKED
+from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
 from mnist_batch.synthetic import generator
 from tests.support.damaged_files import damaged_variants
 from tests.support.linear_model import linear_probabilities
+from tests.support.parquet_files import chunk_of, damage
 
 KEY = b"mnist_batch_packed"
 
@@ -238,6 +240,18 @@ def test_a_reason_that_there_is_not_is_a_detail(packed: Path) -> None:
     assert [error for _, _, error in read_errors(packed)[:5]] == [
         "truncated: half of it", "no bytes", "corrupt: a: b", "corrupt: ?[2J", None,
     ]  # fmt: skip
+
+
+def test_sources_are_read_like_rows(packed: Path, tmp_path: Path) -> None:
+    """Each is named once, damage costs its rows, and no column takes memory for what it says."""
+    assert packed_sources(packed) == sorted(set(pq.read_table(packed)["source"].to_pylist()))
+    some = pq.read_table(packed).slice(0, 3)
+    rewrite(packed, some.append_column("source.raw", pa.nulls(3, pa.binary(2**20 + 1))))
+    with pytest.raises(InputError, match=r"packed\.parquet: .*values of 1048577 bytes"):
+        packed_sources(packed)
+    rewrite(packed, some)
+    damage(packed, chunk_of(packed, 0, PACKED.names.index("source")))
+    assert packed_sources(packed) == []
 
 
 @pytest.mark.parametrize("beside", [False, True])

@@ -20,6 +20,7 @@ from tests.support.parquet_files import (
     opened,
     read,
     refused,
+    with_fixed,
     with_null,
     write,
 )
@@ -214,6 +215,23 @@ def test_labels_of_another_type_are_an_error(tmp_path: Path) -> None:
         path = write(tmp_path / "a.parquet", {"image": PNGS, "label": labels})
         with pytest.raises(LabelError, match=r"a\.parquet, row 0, column label: labels of type "):
             read(opened(path))
+
+
+@pytest.mark.parametrize("length", [4, 2**31 - 1])
+def test_labels_of_another_type_are_not_read(tmp_path: Path, length: int) -> None:
+    """For values of a fixed length Arrow takes memory before there is any: 2 GiB for each null."""
+    path = with_fixed(tmp_path / "a.parquet", "label", length)
+    text = rf"a\.parquet, row 0, column label: labels of type fixed_size_binary\[{length}\]; "
+    with pytest.raises(LabelError, match=text):
+        opened(path)
+    rows, _ = read(opened(path, unlabelled=True))
+    assert rows == [(row, None, None) for row in range(3)]
+
+
+def test_labels_of_no_rows_may_have_any_type(tmp_path: Path) -> None:
+    """Where there is no row, there is no label that is wrong."""
+    table = pa.table({"image": PNGS, "label": [True] * 3})
+    assert opened(write(tmp_path / "a.parquet", table.slice(0, 0))) == []
 
 
 def test_label_file_counts_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_batch.errors import InputError, LabelError, MnistBatchError
+from mnist_batch.errors import InputError, LabelError, MachineError, MnistBatchError
 from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.inputs.parquet.row_groups import RowGroups
 from tests.support.damaged_files import damaged_variants
@@ -31,6 +31,7 @@ from tests.support.parquet_files import (
     read,
     refused,
     varint,
+    with_fixed,
     write,
 )
 
@@ -341,6 +342,55 @@ def test_a_footer_that_tells_of_enormous_rows_does_not_split_them(
     sizes = [len(batch) for batch in shard.read(500)]
     assert sum(sizes) == 600
     assert len(sizes) < 20
+
+
+def test_values_of_a_fixed_length_are_few_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow takes as much for a null as for a value, and the pages of nulls are empty."""
+    path = with_fixed(tmp_path / "a.parquet", "image.raw", 2**16, rows=100)
+    monkeypatch.setattr("mnist_batch.inputs.parquet.row_groups._STEP_BYTES", 2**20)
+    steps = []
+    iter_batches = pq.ParquetFile.iter_batches
+
+    def spied(file: pq.ParquetFile, step: int, **options: object) -> object:
+        steps.append(step)
+        return iter_batches(file, step, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spied)
+    assert errors(opened(path)) == [None] * 100
+    assert steps
+    assert max(steps) == 16
+
+
+@pytest.mark.parametrize("length", [2**20 + 1, 2**31 - 1])
+def test_values_of_an_enormous_fixed_length_are_rows(tmp_path: Path, length: int) -> None:
+    """No memory is taken for them: pyarrow reads such a column with that of the images."""
+    path = with_fixed(tmp_path / "a.parquet", "image.raw", length)
+    assert errors(opened(path)) == [f"unreadable file: values of {length} bytes by its schema"] * 3
+    path = with_fixed(tmp_path / "b.parquet", "raw", length)
+    assert errors(opened(path)) == [None] * 3
+
+
+@pytest.mark.parametrize("size", [2**50, 2**30])
+def test_what_no_machine_has_is_asked_by_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Arrow asks for more than any sound rows take: damage. For as much as these: the machine's."""
+    path = write(tmp_path / "a.parquet", {"image": PNGS})
+    with pytest.raises(pa.ArrowMemoryError, match=f"^malloc of size {2**50} failed") as caught:
+        pa.allocate_buffer(2**50)
+    error = pa.ArrowMemoryError(str(caught.value).replace(str(2**50), str(size)))
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", failing)
+    if size == 2**50:
+        assert errors(opened(path)) == [f"unreadable file: row group 0: {error}"] * 3
+        monkeypatch.setattr("mnist_batch.inputs.parquet.row_groups.has_room", lambda _: False)
+    with pytest.raises(MachineError, match=f"malloc of size {size} failed"):
+        errors(opened(path))
 
 
 def test_type_of_a_column_that_is_not_the_schemas_is_an_error(tmp_path: Path) -> None:
