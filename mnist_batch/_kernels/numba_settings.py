@@ -67,17 +67,22 @@ def cache_folder() -> Path | None:
         return None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        safe = all(_is_safe(one) for one in (folder, *folder.parents))
+        folder = folder.resolve()
+        safe = _is_safe(folder) and all(_is_safe(one, above=True) for one in folder.parents)
     except OSError:
         return None
     return folder if safe and os.access(folder, os.W_OK) else None
 
 
-def _is_safe(folder: Path, *owners: int) -> bool:
+def _is_safe(folder: Path, *owners: int, above: bool = False) -> bool:
     """Tell whether nobody but root, this user and `owners` can put something into a folder.
 
-    In a sticky folder (as /tmp) others can add, but not replace.
+    The user's own group is taken for the user alone. A folder `above` may be sticky (as /tmp):
+    others can add to it, but replace nothing.
     """
     found = folder.stat()
-    others_write = found.st_mode & 0o002 and not found.st_mode & 0o1000
-    return found.st_uid in {0, os.geteuid(), *owners} and not others_write
+    others_write = found.st_mode & 0o002 or (
+        found.st_mode & 0o020 and found.st_gid not in {0, os.getegid()}
+    )
+    is_sticky = above and found.st_mode & 0o1000
+    return found.st_uid in {0, os.geteuid(), *owners} and bool(is_sticky or not others_write)

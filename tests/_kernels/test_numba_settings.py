@@ -146,7 +146,7 @@ def test_the_users_folder_comes_second(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def _all_safe(folder: Path) -> bool:
-    return all(numba_settings._is_safe(one) for one in (folder, *folder.parents))
+    return all(numba_settings._is_safe(one, above=True) for one in (folder, *folder.parents))
 
 
 @pytest.mark.usefixtures("unwritable_package")
@@ -156,8 +156,9 @@ def test_a_folder_that_others_can_write_is_no_cache(
     """What is loaded from it is run."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "mnist-batch").mkdir()
-    (tmp_path / "mnist-batch").chmod(0o777)
-    assert cache_folder() is None
+    for mode in (0o777, 0o1777):  # into a sticky one others put files of their own
+        (tmp_path / "mnist-batch").chmod(mode)
+        assert cache_folder() is None
     if os.geteuid() == 0:
         (tmp_path / "mnist-batch").chmod(0o700)
         os.chown(tmp_path / "mnist-batch", 65534, -1)
