@@ -306,7 +306,7 @@ def test_a_terminal_that_goes_away_ends_a_run(tmp_path: Path, model: Path) -> No
     folder.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8)
     Image.fromarray(noise).save(folder / "0.jpg", quality=80)
-    for i in range(1, 60):
+    for i in range(1, 1000):  # many seconds of work, so that the signal comes during it
         (folder / f"{i}.jpg").hardlink_to(folder / "0.jpg")
     arguments = ["predict", folder, "--model", model, "--out", tmp_path / "out.csv"]
     process, terminal = pty.fork()
