@@ -2,19 +2,18 @@
 
 import os
 import sys
-from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from glob import has_magic
-from itertools import accumulate, groupby
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
-from mnist_batch.inputs.joined import joined
+from mnist_batch.inputs.joined import JoinedShards, joined
 from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.inputs.listing import FolderListing, list_folder, list_glob, text_of_path
 from mnist_batch.inputs.parquet.files import open_parquet
@@ -111,11 +110,7 @@ class OpenInputs:
 
     def place(self, row: int) -> tuple[str, int]:
         """Return the columns `source` and `row` of a row, by its place in the input from 0."""
-        starts = [*accumulate((shard.rows for shard in self.shards), initial=0)]
-        number = bisect(starts, row) - 1
-        if number == len(self.shards):
-            raise IndexError(f"row {row} of {self.rows}")
-        return self.shards[number].place(row - starts[number])
+        return JoinedShards(self.shards).place(row)
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,7 @@ from mnist_batch.inputs import image_files
 from mnist_batch.inputs.image_files import ImageFileShard, open_image_files
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings
 from mnist_batch.schema import ImageBatch
-
-
-def touch(folder: Path, *names: str) -> Path:
-    """Write a one-byte file of each name, and the folders above it."""
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-    return folder
+from tests.support.small_files import touch
 
 
 def shard_of(paths: list[str]) -> ImageFileShard:

@@ -24,15 +24,7 @@ from mnist_batch.inputs.listing import (
     texts_of_paths,
 )
 from mnist_batch.inputs.sources import file_kinds
-
-
-def touch(folder: Path, *names: str) -> Path:
-    """Write a one-byte file of each name, and the folders above it."""
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-    return folder
+from tests.support.small_files import touch
 
 
 def list_folder(folder: Path) -> FolderListing:

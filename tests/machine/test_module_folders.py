@@ -28,13 +28,8 @@ def test_a_working_folder_of_installed_packages_stays(monkeypatch: pytest.Monkey
     assert folder in module_folders.without_working_folder()
 
 
-def test_a_working_folder_that_is_gone_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("removed_working_folder")
+def test_a_working_folder_that_is_gone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another may come in its place."""
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
     monkeypatch.setattr(sys, "path", ["", "/other"])
     assert module_folders.without_working_folder() == ["/other"]

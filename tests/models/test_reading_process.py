@@ -216,14 +216,9 @@ def test_the_child_is_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"(1, 1, {first!r})" in refusal(statement, monkeypatch)
 
 
-def test_a_working_folder_that_is_gone_does_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("removed_working_folder")
+def test_a_working_folder_that_is_gone_does_not_matter() -> None:
     """The model was found by another path."""
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
     assert read_in_child(hdf5_model()).config == CONFIG
 
 
