@@ -16,7 +16,7 @@ import typer
 
 from mnist_batch import __version__
 from mnist_batch.cli import benchmark, evaluate, generate, inspect, pack, predict, train
-from mnist_batch.cli.terminal import columns, say
+from mnist_batch.cli.printing.terminal import columns, say
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.machine import signals
 from mnist_batch.machine.failures import machine_errors, require_room

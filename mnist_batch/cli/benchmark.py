@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters, terminal
+from mnist_batch.cli import parameters
+from mnist_batch.cli.printing import terminal
 from mnist_batch.options import BATCH_SIZES, LARGEST_BATCH, Device, PredictorChoice
 
 _measuring = partial(typer.Option, rich_help_panel="Measuring")

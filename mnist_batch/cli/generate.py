@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_batch.cli import terminal
+from mnist_batch.cli.printing import terminal
 from mnist_batch.options import Style
 
 _Out = Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")]

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters, terminal
-from mnist_batch.cli.terminal import UNKNOWN, facts, page, table, text, titled
+from mnist_batch.cli import parameters
+from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.terminal import UNKNOWN, facts, page, table, text, titled
 from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 import mnist_batch
-from mnist_batch.cli import parameters, terminal
-from mnist_batch.cli.evaluate import speed
+from mnist_batch.cli import parameters
+from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.summary import speed
 from mnist_batch.options import Prepare
 
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="The packed file: .parquet.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_batch.cli.terminal import say
+from mnist_batch.cli.printing.terminal import say
 from mnist_batch.options import (
     MOST_WORKERS,
     ErrorBudget,
@@ -114,7 +114,7 @@ def report_argument(
     if folder and no_report:
         raise typer.BadParameter("--report and --no-report exclude each other")
     if draw_ahead and not no_report:
-        from mnist_batch.evaluation import drawing_process
+        from mnist_batch.reports import drawing_process
 
         drawing_process.start_process()
     return folder or not no_report

@@ -17,8 +17,9 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters, terminal
-from mnist_batch.cli.evaluate import show_summary
+from mnist_batch.cli import parameters
+from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.summary import show_summary
 from mnist_batch.errors import OutputInUseError
 from mnist_batch.options import BATCH_ROWS, LARGEST_BATCH, Device, PredictorChoice, Prepare
 

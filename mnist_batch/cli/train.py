@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import mnist_batch
-from mnist_batch.cli import parameters, terminal
-from mnist_batch.cli.evaluate import metrics_page, report_line
+from mnist_batch.cli import parameters
+from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.summary import metrics_page, report_line
 from mnist_batch.options import AUGMENTED, LARGEST_BATCH, MNIST, PLAIN
 
 _Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled digits, as for predict.")]

@@ -7,7 +7,6 @@ from typing import Any
 from mnist_batch.commands.run import Summary
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.metrics import PredictionCounts
-from mnist_batch.evaluation.report import Report, claims_of_report, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, find_images
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import (
@@ -19,6 +18,7 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.places import check_apart, check_outside, claims_of_predictions
 from mnist_batch.outputs.reader import PredictionsFile
+from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.schema import shortened
 
 

@@ -12,7 +12,6 @@ import pyarrow as pa
 from mnist_batch.commands.run import PartRows, Run, Summary, evaluation_command, reading_notes
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.report import Report, claims_of_report, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, Samples, find_images
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_search import KeptImages, is_settled, scale_note
@@ -43,6 +42,7 @@ from mnist_batch.outputs.places import (
 )
 from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.writer import Sink, check_output
+from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.schema import predictions_schema
 
 

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.evaluation.report import metrics_record
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
@@ -26,6 +25,7 @@ from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prep
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
+from mnist_batch.reports.report import metrics_record
 from mnist_batch.schema import Reason, predictions_schema, shortened
 
 _NAMED = 5

@@ -16,7 +16,6 @@ from mnist_batch import __version__
 from mnist_batch.commands.run import shell_line
 from mnist_batch.errors import InputError, MachineError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.report import Report, claims_of_report, metrics_record, report_folder
 from mnist_batch.evaluation.samples import SampleChooser, Samples
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
@@ -27,6 +26,7 @@ from mnist_batch.options import AUGMENTED, MNIST, PLAIN
 from mnist_batch.outputs.atomic import StagedFile, check_writable
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
+from mnist_batch.reports.report import Report, claims_of_report, metrics_record, report_folder
 from mnist_batch.training.data import DigitsHash, LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,

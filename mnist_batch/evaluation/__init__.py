@@ -1,1 +1,1 @@
-"""Predictions to metrics, figures and reports."""
+"""Predictions to numbers: metrics, mistakes, slices, comparisons."""

@@ -30,7 +30,7 @@ _FAILS = "report.draw = None"
 
 _MAIN = """
 from mnist_batch.__main__ import main
-from mnist_batch.evaluation import drawing_process, report
+from mnist_batch.reports import drawing_process, report
 from types import SimpleNamespace
 {}
 main()

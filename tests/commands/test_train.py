@@ -452,7 +452,7 @@ def test_no_failure_of_the_report_costs_the_model(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mnist_batch.evaluation.report.draw", fail)
+    monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
     out = tmp_path / "digits.h5"
     result = quick(data, out, report=True)
     missing = ["confusion_matrix.png", "per_class.png", "samples.png", "learning_curves.png"]

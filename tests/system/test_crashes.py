@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageOps
 
 import mnist_batch
-from mnist_batch.evaluation.report import FILES
+from mnist_batch.reports.report import FILES
 from tests.support.killed_runs import OLD
 from tests.support.report_files import REPORT_FILES
 

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_batch.evaluation import figures
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
+from mnist_batch.reports import figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -262,7 +262,7 @@ def test_equal_figures_give_equal_files(tmp_path: Path) -> None:
 def test_importing_the_module_does_not_import_matplotlib() -> None:
     """And drawing does not import pyplot."""
     script = (
-        "import sys, numpy as np; from mnist_batch.evaluation import figures; "
+        "import sys, numpy as np; from mnist_batch.reports import figures; "
         "assert 'matplotlib' not in sys.modules; "
         "figures.learning_curves_figure({'loss': [1.0]}); "
         "assert 'matplotlib.pyplot' not in sys.modules"

@@ -15,9 +15,9 @@ from PIL import Image
 
 from mnist_batch.errors import InputError, OutputError, OutputInUseError
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.evaluation.report import FILES, Report
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
+from mnist_batch.reports.report import FILES, Report
 from tests.support.full_disk import limited_file_size
 from tests.support.report_files import REPORT_FILES
 
@@ -270,7 +270,7 @@ def test_what_the_disk_has_no_room_for_is_missing(
     if overwrite:
         write(folder)
     # The process that draws is started anew, with the limit.
-    monkeypatch.setattr("mnist_batch.evaluation.drawing_process._second", None)
+    monkeypatch.setattr("mnist_batch.reports.drawing_process._second", None)
     with Report(folder, overwrite=overwrite) as report:
         with limited_file_size(5000):
             report.stage(WITH_LABELS, samples, RUN)
@@ -299,7 +299,7 @@ def test_whatever_drawing_raises_is_a_missing_picture(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("mnist_batch.evaluation.report.draw", fail)
+    monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
     report = write(tmp_path)
     assert names(tmp_path) == TABLES
     expected = "RuntimeError: no latex at all" if str(error) else type(error).__name__
@@ -315,7 +315,7 @@ def test_an_interrupt_is_no_missing_picture(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("mnist_batch.evaluation.report.draw", fail)
+    monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
     with pytest.raises(error):
         write(tmp_path / "report")
     assert names(tmp_path) == set()

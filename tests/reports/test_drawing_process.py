@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.errors import MachineError
-from mnist_batch.evaluation import drawing_process, figures
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
+from mnist_batch.reports import drawing_process, figures
 from mnist_batch.schema import PREDICTIONS
 from tests.support.open_files import MANY_OPEN_FILES
 
@@ -105,7 +105,7 @@ def test_a_fork_has_a_process_of_its_own(
 def test_any_number_of_files_may_be_open(metrics: Metrics, tmp_path: Path) -> None:
     """The pipe of the replies then has a number over 1,023."""
     program = MANY_OPEN_FILES + (
-        "import pickle, sys; from pathlib import Path; from mnist_batch.evaluation import "
+        "import pickle, sys; from pathlib import Path; from mnist_batch.reports import "
         "drawing_process, figures\n"
         "metrics = pickle.load(sys.stdin.buffer)\n"
         "drawing_process.draw(figures.per_class_figure, metrics, Path(sys.argv[1]))"
@@ -145,7 +145,7 @@ def test_after_an_interrupt_no_late_reply_counts(
 def test_it_ends_with_the_first(tmp_path: Path) -> None:
     """Nothing stays behind, and an end before the figures does not wait for matplotlib."""
     program = (
-        "from mnist_batch.evaluation import drawing_process\n"
+        "from mnist_batch.reports import drawing_process\n"
         "drawing_process.start_process(); print(drawing_process._second.process.pid)"
     )
     result = subprocess.run(
@@ -158,7 +158,7 @@ def test_it_ends_with_the_first(tmp_path: Path) -> None:
 def test_it_ends_when_the_first_is_killed(tmp_path: Path) -> None:
     """Its standard input ends then, whatever became of the first process."""
     program = (
-        "import os, signal; from mnist_batch.evaluation import drawing_process\n"
+        "import os, signal; from mnist_batch.reports import drawing_process\n"
         "drawing_process.start_process(); print(drawing_process._second.process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -239,7 +239,7 @@ def test_where_the_first_process_runs_does_not_matter(metrics: Metrics, tmp_path
     for module in ("sitecustomize", "usercustomize", "matplotlib", "numpy", "typing", "json"):
         (trap / f"{module}.py").write_text("open('imported', 'w')\nraise SystemExit(7)\n")
     program = (
-        "import pickle, sys; from pathlib import Path; from mnist_batch.evaluation import "
+        "import pickle, sys; from pathlib import Path; from mnist_batch.reports import "
         "drawing_process, figures\n"
         "import os; os.chdir(sys.argv[1])\n"
         "os.environ |= {'PYTHONPATH': sys.argv[1], 'HOME': sys.argv[2], 'MATPLOTLIBRC': "

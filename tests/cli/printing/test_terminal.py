@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from mnist_batch.cli.terminal import (
+from mnist_batch.cli.printing.terminal import (
     facts,
     named_lines,
     printable,

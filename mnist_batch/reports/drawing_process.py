@@ -155,7 +155,7 @@ def _asked(second: _Second, request: bytes) -> bytes:
 
 
 _PROGRAM = """
-from mnist_batch.evaluation import drawing_process
+from mnist_batch.reports import drawing_process
 drawing_process.serve(int(sys.argv[1]))
 """
 
@@ -169,7 +169,7 @@ def serve(replies: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first, and so standard input
     gc.disable()  # a few figures leave little behind
     _import_matplotlib()
-    from mnist_batch.evaluation import figures
+    from mnist_batch.reports import figures
 
     while True:
         try:

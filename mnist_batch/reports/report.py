@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mnist_batch.errors import OutputError
-from mnist_batch.evaluation import figures
-from mnist_batch.evaluation.drawing_process import draw
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
@@ -24,6 +22,8 @@ from mnist_batch.outputs.atomic import (
 )
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
+from mnist_batch.reports import figures
+from mnist_batch.reports.drawing_process import draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
