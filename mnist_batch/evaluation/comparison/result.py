@@ -1,0 +1,82 @@
+"""What a comparison of two runs found."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """Whether the new run is better or worse than the one it is held against."""
+
+    IMPROVED = "improved"
+    NO_DIFFERENCE = "no difference beyond chance"
+    REGRESSED = "regressed"
+    TOO_FEW = "too few rows to tell"
+    UNLABELLED = "no labels to tell by"
+
+
+@dataclass(frozen=True)
+class PairedScores:
+    """The scores of the rows that both runs predicted and that have a label.
+
+    Attributes:
+        digit: the true digit; None for all.
+        both_right: rows that both read correctly.
+        newly_wrong: rows that the base read correctly, and the new run did not.
+        newly_right: rows that the new run read correctly, and the base did not.
+        both_wrong: rows that neither read correctly.
+        p_value: two-sided mid-p of McNemar's test; None without rows.
+        adjusted_p: of a digit, after Holm's correction for the ten; else as `p_value`.
+        difference: accuracy of the new run less that of the base, -1 to 1; None without rows.
+        interval: 95 % confidence interval of the difference; None without rows.
+    """
+
+    digit: int | None
+    both_right: int
+    newly_wrong: int
+    newly_right: int
+    both_wrong: int
+    p_value: float | None
+    adjusted_p: float | None
+    difference: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs over the same images, row by row.
+
+    Attributes:
+        verdict: on the accuracy.
+        joined_on: what told that two rows are one image: `source and row`, `path`, `content` or the
+            name of a column.
+        base_rows, new_rows: rows of the two.
+        pairs: rows of both that are one image.
+        overall: the scores of the pairs with labels.
+        per_digit: the same for each true digit, 0 to 9.
+        regressed_digits: those that are worse beyond chance and beyond the least effect.
+        newly_wrong, newly_right: pairs, as of `overall`.
+        otherwise_wrong: pairs that both read wrongly, and differently.
+        changed_unlabelled: pairs without a label whose prediction differs.
+        lost, gained: pairs that only the base, or only the new run, has a prediction for.
+        changed_labels: pairs whose labels differ; those of the new run count.
+        max_drop: the drop of accuracy, 0 to 1, that is let pass.
+        notes: what the user should know, one sentence each.
+    """
+
+    verdict: Verdict
+    joined_on: str
+    base_rows: int
+    new_rows: int
+    pairs: int
+    overall: PairedScores
+    per_digit: tuple[PairedScores, ...]
+    regressed_digits: tuple[int, ...]
+    newly_wrong: int
+    newly_right: int
+    otherwise_wrong: int
+    changed_unlabelled: int
+    lost: int
+    gained: int
+    changed_labels: int
+    max_drop: float
+    notes: tuple[str, ...]

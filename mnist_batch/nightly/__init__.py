@@ -1,0 +1,1 @@
+"""Runs of every night in their folders: gates, drift and history."""

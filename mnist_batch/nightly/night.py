@@ -1,0 +1,95 @@
+"""A night: what `run.json` holds of one run of `mnist-batch nightly`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_batch.evaluation.input_profile import InputProfile
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What a gate says of a night.
+
+    Attributes:
+        name: `accuracy`, `regression`, `errors`, `drift`, `digit 0` to `digit 9`, ...
+        passed: True, False, or None where it could not be asked, as without labels.
+        message: why, in a sentence.
+        missed_nights: nights in a row, this one included, on which it was missed; 0 if passed.
+    """
+
+    name: str
+    passed: bool | None
+    message: str
+    missed_nights: int = 0
+
+
+@dataclass(frozen=True)
+class ComparedWith:
+    """The comparison of a night with an earlier one, in short.
+
+    Attributes:
+        name: the night, or the file, that it is held against.
+        verdict: of `evaluation.comparison.result.Verdict`.
+        pairs: rows of both.
+        newly_wrong, newly_right: pairs.
+        difference: of accuracy, -1 to 1; None without labels.
+        interval: 95 % confidence interval of it.
+        p_value: two-sided mid-p of McNemar's test.
+    """
+
+    name: str
+    verdict: str
+    pairs: int
+    newly_wrong: int
+    newly_right: int
+    difference: float | None
+    interval: tuple[float, float] | None
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night.
+
+    Attributes:
+        name: its folder.
+        created_utc: when it was predicted, ISO 8601.
+        version: of this package.
+        model: name and SHA-256 of the model.
+        data: names the images: a SHA-256 over their contents, whatever their order and labels.
+        options: what the predictions depend on, see `PredictOptions.record`.
+        rows, scored, correct, errors: counts, as of `Metrics`.
+        errors_by_reason: rows without a prediction, per reason.
+        per_digit: support and right rows of each digit, ten pairs.
+        profile: what the input looked like.
+        elapsed_s, images_per_s: how fast it was.
+        against: the comparison; None where there was nothing to compare with.
+        drift: distance from the night it is held against, by feature, 0 to 1, and its band.
+        gates: what each gate said.
+        changes: what is not as in the night before, a sentence each: model, version, options, data.
+        suspicions: what looks wrong without labels, a sentence each.
+        status: the exit status.
+    """
+
+    name: str
+    created_utc: str
+    version: str
+    model: Mapping[str, str]
+    data: str
+    options: Mapping[str, Any]
+    rows: int
+    scored: int
+    correct: int
+    errors: int
+    errors_by_reason: Mapping[str, int]
+    per_digit: tuple[tuple[int, int], ...]
+    profile: InputProfile
+    elapsed_s: float
+    images_per_s: float | None
+    against: ComparedWith | None
+    drift: Mapping[str, tuple[float, float]]
+    gates: tuple[GateResult, ...]
+    changes: tuple[str, ...]
+    suspicions: tuple[str, ...]
+    status: int
