@@ -21,9 +21,10 @@ from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.machine.memory import within
 from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list, memory_size
-from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
+from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import check_not_read, check_outside
+from mnist_batch.outputs.targets import check_writable, output_errors
 from mnist_batch.outputs.writer import ParquetWriter
 from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import ImageBatch, reason

@@ -31,7 +31,6 @@ from mnist_batch.options import (
     input_list,
     memory_size,
 )
-from mnist_batch.outputs.atomic import why_failed
 from mnist_batch.outputs.parts_folder import PartsFolder, committed_outputs, rows_kept
 from mnist_batch.outputs.places import (
     Claim,
@@ -41,6 +40,7 @@ from mnist_batch.outputs.places import (
     claims_of_predictions,
 )
 from mnist_batch.outputs.prepared_folder import PreparedFolder
+from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.schema import predictions_schema

@@ -23,9 +23,10 @@ from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import AUGMENTED, MNIST, PLAIN
-from mnist_batch.outputs.atomic import StagedFile, check_writable
+from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
+from mnist_batch.outputs.targets import check_writable
 from mnist_batch.reports.report import Report, claims_of_report, metrics_record, report_folder
 from mnist_batch.training.data import DigitsHash, LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (

@@ -1,85 +1,24 @@
 """Write a file or a folder whole or not at all: under a temporary name, then by a rename."""
 
 import contextlib
-import errno
-import fcntl
 import os
 import re
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from mnist_batch.errors import MnistBatchError, OutputError
-from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.errors import OutputError
 from mnist_batch.machine.file_modes import output_mode
-
-
-class HeldLock:
-    """A file that is locked until `close`, or until the process ends; without one it holds nothing.
-
-    A crash leaves the file but no lock: the kernel keeps it, see flock(2).
-    """
-
-    def __init__(self, descriptor: int | None = None) -> None:
-        """Take the descriptor of the file, to be closed."""
-        self._descriptor = descriptor
-
-    def close(self) -> None:
-        """Unlock the file; nothing happens the second time."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-    def is_replaced(self, path: Path) -> bool:
-        """Tell whether another file is at `path` by now, which another run may have locked."""
-        if self._descriptor is None:
-            return False
-        try:
-            return not os.path.samestat(os.fstat(self._descriptor), path.lstat())
-        except FileNotFoundError:
-            return False
-
-
-class NoLocksError(OSError):
-    """The file system has no locks, as some network file systems."""
-
-
-def lock(path: Path) -> HeldLock | None:
-    """Lock the file at `path`, created if missing; return None where a live process holds it.
-
-    Raises:
-        NoLocksError: the file system has no locks.
-        OSError: the file cannot be created.
-    """
-    while True:
-        with contextlib.ExitStack() as closing:
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(path, flags, 0o666)
-            closing.callback(os.close, descriptor)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return None
-            except OSError as error:
-                if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
-                    raise NoLocksError(*error.args) from error
-                raise
-            # Else its holder removed the file between our opening and locking it.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    closing.pop_all()
-                    return HeldLock(descriptor)
-
-
-def _lock_if_possible(path: Path) -> HeldLock | None:
-    """Lock as `lock` does; where the file system has no locks, return one that holds nothing."""
-    try:
-        return lock(path)
-    except NoLocksError:
-        return HeldLock()
+from mnist_batch.outputs.file_lock import HeldLock, lock, lock_if_possible
+from mnist_batch.outputs.targets import (
+    behind_links,
+    check_writable,
+    flush,
+    flush_names,
+    output_errors,
+)
 
 
 class StagedFile:
@@ -157,7 +96,7 @@ def _create_locked(folder: Path, prefix: str) -> tuple[Path, HeldLock]:
     while True:
         handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=_TEMPORARY)
         os.close(handle)
-        if held := _lock_if_possible(Path(name)):
+        if held := lock_if_possible(Path(name)):
             return Path(name), held
         # Another run took it for dead in that moment, and removes it.
 
@@ -257,7 +196,7 @@ class StagedFolder:
             # Not found: another run took it for dead in that moment, and removes it.
             with contextlib.suppress(FileNotFoundError):
                 try:
-                    held = _lock_if_possible(path / _LOCK)
+                    held = lock_if_possible(path / _LOCK)
                 except OSError:  # a full disk
                     path.rmdir()
                     raise
@@ -317,95 +256,3 @@ def _files_in(folder: Path) -> Iterator[Path]:
     for above, folders, files in os.walk(folder, onerror=refuse):
         links = (name for name in folders if (Path(above) / name).is_symlink())
         yield from (Path(above) / name for name in (*files, *links))
-
-
-def behind_links(path: Path) -> Path:
-    """Return where the links of a path lead, absolute; for a link to itself, some link."""
-    return Path(os.path.realpath(path))  # `Path.resolve` raises, up to Python 3.12
-
-
-def name_with_room(name: str) -> str:
-    """Return a file's name with room for a suffix of ours; a long one is cut, and ends in a sum."""
-    encoded = os.fsencode(name)
-    if len(encoded) <= _LONGEST_NAME:
-        return name
-    return f"{name[:_SHORT_NAME]}-{zlib.crc32(encoded):08x}"
-
-
-_LONGEST_NAME, _SHORT_NAME = 200, 40
-"""Bytes that leave room for the suffix, and characters, which take 4 bytes each at most."""
-
-
-def check_writable(target: Path, *, overwrite: bool) -> None:
-    """Raise `OutputError` where a file cannot be put at `target`; touch nothing."""
-    try:
-        has_null = b"\0" in os.fsencode(target)
-    except UnicodeEncodeError:
-        has_null = True
-    if has_null:
-        raise OutputError(f"{str(target)!r} has a character that no path holds; name another file")
-    with output_errors(target):  # whose name is too long, or lies where one may not look
-        if behind_links(target).is_symlink():
-            raise OutputError(f"{target} is a link that leads to itself; name another file")
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder; name a file")
-        if target.exists() and not target.is_file():  # a file would take the place of the device
-            raise OutputError(f"{target} is a device or a pipe; name a file")
-        if target.exists() and not overwrite:
-            raise OutputError(f"{target} exists already; name another file or pass --overwrite")
-        if not target.parent.is_dir():
-            raise OutputError(f"{target.parent} is not a folder; create it first")
-        if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise OutputError(f"{target.parent} cannot be written; name a folder that can")
-
-
-def why_failed(error: Exception) -> str:
-    """Return in short, on one line, why something could not be written."""
-    cause = error.__cause__ if isinstance(error, OutputError) and error.__cause__ else error
-    if isinstance(cause, OSError) and cause.errno:
-        return os.strerror(cause.errno)
-    text = " ".join(str(cause).split())
-    if not isinstance(cause, MnistBatchError):  # whose messages are sentences
-        text = f"{type(cause).__name__}: {text}".removesuffix(": ")
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
-
-
-_LONGEST_REASON = 200
-"""Characters; matplotlib may quote a program's output in full."""
-
-
-@contextlib.contextmanager
-def output_errors(target: Path) -> Iterator[None]:
-    """Raise an error of the operating system, while writing for `target`, as an `OutputError`."""
-    try:
-        yield
-    except OSError as error:
-        # Arrow's own text wraps the system's; the number gives it plain.
-        cause = os.strerror(error.errno) if error.errno else str(error)
-        no_room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        if not no_room:
-            raise_if_of_machine(error, str(target))
-        advice = "make room, or name another place" if no_room else "name another place"
-        raise OutputError(f"{target} could not be written: {cause}; {advice}") from error
-
-
-def flush(path: Path) -> None:
-    """Wait until a file is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def flush_names(folder: Path) -> None:
-    """Wait until the names in a folder are on disk, where that can be asked for.
-
-    A folder may be one to write in but not to read, and some file systems, as those of FUSE, flush
-    no folders: then their own care has to do.
-    """
-    try:
-        flush(folder)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-            raise

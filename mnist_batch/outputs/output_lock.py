@@ -5,14 +5,8 @@ from pathlib import Path
 from typing import Self
 
 from mnist_batch.errors import OutputInUseError
-from mnist_batch.outputs.atomic import (
-    HeldLock,
-    NoLocksError,
-    behind_links,
-    lock,
-    name_with_room,
-    output_errors,
-)
+from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
+from mnist_batch.outputs.targets import behind_links, name_with_room, output_errors
 
 _INSIDE = ".mnist-batch.lock"
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.inputs.shards import SHARD_BYTES, Piece, Shard
-from mnist_batch.outputs.atomic import output_errors
+from mnist_batch.outputs.targets import output_errors
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -28,15 +28,7 @@ import pyarrow as pa
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.outputs.atomic import (
-    HeldLock,
-    NoLocksError,
-    behind_links,
-    flush_names,
-    lock,
-    name_with_room,
-    output_errors,
-)
+from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
 from mnist_batch.outputs.parts import (
     DamagedPartError,
     Manifest,
@@ -46,6 +38,7 @@ from mnist_batch.outputs.parts import (
     is_manifest,
     read_part,
 )
+from mnist_batch.outputs.targets import behind_links, flush_names, name_with_room, output_errors
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
 # Up to format 1 the names of parts had no run.

@@ -11,8 +11,8 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES
 from mnist_batch.inputs.listing import glob_root
 from mnist_batch.inputs.sources import file_kinds
-from mnist_batch.outputs.atomic import behind_links
 from mnist_batch.outputs.parts_folder import staging_folder
+from mnist_batch.outputs.targets import behind_links
 
 _Identity = tuple[object, ...]
 """Device and inode; of what is missing the identity of the folder above, and its name."""

@@ -22,9 +22,10 @@ from mnist_batch.decoding.decode import decode_to_show
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.mnist import SIDE
-from mnist_batch.outputs.atomic import StagedFolder, output_errors, why_failed
+from mnist_batch.outputs.atomic import StagedFolder
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import is_inside
+from mnist_batch.outputs.targets import output_errors, why_failed
 from mnist_batch.schema import ImageBatch, Images, Reason
 
 PANEL, GAP = 10 * SIDE, 8

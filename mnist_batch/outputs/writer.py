@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import StagedFile, check_writable, output_errors
+from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.targets import check_writable, output_errors
 from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, predictions_schema
 
 ROW_GROUP_ROWS = 32_768

@@ -13,15 +13,10 @@ from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
-from mnist_batch.outputs.atomic import (
-    StagedFile,
-    behind_links,
-    check_writable,
-    output_errors,
-    why_failed,
-)
+from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
+from mnist_batch.outputs.targets import behind_links, check_writable, output_errors, why_failed
 from mnist_batch.reports import figures
 from mnist_batch.reports.drawing_process import draw
 

@@ -15,12 +15,8 @@ from numpy.typing import NDArray
 from mnist_batch.errors import OutputError
 from mnist_batch.mnist import BOX, SIDE
 from mnist_batch.options import Style
-from mnist_batch.outputs.atomic import (
-    StagedFile,
-    behind_links,
-    output_errors,
-    temporary_prefix,
-)
+from mnist_batch.outputs.atomic import StagedFile, temporary_prefix
+from mnist_batch.outputs.targets import behind_links, output_errors
 from mnist_batch.synthetic import pen
 from mnist_batch.synthetic.pen import STROKES, Floats
 from mnist_batch.synthetic.scenes import SCENES, Picture

@@ -13,7 +13,8 @@ from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.mnist import CLASSES, PIXELS
 from mnist_batch.models.formats import ATTRIBUTE
 from mnist_batch.options import Scale
-from mnist_batch.outputs.atomic import StagedFile, output_errors
+from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.targets import output_errors
 
 SCALE = Scale.ZERO_TO_ONE
 OPTIMIZER = "adam"

@@ -22,7 +22,7 @@ from mnist_batch.errors import InputError, MachineError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.options import Style
-from mnist_batch.outputs import atomic, parts, parts_folder
+from mnist_batch.outputs import file_lock, parts, parts_folder, targets
 from mnist_batch.outputs.parts_folder import rows_kept, staging_folder
 from mnist_batch.schema import Images
 from mnist_batch.synthetic import generator
@@ -63,7 +63,7 @@ def test_an_interrupt_right_after_a_part_got_its_name_keeps_it(
 ) -> None:
     """The run itself has not yet noted that the part is there."""
     out = tmp_path / "out.parquet"
-    flush = atomic.flush
+    flush = targets.flush
 
     def interrupted(path: Path) -> None:
         flush(path)
@@ -431,16 +431,16 @@ def test_a_run_that_has_the_lock_anew_keeps_it(tmp_path: Path, digits_folder: Pa
     """Somebody removed the first one's file, and the second has not begun a manifest yet."""
     out = tmp_path / "out.parquet"
     file = staging_folder(out) / "lock"
-    held: list[atomic.HeldLock | None] = []
+    held: list[file_lock.HeldLock | None] = []
 
     def lock_anew(_: Progress) -> None:
         if not held:
             file.unlink()
-            held.append(atomic.lock(file))
+            held.append(file_lock.lock(file))
 
     mnist_batch.predict(digits_folder, out, report=False, progress=lock_anew)
     assert held[0]
-    assert atomic.lock(file) is None
+    assert file_lock.lock(file) is None
     held[0].close()
 
 
@@ -473,8 +473,8 @@ def test_a_file_system_without_locks_is_said(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(atomic.NoLocksError):
-        atomic.lock(tmp_path / "lock")
+    with pytest.raises(file_lock.NoLocksError):
+        file_lock.lock(tmp_path / "lock")
     out = tmp_path / "out.parquet"
     summary = mnist_batch.predict(digits_folder, out)
     assert any("its file system has no locks" in note for note in summary.notes)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from mnist_batch.outputs.atomic import lock
+from mnist_batch.outputs.file_lock import lock
 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from mnist_batch.outputs.atomic import lock
+from mnist_batch.outputs.file_lock import lock
 held = lock(Path(sys.argv[1]))
 print(held is not None, flush=True)
 time.sleep(60)

@@ -1,0 +1,60 @@
+"""Where a file cannot be written, that is said in one line before any work."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from mnist_batch.errors import OutputError
+from mnist_batch.outputs.targets import check_writable, flush_names, output_errors
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    """Before hours of work, not after."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_writable(tmp_path / "out.csv", overwrite=False)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_device_or_a_pipe_is_refused(tmp_path: Path, overwrite: bool) -> None:
+    """A file would take its place: `--out null.csv`, a link to /dev/null, would end the device."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("pipe.csv")
+    for name in ("pipe.csv", "link.csv"):
+        with pytest.raises(OutputError, match=f"{name} is a device or a pipe; name a file"):
+            check_writable(tmp_path / name, overwrite=overwrite)
+
+
+@pytest.mark.parametrize("name", ["a\0b.csv", "a\ud800.csv"])
+def test_a_name_that_no_path_holds_is_refused(tmp_path: Path, name: str) -> None:
+    """A null character, or half of one of two."""
+    with pytest.raises(OutputError, match="has a character that no path holds"):
+        check_writable(tmp_path / name, overwrite=True)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
+def test_names_in_a_folder_that_cannot_be_flushed_are_left_to_its_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As on file systems of FUSE; a disk that fails is still an error."""
+
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    flush_names(tmp_path)
+    number = errno.EIO
+    with pytest.raises(OSError, match="error"):
+        flush_names(tmp_path)
+
+
+def test_what_the_disk_says_becomes_one_line(tmp_path: Path) -> None:
+    """The message names the target and the cause."""
+    with (
+        pytest.raises(OutputError, match=r"out\.csv.*No space left"),
+        output_errors(tmp_path / "out.csv"),
+    ):
+        raise OSError(28, "No space left on device")
