@@ -1,10 +1,15 @@
 """A night: what `run.json` holds of one run of `mnist-batch nightly`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.nightly.records import from_record
+
+FORMAT = 1
+"""Of `run.json`: a later one that this release cannot read has a higher number."""
 
 
 @dataclass(frozen=True)
@@ -12,16 +17,18 @@ class GateResult:
     """What a gate says of a night.
 
     Attributes:
-        name: `accuracy`, `regression`, `errors`, `drift`, `digit 0` to `digit 9`, ...
-        passed: True, False, or None where it could not be asked, as without labels.
+        name: `accuracy`, `regression`, `errors`, `drift`, `labels`, `digit 0` to `digit 9`.
+        passed: True, False, or None where it was not asked, as accuracy without labels.
         message: why, in a sentence.
         missed_nights: nights in a row, this one included, on which it was missed; 0 if passed.
+        fails: whether the night fails by it: missed for as many nights in a row as `--patience`.
     """
 
     name: str
     passed: bool | None
     message: str
     missed_nights: int = 0
+    fails: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Night:
 
     Attributes:
         name: its folder.
-        created_utc: when it was predicted, ISO 8601.
+        created_utc: when it began, ISO 8601 with its offset, which is +00:00.
         version: of this package.
         model: name and SHA-256 of the model.
         data: names the images: a SHA-256 over their contents, whatever their order and labels.
@@ -93,3 +100,41 @@ class Night:
     changes: tuple[str, ...]
     suspicions: tuple[str, ...]
     status: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the scored rows that are correct, 0 to 1; None without scored rows."""
+        return self.correct / self.scored if self.scored else None
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate was missed, be it one that may be missed for some nights yet."""
+        return not any(gate.passed is False for gate in self.gates)
+
+    @property
+    def began(self) -> datetime:
+        """When it began."""
+        return datetime.fromisoformat(self.created_utc)
+
+    def record(self) -> dict[str, Any]:
+        """Return the content of `run.json`."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def of(cls, record: object) -> "Night":
+        """Return the night that a `run.json` holds; names that are not known are passed over.
+
+        Raises:
+            ValueError: the record is of no night, or of a later release that changed the format.
+        """
+        if not isinstance(record, dict) or not isinstance(record.get("format"), int):
+            raise ValueError("is no record of a night")
+        if record["format"] > FORMAT:
+            raise ValueError("is of a later release")
+        try:
+            night = from_record(cls, record)
+            if night.began.utcoffset() is None:
+                raise ValueError("created_utc: has no offset")
+        except ValueError as error:
+            raise ValueError(f"is damaged or foreign ({error})") from error
+        return night

@@ -1,0 +1,93 @@
+"""The folders of the nights: what lies where, and which nights there are.
+
+A night is a folder of the folder that `--runs` names, complete or absent: it is made under a hidden
+name, `.NAME.night`, and renamed. So nothing but the folders is the history.
+"""
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.nightly.night import Night
+
+RECORD, SUMMARY, JUNIT = "run.json", "summary.md", "junit.xml"
+PREDICTIONS, REPORT, COMPARISON = "predictions.parquet", "predictions.report", "comparison"
+"""Names in the folder of a night; the last two are folders with a page, `index.html`."""
+
+INDEX = "index.html"
+"""The page of all nights, in the folder of the nights."""
+
+
+class Nights(NamedTuple):
+    """The nights of a folder.
+
+    Attributes:
+        nights: in the order in which they began; each has the name of its folder.
+        notes: what was passed over, a sentence each.
+    """
+
+    nights: Sequence[Night]
+    notes: Sequence[str]
+
+
+def read_nights(runs: Path) -> Nights:
+    """Read the nights of a folder; what is none, is damaged or is a copy is passed over.
+
+    A folder that was renamed, or that came from elsewhere, is a night. Hidden folders are of runs
+    that have not ended, and files are somebody's.
+
+    Raises:
+        MachineError: the machine lacks memory or open files to read them.
+        OSError: the folder itself cannot be read.
+    """
+    found: dict[tuple[str, str], Night] = {}
+    notes = []
+    folders = (path for path in runs.iterdir() if not path.name.startswith("."))
+    for folder in sorted(path for path in folders if path.is_dir()):
+        try:
+            night = read_night(folder)
+        except ValueError as error:
+            notes.append(f"{folder}: {error}; passed over")
+            continue
+        # Two folders of one night: the one that has its name is the night.
+        written = night.created_utc, night.name
+        night = replace(night, name=folder.name)
+        other = found.setdefault(written, night)
+        if other is not night:
+            if night.name == written[1]:
+                found[written], night = night, other
+            notes.append(f"{runs / night.name}: is a copy of {found[written].name}; passed over")
+    nights = sorted(found.values(), key=lambda night: (night.began, night.name))
+    return Nights(nights, notes)
+
+
+def read_night(folder: Path) -> Night:
+    """Return the night in a folder, with the name that it had when it was made.
+
+    Raises:
+        ValueError: it has none, or a damaged one.
+        MachineError: the machine lacks memory or open files to read it.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+    except FileNotFoundError:
+        raise ValueError(f"has no {RECORD}, so it is no night") from None
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError):
+            raise_if_of_machine(error, str(folder / RECORD))
+        raise ValueError(f"its {RECORD} cannot be read") from error
+    try:
+        return Night.of(record)
+    except ValueError as error:
+        raise ValueError(f"its {RECORD} {error}") from error
+
+
+def has_predictions(runs: Path, night: Night) -> bool:
+    """Tell whether the predictions of a night are still there."""
+    with contextlib.suppress(OSError):
+        return (runs / night.name / PREDICTIONS).is_file()
+    return False
