@@ -1,0 +1,33 @@
+"""Numbers as pages print them."""
+
+UNKNOWN = "\N{EN DASH}"
+"""Printed where there is no number."""
+
+
+def count(number: int) -> str:
+    """Return a count: 1,234,567."""
+    return f"{number:,}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a count and what is counted: 1 row, 2 rows."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def percent(share: float | None, decimals: int = 2) -> str:
+    """Return a share as `98.12 %`.
+
+    What is not all or nothing never reads `100.00 %` or `0.00 %`: it has more decimals then, up to
+    six.
+    """
+    if share is None:
+        return UNKNOWN
+    text = f"{100 * share:.{decimals}f}"
+    if decimals < 6 and share not in (0, 1) and float(text) in (0, 100):
+        return percent(share, decimals + 1)
+    return f"{text} %"
+
+
+def decimal(number: float | None, decimals: int = 4) -> str:
+    """Return a number with so many decimals."""
+    return UNKNOWN if number is None else f"{number:.{decimals}f}"
