@@ -35,6 +35,7 @@ class Samples:
         row: int64 (k,), the rows in the sources.
         label: the true digits, None where a row has no label.
         prediction: the predicted digits.
+        confidence: of the predictions, 0 to 1; None where a file gives none.
         images: uint8 (k, 28, 28), light strokes on black, 0 to 255; None where not given.
     """
 
@@ -43,6 +44,7 @@ class Samples:
     row: NDArray[np.int64]
     label: list[int | None]
     prediction: list[int]
+    confidence: list[float | None]
     images: NDArray[np.uint8] | None
 
     def with_images(self, images: NDArray[np.uint8]) -> "Samples":
@@ -58,6 +60,7 @@ class _Row:
     row: int
     label: int | None
     prediction: int
+    confidence: float | None
     image: NDArray[np.uint8] | None
 
 
@@ -96,7 +99,8 @@ class SampleChooser:
         if not len(candidates):
             return  # as in nearly every batch of a long stream
         smallest = candidates[np.argsort(keys[candidates])][: self.size]
-        rows = batch.select(["source", "row", "label", "prediction"]).take(pa.array(smallest))
+        columns = ["source", "row", "label", "prediction", "confidence"]
+        rows = batch.select(columns).take(pa.array(smallest))
         new = [
             _Row(
                 key=int(keys[place]),
@@ -118,6 +122,7 @@ class SampleChooser:
             row=np.array([row.row for row in rows], dtype=np.int64),
             label=[row.label for row in rows],
             prediction=[row.prediction for row in rows],
+            confidence=[row.confidence for row in rows],
             images=np.stack(images) if images and len(images) == len(rows) else None,
         )
 

@@ -22,7 +22,7 @@ def stream(n: int = N) -> pa.RecordBatch:
         "row": [place % 10 for place in range(n)],
         "label": [None if place % 3 == 0 else place % 10 for place in range(n)],
         "prediction": [None if place % 7 == 0 else (place + 1) % 10 for place in range(n)],
-        "confidence": [0.5] * n,
+        "confidence": [None if place % 7 == 0 else place / 128 for place in range(n)],
         "prepared": [False] * n,
         "error": ["not an image" if place % 7 == 0 else None for place in range(n)],
     }
@@ -88,6 +88,7 @@ def test_samples_hold_the_rows_of_the_stream_in_its_order() -> None:
     assert samples.row.tolist() == expected["row"]
     assert samples.label == expected["label"]
     assert samples.prediction == expected["prediction"]
+    assert samples.confidence == expected["confidence"]
     assert samples.images is not None
     assert samples.images.dtype == np.uint8
     np.testing.assert_array_equal(samples.images, stream_images()[places])

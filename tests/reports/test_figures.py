@@ -49,7 +49,8 @@ def ten_samples(labels: Sequence[int | None], predictions: Sequence[int]) -> Sam
     n = len(labels)
     images = np.broadcast_to(10 * np.arange(n, dtype=np.uint8)[:, None, None], (n, 28, 28))
     places = np.arange(n, dtype=np.int64)
-    return Samples(places, ["a"] * n, places, list(labels), list(predictions), images)
+    sure: list[float | None] = [0.5] * n
+    return Samples(places, ["a"] * n, places, list(labels), list(predictions), sure, images)
 
 
 def texts(axes: "Axes") -> list[str]:
@@ -195,7 +196,7 @@ def test_fewer_than_ten_samples_leave_white_space(n: int) -> None:
 
 def test_samples_without_images_are_refused() -> None:
     """The message says what to call."""
-    samples = Samples(np.zeros(1, np.int64), ["a"], np.zeros(1, np.int64), [1], [1], None)
+    samples = Samples(np.zeros(1, np.int64), ["a"], np.zeros(1, np.int64), [1], [1], [0.5], None)
     with pytest.raises(ValueError, match="with_images"):
         figures.samples_figure(samples)
 

@@ -49,7 +49,8 @@ WITHOUT_LABELS = replace(
 )
 
 PLACES = np.arange(2, dtype=np.int64)
-SAMPLES = Samples(PLACES, ["a", "a"], PLACES, [1, 2], [1, 3], np.zeros((2, 28, 28), np.uint8))
+IMAGES = np.zeros((2, 28, 28), np.uint8)
+SAMPLES = Samples(PLACES, ["a", "a"], PLACES, [1, 2], [1, 3], [0.9, 0.5], IMAGES)
 
 
 def samples() -> Samples:
