@@ -1,0 +1,173 @@
+"""Suspicion: what looks wrong with a run without a look at its labels.
+
+A model that is given pixels in a wrong range, or a folder of the wrong images, predicts without an
+error. It is seen by what it predicts: one digit nearly always, other digits, another confidence or
+more refused images than in an earlier run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mnist_batch.evaluation.drift import Drift, drift_of, jensen_shannon
+from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.evaluation.metrics import Metrics
+
+LEAST_ROWS = 100
+"""Rows below which a run alone says nothing: a folder may well hold twenty sevens."""
+
+_NEARLY_ALWAYS = 0.9
+"""Share of one digit. MNIST's most frequent one is 11 % of the images; read with the pixels in a
+wrong range, networks gave one digit for 57 to 100 % of them."""
+
+_UNEXPLAINED = 0.25
+"""By how much the share of a digit among predictions exceeds that among labels."""
+
+_HARDLY_SURE = 0.3
+"""Mean confidence; guessing has 0.1, and networks have 0.96 and more on images of digits."""
+
+_TOO_SURE = 0.9999
+"""Mean confidence; networks have 0.990 to 0.999 on images that they were not trained on. Given
+pixels of 0 to 255 in place of 0 to 1, two networks had 0.99996, with as many mistakes and more."""
+
+_MORE_ERRORS = 0.01
+"""By how much the share of rows without a prediction rises before it is spoken of."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The run that another is held against.
+
+    Attributes:
+        name: how it is called.
+        profile: what its input looked like.
+        errors: its rows without a prediction.
+        drift: how far the other's input is from its, by feature, of `drift.input_drift`.
+    """
+
+    name: str
+    profile: InputProfile
+    errors: int
+    drift: Mapping[str, Drift]
+
+
+def suspicions(
+    metrics: Metrics, profile: InputProfile, earlier: Earlier | None = None
+) -> tuple[str, ...]:
+    """Return what looks wrong with a run, a sentence each; empty where nothing does.
+
+    What labels explain is not suspicious: a folder of sevens holds sevens. What an earlier run of
+    at least `LEAST_ROWS` rows had too, is not suspicious either.
+    """
+    found = list(_drifted(metrics, profile, earlier) if earlier else [])
+    if profile.rows >= LEAST_ROWS and not (earlier and earlier.profile.rows >= LEAST_ROWS):
+        found += _alone(metrics, profile)
+    return tuple(found)
+
+
+def _alone(metrics: Metrics, profile: InputProfile) -> list[str]:
+    """Return what one run tells."""
+    found = []
+    digit = max(range(len(profile.predictions)), key=profile.predictions.__getitem__)
+    share = profile.predictions[digit] / profile.rows
+    if share >= _NEARLY_ALWAYS and not _labels_have(metrics, digit, share):
+        found.append(
+            f"{_percent(share)} of {profile.rows:,} rows are read as {digit}; unless nearly all "
+            "images show it, check the range of the pixels (--scale) and look at the images"
+        )
+    mean = profile.mean_confidence
+    accuracy = _told_accuracy(metrics)
+    if mean is not None and mean < _HARDLY_SURE and (accuracy is None or accuracy < 0.5):
+        found.append(
+            f"the mean confidence is {mean:.2f}, and guessing has 0.10; check that the model is "
+            "one of digits, and the range of the pixels (--scale)"
+        )
+    if mean is not None and mean > _TOO_SURE and _is_surer_than_right(mean, accuracy):
+        found.append(
+            f"the mean confidence is {mean:.5f}, more than networks have on new images; check the "
+            "range of the pixels (--scale)"
+        )
+    return found
+
+
+def _drifted(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> list[str]:
+    """Return what is far from the earlier run."""
+    found, base, name = [], earlier.profile, earlier.name
+    far = {feature: drift for feature, drift in earlier.drift.items() if drift.is_far}
+    if (drift := far.get("predictions")) and not _labels_explain(metrics, drift):
+        shares = [
+            (count / profile.rows, before / base.rows)
+            for count, before in zip(profile.predictions, base.predictions, strict=True)
+        ]
+        digit = max(range(len(shares)), key=lambda digit: abs(shares[digit][0] - shares[digit][1]))
+        now, before = shares[digit]
+        found.append(
+            f"the predicted digits are far from those of {name}: {digit} is {_percent(now)} of "
+            f"them, and was {_percent(before)} ({_distance(drift)})"
+        )
+    if drift := far.get("confidence"):
+        means = [
+            "unknown" if mean is None else f"{mean:.4f}"
+            for mean in (profile.mean_confidence, base.mean_confidence)
+        ]
+        found.append(
+            f"the confidence is far from that of {name}: {means[0]} on average, and was "
+            f"{means[1]} ({_distance(drift)})"
+        )
+    if drift := far.get("prepared"):
+        now, before = profile.prepared / profile.rows, base.prepared / base.rows
+        found.append(
+            f"{_percent(now)} of the images were brought to MNIST form, and {_percent(before)} "
+            f"in {name} ({_distance(drift)})"
+        )
+    return [*found, *_more_errors(metrics, earlier)]
+
+
+def _more_errors(metrics: Metrics, earlier: Earlier) -> list[str]:
+    rows = earlier.profile.rows + earlier.errors
+    if not (rows and metrics.rows):
+        return []
+    now, before = metrics.errors / metrics.rows, earlier.errors / rows
+    drift = drift_of(
+        (metrics.errors, metrics.rows - metrics.errors), (earlier.errors, earlier.profile.rows)
+    )
+    # Beyond chance, but not as far as other features: no error is expected of any image.
+    if now - before < _MORE_ERRORS or drift.distance <= drift.band:
+        return []
+    return [
+        f"{_percent(now)} of the rows have no prediction, and {_percent(before)} in {earlier.name}"
+    ]
+
+
+def _labels_have(metrics: Metrics, digit: int, share: float) -> bool:
+    """Tell whether labels of most rows say that a digit is as frequent as it is predicted."""
+    if _told_accuracy(metrics) is None:
+        return False
+    labelled = int(metrics.confusion_matrix[digit].sum()) / metrics.scored
+    return share - labelled <= _UNEXPLAINED
+
+
+def _labels_explain(metrics: Metrics, drift: Drift) -> bool:
+    """Tell whether the labels of most rows are nearer to the predictions than the earlier run."""
+    if _told_accuracy(metrics) is None:
+        return False
+    matrix = metrics.confusion_matrix
+    labels, predictions = matrix.sum(axis=1)[None], matrix.sum(axis=0)[None]
+    return float(jensen_shannon(labels, predictions)[0]) < drift.distance / 2
+
+
+def _told_accuracy(metrics: Metrics) -> float | None:
+    """Return the accuracy where most of the rows with a prediction tell it."""
+    return metrics.accuracy if 2 * metrics.scored >= sum(metrics.predictions) else None
+
+
+def _is_surer_than_right(confidence: float, accuracy: float | None) -> bool:
+    """Tell whether there are ten times as many mistakes as the confidence says, or nobody knows."""
+    return accuracy is None or 1 - accuracy > 10 * (1 - confidence)
+
+
+def _distance(drift: Drift) -> str:
+    return f"distance {drift.distance:.2f}, by chance at most {drift.band:.2f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

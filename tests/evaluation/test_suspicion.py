@@ -1,0 +1,170 @@
+"""Tests of what looks wrong with a run without a look at its labels."""
+
+import numpy as np
+import pytest
+
+from mnist_batch.evaluation.drift import input_drift
+from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.suspicion import Earlier, suspicions
+
+EVEN = (200,) * 10
+FIVES = (0,) * 5 + (2_000,) + (0,) * 4
+
+
+def _metrics(
+    predictions: tuple[int, ...], labels: tuple[int, ...] | None = None, errors: int = 0
+) -> Metrics:
+    """Return metrics; labels that are not the predicted digits are spread over these evenly."""
+    confusion = np.zeros((10, 10), np.int64)
+    if labels is not None:
+        confusion = np.rint(np.outer(labels, predictions) / sum(predictions)).astype(np.int64)
+        if labels == predictions:
+            confusion = np.diag(labels)
+    return Metrics(
+        rows=sum(predictions) + errors,
+        labelled=int(confusion.sum()),
+        prepared=0,
+        errors_by_reason={"unreadable image": errors} if errors else {},
+        predictions=predictions,
+        confusion_matrix=confusion,
+        log_loss=None,
+        brier=None,
+        calibration_error=None,
+    )
+
+
+def _profile(
+    predictions: tuple[int, ...], *, confidence: float | None = 0.992, prepared: int = 0
+) -> InputProfile:
+    rows = sum(predictions)
+    bins = None
+    if confidence is not None:
+        bins = tuple(np.bincount([min(19, int(confidence * 20))], minlength=20) * rows)
+    return InputProfile(rows, predictions, prepared, bins, None, None, confidence)
+
+
+def _earlier(tonight: InputProfile, base: InputProfile, errors: int = 0) -> Earlier:
+    return Earlier("2026-11-01", base, errors, input_drift(tonight, base))
+
+
+def test_one_digit_nearly_always_is_suspicious() -> None:
+    """2,000 times "5" without a label, as pixels in a wrong range give it, is told."""
+    (sentence,) = suspicions(_metrics(FIVES), _profile(FIVES))
+    assert sentence.startswith("100.0 % of 2,000 rows are read as 5;")
+
+
+def test_one_digit_nearly_always_against_the_labels_is_suspicious() -> None:
+    """The same is told where labels say that the digits are even."""
+    assert len(suspicions(_metrics(FIVES, EVEN), _profile(FIVES))) == 1
+
+
+def test_a_folder_of_fives_is_not_suspicious() -> None:
+    """Labels that say five explain it."""
+    assert suspicions(_metrics(FIVES, FIVES), _profile(FIVES)) == ()
+
+
+def test_few_rows_of_one_digit_are_not_suspicious() -> None:
+    """Ninety-nine images may all be of one digit."""
+    few = (99, *(0,) * 9)
+    assert suspicions(_metrics(few), _profile(few)) == ()
+
+
+@pytest.mark.parametrize("labels", [None, EVEN])
+def test_an_ordinary_run_is_not_suspicious(labels: tuple[int, ...] | None) -> None:
+    """Even digits and a usual confidence raise nothing."""
+    assert suspicions(_metrics(EVEN, labels), _profile(EVEN)) == ()
+
+
+def test_guessing_is_suspicious() -> None:
+    """A mean confidence near that of guessing is told, unless labels say that it reads well."""
+    (sentence,) = suspicions(_metrics(EVEN), _profile(EVEN, confidence=0.12))
+    assert sentence.startswith("the mean confidence is 0.12, and guessing has 0.10;")
+    assert suspicions(_metrics(EVEN, EVEN), _profile(EVEN, confidence=0.12)) == ()
+
+
+def test_a_confidence_of_one_is_suspicious() -> None:
+    """A mean confidence that no network has on new images is told.
+
+    Labels that say the predictions are as good explain it.
+    """
+    (sentence,) = suspicions(_metrics(EVEN), _profile(EVEN, confidence=0.99996))
+    assert sentence.startswith("the mean confidence is 0.99996, more than networks have")
+    assert suspicions(_metrics(EVEN, EVEN), _profile(EVEN, confidence=0.99996)) == ()
+
+
+def test_a_file_without_confidences_is_not_suspicious() -> None:
+    """Predictions of another program may have no confidence."""
+    assert suspicions(_metrics(EVEN), _profile(EVEN, confidence=None)) == ()
+
+
+def test_other_digits_than_before_are_suspicious() -> None:
+    """Predicted digits far from those of the earlier run are told, with the one that changed."""
+    tonight = _profile(FIVES)
+    (sentence,) = suspicions(_metrics(FIVES), tonight, _earlier(tonight, _profile(EVEN)))
+    assert sentence.startswith(
+        "the predicted digits are far from those of 2026-11-01: 5 is 100.0 % of them, "
+        "and was 10.0 % (distance 0."
+    )
+
+
+def test_other_digits_that_labels_confirm_are_not_suspicious() -> None:
+    """Where the labels are other digits too, so may be the predictions."""
+    tonight = _profile(FIVES)
+    assert suspicions(_metrics(FIVES, FIVES), tonight, _earlier(tonight, _profile(EVEN))) == ()
+
+
+def test_what_an_earlier_run_had_too_is_not_suspicious() -> None:
+    """A folder of fives every night is no news, with labels or without."""
+    tonight = _profile(FIVES)
+    assert suspicions(_metrics(FIVES), tonight, _earlier(tonight, _profile(FIVES))) == ()
+
+
+def test_an_earlier_run_of_few_rows_explains_nothing() -> None:
+    """Against ten rows chance explains all, so the run is judged alone."""
+    tonight, base = _profile(FIVES), _profile((0,) * 5 + (10,) + (0,) * 4)
+    assert len(suspicions(_metrics(FIVES), tonight, _earlier(tonight, base))) == 1
+
+
+def test_another_confidence_is_suspicious() -> None:
+    """A confidence far from that of the earlier run is told."""
+    tonight = _profile(EVEN, confidence=0.71)
+    (sentence,) = suspicions(_metrics(EVEN), tonight, _earlier(tonight, _profile(EVEN)))
+    assert sentence.startswith(
+        "the confidence is far from that of 2026-11-01: 0.7100 on average, and was 0.9920 ("
+    )
+
+
+def test_many_more_prepared_images_are_suspicious() -> None:
+    """A share of prepared images far from that of the earlier run is told."""
+    tonight = _profile(EVEN, prepared=400)
+    (sentence,) = suspicions(_metrics(EVEN), tonight, _earlier(tonight, _profile(EVEN)))
+    assert sentence.startswith(
+        "20.0 % of the images were brought to MNIST form, and 0.0 % in 2026-11-01 ("
+    )
+
+
+def test_many_more_errors_are_suspicious() -> None:
+    """More rows without a prediction than chance explains, and by a point at least, are told."""
+    tonight = _profile(EVEN)
+    earlier = _earlier(tonight, _profile(EVEN), errors=2)
+    assert suspicions(_metrics(EVEN, errors=300), tonight, earlier) == (
+        "13.0 % of the rows have no prediction, and 0.1 % in 2026-11-01",
+    )
+    assert suspicions(_metrics(EVEN, errors=19), tonight, earlier) == ()
+
+
+def test_fewer_errors_are_not_suspicious() -> None:
+    """That more images can be read is no reason to wake anybody."""
+    tonight = _profile(EVEN)
+    assert suspicions(_metrics(EVEN), tonight, _earlier(tonight, _profile(EVEN), errors=900)) == ()
+
+
+def test_a_run_without_a_prediction_is_judged() -> None:
+    """Where nothing could be read, there is no drift, and the errors are told."""
+    nothing = (0,) * 10
+    tonight = InputProfile(0, nothing, 0, (0,) * 20, None, None, None)
+    metrics = _metrics(nothing, errors=500)
+    assert suspicions(metrics, tonight) == ()
+    (sentence,) = suspicions(metrics, tonight, _earlier(tonight, _profile(EVEN)))
+    assert sentence.startswith("100.0 % of the rows have no prediction")
