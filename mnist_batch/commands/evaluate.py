@@ -6,8 +6,8 @@ from typing import Any
 
 from mnist_batch.commands.run import Summary
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.metrics import PredictionCounts
-from mnist_batch.evaluation.samples import SampleChooser, find_images
+from mnist_batch.evaluation.evaluator import Evaluator
+from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import (
     NO_LABELS,
@@ -68,26 +68,27 @@ def _evaluate(
     options = (file.run or {}).get("options", {})
     if sample_seed is None:
         sample_seed = options.get("sample_seed", 0)
-    counts, chooser = PredictionCounts(), SampleChooser(sample_seed)
+    evaluator = Evaluator(sample_seed)
     for batch in file.batches():
-        chooser.add(counts.rows, batch)
-        counts.add(batch)
-    metrics, samples, notes = counts.metrics(), chooser.samples(), []
+        evaluator.add(batch)
+    evaluation, notes = evaluator.evaluation(), []
     if inputs is not None:
         opened = open_inputs(inputs, ReadOptions(image_column, labels=NO_LABELS))
         prepare = _prepare_of(options, file.path)
-        samples = samples.with_images(find_images(samples, opened, metrics.rows, prepare))
+        evaluation = evaluation.with_images(
+            lambda places: find_images(places, opened, evaluator.rows, prepare)
+        )
     elif report:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
     if report:
-        report.stage(metrics, lambda: samples, file.run)
+        report.stage(evaluation, file.run)
         report.check_whole()
         report.commit()
         report.check_whole()
         notes += report.notes
     return Summary(
         predictions=file.path,
-        metrics=metrics,
+        metrics=evaluation.metrics,
         run=file.run,
         report_files=report.files if report else [],
         notes=notes,

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from mnist_batch.commands.run import PartRows, Run, Summary, evaluation_command, reading_notes
 from mnist_batch.errors import InputError, OutputError
-from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.samples import SampleChooser, Samples, find_images
+from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
+from mnist_batch.evaluation.found_images import find_images
+from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_search import KeptImages, is_settled, scale_note
 from mnist_batch.inference.workers import Progress
@@ -181,19 +182,20 @@ def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None]
         for rows in run.rows(staging, with_pictures=outputs.pictures is not None):
             sink.write(rows.predictions)
             if outputs.pictures and rows.batch:
-                outputs.pictures.write(found.counts.rows, rows.batch)
+                outputs.pictures.write(found.evaluator.rows, rows.batch)
             found.add(rows)
             if progress:
-                progress(Progress(found.counts.rows, run.opened.rows, found.counts.errors))
-            if run.options.fail_fast and found.counts.errors:
+                progress(Progress(found.evaluator.rows, run.opened.rows, found.evaluator.errors))
+            if run.options.fail_fast and found.evaluator.errors:
                 raise _first_error(rows.predictions)
-        metrics = found.counts.metrics()
+        evaluation = found.evaluator.evaluation()
+        metrics = evaluation.metrics
         record = run.record(metrics, found.predicted, time.perf_counter() - started)
         notes = [*staging.notes, *_notes(run, metrics, found.kept)]
         sink.finish(record)
         staging.announce(sink.path, outputs.folders)
         sink.commit()
-        outputs.complete(metrics, found.samples, record)
+        outputs.complete(run, evaluation, record)
         staging.remove()
     return outputs.summary(run, metrics, record, notes)
 
@@ -264,9 +266,7 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
             self.out, with_probabilities=with_probabilities, overwrite=overwrite, folder=folder
         )
 
-    def complete(
-        self, metrics: Metrics, samples: Callable[[], Samples], record: Mapping[str, Any]
-    ) -> None:
+    def complete(self, run: Run, evaluation: Evaluation, record: Mapping[str, Any]) -> None:
         """Put report and pictures beside the predictions, which are in place.
 
         No failure costs these: what cannot be made is in a note of the summary.
@@ -276,7 +276,11 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
         if self.pictures:
             self.pictures.commit()
         if self.report:
-            self.report.stage(metrics, samples, record)
+            try:
+                evaluation = _with_images(evaluation, run)
+            except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
+                self.report.missing["samples.png"] = why_failed(error)
+            self.report.stage(evaluation, record)
             self.report.commit()
 
     def summary(
@@ -310,35 +314,31 @@ class _Findings:
     """What a run gathers over its rows.
 
     Attributes:
-        counts: of all rows.
+        evaluator: of all rows.
         kept: images to search the scale of the pixels with; None where the model file states it.
         predicted: the number of rows that this run predicted itself.
     """
 
     def __init__(self, run: Run) -> None:
-        self.counts = PredictionCounts()
+        self.evaluator = Evaluator(run.options.output.sample_seed)
         self.kept = None if is_settled(run.predictor) else KeptImages()
         self.predicted = 0
-        self._run = run
-        self._chooser = SampleChooser(run.options.output.sample_seed)
 
     def add(self, rows: PartRows) -> None:
         """Add the next rows."""
-        images = rows.batch.images if rows.batch else None
-        self._chooser.add(self.counts.rows, rows.predictions, images)
-        self.counts.add(rows.predictions)
-        if images is not None:
-            self.predicted += len(images)
+        self.evaluator.add(rows.predictions, rows.batch)
+        if rows.batch:
+            self.predicted += len(rows.batch.images)
             if self.kept:
-                self.kept.add(rows.predictions, images)
+                self.kept.add(rows.predictions, rows.batch.images)
 
-    def samples(self) -> Samples:
-        """Return the ten samples; read images again where an earlier run predicted the rows."""
-        run, samples = self._run, self._chooser.samples()
-        if samples.images is not None or not len(samples.index):
-            return samples
-        images = find_images(samples, run.opened, self.counts.rows, run.options.prepare)
-        return samples.with_images(images)
+
+def _with_images(evaluation: Evaluation, run: Run) -> Evaluation:
+    """Return it with its images; they are read again where an earlier run predicted the rows."""
+    if evaluation.has_images:
+        return evaluation
+    rows, prepare = evaluation.metrics.rows, run.options.prepare
+    return evaluation.with_images(lambda places: find_images(places, run.opened, rows, prepare))
 
 
 def _first_error(predictions: pa.RecordBatch) -> InputError:

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from mnist_batch import __version__
 from mnist_batch.commands.run import shell_line
 from mnist_batch.errors import InputError, MachineError
-from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.samples import SampleChooser, Samples
+from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
+from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
@@ -130,13 +130,12 @@ class _Digits:
 class _Tested(NamedTuple):
     """The test of a saved model."""
 
-    metrics: Metrics
-    samples: Samples
+    evaluation: Evaluation
     # Of the digits that were tested: those that were read before the training may be others.
     data_sha256: str | None
 
 
-_UNTESTED = _Tested(PredictionCounts().metrics(), SampleChooser(seed=0).samples(), None)
+_UNTESTED = _Tested(Evaluator().evaluation(), None)
 
 
 def train(
@@ -243,20 +242,20 @@ def _save(
     staged.commit()
     if report_writer:  # no failure of it costs the model
         report_writer.retire()
-        report_writer.stage(tested.metrics, lambda: tested.samples, run, fitted.history)
+        report_writer.stage(tested.evaluation, run, history=fitted.history)
         report_writer.commit()
         notes += [*report_writer.notes, *report_writer.note(_how_again(staged.target, digits))]
     return TrainingResult(
         out=staged.target,
         sha256=sha256,
         rows=digits.rows,
-        test_rows=tested.metrics.scored,
+        test_rows=tested.evaluation.metrics.scored,
         unreadable=digits.unreadable,
         data_sha256=digits.training.sha256,
         history=fitted.history,
         epoch=fitted.epoch,
         recipe=fitted.recipe,
-        metrics=tested.metrics if tested.data_sha256 else None,
+        metrics=tested.evaluation.metrics if tested.data_sha256 else None,
         report_files=report_writer.files if report_writer else [],
         report_missing=list(report_writer.missing) if report_writer else [],
         notes=notes,
@@ -278,15 +277,14 @@ def _test(model: Path, inputs: Sequence[str], seed: int) -> _Tested:
     """Test a saved model; without inputs nothing is tested."""
     if not inputs:
         return _UNTESTED
-    counts, chooser, tested = PredictionCounts(), SampleChooser(seed), DigitsHash()
+    evaluator, tested = Evaluator(seed), DigitsHash()
     for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
-        chooser.add(counts.rows, batch.predictions, batch.images)
-        counts.add(batch.predictions)
+        evaluator.add(batch.predictions, batch)
         errors, labels = (batch.predictions.column(name) for name in ("error", "label"))
         scored = pc.and_(errors.is_null(), labels.is_valid())
         images = batch.images[scored.to_numpy(zero_copy_only=False)]
         tested.add(images, labels.filter(scored).to_numpy())
-    return _Tested(counts.metrics(), chooser.samples(), tested.hexdigest())
+    return _Tested(evaluator.evaluation(), tested.hexdigest())
 
 
 def _record(fitted: Fitted, digits: _Digits, tested: _Tested) -> dict[str, Any]:
@@ -305,8 +303,8 @@ def _record(fitted: Fitted, digits: _Digits, tested: _Tested) -> dict[str, Any]:
             "name": digits.name,
             "rows": digits.rows,
             "sha256": digits.training.sha256,
-            "test_rows": tested.metrics.scored,
+            "test_rows": tested.evaluation.metrics.scored,
             "test_sha256": tested.data_sha256,
         },
-        "test_accuracy": tested.metrics.accuracy,
+        "test_accuracy": tested.evaluation.metrics.accuracy,
     }

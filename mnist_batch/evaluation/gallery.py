@@ -4,13 +4,24 @@ Of wrong rows these are the most confident, of right ones the least confident; o
 label the least confident of each predicted digit.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from mnist_batch.schema import Grey
+from mnist_batch.evaluation.outcomes import Outcomes
+from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import Grey, Images
+
+MOST_WRONG = 2760
+"""Wrong rows that are chosen, over all cells."""
+
+MOST_OTHERS = 12
+"""Rows that are chosen of each digit among the right ones, and among those without a label: with
+the wrong ones 3,000 in all, whose images take 2.4 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,3 +68,172 @@ class GalleryCell:
     prediction: int
     rows: int
     images: Sequence[GalleryImage]
+
+
+class GalleryChooser:
+    """Chooses the rows of the gallery, wherever batches are cut, and keeps their images alone.
+
+    Wrong rows are the most confident of each cell: as many of each as lets all cells together have
+    `MOST_WRONG`, fewer where a cell has fewer. Right ones, and those without a label, are the
+    `MOST_OTHERS` least confident of each digit. Of equal ones the first in the stream are chosen.
+    """
+
+    def __init__(self) -> None:
+        self._seen = np.zeros(_CELLS, np.int64)  # rows of each cell so far
+        # Only a row whose key is below this one may still be chosen.
+        self._last = np.full(_CELLS, np.inf, np.float32)
+        self._parts: list[_Rows] = []
+        self._new = 0  # rows in the parts, without the first one
+
+    def add(
+        self,
+        start: int,
+        outcomes: Outcomes,
+        images: Images | None = None,
+        originals: Mapping[int, Grey] | None = None,
+    ) -> None:
+        """Choose among the rows of the next batch too.
+
+        Args:
+            start: place in the whole stream of the batch's first row, from 0.
+            outcomes: the rows.
+            images: uint8 (n, 28, 28), one per row of the batch; kept by copy.
+            originals: what prepared images were made of, reduced, by their place in the batch.
+        """
+        cells = np.where(outcomes.labelled, outcomes.labels * CLASSES, _UNLABELLED)
+        cells += outcomes.predictions
+        wrong = outcomes.scored & ~outcomes.right
+        keys = np.where(wrong, -outcomes.confidences, outcomes.confidences)
+        keys[~outcomes.sure] = 2  # behind all others
+        self._seen += np.bincount(cells[outcomes.predicted], minlength=_CELLS)
+        places = np.flatnonzero(outcomes.predicted & (keys < self._last[cells]))
+        if not len(places):
+            return  # as in most batches of a long stream that is mostly right
+        if len(places) > _MOST_NEW:
+            places = places[self._first(cells[places], keys[places], places)]
+        known = originals or {}
+        self._parts.append(
+            _Rows(
+                cells[places],
+                keys[places],
+                start + places,
+                outcomes.batch.select(_COLUMNS).take(pa.array(places)),
+                None if images is None else images[places],
+                {start + place: known[place] for place in places.tolist() if place in known},
+            )
+        )
+        self._new += len(places)
+        if self._new > _MOST_NEW:
+            self._settle()
+
+    def cells(self) -> list[GalleryCell]:
+        """Return the cells that have rows, by label and prediction, those without a label last.
+
+        No image is there unless every batch came with them.
+        """
+        if not self._parts:
+            return []
+        self._settle()
+        rows = self._parts[0]
+        chosen: dict[int, list[GalleryImage]] = {}
+        for place, (cell, index, columns) in enumerate(
+            zip(rows.cell.tolist(), rows.index.tolist(), rows.columns.to_pylist(), strict=True)
+        ):
+            image = None if rows.images is None else rows.images[place]
+            original = rows.originals.get(index) if image is not None else None
+            one = GalleryImage(index=index, image=image, original=original, **columns)
+            chosen.setdefault(cell, []).append(one)
+        return [
+            GalleryCell(
+                label=None if cell >= _UNLABELLED else cell // CLASSES,
+                prediction=cell % CLASSES,
+                rows=int(self._seen[cell]),
+                images=images,
+            )
+            for cell, images in chosen.items()
+        ]
+
+    def _settle(self) -> None:
+        """Keep of all parts what may still be chosen."""
+        rows = _joined(self._parts)
+        rows = rows.at(self._first(rows.cell, rows.key, rows.index))
+        self._parts, self._new = [rows], 0
+        self._last[:] = np.inf
+        ends = np.flatnonzero(np.diff(rows.cell, append=_CELLS))  # of each cell, its last row
+        cells = rows.cell[ends]
+        full = np.diff(ends, prepend=-1) >= self._most()[cells]
+        self._last[cells[full]] = rows.key[ends[full]]
+
+    def _first(
+        self, cells: NDArray[np.int64], keys: NDArray[np.float32], index: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the places of the rows to choose among some, by cell, the first ones first."""
+        order = np.lexsort((index, keys, cells))
+        cells = cells[order]
+        rank = np.arange(len(cells)) - np.searchsorted(cells, cells)
+        return order[rank < self._most()[cells]]
+
+    def _most(self) -> NDArray[np.int64]:
+        """Return how many rows of each cell are chosen at most: int64 (`_CELLS`,).
+
+        It never grows while rows are added, so what is not chosen now is not chosen at the end.
+        """
+        wrong = self._seen[_WRONG]
+
+        def chosen(most: int) -> int:
+            return int(np.minimum(wrong, most).sum())
+
+        most = np.full(_CELLS, MOST_OTHERS)
+        most[_WRONG] = bisect_right(range(MOST_WRONG + 1), MOST_WRONG, key=chosen) - 1
+        return most
+
+
+_UNLABELLED = CLASSES * CLASSES
+"""A cell is 10 times the true digit, or this without one, and the predicted digit."""
+
+_CELLS = _UNLABELLED + CLASSES
+
+_WRONG = np.append(~np.eye(CLASSES, dtype=np.bool_).ravel(), np.zeros(CLASSES, np.bool_))
+"""The cells of wrong rows."""
+
+_COLUMNS = ["source", "row", "label", "prediction", "confidence", "prepared"]
+
+_MOST_NEW = 3000
+"""Rows that are kept, beside those chosen so far, until it is chosen among them."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows that may be chosen; entry i of every attribute is the same row."""
+
+    cell: NDArray[np.int64]
+    key: NDArray[np.float32]  # the lowest of a cell are chosen
+    index: NDArray[np.int64]  # places in the whole stream
+    columns: pa.RecordBatch  # `_COLUMNS`
+    images: Images | None
+    originals: Mapping[int, Grey]  # by `index`
+
+    def at(self, places: NDArray[np.int64]) -> "_Rows":
+        """Return the rows at some places, copied."""
+        index, known = self.index[places], self.originals
+        return _Rows(
+            self.cell[places],
+            self.key[places],
+            index,
+            self.columns.take(pa.array(places)),
+            None if self.images is None else self.images[places],
+            {one: known[one] for one in index.tolist() if one in known} if known else known,
+        )
+
+
+def _joined(parts: Sequence[_Rows]) -> _Rows:
+    """Return the rows of all parts; without images unless every part has them."""
+    images = [part.images for part in parts if part.images is not None]
+    return _Rows(
+        np.concatenate([part.cell for part in parts]),
+        np.concatenate([part.key for part in parts]),
+        np.concatenate([part.index for part in parts]),
+        pa.concat_batches([part.columns for part in parts]),
+        np.concatenate(images) if len(images) == len(parts) else None,
+        {index: grey for part in parts for index, grey in part.originals.items()},
+    )

@@ -15,22 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mnist_batch.evaluation.calibration import CalibrationCounts, Coverage, ReliabilityBin
+from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, in_units
+from mnist_batch.evaluation.proportions import interval, ratio
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import PROBABILITIES, reason
 
 NO_REASON = "no reason given"
 """Counted for a row that has neither a prediction nor an error."""
-
-# 97.5 % quantile of the standard normal distribution: 95 % lie within it on both sides.
-_Z_95 = 1.959963984540054
-
-# Per-row scores are added as integers in this unit, because the sum of integers, unlike that of
-# floats, does not depend on where the batches are cut: predict and evaluate then agree to the
-# last digit. Scores are below 2**4, so a batch of up to 2**27 rows fits into an int64.
-_SCORE_UNIT = 2.0**-32
-
-BINS = 15
-"""Bins of confidence, as many as in Guo's paper, see `ConfidenceBins`."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +71,11 @@ class Metrics:
             Review 78 (1950). None unless every scored row has probabilities.
         calibration_error: the expected calibration error of the confidence, 0 to 1: how far
             accuracy and mean confidence are apart, over 15 bins of equal width over (0, 1], see
-            `ConfidenceBins`. None unless every scored row has a confidence.
+            `CalibrationCounts`. None unless every scored row has a confidence.
+        mean_confidence: of the scored rows, 0 to 1; None where `calibration_error` is.
+        reliability: those 15 bins; empty where `calibration_error` is None.
+        risk_coverage: what is left where rows below a confidence are refused, by `THRESHOLDS`;
+            empty where `calibration_error` is None.
     """
 
     rows: int
@@ -91,6 +87,9 @@ class Metrics:
     log_loss: float | None
     brier: float | None
     calibration_error: float | None
+    mean_confidence: float | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    risk_coverage: tuple[Coverage, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -110,17 +109,12 @@ class Metrics:
     @cached_property
     def accuracy(self) -> float | None:
         """Share of the scored rows that are correct, 0 to 1; None without scored rows."""
-        return _ratio(self.correct, self.scored)
+        return ratio(self.correct, self.scored)
 
     @cached_property
     def accuracy_interval(self) -> tuple[float, float] | None:
-        """95 % confidence interval of the accuracy; None without scored rows.
-
-        E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-        Journal of the American Statistical Association 22 (1927). It stays within 0 to 1 and is
-        not empty at an accuracy of 1.
-        """
-        return wilson_interval(self.correct, self.scored) if self.scored else None
+        """95 % confidence interval of the accuracy (Wilson 1927); None without scored rows."""
+        return interval(self.correct, self.scored)
 
     @cached_property
     def per_class(self) -> tuple[ClassMetrics, ...]:
@@ -159,43 +153,10 @@ class Metrics:
         right = int(self.confusion_matrix[digit, digit])
         support = int(self.confusion_matrix[digit].sum())
         predicted = int(self.confusion_matrix[:, digit].sum())
-        precision, recall = _ratio(right, predicted), _ratio(right, support)
+        precision, recall = ratio(right, predicted), ratio(right, support)
         # 2 tp + fp + fn is the sum of what is predicted and what there is.
         f1 = 2 * right / (predicted + support) if support else None
         return ClassMetrics(digit, support, predicted, precision, recall, f1)
-
-
-class ConfidenceBins:
-    """Adds up the gaps between confidence and accuracy; order and size of batches do not matter.
-
-    The bins are 15 of equal width, (0, 1/15], (1/15, 2/15] and so on to (14/15, 1]; a confidence
-    of 0 falls into the first. The expected calibration error over them is of M. P. Naeini, G. F.
-    Cooper, M. Hauskrecht, AAAI 2015, as C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On
-    calibration of modern neural networks", ICML 2017, use it.
-
-    Attributes:
-        rows: the number of rows so far.
-    """
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._gaps = [0] * BINS
-
-    def add(self, confidences: NDArray[np.float32], right: NDArray[np.bool_]) -> None:
-        """Count rows: their confidences (n,), 0 to 1, and which of them were right (n,)."""
-        exact = confidences.astype(np.float64)
-        bins = np.clip(np.ceil(exact * BINS).astype(np.int64) - 1, 0, BINS - 1)
-        gaps = np.zeros(BINS, np.int64)
-        np.add.at(gaps, bins, np.rint((right - exact) / _SCORE_UNIT).astype(np.int64))
-        self._gaps = [before + gap for before, gap in zip(self._gaps, gaps.tolist(), strict=True)]
-        self.rows += len(confidences)
-
-    def expected_error(self) -> float:
-        """Return the expected calibration error of at least one row, 0 to 1.
-
-        The mean over the bins, weighted by their rows, of |accuracy - mean confidence|.
-        """
-        return sum(map(abs, self._gaps)) * _SCORE_UNIT / self.rows
 
 
 class PredictionCounts:
@@ -212,7 +173,7 @@ class PredictionCounts:
         self._errors: Counter[str] = Counter()
         self._predictions = np.zeros(CLASSES, dtype=np.int64)
         self._confusion = np.zeros(CLASSES * CLASSES, dtype=np.int64)
-        self._confidences = ConfidenceBins()
+        self._calibration = CalibrationCounts()
         self._with_probabilities = 0
         self._log_loss = 0
         self._brier = 0
@@ -222,12 +183,15 @@ class PredictionCounts:
 
         The column of probabilities may be there or not.
         """
-        labels, labelled = _digits(batch.column("label"))
-        predictions, predicted = _digits(batch.column("prediction"))
-        scored = labelled & predicted
-        self.rows += batch.num_rows
-        self._labelled += int(labelled.sum())
-        self._prepared += pc.sum(batch.column("prepared")).as_py() or 0
+        self.add_outcomes(Outcomes.of(batch))
+
+    def add_outcomes(self, outcomes: Outcomes) -> None:
+        """Count rows, as `add` does."""
+        labels, predictions, batch = outcomes.labels, outcomes.predictions, outcomes.batch
+        scored, predicted = outcomes.scored, outcomes.predicted
+        self.rows += len(outcomes)
+        self._labelled += int(outcomes.labelled.sum())
+        self._prepared += int(outcomes.prepared.sum())
         self._predictions += np.bincount(predictions[predicted], minlength=CLASSES)
         self._confusion += np.bincount(
             labels[scored] * CLASSES + predictions[scored], minlength=CLASSES * CLASSES
@@ -236,7 +200,7 @@ class PredictionCounts:
             errors = batch.column("error").filter(pa.array(~predicted)).fill_null(NO_REASON)
             for entry in pc.value_counts(errors).to_pylist():
                 self._errors[reason(entry["values"])] += entry["counts"]
-        self._add_confidences(batch.column("confidence"), labels == predictions, scored)
+        self._calibration.add(outcomes)
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), labels, scored)
 
@@ -248,7 +212,7 @@ class PredictionCounts:
     def metrics(self) -> Metrics:
         """Return the metrics of the rows so far."""
         confusion = self._confusion.reshape(CLASSES, CLASSES).copy()
-        sure = 0 < self._confidences.rows == confusion.sum()
+        sure = 0 < self._calibration.rows == confusion.sum()
         complete = 0 < self._with_probabilities == confusion.sum()
         return Metrics(
             rows=self.rows,
@@ -259,15 +223,11 @@ class PredictionCounts:
             confusion_matrix=confusion,
             log_loss=self._mean_score(self._log_loss) if complete else None,
             brier=self._mean_score(self._brier) if complete else None,
-            calibration_error=self._confidences.expected_error() if sure else None,
+            calibration_error=self._calibration.expected_error() if sure else None,
+            mean_confidence=self._calibration.mean_confidence() if sure else None,
+            reliability=self._calibration.reliability() if sure else (),
+            risk_coverage=self._calibration.risk_coverage() if sure else (),
         )
-
-    def _add_confidences(
-        self, column: pa.Array, right: NDArray[np.bool_], scored: NDArray[np.bool_]
-    ) -> None:
-        given = scored & column.is_valid().to_numpy(zero_copy_only=False)
-        confidences = column.to_numpy(zero_copy_only=False)
-        self._confidences.add(confidences[given], right[given])
 
     def _add_scores(
         self, column: pa.Array, labels: NDArray[np.int64], scored: NDArray[np.bool_]
@@ -280,41 +240,13 @@ class PredictionCounts:
         # float64, because the difference to 1 of a confident float32 has few digits left.
         probabilities = values.reshape(-1, CLASSES).astype(np.float64)
         truth = (np.arange(len(probabilities)), labels[given])
-        self._log_loss += _in_units(log_losses(probabilities, labels[given]))
+        self._log_loss += int(in_units(log_losses(probabilities, labels[given])).sum())
         probabilities[truth] -= 1
-        self._brier += _in_units(np.square(probabilities).sum(axis=1))
+        self._brier += int(in_units(np.square(probabilities).sum(axis=1)).sum())
         self._with_probabilities += len(probabilities)
 
     def _mean_score(self, units: int) -> float:
-        return units * _SCORE_UNIT / self._with_probabilities
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Return Wilson's score interval (1927) at 95 % of a proportion; `trials` is at least 1."""
-    share = successes / trials
-    z_squared = _Z_95**2
-    scale = 1 + z_squared / trials
-    centre = (share + z_squared / (2 * trials)) / scale
-    spread = share * (1 - share) / trials + z_squared / (4 * trials**2)
-    half = _Z_95 * math.sqrt(spread) / scale
-    # The bounds are within 0 to 1; rounding may not take them out.
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _digits(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return a column's digits, 0 where it is null, and where it is not null."""
-    if not column.null_count:  # the usual case, and four times as fast
-        return column.to_numpy().astype(np.int64), np.ones(len(column), np.bool_)
-    known = column.is_valid().to_numpy(zero_copy_only=False)
-    return column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64), known
-
-
-def _in_units(scores: NDArray[np.float64]) -> int:
-    return int(np.rint(scores / _SCORE_UNIT).astype(np.int64).sum())
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+        return units * SCORE_UNIT / self._with_probabilities
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

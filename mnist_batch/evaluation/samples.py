@@ -3,26 +3,17 @@
 The same rows are chosen wherever batches are cut.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mnist_batch.errors import InputError
 from mnist_batch.mnist import SIDE
-from mnist_batch.options import Prepare
-from mnist_batch.schema import ImageBatch, Images
-
-if TYPE_CHECKING:
-    from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.schema import Images
 
 _MASK = 2**64 - 1
-
-_BATCH_ROWS = 64
-"""Rows read at once to find images: few, since few of them are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +38,9 @@ class Samples:
     confidence: list[float | None]
     images: NDArray[np.uint8] | None
 
-    def with_images(self, images: NDArray[np.uint8]) -> "Samples":
+    def with_images(self, images: Sequence[Images] | Images) -> "Samples":
         """Return these rows with `images`, uint8 (k, 28, 28), in the same order."""
-        return replace(self, images=images)
+        return replace(self, images=np.array(images, np.uint8).reshape(-1, SIDE, SIDE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,52 +131,3 @@ def _splitmix64(seed: int, start: int, count: int) -> NDArray[np.uint64]:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
-
-
-def find_images(samples: Samples, opened: "OpenInputs", rows: int, prepare: Prepare) -> Images:
-    """Return the images of samples, as the network saw them.
-
-    Args:
-        samples: rows of the predictions.
-        opened: the inputs that were predicted.
-        rows: the number of predictions.
-        prepare: which images were brought to MNIST form.
-
-    Returns:
-        uint8 (k, 28, 28), in the order of the samples.
-
-    Raises:
-        InputError: these are not the inputs that were predicted: another number of rows, or
-            another image in the place of a sample.
-    """
-    if opened.rows != rows:
-        raise InputError(
-            f"--images holds {opened.rows:,} images, the predictions {rows:,} rows; name the "
-            "INPUT that was predicted"
-        )
-    # Imported here, so that the process that draws does without it.
-    from mnist_batch.preprocessing.mnist_form import prepare_batch
-
-    images, found = [np.empty((0, SIDE, SIDE), np.uint8)], 0
-    starts = accumulate((shard.rows for shard in opened.shards), initial=0)
-    for shard, start in zip(opened.shards, starts, strict=False):
-        inside = samples.index[(samples.index >= start) & (samples.index < start + shard.rows)]
-        if len(inside):
-            for batch in shard.take(inside - start).read(_BATCH_ROWS):
-                _check_same(samples, found, batch)
-                images.append(prepare_batch(batch, prepare).images)
-                found += len(batch)
-    return np.concatenate(images)
-
-
-def _check_same(samples: Samples, start: int, batch: ImageBatch) -> None:
-    """Check that a batch is of the samples from `start` on."""
-    for place, found in enumerate(
-        zip(batch.source.to_pylist(), batch.row.to_pylist(), strict=True), start
-    ):
-        expected = (samples.source[place], int(samples.row[place]))
-        if found != expected:
-            raise InputError(
-                f"--images has {found[0]} (row {found[1]}) where the predictions have "
-                f"{expected[0]} (row {expected[1]}); name what was predicted, in the same order"
-            )

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mnist_batch.errors import OutputError
+from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
-from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
@@ -103,9 +103,10 @@ class Report(AbstractContextManager["Report", None]):
 
     def stage(
         self,
-        metrics: Metrics,
-        samples: Callable[[], Samples],
+        evaluation: Evaluation,
         run: Mapping[str, Any] | None,
+        *,
+        command: str | None = None,
         history: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         """Make all files, under temporary names.
@@ -114,11 +115,13 @@ class Report(AbstractContextManager["Report", None]):
         histogram of the predictions.
 
         Args:
-            metrics: what is reported.
-            samples: returns the samples, which are drawn if they have images.
+            evaluation: what is reported; samples are drawn if they have images.
             run: how the predictions were made, put into `metrics.json` as it is.
+            command: the line that repeats the run in a shell; None where nobody knows it.
             history: one number per epoch and name, as Keras' `History.history`.
         """
+        del command  # the page says it
+        metrics, samples = evaluation.metrics, evaluation.samples
         if metrics.scored:
             self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
             self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
@@ -127,13 +130,12 @@ class Report(AbstractContextManager["Report", None]):
         elif metrics.rows:
             self._stage_figure("predictions.png", figures.prediction_histogram_figure, metrics)
         text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"
-        with self._making("samples.png"):
-            chosen = samples()
-            if chosen.images is None:
+        if samples.images is None:
+            with self._making("samples.png"):
                 if self._is_of(text):
                     self._kept = {"samples.png"}  # it was drawn when the images were at hand
-            elif len(chosen.index):
-                self._stage_figure("samples.png", figures.samples_figure, chosen)
+        elif len(samples.index):
+            self._stage_figure("samples.png", figures.samples_figure, samples)
         if history is not None:
             self._stage_table("history.csv", _history_table(history))
             self._stage_figure("learning_curves.png", figures.learning_curves_figure, history)
@@ -258,6 +260,18 @@ def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str,
         "log_loss": metrics.log_loss,
         "brier": metrics.brier,
         "calibration_error": metrics.calibration_error,
+        "mean_confidence": metrics.mean_confidence,
+        "reliability": [{**vars(one), "accuracy": one.accuracy} for one in metrics.reliability],
+        "risk_coverage": [
+            {
+                "threshold": one.threshold,
+                "rows": one.rows,
+                "right": one.right,
+                "coverage": one.coverage,
+                "accuracy": one.accuracy,
+            }
+            for one in metrics.risk_coverage
+        ],
         "confusion_matrix": metrics.confusion_matrix.tolist(),
         "predictions": metrics.predictions,
         "run": run,

@@ -167,7 +167,7 @@ def test_a_disk_with_room_for_the_predictions_is_enough(
     out.write_text("old")
     arguments = ["predict", digits_folder, "--model", model, "--out", out, "--overwrite"]
     ended = subprocess.run(
-        [sys.executable, "-c", _LIMITED, "6000", *map(str, arguments)],
+        [sys.executable, "-c", _LIMITED, "12000", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

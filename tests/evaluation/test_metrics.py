@@ -11,42 +11,10 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts, wilson_interval
+from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
 from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import predictions_schema
-
-Row = tuple[int | None, int | None]
-
-
-def predictions_batch(
-    rows: Sequence[Row],
-    *,
-    confidences: Sequence[float | None] | None = None,
-    errors: Sequence[str | None] | None = None,
-    prepared: Sequence[bool] | None = None,
-    probabilities: Sequence[Any] | None = None,
-) -> pa.RecordBatch:
-    """Return a batch of predictions from (label, prediction) pairs."""
-    columns = {
-        "source": ["digits.parquet"] * len(rows),
-        "row": list(range(len(rows))),
-        "label": [label for label, _ in rows],
-        "prediction": [prediction for _, prediction in rows],
-        "confidence": list(confidences)
-        if confidences is not None
-        else [None if prediction is None else 0.5 for _, prediction in rows],
-        "prepared": list(prepared) if prepared else [False] * len(rows),
-        "error": list(errors)
-        if errors
-        else [
-            "not an image: digits.parquet" if prediction is None else None for _, prediction in rows
-        ],
-        "probabilities": list(probabilities) if probabilities is not None else [],
-    }
-    schema = predictions_schema(with_probabilities=probabilities is not None)
-    return pa.RecordBatch.from_pydict({name: columns[name] for name in schema.names}, schema=schema)
+from tests.support.prediction_batches import Row, predictions_batch
 
 
 def metrics_of(*batches: pa.RecordBatch) -> Metrics:
@@ -254,23 +222,6 @@ def test_the_order_of_batches_changes_nothing() -> None:
     batch, _, _ = probability_batch(100)
     pieces = [batch.slice(start, 9) for start in range(0, 100, 9)]
     assert everything(metrics_of(*reversed(pieces))) == everything(metrics_of(batch))
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials"), [(81, 263), (15, 148), (0, 20), (1, 29), (9790, 10000)]
-)
-def test_the_interval_is_scipys(successes: int, trials: int) -> None:
-    """The Wilson interval of a share is the one that SciPy gives."""
-    interval = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
-    assert wilson_interval(successes, trials) == pytest.approx(tuple(interval), abs=1e-9)
-
-
-def test_the_interval_of_a_perfect_score_ends_at_one() -> None:
-    """And starts below it: ten of ten do not prove that there are no mistakes."""
-    low, high = wilson_interval(10, 10)
-    assert high == pytest.approx(1)
-    assert high <= 1
-    assert 0.7 < low < 0.73
 
 
 def test_errors_are_counted_by_reason() -> None:

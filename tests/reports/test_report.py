@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_batch.errors import InputError, OutputError, OutputInUseError
+from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
 from mnist_batch.reports.report import FILES, Report
+from tests.support.example_metrics import evaluation_of
 from tests.support.full_disk import limited_file_size
 from tests.support.report_files import REPORT_FILES
 
@@ -51,22 +52,13 @@ WITHOUT_LABELS = replace(
 PLACES = np.arange(2, dtype=np.int64)
 IMAGES = np.zeros((2, 28, 28), np.uint8)
 SAMPLES = Samples(PLACES, ["a", "a"], PLACES, [1, 2], [1, 3], [0.9, 0.5], IMAGES)
-
-
-def samples() -> Samples:
-    """Return samples with images."""
-    return SAMPLES
-
-
-def no_samples() -> Samples:
-    """Return samples without images."""
-    return replace(SAMPLES, images=None)
+NO_SAMPLES = replace(SAMPLES, images=None)
 
 
 def write(folder: Path, metrics: Metrics = WITH_LABELS, *, overwrite: bool = False) -> Report:
     """Write a report with samples and return it."""
     with Report(folder, overwrite=overwrite) as report:
-        report.stage(metrics, samples, RUN)
+        report.stage(evaluation_of(metrics, SAMPLES), RUN)
         report.commit()
     return report
 
@@ -85,7 +77,7 @@ def rows(path: Path) -> list[list[str]]:
 def test_with_labels_the_scores_are_written(tmp_path: Path) -> None:
     """And named by `files`, which is empty before the commit."""
     with Report(tmp_path / "report", overwrite=False) as report:
-        report.stage(WITH_LABELS, samples, RUN)
+        report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
         assert report.files == []
         report.commit()
     assert report.missing == {}
@@ -111,7 +103,7 @@ def test_pictures_are_pictures(tmp_path: Path) -> None:
 def test_samples_without_images_are_not_drawn(tmp_path: Path) -> None:
     """The rest of the report is written."""
     with Report(tmp_path, overwrite=False) as report:
-        report.stage(WITH_LABELS, no_samples, None)
+        report.stage(evaluation_of(WITH_LABELS, NO_SAMPLES), None)
         report.commit()
     assert names(tmp_path) == REPORT_FILES - {"samples.png"}
 
@@ -133,6 +125,9 @@ def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
         "log_loss",
         "brier",
         "calibration_error",
+        "mean_confidence",
+        "reliability",
+        "risk_coverage",
         "confusion_matrix",
         "predictions",
         "run",
@@ -162,7 +157,7 @@ def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
 def test_what_is_undefined_is_null(tmp_path: Path) -> None:
     """Never 0 and never NaN, which is no JSON."""
     with Report(tmp_path, overwrite=False) as report:
-        report.stage(WITHOUT_LABELS, no_samples, None)
+        report.stage(evaluation_of(WITHOUT_LABELS, NO_SAMPLES), None)
         report.commit()
     record = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
     assert record["accuracy"] is record["accuracy_interval_95"] is record["log_loss"] is None
@@ -194,7 +189,7 @@ def test_the_table_per_class_says_what_is_undefined(tmp_path: Path) -> None:
 def test_training_adds_its_history(tmp_path: Path) -> None:
     """As a table with a row per epoch, and as curves."""
     with Report(tmp_path, overwrite=False) as report:
-        report.stage(WITH_LABELS, no_samples, None, HISTORY)
+        report.stage(evaluation_of(WITH_LABELS, NO_SAMPLES), None, history=HISTORY)
         report.commit()
     assert names(tmp_path) == REPORT_FILES - {"samples.png"} | {
         "history.csv",
@@ -226,7 +221,7 @@ def test_a_folder_with_other_files_is_taken(tmp_path: Path) -> None:
 def test_stale_files_of_an_earlier_report_are_removed(tmp_path: Path) -> None:
     """A reader would take them for this report's."""
     with Report(tmp_path, overwrite=False) as report:
-        report.stage(WITH_LABELS, samples, RUN, HISTORY)
+        report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN, history=HISTORY)
         report.commit()
     write(tmp_path, WITHOUT_LABELS, overwrite=True)
     assert names(tmp_path) == {"metrics.json", "predictions.png", "samples.png"}
@@ -242,7 +237,7 @@ def test_until_the_commit_the_earlier_report_stays(tmp_path: Path) -> None:
     write(tmp_path)
     before = contents(tmp_path)
     with Report(tmp_path, overwrite=True) as report:
-        report.stage(WITHOUT_LABELS, no_samples, None)
+        report.stage(evaluation_of(WITHOUT_LABELS, NO_SAMPLES), None)
         assert {name: (tmp_path / name).read_bytes() for name in before} == before
         assert all(name.startswith(".") for name in names(tmp_path) - set(before))
     assert contents(tmp_path) == before
@@ -254,7 +249,7 @@ def test_nothing_is_left_of_a_report_without_commit(tmp_path: Path) -> None:
         if folder.name == "there":
             folder.mkdir()
         with Report(folder, overwrite=False) as report:
-            report.stage(WITH_LABELS, samples, RUN)
+            report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
     assert names(tmp_path) == {"there"}
     assert names(tmp_path / "there") == set()
 
@@ -274,7 +269,7 @@ def test_what_the_disk_has_no_room_for_is_missing(
     monkeypatch.setattr("mnist_batch.reports.drawing_process._second", None)
     with Report(folder, overwrite=overwrite) as report:
         with limited_file_size(5000):
-            report.stage(WITH_LABELS, samples, RUN)
+            report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
             report.commit()
         with pytest.raises(
             OutputError, match=r"\.png could not be made: File too large; make room"
@@ -322,25 +317,12 @@ def test_an_interrupt_is_no_missing_picture(
     assert names(tmp_path) == set()
 
 
-def test_samples_that_cannot_be_found_are_a_missing_picture(tmp_path: Path) -> None:
-    """Their images may be read again for it, and be gone by then."""
-
-    def fail() -> Samples:
-        raise InputError("in: folder cannot be read")
-
-    with Report(tmp_path, overwrite=False) as report:
-        report.stage(WITH_LABELS, fail, RUN)
-        report.commit()
-    assert names(tmp_path) == REPORT_FILES - {"samples.png"}
-    assert report.missing == {"samples.png": "in: folder cannot be read"}
-
-
 def test_samples_stay_only_with_the_same_predictions(tmp_path: Path) -> None:
     """Beside other numbers they would pass for theirs."""
     write(tmp_path)
     for run, expected in ((RUN, REPORT_FILES), ({}, REPORT_FILES - {"samples.png"})):
         with Report(tmp_path, overwrite=True) as report:
-            report.stage(WITH_LABELS, no_samples, run)
+            report.stage(evaluation_of(WITH_LABELS, NO_SAMPLES), run)
             report.commit()
         assert names(tmp_path) == expected
 
@@ -366,7 +348,7 @@ def commit_cut(folder: Path, cut: int, monkeypatch: pytest.MonkeyPatch) -> bool:
         unlink(path, missing_ok=missing_ok)
 
     with Report(folder, overwrite=True) as report:
-        report.stage(WITH_LABELS, samples, RUN)
+        report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
         with monkeypatch.context() as patch, contextlib.suppress(_CutError):
             patch.setattr(Path, "replace", replacing)
             patch.setattr(Path, "unlink", unlinking)
@@ -415,7 +397,7 @@ def test_a_file_that_cannot_be_replaced_leaves_no_numbers(
 def test_a_file_that_came_meanwhile_is_kept(tmp_path: Path) -> None:
     """It is not ours to replace, and beside it nothing passes for a report."""
     with Report(tmp_path, overwrite=False) as report:
-        report.stage(WITH_LABELS, samples, RUN)
+        report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
         (tmp_path / "per_class.csv").write_text("mine")
         report.commit()
     assert (tmp_path / "per_class.csv").read_text() == "mine"
@@ -439,7 +421,7 @@ def test_a_second_report_is_refused_while_the_first_is_made(tmp_path: Path) -> N
     (tmp_path / "link").symlink_to("report")
     late = Report(tmp_path / "report", overwrite=False)
     with Report(tmp_path / "report", overwrite=False) as report:
-        report.stage(WITH_LABELS, samples, RUN)
+        report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
         for other in (late, Report(tmp_path / "link", overwrite=True)):
             with pytest.raises(OutputInUseError, match="another run is writing it"), other:
                 pass
@@ -474,7 +456,7 @@ def test_every_file_of_a_report_is_among_its_names(tmp_path: Path) -> None:
     written = set()
     for metrics in (WITH_LABELS, WITHOUT_LABELS):
         with Report(tmp_path, overwrite=True) as report:
-            report.stage(metrics, samples, RUN, HISTORY)
+            report.stage(evaluation_of(metrics, SAMPLES), RUN, history=HISTORY)
             report.commit()
         written |= {path.name for path in report.files}
     assert written == set(FILES)

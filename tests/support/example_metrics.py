@@ -1,8 +1,12 @@
 """Metrics of 8,140 rows, made up so that each number can be told from the others."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
 
 COUNTS = 900 * np.eye(CLASSES, dtype=np.int64)
@@ -23,3 +27,9 @@ METRICS = Metrics(
     brier=0.0321,
     calibration_error=0.0123,
 )
+
+
+def evaluation_of(metrics: Metrics, samples: Samples | None = None) -> Evaluation:
+    """Return an evaluation with these metrics and samples, and nothing else."""
+    evaluation = replace(Evaluator().evaluation(), metrics=metrics)
+    return replace(evaluation, samples=samples) if samples else evaluation

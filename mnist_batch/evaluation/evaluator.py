@@ -1,0 +1,152 @@
+"""Evaluate predictions while they are made, or from their file: all that pages show of a run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mnist_batch.evaluation.found_images import FoundImage, Place
+from mnist_batch.evaluation.gallery import GalleryCell, GalleryChooser
+from mnist_batch.evaluation.input_profile import InputProfile, ProfileCounts
+from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
+from mnist_batch.evaluation.outcomes import Outcomes
+from mnist_batch.evaluation.samples import SampleChooser, Samples
+from mnist_batch.evaluation.slices import Slice, SliceCounts
+from mnist_batch.schema import reason
+
+if TYPE_CHECKING:
+    from mnist_batch.inference.pipeline import PredictedBatch
+
+EXAMPLES = 5
+"""Rows without a prediction that are named per reason, the first ones."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A row without a prediction."""
+
+    source: str
+    row: int
+    error: str
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What there is to say of the predictions of a run.
+
+    Attributes:
+        metrics: counts and scores.
+        samples: ten rows chosen at random.
+        gallery: rows to look at; cells that have rows, by true and predicted digit, and those
+            without a label last.
+        slices: accuracy of parts of the rows.
+        profile: what the input looks like.
+        unreadable: the first rows without a prediction per reason, in the order of
+            `Metrics.errors_by_reason`.
+    """
+
+    metrics: Metrics
+    samples: Samples
+    gallery: Sequence[GalleryCell]
+    slices: Sequence[Slice]
+    profile: InputProfile
+    unreadable: Mapping[str, Sequence[Unreadable]]
+
+    @property
+    def has_images(self) -> bool:
+        """Whether samples and gallery have their images, or no rows."""
+        chosen = [image.image for cell in self.gallery for image in cell.images]
+        return len(self.samples.index) == 0 or (
+            self.samples.images is not None and all(image is not None for image in chosen)
+        )
+
+    def with_images(
+        self, find: Callable[[Sequence[Place]], Mapping[int, FoundImage]]
+    ) -> "Evaluation":
+        """Return it with the images of samples and gallery.
+
+        Args:
+            find: returns the images of rows, by index, which are in ascending order; see
+                `found_images.find_images`.
+        """
+        samples = zip(self.samples.index, self.samples.source, self.samples.row, strict=True)
+        places = {int(index): Place(int(index), source, int(row)) for index, source, row in samples}
+        for cell in self.gallery:
+            places |= {one.index: Place(one.index, one.source, one.row) for one in cell.images}
+        found = find([places[index] for index in sorted(places)])
+        return replace(
+            self,
+            samples=self.samples.with_images([found[index].image for index in self.samples.index]),
+            gallery=[
+                replace(
+                    cell,
+                    images=[replace(one, **vars(found[one.index])) for one in cell.images],
+                )
+                for cell in self.gallery
+            ],
+        )
+
+
+class Evaluator:
+    """Evaluates rows batch by batch, in order, wherever batches are cut; memory stays flat."""
+
+    def __init__(self, sample_seed: int = 0, slices: Sequence[str] = ()) -> None:
+        """Begin.
+
+        Args:
+            sample_seed: chooses the samples.
+            slices: columns of the batches, beside those of the schema, whose values are slices.
+        """
+        self._counts = PredictionCounts()
+        self._samples = SampleChooser(sample_seed)
+        self._gallery = GalleryChooser()
+        self._slices = SliceCounts(slices)
+        self._profile = ProfileCounts()
+        self._unreadable: dict[str, list[Unreadable]] = {}
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return self._counts.rows
+
+    @property
+    def errors(self) -> int:
+        """Rows without a prediction so far."""
+        return self._counts.errors
+
+    def add(self, predictions: pa.RecordBatch, batch: "PredictedBatch | None" = None) -> None:
+        """Add the next rows.
+
+        Args:
+            predictions: columns of `schema.PREDICTIONS`, those to slice by, and any others.
+            batch: the same rows with their images, where they are at hand.
+        """
+        start, outcomes = self.rows, Outcomes.of(predictions)
+        images = batch.images if batch else None
+        self._samples.add(start, predictions, images)
+        self._gallery.add(start, outcomes, images)
+        self._slices.add(outcomes)
+        self._profile.add(outcomes)
+        self._counts.add_outcomes(outcomes)
+        if not outcomes.predicted.all():
+            self._add_unreadable(predictions.filter(pa.array(~outcomes.predicted)))
+
+    def evaluation(self) -> Evaluation:
+        """Return what there is to say of the rows so far."""
+        metrics = self._counts.metrics()
+        return Evaluation(
+            metrics=metrics,
+            samples=self._samples.samples(),
+            gallery=self._gallery.cells(),
+            slices=self._slices.slices(),
+            profile=self._profile.profile(),
+            unreadable={one: self._unreadable[one] for one in metrics.errors_by_reason},
+        )
+
+    def _add_unreadable(self, rows: pa.RecordBatch) -> None:
+        for row in rows.select(["source", "row", "error"]).to_pylist():
+            row["error"] = row["error"] or NO_REASON
+            examples = self._unreadable.setdefault(reason(row["error"]), [])
+            if len(examples) < EXAMPLES:
+                examples.append(Unreadable(**row))

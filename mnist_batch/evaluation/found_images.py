@@ -1,0 +1,85 @@
+"""Find the images of a few rows of the predictions in the inputs that were predicted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mnist_batch.errors import InputError
+from mnist_batch.options import Prepare
+from mnist_batch.schema import Grey, ImageBatch, Images
+
+if TYPE_CHECKING:
+    from mnist_batch.inputs.sources import OpenInputs
+
+_BATCH_ROWS = 64
+"""Rows read at once: few, since few of them are kept."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row, by its place in the whole stream from 0, and its columns `source` and `row`."""
+
+    index: int
+    source: str
+    row: int
+
+
+@dataclass(frozen=True, eq=False)
+class FoundImage:
+    """The image of a row, as the network saw it, uint8 (28, 28), and what it was made of.
+
+    `original` is as of `GalleryImage`.
+    """
+
+    image: Images
+    original: Grey | None = None
+
+
+def find_images(
+    places: Sequence[Place], opened: "OpenInputs", rows: int, prepare: Prepare
+) -> Mapping[int, FoundImage]:
+    """Return the images of rows, by index.
+
+    Args:
+        places: rows of the predictions, in ascending order.
+        opened: the inputs that were predicted.
+        rows: the number of predictions.
+        prepare: which images were brought to MNIST form.
+
+    Raises:
+        InputError: these are not the inputs that were predicted: another number of rows, or
+            another image in the place of a row.
+    """
+    if opened.rows != rows:
+        raise InputError(
+            f"--images holds {opened.rows:,} images, the predictions {rows:,} rows; name the "
+            "INPUT that was predicted"
+        )
+    # Imported here, so that whoever evaluates without images does without it.
+    from mnist_batch.preprocessing.mnist_form import prepare_batch
+
+    index = np.array([place.index for place in places], np.int64)
+    images: list[Images] = []
+    starts = accumulate((shard.rows for shard in opened.shards), initial=0)
+    for shard, start in zip(opened.shards, starts, strict=False):
+        inside = index[(index >= start) & (index < start + shard.rows)]
+        if len(inside):
+            for batch in shard.take(inside - start).read(_BATCH_ROWS):
+                _check_same(places[len(images) :], batch)
+                images += list(prepare_batch(batch, prepare).images)
+    return {place.index: FoundImage(image) for place, image in zip(places, images, strict=True)}
+
+
+def _check_same(places: Sequence[Place], batch: ImageBatch) -> None:
+    """Check that a batch is of the first of some rows."""
+    for place, found in zip(
+        places, zip(batch.source.to_pylist(), batch.row.to_pylist(), strict=True), strict=False
+    ):
+        if found != (place.source, place.row):
+            raise InputError(
+                f"--images has {found[0]} (row {found[1]}) where the predictions have "
+                f"{place.source} (row {place.row}); name what was predicted, in the same order"
+            )

@@ -1,0 +1,95 @@
+"""What came of the rows of a batch, as arrays: all that is counted is counted from these."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+SCORE_UNIT = 2.0**-32
+"""Per-row scores are added as integers in this unit, because the sum of integers, unlike that of
+floats, does not depend on where the batches are cut: predict and evaluate then agree to the last
+digit. Scores are below 2**4, so a batch of up to 2**27 rows fits into an int64."""
+
+
+def in_units(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return scores in `SCORE_UNIT`, rounded: int64 (n,)."""
+    return np.rint(scores / SCORE_UNIT).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Rows of predictions; entry i of every array is the same row.
+
+    Attributes:
+        batch: columns of `schema.PREDICTIONS`, digits within 0 to 9; others may follow.
+        labels: int64 (n,), the true digits, 0 where a row has none.
+        labelled: bool (n,), which have one.
+        predictions: int64 (n,), the predicted digits, 0 where a row has none.
+        predicted: bool (n,), which have one.
+    """
+
+    batch: pa.RecordBatch
+    labels: NDArray[np.int64]
+    labelled: NDArray[np.bool_]
+    predictions: NDArray[np.int64]
+    predicted: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> "Outcomes":
+        """Return those of a batch."""
+        labels, labelled = _digits(batch.column("label"))
+        predictions, predicted = _digits(batch.column("prediction"))
+        return cls(batch, labels, labelled, predictions, predicted)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.labels)
+
+    @cached_property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which rows have a label and a prediction: bool (n,)."""
+        return self.labelled & self.predicted
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Which scored rows have their label as prediction: bool (n,)."""
+        equal: NDArray[np.bool_] = self.labels == self.predictions
+        return self.scored & equal
+
+    @cached_property
+    def sure(self) -> NDArray[np.bool_]:
+        """Which rows have a prediction and its confidence: bool (n,)."""
+        return self.predicted & _is_valid(self.batch.column("confidence"))
+
+    @cached_property
+    def confidences(self) -> NDArray[np.float32]:
+        """The confidences, 0 to 1, NaN where a row has none: float32 (n,)."""
+        values: NDArray[np.float32] = self.batch.column("confidence").to_numpy(zero_copy_only=False)
+        return values
+
+    @cached_property
+    def prepared(self) -> NDArray[np.bool_]:
+        """Which images were brought to MNIST form: bool (n,)."""
+        column = self.batch.column("prepared")
+        if column.null_count:  # as another program may write it
+            column = column.fill_null(False)
+        values: NDArray[np.bool_] = column.to_numpy(zero_copy_only=False)
+        return values
+
+
+def _digits(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a column's digits, 0 where it is null, and where it is not null."""
+    if not column.null_count:  # the usual case, and four times as fast
+        return column.to_numpy().astype(np.int64), _is_valid(column)
+    known = _is_valid(column)
+    return column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64), known
+
+
+def _is_valid(column: pa.Array) -> NDArray[np.bool_]:
+    """Return where a column is not null: bool (n,)."""
+    if not column.null_count:
+        return np.ones(len(column), np.bool_)
+    valid: NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
+    return valid
