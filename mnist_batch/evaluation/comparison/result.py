@@ -40,6 +40,21 @@ class PairedScores:
     difference: float | None
     interval: tuple[float, float] | None
 
+    @property
+    def pairs(self) -> int:
+        """All rows that are counted here."""
+        return self.both_right + self.newly_wrong + self.newly_right + self.both_wrong
+
+    @property
+    def base_accuracy(self) -> float | None:
+        """Share of the pairs that the base read correctly, 0 to 1; None without pairs."""
+        return (self.both_right + self.newly_wrong) / self.pairs if self.pairs else None
+
+    @property
+    def new_accuracy(self) -> float | None:
+        """Share of the pairs that the new run read correctly, 0 to 1; None without pairs."""
+        return (self.both_right + self.newly_right) / self.pairs if self.pairs else None
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -50,7 +65,8 @@ class Comparison:
         joined_on: what told that two rows are one image: `source and row`, `path`, `content` or the
             name of a column.
         base_rows, new_rows: rows of the two.
-        pairs: rows of both that are one image.
+        pairs: rows of both that are one image; the others are in one of the two only, or cannot be
+            told apart.
         overall: the scores of the pairs with labels.
         per_digit: the same for each true digit, 0 to 9.
         regressed_digits: those that are worse beyond chance and beyond the least effect.
@@ -59,6 +75,8 @@ class Comparison:
         changed_unlabelled: pairs without a label whose prediction differs.
         lost, gained: pairs that only the base, or only the new run, has a prediction for.
         changed_labels: pairs whose labels differ; those of the new run count.
+        newly_confused: of the newly wrong, true digit, the new run's prediction, and how many, the
+            most first.
         max_drop: the drop of accuracy, 0 to 1, that is let pass.
         notes: what the user should know, one sentence each.
     """
@@ -78,5 +96,11 @@ class Comparison:
     lost: int
     gained: int
     changed_labels: int
+    newly_confused: tuple[tuple[int, int, int], ...]
     max_drop: float
     notes: tuple[str, ...]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the new run is worse, in all or on a digit: exit status 5."""
+        return self.verdict is Verdict.REGRESSED or bool(self.regressed_digits)

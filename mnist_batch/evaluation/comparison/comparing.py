@@ -1,0 +1,249 @@
+"""Compare two predictions files, row by row: counts, statistics, and the rows that changed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mnist_batch.errors import PredictionsError
+from mnist_batch.evaluation.comparison.pairing import SOURCE_AND_ROW, Pairing, pair_rows
+from mnist_batch.evaluation.comparison.predicted_rows import (
+    CONTENT,
+    PATH,
+    PredictedRows,
+    read_rows,
+)
+from mnist_batch.evaluation.comparison.result import Comparison
+from mnist_batch.evaluation.comparison.verdict import (
+    paired_scores,
+    regressed_digits,
+    verdict_of,
+)
+from mnist_batch.mnist import CLASSES
+
+MAX_DROP = 0.001
+"""The drop of accuracy, 0 to 1, that is let pass unless another is named."""
+
+
+class Change(StrEnum):
+    """How the new run reads an image otherwise than the base, in the order of importance."""
+
+    NEWLY_WRONG = "newly wrong"
+    NEWLY_RIGHT = "newly right"
+    OTHERWISE_WRONG = "wrong in another way"
+    UNLABELLED = "read otherwise, no label"
+    LOST = "no prediction any more"
+    GAINED = "a prediction now"
+
+
+CHANGES = pa.schema(
+    [
+        ("change", pa.string()),
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("label", pa.int8()),
+        ("base_prediction", pa.int8()),
+        ("new_prediction", pa.int8()),
+        ("base_confidence", pa.float32()),
+        ("new_confidence", pa.float32()),
+        ("prepared", pa.bool_()),
+        ("error", pa.string()),
+        ("base_source", pa.string()),
+        ("base_row", pa.int64()),
+        ("index", pa.int64()),
+    ]
+)
+"""Columns of the rows that changed.
+
+- change: a `Change`.
+- source, row, label, prepared: of the new run; label of the base where the new run has none.
+- base_prediction, new_prediction, base_confidence, new_confidence: null without a prediction.
+- error: why one of the runs has no prediction.
+- base_source, base_row: where the image is in the base.
+- index: the row's place in the new file, from 0.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A comparison, and what it was made of.
+
+    Attributes:
+        comparison: what was found.
+        base, new: the predictions files.
+        base_run, new_run: how they were made; None where the file does not say.
+        changes: the rows that changed, `CHANGES`: by the kind of change, and within it the most
+            confident of the new run first.
+    """
+
+    comparison: Comparison
+    base: Path
+    new: Path
+    base_run: Mapping[str, Any] | None
+    new_run: Mapping[str, Any] | None
+    changes: pa.Table
+
+
+def compare_predictions(
+    base: Path, new: Path, *, on: str | None = None, max_drop: float = MAX_DROP
+) -> Compared:
+    """Compare two predictions files, or those of reports or nights.
+
+    Args:
+        base: what the new run is held against.
+        new: the new run.
+        on: the column that tells that two rows are one image, see `pairing.pair_rows`.
+        max_drop: the drop of accuracy, 0 to 1, that is let pass, however sure it is.
+
+    Raises:
+        PredictionsError: a file cannot be read, or these are not runs over the same images.
+    """
+    known_by = (PATH, CONTENT) if on is None else (CONTENT, on)
+    rows = read_rows(base, known_by), read_rows(new, known_by)
+    pairing = pair_rows(*rows, on)
+    pairs = _Pairs.of(*rows, pairing)
+    pairs.check_same_images()
+    overall, per_digit = paired_scores(pairs.counts())
+    changes = pairs.changes()
+    comparison = Comparison(
+        verdict=verdict_of(overall, max_drop),
+        joined_on=pairing.joined_on,
+        base_rows=len(rows[0]),
+        new_rows=len(rows[1]),
+        pairs=len(pairing),
+        overall=overall,
+        per_digit=per_digit,
+        regressed_digits=regressed_digits(per_digit, max_drop),
+        newly_wrong=overall.newly_wrong,
+        newly_right=overall.newly_right,
+        otherwise_wrong=pairs.number(Change.OTHERWISE_WRONG),
+        changed_unlabelled=pairs.number(Change.UNLABELLED),
+        lost=pairs.number(Change.LOST),
+        gained=pairs.number(Change.GAINED),
+        changed_labels=int(pairs.other_label.sum()),
+        newly_confused=pairs.newly_confused(),
+        max_drop=max_drop,
+        notes=tuple(_notes(*rows, pairing, pairs)),
+    )
+    return Compared(comparison, rows[0].path, rows[1].path, rows[0].run, rows[1].run, changes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """The pairs of two files: digits as int8 (pairs,), -1 where there is none."""
+
+    rows: tuple[PredictedRows, PredictedRows]
+    pairing: Pairing
+    label: NDArray[np.int8]
+    base: NDArray[np.int8]
+    new: NDArray[np.int8]
+    other_label: NDArray[np.bool_]
+    kinds: dict[Change, NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, base: PredictedRows, new: PredictedRows, pairing: Pairing) -> "_Pairs":
+        base_label, new_label = base.labels[pairing.base], new.labels[pairing.new]
+        label = np.where(new_label < 0, base_label, new_label)
+        before, after = base.predictions[pairing.base], new.predictions[pairing.new]
+        labelled, both = label >= 0, (before >= 0) & (after >= 0)
+        was_right, is_right, other = before == label, after == label, before != after
+        kinds = {
+            Change.NEWLY_WRONG: both & labelled & was_right & ~is_right,
+            Change.NEWLY_RIGHT: both & labelled & ~was_right & is_right,
+            Change.OTHERWISE_WRONG: both & labelled & ~was_right & ~is_right & other,
+            Change.UNLABELLED: both & ~labelled & other,
+            Change.LOST: (before >= 0) & (after < 0),
+            Change.GAINED: (before < 0) & (after >= 0),
+        }
+        other_label = (base_label >= 0) & (new_label >= 0) & (base_label != new_label)
+        return cls((base, new), pairing, label, before, after, other_label, kinds)
+
+    def check_same_images(self) -> None:
+        """Refuse pairs of which most have another label: a name was given to other images."""
+        base, new = self.rows
+        known = (base.labels[self.pairing.base] >= 0) & (new.labels[self.pairing.new] >= 0)
+        if 2 * self.other_label.sum() > known.sum():
+            raise PredictionsError(
+                f"{new.path} and {base.path}: joined by {self.pairing.joined_on}, "
+                f"{self.other_label.sum():,} of {known.sum():,} rows have another label, so they "
+                "are other images; compare runs over the same images, or name a column that tells "
+                "images apart with --on"
+            )
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the pairs that are scored, see `verdict.PairCounts`."""
+        scored = (self.label >= 0) & (self.base >= 0) & (self.new >= 0)
+        label = self.label[scored].astype(np.int64)
+        cells = 4 * label + 2 * (self.base[scored] == label) + (self.new[scored] == label)
+        return np.bincount(cells, minlength=4 * CLASSES).reshape(CLASSES, 2, 2)
+
+    def number(self, change: Change) -> int:
+        """Return how many pairs changed in a way."""
+        return int(self.kinds[change].sum())
+
+    def newly_confused(self) -> tuple[tuple[int, int, int], ...]:
+        """Return what the newly wrong pairs are read as, see `Comparison.newly_confused`."""
+        wrong = self.kinds[Change.NEWLY_WRONG]
+        cells = self.label[wrong].astype(np.int64) * CLASSES + self.new[wrong]
+        counts = np.bincount(cells, minlength=CLASSES**2).tolist()
+        found = [(*divmod(cell, CLASSES), count) for cell, count in enumerate(counts) if count]
+        return tuple(sorted(found, key=lambda cell: (-cell[2], cell)))
+
+    def changes(self) -> pa.Table:
+        """Return the rows that changed, `CHANGES`."""
+        base, new = (rows.table for rows in self.rows)
+        tables = [CHANGES.empty_table()]
+        for change, changed in self.kinds.items():
+            places = np.flatnonzero(changed)
+            confidence = new["confidence"].take(pa.array(self.pairing.new[places])).to_numpy()
+            places = places[np.argsort(-confidence, kind="stable")]
+            before = base.take(pa.array(self.pairing.base[places]))
+            after = new.take(pa.array(self.pairing.new[places]))
+            label = self.label[places]
+            columns = {
+                "change": pa.array([str(change)] * len(places), pa.string()),
+                "source": after["source"],
+                "row": after["row"],
+                "label": pa.array(label, mask=label < 0),
+                "base_prediction": before["prediction"],
+                "new_prediction": after["prediction"],
+                "base_confidence": before["confidence"],
+                "new_confidence": after["confidence"],
+                "prepared": after["prepared"],
+                "error": (before if change is Change.GAINED else after)["error"],
+                "base_source": before["source"],
+                "base_row": before["row"],
+                "index": pa.array(self.pairing.new[places]),
+            }
+            tables.append(pa.table(columns, schema=CHANGES))
+        return pa.concat_tables(tables)
+
+
+def _notes(
+    base: PredictedRows, new: PredictedRows, pairing: Pairing, pairs: _Pairs
+) -> Iterator[str]:
+    """Yield what the user should know of how the rows were joined, and what else changed."""
+    if pairing.joined_on != SOURCE_AND_ROW:
+        yield f"rows are joined on {pairing.joined_on}"
+    if pairing.replaced:
+        yield (
+            f"rows that hold another image than in the base, left out: {pairing.replaced:,} "
+            "(their content differs)"
+        )
+    if pairing.ambiguous:
+        yield (
+            f"rows of which several have the same {pairing.joined_on}, left out: "
+            f"{pairing.ambiguous:,}"
+        )
+    if len(pairing) < max(len(base), len(new)):
+        yield (
+            f"compared are {len(pairing):,} images that both have; {len(base) - len(pairing):,} "
+            f"rows are in the base alone, {len(new) - len(pairing):,} in the new run alone"
+        )
+    if changed := int(pairs.other_label.sum()):
+        yield f"rows whose label changed: {changed:,}; the labels of the new run count"

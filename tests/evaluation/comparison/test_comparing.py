@@ -1,0 +1,135 @@
+"""Two predictions files, compared row by row."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from scipy.stats import binom
+
+import mnist_batch
+from mnist_batch.errors import PredictionsError
+from mnist_batch.evaluation.comparison.comparing import CHANGES, Change, compare_predictions
+from mnist_batch.evaluation.comparison.result import Verdict
+from tests.support.predictions_files import write_predictions
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """Eight rows, each of which another thing happens to."""
+    base = write_predictions(
+        tmp_path / "base.parquet",
+        [1, 1, 2, 3, None, 4, 5, 6],
+        [1, 7, 7, 3, 8, 4, None, 6],
+        confidences=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4, None, 0.3],
+    )
+    new = write_predictions(
+        tmp_path / "new.csv",
+        [1, 1, 2, 3, None, 4, 5, 6],
+        [7, 1, 3, 3, 9, None, 5, 9],
+        confidences=[0.55, 0.8, 0.7, 0.6, 0.5, None, 0.4, 0.95],
+    )
+    return base, new
+
+
+def test_each_change_is_counted(files: tuple[Path, Path]) -> None:
+    """Of eight pairs five are scored: a label and two predictions."""
+    found = compare_predictions(*files).comparison
+    assert (found.base_rows, found.new_rows, found.pairs) == (8, 8, 8)
+    assert (found.newly_wrong, found.newly_right, found.otherwise_wrong) == (2, 1, 1)
+    assert (found.changed_unlabelled, found.lost, found.gained) == (1, 1, 1)
+    assert found.overall.pairs == 5
+    assert found.overall.difference == pytest.approx(-1 / 5)
+    assert found.per_digit[1].pairs == 2
+    assert found.newly_confused == ((1, 7, 1), (6, 9, 1))
+    assert found.verdict is Verdict.TOO_FEW
+
+
+def test_each_change_is_listed(files: tuple[Path, Path]) -> None:
+    """By its kind, the newly wrong first, and of these the most confident."""
+    changes = compare_predictions(*files).changes
+    assert changes.schema == CHANGES
+    shown = changes.select(["change", "row", "label", "base_prediction", "new_prediction"])
+    assert [tuple(row.values()) for row in shown.to_pylist()] == [
+        (Change.NEWLY_WRONG, 7, 6, 6, 9),
+        (Change.NEWLY_WRONG, 0, 1, 1, 7),
+        (Change.NEWLY_RIGHT, 1, 1, 7, 1),
+        (Change.OTHERWISE_WRONG, 2, 2, 7, 3),
+        (Change.UNLABELLED, 4, None, 8, 9),
+        (Change.LOST, 5, 4, 4, None),
+        (Change.GAINED, 6, 5, None, 5),
+    ]
+    assert changes["error"].to_pylist() == [None] * 5 + ["truncated"] * 2
+
+
+def test_a_run_against_itself_is_no_difference(tmp_path: Path) -> None:
+    """1,000 rows, p = 1, a difference of 0, and nothing to say."""
+    labels, predictions = [*range(10)] * 100, [*range(9), 0] * 100
+    path = write_predictions(tmp_path / "out.parquet", labels, predictions)
+    found = compare_predictions(path, path)
+    assert found.comparison.verdict is Verdict.NO_DIFFERENCE
+    assert found.comparison.overall.p_value == 1
+    assert found.comparison.overall.difference == 0
+    assert found.comparison.notes == ()
+    assert not found.comparison.is_worse
+    assert found.changes.num_rows == 0
+
+
+def test_the_labels_of_the_new_run_count(tmp_path: Path) -> None:
+    """Where both have one; a label that only one has counts as it is."""
+    base = write_predictions(tmp_path / "base.parquet", [1, 2, None, 4], [1, 2, 3, 4])
+    new = write_predictions(tmp_path / "new.parquet", [1, 5, 3, None], [1, 5, 3, 9])
+    found = compare_predictions(base, new).comparison
+    assert (found.newly_right, found.newly_wrong, found.overall.pairs) == (1, 1, 4)
+    assert found.changed_labels == 1
+    assert "rows whose label changed: 1; the labels of the new run count" in found.notes
+
+
+def test_other_images_of_the_same_names_are_refused(tmp_path: Path) -> None:
+    """More than half of the labels differ, as of a test set that was drawn anew."""
+    base = write_predictions(tmp_path / "base.parquet", [1, 2, 3, 4], [1, 2, 3, 4])
+    new = write_predictions(tmp_path / "new.parquet", [7, 8, 9, 4], [7, 8, 9, 4])
+    with pytest.raises(PredictionsError, match="3 of 4 rows have another label"):
+        compare_predictions(base, new)
+
+
+def test_runs_without_labels_have_no_verdict(tmp_path: Path) -> None:
+    """What they read otherwise is counted."""
+    base = write_predictions(tmp_path / "base.parquet", [None] * 3, [1, 2, 3])
+    new = write_predictions(tmp_path / "new.parquet", [None] * 3, [1, 2, 4])
+    found = compare_predictions(base, new).comparison
+    assert (found.verdict, found.changed_unlabelled) == (Verdict.UNLABELLED, 1)
+    assert (found.overall.p_value, found.overall.difference) == (None, None)
+
+
+def test_what_was_not_compared_is_said(tmp_path: Path) -> None:
+    """A data set that grew."""
+    base = write_predictions(tmp_path / "base.parquet", [1, 2], [1, 2])
+    new = write_predictions(tmp_path / "new.parquet", [1, 2, 3], [1, 2, 3])
+    assert compare_predictions(base, new).comparison.notes == (
+        "compared are 2 images that both have; 0 rows are in the base alone, 1 in the new run "
+        "alone",
+    )
+
+
+def test_the_better_model_is_found_on_mnist(mnist: Path, seed_model: Path, tmp_path: Path) -> None:
+    """10,000 pairs; counted by NumPy and tested by SciPy here. The other way round it regressed."""
+    test = mnist / "test-00000-of-00001.parquet"
+    seed, default = tmp_path / "seed.parquet", tmp_path / "default.parquet"
+    mnist_batch.predict(test, seed, model=seed_model, report=False)
+    mnist_batch.predict(test, default, report=False)
+    labels, before, after = (
+        pq.read_table(path)[column].to_numpy()
+        for path, column in ((seed, "label"), (seed, "prediction"), (default, "prediction"))
+    )
+    wrong = int(((before == labels) & (after != labels)).sum())
+    right = int(((before != labels) & (after == labels)).sum())
+    p_value = 2 * binom.cdf(wrong - 1, wrong + right, 0.5) + binom.pmf(wrong, wrong + right, 0.5)
+
+    better = compare_predictions(seed, default).comparison
+    worse = compare_predictions(default, seed).comparison
+    assert (better.verdict, worse.verdict) == (Verdict.IMPROVED, Verdict.REGRESSED)
+    assert (better.pairs, better.newly_wrong, better.newly_right) == (10_000, wrong, right)
+    assert better.overall.p_value == pytest.approx(p_value)
+    assert worse.overall.p_value == better.overall.p_value
+    assert worse.overall.difference == pytest.approx((wrong - right) / 10_000)
+    assert not better.is_worse

@@ -1,0 +1,184 @@
+"""Rows of two files that are one image: by source and row, path, content, or a column."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_batch.errors import PredictionsError
+from mnist_batch.evaluation.comparison.pairing import Pairing, _join, pair_rows
+from mnist_batch.evaluation.comparison.predicted_rows import read_rows
+from tests.support.predictions_files import write_predictions
+
+Row = tuple[str, int]
+Columns = Mapping[str, Sequence[object]]
+
+
+def pairing(
+    tmp_path: Path,
+    base: Sequence[Row],
+    new: Sequence[Row],
+    base_columns: Columns | None = None,
+    new_columns: Columns | None = None,
+    on: str | None = None,
+) -> Pairing:
+    """Return the pairs of two files of the given rows and further columns."""
+    files = []
+    for name, rows, further in (("base", base, base_columns), ("new", new, new_columns)):
+        digits = [1] * len(rows)
+        path = write_predictions(
+            tmp_path / f"{name}.parquet",
+            digits,
+            digits,
+            sources=[source for source, _ in rows],
+            rows=[row for _, row in rows],
+            further=further,
+        )
+        files.append(read_rows(path, ("path", "content", *([on] if on else []))))
+    before, after = files
+    return pair_rows(before, after, on)
+
+
+def pairs(found: Pairing) -> list[tuple[int, int]]:
+    """Return the places of each pair, base and new."""
+    return list(zip(found.base.tolist(), found.new.tolist(), strict=True))
+
+
+def of(source: str, *rows: int) -> list[Row]:
+    """Return rows of one source."""
+    return [(source, row) for row in rows]
+
+
+def test_rows_of_one_source_and_row_are_one_image(tmp_path: Path) -> None:
+    """In whatever order they stand; the pairs are in the order of the new file."""
+    found = pairing(tmp_path, [*of("a", 0, 1), *of("b", 0)], [*of("b", 0), *of("a", 1, 0)])
+    assert pairs(found) == [(2, 0), (1, 1), (0, 2)]
+    assert found.joined_on == "source and row"
+
+
+def test_equal_files_are_joined_row_by_row(tmp_path: Path) -> None:
+    """As they are when a run is made again."""
+    found = pairing(tmp_path, of("a", *range(100)), of("a", *range(100)))
+    assert pairs(found) == [(place, place) for place in range(100)]
+
+
+def test_rows_of_one_file_alone_are_left_out(tmp_path: Path) -> None:
+    """Of a data set that grew, the base's images are compared."""
+    found = pairing(tmp_path, of("a", 0, 1), of("a", 5, 1, 2, 3, 0, 4))
+    assert pairs(found) == [(1, 1), (0, 4)]
+
+
+def test_a_file_of_another_name_is_joined_on_path(tmp_path: Path) -> None:
+    """On the name that the image itself carries, where it is there."""
+    columns = {"path": ["x.png", "y.png", None]}
+    renamed = {"path": ["y.png", "x.png", None]}
+    found = pairing(tmp_path, of("monday", 0, 1, 2), of("tuesday", 0, 1, 2), columns, renamed)
+    assert (found.joined_on, pairs(found)) == ("path", [(1, 0), (0, 1)])
+
+
+def test_without_paths_rows_are_joined_on_content(tmp_path: Path) -> None:
+    """Two rows of one content are one image: the first is joined with the first, and so on."""
+    found = pairing(
+        tmp_path,
+        of("monday", 0, 1, 2),
+        of("tuesday", 0, 1, 2, 3),
+        {"content": ["aa", "bb", "aa"]},
+        {"content": ["aa", "cc", "aa", "aa"]},
+    )
+    assert (found.joined_on, pairs(found)) == ("content", [(0, 0), (2, 2)])
+    assert found.ambiguous == 0
+
+
+def test_a_path_that_several_rows_have_is_left_out(tmp_path: Path) -> None:
+    """Nobody knows which of them is which; how many there are is said."""
+    found = pairing(
+        tmp_path,
+        of("monday", 0, 1, 2, 3),
+        of("tuesday", 0, 1, 2, 3),
+        {"path": ["x", "x", "y", "z"]},
+        {"path": ["x", "y", "z", "x"]},
+    )
+    assert (pairs(found), found.ambiguous) == ([(2, 1), (3, 2)], 2)
+
+
+def test_an_image_that_was_replaced_is_no_pair(tmp_path: Path) -> None:
+    """Where both files know the content; how many there are is said."""
+    found = pairing(
+        tmp_path,
+        of("a", 0, 1, 2),
+        of("a", 0, 1, 2),
+        {"content": ["aa", "bb", None]},
+        {"content": ["aa", "zz", "cc"]},
+    )
+    assert (pairs(found), found.replaced) == ([(0, 0), (2, 2)], 1)
+
+
+def test_other_images_under_the_old_names_are_found_by_content(tmp_path: Path) -> None:
+    """As a file that was shuffled."""
+    found = pairing(
+        tmp_path,
+        of("a", 0, 1, 2),
+        of("a", 0, 1, 2),
+        {"content": ["aa", "bb", "cc"]},
+        {"content": ["cc", "aa", "bb"]},
+    )
+    assert (found.joined_on, pairs(found)) == ("content", [(2, 0), (0, 1), (1, 2)])
+
+
+def test_a_named_column_is_believed(tmp_path: Path) -> None:
+    """Also where the content differs, as of the same digits scanned anew; numbers are as text."""
+    base, new = {"content": ["aa", "bb"]}, {"content": ["cc", "dd"]}
+    found = pairing(
+        tmp_path,
+        of("a", 0, 1),
+        of("a", 0, 1),
+        {**base, "scan": ["1", "2"]},
+        {**new, "scan": [2, 1]},
+        on="scan",
+    )
+    assert (found.joined_on, pairs(found)) == ("scan", [(1, 0), (0, 1)])
+
+
+def test_other_images_are_refused(tmp_path: Path) -> None:
+    """Where less than half of the smaller file is in the other; the best way is named."""
+    with pytest.raises(PredictionsError, match="have 1 images in common, by source and row, of 3"):
+        pairing(tmp_path, of("a", 0, 1, 2, 3), of("a", 0, 8, 9))
+
+
+def test_half_of_the_smaller_file_is_enough(tmp_path: Path) -> None:
+    """Rounded up."""
+    assert pairs(pairing(tmp_path, of("a", 0, 1, 2, 3), of("a", 0, 9))) == [(0, 0)]
+
+
+def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """The message names the file and the option that keeps the column."""
+    with pytest.raises(PredictionsError, match=r"base\.parquet has no column scan .*--keep-column"):
+        pairing(tmp_path, of("a", 0), of("a", 0), on="scan")
+    with pytest.raises(PredictionsError, match=r"base\.parquet has no column content .*-hash"):
+        pairing(tmp_path, of("a", 0), of("a", 0), on="content")
+
+
+def test_empty_files_are_compared(tmp_path: Path) -> None:
+    """They have nothing in common, and nothing else."""
+    assert pairs(pairing(tmp_path, [], [])) == []
+    assert pairs(pairing(tmp_path, of("a", 0), [])) == []
+
+
+@given(st.lists(st.integers(-1, 5)), st.lists(st.integers(-1, 5)))
+def test_repeated_rows_are_joined_as_often_as_both_have_them(
+    base: list[int], new: list[int]
+) -> None:
+    """The k-th with the k-th, in order; -1 is a row without a key."""
+    joined = _join(np.array(base, np.int64), np.array(new, np.int64), with_repeated=True)
+    common = Counter(base) & Counter(new)
+    del common[-1]
+    assert Counter(base[place] for place in joined.base) == common
+    assert [base[place] for place in joined.base] == [new[place] for place in joined.new]
+    assert sorted(joined.new.tolist()) == joined.new.tolist()
+    for key in common:
+        places = [place for place in joined.base.tolist() if base[place] == key]
+        assert places == [at for at, number in enumerate(base) if number == key][: common[key]]

@@ -1,0 +1,144 @@
+"""Paired statistics: as in print, and as SciPy and statsmodels compute them."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.stats import binom, norm
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from mnist_batch.evaluation.comparison.statistics import difference_interval, holm, mcnemar_mid_p
+
+COUNTS = [(0, 0), (1, 0), (0, 8), (5, 5), (5, 6), (12, 3), (30, 10), (400, 600), (0, 700)]
+MILLIONS = [(500_000, 501_000), (1_000_000, 1_000_000), (3_000_000, 3_010_000), (2, 40)]
+
+
+def mid_p(newly_wrong: int, newly_right: int) -> float:
+    """Return the mid-p value by SciPy: twice the tail, with the outcome itself by half."""
+    fewer, changes = min(newly_wrong, newly_right), newly_wrong + newly_right
+    tail = binom.cdf(fewer - 1, changes, 0.5) + binom.pmf(fewer, changes, 0.5) / 2
+    return float(2 * tail)
+
+
+def interval(newly_wrong: int, newly_right: int, pairs: int) -> tuple[float, float]:
+    """Return Tango's interval: the roots of the score equation, its nuisance by optimization.
+
+    The likelihood of the four cells under a difference is maximized by the root of its derivative,
+    and not by Tango's closed form.
+    """
+    z, falls, rises = float(norm.ppf(0.975)), newly_wrong, newly_right
+
+    def slope(share: float, difference: float) -> float:
+        """Return the derivative of the log likelihood, times what it is divided by."""
+        more, rest = share + difference, 1 - 2 * share - difference
+        unchanged = pairs - falls - rises
+        return falls * more * rest + rises * share * rest - 2 * unchanged * share * more
+
+    def share_of_falls(difference: float) -> float:
+        low, high = max(0.0, -difference), (1 - difference) / 2
+        if slope(low, difference) <= 0:
+            return low
+        if slope(high, difference) >= 0:
+            return high
+        return float(brentq(slope, low, high, args=(difference,), xtol=1e-15))
+
+    def score(difference: float) -> float:
+        variance = pairs * (2 * share_of_falls(difference) + difference * (1 - difference))
+        return (rises - falls - pairs * difference) / math.sqrt(variance)
+
+    found = (rises - falls) / pairs
+    low = brentq(lambda d: score(d) - z, -1 + 1e-9, found - 1e-12, xtol=1e-13)
+    high = brentq(lambda d: score(d) + z, found + 1e-12, 1 - 1e-9, xtol=1e-13)
+    return float(low), float(high)
+
+
+def test_the_published_example_comes_out() -> None:
+    """Airway hyper-responsiveness before and after a transplantation: 1, 1, 7, 12 children.
+
+    M. W. Fagerland, S. Lydersen, P. Laake, "Recommended tests and confidence intervals for paired
+    binomial proportions", Statistics in Medicine 33 (2014), tables I, IV and V.
+    """
+    assert round(mcnemar_mid_p(7, 1), 3) == 0.039
+    low, high = difference_interval(7, 1, 21)
+    assert (round(low, 3), round(high, 3)) == (-0.517, -0.026)
+
+
+@pytest.mark.parametrize(("newly_wrong", "newly_right"), COUNTS + MILLIONS)
+def test_the_mid_p_value_is_that_of_scipy(newly_wrong: int, newly_right: int) -> None:
+    """Of few pairs to the last digits, of millions to ten."""
+    expected = mid_p(newly_wrong, newly_right)
+    assert mcnemar_mid_p(newly_wrong, newly_right) == pytest.approx(expected, rel=1e-10, abs=1e-300)
+    assert mcnemar_mid_p(newly_right, newly_wrong) == mcnemar_mid_p(newly_wrong, newly_right)
+
+
+def test_runs_that_changed_as_often_for_the_better_do_not_differ() -> None:
+    """The p value is 1 then, and never more."""
+    for changes in (0, 1, 7, 1000, 1_000_003):
+        assert mcnemar_mid_p(changes, changes) == 1
+
+
+def test_the_p_value_of_many_changes_to_one_side_is_none() -> None:
+    """It is too small for a number, which is no error."""
+    assert mcnemar_mid_p(1_000_000, 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("newly_wrong", "newly_right", "pairs"),
+    [
+        (7, 1, 21),
+        (1, 7, 21),
+        (5, 6, 1000),
+        (36, 164, 10_000),
+        (300, 20, 500),
+        (30, 10, 40),
+        (3_000, 2_500, 1_000_000),
+        (500_000, 501_000, 60_000_000),
+    ],
+)
+def test_the_interval_solves_the_score_equation(
+    newly_wrong: int, newly_right: int, pairs: int
+) -> None:
+    """As SciPy finds its roots, with the nuisance parameter where the likelihood is largest."""
+    expected = interval(newly_wrong, newly_right, pairs)
+    assert difference_interval(newly_wrong, newly_right, pairs) == pytest.approx(
+        expected, rel=1e-6, abs=1e-10
+    )
+
+
+@pytest.mark.parametrize("pairs", [1, 10, 1000, 1_000_000])
+def test_the_interval_without_a_change_is_that_of_no_success(pairs: int) -> None:
+    """On either side as far as Wilson's interval of 0 successes, by statsmodels."""
+    _, high = proportion_confint(0, pairs, method="wilson")
+    assert difference_interval(0, 0, pairs) == pytest.approx((-high, high), rel=1e-12)
+
+
+def test_the_interval_of_changes_to_one_side_ends_at_1() -> None:
+    """Where all pairs changed for the better or for the worse."""
+    low, high = difference_interval(0, 10, 10)
+    assert high == 1
+    assert 0 < low < 1
+    assert difference_interval(10, 0, 10) == (-high, -low)
+
+
+@given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**8))
+def test_the_interval_holds_the_difference(falls: int, rises: int, unchanged: int) -> None:
+    """Whatever the counts, within -1 to 1."""
+    pairs = max(1, falls + rises + unchanged)
+    low, high = difference_interval(falls, rises, pairs)
+    assert -1 <= low <= (rises - falls) / pairs <= high <= 1
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_the_correction_is_that_of_statsmodels(p_values: list[float]) -> None:
+    """Holm's, in the order given."""
+    expected = multipletests(p_values, method="holm")[1]
+    assert np.allclose(holm(p_values), expected, rtol=1e-12, atol=0)
+
+
+def test_no_p_value_needs_no_correction() -> None:
+    """As of runs without labels."""
+    assert holm([]) == []
