@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mnist_batch.commands.evaluate import evaluate
+    from mnist_batch.commands.nightly import NightlyResult, nightly
     from mnist_batch.commands.pack import PackSummary, pack
     from mnist_batch.commands.predict import predict, stream
     from mnist_batch.commands.run import Summary
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mnist_batch.inference.workers import Progress
     from mnist_batch.inspection.inputs import InputInspection, inspect_input
     from mnist_batch.inspection.models import ModelInspection, inspect_model
+    from mnist_batch.nights.night import GateResult, Night
     from mnist_batch.training.fitting import TrainingProgress
     from mnist_batch.tuning.measuring import benchmark
     from mnist_batch.tuning.recommendation import BenchmarkResult
@@ -46,6 +48,7 @@ _MODULES = {
     name: module
     for module, names in {
         "commands.evaluate": "evaluate",
+        "commands.nightly": "NightlyResult nightly",
         "commands.pack": "PackSummary pack",
         "commands.predict": "predict stream",
         "commands.run": "Summary",
@@ -57,6 +60,7 @@ _MODULES = {
         "inference.workers": "Progress",
         "inspection.inputs": "InputInspection inspect_input",
         "inspection.models": "ModelInspection inspect_model",
+        "nights.night": "GateResult Night",
         "training.fitting": "TrainingProgress",
         "tuning.measuring": "benchmark",
         "tuning.recommendation": "BenchmarkResult",
@@ -66,6 +70,7 @@ _MODULES = {
 
 __all__ = [
     "BenchmarkResult",
+    "GateResult",
     "InputError",
     "InputInspection",
     "LabelError",
@@ -74,6 +79,8 @@ __all__ = [
     "MnistBatchError",
     "ModelError",
     "ModelInspection",
+    "Night",
+    "NightlyResult",
     "OutputError",
     "PackSummary",
     "PredictionsError",
@@ -88,6 +95,7 @@ __all__ = [
     "inspect_input",
     "inspect_model",
     "load_model",
+    "nightly",
     "pack",
     "predict",
     "stream",

@@ -1,8 +1,8 @@
 """The command line: each command parses, calls the library once, prints and exits.
 
 Exit status: 0 done; 1 could not be done; 2 usage; 3 done, but more rows with an error than
-`--max-errors` allows; 4 done, but below `--min-accuracy`; 129 the terminal went away, 130
-interrupted, 143 terminated.
+`--max-errors` allows; 4 done, but below `--min-accuracy`; 5 done, but worse than the run that it
+is held against; 129 the terminal went away, 130 interrupted, 143 terminated.
 """
 
 import logging
@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from mnist_batch import __version__
-from mnist_batch.cli import benchmark, evaluate, generate, inspect, pack, predict, train
+from mnist_batch.cli import benchmark, evaluate, generate, inspect, nightly, pack, predict, train
 from mnist_batch.cli.printing.terminal import columns, say
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.machine import signals
@@ -60,7 +60,7 @@ def _register(module: ModuleType) -> None:
     command(getattr(module, name))
 
 
-for _module in (predict, evaluate, train, pack, benchmark, inspect, generate):
+for _module in (predict, evaluate, nightly, train, pack, benchmark, inspect, generate):
     _register(_module)
 
 

@@ -8,7 +8,9 @@ import typer
 
 from mnist_batch.cli.printing.terminal import say
 from mnist_batch.options import (
+    LARGEST_BATCH,
     MOST_WORKERS,
+    Device,
     ErrorBudget,
     PredictorChoice,
     Prepare,
@@ -89,6 +91,19 @@ ReportFolder = Annotated[
     ),
 ]
 NoReport = Annotated[bool, writing("--no-report", help="Write no report.")]
+KerasDevice = Annotated[Device, running(help="Where Keras runs the model.")]
+BatchSize = Annotated[
+    int,
+    reading(min=1, max=LARGEST_BATCH, help="Images per batch; Keras runs up to that many at once."),
+]
+Probabilities = Annotated[
+    bool,
+    writing(
+        "--probabilities",
+        help="Write the probability of each digit; log loss and Brier score need them.",
+    ),
+]
+SampleSeed = Annotated[int, writing(help="Seed that chooses the ten samples.")]
 Overwrite = Annotated[bool, writing("--overwrite", help="Replace what exists.")]
 MaxErrors = Annotated[
     str,

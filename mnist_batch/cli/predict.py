@@ -21,24 +21,9 @@ from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import show_summary
 from mnist_batch.errors import OutputInUseError
-from mnist_batch.options import BATCH_ROWS, LARGEST_BATCH, Device, PredictorChoice, Prepare
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
 
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv.")]
-_Device = Annotated[Device, parameters.running(help="Where Keras runs the model.")]
-_BatchSize = Annotated[
-    int,
-    parameters.reading(
-        min=1, max=LARGEST_BATCH, help="Images per batch; Keras runs up to that many at once."
-    ),
-]
-_Probabilities = Annotated[
-    bool,
-    parameters.writing(
-        "--probabilities",
-        help="Write the probability of each digit; log loss and Brier score need them.",
-    ),
-]
-_SampleSeed = Annotated[int, parameters.writing(help="Seed that chooses the ten samples.")]
 _SavePrepared = Annotated[
     Path | None,
     parameters.writing(
@@ -64,18 +49,18 @@ def predict(
     model: parameters.ModelFile = None,
     predictor: parameters.PredictorName = PredictorChoice.AUTO,
     scale: parameters.PixelScale = None,
-    device: _Device = Device.AUTO,
+    device: parameters.KerasDevice = Device.AUTO,
     prepare: parameters.PrepareChoice = Prepare.AUTO,
     image_column: parameters.ImageColumn = None,
     label_column: parameters.LabelColumn = None,
     labels: parameters.Labels = None,
-    batch_size: _BatchSize = BATCH_ROWS,
+    batch_size: parameters.BatchSize = BATCH_ROWS,
     workers: parameters.Workers = None,
     memory: parameters.Memory = None,
-    probabilities: _Probabilities = False,
+    probabilities: parameters.Probabilities = False,
     report: parameters.ReportFolder = None,
     no_report: parameters.NoReport = False,
-    sample_seed: _SampleSeed = 0,
+    sample_seed: parameters.SampleSeed = 0,
     save_prepared: _SavePrepared = None,
     max_errors: parameters.MaxErrors = "0",
     fail_fast: _FailFast = False,

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_batch.evaluation.input_profile import InputProfile
-from mnist_batch.nightly.night import ComparedWith, GateResult, Night
-from mnist_batch.nightly.night_folder import RECORD
+from mnist_batch.nights.night import ComparedWith, GateResult, Night
+from mnist_batch.nights.night_folder import RECORD
 
 PROFILE = InputProfile(
     rows=1000,

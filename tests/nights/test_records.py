@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.nightly.records import from_record
+from mnist_batch.nights.records import from_record
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_batch.nightly.night import FORMAT, GateResult, Night
+from mnist_batch.nights.night import FORMAT, GateResult, Night
 from tests.support.nights import NIGHT
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mnist_batch.evaluation.input_profile import InputProfile
-from mnist_batch.nightly.records import from_record
+from mnist_batch.nights.records import from_record
 
 FORMAT = 1
 """Of `run.json`: a later one that this release cannot read has a higher number."""

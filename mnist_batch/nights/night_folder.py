@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.nightly.night import Night
+from mnist_batch.nights.night import Night
 
 RECORD, SUMMARY, JUNIT = "run.json", "summary.md", "junit.xml"
 PREDICTIONS, REPORT, COMPARISON = "predictions.parquet", "predictions.report", "comparison"

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_batch.nightly.night_folder import PREDICTIONS, RECORD, has_predictions, read_nights
+from mnist_batch.nights.night_folder import PREDICTIONS, RECORD, has_predictions, read_nights
 from tests.support.nights import night, write_night
 
 

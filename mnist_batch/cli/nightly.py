@@ -1,0 +1,142 @@
+"""Predict every night into a folder of its own, and tell what changed since an earlier night.
+
+The night has its predictions, a report, a comparison with the night it is held against, a summary
+in Markdown, and its gates as JUnit XML. Exit status 3, 4 and 5 say that a gate failed.
+
+Example: mnist-batch nightly digits/ --runs nights
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mnist_batch
+from mnist_batch.cli import parameters
+from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.night import night_page
+from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
+
+_Runs = Annotated[
+    Path,
+    parameters.writing(
+        metavar="DIR", help="Folder of the nights; each is a folder in it, index.html shows all."
+    ),
+]
+_Name = Annotated[
+    str | None,
+    parameters.writing(
+        help="Name of the night; by default the UTC date, with the time where that is taken."
+    ),
+]
+_gating = "Gates"
+_Against = Annotated[
+    str,
+    typer.Option(
+        rich_help_panel=_gating,
+        metavar="passed|previous|best|NAME|FILE",
+        help="What the night is held against: the last night of the same images that passed, the "
+        "one before, the most accurate one, a night by its name, or a predictions file.",
+    ),
+]
+_MaxDrop = Annotated[
+    float,
+    typer.Option(
+        rich_help_panel=_gating,
+        min=0,
+        max=100,
+        metavar="POINTS",
+        help="Exit with status 5 where accuracy drops beyond chance by more percentage points.",
+    ),
+]
+_RequireLabels = Annotated[
+    bool,
+    typer.Option(
+        "--require-labels",
+        rich_help_panel=_gating,
+        help="Exit with status 4 where no row has a label.",
+    ),
+]
+_Patience = Annotated[
+    int,
+    typer.Option(
+        rich_help_panel=_gating,
+        min=1,
+        metavar="N",
+        help="Let a gate fail only on the Nth night in a row that misses it.",
+    ),
+]
+_KeepNights = Annotated[
+    int | None,
+    parameters.writing(
+        min=1,
+        metavar="N",
+        help="Remove the predictions, never metrics, of all but the last N nights.",
+    ),
+]
+
+
+def nightly(
+    inputs: parameters.InputList,
+    runs: _Runs,
+    name: _Name = None,
+    against: _Against = "passed",
+    max_drop: _MaxDrop = 0.1,
+    min_accuracy: parameters.MinAccuracy = None,
+    max_errors: parameters.MaxErrors = "0",
+    require_labels: _RequireLabels = False,
+    patience: _Patience = 1,
+    keep_nights: _KeepNights = None,
+    model: parameters.ModelFile = None,
+    predictor: parameters.PredictorName = PredictorChoice.AUTO,
+    scale: parameters.PixelScale = None,
+    device: parameters.KerasDevice = Device.AUTO,
+    prepare: parameters.PrepareChoice = Prepare.AUTO,
+    image_column: parameters.ImageColumn = None,
+    label_column: parameters.LabelColumn = None,
+    labels: parameters.Labels = None,
+    batch_size: parameters.BatchSize = BATCH_ROWS,
+    workers: parameters.Workers = None,
+    memory: parameters.Memory = None,
+    probabilities: parameters.Probabilities = False,
+    sample_seed: parameters.SampleSeed = 0,
+    quiet: parameters.Quiet = False,
+    as_json: parameters.AsJson = False,
+) -> None:
+    parameters.error_budget(max_errors)
+    parameters.report_argument(None, no_report=False, draw_ahead=True)
+    with terminal.image_bar(quiet=quiet) as progress:
+        result = mnist_batch.nightly(
+            inputs,
+            runs,
+            name=name,
+            against=against,
+            max_drop=max_drop,
+            min_accuracy=min_accuracy,
+            max_errors=max_errors,
+            require_labels=require_labels,
+            patience=patience,
+            keep_nights=keep_nights,
+            model=model,
+            predictor=predictor,
+            scale=scale,
+            device=device,
+            prepare=prepare,
+            image_column=image_column,
+            label_column=label_column,
+            labels=labels,
+            batch_size=batch_size,
+            workers=workers,
+            memory=memory,
+            probabilities=probabilities,
+            sample_seed=sample_seed,
+            progress=progress,
+        )
+    if as_json or not quiet:
+        terminal.show(result.record() if as_json else night_page(result))
+    terminal.say_notes(result.notes, quiet=quiet)
+    for gate in result.night.gates:
+        if gate.fails:
+            terminal.say(f"error: {gate.name}: {gate.message}")
+    if result.night.status:
+        raise typer.Exit(result.night.status)

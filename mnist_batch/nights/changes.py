@@ -1,0 +1,57 @@
+"""What is not as on another night: the model, the version, the options, the images."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_OF_EACH_RUN = {"workers", "sample_seed"}
+"""Options that no prediction depends on."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What predictions depend on.
+
+    Attributes:
+        version: of this package.
+        model: name and SHA-256 of the model.
+        options: by name.
+        data: names the images, see `Night.data`; None where it is not known.
+    """
+
+    version: str
+    model: Mapping[str, str]
+    options: Mapping[str, Any]
+    data: str | None
+
+
+def setting_of(run: Mapping[str, Any], data: str | None) -> Setting:
+    """Return the setting that the record of a run tells, as it is in a predictions file."""
+    options = {name: value for name, value in run["options"].items() if name not in _OF_EACH_RUN}
+    if "predictor" in run:
+        options["predictor"] = run["predictor"]
+    return Setting(str(run.get("version", "")), run.get("model") or {}, options, data)
+
+
+def changes(since: str, before: Setting, now: Setting) -> Iterator[str]:
+    """Yield what is not as it was in a run that is called `since`, a sentence each."""
+    if before.model.get("sha256") != now.model.get("sha256"):
+        yield f"the model is {_model(now.model)}, in {since} it was {_model(before.model)}"
+    if before.version != now.version:
+        yield f"mnist-batch is {now.version}, in {since} it was {before.version or 'unknown'}"
+    for name in sorted({*before.options, *now.options}):
+        old, new = before.options.get(name), now.options.get(name)
+        if old != new:
+            yield f"{name} is {_value(new)}, in {since} it was {_value(old)}"
+    if before.data is not None and now.data is not None and before.data != now.data:
+        yield f"the images are not those of {since}"
+
+
+def _model(model: Mapping[str, str]) -> str:
+    return f"{model.get('name', 'unknown')} ({model.get('sha256', '')[:12]})"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "not given"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

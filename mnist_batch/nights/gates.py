@@ -1,0 +1,156 @@
+"""Gates: what a night has to hold, and what each says of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, Verdict
+from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.mnist import CLASSES
+from mnist_batch.nights.night import GateResult, Night
+from mnist_batch.options import ErrorBudget
+
+ERRORS, LABELS, ACCURACY, REGRESSION, DRIFT = "errors", "labels", "accuracy", "regression", "drift"
+"""Gates; those of the digits are `digit 0` to `digit 9`."""
+
+_STATUS = {ERRORS: 3, LABELS: 4, ACCURACY: 4}
+_WORSE = 5
+"""Exit statuses of gates: those of `predict` where it has them."""
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """What is asked of a night.
+
+    Attributes:
+        max_errors: rows without a prediction that are let pass.
+        min_accuracy: 0 to 1; None to ask for none.
+        require_labels: whether a night without labels is missed.
+        patience: nights in a row on which a gate has to be missed to fail.
+    """
+
+    max_errors: ErrorBudget
+    min_accuracy: float | None = None
+    require_labels: bool = False
+    patience: int = 1
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the gates look at.
+
+    Attributes:
+        metrics: of the night.
+        uncounted: sources that cannot be read at all, one row each.
+        base: the name of the night or file that it is held against.
+        comparison: with it; None where there is none.
+        why_not_compared: a sentence, where there is none.
+        suspicions: what looks wrong without labels, a sentence each.
+    """
+
+    metrics: Metrics
+    uncounted: int
+    base: str
+    comparison: Comparison | None
+    why_not_compared: str
+    suspicions: Sequence[str]
+
+
+def ask_gates(
+    evidence: Evidence, limits: GateLimits, earlier: Sequence[Night]
+) -> tuple[GateResult, ...]:
+    """Return what each gate says of a night; `earlier` are the nights before, in their order."""
+    gates = [
+        _errors(evidence, limits.max_errors),
+        *_labels(evidence.metrics, limits),
+        _accuracy(evidence.metrics, limits.min_accuracy),
+        _regression(evidence),
+        *(_digit(evidence, digit) for digit in range(CLASSES)),
+        _drift(evidence.suspicions),
+    ]
+    return tuple(_with_patience(gate, limits.patience, earlier) for gate in gates)
+
+
+def status_of(gates: Sequence[GateResult]) -> int:
+    """Return the exit status of a night: of those of the gates that fail the smallest, else 0."""
+    return min((_STATUS.get(gate.name, _WORSE) for gate in gates if gate.fails), default=0)
+
+
+def _with_patience(gate: GateResult, patience: int, earlier: Sequence[Night]) -> GateResult:
+    """Return a gate with the nights in a row on which it was missed, this one included."""
+    if gate.passed is not False:
+        return gate
+    before = (one for night in reversed(earlier) for one in night.gates if one.name == gate.name)
+    asked = next((one for one in before if one.passed is not None), None)
+    missed = 1 + (asked.missed_nights if asked else 0)
+    message = gate.message
+    if patience > 1:
+        message += f" (missed {missed} {'night' if missed == 1 else 'nights'} in a row"
+        message += f", fails at {patience})" if missed < patience else ")"
+    return replace(gate, message=message, missed_nights=missed, fails=missed >= patience)
+
+
+def _errors(evidence: Evidence, budget: ErrorBudget) -> GateResult:
+    metrics, uncounted = evidence.metrics, evidence.uncounted
+    rows = f"{metrics.errors:,} of {metrics.rows:,} rows have no prediction"
+    if budget.allows(metrics.errors, metrics.rows, uncounted):
+        return GateResult(ERRORS, passed=True, message=f"{rows}, --max-errors {budget}")
+    if budget.allows(metrics.errors, metrics.rows):
+        rows = f"{uncounted:,} sources cannot be read at all, so nobody knows their share"
+    return GateResult(ERRORS, passed=False, message=f"{rows}, more than --max-errors {budget}")
+
+
+def _labels(metrics: Metrics, limits: GateLimits) -> Iterator[GateResult]:
+    if limits.require_labels:
+        message = f"{metrics.scored:,} of {metrics.rows:,} rows have a label and a prediction"
+        yield GateResult(LABELS, passed=bool(metrics.scored), message=message)
+
+
+def _accuracy(metrics: Metrics, least: float | None) -> GateResult:
+    if metrics.accuracy is None:
+        return GateResult(ACCURACY, passed=None, message="no row has a label and a prediction")
+    accuracy = f"accuracy {metrics.accuracy:.4f}"
+    if least is None:
+        return GateResult(ACCURACY, passed=None, message=f"{accuracy}; no --min-accuracy is asked")
+    if metrics.accuracy < least:
+        message = f"{accuracy} is below --min-accuracy {least}"
+        return GateResult(ACCURACY, passed=False, message=message)
+    return GateResult(ACCURACY, passed=True, message=f"{accuracy}, --min-accuracy {least}")
+
+
+def _regression(evidence: Evidence) -> GateResult:
+    comparison = evidence.comparison
+    if comparison is None:
+        return GateResult(REGRESSION, passed=None, message=evidence.why_not_compared)
+    if comparison.verdict is Verdict.UNLABELLED:
+        message = f"no row that {evidence.base} has too has a label"
+        return GateResult(REGRESSION, passed=None, message=message)
+    message = f"{comparison.verdict}: {_change(comparison.overall)} against {evidence.base}"
+    if comparison.verdict is Verdict.TOO_FEW:
+        return GateResult(REGRESSION, passed=None, message=message)
+    is_worse = comparison.verdict is Verdict.REGRESSED
+    return GateResult(REGRESSION, passed=not is_worse, message=message)
+
+
+def _digit(evidence: Evidence, digit: int) -> GateResult:
+    name, comparison = f"digit {digit}", evidence.comparison
+    if comparison is None:
+        return GateResult(name, passed=None, message=evidence.why_not_compared)
+    scores = comparison.per_digit[digit]
+    if scores.difference is None:
+        message = f"no row of it that {evidence.base} has too has a label"
+        return GateResult(name, passed=None, message=message)
+    message = f"{_change(scores)} against {evidence.base}"
+    return GateResult(name, passed=digit not in comparison.regressed_digits, message=message)
+
+
+def _change(scores: PairedScores) -> str:
+    """Return a difference of accuracy in words: in points, with what it is made of."""
+    points = 100 * (scores.difference or 0.0)
+    p_value = f", p = {scores.adjusted_p:.2g}" if scores.adjusted_p is not None else ""
+    wrong, right = scores.newly_wrong, scores.newly_right
+    return f"{points:+.2f} points ({wrong:,} newly wrong, {right:,} newly right{p_value})"
+
+
+def _drift(suspicions: Sequence[str]) -> GateResult:
+    message = "; ".join(suspicions) or "nothing looks suspicious"
+    return GateResult(DRIFT, passed=not suspicions, message=message)
