@@ -6,7 +6,7 @@ TIMES ?= 20
 ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo docs test fuzz endurance lint check benchmark benchmark-quick benchmark-compare peers \
+.PHONY: help setup demo nightly-demo docs test fuzz endurance lint check benchmark benchmark-quick benchmark-compare peers \
 	model reading examples lock clean
 
 help: ## Print the targets
@@ -17,6 +17,9 @@ setup: $(READY) ## Install everything into .venv, as requirements.lock has it
 demo: $(READY) ## Predict the digits in examples/, with a report in build/demo
 	@mkdir -p build/demo
 	$(BIN)/mnist-batch predict examples/digits --out build/demo/predictions.parquet --overwrite
+
+nightly-demo: $(READY) ## Simulate ten nights in a minute; their page is build/nightly-demo/runs/index.html
+	$(BIN)/python examples/nightly/simulate.py build/nightly-demo
 
 test: $(READY) ## Run the tests; those on the real MNIST where MNIST_DATA and MNIST_SEED name it
 	$(BIN)/pytest -n auto --dist loadfile
