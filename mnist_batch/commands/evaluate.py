@@ -92,6 +92,8 @@ def _evaluate(
         run=file.run,
         report_files=report.files if report else [],
         notes=notes,
+        profile=evaluation.profile,
+        unreadable=evaluation.unreadable,
     )
 
 

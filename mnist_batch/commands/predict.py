@@ -197,7 +197,7 @@ def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None]
         sink.commit()
         outputs.complete(run, evaluation, record)
         staging.remove()
-    return outputs.summary(run, metrics, record, notes)
+    return outputs.summary(run, evaluation, record, notes)
 
 
 class _Outputs(AbstractContextManager["_Outputs", None]):
@@ -284,7 +284,7 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
             self.report.commit()
 
     def summary(
-        self, run: Run, metrics: Metrics, record: Mapping[str, Any], notes: Sequence[str]
+        self, run: Run, evaluation: Evaluation, record: Mapping[str, Any], notes: Sequence[str]
     ) -> Summary:
         """Return what was written, and what the user should know of it."""
         pictures, report = self.pictures, self.report
@@ -296,11 +296,13 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
             notes += [*report.notes, *report.note(how)]
         return Summary(
             predictions=self.out,
-            metrics=metrics,
+            metrics=evaluation.metrics,
             run=record,
             report_files=report.files if report else [],
             report_missing=list(report.missing) if report else [],
             notes=notes,
+            profile=evaluation.profile,
+            unreadable=evaluation.unreadable,
             prepared_folder=pictures.target if pictures and has_pictures else None,
             prepared_pictures=pictures.written if pictures else 0,
             uncounted_sources=len(run.opened.uncounted),

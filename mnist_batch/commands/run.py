@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
+from mnist_batch.evaluation.evaluator import Unreadable
+from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
@@ -45,6 +47,8 @@ class Summary:
         run: how the predictions were made, as in the file's metadata; None where it says nothing.
         report_files: the files of the report that are in place; empty without one.
         notes: what the user should know, one sentence each.
+        profile: what the input looks like, labels or not.
+        unreadable: the first rows without a prediction, per reason.
         prepared_folder: where the pictures of prepared images are; None where none were wanted.
         prepared_pictures: the number of these pictures.
         uncounted_sources: the number of sources that are one row with an error each, since nobody
@@ -57,6 +61,8 @@ class Summary:
     run: Mapping[str, Any] | None
     report_files: Sequence[Path]
     notes: Sequence[str]
+    profile: InputProfile
+    unreadable: Mapping[str, Sequence[Unreadable]]
     prepared_folder: Path | None = None
     prepared_pictures: int = 0
     uncounted_sources: int = 0
