@@ -68,7 +68,7 @@ def _evaluate(
     options = (file.run or {}).get("options", {})
     if sample_seed is None:
         sample_seed = options.get("sample_seed", 0)
-    evaluator = Evaluator(sample_seed)
+    evaluator = Evaluator(sample_seed, mistakes=report.mistakes if report else None)
     for batch in file.batches():
         evaluator.add(batch)
     evaluation, notes = evaluator.evaluation(), []

@@ -171,7 +171,7 @@ def predict_with(
 
 def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None] | None) -> Summary:
     """Predict all rows into the outputs. After the commit nothing fails any more."""
-    found = _Findings(run)
+    found = _Findings(run, outputs.report)
     started = time.perf_counter()
     resume = run.options.output.resume
     with (
@@ -321,8 +321,9 @@ class _Findings:
         predicted: the number of rows that this run predicted itself.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.evaluator = Evaluator(run.options.output.sample_seed)
+    def __init__(self, run: Run, report: Report | None) -> None:
+        mistakes = report.mistakes if report else None
+        self.evaluator = Evaluator(run.options.output.sample_seed, mistakes=mistakes)
         self.kept = None if is_settled(run.predictor) else KeptImages()
         self.predicted = 0
 

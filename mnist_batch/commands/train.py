@@ -232,7 +232,7 @@ def _save(
     write_model(network, staged)
     tested, notes = _UNTESTED, list[str]()
     try:
-        tested = _test(staged.path, digits.test_inputs, seed)
+        tested = _test(staged.path, digits.test_inputs, seed, report_writer)
     except (InputError, MachineError) as error:  # hours of training are worth more
         notes.append(f"the model is complete, but not tested: {error}")
     record = _record(fitted, digits, tested)
@@ -273,11 +273,11 @@ def _how_again(out: Path, digits: _Digits) -> str:
     return f"the model is complete; to test it again, with a report: {command}"
 
 
-def _test(model: Path, inputs: Sequence[str], seed: int) -> _Tested:
+def _test(model: Path, inputs: Sequence[str], seed: int, report: Report | None) -> _Tested:
     """Test a saved model; without inputs nothing is tested."""
     if not inputs:
         return _UNTESTED
-    evaluator, tested = Evaluator(seed), DigitsHash()
+    evaluator, tested = Evaluator(seed, mistakes=report.mistakes if report else None), DigitsHash()
     for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
         evaluator.add(batch.predictions, batch)
         errors, labels = (batch.predictions.column(name) for name in ("error", "label"))

@@ -13,6 +13,7 @@ from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
 from mnist_batch.evaluation.samples import SampleChooser, Samples
 from mnist_batch.evaluation.slices import Slice, SliceCounts
+from mnist_batch.outputs.mistakes import Mistakes
 from mnist_batch.schema import reason
 
 if TYPE_CHECKING:
@@ -91,13 +92,20 @@ class Evaluation:
 class Evaluator:
     """Evaluates rows batch by batch, in order, wherever batches are cut; memory stays flat."""
 
-    def __init__(self, sample_seed: int = 0, slices: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        sample_seed: int = 0,
+        slices: Sequence[str] = (),
+        mistakes: Mistakes | None = None,
+    ) -> None:
         """Begin.
 
         Args:
             sample_seed: chooses the samples.
             slices: columns of the batches, beside those of the schema, whose values are slices.
+            mistakes: takes all wrong rows.
         """
+        self._mistakes = mistakes
         self._counts = PredictionCounts()
         self._samples = SampleChooser(sample_seed)
         self._gallery = GalleryChooser()
@@ -129,6 +137,8 @@ class Evaluator:
         self._slices.add(outcomes)
         self._profile.add(outcomes)
         self._counts.add_outcomes(outcomes)
+        if self._mistakes and (wrong := outcomes.scored & ~outcomes.right).any():
+            self._mistakes.add(predictions.filter(pa.array(wrong)))
         if not outcomes.predicted.all():
             self._add_unreadable(predictions.filter(pa.array(~outcomes.predicted)))
 

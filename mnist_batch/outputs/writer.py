@@ -101,7 +101,7 @@ class CsvWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows."""
         columns = [
-            _escaped(column) if pa.types.is_string(column.type) else column
+            escaped(column) if pa.types.is_string(column.type) else column
             for column in batch.select(PREDICTIONS.names).columns
         ]
         if len(self._schema) > len(columns):
@@ -116,7 +116,7 @@ class CsvWriter:
         self._file.close()
 
 
-def _escaped(column: pa.Array) -> pa.Array:
+def escaped(column: pa.Array) -> pa.Array:
     """Put a `'` before each text that a spreadsheet would run as a formula."""
     guarded = pc.binary_join_element_wise("'", column, "")
     return pc.if_else(pc.match_substring_regex(column, f"^{FORMULA}"), guarded, column)

@@ -14,6 +14,7 @@ from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.mistakes import Mistakes
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
 from mnist_batch.outputs.targets import behind_links, check_writable, output_errors, why_failed
@@ -29,6 +30,7 @@ FILES = (
     "confusion_matrix.png",
     "per_class.csv",
     "per_class.png",
+    "mistakes.csv",
     "predictions.png",
     "samples.png",
     "history.csv",
@@ -56,6 +58,7 @@ class Report(AbstractContextManager["Report", None]):
         files: the files that are in place.
         missing: why, by name, for each file that belongs to the report and is not in place.
         notes: what the user should know of the folder, one sentence each.
+        mistakes: takes the wrong rows, for `mistakes.csv`, before the files are made.
     """
 
     def __init__(self, folder: Path, *, overwrite: bool) -> None:
@@ -71,6 +74,7 @@ class Report(AbstractContextManager["Report", None]):
         self._overwrite = overwrite
         self._staged: dict[str, StagedFile] = {}
         self._kept: set[str] = set()
+        self.mistakes = Mistakes(folder)
         self._lock = OutputLock(folder, inside=True)
         self.notes = self._lock.notes
         self._check()
@@ -91,6 +95,7 @@ class Report(AbstractContextManager["Report", None]):
 
     def __exit__(self, *_: object) -> None:
         """Remove what is not in place, and let other runs in."""
+        self.mistakes.close()
         for staged in self._staged.values():
             staged.discard()
         self._lock.__exit__()
@@ -127,6 +132,7 @@ class Report(AbstractContextManager["Report", None]):
             self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
             self._stage_table("per_class.csv", _per_class_table(metrics))
             self._stage_figure("per_class.png", figures.per_class_figure, metrics)
+            self._stage("mistakes.csv", self.mistakes.write_to)
         elif metrics.rows:
             self._stage_figure("predictions.png", figures.prediction_histogram_figure, metrics)
         text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"

@@ -15,7 +15,7 @@ from tests.support.command import COMMAND, run
 from tests.support.confined import confined
 from tests.support.report_files import REPORT_FILES
 
-TABLES = {"metrics.json", "confusion_matrix.csv", "per_class.csv"}
+TABLES = {"metrics.json", "confusion_matrix.csv", "mistakes.csv", "per_class.csv"}
 PICTURES = REPORT_FILES - TABLES
 
 _FAILING = {

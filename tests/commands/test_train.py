@@ -205,6 +205,7 @@ def test_the_report_holds_history_and_test_figures(result: TrainingResult) -> No
         "history.csv",
         "learning_curves.png",
         "metrics.json",
+        "mistakes.csv",
         "per_class.csv",
         "per_class.png",
         "samples.png",
@@ -465,7 +466,7 @@ def test_no_failure_of_the_report_costs_the_model(
         "device); the model is complete; to test it again, with a report"
     )
     assert {path.name for path in tmp_path.iterdir()} == {"digits.h5", "digits.report"}
-    names = {"metrics.json", "confusion_matrix.csv", "per_class.csv", "history.csv"}
+    names = {"metrics.json", "confusion_matrix.csv", "per_class.csv", "mistakes.csv", "history.csv"}
     assert {path.name for path in (tmp_path / "digits.report").iterdir()} == names
     name, *arguments = shlex.split(command)
     assert name == "mnist-batch"

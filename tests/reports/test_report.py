@@ -254,7 +254,7 @@ def test_nothing_is_left_of_a_report_without_commit(tmp_path: Path) -> None:
     assert names(tmp_path / "there") == set()
 
 
-TABLES = {"metrics.json", "confusion_matrix.csv", "per_class.csv"}
+TABLES = {"metrics.json", "confusion_matrix.csv", "mistakes.csv", "per_class.csv"}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

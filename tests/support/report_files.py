@@ -11,6 +11,7 @@ REPORT_FILES = {
     "confusion_matrix.csv",
     "confusion_matrix.png",
     "per_class.csv",
+    "mistakes.csv",
     "per_class.png",
     "samples.png",
 }
