@@ -2,31 +2,20 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from mnist_batch.commands.predict import predict_with
 from mnist_batch.commands.run import Summary
 from mnist_batch.errors import OutputError
-from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.listing import glob_root
-from mnist_batch.nights.base import (
-    PASSED,
-    check_against,
-    hold_against,
-    setting_of_night,
-)
-from mnist_batch.nights.changes import changes, setting_of
-from mnist_batch.nights.contents import read_contents
-from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
+from mnist_batch.nights.base import PASSED, check_against
+from mnist_batch.nights.gates import GateLimits
 from mnist_batch.nights.new_night import NewNight, check_name
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import (
@@ -35,10 +24,13 @@ from mnist_batch.nights.night_folder import (
     RECORD,
     REPORT,
     SUMMARY,
+    Nights,
     read_nights,
 )
+from mnist_batch.nights.retention import remove_old_predictions
 from mnist_batch.nights.summaries.junit import junit
 from mnist_batch.nights.summaries.markdown import Digest, Example, markdown
+from mnist_batch.nights.tonight import Predicted, Tonight
 from mnist_batch.options import (
     BATCH_ROWS,
     Device,
@@ -56,13 +48,12 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.places import check_outside, is_inside
 from mnist_batch.outputs.targets import output_errors, why_failed
-from mnist_batch.schema import reason
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Names the file whose Markdown GitHub Actions shows on the page of a job."""
 
-_EXAMPLES = 3
-"""Rows without a prediction that are named per reason."""
+_MOST_EXAMPLES = 50
+"""Newly wrong rows that the summary names."""
 
 
 @dataclass(frozen=True)
@@ -204,26 +195,41 @@ def nightly_with(
     if options.name:
         check_name(options.name)
     _check_apart(inputs, runs)
-    earlier: Sequence[Night] = []
     with output_errors(runs):
-        if runs.exists():
-            earlier, notes = read_nights(runs)
+        earlier, notes = read_nights(runs) if runs.exists() else Nights([], [])
     check_against(runs, earlier, options.against)
     began = datetime.now(UTC)
     with NewNight(runs, options.name, began) as new, new.telling():
         summary = predict_with(inputs, new.folder / PREDICTIONS, model, how, progress)
-        making = _Making(runs, earlier, options, new, began)
-        night = making.night(summary)
-        _write(new.folder, night, making.digest(night, summary))
+        tonight = Tonight(
+            runs, earlier, _predicted(summary), options.against, options.max_drop / 100
+        )
+        night = tonight.night(new.name, began, options.limits)
+        told = _told(summary, new, notes)
+        _write(new.folder, night, _digest(tonight, night, told))
         new.commit()
-    told = replace(
+    notes = [*told.notes, *_publish(new.place), *_tidy(runs, options)]
+    return NightlyResult(night, new.place, told, notes)
+
+
+def _predicted(summary: Summary) -> Predicted:
+    return Predicted(
+        file=summary.predictions,
+        metrics=summary.metrics,
+        profile=summary.profile,
+        run=summary.run or {},
+        uncounted=summary.uncounted_sources,
+    )
+
+
+def _told(summary: Summary, new: NewNight, notes: Sequence[str]) -> Summary:
+    """Return a summary that names the place of the night, not the hidden folder, with notes."""
+    return replace(
         summary,
         predictions=new.place / PREDICTIONS,
         report_files=[new.place / REPORT / path.name for path in summary.report_files],
-        notes=[new.told(note) for note in summary.notes],
+        notes=[*notes, *map(new.told, summary.notes)],
     )
-    notes = [*told.notes, *_publish(new.place)]
-    return NightlyResult(night, new.place, told, notes)
 
 
 def _check_apart(inputs: Sequence[str | Path], runs: Path) -> None:
@@ -237,98 +243,20 @@ def _check_apart(inputs: Sequence[str | Path], runs: Path) -> None:
             )
 
 
-class _Making:
-    """What a night is made of, once it is predicted."""
-
-    def __init__(
-        self,
-        runs: Path,
-        earlier: Sequence[Night],
-        options: NightlyOptions,
-        new: NewNight,
-        began: datetime,
-    ) -> None:
-        self._runs, self._earlier, self._options = runs, earlier, options
-        self._new, self._began = new, began
-        self._contents = read_contents(new.folder / PREDICTIONS)
-        self._held = hold_against(runs, earlier, options.against, self._contents)
-
-    def night(self, summary: Summary) -> Night:
-        """Return what `run.json` holds."""
-        metrics, run = summary.metrics, summary.run or {}
-        data = self._contents.digest if self._contents else ""
-        setting = setting_of(run, data)
-        evidence = Evidence(
-            metrics, summary.uncounted_sources, self._held.name, None, self._held.why, []
-        )
-        gates = ask_gates(evidence, self._options.limits, self._earlier)
-        return Night(
-            name=self._new.name,
-            created_utc=self._began.isoformat(timespec="milliseconds"),
-            version=setting.version,
-            model=setting.model,
-            data=data,
-            options=setting.options,
-            rows=metrics.rows,
-            scored=metrics.scored,
-            correct=metrics.correct,
-            errors=metrics.errors,
-            errors_by_reason=metrics.errors_by_reason,
-            per_digit=tuple(
-                (int(row.sum()), int(row[digit]))
-                for digit, row in enumerate(metrics.confusion_matrix)
-            ),
-            profile=_profile(summary),
-            elapsed_s=run["elapsed_s"],
-            images_per_s=run["images_per_s"],
-            against=None,
-            drift={},
-            gates=gates,
-            changes=tuple(self._changes(run, data)),
-            suspicions=(),
-            status=status_of(gates),
-        )
-
-    def digest(self, night: Night, summary: Summary) -> Digest:
-        """Return what the summary tells."""
-        return Digest(
-            night=night,
-            why_not_compared=self._held.why,
-            newly_wrong=[],
-            unreadable=_unreadable(summary.predictions),
-            has_report=bool(summary.report_files),
-            has_comparison=False,
-            notes=[self._new.told(note) for note in summary.notes],
-        )
-
-    def _changes(self, run: Mapping[str, Any], data: str) -> Sequence[str]:
-        """Return what is not as in the night before, nor as in the one that it is held against."""
-        nights = [*self._earlier[-1:], *([self._held.night] if self._held.night else [])]
-        by_name = {night.name: night for night in nights}
-        now = setting_of(run, data)
-        return [
-            sentence
-            for night in by_name.values()
-            for sentence in changes(night.name, setting_of_night(night), now)
-        ]
-
-
-def _profile(summary: Summary) -> InputProfile:
-    metrics = summary.metrics
-    rows = sum(metrics.predictions)
-    return InputProfile(rows, metrics.predictions, metrics.prepared, None, None, None, None)
-
-
-def _unreadable(predictions: Path) -> dict[str, list[Example]]:
-    """Return a few rows without a prediction per reason."""
-    found: dict[str, list[Example]] = {}
-    with pq.ParquetFile(predictions) as file:
-        for batch in file.iter_batches(columns=["source", "row", "error"]):
-            for row in batch.filter(pc.is_valid(batch.column("error"))).to_pylist():
-                examples = found.setdefault(reason(row["error"]), [])
-                if len(examples) < _EXAMPLES:
-                    examples.append(Example(row["source"], row["row"], row["error"]))
-    return found
+def _digest(tonight: Tonight, night: Night, summary: Summary) -> Digest:
+    """Return what the summary of a night tells."""
+    return Digest(
+        night=night,
+        why_not_compared=tonight.why_not_compared,
+        newly_wrong=[Example(*row) for row in tonight.newly_wrong(_MOST_EXAMPLES)],
+        unreadable={
+            reason: [Example(row.source, row.row, row.error) for row in rows]
+            for reason, rows in summary.unreadable.items()
+        },
+        has_report=bool(summary.report_files),
+        has_comparison=False,
+        notes=summary.notes,
+    )
 
 
 def _write(folder: Path, night: Night, digest: Digest) -> None:
@@ -351,3 +279,12 @@ def _publish(folder: Path) -> list[str]:
     except OSError as error:
         return [f"the summary was not appended to {place} ({why_failed(error)})"]
     return []
+
+
+def _tidy(runs: Path, options: NightlyOptions) -> list[str]:
+    """Remove the predictions of old nights where that is wanted; return a note on them."""
+    if options.keep_nights is None:
+        return []
+    nights = read_nights(runs).nights
+    removed = remove_old_predictions(runs, nights, options.keep_nights, options.against)
+    return [f"predictions of old nights, removed: {', '.join(removed)}"] if removed else []

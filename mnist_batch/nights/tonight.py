@@ -1,0 +1,173 @@
+"""Tonight: a night that is predicted, held against an earlier one, and judged by the gates."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from mnist_batch.errors import PredictionsError
+from mnist_batch.evaluation.comparison.comparing import Change, Compared, compare_predictions
+from mnist_batch.evaluation.drift import Drift, input_drift
+from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.suspicion import Earlier, suspicions
+from mnist_batch.nights.base import HeldAgainst, hold_against, setting_of_night
+from mnist_batch.nights.changes import changes, setting_of
+from mnist_batch.nights.contents import Contents, read_contents
+from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
+from mnist_batch.nights.night import ComparedWith, Night
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a run of `predict` found.
+
+    Attributes:
+        file: the predictions.
+        metrics: of them.
+        profile: what the input looks like.
+        run: how they were made, as in the file's metadata.
+        uncounted: sources that cannot be read at all, one row each.
+    """
+
+    file: Path
+    metrics: Metrics
+    profile: InputProfile
+    run: Mapping[str, Any]
+    uncounted: int
+
+
+class Tonight:
+    """A night that is predicted, and what it is held against.
+
+    Attributes:
+        held: what it is held against.
+        compared: the comparison with it; None where there is none, `why_not_compared` says why.
+        why_not_compared: a sentence, or empty.
+        changes: what is not as in the night before, nor as in the one it is held against.
+    """
+
+    def __init__(
+        self,
+        runs: Path,
+        earlier: Sequence[Night],
+        predicted: Predicted,
+        against: str,
+        max_drop: float,
+    ) -> None:
+        """Compare it.
+
+        Args:
+            runs: the folder of the nights.
+            earlier: those before it, in their order.
+            predicted: what was predicted.
+            against: of `base.hold_against`.
+            max_drop: the drop of accuracy, 0 to 1, that is let pass.
+        """
+        self._earlier, self._predicted = earlier, predicted
+        contents = read_contents(predicted.file)
+        self._data = contents.digest if contents else ""
+        self.held = hold_against(runs, earlier, against, contents)
+        self.compared, self.why_not_compared = _compare(self.held, predicted.file, max_drop)
+        self.changes = tuple(self._changes(contents))
+        self._drift = self._input_drift()
+
+    def night(self, name: str, began: datetime, limits: GateLimits) -> Night:
+        """Return what `run.json` holds."""
+        metrics, run, base = self._predicted.metrics, self._predicted.run, self.held.night
+        before = _earlier(base, self._drift) if base else None
+        suspicious = suspicions(metrics, self._predicted.profile, before)
+        evidence = Evidence(
+            metrics=metrics,
+            uncounted=self._predicted.uncounted,
+            base=self.held.name,
+            comparison=self.compared.comparison if self.compared else None,
+            why_not_compared=self.why_not_compared,
+            suspicions=suspicious,
+        )
+        gates = ask_gates(evidence, limits, self._earlier)
+        setting = setting_of(run, self._data)
+        return Night(
+            name=name,
+            created_utc=began.isoformat(timespec="milliseconds"),
+            version=setting.version,
+            model=setting.model,
+            data=self._data,
+            options=setting.options,
+            rows=metrics.rows,
+            scored=metrics.scored,
+            correct=metrics.correct,
+            errors=metrics.errors,
+            errors_by_reason=metrics.errors_by_reason,
+            per_digit=tuple(
+                (int(row.sum()), int(row[digit]))
+                for digit, row in enumerate(metrics.confusion_matrix)
+            ),
+            profile=self._predicted.profile,
+            elapsed_s=run["elapsed_s"],
+            images_per_s=run["images_per_s"],
+            against=_in_short(self.held.name, self.compared),
+            drift={name: (one.distance, one.band) for name, one in self._drift.items()},
+            gates=gates,
+            changes=self.changes,
+            suspicions=suspicious,
+            status=status_of(gates),
+        )
+
+    def newly_wrong(self, most: int) -> Iterator[tuple[str, int, str]]:
+        """Yield source, row and what is wrong of the newly wrong rows, the most confident first."""
+        if self.compared is None:
+            return
+        table = self.compared.changes
+        rows = table.filter(pc.equal(table["change"], str(Change.NEWLY_WRONG))).slice(0, most)
+        for row in rows.to_pylist():
+            sure = f"confidence {row['new_confidence'] or 0.0:.4f}"
+            what = f"{row['label']} read as {row['new_prediction']}, {sure}"
+            yield row["source"], row["row"], what
+
+    def _input_drift(self) -> dict[str, Drift]:
+        """Return how far the input is from that of the night it is held against, by feature."""
+        base, profile = self.held.night, self._predicted.profile
+        return input_drift(profile, base.profile) if base else {}
+
+    def _changes(self, contents: Contents | None) -> Iterator[str]:
+        """Yield what is not as in the night before, then not as in the one it is held against."""
+        now = setting_of(self._predicted.run, contents.digest if contents else None)
+        nights = [*self._earlier[-1:], *([self.held.night] if self.held.night else [])]
+        for night in {night.name: night for night in nights}.values():
+            yield from changes(night.name, setting_of_night(night), now)
+        if self.compared and not self.held.night and self.compared.base_run:
+            yield from changes(self.held.name, setting_of(self.compared.base_run, None), now)
+
+
+def _compare(held: HeldAgainst, file: Path, max_drop: float) -> tuple[Compared | None, str]:
+    """Return the comparison with a base, or why there is none."""
+    if held.predictions is None:
+        return None, held.why
+    try:
+        return compare_predictions(held.predictions, file, max_drop=max_drop), ""
+    except PredictionsError as error:  # damaged, or of other images
+        return None, str(error)
+
+
+def _earlier(base: Night, drift: Mapping[str, Drift]) -> Earlier:
+    return Earlier(base.name, base.profile, base.errors, drift)
+
+
+def _in_short(name: str, compared: Compared | None) -> ComparedWith | None:
+    if compared is None:
+        return None
+    found = compared.comparison
+    return ComparedWith(
+        name=name,
+        verdict=str(found.verdict),
+        pairs=found.pairs,
+        newly_wrong=found.newly_wrong,
+        newly_right=found.newly_right,
+        difference=found.overall.difference,
+        interval=found.overall.interval,
+        p_value=found.overall.p_value,
+    )
