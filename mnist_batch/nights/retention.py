@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.nights.base import BEST, PASSED, hold_against
-from mnist_batch.nights.contents import read_contents
+from mnist_batch.nights.baseline.choice import BEST, PASSED, hold_against
+from mnist_batch.nights.baseline.contents import read_contents
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
 

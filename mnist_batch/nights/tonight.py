@@ -14,9 +14,9 @@ from mnist_batch.evaluation.drift import Drift, input_drift
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.suspicion import Earlier, suspicions
-from mnist_batch.nights.base import HeldAgainst, hold_against, setting_of_night
-from mnist_batch.nights.changes import changes, setting_of
-from mnist_batch.nights.contents import Contents, read_contents
+from mnist_batch.nights.baseline.changes import changes, setting_of
+from mnist_batch.nights.baseline.choice import HeldAgainst, hold_against, setting_of_night
+from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
 from mnist_batch.nights.night import ComparedWith, Night
 
@@ -64,7 +64,7 @@ class Tonight:
             runs: the folder of the nights.
             earlier: those before it, in their order.
             predicted: what was predicted.
-            against: of `base.hold_against`.
+            against: of `baseline.choice.hold_against`.
             max_drop: the drop of accuracy, 0 to 1, that is let pass.
         """
         self._earlier, self._predicted = earlier, predicted

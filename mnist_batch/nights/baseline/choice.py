@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_batch.errors import MachineError, PredictionsError
-from mnist_batch.nights.changes import Setting
-from mnist_batch.nights.contents import Contents, read_contents
+from mnist_batch.nights.baseline.changes import Setting
+from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
