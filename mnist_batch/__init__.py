@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mnist_batch.commands.run import Summary
     from mnist_batch.commands.train import TrainingResult, train
     from mnist_batch.errors import (
+        ColumnError,
         InputError,
         LabelError,
         MachineError,
@@ -53,8 +54,8 @@ _MODULES = {
         "commands.predict": "predict stream",
         "commands.run": "Summary",
         "commands.train": "TrainingResult train",
-        "errors": "InputError LabelError MachineError MnistBatchError ModelError OutputError "
-        "PredictionsError",
+        "errors": "ColumnError InputError LabelError MachineError MnistBatchError ModelError "
+        "OutputError PredictionsError",
         "evaluation.metrics": "Metrics",
         "inference.predictors": "Predictor load_model",
         "inference.workers": "Progress",
@@ -70,6 +71,7 @@ _MODULES = {
 
 __all__ = [
     "BenchmarkResult",
+    "ColumnError",
     "GateResult",
     "InputError",
     "InputInspection",

@@ -2,6 +2,7 @@
 
     MnistBatchError
         InputError            an INPUT that cannot be read as images
+            ColumnError       a column that the predictions cannot keep
             LabelError        a label that is not a digit, or a label file that cannot be read
         ModelError            a model file that cannot be loaded or does not classify ten digits
         OutputError           an output that exists already or cannot be written
@@ -21,6 +22,10 @@ class MnistBatchError(Exception):
 
 class InputError(MnistBatchError):
     """An INPUT does not exist, is of no known kind, or cannot be read as images."""
+
+
+class ColumnError(InputError):
+    """A column of the input that the predictions are to keep is not there, or cannot be kept."""
 
 
 class LabelError(InputError):

@@ -165,13 +165,19 @@ class ReadOptions:
     image_column: str | None = None
     label_column: str | None = None
     labels: str | None = None
+    keep_columns: tuple[str, ...] = ()  # of the input, which the predictions keep; each once
 
     @classmethod
     def of(
-        cls, image_column: str | None, label_column: str | None, labels: str | Path | None
+        cls,
+        image_column: str | None,
+        label_column: str | None,
+        labels: str | Path | None,
+        keep_columns: Iterable[str] = (),
     ) -> "ReadOptions":
         """Return the options for labels that are given as text or as a path."""
-        return cls(image_column, label_column, None if labels is None else str(labels))
+        kept = tuple(dict.fromkeys(keep_columns))
+        return cls(image_column, label_column, None if labels is None else str(labels), kept)
 
 
 @dataclass(frozen=True)
@@ -193,6 +199,7 @@ class OutputOptions:
     save_prepared: str | Path | None = None
     overwrite: bool = False
     resume: bool = False
+    slices: tuple[str, ...] = ()  # kept columns by whose values the report counts
 
 
 @dataclass(frozen=True)
@@ -210,15 +217,21 @@ class PredictOptions:
     probabilities: bool = False
     fail_fast: bool = False
     memory: int | None = None  # bytes that the run aims to stay below
+    content_hash: bool = False  # whether the column `content` is written
 
     def record(self) -> dict[str, Any]:
         """Return, by name, the options that predictions may depend on; a manifest holds them."""
         return {
             "prepare": str(self.prepare),
-            **vars(self.read),
+            "image_column": self.read.image_column,
+            "label_column": self.read.label_column,
+            "labels": self.read.labels,
             "device": str(Device(self.model.device)),
             "batch_size": self.model.batch_size,
             "probabilities": self.probabilities,
+            # Where they are not used they are left out, as by releases that did not know them.
+            **({"keep_columns": list(self.read.keep_columns)} if self.read.keep_columns else {}),
+            **({"content_hash": True} if self.content_hash else {}),
         }
 
 

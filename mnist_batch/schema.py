@@ -4,6 +4,7 @@ Order of rows is input order: sources in natural order (2.png before 10.png), ro
 (source, row) is unique and identifies the image.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -39,6 +40,15 @@ PREDICTIONS = pa.schema(
 PROBABILITIES = pa.field("probabilities", pa.list_(pa.float32(), CLASSES))
 """The optional eighth column: one probability per class, summing to 1. In CSV: p0 to p9."""
 
+CONTENT = pa.field("content", pa.string())
+"""With `--content-hash`: what tells equal images from others wherever they lie, the first 32
+hexadecimal digits of the SHA-256 of the image's bytes as read, or of its 784 raw pixels; null where
+there are none."""
+
+PATH = pa.field("path", pa.string())
+"""The name that an image carries itself: the field `path` of Hugging Face's column of images. It is
+there unless the footers say that all are null, as MNIST's are."""
+
 METADATA_KEY = b"mnist_batch"
 """Key of the JSON in a predictions file's key-value metadata: how the predictions were made."""
 
@@ -48,9 +58,13 @@ FORMULA = r"'*[=+\-@\t]"
 more `'` is put before it, and taken away again when the file is read."""
 
 
-def predictions_schema(*, with_probabilities: bool) -> pa.Schema:
-    """Return the schema of predictions, with or without the column of probabilities."""
-    return PREDICTIONS.append(PROBABILITIES) if with_probabilities else PREDICTIONS
+def predictions_schema(*, with_probabilities: bool, further: Iterable[pa.Field] = ()) -> pa.Schema:
+    """Return the schema of predictions, with or without the column of probabilities.
+
+    `further` columns follow: `CONTENT`, `PATH` and those of the input that are kept.
+    """
+    probabilities = [PROBABILITIES] if with_probabilities else []
+    return pa.schema([*PREDICTIONS, *probabilities, *further])
 
 
 class Reason(StrEnum):
@@ -126,6 +140,8 @@ class ImageBatch:
             None where none was.
         formed: whether images that were not in MNIST form were brought to it before they were
             stored.
+        kept: columns of the input that the predictions keep, `path` among them, each as it is in
+            this file; None for none. A column that is not there is null.
     """
 
     source: pa.Array
@@ -135,6 +151,7 @@ class ImageBatch:
     error: pa.Array
     prepared: npt.NDArray[np.bool_] | None = None
     formed: bool = False
+    kept: pa.RecordBatch | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -157,4 +174,5 @@ class ImageBatch:
             images=images,
             error=self.error.take(taken),
             prepared=None if self.prepared is None else self.prepared[places],
+            kept=None if self.kept is None else self.kept.take(taken),
         )

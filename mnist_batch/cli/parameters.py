@@ -104,6 +104,22 @@ Probabilities = Annotated[
     ),
 ]
 SampleSeed = Annotated[int, writing(help="Seed that chooses the ten samples.")]
+KeepColumns = Annotated[
+    list[str] | None,
+    writing(
+        "--keep-column",
+        metavar="COLUMN",
+        help="Column of Parquet or metadata.csv to keep in the predictions; repeat for several.",
+    ),
+]
+Slices = Annotated[
+    list[str] | None,
+    writing(
+        "--slice",
+        metavar="COLUMN",
+        help="Column to keep too; the report counts by its values. Repeat for several.",
+    ),
+]
 Overwrite = Annotated[bool, writing("--overwrite", help="Replace what exists.")]
 MaxErrors = Annotated[
     str,

@@ -24,6 +24,12 @@ from mnist_batch.errors import OutputInUseError
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
 
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv.")]
+_ContentHash = Annotated[
+    bool,
+    parameters.writing(
+        "--content-hash", help="Write a hash of each image's bytes, by which runs are compared."
+    ),
+]
 _SavePrepared = Annotated[
     Path | None,
     parameters.writing(
@@ -58,6 +64,9 @@ def predict(
     workers: parameters.Workers = None,
     memory: parameters.Memory = None,
     probabilities: parameters.Probabilities = False,
+    keep_column: parameters.KeepColumns = None,
+    slice_by: parameters.Slices = None,
+    content_hash: _ContentHash = False,
     report: parameters.ReportFolder = None,
     no_report: parameters.NoReport = False,
     sample_seed: parameters.SampleSeed = 0,
@@ -88,6 +97,9 @@ def predict(
             workers=workers,
             memory=memory,
             probabilities=probabilities,
+            keep_columns=keep_column or (),
+            slices=slice_by or (),
+            content_hash=content_hash,
             report=report_to,
             sample_seed=sample_seed,
             save_prepared=save_prepared,

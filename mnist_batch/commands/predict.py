@@ -44,7 +44,6 @@ from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
-from mnist_batch.schema import predictions_schema
 
 
 def stream(
@@ -58,6 +57,8 @@ def stream(
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
     probabilities: bool = False,
+    keep_columns: Sequence[str] = (),
+    content_hash: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """Yield predictions lazily, as Arrow record batches of `schema.predictions_schema`.
 
@@ -71,15 +72,16 @@ def stream(
         ValueError: while iterating, an argument is out of range.
     """
     options = PredictOptions(
-        ReadOptions.of(image_column, label_column, labels),
+        ReadOptions.of(image_column, label_column, labels, keep_columns),
         ModelOptions(batch_size=batch_size),
         prepare=Prepare(prepare),
         workers=workers,
+        probabilities=probabilities,
+        content_hash=content_hash,
     )
-    names = predictions_schema(with_probabilities=probabilities).names
     run = Run(input_list(inputs), model, options)
     for batch in run.predict(run.parts):
-        yield batch.predictions.select(names)
+        yield batch.predictions.select(run.schema.names)
 
 
 def predict(
@@ -98,6 +100,9 @@ def predict(
     workers: int | None = None,
     memory: str | None = None,
     probabilities: bool = False,
+    keep_columns: Sequence[str] = (),
+    slices: Sequence[str] = (),
+    content_hash: bool = False,
     report: str | Path | bool = True,
     sample_seed: int = 0,
     save_prepared: str | Path | None = None,
@@ -123,6 +128,9 @@ def predict(
         workers: threads, at least 1; None for one a core.
         memory: what the process aims to stay below, as `2G`; None for the default, see Speed.
         probabilities: add the ten probabilities of each row; log loss and Brier score need them.
+        keep_columns: columns of Parquet or of metadata.csv that the predictions keep.
+        slices: such columns too; the report counts by their values.
+        content_hash: add a hash of each image's bytes, the column `content`.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         sample_seed: chooses the ten images of `samples.png`.
         save_prepared: a new folder for pictures of prepared images beside their originals.
@@ -136,10 +144,10 @@ def predict(
             cannot be read (`InputError`), the model cannot be loaded or run (`ModelError`).
         ValueError: an argument is out of range.
     """
-    read = ReadOptions.of(image_column, label_column, labels)
+    read = ReadOptions.of(image_column, label_column, labels, [*keep_columns, *slices])
     running = ModelOptions(predictor, scale, device, batch_size)
-    output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume)
-    flags = probabilities, fail_fast, memory_size(memory)
+    output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume, tuple(slices))
+    flags = probabilities, fail_fast, memory_size(memory), content_hash
     how = PredictOptions(read, running, output, Prepare(prepare), workers, *flags)
     return predict_with(input_list(inputs), Path(out), model, how, progress)
 
@@ -158,6 +166,7 @@ def predict_with(
             within an input folder or where another output does; or the interrupted run that
             `resume` is to continue had other inputs, options or another model.
         InputError: an input cannot be read, or with `fail_fast` a row has no prediction.
+        ColumnError: a column of the input that is to be kept is not there, or cannot be kept.
         LabelError: a label is not a digit.
         ModelError: the model cannot be loaded or run.
     """
@@ -177,7 +186,7 @@ def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None]
     with (
         within(run.options.memory),
         PartsFolder(outputs.out, run.manifest(), resume=resume) as staging,
-        outputs.sink(staging.path) as sink,
+        outputs.sink(staging.path, run.schema) as sink,
     ):
         for rows in run.rows(staging, with_pictures=outputs.pictures is not None):
             sink.write(rows.predictions)
@@ -259,12 +268,9 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
         """Unlock them, and remove what is not in place."""
         self._entered.close()
 
-    def sink(self, folder: Path) -> Sink:
-        """Begin the predictions file, in the folder of the parts."""
-        with_probabilities, overwrite = self._options.probabilities, self._may_replace(self.out)
-        return Sink(
-            self.out, with_probabilities=with_probabilities, overwrite=overwrite, folder=folder
-        )
+    def sink(self, folder: Path, schema: pa.Schema) -> Sink:
+        """Begin the predictions file, of a schema, in the folder of the parts."""
+        return Sink(self.out, schema, overwrite=self._may_replace(self.out), folder=folder)
 
     def complete(self, run: Run, evaluation: Evaluation, record: Mapping[str, Any]) -> None:
         """Put report and pictures beside the predictions, which are in place.
@@ -323,7 +329,8 @@ class _Findings:
 
     def __init__(self, run: Run, report: Report | None) -> None:
         mistakes = report.mistakes if report else None
-        self.evaluator = Evaluator(run.options.output.sample_seed, mistakes=mistakes)
+        wanted = run.options.output
+        self.evaluator = Evaluator(wanted.sample_seed, wanted.slices, mistakes=mistakes)
         self.kept = None if is_settled(run.predictor) else KeptImages()
         self.predicted = 0
 

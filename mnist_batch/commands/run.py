@@ -22,6 +22,7 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
+from mnist_batch.inputs.kept import further_columns
 from mnist_batch.inputs.sources import STDIN, OpenInputs, open_inputs
 from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prepare, ReadOptions
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
@@ -97,6 +98,7 @@ class Run:
         predictor: the loaded model.
         opened: the INPUTs, listed.
         parts: their shards, in input order.
+        schema: of the predictions that are written.
     """
 
     def __init__(
@@ -118,6 +120,10 @@ class Run:
         self.predictor = model
         self.opened = open_inputs(inputs, options.read)
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
+        self.schema = predictions_schema(
+            with_probabilities=options.probabilities,
+            further=further_columns(self.opened.kept, content_hash=options.content_hash),
+        )
 
     def predict(
         self, parts: Sequence[Part], *, with_originals: bool = False
@@ -131,6 +137,7 @@ class Run:
             workers=self.options.workers,
             block_ends=frozenset(accumulate(part.rows for part in parts)),
             with_originals=with_originals,
+            content_hash=self.options.content_hash,
         )
 
     def rows(self, staging: PartsFolder, *, with_pictures: bool) -> Iterator[PartRows]:
@@ -139,7 +146,6 @@ class Run:
         A part that is predicted is kept in the folder once it is complete. `with_pictures` keeps
         originals for the pictures of `--save-prepared`. Errors are those of `predict`.
         """
-        schema = predictions_schema(with_probabilities=self.options.probabilities)
         kept = {
             part.number
             for part in self.parts
@@ -152,7 +158,7 @@ class Run:
                 if part.number in kept:
                     yield from (PartRows(predictions, None) for predictions in staging.read(part))
                 else:
-                    yield from _predict_part(part, batches, staging, schema)
+                    yield from _predict_part(part, batches, staging, self.schema)
 
     def manifest(self) -> Manifest:
         """Return what the predictions depend on, bit by bit."""
@@ -175,7 +181,7 @@ class Run:
         """
         import platform
 
-        model = self.predictor.model
+        model, slices = self.predictor.model, self.options.output.slices
         return {
             "version": __version__,
             "model": {"name": model.path.name, "sha256": model.sha256},
@@ -186,6 +192,7 @@ class Run:
                 "workers": self.options.workers or available_workers(),
                 "sample_seed": self.options.output.sample_seed,
                 "scale": str(self.predictor.scale),
+                **({"slices": list(slices)} if slices else {}),
             },
             "counts": {
                 "rows": metrics.rows,

@@ -16,14 +16,23 @@ import pyarrow.compute as pc
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.decode import DecodedBatch
+from mnist_batch.inference.content import content_hashes
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inputs.kept import columns_as, further_columns
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import CLASSES, SIDE
 from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
 from mnist_batch.preprocessing.mnist_form import prepare_batch
-from mnist_batch.schema import PREDICTIONS, PROBABILITIES, ImageBatch, Images, Reason
+from mnist_batch.schema import (
+    CONTENT,
+    PROBABILITIES,
+    ImageBatch,
+    Images,
+    Reason,
+    predictions_schema,
+)
 
 Array = npt.NDArray[np.float32]
 ItemT = TypeVar("ItemT")
@@ -48,6 +57,7 @@ def predict_batches(
     workers: int | None = None,
     block_ends: Collection[int] = (),
     with_originals: bool = False,
+    content_hash: bool = False,
 ) -> Generator[PredictedBatch, None, None]:
     """Yield the predictions of all rows, in input order.
 
@@ -61,6 +71,7 @@ def predict_batches(
         block_ends: numbers of rows after which a part of the output ends. No block of Keras's goes
             on over these, so that no part depends on others.
         with_originals: keep with each batch the rows as they were read.
+        content_hash: add the column `content`.
 
     Raises:
         InputError: while iterating, where a source as a whole cannot be read.
@@ -72,7 +83,9 @@ def predict_batches(
         raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
     _kernels.load_where_it_pays(inputs.encoded_rows)
     workers = workers or available_workers()
-    predicted = partial(_predicted, with_originals=with_originals)
+    further = further_columns(inputs.kept, content_hash=content_hash)
+    schema = predictions_schema(with_probabilities=True, further=further)
+    predicted = partial(_predicted, schema=schema, with_originals=with_originals)
 
     def read(shard: Shard) -> Iterator[ImageBatch]:
         return shard.read(batch_size)
@@ -122,7 +135,9 @@ def _run_on_keras(
     return map_batches([None], results, lambda result: result, workers=1)
 
 
-def _predicted(batch: Decoded, probabilities: Array, *, with_originals: bool) -> PredictedBatch:
+def _predicted(
+    batch: Decoded, probabilities: Array, *, schema: pa.Schema, with_originals: bool
+) -> PredictedBatch:
     """Return the columns of predictions; a row whose probabilities overflowed gets an error."""
     rows, decoded = batch
     predictions = probabilities.argmax(axis=1)
@@ -144,7 +159,10 @@ def _predicted(batch: Decoded, probabilities: Array, *, with_originals: bool) ->
             pa.array(probabilities.reshape(-1)), type=PROBABILITIES.type, mask=pa.array(failed)
         ),
     ]
-    table = pa.record_batch(columns, schema=PREDICTIONS.append(PROBABILITIES))
+    if CONTENT in schema:
+        columns.append(content_hashes(rows))
+    columns += columns_as(rows.kept, [*schema][len(columns) :], len(rows))
+    table = pa.record_batch(columns, schema=schema)
     return PredictedBatch(table, decoded.images, rows if with_originals else None)
 
 

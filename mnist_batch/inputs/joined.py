@@ -2,7 +2,7 @@
 
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -63,6 +63,11 @@ class JoinedShards(Shard):
         return self.shards[0].source
 
     @property
+    def kept(self) -> Sequence[pa.Field]:
+        """Those of all, each type once."""
+        return list(dict.fromkeys(field for shard in self.shards for field in shard.kept))
+
+    @property
     def uncounted(self) -> Sequence[str]:
         """Those of all."""
         return [source for shard in self.shards for source in shard.uncounted]
@@ -114,10 +119,13 @@ class JoinedShards(Shard):
         waiting: list[ImageBatch] = []
         kind: _Kind | None = None
         rows, size = 0, 0
+        fields = _of_one_type(self.kept)
         for shard in self.shards:
             for batch in shard.read(batch_size):
+                batch = _with_all(batch, fields)
                 own = _kind(batch)
                 other = None not in (own, kind) and own != kind
+                other |= bool(waiting and _schema_kept(batch) != _schema_kept(waiting[0]))
                 full = rows + len(batch) > batch_size or size + batch.images.nbytes > BATCH_BYTES
                 if waiting and (other or full):
                     yield _concatenated(waiting, kind)
@@ -127,6 +135,31 @@ class JoinedShards(Shard):
                 rows, size = rows + len(batch), size + batch.images.nbytes
         if waiting:
             yield _concatenated(waiting, kind)
+
+
+def _of_one_type(fields: Iterable[pa.Field]) -> list[pa.Field]:
+    """Return the columns that have one type in all files."""
+    types: dict[str, list[pa.DataType]] = {}
+    for field in fields:
+        types.setdefault(field.name, []).append(field.type)
+    return [pa.field(name, kinds[0]) for name, kinds in types.items() if len(kinds) == 1]
+
+
+def _with_all(batch: ImageBatch, fields: Sequence[pa.Field]) -> ImageBatch:
+    """Return rows with all of some columns kept; those that their file lacks are null."""
+    own = [] if batch.kept is None else batch.kept.schema.names
+    lacking = [field for field in fields if field.name not in own]
+    if not lacking:
+        return batch
+    columns = {name: batch.kept.column(name) for name in own} if batch.kept is not None else {}
+    columns |= {field.name: pa.nulls(len(batch), field.type) for field in lacking}
+    names = [*(field.name for field in fields), *own]
+    whole = {name: columns[name] for name in names}
+    return replace(batch, kept=pa.record_batch([*whole.values()], names=[*whole]))
+
+
+def _schema_kept(batch: ImageBatch) -> pa.Schema | None:
+    return None if batch.kept is None else batch.kept.schema
 
 
 class _Kind(NamedTuple):
@@ -148,6 +181,7 @@ def _concatenated(batches: Sequence[ImageBatch], kind: _Kind | None) -> ImageBat
     """Return the rows of batches of one kind, and of such as have none, as one batch."""
     if len(batches) == 1:
         return batches[0]
+    kept = [batch.kept for batch in batches if batch.kept is not None]
     prepared = None
     if any(batch.prepared is not None for batch in batches):
         prepared = np.concatenate(
@@ -164,6 +198,7 @@ def _concatenated(batches: Sequence[ImageBatch], kind: _Kind | None) -> ImageBat
         error=pa.concat_arrays([batch.error for batch in batches]),
         prepared=prepared,
         formed=kind is not None and kind.formed,
+        kept=pa.concat_batches(kept) if kept else None,
     )
 
 

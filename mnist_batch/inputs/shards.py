@@ -85,6 +85,11 @@ class Shard(Protocol):
         """
 
     @property
+    def kept(self) -> Sequence[pa.Field]:
+        """The columns of `ImageBatch.kept`, as they are read; any may lack in a batch."""
+        return ()
+
+    @property
     def uncounted(self) -> Sequence[str]:
         """Sources of which nobody knows how many rows they hold; each of them is one row."""
         return ()
@@ -250,6 +255,7 @@ class ReadSettings:
     # Labels from elsewhere, which then count alone; None to take the inputs' own.
     label_file: LabelFile | None = None
     unlabelled: bool = False  # read no labels at all
+    keep: Sequence[str] = ()  # the columns that the predictions keep, where a file has them
     # No other file is read. Then the rows of a packed file have just the sources that they were
     # packed from; else the packed file's own source and a `/` stand in front of them.
     alone: bool = True

@@ -10,10 +10,12 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from mnist_batch.errors import InputError, LabelError
+from mnist_batch.errors import ColumnError, InputError, LabelError
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
 from mnist_batch.inputs.joined import JoinedShards, joined
+from mnist_batch.inputs.kept import check_names, kept_fields
 from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.inputs.listing import FolderListing, list_folder, list_glob, text_of_path
 from mnist_batch.inputs.parquet.files import open_parquet
@@ -52,7 +54,8 @@ def one_by_one(
     Args:
         open_file: returns the shards of a file, given its path, its source and how it is read.
             It raises an `InputError` or an `OSError` where the file cannot be opened, and a
-            `LabelError` where the labels are not as expected, which ends the run.
+            `LabelError` or a `ColumnError` where labels or columns are not as expected, which ends
+            the run.
     """
 
     def open_each(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
@@ -62,7 +65,7 @@ def one_by_one(
                     if path.endswith("/"):
                         raise InputError(f"{path}: a folder that cannot be listed")
                     yield from open_file(Path(path), source, settings)
-                except LabelError:
+                except (ColumnError, LabelError):
                     raise
                 except (InputError, OSError) as error:
                     raise_if_of_machine(error, text_of_path(source))
@@ -102,6 +105,7 @@ class OpenInputs:
     # Sources of which nobody knows how many rows they hold: files that cannot be opened and folders
     # that cannot be listed, one row each.
     uncounted: Sequence[str] = ()
+    kept: Sequence[pa.Field] = ()  # the columns of the input that the predictions keep
 
     @property
     def encoded_rows(self) -> int:
@@ -148,9 +152,11 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     Raises:
         InputError: an INPUT does not exist, holds no images, or holds both images and Parquet;
             a file is named twice; none of the Parquet files can be opened.
+        ColumnError: a column cannot be kept, or no file has it.
         LabelError: a file of labels cannot be read.
     """
     options = options or ReadOptions()
+    check_names(options.keep_columns)
     found = [one for item in inputs for one in _find(os.fspath(item))]
     if _twin(found) is not None:
         found = [one.qualified() for one in found]
@@ -163,6 +169,7 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         rows=sum(shard.rows for shard in shards),
         passed_over=sum((one.passed_over for one in found), Counter()),
         uncounted=[source for shard in shards for source in shard.uncounted],
+        kept=kept_fields((field for shard in shards for field in shard.kept), options.keep_columns),
     )
 
 
@@ -176,6 +183,7 @@ def _settings(options: ReadOptions, found: Sequence[_Found]) -> ReadSettings:
         label_file=None if file is None else LabelFile(Path(file)),
         unlabelled=unlabelled,
         alone=sum(len(one.files.names) for one in found) == 1,
+        keep=options.keep_columns,
     )
 
 

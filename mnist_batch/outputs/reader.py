@@ -5,7 +5,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +18,19 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.kept import as_text, kept_type
 from mnist_batch.inputs.labels import csv_cause, shown
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, PROBABILITIES, predictions_schema
+from mnist_batch.schema import (
+    FORMULA,
+    METADATA_KEY,
+    PREDICTIONS,
+    PROBABILITIES,
+    predictions_schema,
+    shortened,
+)
 
 _CSV_PROBABILITIES = [f"p{digit}" for digit in range(CLASSES)]
 
@@ -36,10 +45,12 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         path: the file.
         run: the record of the run, from the Parquet file's metadata; None where there is none, as
             in every CSV file.
+        further: names of the columns that the schema lacks, as `path`, `content` and those that
+            `predict` kept.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open `path` and check its columns; columns that the schema lacks are ignored.
+        """Open `path` and check its columns.
 
         Raises:
             PredictionsError: there is no such file, its suffix is unknown, it is damaged, or a
@@ -62,22 +73,34 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
                 "mnist-batch predict wrote"
             )
         self._schema = predictions_schema(with_probabilities=bool(given))
+        own = {*PREDICTIONS.names, *self._format.probabilities}
+        self.further = [name for name in columns if name not in own]
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
         self._file.close()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, further: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the rows in the file's order, with or without the column of probabilities.
 
+        `further` names columns to add after these, as text: as CSV has them, null where null.
+
         Raises:
-            PredictionsError: while iterating, where the file is damaged, a digit is not 0 to 9, or
-                a confidence or a probability not 0 to 1; it names the row, counted from 0.
+            PredictionsError: one of the further columns is missing, twice there, or nested; or,
+                while iterating, the file is damaged, a digit is not 0 to 9, or a confidence or a
+                probability not 0 to 1; it names the row, counted from 0.
         """
+        for name in further:
+            if (count := self.further.count(name)) != 1:
+                found = f"{count} columns" if count else "no column"
+                raise PredictionsError(
+                    f"{self.path} has {found} {name!r}; predict again with --keep-column, or name "
+                    f"one of its own: {', '.join(map(shortened, self.further[:5])) or 'none'}"
+                )
         start = 0
         with _predictions_errors(self.path):
-            for batch in self._format.batches(self._file, self._columns):
-                yield self._checked(batch, start)
+            for batch in self._format.batches(self._file, [*self._columns, *further]):
+                yield _with_further(self._checked(batch, start), batch, further)
                 start += batch.num_rows
             if self._stat() != self._state:
                 raise PredictionsError(f"{self.path} was changed while it was read; try again")
@@ -114,6 +137,16 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         if index >= 0:
             found, where = batch.column(name)[index].as_py(), f"{self.path}, row {start + index}"
             raise PredictionsError(f"{where}: {name} is {shown(found)}; expected {expected}")
+
+
+def _with_further(
+    checked: pa.RecordBatch, batch: pa.RecordBatch, names: Sequence[str]
+) -> pa.RecordBatch:
+    """Return rows with further columns of `batch`, as text."""
+    for name in names:
+        column = as_text(batch.column(name))
+        checked = checked.append_column(pa.field(name, pa.string()), column)
+    return checked
 
 
 def _is_digit(column: pa.Array) -> pa.Array:
@@ -155,9 +188,15 @@ class _Format(NamedTuple):
 
 def _parquet_header(opened: pa.NativeFile) -> tuple[list[str], dict[str, Any] | None]:
     with pq.ParquetFile(opened) as file:
-        names, metadata = file.schema_arrow.names, file.metadata.metadata or {}
+        schema, metadata = file.schema_arrow, file.metadata.metadata or {}
+    names = [field.name for field in schema if _is_readable(field)]
     run = json.loads(metadata.get(METADATA_KEY, "null"))
     return names, run if _is_run(run) else None
+
+
+def _is_readable(field: pa.Field) -> bool:
+    """Tell whether a column is of the schema, or can be read as text."""
+    return field.name == PROBABILITIES.name or kept_type(field.type) is not None
 
 
 def _is_run(run: Any) -> bool:  # noqa: ANN401 - JSON
@@ -177,23 +216,31 @@ def _parquet_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.R
 
 
 def _csv_header(opened: pa.NativeFile) -> tuple[list[str], None]:
+    return [_unguarded_name(name) for name in _csv_names(opened)], None
+
+
+def _csv_names(opened: pa.NativeFile) -> list[str]:
+    """Return the names of the columns as they stand in the file."""
+    opened.seek(0)
     # utf-8-sig: spreadsheets put a byte order mark first, which Arrow skips too.
     text = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
     try:
-        return next(csv.reader(text), []), None
+        return next(csv.reader(text), [])
     finally:
         text.detach()  # which would close the file
 
 
 def _csv_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    stored = {_unguarded_name(name): name for name in _csv_names(opened)}
+    read = [stored[name] for name in columns]
     opened.seek(0)
     reader = pyarrow.csv.open_csv(
         opened,
         # A file name may hold a line break; it is inside quotes then.
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=_CSV_TYPES,
-            include_columns=columns,
+            column_types={**dict.fromkeys(read, pa.string()), **_CSV_TYPES},
+            include_columns=read,
             # By default Arrow also reads NA, null and nan as null, which can be names of files.
             null_values=[""],
             strings_can_be_null=True,
@@ -201,7 +248,7 @@ def _csv_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.Recor
     )
     with reader:
         for batch in reader:
-            yield _from_csv(batch)
+            yield _from_csv(batch.rename_columns(columns))
 
 
 _CSV_TYPES = {
@@ -214,9 +261,9 @@ _CSV_TYPES = {
 
 
 def _from_csv(batch: pa.RecordBatch) -> pa.RecordBatch:
-    for name in ("source", "error"):
-        index = batch.schema.get_field_index(name)
-        batch = batch.set_column(index, name, _unguarded(batch.column(name)))
+    for index, field in enumerate(batch.schema):
+        if pa.types.is_string(field.type):
+            batch = batch.set_column(index, field.name, _unguarded(batch.column(index)))
     if _CSV_PROBABILITIES[0] not in batch.schema.names:
         return batch
     probabilities = [batch.column(name) for name in _CSV_PROBABILITIES]
@@ -225,6 +272,10 @@ def _from_csv(batch: pa.RecordBatch) -> pa.RecordBatch:
         pa.array(values.ravel()), CLASSES, mask=probabilities[0].is_null()
     )
     return batch.append_column(PROBABILITIES, column)
+
+
+def _unguarded_name(name: str) -> str:
+    return re.sub(f"^'({FORMULA})", r"\1", name)
 
 
 def _unguarded(column: pa.Array) -> pa.Array:

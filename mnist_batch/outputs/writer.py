@@ -1,6 +1,7 @@
 """Write predictions to a file, Parquet or CSV, whole or not at all."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,7 @@ from mnist_batch.inputs.listing import open_native
 from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.targets import check_writable, output_errors
-from mnist_batch.schema import FORMULA, METADATA_KEY, PREDICTIONS, predictions_schema
+from mnist_batch.schema import CONTENT, FORMULA, METADATA_KEY, PATH, PROBABILITIES
 
 ROW_GROUP_ROWS = 32_768
 """Rows of a row group: enough to compress well; writing them takes 10 ms, for which the workers
@@ -55,7 +56,12 @@ class ParquetWriter:
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
         self._file = open_native(path, "wb")
-        texts = ["source", "error"]  # no two images are alike
+        own = (CONTENT.name, PATH.name)  # no two images are alike
+        texts = [
+            field.name
+            for field in schema
+            if pa.types.is_string(field.type) and field.name not in own
+        ]
         self._writer = pq.ParquetWriter(
             self._file, schema, compression="zstd", use_dictionary=texts, **options
         )
@@ -89,10 +95,11 @@ class CsvWriter:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         import pyarrow.csv as pa_csv
 
-        self._schema = schema
-        if "probabilities" in schema.names:
-            digits = [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
-            self._schema = pa.schema([*PREDICTIONS, *digits])
+        digits = [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
+        columns = (digits if field == PROBABILITIES else [field] for field in schema)
+        self._schema = pa.schema(
+            [field.with_name(_guarded(field.name)) for some in columns for field in some]
+        )
         self._file = open_native(path, "wb")
         self._writer = pa_csv.CSVWriter(
             self._file, self._schema, write_options=pa_csv.WriteOptions(quoting_style="needed")
@@ -100,13 +107,12 @@ class CsvWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows."""
-        columns = [
-            escaped(column) if pa.types.is_string(column.type) else column
-            for column in batch.select(PREDICTIONS.names).columns
-        ]
-        if len(self._schema) > len(columns):
-            probabilities = batch.column("probabilities")
-            columns += [pc.list_element(probabilities, digit) for digit in range(CLASSES)]
+        columns: list[pa.Array] = []
+        for column in batch.columns:
+            if column.type == PROBABILITIES.type:
+                columns += [pc.list_element(column, digit) for digit in range(CLASSES)]
+            else:
+                columns.append(escaped(column) if pa.types.is_string(column.type) else column)
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
 
     def close(self, run: Mapping[str, Any]) -> None:
@@ -114,6 +120,11 @@ class CsvWriter:
         del run  # CSV has no place for it
         self._writer.close()
         self._file.close()
+
+
+def _guarded(name: str) -> str:
+    """Put a `'` before a name of a column that a spreadsheet would run as a formula."""
+    return f"'{name}" if re.match(FORMULA, name) else name
 
 
 def escaped(column: pa.Array) -> pa.Array:
@@ -148,16 +159,17 @@ class Sink(StagedFile):
     """
 
     def __init__(
-        self, out: Path, *, with_probabilities: bool, overwrite: bool, folder: Path | None = None
+        self, out: Path, schema: pa.Schema, *, overwrite: bool, folder: Path | None = None
     ) -> None:
         """Begin the file; the suffix of `out` tells its format, `folder` is as of `StagedFile`.
+
+        `schema` is one that `predictions_schema` returned.
 
         Raises:
             OutputError: the suffix is not known, or `out` exists or cannot be written.
         """
         check_output(out, overwrite=overwrite)
         super().__init__(out, overwrite=overwrite, folder=folder)
-        schema = predictions_schema(with_probabilities=with_probabilities)
         try:
             with output_errors(out):
                 self._writer = WRITERS[out.suffix.lower()](self.path, schema)

@@ -31,7 +31,8 @@ def _batch() -> pa.RecordBatch:
 
 
 def _write(path: Path, batches: list[pa.RecordBatch], *, with_probabilities: bool = False) -> None:
-    with Sink(path, with_probabilities=with_probabilities, overwrite=False) as sink:
+    schema = predictions_schema(with_probabilities=with_probabilities)
+    with Sink(path, schema, overwrite=False) as sink:
         for batch in batches:
             sink.write(batch)
         sink.finish({"rows": 5})
@@ -113,7 +114,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
 def test_an_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
     """Before anything is done."""
     with pytest.raises(OutputError, match=r"\.xlsx.*\.parquet or \.csv"):
-        Sink(tmp_path / "out.xlsx", with_probabilities=False, overwrite=False)
+        Sink(tmp_path / "out.xlsx", PREDICTIONS, overwrite=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,7 +123,7 @@ def test_leaving_without_commit_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
     with (
         pytest.raises(ValueError, match="half-way"),
-        Sink(path, with_probabilities=False, overwrite=False) as sink,
+        Sink(path, PREDICTIONS, overwrite=False) as sink,
     ):
         sink.write(_batch())
         raise ValueError("half-way")
@@ -144,7 +145,7 @@ rows = {
     "prepared": [False] * count, "error": ["not an image"] * count,
 }
 try:
-    with Sink(Path(sys.argv[1]), with_probabilities=False, overwrite=True) as sink:
+    with Sink(Path(sys.argv[1]), PREDICTIONS, overwrite=True) as sink:
         sink.write(pa.record_batch(rows, schema=PREDICTIONS))
         sink.finish({})
         sink.commit()

@@ -76,12 +76,12 @@ def _long_functions() -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno is not None
-                if node.end_lineno - node.lineno + 1 > MOST_LINES_OF_A_FUNCTION:
+                if node.end_lineno - node.body[0].lineno + 1 > MOST_LINES_OF_A_FUNCTION:
                     yield f"{_name(path)}: {node.name}"
 
 
 def test_a_function_fits_on_a_screen() -> None:
-    """Sixty lines at most, its signature and docstring among them."""
+    """Sixty lines at most, its docstring among them; a signature of many options is a table."""
     assert list(_long_functions()) == []
 
 

@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type
-from mnist_batch.errors import InputError
+from mnist_batch.errors import ColumnError, InputError
+from mnist_batch.inputs.kept import check_type, kept_type
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
-from mnist_batch.schema import Reason, error_text, reason, shortened
+from mnist_batch.schema import PATH, Reason, error_text, reason, shortened
 
 PACKED = pa.schema(
     [
@@ -182,6 +183,11 @@ class ImageColumn(NamedTuple):
     name: str
     path: str
 
+    @property
+    def names(self) -> str:
+        """The path of the field with the names that images carry themselves, as `image.path`."""
+        return f"{self.name}.{PATH.name}"
+
 
 def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> ImageColumn:
     """Return the image column: the one wanted, else `image`, else the only one.
@@ -204,6 +210,49 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
         )
     name = wanted or ("image" if "image" in found else next(iter(found)))
     return ImageColumn(name, found[name])
+
+
+def find_image_names(
+    footer: pq.FileMetaData, schema: pa.Schema, image: ImageColumn
+) -> pa.Field | None:
+    """Return `path` as it is read where images carry their names in it, as Hugging Face's do.
+
+    That is where the column of images has this field, of text, and the footer does not say that all
+    are null; else None.
+    """
+    kind = schema.field(image.name).type
+    if not pa.types.is_struct(kind) or image.names in schema.names:
+        return None
+    place = kind.get_field_index(PATH.name)
+    if place < 0 or kept_type(kind[place].type) != pa.string():
+        return None
+    leaves = pq.ParquetSchema(footer)
+    leaf = [leaves.column(place).path for place in range(footer.num_columns)].index(image.names)
+    if all(_all_null(footer.row_group(group), leaf) for group in range(footer.num_row_groups)):
+        return None
+    return PATH.with_type(values_type(kind[place].type))
+
+
+def _all_null(group: pq.RowGroupMetaData, leaf: int) -> bool:
+    """Tell whether a row group's footer says that all values of a leaf are null."""
+    statistics = group.column(leaf).statistics
+    if statistics is None or not statistics.has_null_count:
+        return False
+    return bool(statistics.null_count >= group.num_rows)
+
+
+def find_kept_columns(schema: pa.Schema, names: Iterable[str], path: Path) -> tuple[pa.Field, ...]:
+    """Return those of some columns that a file has, each as it is read.
+
+    Raises:
+        ColumnError: one is there twice, or is nested or binary.
+    """
+    found = [name for name in names if name in schema.names]
+    for name in found:
+        if (count := schema.names.count(name)) > 1:
+            raise ColumnError(f"{path}: {count} columns {name!r}; rename all but one")
+        check_type(name, schema.field(name).type, path)
+    return tuple(pa.field(name, values_type(schema.field(name).type)) for name in found)
 
 
 def find_label_column(schema: pa.Schema, wanted: str | None, path: Path) -> str | None:

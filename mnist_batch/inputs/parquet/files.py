@@ -27,6 +27,8 @@ from mnist_batch.inputs.parquet.columns import (
     ORIGINS,
     ImageColumn,
     find_image_column,
+    find_image_names,
+    find_kept_columns,
     find_label_column,
     is_formed,
     is_packed,
@@ -38,7 +40,7 @@ from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import SIDE
-from mnist_batch.schema import ImageBatch, Images, Reason
+from mnist_batch.schema import PATH, ImageBatch, Images, Reason
 
 PART_SHARDS = 4
 """Shards of Parquet that are read in the time of one shard of image files."""
@@ -52,11 +54,21 @@ class Content(NamedTuple):
     packed: bool  # whether each row names its own source, row and error
     formed: bool  # whether it is packed, and images not in MNIST form were brought to it before
     encoded: bool  # whether its images are encoded, not raw pixels
+    kept: tuple[pa.Field, ...]  # the columns that the predictions keep
+    named: bool  # whether one of these is `PATH`: the names that the images carry themselves
 
     @property
     def others(self) -> list[str]:
         """The columns to read beside the images."""
-        return [*([self.label] if self.label else []), *(ORIGINS if self.packed else [])]
+        origins = ORIGINS if self.packed else []
+        labels = [self.label] if self.label else []
+        return list(dict.fromkeys([*labels, *origins, *self.kept_from.values()]))
+
+    @property
+    def kept_from(self) -> dict[str, str]:
+        """The columns that the predictions keep, and the path of what is read of each."""
+        read = {field.name: field.name for field in self.kept}
+        return {**read, PATH.name: self.image.names} if self.named else read
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,11 @@ class ParquetShard(Shard):
     def source(self) -> str:
         """The file."""
         return self.file.source
+
+    @property
+    def kept(self) -> Sequence[pa.Field]:
+        """Those of the file."""
+        return self.file.content.kept
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return the state of the file, what labels it, the rows, and the columns."""
@@ -161,6 +178,7 @@ class ParquetShard(Shard):
                 label=self._labels(rows.columns, numbers),
                 images=images,
                 error=error,
+                kept=self._kept(rows.columns),
             )
         origins = read_origins(rows.columns, numbers, name, within=self.file.folder)
         if label_file:
@@ -177,7 +195,16 @@ class ParquetShard(Shard):
             error=pc.coalesce(origins.error, error),
             prepared=origins.prepared,
             formed=content.formed,
+            kept=self._kept(rows.columns),
         )
+
+    def _kept(self, columns: pa.RecordBatch | None) -> pa.RecordBatch | None:
+        """Return the columns that the predictions keep; None where there are none."""
+        content = self.file.content
+        if columns is None or not content.kept:
+            return None
+        read = content.kept_from
+        return pa.record_batch([columns.column(path) for path in read.values()], names=list(read))
 
     def _images(self, rows: RowSlice) -> tuple[pa.Array | Images, pa.Array]:
         """Return the images of rows, and the errors of rows without one."""
@@ -246,12 +273,17 @@ def _content(
         label = None
     if label and metadata.num_rows:
         check_type(schema.field(label).type, lambda row: f"{path}, row {row}, column {label}")
+    with _as_input_error(path):
+        own_names = find_image_names(metadata, schema, image)
+        named = own_names is not None and PATH.name not in settings.keep
     return Content(
         image=image,
         label=label,
         packed=packed,
         formed=packed and is_formed(metadata),
         encoded=not is_pixel_type(values_type(schema.field(image.name).type)),
+        kept=(*([own_names] if named else []), *find_kept_columns(schema, settings.keep, path)),
+        named=named,
     )
 
 

@@ -20,7 +20,7 @@ from mnist_batch.inputs.parquet.pages import MAX_PAGE_BYTES, CheckedPages, check
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.machine.failures import has_room, raise_if_of_machine
 from mnist_batch.mnist import PIXELS
-from mnist_batch.schema import Reason, error_text
+from mnist_batch.schema import PATH, Reason, error_text
 
 _STEP_BYTES = 256 * 2**20
 """Bytes of the rows that are decoded at once, if each is as large as a value can be: a dictionary
@@ -83,7 +83,7 @@ class RowGroups:
         """Read where the columns lie, and no rows.
 
         `file` is open, and `footer` is its footer. `others` names further columns to read; there
-        may be none.
+        may be none. With the path of `image.names` among them, these are a column of that name.
 
         Raises:
             OSError: or another of `UNREADABLE`.
@@ -91,6 +91,8 @@ class RowGroups:
         self._file = file
         self._footer = footer.metadata
         self._image = image.path
+        self._names = image.names if image.names in others else None
+        self._struct = image.name
         self._others = list(others)
         leaves = find_leaves(footer.metadata, image, others)
         self._flat, self._is_image = leaves.flat, leaves.is_image
@@ -219,13 +221,24 @@ class RowGroups:
                 if lists and (given > rows or (given == rows and any(map(len, batches)))):
                     raise _Damage("more rows than the footer says", doubtful=True)
                 if len(batch):
-                    yield _without_dictionaries(batch)
+                    yield self._with_names(_without_dictionaries(batch), columns)
         except UNREADABLE as error:
             if not (_asks_too_much(error) and has_room(_HELD_BYTES)):
                 raise_if_of_machine(error, room=_HELD_BYTES)
             # A page of lists may be wrong from its beginning, and fail only at its end.
             doubtful = lists or not isinstance(error, OSError)
             raise _Damage(cause(error), doubtful=doubtful) from error
+
+    def _with_names(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+        """Return rows with the names of images as a column, where they were read."""
+        if self._names not in columns:
+            return batch
+        place = batch.schema.get_field_index(self._struct)
+        struct = batch.column(place)
+        # A null struct has children that may hold anything; flatten makes them null too.
+        names = struct.flatten()[struct.type.get_field_index(PATH.name)]
+        batch = batch.append_column(self._names, names)
+        return batch if self._image in columns else batch.remove_column(place)
 
     def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of a damaged row group: those before the damage, then the lost ones.
