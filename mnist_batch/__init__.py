@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mnist_batch.commands.compare import ComparisonResult, compare
     from mnist_batch.commands.evaluate import evaluate
     from mnist_batch.commands.nightly import NightlyResult, nightly
     from mnist_batch.commands.pack import PackSummary, pack
@@ -48,6 +49,7 @@ __version__ = "0.4.0"
 _MODULES = {
     name: module
     for module, names in {
+        "commands.compare": "ComparisonResult compare",
         "commands.evaluate": "evaluate",
         "commands.nightly": "NightlyResult nightly",
         "commands.pack": "PackSummary pack",
@@ -72,6 +74,7 @@ _MODULES = {
 __all__ = [
     "BenchmarkResult",
     "ColumnError",
+    "ComparisonResult",
     "GateResult",
     "InputError",
     "InputInspection",
@@ -93,6 +96,7 @@ __all__ = [
     "TrainingResult",
     "__version__",
     "benchmark",
+    "compare",
     "evaluate",
     "inspect_input",
     "inspect_model",

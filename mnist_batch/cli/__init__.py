@@ -15,7 +15,17 @@ from typing import Annotated
 import typer
 
 from mnist_batch import __version__
-from mnist_batch.cli import benchmark, evaluate, generate, inspect, nightly, pack, predict, train
+from mnist_batch.cli import (
+    benchmark,
+    compare,
+    evaluate,
+    generate,
+    inspect,
+    nightly,
+    pack,
+    predict,
+    train,
+)
 from mnist_batch.cli.printing.terminal import columns, say
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.machine import signals
@@ -60,7 +70,7 @@ def _register(module: ModuleType) -> None:
     command(getattr(module, name))
 
 
-for _module in (predict, evaluate, nightly, train, pack, benchmark, inspect, generate):
+for _module in (predict, evaluate, compare, nightly, train, pack, benchmark, inspect, generate):
     _register(_module)
 
 

@@ -21,8 +21,9 @@ from mnist_batch.options import (
 if TYPE_CHECKING:
     from mnist_batch import Metrics
 
-ERRORS_STATUS, GATE_STATUS = 3, 4
-"""Exit statuses: the work is done, but has more errors or is less accurate than it may be."""
+ERRORS_STATUS, GATE_STATUS, WORSE_STATUS = 3, 4, 5
+"""Exit statuses: the work is done, but has more errors or is less accurate than it may be, or is
+worse than the run that it is held against."""
 
 reading = partial(typer.Option, rich_help_panel="Reading")
 running = partial(typer.Option, rich_help_panel="Model")

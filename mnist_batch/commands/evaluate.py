@@ -74,7 +74,7 @@ def _evaluate(
     evaluation, notes = evaluator.evaluation(), []
     if inputs is not None:
         opened = open_inputs(inputs, ReadOptions(image_column, labels=NO_LABELS))
-        prepare = _prepare_of(options, file.path)
+        prepare = prepare_of(options, file.path)
         evaluation = evaluation.with_images(
             lambda places: find_images(places, opened, evaluator.rows, prepare)
         )
@@ -97,7 +97,7 @@ def _evaluate(
     )
 
 
-def _prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:
+def prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:
     """Return how the images of a predictions file were prepared."""
     name = options.get("prepare", Prepare.NEVER)  # of releases that had no other way
     try:

@@ -35,6 +35,23 @@ class Dot:
     note: str
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A difference with its interval.
+
+    Attributes:
+        name: what it is of.
+        difference: -1 to 1; None where it is undefined.
+        interval: its bounds; None where it is undefined.
+        note: printed at the end of the line.
+    """
+
+    name: str
+    difference: float | None
+    interval: tuple[float, float] | None
+    note: str
+
+
 @dataclass(frozen=True, eq=False)
 class Line:
     """Values in order; None where there is none, and the line is broken.
@@ -82,6 +99,32 @@ def dots(title: str, rows: Sequence[Dot]) -> Markup:
             parts.append(f'<rect class="blue" opacity=".45" x="{low}" y="{y - 1.5}" ')
             parts.append(f'width="{max(high - low, 1):.1f}" height="3"/>')
             parts.append(f'<circle class="blue" cx="{axis(row.share)}" cy="{y}" r="4.5"/>')
+    return _svg(title, bottom + _LINE + 2, parts)
+
+
+def differences(title: str, rows: Sequence[Difference]) -> Markup:
+    """Draw differences below each other, each as a dot on its interval, about a line at 0.
+
+    A dot is blue above 0 and orange below; the axis is in percentage points.
+    """
+    bounds = [100 * bound for row in rows for bound in row.interval or ()]
+    ticks = _ticks(min(bounds, default=0.0), max(bounds, default=0.0), most=4)
+    axis = _Axis(min(ticks[0], 0.0), max(ticks[-1], 0.0), 48, 330)
+    bottom = len(rows) * (_LINE + 6)
+    parts = [_vertical(axis(tick), 0, bottom, _signed(tick)) for tick in ticks]
+    parts.append(f'<path class="line soft" d="M{axis(0)} 0V{bottom}"/>')
+    for place, row in enumerate(rows):
+        y = place * (_LINE + 6) + 12
+        parts.append(_text(0, y + 4, row.name))
+        parts.append(_text(_WIDTH, y + 4, row.note, "soft end"))
+        if row.interval and row.difference is not None:
+            low, high = (axis(100 * bound) for bound in row.interval)
+            colour = "orange" if row.difference < 0 else "blue"
+            parts.append(f'<rect class="{colour}" opacity=".45" x="{low}" y="{y - 1.5}" ')
+            parts.append(f'width="{max(high - low, 1):.1f}" height="3"/>')
+            parts.append(
+                f'<circle class="{colour}" cx="{axis(100 * row.difference)}" cy="{y}" r="4.5"/>'
+            )
     return _svg(title, bottom + _LINE + 2, parts)
 
 
@@ -224,6 +267,10 @@ def _runs(values: Sequence[_Value | None]) -> list[list[tuple[int, _Value]]]:
             runs.append([])
         runs[-1].append((place, value))
     return runs
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.10g}".replace("-", "\N{MINUS SIGN}") if number else "0"
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:

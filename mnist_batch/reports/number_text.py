@@ -31,3 +31,17 @@ def percent(share: float | None, decimals: int = 2) -> str:
 def decimal(number: float | None, decimals: int = 4) -> str:
     """Return a number with so many decimals."""
     return UNKNOWN if number is None else f"{number:.{decimals}f}"
+
+
+def points(difference: float | None) -> str:
+    """Return a difference of shares in percentage points, with its sign: `+1.28`."""
+    return (
+        UNKNOWN if difference is None else f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}")
+    )
+
+
+def p_value(probability: float | None) -> str:
+    """Return a p value with four decimals; below 0.0001 nothing but that."""
+    if probability is None:
+        return UNKNOWN
+    return "< 0.0001" if probability < 0.0001 else f"{probability:.4f}"

@@ -7,8 +7,9 @@ of 350.
 import struct
 import zlib
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -48,13 +49,13 @@ def data_url(image: Grey) -> str:
     return f"data:image/png;base64,{b64encode(png(image)).decode()}"
 
 
-def short_name(name: str) -> str:
+def short_name(name: str, longest: int = LONGEST_NAME) -> str:
     """Return a name, of a long one both ends and how many characters are left out."""
-    if len(name) <= LONGEST_NAME:
+    if len(name) <= longest:
         return name
-    end = LONGEST_NAME // 3
-    left_out = len(name) - LONGEST_NAME
-    return f"{name[: LONGEST_NAME - end]} [… {left_out:,} characters …] {name[-end:]}"
+    end = longest // 3
+    left_out = len(name) - longest
+    return f"{name[: longest - end]} [… {left_out:,} characters …] {name[-end:]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class Picture:
     """An image of a gallery, with what is written below it.
 
     Attributes:
-        title: the first line, as `read as 4, 0.998`.
+        title: the first line, as `4 read as 9, 0.998`.
         source: the file.
         row: the row in it.
         image: as the network saw it; None where it is not at hand.
@@ -75,9 +76,8 @@ class Picture:
     image: Grey | None
     original: Grey | None = None
 
-    @cached_property
     def html(self) -> Markup:
-        """The item of the list, without more bytes than it needs: there are thousands."""
+        """Return the item of the list, without more bytes than it needs: there are thousands."""
         images = "".join(
             f'<img alt="{alt}" src="{data_url(image)}">'
             for alt, image in (("as read", self.image), ("original", self.original))
@@ -87,6 +87,61 @@ class Picture:
         return Markup(
             f"<li>{images}<b>{title}</b><bdi>{name}</bdi><span>row {self.row}</span></li>"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Pictures of a page that belong together.
+
+    Attributes:
+        id: what links to the group name, unique on the page.
+        heading: what they have in common.
+        rows: how many rows there are of them in all.
+        pictures: those that could be shown, the first ones first; each is made when it is.
+    """
+
+    id: str
+    heading: str
+    rows: int
+    pictures: Sequence[Picture]
+
+
+class Shown(NamedTuple):
+    """A group, and its pictures that are shown.
+
+    Attributes:
+        group: the group.
+        html: the items of the list.
+        left_out: how many rows are not shown.
+    """
+
+    group: Group
+    html: Markup
+    left_out: int
+
+
+def fit(groups: Sequence[Group], most_bytes: int) -> list[Shown]:
+    """Return the groups with as many pictures as fit into some bytes of HTML.
+
+    The first one of each group comes first, then the second ones, and so on.
+    """
+    items: list[list[Markup]] = [[] for _ in groups]
+    for rank in range(max((len(group.pictures) for group in groups), default=0)):
+        for group, chosen in zip(groups, items, strict=True):
+            if rank < len(group.pictures):
+                html = group.pictures[rank].html()
+                most_bytes -= len(html.encode("utf-8", "replace"))
+                if most_bytes < 0:
+                    return _shown(groups, items)
+                chosen.append(html)
+    return _shown(groups, items)
+
+
+def _shown(groups: Sequence[Group], items: Sequence[Sequence[Markup]]) -> list[Shown]:
+    return [
+        Shown(group, Markup("\n").join(chosen), group.rows - len(chosen))
+        for group, chosen in zip(groups, items, strict=True)
+    ]
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

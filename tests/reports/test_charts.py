@@ -88,3 +88,30 @@ def test_the_diagram_of_reliability_has_a_dot_a_bin() -> None:
     dots = list(parsed(charts.calibration("a", bins)).iter("circle"))
     places = [(float(dot.get("cx", "")), float(dot.get("cy", ""))) for dot in dots]
     assert places == [(131.0, 134.0), (392.0, 8.0)]
+
+
+def test_differences_lie_about_0() -> None:
+    """Above it blue, below it orange, each on its interval; without one there is no dot."""
+    rows = [
+        charts.Difference("all", -0.02, (-0.03, -0.01), "a"),
+        charts.Difference("7", 0.01, (-0.01, 0.03), "b"),
+        charts.Difference("9", None, None, "-"),
+    ]
+    chart = parsed(charts.differences("difference", rows))
+    dots = list(chart.iter("circle"))
+    assert [dot.get("class") for dot in dots] == ["orange", "blue"]
+    places = [float(dot.get("cx", "")) for dot in dots]
+    bars = [
+        (float(bar.get("x", "")), float(bar.get("x", "")) + float(bar.get("width", "")))
+        for bar in chart.iter("rect")
+    ]
+    assert all(low < place < high for place, (low, high) in zip(places, bars, strict=True))
+    # Linear: the second bar is twice as wide as the first, and the dots are 3 points apart.
+    assert bars[1][1] - bars[1][0] == pytest.approx(2 * (bars[0][1] - bars[0][0]), abs=0.3)
+    assert places[1] - places[0] == pytest.approx(1.5 * (bars[0][1] - bars[0][0]), abs=0.3)
+    assert {"all", "7", "9", "0", "\N{MINUS SIGN}2"} <= set(texts(charts.differences("d", rows)))
+
+
+def test_differences_of_nothing_can_be_drawn() -> None:
+    """As of runs without a label."""
+    assert not list(parsed(charts.differences("d", [])).iter("circle"))

@@ -33,3 +33,19 @@ def test_a_number_that_is_not_there_is_a_dash() -> None:
     """And never 0."""
     assert number_text.decimal(None) == "\N{EN DASH}"
     assert number_text.decimal(0.12345) == "0.1235"
+
+
+def test_a_difference_has_its_sign() -> None:
+    """In percentage points, with a minus sign that is as wide as the plus."""
+    assert number_text.points(0.0128) == "+1.28"
+    assert number_text.points(-0.0128) == "\N{MINUS SIGN}1.28"
+    assert number_text.points(0.0) == "+0.00"
+    assert number_text.points(None) == "\N{EN DASH}"
+
+
+def test_a_small_p_value_is_only_small() -> None:
+    """Nobody needs its digits; and it is never 0."""
+    assert number_text.p_value(0.0391) == "0.0391"
+    assert number_text.p_value(1.0) == "1.0000"
+    assert number_text.p_value(0.0) == "< 0.0001"
+    assert number_text.p_value(None) == "\N{EN DASH}"

@@ -28,7 +28,7 @@ def test_black_stays_black_and_white_white() -> None:
 
 def test_the_texts_of_a_picture_are_escaped() -> None:
     """A file may have any name."""
-    html = Picture("4 read as <9>", "<script>alert('\"')</script>.png", 3, None).html
+    html = Picture("4 read as <9>", "<script>alert('\"')</script>.png", 3, None).html()
     assert "<script" not in html
     assert "&lt;script&gt;alert(&#39;&#34;&#39;)&lt;/script&gt;.png" in html
     assert "4 read as &lt;9&gt;" in html

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.pairing import SOURCE_AND_ROW, Pairing, pair_rows
 from mnist_batch.evaluation.comparison.predicted_rows import (
-    CONTENT,
-    PATH,
+    KNOWN_BY,
     PredictedRows,
     read_rows,
 )
@@ -22,6 +21,7 @@ from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.comparison.verdict import (
     paired_scores,
     regressed_digits,
+    reservations,
     verdict_of,
 )
 from mnist_batch.mnist import CLASSES
@@ -103,7 +103,7 @@ def compare_predictions(
     Raises:
         PredictionsError: a file cannot be read, or these are not runs over the same images.
     """
-    known_by = (PATH, CONTENT) if on is None else (CONTENT, on)
+    known_by = KNOWN_BY if on is None else (on,)
     rows = read_rows(base, known_by), read_rows(new, known_by)
     pairing = pair_rows(*rows, on)
     pairs = _Pairs.of(*rows, pairing)
@@ -128,7 +128,7 @@ def compare_predictions(
         changed_labels=int(pairs.other_label.sum()),
         newly_confused=pairs.newly_confused(),
         max_drop=max_drop,
-        notes=tuple(_notes(*rows, pairing, pairs)),
+        notes=(*_notes(*rows, pairing, pairs), *reservations(overall, max_drop)),
     )
     return Compared(comparison, rows[0].path, rows[1].path, rows[0].run, rows[1].run, changes)
 

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.comparison.predicted_rows import CONTENT, PATH, PredictedRows
+from mnist_batch.evaluation.comparison.predicted_rows import KNOWN_BY, PredictedRows
+from mnist_batch.schema import CONTENT
 
 SOURCE_AND_ROW = "source and row"
 """How rows are joined where nothing else is asked for: by their columns `source` and `row`."""
@@ -78,11 +79,11 @@ def pair_rows(base: PredictedRows, new: PredictedRows, on: str | None = None) ->
 def _ways(base: PredictedRows, new: PredictedRows, on: str | None) -> Iterator[str]:
     if on is None:
         yield SOURCE_AND_ROW
-        yield from (name for name in (PATH, CONTENT) if base.has(name) and new.has(name))
+        yield from (name for name in KNOWN_BY if base.has(name) and new.has(name))
         return
     for rows in (base, new):
         if not rows.has(on):
-            option = "--content-hash" if on == CONTENT else f"--keep-column {on}"
+            option = "--content-hash" if on == CONTENT.name else f"--keep-column {on}"
             raise PredictionsError(
                 f"{rows.path} has no column {on} to join on; predict with {option}, or leave out "
                 "--on"
@@ -97,8 +98,8 @@ def _pair_on(way: str, base: PredictedRows, new: PredictedRows, *, check_content
         joined = _Joined(np.arange(len(base)), np.arange(len(new)), 0)  # the usual case, and fast
     else:
         # Rows of one content are one image, whichever of them are taken for a pair.
-        joined = _join(*_numbered(keys), with_repeated=way == CONTENT)
-    if not (check_content and base.has(CONTENT) and new.has(CONTENT)):
+        joined = _join(*_numbered(keys), with_repeated=way == CONTENT.name)
+    if not (check_content and base.has(CONTENT.name) and new.has(CONTENT.name)):
         return Pairing(way, joined.base, joined.new, joined.ambiguous, 0)
     same = _have_one_content(base, new, joined)
     replaced = int((~same).sum())
@@ -110,7 +111,7 @@ def _have_one_content(
 ) -> NDArray[np.bool_]:
     """Return which joined rows are one image, as far as their contents are known: bool (n,)."""
     contents = (
-        rows.table[CONTENT].take(pa.array(places))
+        rows.table[CONTENT.name].take(pa.array(places))
         for rows, places in ((base, joined.base), (new, joined.new))
     )
     same = pc.equal(*contents).fill_null(True)

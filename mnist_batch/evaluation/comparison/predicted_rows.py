@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
-from mnist_batch.schema import PREDICTIONS
+from mnist_batch.schema import CONTENT, PATH, PREDICTIONS
 
-PATH, CONTENT = "path", "content"
-"""Columns by which images are known, beside source and row: see `schema`."""
+KNOWN_BY = (PATH.name, CONTENT.name)
+"""Columns by which images are known beside source and row, in the order in which they are tried."""
 
 _NIGHT = "predictions.parquet"
 """What `mnist-batch nightly` calls the predictions in the folder of a night."""
@@ -61,7 +59,7 @@ class PredictedRows:
         return np.asarray(self.table[name].fill_null(-1).to_numpy(), np.int8)
 
 
-def read_rows(predictions: Path, known_by: Sequence[str] = (PATH, CONTENT)) -> PredictedRows:
+def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> PredictedRows:
     """Read a predictions file, and of `known_by` the columns that it has.
 
     Raises:
@@ -69,24 +67,11 @@ def read_rows(predictions: Path, known_by: Sequence[str] = (PATH, CONTENT)) -> P
     """
     path = predictions_file(predictions)
     with PredictionsFile(path) as file:
-        table = pa.Table.from_batches(
-            (batch.select(PREDICTIONS.names) for batch in file.batches()), PREDICTIONS
-        )
-        return PredictedRows(path, file.run, _with_further(table, path, known_by))
-
-
-def _with_further(table: pa.Table, path: Path, names: Sequence[str]) -> pa.Table:
-    if path.suffix.lower() == ".parquet":
-        given = [name for name in pq.read_schema(path).names if name in names]
-        further = pq.read_table(path, columns=given)
-    else:
-        several_lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
-        further = pyarrow.csv.read_csv(path, parse_options=several_lines)
-        further = further.select([name for name in further.column_names if name in names])
-    for name in further.column_names:
-        if name not in table.column_names:
-            table = table.append_column(name, further[name].cast(pa.string()))
-    return table
+        further = [name for name in known_by if name in file.further]
+        columns = [*PREDICTIONS, *(pa.field(name, pa.string()) for name in further)]
+        names = [field.name for field in columns]
+        batches = (batch.select(names) for batch in file.batches(further))
+        return PredictedRows(path, file.run, pa.Table.from_batches(batches, pa.schema(columns)))
 
 
 def predictions_file(path: Path) -> Path:

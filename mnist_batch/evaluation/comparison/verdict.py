@@ -1,6 +1,6 @@
 """The verdict of a comparison, from counts of pairs alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +66,21 @@ def verdict_of(scores: PairedScores, max_drop: float) -> Verdict:
     if mcnemar_mid_p(int(_LARGE_DROP * scores.pairs), 0) >= SIGNIFICANCE:
         return Verdict.TOO_FEW
     return Verdict.NO_DIFFERENCE
+
+
+def reservations(scores: PairedScores, max_drop: float) -> Iterator[str]:
+    """Yield what a verdict leaves unsaid, a sentence each."""
+    verdict, drop = verdict_of(scores, max_drop), -(scores.difference or 0.0)
+    if verdict is Verdict.TOO_FEW:
+        yield (
+            f"images with a label: {scores.pairs:,}, so few that a drop by "
+            f"{100 * _LARGE_DROP:g} points could be chance"
+        )
+    if verdict is Verdict.NO_DIFFERENCE and drop > 0 and _is_beyond_chance(scores):
+        yield (
+            f"accuracy dropped beyond chance, by {100 * drop:.2f} points, which is let pass up to "
+            f"{100 * max_drop:g}"
+        )
 
 
 def regressed_digits(digits: Sequence[PairedScores], max_drop: float) -> tuple[int, ...]:

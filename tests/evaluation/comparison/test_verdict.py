@@ -8,6 +8,7 @@ from mnist_batch.evaluation.comparison.statistics import holm
 from mnist_batch.evaluation.comparison.verdict import (
     paired_scores,
     regressed_digits,
+    reservations,
     verdict_of,
 )
 
@@ -88,3 +89,13 @@ def test_a_digit_without_rows_has_no_scores() -> None:
         5,
     )
     assert overall.difference == pytest.approx(-28 / 38)
+
+
+def test_what_a_verdict_leaves_unsaid_is_said() -> None:
+    """A drop that is let pass, and why there are too few rows."""
+    (passed,) = reservations(scores(100, 0, 1_000_000), MAX_DROP)
+    assert passed == "accuracy dropped beyond chance, by 0.01 points, which is let pass up to 0.1"
+    (few,) = reservations(scores(1, 0, 100), MAX_DROP)
+    assert few.startswith("images with a label: 100, so few that a drop by 5 points")
+    assert list(reservations(scores(164, 36, 10_000), MAX_DROP)) == []
+    assert list(reservations(scores(60, 40, 10_000), MAX_DROP)) == []

@@ -1,0 +1,163 @@
+"""Compare the predictions of two runs over the same images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_batch.commands.evaluate import prepare_of
+from mnist_batch.commands.run import shell_line
+from mnist_batch.evaluation.comparison.comparing import Compared, compare_predictions
+from mnist_batch.evaluation.comparison.result import Comparison
+from mnist_batch.evaluation.found_images import FoundImage, find_images
+from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.nights.baseline.changes import changes, setting_of
+from mnist_batch.options import NO_LABELS, Inputs, ReadOptions, input_list
+from mnist_batch.outputs.atomic import StagedFolder
+from mnist_batch.outputs.places import Claim, check_apart, check_outside
+from mnist_batch.outputs.targets import output_errors
+from mnist_batch.reports.comparison.comparison_folder import (
+    FILES,
+    comparison_record,
+    write_comparison,
+)
+from mnist_batch.reports.comparison.comparison_page import places_to_show
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonResult:
+    """The result of `compare`.
+
+    Attributes:
+        comparison: the verdict, and all that was counted.
+        base, new: the predictions files.
+        base_run, new_run: how they were made; None where a file does not say.
+        changed: what is not as in the base, beside the predictions, a sentence each: the model,
+            the version, options.
+        files: those that are written: page, rows that changed, record; empty without `out`.
+    """
+
+    comparison: Comparison
+    base: Path
+    new: Path
+    base_run: Mapping[str, Any] | None
+    new_run: Mapping[str, Any] | None
+    changed: Sequence[str]
+    files: Sequence[Path]
+    _record: Mapping[str, Any]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know, one sentence each."""
+        return self.comparison.notes
+
+    def record(self) -> dict[str, Any]:
+        """Return what `comparison.json` holds, and where the files are."""
+        return {**self._record, "files": [str(path) for path in self.files]}
+
+
+def compare(
+    base: str | Path,
+    new: str | Path,
+    *,
+    out: str | Path | None = None,
+    images: Inputs | None = None,
+    on: str | None = None,
+    max_drop: float = 0.1,
+    overwrite: bool = False,
+) -> ComparisonResult:
+    """Compare two predictions files, row by row, and tell a regression from chance.
+
+    Args:
+        base: what the new run is held against: a predictions file, its report, or a night's folder.
+        new: the new run, likewise.
+        out: a folder for the page, the rows that changed and the record; None to write nothing.
+        images: the inputs that the new run predicted, to be shown on the page; None for none.
+        on: the column that tells that two rows are one image: `path`, `content` or one that was
+            kept; None for source and row, or where the files have other names, what tells it.
+        max_drop: the drop of accuracy in percentage points that is let pass, however sure it is.
+        overwrite: replace a comparison that exists.
+
+    Raises:
+        PredictionsError: a file cannot be read, or these are not runs over the same images.
+        InputError: `images` cannot be read or are not those that were predicted.
+        OutputError: `out` exists or cannot be written.
+        ValueError: `max_drop` is not from 0 to 100, or `images` are given without `out`.
+    """
+    if not 0 <= max_drop <= 100:
+        raise ValueError(f"max_drop is {max_drop}; expected percentage points from 0 to 100")
+    if images is not None and out is None:
+        raise ValueError("images are shown on a page: name a folder for it, out")
+    inputs = None if images is None else input_list(images)
+    if out is None:
+        return _result(_compare(Path(base), Path(new), on, max_drop), [])
+    folder = StagedFolder(Path(out), overwrite=overwrite, ours=lambda path: path.name in FILES)
+    check_outside([], [folder.target], inputs or [])
+    compared = _compare(Path(base), Path(new), on, max_drop)
+    files = [Claim(compared.base, "the base"), Claim(compared.new, "the new predictions")]
+    check_apart([*files, Claim(folder.target, "the comparison")])
+    found = {} if inputs is None else _find(compared, inputs)
+    command = _command(base, new, out, inputs, on, max_drop)
+    try:
+        with output_errors(folder.target):
+            written = write_comparison(
+                folder.begin(), compared, images=found, changed=_changed(compared), command=command
+            )
+        folder.commit()
+    finally:
+        folder.discard()
+    return _result(compared, [folder.target / path.name for path in written])
+
+
+def _compare(base: Path, new: Path, on: str | None, max_drop: float) -> Compared:
+    return compare_predictions(base, new, on=on, max_drop=max_drop / 100)
+
+
+def _result(compared: Compared, files: Sequence[Path]) -> ComparisonResult:
+    changed = _changed(compared)
+    return ComparisonResult(
+        comparison=compared.comparison,
+        base=compared.base,
+        new=compared.new,
+        base_run=compared.base_run,
+        new_run=compared.new_run,
+        changed=changed,
+        files=files,
+        _record=comparison_record(compared, changed),
+    )
+
+
+def _changed(compared: Compared) -> list[str]:
+    """Return what is not as in the base, as far as both files say how they were made."""
+    if compared.base_run is None or compared.new_run is None:
+        return []
+    settings = (setting_of(run, None) for run in (compared.base_run, compared.new_run))
+    return list(changes("the base", *settings))
+
+
+def _find(compared: Compared, inputs: Sequence[str | Path]) -> Mapping[int, FoundImage]:
+    """Return the images that the page shows."""
+    options = (compared.new_run or {}).get("options", {})
+    read = ReadOptions(options.get("image_column"), labels=NO_LABELS)
+    prepare = prepare_of(options, compared.new)
+    rows = compared.comparison.new_rows
+    return find_images(places_to_show(compared), open_inputs(inputs, read), rows, prepare)
+
+
+def _command(
+    base: str | Path,
+    new: str | Path,
+    out: str | Path,
+    inputs: Sequence[str | Path] | None,
+    on: str | None,
+    max_drop: float,
+) -> str:
+    """Return the command that makes the folder again, to be copied into a shell."""
+    words = ["mnist-batch", "compare", str(base), str(new), "--out", str(out), "--overwrite"]
+    for item in inputs or []:
+        words += ["--images", str(item)]
+    if on is not None:
+        words += ["--on", on]
+    if max_drop != 0.1:
+        words += ["--max-drop", f"{max_drop:g}"]
+    return shell_line(words)

@@ -1,0 +1,71 @@
+"""Write a comparison into a folder: `index.html`, `changes.csv`, `comparison.json`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mnist_batch.evaluation.comparison.comparing import Compared
+from mnist_batch.evaluation.found_images import FoundImage
+from mnist_batch.outputs.writer import CsvWriter
+from mnist_batch.reports.comparison.comparison_page import comparison_page
+
+PAGE, CHANGES_TABLE, RECORD = "index.html", "changes.csv", "comparison.json"
+FILES = (PAGE, CHANGES_TABLE, RECORD)
+"""Every file of the folder."""
+
+_OF_A_RUN = ("version", "model", "predictor", "created_utc", "images_per_s", "elapsed_s")
+"""What `comparison.json` says of how predictions were made."""
+
+
+def write_comparison(
+    folder: Path,
+    compared: Compared,
+    *,
+    images: Mapping[int, FoundImage] | None = None,
+    changed: Sequence[str] = (),
+    command: str | None = None,
+) -> list[Path]:
+    """Write the files of a comparison into a folder that is there, and return their paths.
+
+    Args:
+        folder: where they go; what bears their names is replaced.
+        compared: what was compared; its paths are what the files say.
+        images: those of `comparison_page.places_to_show`, where the images are at hand.
+        changed: what is not as in the base, beside the predictions, a sentence each.
+        command: the line that makes the folder again.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    page = comparison_page(compared, images=images or {}, changed=changed, command=command)
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    _write_table(folder / CHANGES_TABLE, compared.changes)
+    record = json.dumps(comparison_record(compared, changed), indent=2) + "\n"
+    (folder / RECORD).write_text(record, encoding="utf-8")
+    return [folder / name for name in FILES]
+
+
+def comparison_record(compared: Compared, changed: Sequence[str]) -> dict[str, Any]:
+    """Return the content of `comparison.json`; a number that is undefined is None, null in JSON."""
+    return {
+        **asdict(compared.comparison),
+        "changed": list(changed),
+        "base": _of_run(compared.base, compared.base_run),
+        "new": _of_run(compared.new, compared.new_run),
+    }
+
+
+def _of_run(path: Path, run: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"file": str(path), **{name: (run or {}).get(name) for name in _OF_A_RUN}}
+
+
+def _write_table(path: Path, changes: pa.Table) -> None:
+    listed = changes.drop_columns(["index"])
+    writer = CsvWriter(path, listed.schema)
+    for batch in listed.to_batches():
+        writer.write(batch)
+    writer.close({})

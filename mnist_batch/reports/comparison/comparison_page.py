@@ -1,0 +1,321 @@
+"""The page of a comparison: what `comparison.html` prints of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from mnist_batch.evaluation.comparison.comparing import Change, Compared
+from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, Verdict
+from mnist_batch.evaluation.found_images import FoundImage, Place
+from mnist_batch.reports.charts import Difference, differences
+from mnist_batch.reports.number_text import (
+    UNKNOWN,
+    count,
+    counted,
+    decimal,
+    p_value,
+    percent,
+    points,
+)
+from mnist_batch.reports.page import render
+from mnist_batch.reports.thumbnails import Group, Picture, Shown, fit, short_name
+
+_GALLERY_BYTES = 1_600_000
+"""What of `page.PAGE_BYTES` the images may take."""
+
+_MOST_OF_A_KIND = 1_500
+"""Rows of one kind of change whose images are looked up: more do not fit on the page."""
+
+_LISTED = 20
+"""Rows without an image that are listed, of each kind."""
+
+_STATES = {
+    Verdict.IMPROVED: "good",
+    Verdict.REGRESSED: "bad",
+    Verdict.TOO_FEW: "unsure",
+    Verdict.NO_DIFFERENCE: "plain",
+    Verdict.UNLABELLED: "plain",
+}
+
+Row = dict[str, Any]
+"""A row of `comparing.CHANGES`."""
+
+_ID = {
+    Change.NEWLY_WRONG: "newly-wrong",
+    Change.NEWLY_RIGHT: "newly-right",
+    Change.OTHERWISE_WRONG: "otherwise-wrong",
+    Change.UNLABELLED: "unlabelled",
+    Change.GAINED: "gained",
+    Change.LOST: "lost",
+}
+
+
+def places_to_show(compared: Compared) -> list[Place]:
+    """Return the rows of the new run whose images the page shows, in its order."""
+    rows = (row for change in _SHOWN for row in _rows(compared, change, _MOST_OF_A_KIND))
+    places = [Place(row["index"], row["source"], row["row"]) for row in rows]
+    return sorted(places, key=lambda place: place.index)
+
+
+def comparison_page(
+    compared: Compared,
+    *,
+    images: Mapping[int, FoundImage],
+    changed: Sequence[str],
+    command: str | None,
+) -> str:
+    """Return the page of a comparison, below `page.PAGE_BYTES` as UTF-8.
+
+    Args:
+        compared: what was compared.
+        images: those of `places_to_show`, by index; none where the images are not at hand.
+        changed: what is not as in the base, beside the predictions, a sentence each.
+        command: the line that makes the page again.
+    """
+    found = compared.comparison
+    return render(
+        "comparison.html",
+        comparison=found,
+        state=_STATES[found.verdict],
+        sentence=_sentence(found),
+        why=_why(found),
+        base_name=_name(compared.base),
+        new_name=_name(compared.new),
+        facts=_facts(compared),
+        changed=changed,
+        table=_table(found.overall),
+        chart=_chart(found),
+        digits=_digits(found),
+        sections=list(_sections(compared, images)),
+        has_images=bool(images),
+        lost=_listed(compared, Change.LOST),
+        provenance=list(_provenance(compared)),
+        command=None if command is None else short_name(command),
+    )
+
+
+def _sentence(found: Comparison) -> str:
+    """Return the verdict."""
+    before, now = found.overall.base_accuracy, found.overall.new_accuracy
+    if before is None or now is None:
+        return f"No labels to tell by; {counted(found.changed_unlabelled, 'digit')} read otherwise"
+    change = f"{percent(now)} are read correctly, {percent(before)} before"
+    return {
+        Verdict.IMPROVED: f"Improved: {change}",
+        Verdict.REGRESSED: f"Regressed: {change}",
+        Verdict.TOO_FEW: f"Too few rows to tell: {change}",
+        Verdict.NO_DIFFERENCE: f"No difference beyond chance: {change}",
+        Verdict.UNLABELLED: "",
+    }[found.verdict]
+
+
+def _why(found: Comparison) -> str:
+    """Return what a reader wants to know next: which digits, and which mistakes are new."""
+    sentences = []
+    if found.regressed_digits:
+        digits = ", ".join(map(str, found.regressed_digits))
+        sentences.append(f"Worse beyond chance: the digit{'s' * (',' in digits)} {digits}.")
+    if found.newly_confused:
+        named = (
+            f"{true} as {read} ({count(rows)})" for true, read, rows in found.newly_confused[:3]
+        )
+        sentences.append(f"Most often newly misread: {', '.join(named)}.")
+    return " ".join(sentences)
+
+
+def _facts(compared: Compared) -> list[tuple[str, str, str]]:
+    """Return the key figures."""
+    found, facts = compared.comparison, []
+    if found.overall.interval:
+        low, high = found.overall.interval
+        note = f"95 % interval {points(low)} to {points(high)}"
+        facts += [
+            ("Difference", f"{points(found.overall.difference)} points", note),
+            ("p value", p_value(found.overall.p_value), "McNemar, mid-p"),
+            ("Newly wrong", count(found.newly_wrong), ""),
+            ("Newly right", count(found.newly_right), ""),
+        ]
+    rows = (
+        "of each"
+        if found.base_rows == found.new_rows == found.pairs
+        else (f"of {found.base_rows:,} before and {found.new_rows:,} now")
+    )
+    facts.append(("Images compared", count(found.pairs), rows))
+    if found.lost or found.gained:
+        facts.append(("Predictions lost", count(found.lost), f"{found.gained:,} gained"))
+    if (before := _speed(compared.base_run)) and (now := _speed(compared.new_run)):
+        facts.append(("Speed", f"{now:,.0f} images/s", f"{before:,.0f} before; decides nothing"))
+    return facts
+
+
+def _speed(run: Mapping[str, Any] | None) -> float | None:
+    return (run or {}).get("images_per_s")
+
+
+def _table(scores: PairedScores) -> list[list[object]]:
+    """Return the pairs by whether the base and the new run read them correctly."""
+    right, wrong = scores.both_right, scores.both_wrong
+    return [
+        ["Right before", count(right), count(scores.newly_wrong)],
+        ["Wrong before", count(scores.newly_right), count(wrong)],
+    ]
+
+
+def _chart(found: Comparison) -> Markup:
+    rows = [("all", found.overall), *((str(one.digit), one) for one in found.per_digit)]
+    return differences(
+        "Difference of accuracy with its 95 % interval, of all and of each digit",
+        [
+            Difference(name, scores.difference, scores.interval, points(scores.difference))
+            for name, scores in rows
+        ],
+    )
+
+
+def _digits(found: Comparison) -> list[list[object]]:
+    return [
+        [
+            str(scores.digit),
+            count(scores.pairs),
+            percent(scores.base_accuracy),
+            percent(scores.new_accuracy),
+            count(scores.newly_wrong),
+            count(scores.newly_right),
+            points(scores.difference),
+            _interval(scores),
+            p_value(scores.adjusted_p),
+            "worse" if scores.digit in found.regressed_digits else "",
+        ]
+        for scores in found.per_digit
+    ]
+
+
+def _interval(scores: PairedScores) -> str:
+    return " to ".join(map(points, scores.interval)) if scores.interval else UNKNOWN
+
+
+_SHOWN = (
+    Change.NEWLY_WRONG,
+    Change.NEWLY_RIGHT,
+    Change.OTHERWISE_WRONG,
+    Change.UNLABELLED,
+    Change.GAINED,
+)
+"""Kinds of change that are shown with images, in this order."""
+
+
+_GROUPED_BY = {
+    Change.NEWLY_WRONG: ["label", "new_prediction"],
+    Change.NEWLY_RIGHT: ["label", "base_prediction"],
+}
+
+
+def _sections(
+    compared: Compared, images: Mapping[int, FoundImage]
+) -> Iterator[tuple[str, Change, list[Shown]]]:
+    """Yield id, kind and groups of pictures of the changes; the first kinds have room first."""
+    room = _GALLERY_BYTES
+    for change in _SHOWN:
+        groups = list(_groups(compared, change, images))
+        if groups:
+            shown = fit(groups, room)
+            room -= sum(len(one.html.encode("utf-8", "replace")) for one in shown)
+            yield _ID[change], change, shown
+
+
+def _groups(
+    compared: Compared, change: Change, images: Mapping[int, FoundImage]
+) -> Iterator[Group]:
+    """Yield the rows of a kind of change by what they are and how they are read, the most first."""
+    columns = _GROUPED_BY.get(change, ["label", "base_prediction", "new_prediction"])
+    counts = {
+        tuple(group[name] for name in columns): group["count_all"]
+        for group in _of_kind(compared, change)
+        .group_by(columns, use_threads=False)
+        .aggregate([([], "count_all")])
+        .to_pylist()
+    }
+    pictures: dict[tuple[int | None, ...], list[Picture]] = {key: [] for key in counts}
+    for row in _rows(compared, change, _MOST_OF_A_KIND):
+        pictures[tuple(row[name] for name in columns)].append(_picture(row, images))
+    for key in sorted(counts, key=lambda key: -counts[key]):
+        name = f"{_ID[change]}-{'-'.join(map(str, key))}"
+        yield Group(name, _heading(change, key), counts[key], pictures[key])
+
+
+def _heading(change: Change, key: tuple[int | None, ...]) -> str:
+    if change is Change.NEWLY_WRONG:
+        return f"{key[0]} read as {key[1]}"
+    if change is Change.NEWLY_RIGHT:
+        return f"{key[0]}, read as {key[1]} before"
+    label, before, now = key
+    of_label = "" if label is None else f"{label} "
+    if change is Change.GAINED:
+        return f"{of_label}read as {now}"
+    return f"{of_label}read as {now}, as {before} before"
+
+
+def _picture(row: Row, images: Mapping[int, FoundImage]) -> Picture:
+    found = images.get(row["index"])
+    before = _reading(row["base_prediction"], row["base_confidence"])
+    title = f"{_reading(row['new_prediction'], row['new_confidence'])}, was {before}"
+    return Picture(
+        title,
+        row["source"],
+        row["row"],
+        found.image if found else None,
+        found.original if found else None,
+    )
+
+
+def _reading(prediction: int | None, confidence: float | None) -> str:
+    if prediction is None:
+        return "nothing"
+    return f"{prediction} ({decimal(confidence, 3)})" if confidence is not None else f"{prediction}"
+
+
+def _rows(compared: Compared, change: Change, most: int) -> list[Row]:
+    """Return the first rows of a kind of change."""
+    rows: list[Row] = _of_kind(compared, change).slice(0, most).to_pylist()
+    return rows
+
+
+def _of_kind(compared: Compared, change: Change) -> pa.Table:
+    return compared.changes.filter(pc.equal(compared.changes["change"], str(change)))
+
+
+def _listed(compared: Compared, change: Change) -> list[list[object]]:
+    return [
+        [short_name(row["source"]), count(row["row"]), row["base_prediction"], row["error"] or ""]
+        for row in _rows(compared, change, _LISTED)
+    ]
+
+
+def _name(path: Path) -> str:
+    """Return what a run is called: its file, or the folder of a night."""
+    return short_name(path.parent.name if path.stem == "predictions" else path.name) or str(path)
+
+
+def _provenance(compared: Compared) -> Iterator[list[object]]:
+    """Yield what is known of the two runs: name, of the base, of the new run."""
+    base, new = compared.base_run or {}, compared.new_run or {}
+    yield ["file", short_name(str(compared.base)), short_name(str(compared.new))]
+    for name, keys in (
+        ("predicted", ("created_utc",)),
+        ("mnist-batch", ("version",)),
+        ("model", ("model", "name")),
+        ("its SHA-256", ("model", "sha256")),
+        ("predictor", ("predictor",)),
+    ):
+        yield [name, _text(base, keys), _text(new, keys)]
+
+
+def _text(run: Mapping[str, Any], keys: Sequence[str]) -> str:
+    found: Any = run
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return UNKNOWN if found is None else short_name(str(found))

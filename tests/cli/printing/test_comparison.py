@@ -1,0 +1,113 @@
+"""What `mnist-batch compare` prints: the verdict first, within 80 columns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_batch import ComparisonResult
+from mnist_batch.cli.printing.comparison import comparison_page, why_worse
+from mnist_batch.evaluation.comparison.result import Comparison, Verdict
+from tests.support.command import printed
+from tests.support.example_comparison import COMPARISON
+
+RESULT = ComparisonResult(
+    comparison=COMPARISON,
+    base=Path("base.parquet"),
+    new=Path("new.parquet"),
+    base_run={"images_per_s": 61_000},
+    new_run={"images_per_s": 59_500},
+    changed=["the model is another"],
+    files=[Path("out/index.html")],
+    _record={},
+)
+
+
+def shown(comparison: Comparison = COMPARISON, width: int = 80) -> list[str]:
+    """Return the lines as they come out of a pipe."""
+    return printed(comparison_page(replace(RESULT, comparison=comparison)), width)
+
+
+def test_the_verdict_comes_first() -> None:
+    """With both accuracies, and the difference with its interval and its p value."""
+    lines = shown()
+    assert lines[0] == "regressed: accuracy 0.9833, was 0.9862"  # 9,209 and 9,236 of 9,365
+    assert lines[1].startswith("difference -0.29 points (95 % interval -0.44 to -0.16), p < 0.0001")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_it_fits_into_the_terminal(width: int) -> None:
+    """Also with counts of six digits."""
+    scores = replace(COMPARISON.per_digit[4], both_right=900_000, newly_wrong=100_000)
+    digits = (*COMPARISON.per_digit[:4], scores, *COMPARISON.per_digit[5:])
+    for lines in (shown(width=width), shown(replace(COMPARISON, per_digit=digits), width)):
+        assert max(map(len, lines)) <= width
+        assert "\n".join(lines).isascii()
+
+
+def test_changes_are_counted() -> None:
+    """Those that there are."""
+    lines = [" ".join(line.split()) for line in shown()]
+    assert "Of 9,400 images" in lines
+    for line in ("36 newly wrong", "9 newly right", "17 wrong in another way"):
+        assert line in lines
+    none = replace(COMPARISON, lost=0)
+    assert "2 without a prediction now" in lines
+    assert not any("without a prediction now" in line for line in shown(none))
+
+
+def test_only_digits_that_changed_have_a_line() -> None:
+    """The worse one is marked."""
+    rows = [line.split() for line in shown()]
+    digits = [row for row in rows if len(row) >= 8 and row[0].isdecimal()]
+    assert [row[0] for row in digits] == ["3", "4", "9"]
+    assert digits[1][:6] == ["4", "963", "0.9875", "0.9553", "31", "0"]
+    assert [row[-1] == "worse" for row in digits] == [False, True, False]
+
+
+def test_what_is_newly_confused_is_named() -> None:
+    """The most often confused first."""
+    lines = shown()
+    start = lines.index("Most often newly wrong")
+    assert lines[start + 1 : start + 4] == [
+        "4 read as 9: 30 times",
+        "9 read as 4: 5 times",
+        "4 read as 1: once",
+    ]
+
+
+def test_what_else_is_not_as_in_the_base_is_said() -> None:
+    """And the speed, which decides nothing."""
+    lines = shown()
+    assert "the model is another" in lines
+    assert lines[-4:] == [
+        "base         base.parquet",
+        "new          new.parquet",
+        "speed        59,500 images/s, was 61,000",
+        "page         out/index.html",
+    ]
+
+
+def test_runs_without_labels_have_no_accuracy() -> None:
+    """The verdict says so."""
+    none = replace(
+        COMPARISON.overall,
+        both_right=0,
+        newly_wrong=0,
+        newly_right=0,
+        both_wrong=0,
+        p_value=None,
+        difference=None,
+        interval=None,
+    )
+    unlabelled = replace(COMPARISON, verdict=Verdict.UNLABELLED, overall=none, per_digit=())
+    assert shown(unlabelled)[:2] == ["no labels to tell by", ""]
+
+
+def test_why_a_run_is_worse_is_said() -> None:
+    """In all, on some digits, or both."""
+    start = "worse than the base beyond chance and --max-drop 0.1: "
+    assert why_worse(COMPARISON) == f"{start}in all, and on the digits 4"
+    assert why_worse(replace(COMPARISON, regressed_digits=())) == f"{start}in all"
+    improved = replace(COMPARISON, verdict=Verdict.IMPROVED, regressed_digits=(1, 4))
+    assert why_worse(improved) == f"{start}on the digits 1, 4"
