@@ -10,6 +10,7 @@ from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.options import ErrorBudget
 
 ERRORS, LABELS, ACCURACY, REGRESSION, DRIFT = "errors", "labels", "accuracy", "regression", "drift"
+_OF_A_DIGIT = "digit "
 """Gates; those of the digits are `digit 0` to `digit 9`."""
 
 _STATUS = {ERRORS: 3, LABELS: 4, ACCURACY: 4}
@@ -75,6 +76,34 @@ def status_of(gates: Sequence[GateResult]) -> int:
     return min((_STATUS.get(gate.name, _WORSE) for gate in gates if gate.fails), default=0)
 
 
+def folded(gates: Sequence[GateResult]) -> Iterator[GateResult]:
+    """Yield gates for a reader: the digits of which there is nothing to tell are one."""
+    told: set[bool | None] = set()
+    for gate in gates:
+        if not gate.name.startswith(_OF_A_DIGIT) or gate.passed is False:
+            yield gate
+        elif gate.passed not in told:
+            told.add(gate.passed)
+            alike = [
+                int(one.name.removeprefix(_OF_A_DIGIT))
+                for one in gates
+                if one.name.startswith(_OF_A_DIGIT) and one.passed is gate.passed
+            ]
+            message = "none is worse beyond chance" if gate.passed else gate.message
+            yield replace(gate, name=f"digits {_ranges(alike)}", message=message)
+
+
+def _ranges(digits: Sequence[int]) -> str:
+    """Return ascending digits in short, as `0-3, 5, 7-9`."""
+    runs: list[list[int]] = []
+    for digit in digits:
+        if runs and digit == runs[-1][-1] + 1:
+            runs[-1].append(digit)
+        else:
+            runs.append([digit])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
 def _with_patience(gate: GateResult, patience: int, earlier: Sequence[Night]) -> GateResult:
     """Return a gate with the nights in a row on which it was missed, this one included."""
     if gate.passed is not False:
@@ -132,7 +161,7 @@ def _regression(evidence: Evidence) -> GateResult:
 
 
 def _digit(evidence: Evidence, digit: int) -> GateResult:
-    name, comparison = f"digit {digit}", evidence.comparison
+    name, comparison = f"{_OF_A_DIGIT}{digit}", evidence.comparison
     if comparison is None:
         return GateResult(name, passed=None, message=evidence.why_not_compared)
     scores = comparison.per_digit[digit]

@@ -2,7 +2,7 @@
 
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.proportions import wilson_interval
-from mnist_batch.nights.night import Night
+from mnist_batch.nights.night import GateResult, Night
 
 _BY_VERDICT = {
     Verdict.IMPROVED: "improved",
@@ -47,8 +47,41 @@ def accuracy(night: Night) -> str:
     return f"accuracy {night.accuracy:.4f} ({low:.4f} to {high:.4f}) of {night.scored:,} rows"
 
 
-def _difference(night: Night) -> str:
-    against = night.against
-    if against is None or against.difference is None:
+def outcome(gate: GateResult) -> str:
+    """Return what a gate says, in a word or two."""
+    if gate.passed is None:
+        return "not asked"
+    if gate.passed:
+        return "passed"
+    return "failed" if gate.fails else "missed"
+
+
+def against(night: Night) -> str:
+    """Return in a sentence what the comparison counted; empty where there was none."""
+    found = night.against
+    if found is None:
         return ""
-    return f", {100 * against.difference:+.2f} points against {against.name}"
+    counts = f"{found.pairs:,} images compared with {found.name}"
+    if found.interval is None or found.p_value is None:
+        return counts
+    low, high = (f"{100 * bound:+.2f}" for bound in found.interval)
+    return (
+        f"{counts}: {found.newly_wrong:,} newly wrong, {found.newly_right:,} newly right; "
+        f"95 % interval {low} to {high} points, p = {found.p_value:.2g}"
+    )
+
+
+def drift(night: Night) -> str:
+    """Return in a sentence how far the input is from that of the night it is held against."""
+    features = (
+        f"{name} {distance:.3f} ({band:.3f})" for name, (distance, band) in night.drift.items()
+    )
+    told = ", ".join(features)
+    return f"distance of the input, and what chance gives: {told}" if told else ""
+
+
+def _difference(night: Night) -> str:
+    found = night.against
+    if found is None or found.difference is None:
+        return ""
+    return f", {100 * found.difference:+.2f} points against {found.name}"

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mnist_batch.nights.gates import folded
 from mnist_batch.nights.night import GateResult, Night
-from mnist_batch.nights.verdict import headline
+from mnist_batch.nights.verdict import against, drift, headline, outcome
 
 MOST_BYTES = 900_000
 """GitHub shows no summary of a step above 1 MiB, and other steps may write there too."""
@@ -61,11 +62,13 @@ def _lines(digest: Digest) -> Iterator[str]:
     yield ""
     yield _facts(night)
     yield from _links(digest)
+    for sentence in filter(None, (against(night), drift(night))):
+        yield from ("", f"{escaped(_sentence(sentence), _LONGEST_SENTENCE)}")
+    if digest.why_not_compared:
+        yield from ("", f"Not compared: {escaped(digest.why_not_compared, _LONGEST_SENTENCE)}.")
     yield from _listed("What changed", night.changes)
     yield from _listed("Suspicious without labels", night.suspicions)
     yield from _gates(night.gates)
-    if digest.why_not_compared:
-        yield from ("", f"Not compared: {escaped(digest.why_not_compared)}.")
     yield from _examples("Newly wrong", _newly_wrong(night), digest.newly_wrong)
     yield from _errors(night.errors_by_reason, digest.unreadable)
     yield from _listed("Notes", digest.notes)
@@ -93,16 +96,13 @@ def _links(digest: Digest) -> Iterator[str]:
 
 def _gates(gates: Sequence[GateResult]) -> Iterator[str]:
     yield from ("", "## Gates", "", "| gate | | why |", "| --- | --- | --- |")
-    for gate in gates:
-        yield f"| {escaped(gate.name)} | {_word(gate)} | {escaped(gate.message)} |"
+    for gate in folded(gates):
+        word = f"**{outcome(gate)}**" if gate.fails else outcome(gate)
+        yield f"| {escaped(gate.name)} | {word} | {escaped(gate.message, _LONGEST_SENTENCE)} |"
 
 
-def _word(gate: GateResult) -> str:
-    if gate.passed is None:
-        return "not asked"
-    if gate.passed:
-        return "passed"
-    return "**failed**" if gate.fails else "missed"
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _newly_wrong(night: Night) -> int:
