@@ -6,6 +6,7 @@ in Markdown, and its gates as JUnit XML. Exit status 3, 4 and 5 say that a gate 
 Example: mnist-batch nightly digits/ --runs nights
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,11 +30,10 @@ _Name = Annotated[
         help="Name of the night; by default the UTC date, with the time where that is taken."
     ),
 ]
-_gating = "Gates"
+_gate = partial(typer.Option, rich_help_panel="Gates")
 _Against = Annotated[
     str,
-    typer.Option(
-        rich_help_panel=_gating,
+    _gate(
         metavar="passed|previous|best|NAME|FILE",
         help="What the night is held against: the last night of the same images that passed, the "
         "one before, the most accurate one, a night by its name, or a predictions file.",
@@ -41,8 +41,7 @@ _Against = Annotated[
 ]
 _MaxDrop = Annotated[
     float,
-    typer.Option(
-        rich_help_panel=_gating,
+    _gate(
         min=0,
         max=100,
         metavar="POINTS",
@@ -51,16 +50,14 @@ _MaxDrop = Annotated[
 ]
 _RequireLabels = Annotated[
     bool,
-    typer.Option(
+    _gate(
         "--require-labels",
-        rich_help_panel=_gating,
         help="Exit with status 4 where no row has a label.",
     ),
 ]
 _Patience = Annotated[
     int,
-    typer.Option(
-        rich_help_panel=_gating,
+    _gate(
         min=1,
         metavar="N",
         help="Let a gate fail only on the Nth night in a row that misses it.",
@@ -100,6 +97,8 @@ def nightly(
     memory: parameters.Memory = None,
     probabilities: parameters.Probabilities = False,
     sample_seed: parameters.SampleSeed = 0,
+    keep_column: parameters.KeepColumns = None,
+    slice_by: parameters.Slices = None,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
@@ -130,6 +129,8 @@ def nightly(
             memory=memory,
             probabilities=probabilities,
             sample_seed=sample_seed,
+            keep_columns=keep_column or (),
+            slices=slice_by or (),
             progress=progress,
         )
     if as_json or not quiet:

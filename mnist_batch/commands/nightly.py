@@ -104,6 +104,8 @@ class PredictArguments(TypedDict, total=False):
     memory: str | None
     probabilities: bool
     sample_seed: int
+    keep_columns: Sequence[str]
+    slices: Sequence[str]
 
 
 def nightly(
@@ -163,16 +165,19 @@ def _predict_options(
     memory: str | None = None,
     probabilities: bool = False,
     sample_seed: int = 0,
+    keep_columns: Sequence[str] = (),
+    slices: Sequence[str] = (),
 ) -> PredictOptions:
     """Return the options of `predict` for arguments of `nightly`."""
     return PredictOptions(
-        ReadOptions.of(image_column, label_column, labels),
+        ReadOptions.of(image_column, label_column, labels, [*keep_columns, *slices]),
         ModelOptions(predictor, scale, device, batch_size),
-        OutputOptions(sample_seed=sample_seed),
+        OutputOptions(sample_seed=sample_seed, slices=tuple(slices)),
         Prepare(prepare),
         workers,
         probabilities=probabilities,
         memory=memory_size(memory),
+        content_hash=True,
     )
 
 

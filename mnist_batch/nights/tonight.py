@@ -16,7 +16,7 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.suspicion import Earlier, suspicions
 from mnist_batch.nights.baseline.changes import changes, setting_of
 from mnist_batch.nights.baseline.choice import HeldAgainst, hold_against, setting_of_night
-from mnist_batch.nights.baseline.contents import Contents, read_contents
+from mnist_batch.nights.baseline.contents import read_contents
 from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
 from mnist_batch.nights.night import ComparedWith, Night
 
@@ -69,10 +69,10 @@ class Tonight:
         """
         self._earlier, self._predicted = earlier, predicted
         contents = read_contents(predicted.file)
-        self._data = contents.digest if contents else ""
+        self._data = contents.digest
         self.held = hold_against(runs, earlier, against, contents)
         self.compared, self.why_not_compared = _compare(self.held, predicted.file, max_drop)
-        self.changes = tuple(self._changes(contents))
+        self.changes = tuple(self._changes())
         self._drift = self._input_drift()
 
     def night(self, name: str, began: datetime, limits: GateLimits) -> Night:
@@ -133,9 +133,9 @@ class Tonight:
         base, profile = self.held.night, self._predicted.profile
         return input_drift(profile, base.profile) if base else {}
 
-    def _changes(self, contents: Contents | None) -> Iterator[str]:
+    def _changes(self) -> Iterator[str]:
         """Yield what is not as in the night before, then not as in the one it is held against."""
-        now = setting_of(self._predicted.run, contents.digest if contents else None)
+        now = setting_of(self._predicted.run, self._data)
         nights = [*self._earlier[-1:], *([self.held.night] if self.held.night else [])]
         for night in {night.name: night for night in nights}.values():
             yield from changes(night.name, setting_of_night(night), now)

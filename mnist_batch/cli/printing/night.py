@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 
 import mnist_batch
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.terminal import named_lines, page, table, text, titled
-from mnist_batch.nights.gates import folded
-from mnist_batch.nights.night_folder import COMPARISON, INDEX, JUNIT, REPORT, SUMMARY
-from mnist_batch.nights.verdict import against, headline, outcome
 
 
 def night_page(result: "mnist_batch.NightlyResult") -> "terminal.Page":
@@ -17,20 +15,31 @@ def night_page(result: "mnist_batch.NightlyResult") -> "terminal.Page":
 
 
 def _parts(result: "mnist_batch.NightlyResult") -> "Iterator[terminal.Page]":
+    # These import numpy and pyarrow, and --help imports this module.
+    from mnist_batch.nights.gates import folded
+    from mnist_batch.nights.verdict import against, headline, outcome
+
     night = result.night
-    yield text(headline(night), style="bold")
-    if counts := against(night):
-        yield text(counts)
+    yield text(*_wrapped(headline(night)), style="bold")
+    yield text(*_wrapped(against(night)))
     if night.changes:
-        yield titled("What changed", text(*night.changes))
+        lines = (line for change in night.changes for line in _wrapped(change))
+        yield titled("What changed", text(*lines))
     rows = [(gate.name, outcome(gate), gate.message) for gate in folded(night.gates)]
     yield titled("Gates", table("lll", rows))
     yield from terminal.reasons("Rows without a prediction", night.errors_by_reason)
     yield from ("", named_lines(_places(result.folder)))
 
 
+def _wrapped(sentence: str) -> list[str]:
+    """Return a sentence in lines that the terminal holds, the later ones indented."""
+    return wrap(sentence, terminal.columns(), subsequent_indent="  ")
+
+
 def _places(folder: Path) -> list[tuple[str, str]]:
     """Return the files of a night that are there, the most readable first."""
+    from mnist_batch.nights.night_folder import COMPARISON, INDEX, JUNIT, REPORT, SUMMARY
+
     files = {
         "all nights": folder.parent / INDEX,
         "report": folder / REPORT / "index.html",

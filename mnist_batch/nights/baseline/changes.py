@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_OF_EACH_RUN = {"workers", "sample_seed"}
+_OF_EACH_RUN = {"workers", "sample_seed", "keep_columns", "content_hash"}
 """Options that no prediction depends on."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_batch.errors import MachineError, PredictionsError
+from mnist_batch.errors import PredictionsError
 from mnist_batch.nights.baseline.changes import Setting
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.new_night import WORDS
@@ -52,7 +52,7 @@ def check_against(runs: Path, nights: Sequence[Night], against: str) -> None:
 
 
 def hold_against(
-    runs: Path, nights: Sequence[Night], against: str, tonight: Contents | None
+    runs: Path, nights: Sequence[Night], against: str, tonight: Contents
 ) -> HeldAgainst:
     """Return what a night is held against.
 
@@ -60,7 +60,7 @@ def hold_against(
         runs: the folder of the nights.
         nights: those before it, in their order.
         against: a word, the name of a night, or a file.
-        tonight: the images of the night; None where nothing tells them apart.
+        tonight: the images of the night.
     """
     by_name = {night.name: night for night in nights}
     if against in by_name:
@@ -83,7 +83,7 @@ def _in_order(nights: Sequence[Night], against: str) -> Iterator[Night]:
     yield from sorted(scored, key=lambda night: -(night.accuracy or 0.0))
 
 
-def _one(runs: Path, night: Night, tonight: Contents | None) -> HeldAgainst:
+def _one(runs: Path, night: Night, tonight: Contents) -> HeldAgainst:
     """Return a night to be held against, whether it can be compared or not."""
     if not has_predictions(runs, night):
         return HeldAgainst(night.name, night, None, f"the predictions of {night.name} were removed")
@@ -92,9 +92,7 @@ def _one(runs: Path, night: Night, tonight: Contents | None) -> HeldAgainst:
     return HeldAgainst(night.name, night, runs / night.name / PREDICTIONS, "")
 
 
-def _first(
-    runs: Path, nights: Sequence[Night], against: str, tonight: Contents | None
-) -> HeldAgainst:
+def _first(runs: Path, nights: Sequence[Night], against: str, tonight: Contents) -> HeldAgainst:
     """Return the first of the nights that has tonight's images, and predictions of them."""
     which = "has passed its gates" if against == PASSED else "has an accuracy"
     if not nights:
@@ -110,30 +108,23 @@ def _first(
 class _Likeness:
     """Tells which nights are over tonight's images; equal sets of images are read once."""
 
-    def __init__(self, runs: Path, tonight: Contents | None) -> None:
+    def __init__(self, runs: Path, tonight: Contents) -> None:
         self._runs, self._tonight = runs, tonight
-        self._known: dict[str, bool] = {}
-        if tonight is not None:
-            self._known[tonight.digest] = True
+        self._known = {tonight.digest: True}
 
     def has(self, night: Night) -> bool:
         """Tell whether a night that has predictions is mostly over tonight's images."""
-        if self._tonight is None:
-            return True
         if night.data not in self._known:
             if len(self._known) > _MOST_READ:
                 return False
-            self._known[night.data] = self._is_mostly(night, self._tonight)
+            self._known[night.data] = self._is_mostly(night)
         return self._known[night.data]
 
-    def _is_mostly(self, night: Night, tonight: Contents) -> bool:
+    def _is_mostly(self, night: Night) -> bool:
         try:
-            contents = read_contents(self._runs / night.name / PREDICTIONS)
-        except MachineError:
-            raise
+            return self._tonight.is_mostly(read_contents(self._runs / night.name / PREDICTIONS))
         except PredictionsError:  # damaged: nothing is compared with it
             return False
-        return contents is not None and tonight.is_mostly(contents)
 
 
 def setting_of_night(night: Night) -> Setting:

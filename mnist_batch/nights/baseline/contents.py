@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.machine.failures import raise_if_of_machine
-
-_COLUMN = "content"
+from mnist_batch.schema import CONTENT
 
 
 # Compared by identity: the generated == would be ambiguous for an array.
@@ -45,8 +44,8 @@ class Contents:
 _AT_ONCE = 65536
 
 
-def read_contents(predictions: Path) -> Contents | None:
-    """Return the contents that a predictions file names; None where it names none.
+def read_contents(predictions: Path) -> Contents:
+    """Return the contents that a predictions file names: none where it lacks their column.
 
     Raises:
         PredictionsError: the file cannot be read.
@@ -54,11 +53,11 @@ def read_contents(predictions: Path) -> Contents | None:
     """
     try:
         with pq.ParquetFile(predictions) as file:
-            if _COLUMN not in file.schema_arrow.names:
-                return None
-            column = file.read(columns=[_COLUMN]).column(_COLUMN)
+            if CONTENT.name not in file.schema_arrow.names:
+                return Contents(pa.array([], CONTENT.type))
+            column = file.read(columns=[CONTENT.name]).column(CONTENT.name)
     except (OSError, pa.ArrowException) as error:
         raise_if_of_machine(error, str(predictions))
         raise PredictionsError(f"{predictions}: cannot be read; predict again") from error
-    hashes = pa.concat_arrays(pc.drop_null(column.cast(pa.string())).chunks or [pa.array([], "s")])
+    hashes = pa.concat_arrays(pc.drop_null(column).chunks or [pa.array([], CONTENT.type)])
     return Contents(hashes.take(pc.sort_indices(hashes)))
