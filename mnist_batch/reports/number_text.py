@@ -3,6 +3,9 @@
 UNKNOWN = "\N{EN DASH}"
 """Printed where there is no number."""
 
+_NEARLY = 1e-8
+"""Shares nearer to 0 or 1 are taken for these: no run has so many rows."""
+
 
 def count(number: int) -> str:
     """Return a count: 1,234,567."""
@@ -23,7 +26,7 @@ def percent(share: float | None, decimals: int = 2) -> str:
     if share is None:
         return UNKNOWN
     text = f"{100 * share:.{decimals}f}"
-    if decimals < 6 and share not in (0, 1) and float(text) in (0, 100):
+    if decimals < 6 and _NEARLY < share < 1 - _NEARLY and float(text) in (0, 100):
         return percent(share, decimals + 1)
     return f"{text} %"
 
@@ -45,3 +48,9 @@ def p_value(probability: float | None) -> str:
     if probability is None:
         return UNKNOWN
     return "< 0.0001" if probability < 0.0001 else f"{probability:.4f}"
+
+
+def confidence(number: float) -> str:
+    """Return a confidence with three decimals; one below 1 never reads `1.000`."""
+    text = f"{number:.3f}"
+    return "> 0.999" if number < 1 and float(text) == 1 else text

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILES = (
     "metrics.json",
+    "index.html",
     "confusion_matrix.csv",
     "confusion_matrix.png",
     "per_class.csv",
@@ -125,8 +126,20 @@ class Report(AbstractContextManager["Report", None]):
             command: the line that repeats the run in a shell; None where nobody knows it.
             history: one number per epoch and name, as Keras' `History.history`.
         """
-        del command  # the page says it
         metrics, samples = evaluation.metrics, evaluation.samples
+
+        def page() -> str:
+            # Takes 30 ms to import, and is not needed by who writes no report.
+            from mnist_batch.reports.report_page import report_page
+
+            return report_page(
+                evaluation,
+                run,
+                command=command,
+                history=history,
+                has_mistakes="mistakes.csv" in self._staged,
+            )
+
         if metrics.scored:
             self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
             self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
@@ -145,6 +158,7 @@ class Report(AbstractContextManager["Report", None]):
         if history is not None:
             self._stage_table("history.csv", _history_table(history))
             self._stage_figure("learning_curves.png", figures.learning_curves_figure, history)
+        self._stage("index.html", lambda path: path.write_text(page(), encoding="utf-8"))
         self._stage(_WHOLE, lambda path: path.write_text(text, encoding="utf-8"))
 
     def commit(self) -> None:

@@ -126,7 +126,8 @@ def test_samples_of_other_predictions_do_not_stay(
         mnist_batch.predict(digits_folder, out, model=model, report=False, labels=labels)
     mnist_batch.evaluate(tmp_path / "a.csv", report=report, images=digits_folder)
     mnist_batch.evaluate(tmp_path / "b.csv", report=report, overwrite=True)
-    assert {path.name for path in report.iterdir()} == {"metrics.json", "predictions.png"}
+    names = {path.name for path in report.iterdir()}
+    assert names == {"metrics.json", "index.html", "predictions.png"}
 
 
 def test_a_report_that_cannot_be_whole_is_not_begun(

@@ -66,7 +66,7 @@ def test_whatever_drawing_does_the_predictions_are_there(
     ended = run_failing(statement, *arguments)
     assert ended.returncode == 0, ended.stderr
     assert len(pq.read_table(out)) == 30
-    assert names(tmp_path / "out.report") == TABLES
+    assert names(tmp_path / "out.report") == TABLES | {"index.html"}
     assert names(tmp_path) == {"out.parquet", "out.report"}
     missing = "confusion_matrix.png, per_class.png, samples.png"
     assert f"\nreport       {tmp_path / 'out.report'}, without {missing}\n" in ended.stdout
@@ -76,7 +76,7 @@ def test_whatever_drawing_does_the_predictions_are_there(
     assert (ended.returncode, ended.stderr) == (0, "")
     result = json.loads(ended.stdout)
     assert result["report_missing"] == missing.split(", ")
-    assert {Path(path).name for path in result["report_files"]} == TABLES
+    assert {Path(path).name for path in result["report_files"]} == TABLES | {"index.html"}
     assert any(missing in note for note in result["notes"])
     # Who asks for the report alone gets all of it or an error.
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
@@ -133,7 +133,7 @@ def test_the_command_in_the_note_makes_the_report(
     made = {path.name: path.read_bytes() for path in (tmp_path / report).iterdir()}
     assert made.keys() == REPORT_FILES
     run(*arguments[:1], *arguments[3:], "--overwrite", *inputs, cwd=tmp_path)
-    del made["metrics.json"]  # it tells the time, or for CSV nothing of the run
+    del made["metrics.json"], made["index.html"]  # they tell the time, or for CSV nothing of it
     assert {name: (tmp_path / report / name).read_bytes() for name in made} == made
 
 
@@ -173,7 +173,7 @@ def test_a_disk_with_room_for_the_predictions_is_enough(
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert "lacks confusion_matrix.png, per_class.png, samples.png (File too large)" in ended.stderr
+    assert "lacks confusion_matrix.png, per_class.png, samples.png, index.html (" in ended.stderr
     assert out.read_bytes() != b"old"
     assert names(tmp_path) == {out.name, "out.report"}
     assert names(tmp_path / "out.report") == TABLES
@@ -211,7 +211,7 @@ def test_a_report_folder_that_is_locked_up_costs_no_prediction(
         )
     assert ended.returncode == 0, ended.stderr
     *missing, note = ended.stdout.split("|")
-    assert set(missing) == {"metrics.json", "predictions.png", "samples.png"}
+    assert set(missing) == {"metrics.json", "index.html", "predictions.png", "samples.png"}
     assert why in note
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
     (tmp_path / "out.report").chmod(0o700)

@@ -203,6 +203,7 @@ def test_the_report_holds_history_and_test_figures(result: TrainingResult) -> No
         "confusion_matrix.csv",
         "confusion_matrix.png",
         "history.csv",
+        "index.html",
         "learning_curves.png",
         "metrics.json",
         "mistakes.csv",
@@ -466,7 +467,8 @@ def test_no_failure_of_the_report_costs_the_model(
         "device); the model is complete; to test it again, with a report"
     )
     assert {path.name for path in tmp_path.iterdir()} == {"digits.h5", "digits.report"}
-    names = {"metrics.json", "confusion_matrix.csv", "per_class.csv", "mistakes.csv", "history.csv"}
+    tables = {"confusion_matrix.csv", "per_class.csv", "mistakes.csv", "history.csv"}
+    names = {"metrics.json", "index.html", *tables}
     assert {path.name for path in (tmp_path / "digits.report").iterdir()} == names
     name, *arguments = shlex.split(command)
     assert name == "mnist-batch"
@@ -516,6 +518,7 @@ def test_a_test_split_that_goes_meanwhile_costs_no_model(
         assert result.metrics is None
         assert {path.name for path in result.report_files} == {
             "history.csv",
+            "index.html",
             "learning_curves.png",
             "metrics.json",
         }

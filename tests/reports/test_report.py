@@ -85,10 +85,13 @@ def test_with_labels_the_scores_are_written(tmp_path: Path) -> None:
     assert set(report.files) == {tmp_path / "report" / name for name in REPORT_FILES}
 
 
+UNLABELLED_FILES = {"metrics.json", "index.html", "predictions.png", "samples.png"}
+
+
 def test_without_labels_the_predictions_are_drawn(tmp_path: Path) -> None:
     """There is nothing to score."""
     write(tmp_path / "report", WITHOUT_LABELS)
-    assert names(tmp_path / "report") == {"metrics.json", "predictions.png", "samples.png"}
+    assert names(tmp_path / "report") == UNLABELLED_FILES
 
 
 def test_pictures_are_pictures(tmp_path: Path) -> None:
@@ -224,7 +227,7 @@ def test_stale_files_of_an_earlier_report_are_removed(tmp_path: Path) -> None:
         report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN, history=HISTORY)
         report.commit()
     write(tmp_path, WITHOUT_LABELS, overwrite=True)
-    assert names(tmp_path) == {"metrics.json", "predictions.png", "samples.png"}
+    assert names(tmp_path) == UNLABELLED_FILES
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -279,8 +282,8 @@ def test_what_the_disk_has_no_room_for_is_missing(
     assert report.missing.keys() == REPORT_FILES - TABLES
     (note,) = report.note("and so on")
     assert note == (
-        f"the report {folder} lacks confusion_matrix.png, per_class.png, samples.png (File too "
-        "large); and so on"
+        f"the report {folder} lacks confusion_matrix.png, per_class.png, samples.png, index.html "
+        "(File too large); and so on"
     )
 
 
@@ -297,7 +300,7 @@ def test_whatever_drawing_raises_is_a_missing_picture(
 
     monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
     report = write(tmp_path)
-    assert names(tmp_path) == TABLES
+    assert names(tmp_path) == TABLES | {"index.html"}
     expected = "RuntimeError: no latex at all" if str(error) else type(error).__name__
     assert set(report.missing.values()) == {expected}
 
@@ -391,7 +394,7 @@ def test_a_file_that_cannot_be_replaced_leaves_no_numbers(
     monkeypatch.setattr(Path, "unlink", refusing)
     report = write(tmp_path, WITHOUT_LABELS, overwrite=True)
     assert report.missing == {"metrics.json": "Operation not permitted"}
-    assert names(tmp_path) == {"per_class.png", "predictions.png", "samples.png"}
+    assert names(tmp_path) == UNLABELLED_FILES - {"metrics.json"} | {"per_class.png"}
 
 
 def test_a_file_that_came_meanwhile_is_kept(tmp_path: Path) -> None:

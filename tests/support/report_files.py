@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 REPORT_FILES = {
     "metrics.json",
+    "index.html",
     "confusion_matrix.csv",
     "confusion_matrix.png",
     "per_class.csv",

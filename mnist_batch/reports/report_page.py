@@ -1,0 +1,336 @@
+"""The report as a page: what `report.html` prints of an evaluation."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any
+
+from mnist_batch import __version__
+from mnist_batch.evaluation.evaluator import Evaluation
+from mnist_batch.evaluation.gallery import GalleryCell
+from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.reports import report_tables
+from mnist_batch.reports.number_text import confidence, count, counted, percent
+from mnist_batch.reports.page import render
+from mnist_batch.reports.thumbnails import Group, Picture, Shown, fit, short_name
+
+_GALLERY_BYTES = 1_600_000
+"""What of `page.PAGE_BYTES` the images may take; all else takes 60 kB, with hostile text 250."""
+_LEVELS = 6
+"""Shades of a colour in the confusion matrix."""
+_COMMAND = 4000
+"""Characters of a command: one may name thousands of files."""
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A cell of the confusion matrix."""
+
+    rows: int
+    link: str | None  # where its images are
+    colour: str
+    name: str
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Reads what a run's record says: of files of any origin, so that anything may be there."""
+
+    run: Mapping[str, Any]
+
+    def __call__(self, *keys: str) -> str | None:
+        """Return the text or number under some keys, None where there is none."""
+        found: object = self.run
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return short_name(str(found)) if isinstance(found, str | int | float) else None
+
+    def pairs(self, *keys: str) -> list[tuple[str, str]]:
+        """Return names and values of the mapping under some keys, up to 40."""
+        found: object = self.run
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        items = found.items() if isinstance(found, Mapping) else ()
+        return [(short_name(str(name)), short_name(_plain(value))) for name, value in items][:40]
+
+
+def report_page(
+    evaluation: Evaluation,
+    run: Mapping[str, Any] | None,
+    *,
+    command: str | None = None,
+    history: Mapping[str, Sequence[float]] | None = None,
+    has_mistakes: bool = True,
+) -> str:
+    """Return the page of a report, below `page.PAGE_BYTES` as UTF-8.
+
+    Args:
+        evaluation: what is reported.
+        run: how the predictions were made; of a training the record of the model.
+        command: the line that repeats the run.
+        history: one number per epoch and name, of a training.
+        has_mistakes: whether `mistakes.csv` is beside the page.
+    """
+    metrics, texts = evaluation.metrics, _Texts(run or {})
+    tables = report_tables.content(evaluation, history or {})
+    shown = fit(_groups(evaluation.gallery), _GALLERY_BYTES)
+    of_kind = {
+        kind: [one for one in shown if one.group.id.startswith(kind)]
+        for kind in ("wrong", "right", "unlabelled")
+    }
+    return render(
+        "report.html",
+        metrics=metrics,
+        profile=evaluation.profile,
+        is_training=history is not None,
+        sentence=_sentence(metrics, texts, is_training=history is not None),
+        why=_why(metrics),
+        facts=_facts(metrics, texts),
+        sections=list(
+            _sections(evaluation, of_kind, tables["slices"], is_training=history is not None)
+        ),
+        matrix=_matrix(metrics, {one.group.id for one in shown}),
+        matrix_digits=len(f"{metrics.confusion_matrix.max():,}"),
+        most_wrong=max((n for _, _, n in metrics.confused_pairs(1)), default=0),
+        mistakes=of_kind["wrong"],
+        mistakes_rest=", in mistakes.csv" if has_mistakes else "",
+        right=of_kind["right"],
+        unlabelled=of_kind["unlabelled"],
+        has_images=any(one.image is not None for c in evaluation.gallery for one in c.images),
+        **tables,
+        command=None if command is None else short_name(command, _COMMAND),
+        provenance=list(_provenance(texts)),
+        version=__version__,
+    )
+
+
+def _sections(
+    evaluation: Evaluation,
+    of_kind: Mapping[str, Sequence[Shown]],
+    slices: Sequence[object],
+    *,
+    is_training: bool,
+) -> Iterator[tuple[str, str]]:
+    """Yield id and name of the sections there are, in order.
+
+    Without labels what was read comes first.
+    """
+    metrics, predicted = evaluation.metrics, evaluation.profile.rows > 0
+    sections = {
+        "training": ("Training", is_training),
+        "input": ("Input", predicted and not metrics.scored),
+        "matrix": ("Confusion matrix", metrics.scored),
+        "mistakes": ("Mistakes", of_kind["wrong"]),
+        "unsure": ("Right, and least sure", of_kind["right"]),
+        "digits": ("Each digit", metrics.scored),
+        "confidence": ("Confidence", metrics.reliability),
+        "slices": ("Slices", slices),
+        "unlabelled": ("Least sure", of_kind["unlabelled"]),
+        "errors": ("Without a prediction", metrics.rows),
+        "input-of-labelled": ("Input", predicted and metrics.scored),
+        "provenance": ("How this was made", True),
+    }
+    for name, (title, is_there) in sections.items():
+        if is_there:
+            yield name.removesuffix("-of-labelled"), title
+
+
+def _sentence(metrics: Metrics, texts: _Texts, *, is_training: bool) -> str:
+    """Return the verdict."""
+    what = "test digits" if is_training else "digits"
+    if metrics.scored:
+        wrong = metrics.scored - metrics.correct
+        if not wrong:
+            whole = f"All {metrics.scored:,} {what} are" if metrics.scored > 1 else "The digit is"
+            return f"{whole} read correctly"
+        if not metrics.correct:
+            whole = f"None of the {metrics.scored:,} {what}" if metrics.scored > 1 else "The digit"
+            return f"{whole} is {'' if metrics.scored > 1 else 'not '}read correctly"
+        verb = "is" if wrong == 1 else "are"
+        share = percent(metrics.accuracy)
+        return f"{share} of {metrics.scored:,} {what} are read correctly; {wrong:,} {verb} not"
+    if is_training:
+        rows = texts("data", "rows")
+        return f"Trained on {int(rows):,} digits, and not tested" if rows else "Not tested"
+    predicted = sum(metrics.predictions)
+    if not metrics.rows:
+        return "There are no rows"
+    if not predicted:
+        return f"None of {counted(metrics.rows, 'row')} could be read"
+    if metrics.labelled:
+        return f"{counted(predicted, 'digit')} read, and none of those with a label"
+    return f"{counted(predicted, 'digit')} read; no labels tell how many correctly"
+
+
+def _why(metrics: Metrics) -> str:
+    """Return what a reader wants to know next: where the mistakes are, and what is missing."""
+    sentences = []
+    pairs = metrics.confused_pairs()
+    if pairs:
+        named = [f"{true} as {predicted} ({count(rows)})" for true, predicted, rows in pairs]
+        sentences.append(f"Most often misread: {', '.join(named)}.")
+    if metrics.errors and sum(metrics.predictions):
+        verb = "has" if metrics.errors == 1 else "have"
+        sentences.append(f"{counted(metrics.errors, 'row')} {verb} no prediction.")
+    if 0 < metrics.labelled < metrics.rows:
+        missing = metrics.rows - metrics.labelled
+        verb = "has" if missing == 1 else "have"
+        sentences.append(f"{counted(missing, 'row')} {verb} no label.")
+    if metrics.rows and not metrics.labelled and sum(metrics.predictions):
+        sentences.append("What was read, and where the network was least sure, is below.")
+    return " ".join(sentences)
+
+
+def _facts(metrics: Metrics, texts: _Texts) -> list[tuple[str, str, str]]:
+    """Return the key figures."""
+    facts = []
+    if interval := metrics.accuracy_interval:
+        low, high = map(percent, interval)
+        note = f"95 % interval {low.removesuffix(' %')} to {high}"
+        facts.append(("Accuracy", percent(metrics.accuracy), note))
+    unread = f"{percent(metrics.errors / metrics.rows)} of the rows" if metrics.errors else ""
+    facts += [
+        ("Without a prediction", count(metrics.errors), unread),
+        ("Rows", count(metrics.rows), f"{metrics.prepared:,} prepared" if metrics.prepared else ""),
+    ]
+    if name := texts("model", "name"):
+        facts.append(("Model", name, (texts("model", "sha256") or "")[:12]))
+    if data := _data(texts):
+        facts.append(("Data", *data))
+    if created := texts("created_utc"):
+        facts.append(("When", *_day_and_time(created)))
+    if speed := texts("images_per_s"):
+        elapsed = texts("elapsed_s")
+        facts.append(("Speed", f"{_count_of(speed)} images/s", f"{elapsed} s" if elapsed else ""))
+    return facts
+
+
+def _data(texts: _Texts) -> tuple[str, str] | None:
+    """Return the name of the data, and how many more there are."""
+    options = texts.run.get("options")
+    inputs = options.get("inputs") if isinstance(options, Mapping) else None
+    if isinstance(inputs, Sequence) and inputs and not isinstance(inputs, str):
+        more = len(inputs) - 1
+        first = PurePath(str(inputs[0])).name or str(inputs[0])
+        return short_name(first), f"and {counted(more, 'more', 'more')}" if more else ""
+    name = texts("data", "name")
+    return None if name is None else (name, "")
+
+
+def _day_and_time(created: str) -> tuple[str, str]:
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created, ""
+    return f"{moment.day} {moment:%B %Y}", f"{moment:%H:%M} UTC"
+
+
+def _count_of(text: str) -> str:
+    return count(int(text)) if text.isdecimal() else text
+
+
+def _matrix(metrics: Metrics, linked: set[str]) -> list[list[Digit]]:
+    """Return the cells of the confusion matrix; mistakes have a scale of their own."""
+    counts = metrics.confusion_matrix.tolist()
+    most_wrong = max((rows for _, _, rows in metrics.confused_pairs(1)), default=0)
+    return [
+        [
+            _digit(true, predicted, rows, most_wrong, sum(line), linked)
+            for predicted, rows in enumerate(line)
+        ]
+        for true, line in enumerate(counts)
+    ]
+
+
+def _digit(
+    true: int, predicted: int, rows: int, most_wrong: int, support: int, linked: set[str]
+) -> Digit:
+    name = f"{true} read as {predicted}: {counted(rows, 'row')}"
+    if not rows:
+        return Digit(0, None, "none", name)
+    # The square root, so that one mistake is seen beside a hundred.
+    share = rows / support if true == predicted else (rows / most_wrong) ** 0.5
+    level = max(1, round(_LEVELS * share))
+    link = _id(true, predicted)
+    kind = "right" if true == predicted else "wrong"
+    return Digit(rows, link if link in linked else None, f"{kind}{level}", name)
+
+
+def _id(label: int | None, prediction: int) -> str:
+    if label is None:
+        return f"unlabelled-{prediction}"
+    return f"{'right' if label == prediction else 'wrong'}-{label}-{prediction}"
+
+
+def _groups(cells: Iterable[GalleryCell]) -> list[Group]:
+    """Return the groups of the gallery: wrong ones first, those of the most rows first."""
+    return sorted(
+        (
+            Group(
+                _id(cell.label, cell.prediction),
+                _heading(cell.label, cell.prediction),
+                cell.rows,
+                [
+                    Picture(
+                        _title(one.label, one.prediction, one.confidence),
+                        one.source,
+                        one.row,
+                        one.image,
+                        one.original,
+                    )
+                    for one in cell.images
+                ],
+            )
+            for cell in cells
+        ),
+        key=lambda group: (
+            not group.id.startswith("wrong"),
+            -group.rows if group.id.startswith("wrong") else 0,
+            group.id,
+        ),
+    )
+
+
+def _heading(label: int | None, prediction: int) -> str:
+    if label is None:
+        return f"Read as {prediction}"
+    return f"{label} read as {prediction}"
+
+
+def _title(label: int | None, prediction: int, sure: float | None) -> str:
+    read = f"read as {prediction}" if label is None else f"{label} read as {prediction}"
+    return read if sure is None else f"{read}, {confidence(sure)}"
+
+
+def _provenance(texts: _Texts) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of how the numbers came about: names and values."""
+    single = {
+        "Model": ("model", "name"),
+        "SHA-256 of the model": ("model", "sha256"),
+        "Predictor": ("predictor",),
+        "Rows of an earlier run that were kept": ("resumed_rows",),
+        "Data": ("data", "name"),
+        "SHA-256 of the training rows": ("data", "sha256"),
+        "SHA-256 of the test rows": ("data", "test_sha256"),
+        "Fingerprint of the data": ("fingerprint", "sha256"),
+        "which is over": ("fingerprint", "over"),
+    }
+    for name, keys in single.items():
+        if (value := texts(*keys)) is not None and value != "0":
+            yield name, value
+    if version := texts("version"):
+        versions = [("mnist-batch", version), *texts.pairs("versions")]
+        yield "Versions", ", ".join(f"{name} {value}" for name, value in versions)
+    for name, key in (("Options", "options"), ("Training", "training")):
+        if options := texts.pairs(key):
+            yield name, ", ".join(f"{option} {value}" for option, value in options)
+
+
+def _plain(value: object) -> str:
+    """Return a value of JSON as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "none" if value is None else str(value)

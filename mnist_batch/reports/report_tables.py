@@ -1,0 +1,298 @@
+"""Tables and charts of the report's page: digits, confidence, slices, reasons, input, training."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from mnist_batch.evaluation.evaluator import Evaluation
+from mnist_batch.evaluation.input_profile import INK_BINS, MOST_INK, SIZE_BOUNDS, InputProfile
+from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.proportions import interval
+from mnist_batch.evaluation.slices import CONFIDENCE, FILE, FOLDER, PREPARED, Slice
+from mnist_batch.reports import charts
+from mnist_batch.reports.number_text import UNKNOWN, count, decimal, percent
+from mnist_batch.reports.thumbnails import short_name
+
+SLICES = 20
+"""Slices of a kind that are shown."""
+KINDS = 8
+"""Kinds of slices that are shown."""
+TINY = 30
+"""Rows of a slice below which chance decides what its accuracy is."""
+REASONS = 12
+"""Reasons that are shown."""
+EXAMPLES = 3
+"""Examples of a reason that are shown."""
+_MOST_STEPS = 1000
+"""Points of a learning curve: more could not be told apart."""
+
+
+class Table(NamedTuple):
+    """What the macro `data_table` takes: the columns are pairs of heading and class."""
+
+    caption: str
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[Sequence[object]]
+
+
+class SliceTable(NamedTuple):
+    """The slices of a kind, and how many more there are."""
+
+    table: Table
+    left_out: int
+
+
+class Chart(NamedTuple):
+    """What the macro `chart` takes."""
+
+    heading: str
+    svg: Markup
+    text: str
+
+
+class Reason(NamedTuple):
+    """Why rows have no prediction, and some of them: source, row and error."""
+
+    reason: str
+    rows: int
+    examples: Sequence[tuple[str, int, str]]
+
+
+def content(evaluation: Evaluation, history: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Return what `report.html` prints beside verdict, matrix, gallery and provenance, by name."""
+    metrics = evaluation.metrics
+    kinds = {one.kind for one in evaluation.slices}
+    return {
+        "digits_chart": _digits_chart(metrics),
+        "digits_table": _digits_table(metrics),
+        "reliability_chart": _reliability_chart(metrics),
+        "reliability_table": _reliability_table(metrics),
+        "coverage_table": _coverage_table(metrics),
+        "slices": list(_slice_tables(evaluation.slices)) if metrics.scored else [],
+        "kinds_left_out": max(len(kinds) - KINDS, 0),
+        "tiny": TINY,
+        "reasons": _reasons(evaluation),
+        "reasons_left_out": max(len(metrics.errors_by_reason) - REASONS, 0),
+        "input_charts": list(_input_charts(evaluation.profile)),
+        "curves": list(_curves(history)),
+    }
+
+
+def _digits_chart(metrics: Metrics) -> Markup:
+    rows = []
+    for digit in metrics.per_class:
+        right = int(metrics.confusion_matrix[digit.digit, digit.digit])
+        note = f"{percent(digit.recall)} of {count(digit.support)}" if digit.support else "none"
+        rows.append(
+            charts.Dot(str(digit.digit), digit.recall, interval(right, digit.support), note)
+        )
+    return charts.dots("Accuracy of each digit, with its 95 % interval", rows)
+
+
+def _digits_table(metrics: Metrics) -> Table:
+    heads = ["digit", "rows", "accuracy", "95 % interval", "predicted", "precision", "F1"]
+    rows: list[list[object]] = []
+    for digit in metrics.per_class:
+        right = int(metrics.confusion_matrix[digit.digit, digit.digit])
+        rows.append(
+            [
+                digit.digit,
+                count(digit.support),
+                percent(digit.recall),
+                _range(interval(right, digit.support)),
+                count(digit.predicted),
+                percent(digit.precision),
+                decimal(digit.f1),
+            ]
+        )
+    return Table("Scores of each digit", _numbers(heads), rows)
+
+
+def _reliability_chart(metrics: Metrics) -> Markup:
+    bins = [
+        (one.mean_confidence, one.accuracy, one.accuracy_interval, one.rows)
+        for one in metrics.reliability
+        if one.mean_confidence is not None and one.accuracy is not None and one.accuracy_interval
+    ]
+    return charts.calibration("Reliability diagram: accuracy over confidence", bins)
+
+
+def _reliability_table(metrics: Metrics) -> Table:
+    heads = ["confidence", "rows", "mean confidence", "accuracy", "95 % interval"]
+    rows = [
+        [
+            f"{one.low:.3f} to {one.high:.3f}",
+            count(one.rows),
+            decimal(one.mean_confidence, 3),
+            percent(one.accuracy),
+            _range(one.accuracy_interval),
+        ]
+        for one in metrics.reliability
+        if one.rows
+    ]
+    return Table("Confidence and accuracy, by bins of confidence", _numbers(heads), rows)
+
+
+def _coverage_table(metrics: Metrics) -> Table:
+    heads = ["refuse below", "rows that stay", "share", "wrong", "accuracy", "95 % interval"]
+    rows = [
+        [
+            f"{one.threshold:g}" if one.threshold else "nothing",
+            count(one.rows),
+            percent(one.coverage),
+            count(one.rows - one.right),
+            percent(one.accuracy),
+            _range(one.accuracy_interval),
+        ]
+        for one in metrics.risk_coverage
+    ]
+    return Table("What refusing below a confidence leaves", _numbers(heads), rows)
+
+
+def _slice_tables(slices: Iterable[Slice]) -> Iterator[SliceTable]:
+    """Yield a table for each kind that has more than one slice with scored rows, worst first."""
+    kinds: dict[str, list[Slice]] = {}
+    for one in slices:
+        kinds.setdefault(one.kind, []).append(one)
+    for kind, members in [*kinds.items()][:KINDS]:
+        if len(members) == 1 and kind in _KIND_NAMES:
+            continue  # all rows: nothing that the accuracy does not say
+        # Where chance decides, the worst are the smallest: they come last.
+        ordered = sorted(
+            members,
+            key=lambda one: (
+                one.accuracy is None,
+                one.scored < TINY,
+                0.0 if one.accuracy is None else one.accuracy,
+                -one.scored,
+            ),
+        )
+        rows = [_slice_row(one) for one in ordered[:SLICES]]
+        name = short_name(_KIND_NAMES.get(kind, f"By {kind}"), 100)
+        heads = [("value", "text"), *_numbers(["accuracy", "95 % interval", "rows", "wrong"])]
+        columns = [*heads, ("no prediction", "number")]
+        yield SliceTable(Table(name, columns, rows), max(len(ordered) - SLICES, 0))
+
+
+_KIND_NAMES = {
+    FOLDER: "By folder",
+    FILE: "By file",
+    PREPARED: "By whether the image was prepared",
+    CONFIDENCE: "By confidence",
+}
+
+
+_TINY_MARK = Markup(f' <span class="soft">fewer than {TINY} rows</span>')
+
+
+def _slice_row(one: Slice) -> list[object]:
+    return [
+        _slice_name(one) + (_TINY_MARK if 0 < one.scored < TINY else ""),
+        percent(one.accuracy),
+        _range(one.accuracy_interval),
+        count(one.scored),
+        count(one.scored - one.correct),
+        count(one.errors),
+    ]
+
+
+def _slice_name(one: Slice) -> Markup:
+    if one.is_rest:
+        return Markup("<i>all other values</i>")
+    if one.value is None:
+        return Markup("<i>no value</i>")
+    if not one.value:
+        return Markup("<i>{}</i>").format("not in a folder" if one.kind == FOLDER else "empty")
+    return Markup("<bdi>{}</bdi>").format(one.value)
+
+
+def _reasons(evaluation: Evaluation) -> list[Reason]:
+    """Return why rows have no prediction, the most frequent reasons first."""
+    return [
+        Reason(
+            short_name(reason, 100),
+            rows,
+            [
+                (short_name(one.source), one.row, short_name(one.error))
+                for one in evaluation.unreadable.get(reason, ())[:EXAMPLES]
+            ],
+        )
+        for reason, rows in [*evaluation.metrics.errors_by_reason.items()][:REASONS]
+    ]
+
+
+def _input_charts(profile: InputProfile) -> Iterator[Chart]:
+    """Yield what the input looks like."""
+    if not profile.rows:
+        return
+    yield Chart(
+        "Predicted digits",
+        charts.bars(
+            "Share of each predicted digit, in per cent",
+            list(map(str, range(len(profile.predictions)))),
+            profile.predictions,
+        ),
+        f"Share of {count(profile.rows)} rows, in per cent.",
+    )
+    if profile.confidence:
+        names = _ends(len(profile.confidence), "0", "0.5", "1")
+        bars = charts.bars("Rows by confidence", names, profile.confidence)
+        yield Chart("Confidence", bars, f"{decimal(profile.mean_confidence)} in the mean.")
+    if profile.ink:
+        names = _ends(INK_BINS, "0", f"{MOST_INK / 2:g}", f"{MOST_INK:g}")
+        bars = charts.bars("Rows by ink", names, profile.ink)
+        yield Chart("Ink", bars, "Mean grey of the images as the network saw them, 0 to 255.")
+    if profile.size:
+        names = [str(bound) if place % 3 == 0 else "" for place, bound in enumerate(SIZE_BOUNDS)]
+        bars = charts.bars("Rows by size", [*names, ""], profile.size)
+        yield Chart("Size", bars, "Longer side of the pictures as they were read, in pixels.")
+
+
+def _ends(bins: int, first: str, middle: str, last: str) -> list[str]:
+    """Return names of bins, of which three are written."""
+    names = [""] * bins
+    names[0], names[bins // 2], names[-1] = first, middle, last
+    return names
+
+
+def _curves(history: Mapping[str, Sequence[float]]) -> Iterator[Chart]:
+    """Yield loss and accuracy over the epochs, those that are there."""
+    for name in ("loss", "accuracy"):
+        series = [
+            charts.Line(label, _thinned(history[key]), colour)
+            for key, label, colour in (
+                (name, "training", "blue"),
+                (f"val_{name}", "validation", "orange"),
+            )
+            if key in history
+        ]
+        if series:
+            epochs = max(len(history[key]) for key in (name, f"val_{name}") if key in history)
+            svg = charts.lines(
+                f"{name} of each epoch",
+                series,
+                ["1", *[""] * (len(series[0].values) - 2), str(epochs)],
+                most=1.0 if name == "accuracy" else None,
+                as_percent=name == "accuracy",
+            )
+            yield Chart(name.capitalize(), svg, f"{count(epochs)} epochs.")
+
+
+def _thinned(values: Sequence[float]) -> list[float | None]:
+    """Return up to `_MOST_STEPS` of some values; None for one that is not a number."""
+    step = -(-len(values) // _MOST_STEPS) or 1
+    return [
+        float(value) if value == value and abs(value) < 1e300 else None for value in values[::step]
+    ]
+
+
+def _numbers(heads: Iterable[str]) -> list[tuple[str, str]]:
+    return [(head, "number") for head in heads]
+
+
+def _range(bounds: tuple[float, float] | None) -> str:
+    if bounds is None:
+        return UNKNOWN
+    low, high = map(percent, bounds)
+    return f"{low.removesuffix(' %')} to {high}"
