@@ -1,4 +1,6 @@
-"""Evaluate a predictions file: the same report again, without predicting.
+"""Evaluate predictions: the same report again, without predicting, or with labels that came later.
+
+Several files are evaluated as one; the folder of their report has to be named.
 
 Example: mnist-batch evaluate predictions.parquet --images digits/ --overwrite
 """
@@ -13,7 +15,28 @@ from mnist_batch.cli import parameters
 from mnist_batch.cli.printing.summary import show_summary
 
 _Predictions = Annotated[
-    Path, typer.Argument(metavar="FILE", help="What predict wrote, .parquet or .csv.")
+    list[str],
+    typer.Argument(
+        metavar="PREDICTIONS",
+        help="What predict wrote, .parquet or .csv: a file, a folder or a quoted glob; several are "
+        "evaluated as one.",
+    ),
+]
+_Labels = Annotated[
+    Path | None,
+    parameters.reading(
+        metavar="FILE.csv",
+        help="Labels that came later, by file_name (or source, row), instead of those predicted "
+        "with.",
+    ),
+]
+_Slices = Annotated[
+    list[str] | None,
+    parameters.writing(
+        "--slice",
+        metavar="COLUMN",
+        help="Column that predict kept; the report counts by its values. Repeat for several.",
+    ),
 ]
 _Images = Annotated[
     list[str] | None,
@@ -29,10 +52,12 @@ _SampleSeed = Annotated[
 
 def evaluate(
     predictions: _Predictions,
+    labels: _Labels = None,
     images: _Images = None,
     image_column: parameters.ImageColumn = None,
     report: parameters.ReportFolder = None,
     no_report: parameters.NoReport = False,
+    slice_by: _Slices = None,
     sample_seed: _SampleSeed = None,
     min_accuracy: parameters.MinAccuracy = None,
     overwrite: parameters.Overwrite = False,
@@ -41,6 +66,8 @@ def evaluate(
 ) -> None:
     summary = mnist_batch.evaluate(
         predictions,
+        labels=labels,
+        slices=slice_by or (),
         report=parameters.report_argument(report, no_report=no_report, draw_ahead=True),
         images=images,
         image_column=image_column,

@@ -1,12 +1,17 @@
-"""Evaluate a predictions file, without predicting again."""
+"""Evaluate predictions files, without predicting again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_batch.commands.run import Summary
-from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.evaluator import Evaluator
+import pyarrow as pa
+
+from mnist_batch.commands.late_labels import LateLabels
+from mnist_batch.commands.predictions_files import find_predictions
+from mnist_batch.commands.run import Summary, shell_line
+from mnist_batch.errors import OutputError, PredictionsError
+from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import (
@@ -16,85 +21,231 @@ from mnist_batch.options import (
     ReadOptions,
     input_list,
 )
-from mnist_batch.outputs.places import check_apart, check_outside, claims_of_predictions
+from mnist_batch.outputs.places import (
+    check_apart,
+    check_not_read,
+    check_outside,
+    claims_of_predictions,
+)
 from mnist_batch.outputs.reader import PredictionsFile
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.schema import shortened
 
 
 def evaluate(
-    predictions: str | Path,
+    predictions: Inputs,
     *,
+    labels: str | Path | None = None,
+    slices: Sequence[str] = (),
     report: str | Path | bool = True,
     images: Inputs | None = None,
     image_column: str | None = None,
     sample_seed: int | None = None,
     overwrite: bool = False,
 ) -> Summary:
-    """Evaluate a predictions file, and make its report again.
+    """Evaluate predictions, and make their report again; several files are evaluated as one.
 
     Args:
-        predictions: a file that `predict` wrote, Parquet or CSV.
-        report: the report's folder; True for `<predictions without suffix>.report`, False for none.
-        images: the inputs that were predicted, for `samples.png`; None to leave it out.
+        predictions: files that `predict` wrote, Parquet or CSV, folders of them, or globs.
+        labels: a CSV file of labels that came later, see Labels in Formats; they alone count then.
+            None for the labels in the files.
+        slices: columns that the predictions keep, by whose values the report counts; where none
+            is given, those of the run that predicted the first file.
+        report: the report's folder; True for `<predictions without suffix>.report`, for one file
+            alone; False for none.
+        images: the inputs that were predicted, for the images of the report; None to leave them
+            out.
         image_column: the Parquet column of `images`; None to find it.
         sample_seed: chooses the ten images; None for the choice of the run that predicted.
         overwrite: replace a report that exists.
 
     Raises:
-        PredictionsError: the file cannot be read or is no predictions file.
+        PredictionsError: a file cannot be read or is no predictions file; no file has a column to
+            slice by.
+        LabelError: the file of labels cannot be read, or names none of the predictions.
         InputError: `images` cannot be read or are not those that were predicted.
-        OutputError: the report exists or cannot be written.
+        OutputError: the report exists or cannot be written, or has no place.
     """
-    with PredictionsFile(Path(predictions)) as file:
-        inputs = None if images is None else input_list(images)
-        folder = report_folder(file.path, report)
-        if folder is None:
-            return _evaluate(file, inputs, image_column, sample_seed, None)
-        check_apart([*claims_of_predictions(file.path), *claims_of_report(folder)])
-        check_outside([], [folder], inputs or [])
-        with Report(folder, overwrite=overwrite) as writer:
-            return _evaluate(file, inputs, image_column, sample_seed, writer)
+    wanted = _Wanted(
+        files=find_predictions(input_list(predictions)),
+        labels=labels,
+        slices=tuple(dict.fromkeys(slices)),
+        inputs=None if images is None else input_list(images),
+        image_column=image_column,
+        sample_seed=sample_seed,
+    )
+    folder = _report_folder(wanted.files, report)
+    if folder is None:
+        return _evaluate(wanted, None)
+    claims = claims_of_report(folder)
+    for path in wanted.files:
+        check_apart([*claims_of_predictions(path), *claims])
+    check_outside([], [folder], wanted.inputs or [])
+    written = [claim.path for claim in claims if not claim.is_shared]
+    check_not_read(written, [*wanted.files, *([labels] if labels else [])])
+    with Report(folder, overwrite=overwrite) as writer:
+        return _evaluate(wanted, writer)
 
 
-def _evaluate(
-    file: PredictionsFile,
-    inputs: Sequence[str | Path] | None,
-    image_column: str | None,
-    sample_seed: int | None,
-    report: Report | None,
-) -> Summary:
-    """Count the rows of a file, and write its report whole or not at all."""
-    options = (file.run or {}).get("options", {})
-    if sample_seed is None:
-        sample_seed = options.get("sample_seed", 0)
-    evaluator = Evaluator(sample_seed, mistakes=report.mistakes if report else None)
-    for batch in file.batches():
-        evaluator.add(batch)
-    evaluation, notes = evaluator.evaluation(), []
-    if inputs is not None:
-        opened = open_inputs(inputs, ReadOptions(image_column, labels=NO_LABELS))
-        prepare = prepare_of(options, file.path)
-        evaluation = evaluation.with_images(
-            lambda places: find_images(places, opened, evaluator.rows, prepare)
+def _report_folder(files: Sequence[Path], report: str | Path | bool) -> Path | None:
+    """Return where the report goes, None for none: that on several files has to be named."""
+    if report is True and len(files) > 1:
+        raise OutputError(
+            f"{len(files):,} predictions files: no place for their report; name its folder with "
+            "--report DIR, or pass --no-report"
         )
+    return report_folder(files[0], report)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be evaluated, and how: the arguments of `evaluate`."""
+
+    files: Sequence[Path]
+    labels: str | Path | None
+    slices: Sequence[str]
+    inputs: Sequence[str | Path] | None
+    image_column: str | None
+    sample_seed: int | None
+
+    def command(self, report: Path) -> str:
+        """Return the line that makes the report again in a shell."""
+        words = ["mnist-batch", "evaluate", *map(_as_argument, self.files)]
+        if self.labels is not None:
+            words += ["--labels", str(self.labels)]
+        words += [word for name in self.slices for word in ("--slice", name)]
+        words += [word for one in self.inputs or () for word in ("--images", str(one))]
+        if self.image_column is not None:
+            words += ["--image-column", self.image_column]
+        if self.sample_seed is not None:
+            words += ["--sample-seed", str(self.sample_seed)]
+        return shell_line([*words, "--report", str(report), "--overwrite"])
+
+
+def _as_argument(path: Path) -> str:
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+class _Read:
+    """The rows of all files, and what is known of them once they are read.
+
+    Attributes:
+        runs: the record of each file's run, None where it has none.
+        notes: what the user should know, one sentence each.
+    """
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self.runs: list[Mapping[str, Any] | None] = []
+        self.notes: list[str] = []
+        self._wanted = wanted
+        self._labels = None if wanted.labels is None else LateLabels(Path(wanted.labels))
+
+    def evaluator(self, report: Report | None) -> Evaluator:
+        """Read all rows, and return the evaluator that has them."""
+        evaluator, wanted = None, self._wanted
+        slices, found = wanted.slices, set[str]()
+        for path in wanted.files:
+            with PredictionsFile(path) as file:
+                self.runs.append(file.run)
+                if evaluator is None:
+                    slices = slices or _slices_of(file)
+                    seed = wanted.sample_seed
+                    if seed is None:
+                        seed = _options(file.run).get("sample_seed", 0)
+                    mistakes = report.mistakes if report else None
+                    evaluator = Evaluator(seed, slices, mistakes=mistakes)
+                there = [name for name in slices if name in file.further]
+                found |= {*there}
+                for batch in self._batches(file, there):
+                    evaluator.add(_with_columns(batch, slices))
+        for name in slices:
+            if name not in found:
+                raise PredictionsError(
+                    f"{wanted.files[0]}: no column {name!r} to slice by; predict again with "
+                    f"--slice, or evaluate by one that is there"
+                )
+        if self._labels:
+            self.notes += self._labels.notes()
+        assert evaluator is not None  # there is at least one file
+        return evaluator
+
+    def _batches(self, file: PredictionsFile, further: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for batch in file.batches(further):
+            yield self._labels.label(batch, file.path) if self._labels else batch
+
+    def prepare(self) -> Prepare:
+        """Return how the images of all files were prepared.
+
+        Raises:
+            PredictionsError: some otherwise than others, or in an unknown way.
+        """
+        ways = {
+            prepare_of(_options(run), path): path
+            for run, path in zip(self.runs, self._wanted.files, strict=True)
+        }
+        if len(ways) > 1:
+            (one, path), (other, second) = list(ways.items())[:2]
+            raise PredictionsError(
+                f"{path} was predicted with --prepare {one}, {second} with {other}; evaluate them "
+                "apart, or without --images"
+            )
+        return next(iter(ways))
+
+
+def _slices_of(file: PredictionsFile) -> Sequence[str]:
+    """Return the columns by which the run of a file was sliced, so far as they are there."""
+    names = _options(file.run).get("slices")
+    return [name for name in names if name in file.further] if isinstance(names, list) else []
+
+
+def _options(run: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    options: Mapping[str, Any] = (run or {}).get("options", {})
+    return options
+
+
+def _with_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """Return rows with columns of text, null where their file has none of the name."""
+    for name in names:
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
+    return batch
+
+
+def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
+    """Count the rows of all files, and write their report whole or not at all."""
+    read = _Read(wanted)
+    evaluator = read.evaluator(report)
+    evaluation, notes = evaluator.evaluation(), read.notes
+    if wanted.inputs is not None:
+        evaluation = _with_images(evaluation, wanted, evaluator.rows, read.prepare())
     elif report:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
+    run = read.runs[0] if len(read.runs) == 1 else None
     if report:
-        report.stage(evaluation, file.run)
+        report.stage(evaluation, run, command=wanted.command(report.folder))
         report.check_whole()
         report.commit()
         report.check_whole()
         notes += report.notes
     return Summary(
-        predictions=file.path,
+        predictions=wanted.files[0],
         metrics=evaluation.metrics,
-        run=file.run,
+        run=run,
         report_files=report.files if report else [],
         notes=notes,
         profile=evaluation.profile,
         unreadable=evaluation.unreadable,
+        further_predictions=wanted.files[1:],
     )
+
+
+def _with_images(
+    evaluation: Evaluation, wanted: _Wanted, rows: int, prepare: Prepare
+) -> Evaluation:
+    """Return an evaluation with images, read from the inputs that were predicted."""
+    read = ReadOptions(wanted.image_column, labels=NO_LABELS)
+    opened = open_inputs(wanted.inputs or (), read)
+    return evaluation.with_images(lambda places: find_images(places, opened, rows, prepare))
 
 
 def prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:

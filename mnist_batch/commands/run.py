@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
+from mnist_batch.commands.late_labels import label_note
 from mnist_batch.evaluation.evaluator import Unreadable
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
@@ -43,7 +44,7 @@ class Summary:
     raises: `report_missing`, `prepared_folder` and a note say what is not there.
 
     Attributes:
-        predictions: the predictions file, written or evaluated.
+        predictions: the predictions file, written or evaluated; of several the first.
         metrics: counts and, where labels are known, accuracy and all that goes with it.
         run: how the predictions were made, as in the file's metadata; None where it says nothing.
         report_files: the files of the report that are in place; empty without one.
@@ -54,6 +55,7 @@ class Summary:
         prepared_pictures: the number of these pictures.
         uncounted_sources: the number of sources that are one row with an error each, since nobody
             knows how many rows they hold.
+        further_predictions: the others where several files were evaluated as one.
         report_missing: the names of files of the report that could not be made; a note says why.
     """
 
@@ -68,6 +70,7 @@ class Summary:
     prepared_pictures: int = 0
     uncounted_sources: int = 0
     report_missing: Sequence[str] = ()
+    further_predictions: Sequence[Path] = ()
 
     def record(self) -> dict[str, Any]:
         """Return what `metrics.json` holds, the notes, and where the files are."""
@@ -75,6 +78,7 @@ class Summary:
             **metrics_record(self.metrics, self.run),
             "notes": list(self.notes),
             "predictions_file": str(self.predictions),
+            "further_predictions_files": [str(path) for path in self.further_predictions],
             "report_files": [str(path) for path in self.report_files],
             "report_missing": list(self.report_missing),
             "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
@@ -267,11 +271,8 @@ def reading_notes(
             if prepare is Prepare.NEVER
             else f"images that were not in MNIST form, brought to it: {prepared:,}"
         )
-    if read.labels not in (None, NO_LABELS) and labelled < rows:
-        notes.append(
-            f"{read.labels} labels {labelled:,} of {rows:,} images; it has to name them as the "
-            "column source does"
-        )
+    if read.labels is not None and read.labels != NO_LABELS and labelled < rows:
+        notes.append(label_note(read.labels, labelled, rows))
     return notes
 
 

@@ -151,6 +151,7 @@ class LabelFile:
         path: the file.
         sha256: of the bytes that were read: the file may be another by the time that it is used.
         has_rows: whether it has the column `row`.
+        example: an image that it names; None where it names none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -179,6 +180,7 @@ class LabelFile:
             source = pc.replace_substring_regex(source, f"^'({FORMULA})", r"\1")
         source = source.dictionary_encode()
         self._codes = {name: code for code, name in enumerate(source.dictionary.to_pylist())}
+        self.example: str | None = next(iter(self._codes), None)
         rows = table["row"].to_numpy() if self.has_rows else np.zeros(len(table), np.int64)
         if len(wrong := np.flatnonzero((rows < 0) | (rows >= _MOST_ROWS))):
             raise LabelError(

@@ -139,6 +139,18 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
             raise PredictionsError(f"{where}: {name} is {shown(found)}; expected {expected}")
 
 
+def holds_predictions(path: Path) -> bool:
+    """Tell whether a file has the columns of predictions; no row is read.
+
+    Raises:
+        PredictionsError: it cannot be read, or its suffix is none of `FORMATS`.
+    """
+    form = _format_of(path)
+    with _predictions_errors(path), open_native(path) as file:
+        columns, _ = form.header(file)
+    return set(PREDICTIONS.names) <= {*columns}
+
+
 def _with_further(
     checked: pa.RecordBatch, batch: pa.RecordBatch, names: Sequence[str]
 ) -> pa.RecordBatch:

@@ -17,7 +17,9 @@ def show_summary(summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool) 
 
 def run_page(summary: "mnist_batch.Summary") -> "terminal.Page":
     """Return the metrics, where the files are, and how fast the images were predicted."""
-    lines = [("predictions", str(summary.predictions))]
+    further = len(summary.further_predictions)
+    more = f" and {further:,} more {'file' if further == 1 else 'files'}" if further else ""
+    lines = [("predictions", f"{summary.predictions}{more}")]
     lines += report_line(summary.report_files, summary.report_missing)
     if summary.run and summary.run["images_per_s"]:
         lines.append(("speed", speed(summary.run["images_per_s"], summary.run["elapsed_s"])))

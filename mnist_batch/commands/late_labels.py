@@ -1,0 +1,70 @@
+"""Labels that arrive after the predictions, put in the place of those that these have."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mnist_batch.errors import LabelError
+from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.schema import PREDICTIONS, shortened
+
+_LABEL = PREDICTIONS.get_field_index("label")
+
+
+class LateLabels:
+    """A file of labels, and what it has labelled so far."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file, in any of the forms that `--labels` of `predict` takes.
+
+        Raises:
+            LabelError: it cannot be read, or is none.
+        """
+        self._file = LabelFile(path)
+        self._named: str | None = None  # a source of the predictions
+        self._labelled = self._rows = 0
+
+    def label(self, batch: pa.RecordBatch, predictions: Path) -> pa.RecordBatch:
+        """Return rows of a predictions file with the file's labels alone, null where it has none.
+
+        Raises:
+            LabelError: the file does not tell rows of a source apart.
+        """
+        sources, rows = batch.column("source"), batch.column("row")
+        if not self._file.has_rows and len(batch) and pc.max(rows).as_py() > 0:
+            raise LabelError(
+                f"{self._file.path}: no column row, which labels of {predictions} need"
+            )
+        labels = self._file.lookup(sources.to_pylist(), rows.to_numpy())
+        if self._named is None and len(batch):
+            self._named = sources[0].as_py()
+        self._rows += len(batch)
+        self._labelled += len(batch) - labels.null_count
+        return batch.set_column(_LABEL, PREDICTIONS.field(_LABEL), labels)
+
+    def notes(self) -> list[str]:
+        """Return how many rows have a label, where not all have one.
+
+        Raises:
+            LabelError: none has.
+        """
+        if self._labelled == self._rows:
+            return []
+        if not self._labelled:
+            there = "it names no image"
+            if self._file.example is not None:
+                there = f"it names images as {shortened(self._file.example)!r}"
+            raise LabelError(
+                f"{self._file.path}: labels none of the {self._rows:,} predictions; {there}, they "
+                f"as {shortened(self._named or '')!r}; name images as the column source does"
+            )
+        return [label_note(self._file.path, self._labelled, self._rows)]
+
+
+def label_note(path: str | Path, labelled: int, rows: int) -> str:
+    """Return the note that a file of labels names some images only."""
+    return (
+        f"{path} labels {labelled:,} of {rows:,} images; it has to name them as the column source "
+        "does"
+    )

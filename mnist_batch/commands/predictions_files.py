@@ -1,0 +1,76 @@
+"""Find the predictions files that a user names: files, folders of them, globs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from glob import has_magic
+from pathlib import Path
+
+from mnist_batch.errors import InputError, PredictionsError
+from mnist_batch.inputs.listing import list_glob, naturally_sorted
+from mnist_batch.outputs.reader import FORMATS, holds_predictions
+from mnist_batch.schema import shortened
+
+_KIND = "predictions"
+_SUFFIXES = " or ".join(FORMATS)
+
+
+def find_predictions(named: Iterable[str | Path]) -> list[Path]:
+    """Return predictions files in order: as named, those of a folder or a glob in natural order.
+
+    Of a folder these are the files right in it that are predictions, not those of folders in it: a
+    report has tables of its own.
+
+    Raises:
+        PredictionsError: there are none, a file is named twice, or a folder holds both Parquet and
+            CSV, which may be the same rows twice.
+    """
+    files = [path for one in named for path in _find(str(one))]
+    if not files:
+        raise PredictionsError(f"no predictions file is named; expected {_SUFFIXES} files")
+    places: dict[Path, Path] = {}
+    for path in files:
+        twin = places.setdefault(path.resolve(), path)
+        if twin is not path:
+            raise PredictionsError(f"{path}: is named twice; name each predictions file once")
+    return files
+
+
+def _find(text: str) -> Sequence[Path]:
+    path = Path(text)
+    if path.is_dir():
+        return _in_folder(path)
+    if has_magic(text) and not path.exists():
+        try:
+            root, listing = list_glob(text, dict.fromkeys(FORMATS, _KIND))
+        except InputError as error:
+            raise PredictionsError(*error.args) from error
+        if not listing.files:
+            raise PredictionsError(f"{text}: matches no predictions; expected {_SUFFIXES} files")
+        return [root / name for name in listing.files[_KIND]]
+    return [path]  # which the reader refuses where it is none
+
+
+def _in_folder(folder: Path) -> Sequence[Path]:
+    try:
+        names = naturally_sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise PredictionsError(f"{folder}: cannot be listed: {error.strerror}") from error
+    found = list(_predictions_among(folder / name for name in names))
+    if not found:
+        raise PredictionsError(
+            f"{folder}: no predictions right in this folder; expected {_SUFFIXES} files that "
+            "predict wrote, or name them by a glob, as 'runs/*/predictions.parquet'"
+        )
+    if len({path.suffix.lower() for path in found}) > 1:
+        raise PredictionsError(
+            f"{folder}: holds predictions as Parquet and as CSV ("
+            f"{', '.join(shortened(path.name) for path in found[:5])}), which may be the same rows "
+            f"twice; name one kind, as '{folder}/*.parquet'"
+        )
+    return found
+
+
+def _predictions_among(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        may_be = path.suffix.lower() in FORMATS and not path.name.startswith(".")
+        if may_be and path.is_file() and holds_predictions(path):
+            yield path
