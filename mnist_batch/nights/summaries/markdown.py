@@ -16,9 +16,9 @@ from mnist_batch.nights.verdict import against, drift, headline, outcome
 MOST_BYTES = 900_000
 """GitHub shows no summary of a step above 1 MiB, and other steps may write there too."""
 
-_MOST_EXAMPLES, _MOST_REASONS, _MOST_SENTENCES = 50, 20, 50
-_LONGEST_NAME, _LONGEST_SENTENCE = 200, 1000
-"""Characters; one takes 12 bytes at most, so the summary stays far below `MOST_BYTES`."""
+_MOST_EXAMPLES, _MOST_REASONS, _MOST_SENTENCES = 50, 20, 30
+_LONGEST_NAME, _LONGEST_SENTENCE = 200, 600
+"""Characters; one takes 6 bytes at most, so the summary stays far below `MOST_BYTES`."""
 
 
 class Example(NamedTuple):

@@ -1,0 +1,131 @@
+"""What a night is held against."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mnist_batch.errors import PredictionsError
+from mnist_batch.nights.baseline.choice import HeldAgainst, check_against, hold_against
+from mnist_batch.nights.baseline.contents import Contents, read_contents
+from mnist_batch.nights.night import GateResult, Night
+from mnist_batch.nights.night_folder import PREDICTIONS
+from tests.support.nights import night, write_night
+from tests.support.predictions_files import write_predictions
+
+MISSED = (GateResult("regression", passed=False, message="worse", missed_nights=1),)
+
+
+class _Nights:
+    """Nights with predictions, a letter for each image."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.made: list[Night] = []
+
+    def contents(self, images: str) -> Contents:
+        return read_contents(self._predictions(self.folder / "tonight.parquet", images))
+
+    def add(self, images: str, **fields: object) -> Night:
+        data = self.contents(images).digest
+        made = night(len(self.made) + 1, data=data, **fields)
+        folder = write_night(self.folder, made)
+        self._predictions(folder / PREDICTIONS, images)
+        self.made.append(made)
+        return made
+
+    def held(self, against: str, images: str = "abcd") -> HeldAgainst:
+        return hold_against(self.folder, self.made, against, self.contents(images))
+
+    def _predictions(self, path: Path, images: Sequence[str]) -> Path:
+        some: list[int | None] = [1] * len(images)
+        return write_predictions(path, some, some, further={"content": list(images)})
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> _Nights:
+    """No nights yet."""
+    return _Nights(tmp_path)
+
+
+def test_passed_is_the_last_night_of_the_same_images_that_missed_no_gate(nights: _Nights) -> None:
+    """So the night after a bad one is held against a good one."""
+    nights.add("abcd")
+    good = nights.add("abcx")
+    nights.add("abcd", gates=MISSED, status=5)
+    nights.add("abcd", gates=MISSED, status=0)  # within the patience
+    nights.add("wxyz")
+    held = nights.held("passed")
+    assert held == HeldAgainst(good.name, good, nights.folder / good.name / PREDICTIONS, "")
+
+
+def test_previous_is_the_night_before_whether_it_passed_or_not(nights: _Nights) -> None:
+    """One over other images is shown and not compared."""
+    nights.add("abcd")
+    bad = nights.add("abcd", gates=MISSED)
+    assert nights.held("previous").night == bad
+    other = nights.add("wxyz")
+    assert nights.held("previous") == HeldAgainst(
+        other.name, other, None, f"{other.name} is over other images"
+    )
+
+
+def test_best_is_the_most_accurate_of_the_same_images_and_the_latest_of_equal_ones(
+    nights: _Nights,
+) -> None:
+    """A night without labels has no accuracy."""
+    nights.add("abcd", correct=980)
+    best = nights.add("abcd", correct=980)
+    nights.add("abcd", correct=970)
+    nights.add("wxyz", correct=998)
+    nights.add("abcd", correct=0, scored=0)
+    assert nights.held("best").night == best
+
+
+def test_a_night_is_named_by_its_folder_and_a_file_by_its_path(nights: _Nights) -> None:
+    """A name comes before a word, and a file before neither."""
+    first = nights.add("abcd")
+    nights.add("abcd")
+    assert nights.held(first.name).night == first
+    file = str(nights.folder / "tonight.parquet")
+    assert nights.held(file) == HeldAgainst(file, None, Path(file), "")
+
+
+def test_where_nothing_can_be_compared_it_is_said_why(nights: _Nights) -> None:
+    """No nights; none that passed; none over the same images; predictions that were removed."""
+    for word in ("passed", "previous", "best"):
+        assert nights.held(word) == HeldAgainst("", None, None, "it is the first night")
+    nights.add("abcd", gates=MISSED)
+    assert nights.held("passed") == HeldAgainst(
+        "", None, None, "no earlier night has passed its gates"
+    )
+    shown = nights.add("wxyz")
+    assert nights.held("passed") == HeldAgainst(
+        shown.name, shown, None, "no night that has passed its gates is over the same images"
+    )
+    (nights.folder / shown.name / PREDICTIONS).unlink()
+    for against in ("previous", shown.name):
+        assert nights.held(against).why == f"the predictions of {shown.name} were removed"
+
+
+def test_a_night_whose_predictions_are_damaged_or_gone_is_passed_over(nights: _Nights) -> None:
+    """The one before it may be whole."""
+    whole = nights.add("abcd")
+    damaged = nights.add("abcx")
+    gone = nights.add("abcd")
+    (nights.folder / damaged.name / PREDICTIONS).write_bytes(b"PAR1")
+    (nights.folder / gone.name / PREDICTIONS).unlink()
+    assert nights.held("passed").night == whole
+
+
+def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
+    nights: _Nights,
+) -> None:
+    """The message says what there is to choose from."""
+    first = nights.add("abcd")
+    file = nights.folder / "tonight.parquet"
+    for fine in ("passed", "previous", "best", first.name, str(file)):
+        check_against(nights.folder, nights.made, fine)
+    for wrong in ("2026-10-31", str(nights.folder), f"{file}x", str(file.with_suffix(".csv"))):
+        with pytest.raises(PredictionsError, match=r"is no night of .* and no predictions file"):
+            check_against(nights.folder, nights.made, wrong)
