@@ -1,5 +1,6 @@
 """Image files, read in batches: the rows of folders of images."""
 
+import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
 from mnist_batch.inputs.labels import LabelFile, folder_digits
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
+from mnist_batch.inputs.metadata import MetadataColumns
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_ROWS,
@@ -42,6 +44,7 @@ class ImageFileShard(Shard):
     paths: Sequence[str]  # where the files are
     sources: Sequence[str]  # the column `source`, as long as `paths`
     labels: pa.Array  # Arrow int8, as long as `paths`, 0 to 9 or null
+    columns: pa.RecordBatch | None = None  # those that are kept, as long as `paths`; None for none
     encoded = True
 
     @property
@@ -55,15 +58,21 @@ class ImageFileShard(Shard):
         return self.sources[0]
 
     @property
+    def kept(self) -> Sequence[pa.Field]:
+        """The columns that are kept."""
+        return [] if self.columns is None else list(self.columns.schema)
+
+    @property
     def uncounted(self) -> Sequence[str]:
         """Folders that cannot be listed."""
         return [source for source in self.sources if source.endswith("/")]
 
     def read_from(self, states: FileStates | None = None) -> Sequence[str | bytes]:
-        """Return names, states and labels of the files; without `states` it asks for them."""
+        """Return names, states, labels and columns; without `states` it asks the files for them."""
         labels = self.labels.fill_null(-1).to_numpy(zero_copy_only=False)
         states = file_states(self.paths) if states is None else states
-        return ["\0".join(self.sources), states.tobytes(), labels.tobytes()]
+        kept = [] if self.columns is None else [json.dumps(self.columns.to_pydict())]
+        return ["\0".join(self.sources), states.tobytes(), labels.tobytes(), *kept]
 
     def pieces(self) -> Iterator[Piece]:
         """Yield slices of about `PIECE_BYTES`; the state of each file is asked for once."""
@@ -84,6 +93,7 @@ class ImageFileShard(Shard):
             paths=[self.paths[place] for place in places],
             sources=[self.sources[place] for place in places],
             labels=self.labels.take(pa.array(places)),
+            columns=None if self.columns is None else self.columns.take(pa.array(places)),
         )
 
     def place(self, row: int) -> tuple[str, int]:
@@ -93,7 +103,10 @@ class ImageFileShard(Shard):
     def slice(self, start: int, stop: int) -> "ImageFileShard":
         """Return the shard of consecutive files."""
         return ImageFileShard(
-            self.paths[start:stop], self.sources[start:stop], self.labels[start:stop]
+            self.paths[start:stop],
+            self.sources[start:stop],
+            self.labels[start:stop],
+            None if self.columns is None else self.columns.slice(start, stop - start),
         )
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
@@ -108,6 +121,7 @@ class ImageFileShard(Shard):
                 label=self.labels.slice(start, len(encoded)),
                 images=encoded,
                 error=error,
+                kept=None if self.columns is None else self.columns.slice(start, len(encoded)),
             )
             start += len(encoded)
 
@@ -116,7 +130,8 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
     """Cut the image files of consecutive INPUTs into shards.
 
     The label of an image comes from the settings' file of labels, or else from the file of labels
-    in the INPUT folder, or else from the name of the image's own folder.
+    in the INPUT folder, or else from the name of the image's own folder. Columns that are kept come
+    from the file in the folder.
     """
     paths = Texts.joined([files.paths for files in groups])
     sources = Texts.joined([files.sources for files in groups])
@@ -126,8 +141,31 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
         labels = pa.nulls(len(sources), pa.int8())
     else:
         labels = pa.concat_arrays([_own_labels(files) for files in groups])
-    whole = ImageFileShard(paths, sources, labels)
+    whole = ImageFileShard(paths, sources, labels, _kept_columns(groups, settings.keep))
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
+
+
+def _kept_columns(groups: Sequence[NamedFiles], names: Sequence[str]) -> pa.RecordBatch | None:
+    """Return the columns that any `metadata.csv` has, for all files; None where none has any."""
+    if not names:
+        return None
+    tables = [
+        (MetadataColumns(files.metadata, names) if files.metadata else None, files.names)
+        for files in groups
+    ]
+    found = [name for name in names if any(table and name in table.names for table, _ in tables)]
+    columns = [
+        pa.concat_arrays(
+            [
+                table.column(name, [*map(text_of_path, files)])
+                if table
+                else pa.nulls(len(files), pa.string())
+                for table, files in tables
+            ]
+        )
+        for name in found
+    ]
+    return pa.record_batch(columns, names=found) if found else None
 
 
 def _own_labels(files: NamedFiles) -> pa.Array:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -162,15 +162,11 @@ class LabelFile:
                 that is not a digit.
         """
         self.path = path
-        table, self.sha256 = _read_csv(path)
-        source_column = "file_name" if "file_name" in table.column_names else "source"
-        for column in (source_column, "label"):
-            if (count := table.column_names.count(column)) != 1:
-                found = f"{count} columns" if count else "no column"
-                raise LabelError(
-                    f"{path}: its first line has {found} {column}; expected file_name (or source) "
-                    "and label once each, separated by commas"
-                )
+        table, self.sha256 = read_csv(path, _TYPES)
+        if "row" in table.column_names and table["row"].null_count:
+            raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
+        source_column = name_column(path, table)
+        _check_once(path, table, "label")
         self.has_rows = "row" in table.column_names
         source = table[source_column].combine_chunks()
         if source.null_count:
@@ -223,16 +219,49 @@ _MOST_ROWS = 2**40
 """More rows than any file has."""
 
 
-def _read_csv(path: Path) -> tuple[pa.Table, str]:
-    """Return the table in a file, and the SHA-256 of the file in hexadecimal."""
+_TYPES = {
+    "file_name": pa.string(),
+    "source": pa.string(),
+    "row": pa.int64(),
+    "label": pa.string(),
+}
+
+
+def name_column(path: Path, table: pa.Table) -> str:
+    """Return the column of a file of labels that names images: `file_name`, or else `source`.
+
+    Raises:
+        LabelError: it has none, or two of the name.
+    """
+    name = "file_name" if "file_name" in table.column_names else "source"
+    _check_once(path, table, name)
+    return name
+
+
+def _check_once(path: Path, table: pa.Table, name: str) -> None:
+    if (count := table.column_names.count(name)) != 1:
+        found = f"{count} columns" if count else "no column"
+        raise LabelError(
+            f"{path}: its first line has {found} {name}; expected file_name (or source) and label "
+            "once each, separated by commas"
+        )
+
+
+def read_csv(
+    path: Path, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None = None
+) -> tuple[pa.Table, str]:
+    """Return the table in a file, and the SHA-256 of the file in hexadecimal.
+
+    Args:
+        path: the file.
+        types: of columns that may be there; Arrow finds those of all others.
+        null_values: texts that stand for null; None for Arrow's, as NA.
+
+    Raises:
+        LabelError: the file cannot be read.
+    """
     import pyarrow.csv as pa_csv
 
-    types = {
-        "file_name": pa.string(),
-        "source": pa.string(),
-        "row": pa.int64(),
-        "label": pa.string(),
-    }
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise OSError("not a regular file")
@@ -240,7 +269,9 @@ def _read_csv(path: Path) -> tuple[pa.Table, str]:
         table = pa_csv.read_csv(
             pa.BufferReader(content),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=types, strings_can_be_null=True, null_values=null_values
+            ),
         )
     except (OSError, pa.ArrowException) as error:
         raise_if_of_machine(error, str(path))
@@ -248,6 +279,4 @@ def _read_csv(path: Path) -> tuple[pa.Table, str]:
             f"{path}: not a readable CSV file of labels: {csv_cause(error)}; check the path and "
             "the file"
         ) from error
-    if "row" in table.column_names and table["row"].null_count:
-        raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
     return table, hashlib.sha256(content).hexdigest()
