@@ -96,8 +96,8 @@ def compare(
     compared = _compare(Path(base), Path(new), on, max_drop)
     files = [Claim(compared.base, "the base"), Claim(compared.new, "the new predictions")]
     check_apart([*files, Claim(folder.target, "the comparison")])
-    found = {} if inputs is None else _find(compared, inputs)
-    command = _command(base, new, out, inputs, on, max_drop)
+    found = {} if inputs is None else images_to_show(compared, inputs)
+    command = comparison_command(base, new, out, inputs, on, max_drop)
     try:
         with output_errors(folder.target):
             written = write_comparison(
@@ -135,8 +135,12 @@ def _changed(compared: Compared) -> list[str]:
     return list(changes("the base", *settings))
 
 
-def _find(compared: Compared, inputs: Sequence[str | Path]) -> Mapping[int, FoundImage]:
-    """Return the images that the page shows."""
+def images_to_show(compared: Compared, inputs: Sequence[str | Path]) -> Mapping[int, FoundImage]:
+    """Return the images that the page shows, by index, from the inputs of the new run.
+
+    Raises:
+        InputError: these cannot be read or are not those that were predicted.
+    """
     options = (compared.new_run or {}).get("options", {})
     read = ReadOptions(options.get("image_column"), labels=NO_LABELS)
     prepare = prepare_of(options, compared.new)
@@ -144,7 +148,7 @@ def _find(compared: Compared, inputs: Sequence[str | Path]) -> Mapping[int, Foun
     return find_images(places_to_show(compared), open_inputs(inputs, read), rows, prepare)
 
 
-def _command(
+def comparison_command(
     base: str | Path,
     new: str | Path,
     out: str | Path,

@@ -2,23 +2,27 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from mnist_batch.commands.compare import comparison_command, images_to_show
 from mnist_batch.commands.predict import predict_with
 from mnist_batch.commands.run import Summary
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.listing import glob_root
+from mnist_batch.inputs.sources import STDIN
 from mnist_batch.nights.baseline.choice import PASSED, check_against
 from mnist_batch.nights.gates import GateLimits
 from mnist_batch.nights.new_night import NewNight, check_name
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import (
+    COMPARISON,
     JUNIT,
     PREDICTIONS,
     RECORD,
@@ -48,6 +52,7 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.places import check_outside, is_inside
 from mnist_batch.outputs.targets import output_errors, why_failed
+from mnist_batch.reports.comparison.comparison_folder import write_comparison
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Names the file whose Markdown GitHub Actions shows on the page of a job."""
@@ -210,8 +215,9 @@ def nightly_with(
             runs, earlier, _predicted(summary), options.against, options.max_drop / 100
         )
         night = tonight.night(new.name, began, options.limits)
+        notes = [*notes, *_write_comparison(new, tonight, inputs, runs, options.max_drop)]
         told = _told(summary, new, notes)
-        _write(new.folder, night, _digest(tonight, night, told))
+        _write(new.folder, night, _digest(tonight, night, told, new))
         new.commit()
     notes = [*told.notes, *_publish(new.place), *_tidy(runs, options)]
     return NightlyResult(night, new.place, told, notes)
@@ -248,7 +254,33 @@ def _check_apart(inputs: Sequence[str | Path], runs: Path) -> None:
             )
 
 
-def _digest(tonight: Tonight, night: Night, summary: Summary) -> Digest:
+def _write_comparison(
+    new: NewNight, tonight: Tonight, inputs: Sequence[str | Path], runs: Path, max_drop: float
+) -> list[str]:
+    """Write the page of the comparison, which costs no night; return a note where it is missing."""
+    if tonight.compared is None:
+        return []
+    # What is told is where the predictions will be.
+    compared = replace(tonight.compared, new=new.place / PREDICTIONS)
+    base = runs / tonight.held.name if tonight.held.night else compared.base
+    shown = None if STDIN in inputs else inputs  # a list that came on it has gone through
+    out = new.place / COMPARISON
+    try:
+        (new.folder / COMPARISON).mkdir()
+        write_comparison(
+            new.folder / COMPARISON,
+            compared,
+            images=images_to_show(compared, shown) if shown else {},
+            changed=tonight.changes_since_base,
+            command=comparison_command(base, new.place, out, shown, None, max_drop),
+        )
+    except Exception as error:  # noqa: BLE001 - the night is whole without it
+        shutil.rmtree(new.folder / COMPARISON, ignore_errors=True)
+        return [f"the comparison {out} was not written ({why_failed(error)})"]
+    return []
+
+
+def _digest(tonight: Tonight, night: Night, summary: Summary, new: NewNight) -> Digest:
     """Return what the summary of a night tells."""
     return Digest(
         night=night,
@@ -259,7 +291,7 @@ def _digest(tonight: Tonight, night: Night, summary: Summary) -> Digest:
             for reason, rows in summary.unreadable.items()
         },
         has_report=bool(summary.report_files),
-        has_comparison=False,
+        has_comparison=(new.folder / COMPARISON).is_dir(),
         notes=summary.notes,
     )
 

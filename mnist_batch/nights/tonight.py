@@ -48,6 +48,7 @@ class Tonight:
         compared: the comparison with it; None where there is none, `why_not_compared` says why.
         why_not_compared: a sentence, or empty.
         changes: what is not as in the night before, nor as in the one it is held against.
+        changes_since_base: what is not as in the one it is held against.
     """
 
     def __init__(
@@ -69,10 +70,12 @@ class Tonight:
         """
         self._earlier, self._predicted = earlier, predicted
         contents = read_contents(predicted.file)
-        self._data = contents.digest
+        self._setting = setting_of(predicted.run, contents.digest)
         self.held = hold_against(runs, earlier, against, contents)
         self.compared, self.why_not_compared = _compare(self.held, predicted.file, max_drop)
-        self.changes = tuple(self._changes())
+        self.changes_since_base = self._changes_since_base()
+        before = self._changes(earlier[-1] if earlier else None)
+        self.changes = tuple(dict.fromkeys((*before, *self.changes_since_base)))
         self._drift = self._input_drift()
 
     def night(self, name: str, began: datetime, limits: GateLimits) -> Night:
@@ -89,13 +92,13 @@ class Tonight:
             suspicions=suspicious,
         )
         gates = ask_gates(evidence, limits, self._earlier)
-        setting = setting_of(run, self._data)
+        setting = self._setting
         return Night(
             name=name,
             created_utc=began.isoformat(timespec="milliseconds"),
             version=setting.version,
             model=setting.model,
-            data=self._data,
+            data=setting.data or "",
             options=setting.options,
             rows=metrics.rows,
             scored=metrics.scored,
@@ -133,14 +136,18 @@ class Tonight:
         base, profile = self.held.night, self._predicted.profile
         return input_drift(profile, base.profile) if base else {}
 
-    def _changes(self) -> Iterator[str]:
-        """Yield what is not as in the night before, then not as in the one it is held against."""
-        now = setting_of(self._predicted.run, self._data)
-        nights = [*self._earlier[-1:], *([self.held.night] if self.held.night else [])]
-        for night in {night.name: night for night in nights}.values():
-            yield from changes(night.name, setting_of_night(night), now)
-        if self.compared and not self.held.night and self.compared.base_run:
-            yield from changes(self.held.name, setting_of(self.compared.base_run, None), now)
+    def _changes(self, before: Night | None) -> tuple[str, ...]:
+        """Return what is not as on a night."""
+        if before is None:
+            return ()
+        return tuple(changes(before.name, setting_of_night(before), self._setting))
+
+    def _changes_since_base(self) -> tuple[str, ...]:
+        """Return what is not as in the night or the file that it is held against."""
+        run = self.compared.base_run if self.compared else None
+        if self.held.night or run is None:
+            return self._changes(self.held.night)
+        return tuple(changes(self.held.name, setting_of(run, None), self._setting))
 
 
 def _compare(held: HeldAgainst, file: Path, max_drop: float) -> tuple[Compared | None, str]:
