@@ -11,9 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.comparison.pairing import SOURCE_AND_ROW, Pairing, pair_rows
+from mnist_batch.evaluation.comparison.pairing import Pairing, pair_rows
 from mnist_batch.evaluation.comparison.predicted_rows import (
     KNOWN_BY,
+    SOURCE_AND_ROW,
     PredictedRows,
     read_rows,
 )

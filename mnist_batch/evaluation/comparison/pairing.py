@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.comparison.predicted_rows import KNOWN_BY, PredictedRows
+from mnist_batch.evaluation.comparison.predicted_rows import (
+    KNOWN_BY,
+    SOURCE_AND_ROW,
+    UNKNOWN,
+    PredictedRows,
+)
 from mnist_batch.schema import CONTENT
-
-SOURCE_AND_ROW = "source and row"
-"""How rows are joined where nothing else is asked for: by their columns `source` and `row`."""
 
 Places = NDArray[np.int64]
 """Places of rows in a file, from 0."""
+
+Keys = NDArray[np.int64]
+"""What rows are known by, see `PredictedRows.keys`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,30 +95,14 @@ def _ways(base: PredictedRows, new: PredictedRows, on: str | None) -> Iterator[s
 
 
 def _pair_on(way: str, base: PredictedRows, new: PredictedRows, *, check_content: bool) -> Pairing:
-    names = ["source", "row"] if way == SOURCE_AND_ROW else [way]
-    keys = [(base.table[name], new.table[name]) for name in names]
-    if all(one.equals(other) and not one.null_count for one, other in keys):
-        joined = _Joined(np.arange(len(base)), np.arange(len(new)), 0)  # the usual case, and fast
-    else:
-        # Rows of one content are one image, whichever of them are taken for a pair.
-        joined = _join(*_numbered(keys), with_repeated=way == CONTENT.name)
+    # Rows of one content are one image, whichever of them are taken for a pair.
+    joined = _join(base.keys[way], new.keys[way], with_repeated=way == CONTENT.name)
     if not (check_content and base.has(CONTENT.name) and new.has(CONTENT.name)):
         return Pairing(way, joined.base, joined.new, joined.ambiguous, 0)
-    same = _have_one_content(base, new, joined)
+    before, now = base.keys[CONTENT.name][joined.base], new.keys[CONTENT.name][joined.new]
+    same = (before == now) | (before == UNKNOWN) | (now == UNKNOWN)
     replaced = int((~same).sum())
     return Pairing(way, joined.base[same], joined.new[same], joined.ambiguous, replaced)
-
-
-def _have_one_content(
-    base: PredictedRows, new: PredictedRows, joined: "_Joined"
-) -> NDArray[np.bool_]:
-    """Return which joined rows are one image, as far as their contents are known: bool (n,)."""
-    contents = (
-        rows.table[CONTENT.name].take(pa.array(places))
-        for rows, places in ((base, joined.base), (new, joined.new))
-    )
-    same = pc.equal(*contents).fill_null(True)
-    return np.asarray(same.to_numpy(), np.bool_)
 
 
 class _Joined(NamedTuple):
@@ -126,32 +113,19 @@ class _Joined(NamedTuple):
     ambiguous: int
 
 
-def _numbered(keys: list[tuple[pa.ChunkedArray, pa.ChunkedArray]]) -> tuple[Places, Places]:
-    """Return a number for each row of both files, equal where all keys are; -1 without a key."""
-    length = len(keys[0][0])
-    numbers = np.zeros(length + len(keys[0][1]), np.int64)
-    for one, other in keys:
-        both = pa.chunked_array([*one.chunks, *other.chunks], one.type)
-        encoded = both.dictionary_encode().combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):  # of no chunks
-            continue
-        codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
-        numbers = np.where(
-            (codes < 0) | (numbers < 0), -1, numbers * len(encoded.dictionary) + codes
-        )
-    return numbers[:length], numbers[length:]
+def _join(base: Keys, new: Keys, *, with_repeated: bool) -> _Joined:
+    """Join rows of the same key; of those with one key the first to the first, and so on.
 
-
-def _join(base: Places, new: Places, *, with_repeated: bool) -> _Joined:
-    """Join rows of the same number; of those with one number the first to the first, and so on.
-
-    Without `with_repeated`, rows whose number another row of their file has are left out.
+    Without `with_repeated`, rows whose key another row of their file has are left out.
     """
-    base_order, base_starts, base_counts, base_numbers = _runs(base)
-    new_order, new_starts, new_counts, new_numbers = _runs(new)
-    _, in_base, in_new = np.intersect1d(
-        base_numbers, new_numbers, assume_unique=True, return_indices=True
-    )
+    if np.array_equal(base, new) and (base != UNKNOWN).all():
+        return _Joined(np.arange(len(base)), np.arange(len(new)), 0)  # the usual case, and fast
+    base_order, base_starts, base_counts, base_keys = _runs(base)
+    new_order, new_starts, new_counts, new_keys = _runs(new)
+    # Both are sorted; `np.intersect1d` takes three times the memory.
+    in_base = np.searchsorted(base_keys, new_keys)
+    in_new = np.flatnonzero(np.append(base_keys, UNKNOWN)[in_base] == new_keys)
+    in_base = in_base[in_new]
     counts = np.minimum(base_counts[in_base], new_counts[in_new])
     ambiguous = 0
     if not with_repeated:
@@ -165,12 +139,12 @@ def _join(base: Places, new: Places, *, with_repeated: bool) -> _Joined:
     return _Joined(base_places[order], new_places[order], ambiguous)
 
 
-def _runs(numbers: Places) -> tuple[Places, Places, Places, Places]:
-    """Return the places in the order of their numbers; and of each number the start, the count.
+def _runs(keys: Keys) -> tuple[Places, Places, Places, Keys]:
+    """Return the places in the order of their keys; and of each key where it starts, how often.
 
-    The last array holds the numbers. Places of rows without a number come first, and are of none.
+    The last array holds the keys, without `UNKNOWN`.
     """
-    order = np.argsort(numbers, kind="stable")
-    found, starts, counts = np.unique(numbers[order], return_index=True, return_counts=True)
-    known = found >= 0
+    order = np.argsort(keys, kind="stable")
+    found, starts, counts = np.unique(keys[order], return_index=True, return_counts=True)
+    known = found != UNKNOWN
     return order, starts[known], counts[known], found[known]
