@@ -95,6 +95,7 @@ def report_page(
         most_wrong=max((n for _, _, n in metrics.confused_pairs(1)), default=0),
         mistakes=of_kind["wrong"],
         mistakes_rest=", in mistakes.csv" if has_mistakes else "",
+        has_mistakes=has_mistakes,
         right=of_kind["right"],
         unlabelled=of_kind["unlabelled"],
         has_images=any(one.image is not None for c in evaluation.gallery for one in c.images),

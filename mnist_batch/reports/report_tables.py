@@ -24,6 +24,8 @@ REASONS = 12
 """Reasons that are shown."""
 EXAMPLES = 3
 """Examples of a reason that are shown."""
+_EXAMPLE = 0.9
+"""The threshold that is said in words."""
 _MOST_STEPS = 1000
 """Points of a learning curve: more could not be told apart."""
 
@@ -69,11 +71,13 @@ def content(evaluation: Evaluation, history: Mapping[str, Sequence[float]]) -> d
         "reliability_chart": _reliability_chart(metrics),
         "reliability_table": _reliability_table(metrics),
         "coverage_table": _coverage_table(metrics),
+        "refusing": _refusing(metrics),
         "slices": list(_slice_tables(evaluation.slices)) if metrics.scored else [],
         "kinds_left_out": max(len(kinds) - KINDS, 0),
         "tiny": TINY,
         "reasons": _reasons(evaluation),
         "reasons_left_out": max(len(metrics.errors_by_reason) - REASONS, 0),
+        "prepared": _prepared(evaluation.profile),
         "input_charts": list(_input_charts(evaluation.profile)),
         "curves": list(_curves(history)),
     }
@@ -150,6 +154,15 @@ def _coverage_table(metrics: Metrics) -> Table:
     return Table("What refusing below a confidence leaves", _numbers(heads), rows)
 
 
+def _refusing(metrics: Metrics) -> str:
+    """Return how to read the table, by one of its lines."""
+    for one in metrics.risk_coverage:
+        if one.threshold == _EXAMPLE and one.rows:
+            stays, right = percent(one.coverage), percent(one.accuracy)
+            return f"Refuse below {_EXAMPLE:g}: {stays} of the rows stay, {right} of them right."
+    return ""
+
+
 def _slice_tables(slices: Iterable[Slice]) -> Iterator[SliceTable]:
     """Yield a table for each kind that has more than one slice with scored rows, worst first."""
     kinds: dict[str, list[Slice]] = {}
@@ -220,6 +233,16 @@ def _reasons(evaluation: Evaluation) -> list[Reason]:
         )
         for reason, rows in [*evaluation.metrics.errors_by_reason.items()][:REASONS]
     ]
+
+
+def _prepared(profile: InputProfile) -> str:
+    """Return how many images were prepared."""
+    if profile.prepared == profile.rows:
+        return "All images were prepared: brought to the form of MNIST's."
+    if not profile.prepared:
+        return "No image was prepared: all came in the form of MNIST's."
+    share = percent(profile.prepared / profile.rows)
+    return f"{share} of the images were prepared: brought to the form of MNIST's."
 
 
 def _input_charts(profile: InputProfile) -> Iterator[Chart]:
