@@ -159,9 +159,10 @@ def _sentence(metrics: Metrics, texts: _Texts, *, is_training: bool) -> str:
         return "There are no rows"
     if not predicted:
         return f"None of {counted(metrics.rows, 'row')} could be read"
+    read = f"{counted(predicted, 'digit')} {'is' if predicted == 1 else 'are'} read"
     if metrics.labelled:
-        return f"{counted(predicted, 'digit')} read, and none of those with a label"
-    return f"{counted(predicted, 'digit')} read; no labels tell how many correctly"
+        return f"{read}, and none of those with a label"
+    return f"{read}; no labels tell how many correctly"
 
 
 def _why(metrics: Metrics) -> str:
