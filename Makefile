@@ -6,7 +6,7 @@ TIMES ?= 20
 ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly-demo docs test fuzz endurance lint check benchmark benchmark-quick benchmark-compare peers \
+.PHONY: help setup demo nightly-demo docs test fuzz endurance alarms lint check benchmark benchmark-quick benchmark-compare peers \
 	model reading examples lock clean
 
 help: ## Print the targets
@@ -29,6 +29,9 @@ fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` 
 
 endurance: $(READY) ## Predict ROWS drawn digits, some damaged: flat memory, each row accounted for
 	$(BIN)/python -m benchmarks.endurance $(ROWS)
+
+alarms: $(READY) ## Print how often chance alone raises an alarm, and how often a true drop is found
+	$(BIN)/python -m benchmarks.alarms
 
 lint: $(READY) ## Check style, types, import layers, and the structure of the package
 	$(BIN)/ruff check .

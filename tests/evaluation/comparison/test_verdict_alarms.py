@@ -1,0 +1,20 @@
+"""Noise raises no alarm, and a true drop does: at the sizes of `make alarms`."""
+
+from functools import partial
+
+from benchmarks.alarms import is_called_suspicious, is_called_worse, raised_on
+
+
+def test_an_equally_good_model_is_hardly_ever_called_worse() -> None:
+    """On fewer than 10 of 1,000 nights of 1,000 rows, all digits among them; 5 are expected."""
+    assert raised_on(partial(is_called_worse, rows=1000), 1000) < 10
+
+
+def test_images_drawn_anew_are_hardly_ever_suspicious() -> None:
+    """On none of 50 nights."""
+    assert raised_on(partial(is_called_suspicious, rows=1000), 50) == 0
+
+
+def test_a_drop_of_two_points_is_found() -> None:
+    """On each of 100 nights of 10,000 rows."""
+    assert raised_on(partial(is_called_worse, rows=10_000, drop=0.02), 100) >= 99
