@@ -1,7 +1,7 @@
 """Evaluate predictions files, without predicting again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +220,8 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
         evaluation = _with_images(evaluation, wanted, evaluator.rows, read.prepare())
     elif report:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
+    of_images = [(run or {}).get("images") for run in read.runs]
+    evaluation = replace(evaluation, profile=evaluation.profile.with_images(of_images))
     run = read.runs[0] if len(read.runs) == 1 else None
     if report:
         report.stage(evaluation, run, command=wanted.command(report.folder))

@@ -188,7 +188,8 @@ def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None]
         PartsFolder(outputs.out, run.manifest(), resume=resume) as staging,
         outputs.sink(staging.path, run.schema) as sink,
     ):
-        for rows in run.rows(staging, with_pictures=outputs.pictures is not None):
+        pictures, report = outputs.pictures is not None, outputs.report is not None
+        for rows in run.rows(staging, with_pictures=pictures, for_report=report):
             sink.write(rows.predictions)
             if outputs.pictures and rows.batch:
                 outputs.pictures.write(found.evaluator.rows, rows.batch)
@@ -199,7 +200,7 @@ def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None]
                 raise _first_error(rows.predictions)
         evaluation = found.evaluator.evaluation()
         metrics = evaluation.metrics
-        record = run.record(metrics, found.predicted, time.perf_counter() - started)
+        record = run.record(evaluation, found.predicted, time.perf_counter() - started)
         notes = [*staging.notes, *_notes(run, metrics, found.kept)]
         sink.finish(record)
         staging.announce(sink.path, outputs.folders)

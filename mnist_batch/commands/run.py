@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
 from mnist_batch.commands.late_labels import label_note
-from mnist_batch.evaluation.evaluator import Unreadable
+from mnist_batch.evaluation.evaluator import Evaluation, Unreadable
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
@@ -130,7 +130,7 @@ class Run:
         )
 
     def predict(
-        self, parts: Sequence[Part], *, with_originals: bool = False
+        self, parts: Sequence[Part], *, with_originals: bool = False, for_report: bool = False
     ) -> Generator[PredictedBatch, None, None]:
         """Yield the predictions of some parts, in order, as `pipeline.predict_batches` does."""
         return predict_batches(
@@ -142,13 +142,17 @@ class Run:
             block_ends=frozenset(accumulate(part.rows for part in parts)),
             with_originals=with_originals,
             content_hash=self.options.content_hash,
+            for_report=for_report,
         )
 
-    def rows(self, staging: PartsFolder, *, with_pictures: bool) -> Iterator[PartRows]:
+    def rows(
+        self, staging: PartsFolder, *, with_pictures: bool, for_report: bool
+    ) -> Iterator[PartRows]:
         """Yield all rows in order, part by part: as an earlier run left them, or predicted.
 
         A part that is predicted is kept in the folder once it is complete. `with_pictures` keeps
-        originals for the pictures of `--save-prepared`. Errors are those of `predict`.
+        originals for the pictures of `--save-prepared`, `for_report` gathers what a report shows of
+        images. Errors are those of `predict`.
         """
         kept = {
             part.number
@@ -157,7 +161,8 @@ class Run:
             and not any(_is_stale(rows, with_pictures=with_pictures) for rows in staging.read(part))
         }
         missing = [part for part in self.parts if part.number not in kept]
-        with closing(self.predict(missing, with_originals=with_pictures)) as batches:
+        batches = self.predict(missing, with_originals=with_pictures, for_report=for_report)
+        with closing(batches):
             for part in self.parts:
                 if part.number in kept:
                     yield from (PartRows(predictions, None) for predictions in staging.read(part))
@@ -178,13 +183,16 @@ class Run:
             parts=self.parts,
         )
 
-    def record(self, metrics: Metrics, predicted_rows: int, elapsed_s: float) -> dict[str, Any]:
+    def record(
+        self, evaluation: Evaluation, predicted_rows: int, elapsed_s: float
+    ) -> dict[str, Any]:
         """Return how the predictions were made, for the metadata of the output and the report.
 
         `elapsed_s` are the seconds from the first read to the last write.
         """
         import platform
 
+        metrics = evaluation.metrics
         model, slices = self.predictor.model, self.options.output.slices
         return {
             "version": __version__,
@@ -204,6 +212,7 @@ class Run:
                 "prepared": metrics.prepared,
                 "errors": dict(metrics.errors_by_reason),
             },
+            "images": evaluation.profile.of_images(),
             "elapsed_s": round(elapsed_s, 3),
             "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
             "resumed_rows": metrics.rows - predicted_rows,

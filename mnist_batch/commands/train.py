@@ -278,7 +278,8 @@ def _test(model: Path, inputs: Sequence[str], seed: int, report: Report | None) 
     if not inputs:
         return _UNTESTED
     evaluator, tested = Evaluator(seed, mistakes=report.mistakes if report else None), DigitsHash()
-    for batch in predict_batches(open_inputs(inputs), load_model(model, scale=SCALE)):
+    network, wanted = load_model(model, scale=SCALE), report is not None
+    for batch in predict_batches(open_inputs(inputs), network, for_report=wanted):
         evaluator.add(batch.predictions, batch)
         errors, labels = (batch.predictions.column(name) for name in ("error", "label"))
         scored = pc.and_(errors.is_null(), labels.is_valid())

@@ -7,7 +7,7 @@ and gives the reasons.
 import io
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,10 +63,35 @@ class DecodedBatch:
     images: Images  # uint8 (n, 28, 28), 0 black to 255 white; 0 where there is an error
     prepared: npt.NDArray[np.bool_]  # (n,), brought to that size, or to MNIST form
     error: pa.Array  # strings (n,): null, or why the image could not be read
+    sizes: npt.NDArray[np.int32]  # (n,), pixels of the longer side of what was read
+    # If they were asked for: pictures that were read in another size, reduced, by their place in
+    # the batch; and the images before those of 28x28 were changed.
+    thumbnails: Mapping[int, Grey]
+    unchanged: Images | None = None
+
+    def original(self, place: int) -> Grey | None:
+        """Return what an image was made of, reduced; None where it is the image, or unknown."""
+        if place in self.thumbnails:
+            return self.thumbnails[place]
+        if self.unchanged is None or np.array_equal(self.unchanged[place], self.images[place]):
+            return None
+        unchanged: Grey = self.unchanged[place].copy()
+        return unchanged
 
 
 Fit = Callable[[Grey], Images | None]
 """Brings a picture of any size to 28x28; None where there is no digit in it."""
+
+Reduce = Callable[[Grey], Grey | None]
+"""Makes a thumbnail of a picture, if it can."""
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A decoded picture."""
+
+    grey: Grey
+    side: int  # pixels of its longer side, as it is stored
 
 
 def resized(picture: Grey) -> Images:
@@ -76,14 +101,17 @@ def resized(picture: Grey) -> Images:
     return np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), lanczos, reducing_gap=3.0))
 
 
-def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
+def decode_batch(
+    batch: ImageBatch, fit: Fit = resized, reduce: Reduce | None = None
+) -> DecodedBatch:
     """Decode a batch; raw pixels stay as they are, other sizes are brought to 28x28 by `fit`.
 
-    No image raises, but for `MachineError`.
+    Of these `reduce` makes thumbnails. No image raises, but for `MachineError`.
     """
+    sizes = np.full(len(batch), SIDE, np.int32)
     if not isinstance(batch.images, pa.Array):
         prepared = np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
-        return DecodedBatch(batch.images, prepared, batch.error)
+        return DecodedBatch(batch.images, prepared, batch.error, sizes, {})
     encoded = batch.images
     if pa.types.is_binary_view(encoded.type):  # few of Arrow's functions take it
         encoded = encoded.cast(pa.large_binary())
@@ -93,7 +121,7 @@ def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
     images[~remaining] = 0
     if _kernels.ready():
         remaining &= ~_decode_pngs(encoded, remaining, images)
-    decoded = DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, batch.error)
+    decoded = DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, batch.error, sizes, {})
     places = np.flatnonzero(remaining)
     contents = (
         encoded.take(pa.array(places)).to_pylist()
@@ -104,7 +132,8 @@ def decode_batch(batch: ImageBatch, fit: Fit = resized) -> DecodedBatch:
     def fit_others(picture: Grey) -> Images | None:
         return picture if picture.shape == (SIDE, SIDE) else fit(picture)
 
-    return _filled(decoded, places, _fitted_each(contents, fit_others, whole=fit is resized))
+    whole = fit is resized
+    return _filled(decoded, places, _fitted_each(contents, fit_others, reduce, whole=whole))
 
 
 def _decode_pngs(
@@ -131,42 +160,60 @@ def _decode_pngs(
 
 
 def fit_each(
-    batch: DecodedBatch, places: npt.NDArray[np.int64], pictures: Iterable[Grey | str], fit: Fit
+    batch: DecodedBatch, places: npt.NDArray[np.int64], pictures: Iterable[Grey], fit: Fit
 ) -> DecodedBatch:
-    """Return a batch with a picture brought to 28x28 at each place; its arrays are changed.
+    """Return a batch with a picture of 28x28 changed at each place; its arrays are changed.
 
     Args:
         batch: whose `images` and `prepared` can be written.
         places: indices of images.
-        pictures: one for each place, or the text for its column `error`.
+        pictures: one for each place.
         fit: an image counts as prepared unless this returns the picture itself.
     """
-    return _filled(batch, places, (_fitted(picture, fit) for picture in pictures))
+    sides = batch.sizes[places].tolist()
+    known = (_Picture(grey, side) for grey, side in zip(pictures, sides, strict=True))
+    return _filled(batch, places, (_fitted(picture, fit, None) for picture in known))
 
 
-_Fitted = tuple[Images | str, bool]
-"""An image, or the text for its column `error`; and whether it was brought to that form."""
+@dataclass(frozen=True)
+class _Fitted:
+    """A picture brought to 28x28."""
+
+    image: Images | str  # or the text for its column `error`
+    prepared: bool = False  # whether it was brought to that form
+    side: int = SIDE  # as of `_Picture`
+    thumbnail: Grey | None = None
 
 
 def _filled(
     batch: DecodedBatch, places: npt.NDArray[np.int64], images: Iterable[_Fitted]
 ) -> DecodedBatch:
     """Return a batch with an image at each place; its arrays are changed."""
-    texts = None
-    for place, (image, prepared) in zip(places, images, strict=True):
-        failed = isinstance(image, str)
-        if failed:
+    texts, thumbnails = None, dict(batch.thumbnails)
+    for place, fitted in zip(places.tolist(), images, strict=True):
+        image = fitted.image
+        if isinstance(image, str):
             texts = texts or batch.error.to_pylist()
             texts[place] = image
-        batch.images[place] = 0 if failed else image  # 0: `_decode_pngs` may have got some way
-        batch.prepared[place] = prepared
+            batch.images[place] = 0  # `_decode_pngs` may have got some way
+        else:
+            batch.images[place] = image
+        batch.prepared[place] = fitted.prepared
+        batch.sizes[place] = fitted.side
+        if fitted.thumbnail is not None:
+            thumbnails[place] = fitted.thumbnail
+    batch = replace(batch, thumbnails=thumbnails)
     return batch if texts is None else replace(batch, error=pa.array(texts, pa.string()))
 
 
-def _fitted(picture: Grey | str, fit: Fit) -> _Fitted:
+def _fitted(picture: _Picture | str, fit: Fit, reduce: Reduce | None) -> _Fitted:
     """Return a picture brought to 28x28, or why it is none."""
-    image = picture if isinstance(picture, str) else _fit_or_error(fit, picture)
-    return image, not isinstance(image, str) and image is not picture
+    if isinstance(picture, str):
+        return _Fitted(picture)
+    image = _fit_or_error(fit, picture.grey)
+    prepared = not isinstance(image, str) and image is not picture.grey
+    thumbnail = reduce(picture.grey) if reduce and prepared else None
+    return _Fitted(image, prepared, picture.side, thumbnail)
 
 
 def _fit_or_error(fit: Fit, picture: Grey) -> Images | str:
@@ -205,14 +252,16 @@ class _Contents:
         return bytes(self.encoded[self.places[at]].as_py())
 
 
-def _fitted_each(contents: list[bytes] | _Contents, fit: Fit, *, whole: bool) -> Iterator[_Fitted]:
+def _fitted_each(
+    contents: list[bytes] | _Contents, fit: Fit, reduce: Reduce | None, *, whole: bool
+) -> Iterator[_Fitted]:
     """Yield images decoded and brought to 28x28: small ones a few in advance, large ones alone."""
     small = isinstance(contents, list) and (
         sum(map(len, contents)) <= _SMALL_IMAGE_BYTES * len(contents)
     )
     at = 0
     while at < len(contents):
-        pictures: list[Grey | str] = []
+        pictures: list[_Picture | str] = []
         pixels, large = 0, None
         # Only for the decoding: what follows runs mostly without the interpreter lock.
         with _one_at_a_time if small else nullcontext():
@@ -223,13 +272,16 @@ def _fitted_each(contents: list[bytes] | _Contents, fit: Fit, *, whole: bool) ->
                     large = picture
                 else:
                     pictures.append(picture)
-                    pixels += 0 if isinstance(picture, str) else picture.size
-        yield from (_fitted(picture, fit) for picture in pictures)
+                    pixels += 0 if isinstance(picture, str) else picture.grey.size
+        yield from (_fitted(picture, fit, reduce) for picture in pictures)
         if large:
             del pictures
             with memory.reserve(large.footprint):
-                image = _fitted(decode_image(contents[at - 1], whole=whole), fit)
-            yield image
+                picture = _decoded(contents[at - 1], whole=whole, large=True)
+                assert not isinstance(picture, _Large)
+                fitted = _fitted(picture, fit, reduce)
+                del picture
+            yield fitted
 
 
 def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
@@ -252,7 +304,7 @@ def decode_image(content: bytes, *, whole: bool = True) -> Grey | str:
     """
     picture = _decoded(content, whole=whole, large=True)
     assert not isinstance(picture, _Large)
-    return picture
+    return picture if isinstance(picture, str) else picture.grey
 
 
 @dataclass(frozen=True)
@@ -262,7 +314,7 @@ class _Large:
     footprint: int  # bytes
 
 
-def _decoded(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large:
+def _decoded(content: bytes, *, whole: bool, large: bool) -> _Picture | str | _Large:
     """Decode an image as `decode_image` says; one of many pixels only if `large`."""
     try:
         return _opened(content, whole=whole, large=large)
@@ -272,13 +324,13 @@ def _decoded(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large
     return again_alone(again, room_for(content), partial(_damaged, content))
 
 
-def _opened(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large:
+def _opened(content: bytes, *, whole: bool, large: bool) -> _Picture | str | _Large:
     """Do what `_decoded` does, but raise what Pillow raises."""
     if excess := excess_of_file(content):
         return excess
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            pixels = image.width * image.height
+            pixels, side = image.width * image.height, max(image.size)
             if not whole and min(image.size) >= 2 * _ENOUGH:
                 image.draft("L", (_ENOUGH, _ENOUGH))
             if excess := excess_of_image(image):
@@ -290,7 +342,7 @@ def _opened(content: bytes, *, whole: bool, large: bool) -> Grey | str | _Large:
         _load_formats()
         raise
     del image  # and its memory, if `grey` is a copy
-    return _array(grey)
+    return _Picture(_array(grey), side)
 
 
 def _load_formats() -> None:

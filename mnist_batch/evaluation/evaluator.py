@@ -131,11 +131,14 @@ class Evaluator:
             batch: the same rows with their images, where they are at hand.
         """
         start, outcomes = self.rows, Outcomes.of(predictions)
-        images = batch.images if batch else None
+        images, report = (batch.images, batch.report) if batch else (None, None)
         self._samples.add(start, predictions, images)
-        self._gallery.add(start, outcomes, images)
+        self._gallery.add(start, outcomes, images, report.decoded if report else None)
         self._slices.add(outcomes)
-        self._profile.add(outcomes)
+        if report:
+            self._profile.add(outcomes, report.ink, report.decoded.sizes)
+        else:
+            self._profile.add(outcomes)
         self._counts.add_outcomes(outcomes)
         if self._mistakes and (wrong := outcomes.scored & ~outcomes.right).any():
             self._mistakes.add(predictions.filter(pa.array(wrong)))

@@ -62,15 +62,17 @@ def find_images(
     from mnist_batch.preprocessing.mnist_form import prepare_batch
 
     index = np.array([place.index for place in places], np.int64)
-    images: list[Images] = []
+    found: list[FoundImage] = []
     starts = accumulate((shard.rows for shard in opened.shards), initial=0)
     for shard, start in zip(opened.shards, starts, strict=False):
         inside = index[(index >= start) & (index < start + shard.rows)]
         if len(inside):
             for batch in shard.take(inside - start).read(_BATCH_ROWS):
-                _check_same(places[len(images) :], batch)
-                images += list(prepare_batch(batch, prepare).images)
-    return {place.index: FoundImage(image) for place, image in zip(places, images, strict=True)}
+                _check_same(places[len(found) :], batch)
+                decoded = prepare_batch(batch, prepare, with_thumbnails=True)
+                for number, image in enumerate(decoded.images):
+                    found.append(FoundImage(image.copy(), decoded.original(number)))
+    return {place.index: one for place, one in zip(places, found, strict=True)}
 
 
 def _check_same(places: Sequence[Place], batch: ImageBatch) -> None:

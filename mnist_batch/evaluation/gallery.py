@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.evaluation.outcomes import Outcomes
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import Grey, Images
@@ -90,7 +91,7 @@ class GalleryChooser:
         start: int,
         outcomes: Outcomes,
         images: Images | None = None,
-        originals: Mapping[int, Grey] | None = None,
+        decoded: DecodedBatch | None = None,
     ) -> None:
         """Choose among the rows of the next batch too.
 
@@ -98,7 +99,7 @@ class GalleryChooser:
             start: place in the whole stream of the batch's first row, from 0.
             outcomes: the rows.
             images: uint8 (n, 28, 28), one per row of the batch; kept by copy.
-            originals: what prepared images were made of, reduced, by their place in the batch.
+            decoded: the same rows, with what their images were made of.
         """
         cells = np.where(outcomes.labelled, outcomes.labels * CLASSES, _UNLABELLED)
         cells += outcomes.predictions
@@ -111,7 +112,6 @@ class GalleryChooser:
             return  # as in most batches of a long stream that is mostly right
         if len(places) > _MOST_NEW:
             places = places[self._first(cells[places], keys[places], places)]
-        known = originals or {}
         self._parts.append(
             _Rows(
                 cells[places],
@@ -119,7 +119,7 @@ class GalleryChooser:
                 start + places,
                 outcomes.batch.select(_COLUMNS).take(pa.array(places)),
                 None if images is None else images[places],
-                {start + place: known[place] for place in places.tolist() if place in known},
+                _originals(decoded, start, places[outcomes.prepared[places]]) if decoded else {},
             )
         )
         self._new += len(places)
@@ -148,9 +148,9 @@ class GalleryChooser:
                 label=None if cell >= _UNLABELLED else cell // CLASSES,
                 prediction=cell % CLASSES,
                 rows=int(self._seen[cell]),
-                images=images,
+                images=chosen.get(cell, []),
             )
-            for cell, images in chosen.items()
+            for cell in np.flatnonzero(self._seen).tolist()
         ]
 
     def _settle(self) -> None:
@@ -224,6 +224,12 @@ class _Rows:
             None if self.images is None else self.images[places],
             {one: known[one] for one in index.tolist() if one in known} if known else known,
         )
+
+
+def _originals(decoded: DecodedBatch, start: int, places: NDArray[np.int64]) -> dict[int, Grey]:
+    """Return what the images at some places of a batch were made of, by index."""
+    originals = {start + place: decoded.original(place) for place in places.tolist()}
+    return {index: grey for index, grey in originals.items() if grey is not None}
 
 
 def _joined(parts: Sequence[_Rows]) -> _Rows:

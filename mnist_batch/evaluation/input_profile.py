@@ -1,7 +1,7 @@
 """What the input looks like, labels or not: what drifts when a camera or a scanner changes."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,19 @@ class InputProfile:
     def record(self) -> dict[str, Any]:
         """Return it as JSON holds it, for `of`."""
         return asdict(self)
+
+    def of_images(self) -> dict[str, Any]:
+        """Return what only the images tell, for the record of a run; `with_images` reads it."""
+        return {"ink": self.ink, "size": self.size}
+
+    def with_images(self, records: Sequence[Mapping[str, Any] | None]) -> "InputProfile":
+        """Return it with what the records of runs say of their images, added up.
+
+        It stays as it is where a run has no such record, as before this release, or another one.
+        """
+        ink = [_histogram_of(one, "ink", INK_BINS) for one in records]
+        size = [_histogram_of(one, "size", len(SIZE_BOUNDS) + 1) for one in records]
+        return replace(self, ink=_added(ink) or self.ink, size=_added(size) or self.size)
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "InputProfile":
@@ -107,6 +120,25 @@ class ProfileCounts:
             size=_counts(self._size),
             mean_confidence=self._sum * SCORE_UNIT / self._sure if self._sure else None,
         )
+
+
+def _histogram_of(record: Mapping[str, Any] | None, name: str, bins: int) -> list[int] | None:
+    """Return counts of so many bins from a record that went through JSON; None where it has none.
+
+    It is of a file, which may say anything.
+    """
+    found = record.get(name) if isinstance(record, dict) else None
+    if not isinstance(found, list) or len(found) != bins:
+        return None
+    return found if all(type(one) is int and one >= 0 for one in found) else None
+
+
+def _added(histograms: Sequence[list[int] | None]) -> tuple[int, ...] | None:
+    """Return the sum of histograms; None where one is missing."""
+    known = [one for one in histograms if one is not None]
+    if len(known) < len(histograms):
+        return None
+    return tuple(map(sum, zip(*known, strict=True))) or None
 
 
 def _histogram(values: NDArray[np.floating[Any]], most: float, bins: int) -> NDArray[np.int64]:

@@ -128,8 +128,9 @@ class _Counts:
 
     def add(self, values: pa.Array, states: NDArray[np.int64]) -> None:
         """Count rows of some values, of any type that can be text."""
-        if not pa.types.is_dictionary(values.type):
-            values = values.dictionary_encode(null_encoding="encode")
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()  # its dictionary may hold more than the values
+        values = values.dictionary_encode(null_encoding="encode")
         texts = pc.utf8_slice_codeunits(values.dictionary.cast(pa.string()), 0, LONGEST_VALUE)
         places = np.array([self._place(text) for text in texts.to_pylist()], np.int64)
         if len(self._counts) <= len(self._places):

@@ -24,7 +24,7 @@ from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import CLASSES, SIDE
 from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
-from mnist_batch.preprocessing.mnist_form import prepare_batch
+from mnist_batch.preprocessing.mnist_form import mean_pixels, prepare_batch
 from mnist_batch.schema import (
     CONTENT,
     PROBABILITIES,
@@ -40,12 +40,21 @@ Decoded = tuple[ImageBatch, DecodedBatch]
 
 
 @dataclass(frozen=True)
+class ForReport:
+    """What a report shows of the images of a batch."""
+
+    ink: Array  # (n,), the mean pixel of each image as the network saw it, 0 to 255
+    decoded: DecodedBatch  # with sizes and originals
+
+
+@dataclass(frozen=True)
 class PredictedBatch:
     """Consecutive rows of the predictions, with the images as the network saw them."""
 
     predictions: pa.RecordBatch  # columns of the schema, the probabilities always among them
     images: Images  # uint8 (n, 28, 28); black where a row has an error
     originals: ImageBatch | None = None  # the rows as they were read, if they were asked for
+    report: ForReport | None = None  # if it was asked for
 
 
 def predict_batches(
@@ -58,6 +67,7 @@ def predict_batches(
     block_ends: Collection[int] = (),
     with_originals: bool = False,
     content_hash: bool = False,
+    for_report: bool = False,
 ) -> Generator[PredictedBatch, None, None]:
     """Yield the predictions of all rows, in input order.
 
@@ -72,6 +82,7 @@ def predict_batches(
             on over these, so that no part depends on others.
         with_originals: keep with each batch the rows as they were read.
         content_hash: add the column `content`.
+        for_report: gather what a report shows of the images.
 
     Raises:
         InputError: while iterating, where a source as a whole cannot be read.
@@ -85,34 +96,37 @@ def predict_batches(
     workers = workers or available_workers()
     further = further_columns(inputs.kept, content_hash=content_hash)
     schema = predictions_schema(with_probabilities=True, further=further)
-    predicted = partial(_predicted, schema=schema, with_originals=with_originals)
+    predicted = partial(
+        _predicted, schema=schema, with_originals=with_originals, for_report=for_report
+    )
+    prepared = partial(prepare_batch, choice=prepare, with_thumbnails=for_report)
 
     def read(shard: Shard) -> Iterator[ImageBatch]:
         return shard.read(batch_size)
 
     if predictor.name is PredictorChoice.KERAS:
-        decode = partial(_decoded, prepare=prepare)
+        decode = partial(_decoded, prepare=prepared)
         decoded = partial(map_batches, inputs.shards, read, decode, workers=workers)
         with closing(_run_on_keras(decoded, predictor, block_ends)) as results:
             for batch, probabilities in results:
                 yield predicted(batch, probabilities)
     else:
-        run = partial(_run_on_numpy, predictor=predictor, prepare=prepare)
+        run = partial(_run_on_numpy, predictor=predictor, prepare=prepared)
         yield from map_batches(
             inputs.shards, read, lambda batch: predicted(*run(batch)), workers=workers
         )
 
 
-def _decoded(batch: ImageBatch, prepare: Prepare) -> Decoded:
+def _decoded(batch: ImageBatch, prepare: Callable[[ImageBatch], DecodedBatch]) -> Decoded:
     with _one_blas_thread:
-        return batch, prepare_batch(batch, prepare)
+        return batch, prepare(batch)
 
 
 def _run_on_numpy(
-    batch: ImageBatch, predictor: Predictor, prepare: Prepare
+    batch: ImageBatch, predictor: Predictor, prepare: Callable[[ImageBatch], DecodedBatch]
 ) -> tuple[Decoded, Array]:
     with _one_blas_thread:
-        decoded = prepare_batch(batch, prepare)
+        decoded = prepare(batch)
         return (batch, decoded), predictor.probabilities(decoded.images)
 
 
@@ -136,7 +150,12 @@ def _run_on_keras(
 
 
 def _predicted(
-    batch: Decoded, probabilities: Array, *, schema: pa.Schema, with_originals: bool
+    batch: Decoded,
+    probabilities: Array,
+    *,
+    schema: pa.Schema,
+    with_originals: bool,
+    for_report: bool,
 ) -> PredictedBatch:
     """Return the columns of predictions; a row whose probabilities overflowed gets an error."""
     rows, decoded = batch
@@ -163,7 +182,8 @@ def _predicted(
         columns.append(content_hashes(rows))
     columns += columns_as(rows.kept, [*schema][len(columns) :], len(rows))
     table = pa.record_batch(columns, schema=schema)
-    return PredictedBatch(table, decoded.images, rows if with_originals else None)
+    report = ForReport(mean_pixels(decoded.images), decoded) if for_report else None
+    return PredictedBatch(table, decoded.images, rows if with_originals else None, report)
 
 
 class _OneBlasThread:

@@ -9,7 +9,7 @@ Images in that form pass as they are. Those that are only inverted, on a backgro
 quite black, or off centre are changed by NumPy. All others are extracted by OpenCV (`extraction`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -21,6 +21,7 @@ from mnist_batch.decoding.decode import DecodedBatch, Fit, decode_batch, fit_eac
 from mnist_batch.machine.failures import loading
 from mnist_batch.mnist import BOX, CENTRE, PIXELS, SIDE
 from mnist_batch.options import Prepare
+from mnist_batch.preprocessing.thumbnail import thumbnail
 from mnist_batch.schema import Grey, ImageBatch, Images
 
 SLACK = 0.55
@@ -42,20 +43,25 @@ class Prepared:
     digits: int  # number of separate digits; the largest is the one in `image`
 
 
-def prepare_batch(batch: ImageBatch, choice: Prepare = Prepare.AUTO) -> DecodedBatch:
+def prepare_batch(
+    batch: ImageBatch, choice: Prepare = Prepare.AUTO, *, with_thumbnails: bool = False
+) -> DecodedBatch:
     """Decode a batch and bring its images to MNIST form. No image raises, but for `MachineError`.
 
     Args:
         batch: as read.
         choice: `auto` changes the images that are not in MNIST form, `always` all of them, `never`
             none, but resizes images of another size.
+        with_thumbnails: make thumbnails of the pictures whose images are changed, as they were
+            read.
 
     Returns:
         The batch, `prepared` true where an image was changed. One without a digit has an error.
     """
+    reduce = thumbnail if with_thumbnails else None
     if choice is Prepare.NEVER:
-        return decode_batch(batch)
-    decoded = decode_batch(batch, _extracted)
+        return decode_batch(batch, reduce=reduce)
+    decoded = decode_batch(batch, _extracted, reduce)
     if choice is Prepare.AUTO and batch.formed:
         return decoded
     rest = decoded.error.is_null().to_numpy(zero_copy_only=False)
@@ -63,7 +69,10 @@ def prepare_batch(batch: ImageBatch, choice: Prepare = Prepare.AUTO) -> DecodedB
         rest &= ~decoded.prepared
     if choice is Prepare.AUTO:
         rest &= ~in_mnist_form(decoded.images)
-    return _with_prepared(decoded, np.flatnonzero(rest), choice) if rest.any() else decoded
+    if not rest.any():
+        return decoded
+    unchanged = decoded.images if with_thumbnails else None
+    return replace(_with_prepared(decoded, np.flatnonzero(rest), choice), unchanged=unchanged)
 
 
 def _with_prepared(
@@ -76,7 +85,8 @@ def _with_prepared(
         images[places], formed = inverted_or_cleaned(images[places])
         prepared[places[formed]] = True
         places, fit = places[~formed], _recentred_or_extracted
-    return fit_each(DecodedBatch(images, prepared, decoded.error), places, images[places], fit)
+    changed = replace(decoded, images=images, prepared=prepared)
+    return fit_each(changed, places, images[places], fit)
 
 
 def _extracted(picture: Grey) -> Images | None:
@@ -147,6 +157,20 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
     boxed = (in_rows.max(axis=1) == mass) & (in_columns.max(axis=1) == mass)
     off = np.maximum(np.abs(down - CENTRE * mass), np.abs(across - CENTRE * mass))
     return np.asarray(boxed & (off <= SLACK * mass) & (mass > 0))
+
+
+def mean_pixels(images: Images) -> npt.NDArray[np.float32]:
+    """Return the mean pixel of each image, uint8 (n, 28, 28): float32 (n,), 0 to 255."""
+    pixels = images.reshape(-1, PIXELS)[:]
+    sums = np.empty(len(images), np.uint32)
+    if _kernels.ready():
+        from mnist_batch._kernels.images import sum_pixels
+
+        pixels.flags.writeable = False  # see `in_mnist_form`
+        sum_pixels(pixels, sums)
+    else:
+        pixels.sum(axis=1, dtype=np.uint32, out=sums)
+    return sums.astype(np.float32) / np.float32(PIXELS)
 
 
 _BOXES = SIDE - BOX + 1

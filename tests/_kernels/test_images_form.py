@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_batch import _kernels
 from mnist_batch._kernels.images import check_form, load
-from mnist_batch.preprocessing.mnist_form import in_mnist_form
+from mnist_batch.preprocessing.mnist_form import in_mnist_form, mean_pixels
 from mnist_batch.synthetic.generator import draw_digits
 
 Pixels = NDArray[np.uint8]
@@ -111,3 +111,12 @@ def test_every_caller_runs_the_same_compiled_code() -> None:
         assert digits.flags.writeable
     load()
     assert check_form.signatures == compiled  # type: ignore[attr-defined] # of Numba's
+
+
+@given(images=arrays(np.uint8, st.tuples(st.integers(0, 4), st.just(28), st.just(28))))
+def test_the_mean_pixel_is_numpys(images: Pixels) -> None:
+    """Of black and white images too, whose sums are the least and the greatest."""
+    images = np.concatenate([images, np.full((1, 28, 28), 255, np.uint8), images * 0])
+    expected = images.mean(axis=(1, 2))
+    for pixels in (images, images[:, ::-1]):  # the second one is no contiguous memory
+        np.testing.assert_allclose(mean_pixels(pixels), expected, rtol=1e-6)

@@ -337,3 +337,32 @@ def test_evaluation_draws_what_the_network_saw(digits: Pixels, tmp_path: Path) -
     pq.write_table(pq.read_table(out).replace_schema_metadata(changed), tmp_path / "odd.parquet")
     with pytest.raises(PredictionsError, match="prepare 'sometimes'; expected auto, always, never"):
         mnist_batch.evaluate(tmp_path / "odd.parquet", images=folder)
+
+
+def test_sizes_are_those_of_the_pictures_as_they_are_stored() -> None:
+    """Of a large JPEG too, which is decoded smaller; raw pixels have 28."""
+    large = np.kron(255 - draw_digits(1)[0][0], np.ones((60, 40), np.uint8))
+    jpeg, png = encoded(large, "JPEG"), encoded(large[:300, :90])
+    result = prepare_batch(batch_of([jpeg, png, encoded(draw_digits(1)[0][0]), b"none"]))
+    assert result.sizes.tolist()[:3] == [1680, 300, 28]
+    assert prepare_batch(batch_of(draw_digits(3)[0])).sizes.tolist() == [28, 28, 28]
+
+
+@pytest.mark.parametrize("choice", Prepare)
+def test_thumbnails_show_what_was_read(choice: Prepare) -> None:
+    """Where the image was changed, and only if they are asked for."""
+    digit = draw_digits(1, seed=3)[0][0]
+    large = np.kron(255 - digit, np.ones((8, 8), np.uint8))
+    batch = batch_of([encoded(large), encoded(255 - digit), encoded(digit)])
+    result = prepare_batch(batch, choice, with_thumbnails=True)
+    originals = [result.original(place) for place in range(3)]
+    assert originals[0] is not None
+    assert originals[0].shape == (64, 64)
+    if choice is Prepare.NEVER:
+        assert originals[1] is None
+    else:
+        np.testing.assert_array_equal(originals[1], 255 - digit)
+    plain = prepare_batch(batch, choice)
+    assert [plain.original(place) for place in range(3)] == [None] * 3
+    np.testing.assert_array_equal(plain.images, result.images)
+    assert plain.prepared.tolist() == result.prepared.tolist()
