@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from mnist_batch.commands.command_lines import nightly_line
 from mnist_batch.commands.compare import comparison_command, images_to_show
 from mnist_batch.commands.predict import predict_with
 from mnist_batch.commands.run import Summary
@@ -209,8 +210,9 @@ def nightly_with(
         earlier, notes = read_nights(runs) if runs.exists() else Nights([], [])
     check_against(runs, earlier, options.against)
     began = datetime.now(UTC)
+    command = nightly_line(inputs, runs, model, how)
     with NewNight(runs, options.name, began) as new, new.telling():
-        summary = predict_with(inputs, new.folder / PREDICTIONS, model, how, progress)
+        summary = predict_with(inputs, new.folder / PREDICTIONS, model, how, progress, command)
         tonight = Tonight(
             runs, earlier, _predicted(summary), options.against, options.max_drop / 100
         )

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from mnist_batch.commands.command_lines import predict_line
 from mnist_batch.commands.run import PartRows, Run, Summary, evaluation_command, reading_notes
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
@@ -158,8 +159,11 @@ def predict_with(
     model: str | Path | Predictor | None,
     options: PredictOptions,
     progress: Callable[[Progress], None] | None = None,
+    command: str | None = None,
 ) -> Summary:
     """Predict as `predict` does: open, plan, predict part by part, commit, report.
+
+    `command` is the line that repeats the run, for its report; None for that of `predict`.
 
     Raises:
         OutputError: an output exists, cannot be written, is being written by another run, or lies
@@ -175,10 +179,13 @@ def predict_with(
         run = Run(inputs, model, options)
         labels, file = options.read.labels, run.predictor.model.path
         check_not_read(outputs.files, [*run.opened.files, file, *([labels] if labels else [])])
-        return _predict(run, outputs, progress)
+        command = command or predict_line(inputs, out, model, options)
+        return _predict(run, outputs, command, progress)
 
 
-def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None] | None) -> Summary:
+def _predict(
+    run: Run, outputs: "_Outputs", command: str, progress: Callable[[Progress], None] | None
+) -> Summary:
     """Predict all rows into the outputs. After the commit nothing fails any more."""
     found = _Findings(run, outputs.report)
     started = time.perf_counter()
@@ -205,7 +212,7 @@ def _predict(run: Run, outputs: "_Outputs", progress: Callable[[Progress], None]
         sink.finish(record)
         staging.announce(sink.path, outputs.folders)
         sink.commit()
-        outputs.complete(run, evaluation, record)
+        outputs.complete(run, evaluation, record, command)
         staging.remove()
     return outputs.summary(run, evaluation, record, notes)
 
@@ -273,7 +280,9 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
         """Begin the predictions file, of a schema, in the folder of the parts."""
         return Sink(self.out, schema, overwrite=self._may_replace(self.out), folder=folder)
 
-    def complete(self, run: Run, evaluation: Evaluation, record: Mapping[str, Any]) -> None:
+    def complete(
+        self, run: Run, evaluation: Evaluation, record: Mapping[str, Any], command: str
+    ) -> None:
         """Put report and pictures beside the predictions, which are in place.
 
         No failure costs these: what cannot be made is in a note of the summary.
@@ -287,7 +296,7 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
                 evaluation = _with_images(evaluation, run)
             except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
                 self.report.missing["samples.png"] = why_failed(error)
-            self.report.stage(evaluation, record)
+            self.report.stage(evaluation, record, command=command)
             self.report.commit()
 
     def summary(
