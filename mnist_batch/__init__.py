@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mnist_batch.commands.compare import ComparisonResult, compare
     from mnist_batch.commands.evaluate import evaluate
+    from mnist_batch.commands.history import History, history
     from mnist_batch.commands.nightly import NightlyResult, nightly
     from mnist_batch.commands.pack import PackSummary, pack
     from mnist_batch.commands.predict import predict, stream
@@ -51,6 +52,7 @@ _MODULES = {
     for module, names in {
         "commands.compare": "ComparisonResult compare",
         "commands.evaluate": "evaluate",
+        "commands.history": "History history",
         "commands.nightly": "NightlyResult nightly",
         "commands.pack": "PackSummary pack",
         "commands.predict": "predict stream",
@@ -76,6 +78,7 @@ __all__ = [
     "ColumnError",
     "ComparisonResult",
     "GateResult",
+    "History",
     "InputError",
     "InputInspection",
     "LabelError",
@@ -98,6 +101,7 @@ __all__ = [
     "benchmark",
     "compare",
     "evaluate",
+    "history",
     "inspect_input",
     "inspect_model",
     "load_model",

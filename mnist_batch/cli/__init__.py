@@ -20,6 +20,7 @@ from mnist_batch.cli import (
     compare,
     evaluate,
     generate,
+    history,
     inspect,
     nightly,
     pack,
@@ -70,7 +71,18 @@ def _register(module: ModuleType) -> None:
     command(getattr(module, name))
 
 
-for _module in (predict, evaluate, compare, nightly, train, pack, benchmark, inspect, generate):
+for _module in (
+    predict,
+    evaluate,
+    compare,
+    nightly,
+    history,
+    train,
+    pack,
+    benchmark,
+    inspect,
+    generate,
+):
     _register(_module)
 
 

@@ -86,7 +86,7 @@ class _Axis:
 def dots(title: str, rows: Sequence[Dot]) -> Markup:
     """Draw shares below each other, each as a dot on its interval; the axis fits the intervals."""
     lows = [row.interval[0] for row in rows if row.interval]
-    ticks = _ticks(max(0.0, min(lows, default=0.0)), 1.0, most=4)
+    ticks = round_ticks(max(0.0, min(lows, default=0.0)), 1.0, most=4)
     axis = _Axis(ticks[0], 1.0, 28, 268)
     bottom = len(rows) * (_LINE + 6)
     parts = [_vertical(axis(tick), 0, bottom, f"{100 * tick:.10g} %") for tick in ticks]
@@ -108,7 +108,7 @@ def differences(title: str, rows: Sequence[Difference]) -> Markup:
     A dot is blue above 0 and orange below; the axis is in percentage points.
     """
     bounds = [100 * bound for row in rows for bound in row.interval or ()]
-    ticks = _ticks(min(bounds, default=0.0), max(bounds, default=0.0), most=4)
+    ticks = round_ticks(min(bounds, default=0.0), max(bounds, default=0.0), most=4)
     axis = _Axis(min(ticks[0], 0.0), max(ticks[-1], 0.0), 48, 330)
     bottom = len(rows) * (_LINE + 6)
     parts = [_vertical(axis(tick), 0, bottom, _signed(tick)) for tick in ticks]
@@ -217,7 +217,7 @@ def lines(
     values += [bound for line in series for band in line.bands if band for bound in band]
     steps = max((len(line.values) for line in series), default=0)
     names = names or [str(step) for step in range(1, steps + 1)]
-    ticks = _ticks(min(values, default=0.0), max(values, default=1.0), most=5)
+    ticks = round_ticks(min(values, default=0.0), max(values, default=1.0), most=5)
     high = ticks[-1] if most is None else min(ticks[-1], most)
     left, right, bottom = 52.0, 396.0, 170.0
     x, y = _Axis(0, max(steps - 1, 1), left, right), _Axis(ticks[0], high, bottom, 8)
@@ -273,7 +273,7 @@ def _signed(number: float) -> str:
     return f"{number:+.10g}".replace("-", "\N{MINUS SIGN}") if number else "0"
 
 
-def _ticks(low: float, high: float, most: int) -> list[float]:
+def round_ticks(low: float, high: float, most: int) -> list[float]:
     """Return up to `most` + 1 round numbers, evenly spaced, around `low` to `high`."""
     width = max(high - low, 1e-6 * abs(high)) or 1.0  # all are equal, or all 0
     unit = 10.0 ** math.floor(math.log10(width / most))

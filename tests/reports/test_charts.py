@@ -78,8 +78,8 @@ def test_any_values_can_be_drawn(values: list[float | None]) -> None:
 
 def test_ticks_are_round_and_enclose_the_values() -> None:
     """A reader can place a value between two."""
-    assert charts._ticks(0.912, 0.97, 5) == [0.9, 0.92, 0.94, 0.96, 0.98]
-    assert charts._ticks(0, 1, 5) == [0, 0.25, 0.5, 0.75, 1]
+    assert charts.round_ticks(0.912, 0.97, 5) == [0.9, 0.92, 0.94, 0.96, 0.98]
+    assert charts.round_ticks(0, 1, 5) == [0, 0.25, 0.5, 0.75, 1]
 
 
 def test_the_diagram_of_reliability_has_a_dot_a_bin() -> None:

@@ -1,0 +1,29 @@
+"""Make the page of all nights again from their folders, and print the last ones.
+
+Folders that were removed, damaged or copied from another machine do no harm.
+
+Example: mnist-batch history nights
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mnist_batch
+from mnist_batch.cli import parameters
+from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.nights import nights_page
+
+_Runs = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder of the nights, that --runs of nightly names.")
+]
+
+
+def history(
+    runs: _Runs, quiet: parameters.Quiet = False, as_json: parameters.AsJson = False
+) -> None:
+    result = mnist_batch.history(runs)
+    if as_json or not quiet:
+        terminal.show(result.record() if as_json else nights_page(result))
+    terminal.say_notes(result.notes, quiet=quiet)

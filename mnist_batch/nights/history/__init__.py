@@ -1,0 +1,1 @@
+"""The history: all nights on one page, made from their folders."""

@@ -1,0 +1,106 @@
+"""The history: what the folders of the nights tell, and the page of it, made again from them."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_batch.errors import InputError
+from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.mnist import CLASSES
+from mnist_batch.nights.history.page import history_page
+from mnist_batch.nights.night import Night
+from mnist_batch.nights.night_folder import INDEX, RECORD, REPORT, Nights, read_nights
+from mnist_batch.outputs.atomic import StagedFile
+
+_METRICS = "metrics.json"
+
+
+def read_history(runs: Path) -> Nights:
+    """Read the nights of a folder as `read_nights` does, with the labels that came late.
+
+    A night without labels has scores all the same, where `evaluate` has made its report again with
+    labels. What its gates said stays.
+
+    Raises:
+        MachineError: the machine lacks memory or open files to read them.
+        OSError: the folder itself cannot be read.
+    """
+    nights, notes = read_nights(runs)
+    return Nights([_with_late_labels(runs, night) for night in nights], notes)
+
+
+def write_index(runs: Path) -> Nights:
+    """Make the page of all nights again from their folders, and return what it shows.
+
+    No lock is needed for two runs that do so at once: each looks again when its page is in place,
+    and makes it once more where a night has come or gone. So the last page has all nights. A run
+    that is killed leaves the earlier page or the new one.
+
+    Raises:
+        InputError: there is no night.
+        OutputError: the page cannot be written.
+        MachineError: the machine lacks memory or open files to read the nights.
+        OSError: the folder itself cannot be read.
+    """
+    while True:
+        state = list(_state(runs))
+        history = read_history(runs)
+        if not history.nights:
+            raise InputError(
+                f"{'; '.join([f'{runs}: holds no night', *history.notes[:1]])}; name the folder "
+                "that --runs of nightly named"
+            )
+        page = history_page(runs, history)
+        with StagedFile(runs / INDEX, overwrite=True) as staged:
+            staged.path.write_text(page, encoding="utf-8")
+            staged.commit()
+        if state == list(_state(runs)):
+            return history
+
+
+def _state(runs: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield what changes where a night comes, goes, or gets its labels."""
+    for name in sorted(entry.name for entry in os.scandir(runs) if entry.is_dir()):
+        if not name.startswith("."):
+            yield name, _changed(runs / name / RECORD), _changed(runs / name / REPORT / _METRICS)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _with_late_labels(runs: Path, night: Night) -> Night:
+    """Return a night with the scores of its report where its record has none."""
+    if night.scored:
+        return night
+    matrix = _confusion_matrix(runs / night.name / REPORT / _METRICS, night.rows)
+    if matrix is None or not matrix.any():
+        return night
+    per_digit = tuple(zip(matrix.sum(axis=1).tolist(), matrix.diagonal().tolist(), strict=True))
+    return replace(
+        night, scored=int(matrix.sum()), correct=int(matrix.trace()), per_digit=per_digit
+    )
+
+
+def _confusion_matrix(path: Path, rows: int) -> NDArray[np.int64] | None:
+    """Return the confusion matrix of a report; None without one of a night of so many rows."""
+    try:
+        record = json.loads(path.read_bytes())
+        if record["rows"] != rows:
+            return None
+        matrix = np.array(record["confusion_matrix"])
+    except OSError as error:
+        raise_if_of_machine(error, str(path))
+        return None
+    except (ValueError, TypeError, KeyError, RecursionError):  # it is no report, or damaged
+        return None
+    is_whole = matrix.shape == (CLASSES, CLASSES) and matrix.dtype == np.int64
+    return matrix if is_whole and (matrix >= 0).all() and matrix.sum() <= rows else None

@@ -1,0 +1,157 @@
+"""The page of all nights: what the last one came to, the trend, and each night's pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from mnist_batch.nights.history.plots import plots
+from mnist_batch.nights.history.rows import NightRow, history_rows
+from mnist_batch.nights.night_folder import Nights
+from mnist_batch.nights.verdict import headline
+from mnist_batch.reports.number_text import counted, percent
+from mnist_batch.reports.page import render
+
+RECENT = 30
+"""Nights that are shown one by one at the top."""
+
+_MOST_BYTES = 900_000
+"""Of the older nights' rows, which are cut below it: the page is to be below 1 MB."""
+
+_SENTENCES = {
+    "errors": "has too many rows without a prediction",
+    "labels missing": "lacks its labels",
+    "too inaccurate": "is less accurate than was asked for",
+    "regressed": "regressed",
+    "suspicious": "is suspicious",
+    "unlabelled": "has no labels",
+    "improved": "improved",
+    "passed": "passed",
+}
+
+_COUNTED = {"errors": "with errors", "labels missing": "without labels"}
+"""Words for several nights."""
+
+
+def history_page(runs: Path, history: Nights) -> str:
+    """Return the page of the nights of a folder, at least one, whose links lead into the folder."""
+    rows = history_rows(runs, history.nights)
+    recent, older = rows[-RECENT:], rows[:-RECENT]
+    last = rows[-1]
+    return render(
+        "history.html",
+        folder=runs.resolve().name,
+        last=last,
+        sentence=f"The night {last.night.name} {_SENTENCES[last.word]}",
+        headline=headline(last.night),
+        remarks=[*last.remarks, *last.night.changes],
+        facts=_facts(recent),
+        recent_title=f"The last {len(recent)} nights" if recent[1:] else "The first night",
+        legend=_legend(recent),
+        recent=recent[::-1],
+        trend=plots(recent),
+        span=(recent[0].night.name, recent[-1].night.name),
+        marks=recent,
+        months=_months(older),
+        whole=plots(rows) if older else None,
+        whole_span=(rows[0].night.name, rows[-1].night.name),
+        notes=history.notes,
+        counts=f"{counted(len(rows), 'night')}",
+        version=rows[-1].night.version,
+    )
+
+
+def _facts(recent: Sequence[NightRow]) -> list[tuple[str, str, str]]:
+    """Return the key figures of the last nights: name, value and note."""
+    last = recent[-1]
+    words = [row.word for row in recent]
+    others = {word: words.count(word) for word in words if word not in ("passed", "improved")}
+    passed = len(words) - sum(others.values())
+    facts = [
+        (
+            f"Passed of the last {len(recent)}" if len(recent) > 1 else "Passed",
+            str(passed),
+            ", ".join(f"{count} {_COUNTED.get(word, word)}" for word, count in others.items()),
+        )
+    ]
+    known = sorted((row for row in recent if row.accuracy is not None), key=_accuracy)
+    if known:
+        middle, lowest = known[len(known) // 2], known[0]
+        note = f"lowest {percent(lowest.accuracy)} on {lowest.night.name}" if known[1:] else ""
+        facts.append(("Median accuracy", percent(middle.accuracy), note))
+    covered = None if last.errors is None else 1 - last.errors
+    without = f"{counted(last.night.errors, 'row')} without a prediction"
+    facts.append(("Coverage last night", percent(covered), without))
+    if last.drift:
+        note = f"{last.feature}; by chance at most {last.drift.band:.2f}"
+        facts.append(("Greatest drift last night", f"{last.drift.distance:.2f}", note))
+    since = next((row.night.name for row in reversed(recent) if "model" in row.changed), "")
+    facts.append(
+        ("Model", last.night.model.get("name", "unknown"), f"new on {since}" if since else "")
+    )
+    return facts
+
+
+def _accuracy(row: NightRow) -> float:
+    return row.accuracy or 0.0
+
+
+def _legend(rows: Sequence[NightRow]) -> str:
+    """Return what the characters below the charts mean, of those that are there."""
+    marks = {row.mark: row.word for row in rows if row.word != "improved"}
+    changes = {what: None for row in rows for what in row.changed}
+    said = [f"{mark} {word}" for mark, word in marks.items()]
+    said += [f"{what[0].upper()} and a dotted line: another {what}" for what in changes]
+    if any(row.drift for row in rows):
+        said.append("the short lines over the drift: what chance alone may give")
+    return "; ".join(said) + "."
+
+
+@dataclass(frozen=True)
+class _Month:
+    """The nights of a month that are not among the recent ones.
+
+    Attributes:
+        name: as `October 2026`.
+        rows: newest first; those for which there is room.
+        nights: how many there are.
+        states: how many of each state other than passed, in words.
+        accuracy: over all rows with a label and a prediction, 0 to 1; None without.
+    """
+
+    name: str
+    rows: Sequence[NightRow]
+    nights: int
+    states: str
+    accuracy: float | None
+
+
+def _months(older: Sequence[NightRow]) -> list[_Month]:
+    """Return the months of older nights, newest first."""
+    room = _MOST_BYTES
+    months = []
+    for name, group in groupby(reversed(older), lambda row: f"{row.night.began:%B %Y}"):
+        rows = list(group)
+        shown = []
+        for row in rows:
+            room -= _bytes_of(row)
+            if room > 0:
+                shown.append(row)
+        months.append(_month(name, rows, shown))
+    return months
+
+
+def _month(name: str, rows: Sequence[NightRow], shown: Sequence[NightRow]) -> _Month:
+    words = [row.word for row in rows if row.kind != "good"]
+    scored = sum(row.night.scored for row in rows)
+    states = ", ".join(
+        f"{words.count(word)} {_COUNTED.get(word, word)}" for word in dict.fromkeys(words)
+    )
+    accuracy = sum(row.night.correct for row in rows) / scored if scored else None
+    return _Month(name, shown, len(rows), states, accuracy)
+
+
+def _bytes_of(row: NightRow) -> int:
+    """Return how much of the page an older night takes, give or take a few bytes."""
+    links = sum(len(name) + len(link) + 16 for name, link in row.links.items())
+    return 60 + len(row.night.name) + links

@@ -1,0 +1,33 @@
+"""Tests of `mnist_batch.history`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import mnist_batch
+from tests.support.nights import night, write_night
+
+
+def test_history_makes_the_page_and_returns_the_nights(tmp_path: Path) -> None:
+    """The nights come in their order, with what they came to; the record is JSON."""
+    for day in (2, 1):
+        write_night(tmp_path, night(day))
+    (tmp_path / "notes").mkdir()
+    result = mnist_batch.history(tmp_path)
+    assert result.page.is_file()
+    record = json.loads(json.dumps(result.record()))
+    assert [one["name"] for one in record["nights"]] == ["2026-11-01", "2026-11-02"]
+    assert record["nights"][0]["state"] == "passed"
+    assert record["nights"][0]["accuracy"] == pytest.approx(970 / 998)
+    assert record["notes"] == [
+        f"{tmp_path / 'notes'}: has no run.json, so it is no night; passed over"
+    ]
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    """So is a folder without a night."""
+    with pytest.raises(mnist_batch.InputError, match="is no folder"):
+        mnist_batch.history(tmp_path / "missing")
+    with pytest.raises(mnist_batch.InputError, match="holds no night"):
+        mnist_batch.history(tmp_path)

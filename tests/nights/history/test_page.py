@@ -1,0 +1,118 @@
+"""Tests of the page of all nights."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mnist_batch.nights.history.page import RECENT, history_page
+from mnist_batch.nights.history.rows import history_rows
+from mnist_batch.nights.night import GateResult, Night
+from mnist_batch.nights.night_folder import Nights
+from tests.support.nights import night
+
+REGRESSED = GateResult("regression", passed=False, message="4 points less", fails=True)
+DRIFTED = GateResult("drift", passed=False, message="5 is 98 % of them", fails=True)
+ERRORS = GateResult("errors", passed=False, message="61 of 1,000 rows", fails=True)
+
+
+class _Text(HTMLParser):
+    """Gathers the texts of a page, and the addresses that it leads to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value for name, value in attrs if name in ("href", "src") and value]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def _page(runs: Path, *nights: Night, notes: tuple[str, ...] = ()) -> str:
+    return history_page(runs, Nights(nights, notes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "mark", "word", "sentence"),
+    [
+        ({}, "✓", "passed", "passed"),
+        ({"gates": (REGRESSED,)}, "✕", "regressed", "regressed"),
+        ({"gates": (DRIFTED,)}, "?", "suspicious", "is suspicious"),
+        ({"gates": (ERRORS,)}, "!", "errors", "has too many rows without a prediction"),
+        ({"scored": 0, "correct": 0}, "○", "unlabelled", "has no labels"),
+    ],
+)
+def test_the_first_line_says_what_the_last_night_came_to(
+    tmp_path: Path, changes: dict[str, object], mark: str, word: str, sentence: str
+) -> None:
+    """Each state is a mark and a word, and a sentence at the top."""
+    last = night(2, **changes)
+    (row,) = history_rows(tmp_path, [last])
+    assert (row.mark, row.word) == (mark, word)
+    page = _page(tmp_path, night(1), last)
+    heading = re.search(r"<h1[^>]*>(.*?)</h1>", page)
+    assert heading is not None
+    assert heading[1] == f"The night 2026-11-02 {sentence}"
+
+
+def test_nights_come_newest_first(tmp_path: Path) -> None:
+    """The table of the last nights begins with the last."""
+    table = _page(tmp_path, *map(night, range(1, 6))).partition("<table")[2]
+    names = re.findall(r'<th scope="row">(2026-11-\d\d)', table)
+    assert names == [f"2026-11-{day:02}" for day in range(5, 0, -1)]
+
+
+def test_nights_without_labels_keep_their_place(tmp_path: Path) -> None:
+    """A page of none but these says so, and shows their drift."""
+    page = _page(tmp_path, *(night(day, scored=0, correct=0) for day in (1, 2)))
+    assert "None of these nights has labels." in page
+    assert "Greatest drift of the input of each night" in page
+
+
+def test_older_nights_are_there_by_month(tmp_path: Path) -> None:
+    """Beyond the last thirty each has a line below its month."""
+    nights = [night(1 + number % 28, name=f"n{number}") for number in range(RECENT + 5)]
+    page = _page(tmp_path, *nights)
+    assert "November 2026" in page
+    assert all(f">n{number}<" in page for number in range(RECENT + 5))
+    assert page.count("<details") == 1
+
+
+def test_the_page_needs_no_network_and_no_script(tmp_path: Path) -> None:
+    """No address leads elsewhere."""
+    found = _Text(_page(tmp_path, *map(night, range(1, 29)), *map(night, range(1, 29))))
+    assert "script" not in found.tags
+    assert not any("//" in link for link in found.links)
+
+
+def test_hostile_texts_stay_text(tmp_path: Path) -> None:
+    """Names of folders and models, messages and notes come from outside."""
+    hostile = '<script>alert("x")</script>'
+    last = night(
+        2,
+        name=hostile.replace("/", "\N{DIVISION SLASH}"),
+        version=hostile,
+        model={"name": hostile, "sha256": hostile},
+        gates=(GateResult("regression", passed=False, message=hostile, fails=True),),
+        changes=(hostile,),
+        suspicions=(hostile + "!",),
+        drift={hostile: (0.9, 0.1)},
+    )
+    found = _Text(_page(tmp_path, night(1), last, notes=(hostile,)))
+    assert "script" not in found.tags
+    assert sum(hostile in text for text in found.texts) >= 5
+
+
+def test_a_page_of_nights_with_long_names_stays_small(tmp_path: Path) -> None:
+    """Rows for which there is no room are counted."""
+    nights = [night(1, name=f"{number:0240}") for number in range(4000)]
+    page = _page(tmp_path, *nights)
+    assert len(page.encode()) < 1_200_000
+    assert re.search(r"nights not listed here", page)
