@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.comparing import Change, Compared, compare_predictions
-from mnist_batch.evaluation.drift import Drift, input_drift
+from mnist_batch.evaluation.drift.distance import Drift, input_drift
+from mnist_batch.evaluation.drift.suspicion import Earlier, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.evaluation.suspicion import Earlier, suspicions
 from mnist_batch.nights.baseline.changes import changes, setting_of
 from mnist_batch.nights.baseline.choice import HeldAgainst, hold_against, setting_of_night
 from mnist_batch.nights.baseline.contents import read_contents

@@ -164,6 +164,8 @@ def test_the_example_of_a_help_works(
     example = str(COMMANDS[command].epilog).removeprefix("Example: mnist-batch ")
     if command == "evaluate":
         mnist_batch.predict("digits", "predictions.parquet", report=False)
+    if command == "history":
+        mnist_batch.nightly("digits", "nights")
     result = CliRunner().invoke(app, shlex.split(example))
     assert result.exit_code == 0, result.output
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
-from mnist_batch.evaluation.drift import Drift
+from mnist_batch.evaluation.drift.distance import Drift
 from mnist_batch.evaluation.proportions import interval
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import COMPARISON, INDEX, REPORT, SUMMARY

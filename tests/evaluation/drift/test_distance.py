@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2
 
-from mnist_batch.evaluation.drift import (
+from mnist_batch.evaluation.drift.distance import (
     LEAST_EFFECT,
     PERMUTATIONS,
     drift_of,

@@ -8,7 +8,7 @@ more refused images than in an earlier run.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mnist_batch.evaluation.drift import Drift, drift_of, jensen_shannon
+from mnist_batch.evaluation.drift.distance import Drift, drift_of, jensen_shannon
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mnist_batch.evaluation.drift import input_drift
+from mnist_batch.evaluation.drift.distance import input_drift
+from mnist_batch.evaluation.drift.suspicion import Earlier, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.evaluation.suspicion import Earlier, suspicions
 
 EVEN = (200,) * 10
 FIVES = (0,) * 5 + (2_000,) + (0,) * 4
