@@ -23,11 +23,11 @@ from mnist_batch.evaluation.comparison.verdict import (
     paired_scores,
     regressed_digits,
 )
-from mnist_batch.evaluation.drift import input_drift
+from mnist_batch.evaluation.drift.distance import input_drift
+from mnist_batch.evaluation.drift.suspicion import Earlier, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile, ProfileCounts
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
-from mnist_batch.evaluation.suspicion import Earlier, suspicions
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import PREDICTIONS
 
