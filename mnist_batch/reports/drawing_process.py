@@ -1,9 +1,10 @@
 """Draw figures in a second process, which imports matplotlib while this one predicts.
 
-It draws for this process alone, and nothing about it depends on where this one runs: matplotlib
-reads no settings there, neither of files in the working folder or the home nor of the calling
-program, knows no font but its own, and keeps no cache. Whatever happens to it, as where memory is
-short, does not happen to the predictions.
+Figures are requested and then waited for, so that it draws while this one makes the rest of a
+report. It draws for this process alone, and nothing about it depends on where this one runs:
+matplotlib reads no settings there, neither of files in the working folder or the home nor of the
+calling program, knows no font but its own, and keeps no cache. Whatever happens to it, as where
+memory is short, does not happen to the predictions.
 
 Threads would not do: the import of 0.3 s holds the interpreter lock. Nor would an executor: whole
 commands, measured in 12 to 30 turns on two shared cores, take 1.02 to 1.04 times as long with a
@@ -21,11 +22,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 from mnist_batch.errors import MachineError
 from mnist_batch.inference.workers import available_workers
@@ -39,17 +41,49 @@ _PATIENCE_S = 60
 """How long to wait for a figure: the second process may have been stopped."""
 
 
-@dataclass(frozen=True)
+_LONGEST_REASON = 1000
+"""Characters of why a figure cannot be drawn: matplotlib may quote a program's output in full."""
+
+_TRIES = 2
+"""How often a figure is tried: where memory is short, the process that draws it may be killed."""
+
+
+@dataclass(eq=False)
+class _Request:
+    """A figure to draw.
+
+    Attributes:
+        name: of its file, for a message.
+        pickled: its function, the arguments and the path.
+        ended: how many processes have ended over it.
+        reply: the line that answers it; None before.
+    """
+
+    name: str
+    pickled: bytes
+    ended: int = 0
+    reply: bytes | None = None
+
+
+@dataclass(eq=False)
 class _Second:
     """The second process: requests go to its standard input, replies come through their own pipe.
 
-    What libraries print goes nowhere. `owner` is the process that started it: a fork of that has
-    to start one of its own.
+    What libraries print goes nowhere.
+
+    Attributes:
+        process: the process.
+        replies: its pipe, without a buffer, since it is asked whether there is something in it.
+        owner: the process that started it: a fork of that has to start one of its own.
+        requests: those that are written and not answered, in the order of the answers.
+        is_whole: whether every request was written to its end.
     """
 
     process: "subprocess.Popen[bytes]"
-    replies: BinaryIO
+    replies: FileIO
     owner: int
+    requests: list[_Request]
+    is_whole: bool = True
 
 
 _second: _Second | None = None
@@ -63,30 +97,51 @@ def start_process() -> None:
             _running()
 
 
-def draw(make: "Callable[[Any], Figure]", content: object, path: Path) -> None:
-    """Draw a figure into a PNG file, in the second process, which is started where none runs.
+class Drawings(AbstractContextManager["Drawings", None]):
+    """Figures that are being drawn; leaving the context gives up those that are not waited for."""
 
-    Args:
-        make: a function of `figures`.
-        content: its argument.
-        path: the PNG file.
+    def __init__(self) -> None:
+        """Request nothing yet."""
+        self._requests: dict[Path, _Request] = {}
 
-    Raises:
-        OSError: the disk refuses.
-        MachineError: no second process can be started, or it ended twice.
-    """
-    # The two may read the bytes of a name as different text.
-    request = pickle.dumps((make, content, os.fsencode(path.absolute())))
-    with _lock:
-        # Where memory is short, it may have been killed; then there is room for another.
-        reply = _asked(_running(), request) or _asked(_running(), request)
-    if not reply:
-        raise MachineError(f"{path.name}: the process that draws figures ended, twice")
-    number, why = json.loads(reply)
-    if number:
-        raise OSError(number, why, str(path))
-    if why:
-        raise MachineError(f"{path.name}: it could not be drawn: {why}")
+    def request(self, make: "Callable[..., Figure]", content: Sequence[object], path: Path) -> None:
+        """Let a figure be drawn into a PNG file, by a process that is started where none runs.
+
+        Args:
+            make: a function of `figures` or of `contact_sheet`.
+            content: its arguments.
+            path: the PNG file.
+        """
+        # The two may read the bytes of a name as different text.
+        pickled = pickle.dumps((make, content, os.fsencode(path.absolute())))
+        request = self._requests[path] = _Request(path.name, pickled)
+        with _lock, suppress(MachineError):  # who waits for it is told
+            _send(_running(), request)
+
+    def wait(self, path: Path) -> None:
+        """Wait until a figure that was requested is drawn.
+
+        Raises:
+            OSError: the disk refuses.
+            MachineError: no process can be started, or it ended twice, or cannot draw the figure.
+        """
+        request = self._requests[path]
+        with _lock:
+            while request.reply is None and request.ended < _TRIES:
+                _read_reply(_running(), request)
+        if request.reply is None:
+            raise MachineError(f"{path.name}: the process that draws figures ended, twice")
+        number, why = json.loads(request.reply)
+        if number:
+            raise OSError(number, why, str(path))
+        if why:
+            raise MachineError(f"{path.name}: it could not be drawn: {why}")
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the process where it may write to a path that nobody waits for any longer."""
+        with _lock:
+            if _second and {*_second.requests}.intersection(self._requests.values()):
+                _stop(_second)
 
 
 def _running() -> _Second:
@@ -119,12 +174,15 @@ def _started() -> _Second:
         raise not_started(error, "the process that draws figures") from error
     finally:
         os.close(writing)
-    return _Second(process, os.fdopen(reading, "rb"), os.getpid())
+    assert process.stdin
+    os.set_blocking(process.stdin.fileno(), False)
+    return _Second(process, FileIO(reading), os.getpid(), [])
 
 
 def _stop(second: _Second) -> None:
     global _second
     _second = None
+    atexit.unregister(_stop)
     if second.owner == os.getpid():
         second.process.kill()  # it may still be importing, for nothing
         with suppress(OSError):  # what it had not read yet cannot be written
@@ -132,26 +190,44 @@ def _stop(second: _Second) -> None:
         second.replies.close()
 
 
-def _asked(second: _Second, request: bytes) -> bytes:
-    """Return the reply to a request; nothing where the process ended or was stopped, as it is then.
+def _send(second: _Second, request: _Request) -> None:
+    """Write a request; where it cannot be written, `_read_reply` finds out."""
+    second.requests.append(request)
+    if not second.is_whole:
+        return
+    second.is_whole = False  # until all is written: an interrupt may come
+    assert second.process.stdin
+    descriptor, left = second.process.stdin.fileno(), memoryview(request.pickled)
+    with suppress(OSError):  # a pipe is broken: it ended
+        while left:
+            # A process that was stopped, as by Ctrl-Z, would let this one wait for ever.
+            if not streams.wait_for(second.process.stdin, select.POLLOUT, _PATIENCE_S):
+                return
+            left = left[os.write(descriptor, left) :]
+        second.is_whole = True
 
-    A process that was stopped, as by Ctrl-Z, would keep this one waiting for ever.
+
+def _read_reply(second: _Second, request: _Request) -> None:
+    """Read the next reply, which may be to another request; send this one if that is not done.
+
+    Without a reply the process has ended or was stopped, and is ended: the requests that it had are
+    then to be sent to another.
     """
-    reply = b""
+    if request not in second.requests:
+        _send(second, request)
+    reply, asked = b"", second.requests[0]
     try:
-        with suppress(OSError):  # a pipe is broken: it ended
-            assert second.process.stdin
-            second.process.stdin.write(request)
-            second.process.stdin.flush()
-            if streams.wait_for(second.replies, select.POLLIN, _PATIENCE_S):
-                reply = second.replies.readline()
+        if second.is_whole and streams.wait_for(second.replies, select.POLLIN, _PATIENCE_S):
+            reply = second.replies.readline()
     finally:
-        # After an interrupt too: what it draws on would be in the way, and its late reply be taken
-        # for that to the next request.
-        if not reply:
-            atexit.unregister(_stop)
+        # After an interrupt too: what it draws on would be in the way.
+        if not reply.endswith(b"\n"):
             _stop(second)
-    return reply
+    if second is _second:
+        asked.reply = reply
+        second.requests.remove(asked)
+    else:
+        asked.ended += 1
 
 
 _PROGRAM = """
@@ -178,11 +254,13 @@ def serve(replies: int) -> None:
             return
         reply: tuple[int | None, str | None] = (None, None)
         try:
-            figures.save(make(content), Path(os.fsdecode(path)))
+            figures.save(make(*content), Path(os.fsdecode(path)))
         except OSError as error:
             reply = (error.errno, error.strerror or str(error))
         except Exception as error:  # noqa: BLE001 - the first process raises it
-            reply = (None, " ".join(f"{type(error).__name__}: {error}".split()))
+            # The pipe has room for short replies, whenever they are read.
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            reply = (None, why[:_LONGEST_REASON])
         os.write(replies, json.dumps(reply).encode() + b"\n")
 
 

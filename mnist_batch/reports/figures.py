@@ -1,56 +1,82 @@
-"""Pictures of metrics, samples and training; each function returns a matplotlib figure.
+"""Charts of metrics and training; each function returns a matplotlib figure.
 
 Figures are made from matplotlib's objects and without pyplot, which would look for a window system
 and keep each figure. A report is drawn after every run, so figures do without what costs time and
 shows no more: automatic layout draws twice, ten axes make ten sets of ticks, a text takes 1 ms.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
-from mnist_batch.evaluation.samples import Samples
+from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.proportions import wilson_interval
 from mnist_batch.mnist import CLASSES
+from mnist_batch.reports.number_text import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ft2font import FT2Font
 
 BLUE = "#2f6fab"
 ORANGE = "#d1711c"
 GREY = "#e8e8e8"
-RIGHT = "black"
-WRONG = "#c62828"
+QUIET = "#5f6368"
+"""The colour of what is read second; it has a contrast of 6 to 1 on white."""
+
+SMALL = 9.0
+"""Font size of what is read second."""
 
 _DPI = 100
+_LONGEST = 300
+"""Characters of a text from outside."""
+
 _ABSENT = "no samples"
 _DIGITS = range(CLASSES)
-_COLUMNS = 5
+
+_RIGHT = ((0.0, "#f1f4f7"), (1.0, "#c6d5e4"))
+"""Colours of the share of a digit that is read as it is: quiet, since nearly all rows are there."""
+
+_WRONG = (
+    (-4.0, "#fdebd7"),
+    (-3.0, "#fbcb98"),
+    (-2.0, "#ee9a4a"),
+    (-1.0, "#c25e10"),
+    (0.0, "#6e3005"),
+)
+"""Colours of the share that is read as another, by its decimal logarithm: 1 in 10,000 differs from
+none, and 1 in 1,000 from 1 in 100."""
+
+_WHITE_FROM = 0.12
+"""Share of mistakes from which white text has more contrast with their colours than black text."""
 
 
-def confusion_matrix_figure(metrics: Metrics) -> "Figure":
-    """Draw the confusion matrix: counts in the cells, colour by their share of the true digit.
+def confusion_matrix_figure(metrics: Metrics, caption: str = "") -> "Figure":
+    """Draw the confusion matrix: counts in the cells, colours by their share of the true digit.
 
-    A cell that counts nothing is empty; the row of a digit without samples is grey.
+    Right and wrong counts have colours of their own. A cell that counts nothing is white; the row
+    of a digit without samples is grey. `caption` says where the numbers are from.
     """
-    import matplotlib as mpl
-
     counts = metrics.confusion_matrix
     support = counts.sum(axis=1, keepdims=True)
-    shares = np.ma.masked_invalid(counts / np.where(support > 0, support, np.nan))
-    figure = _figure(7.0, 6.2)
-    axes = figure.add_axes((0.09, 0.10, 0.77, 0.82))
+    shares = counts / np.maximum(support, 1)
+    figure = blank(7.0, 6.5)
+    axes = figure.add_axes((0.09, 0.09, 0.775, 0.79))
     # imshow would resample; ten by ten rectangles are as quick and have sharp edges.
-    colours = mpl.colormaps["Blues"].with_extremes(bad=GREY)
-    mesh = axes.pcolormesh(shares, cmap=colours, vmin=0, vmax=1, edgecolors="white", linewidth=1)
-    _write_counts(axes, metrics, shares)
-    for digit in metrics.per_class:
-        if not digit.support:
-            axes.text(5, digit.digit + 0.5, _ABSENT, color="grey", ha="center", va="center")
+    cells = _cell_colours(shares, support)
+    axes.pcolormesh(cells, edgecolors="#dadfe3", linewidth=0.6, clip_on=False)
+    size = _fitting_size(f"{counts.max():,}", width=34)
+    for true, predicted in np.argwhere(counts):
+        is_dark = true != predicted and shares[true, predicted] >= _WHITE_FROM
+        text = axes.text(predicted + 0.5, true + 0.5, f"{counts[true, predicted]:,}")
+        text.set(fontsize=size, ha="center", va="center_baseline")
+        text.set_color("white" if is_dark else "black")
+    for digit in np.flatnonzero(support == 0):
+        axes.text(5, digit + 0.5, _ABSENT, color=QUIET, ha="center", va="center")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(np.arange(CLASSES) + 0.5, labels=list(map(str, _DIGITS)))
     axes.invert_yaxis()
@@ -58,77 +84,115 @@ def confusion_matrix_figure(metrics: Metrics) -> "Figure":
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted digit")
     axes.set_ylabel("true digit")
-    _title(axes, f"Confusion matrix, {metrics.scored:,} images")
-    bar = figure.colorbar(mesh, cax=figure.add_axes((0.88, 0.10, 0.025, 0.82)))
-    bar.set_label("share of the true digit")
-    bar.outline.set_visible(False)
+    _draw_scale_of_mistakes(figure)
+    shown = f"Confusion matrix: accuracy {percent(metrics.accuracy)}"
+    write_title(figure, f"{shown}, {counted(metrics.scored, 'image')}", caption)
     return figure
 
 
-def per_class_figure(metrics: Metrics) -> "Figure":
-    """Draw the recall of each digit as a bar, with the number of samples under it.
+def _cell_colours(shares: NDArray[np.float64], support: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the colours of the cells (10, 10, 3): red, green and blue, 0 to 1."""
+    mistakes = _between(_WRONG, np.log10(np.maximum(shares, 1e-9)))
+    colours = np.where(shares[..., None] > 0, mistakes, 1.0)
+    diagonal = np.diag_indices(CLASSES)
+    colours[diagonal] = _between(_RIGHT, shares[diagonal])
+    return np.where(support[..., None] > 0, colours, _rgb(GREY))
 
-    The axis starts at 0, or higher where all recalls are high; its label says so then.
+
+def _between(
+    colours: Sequence[tuple[float, str]], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return a colour for each value, mixed of the two colours between whose places it lies."""
+    at = [place for place, _ in colours]
+    parts = np.array([_rgb(colour) for _, colour in colours]).T
+    return np.stack([np.interp(values, at, part) for part in parts], axis=-1)
+
+
+def _rgb(colour: str) -> list[float]:
+    return [byte / 255 for byte in bytes.fromhex(colour.removeprefix("#"))]
+
+
+def _draw_scale_of_mistakes(figure: "Figure") -> None:
+    """Draw the colours of mistakes beside the matrix, with the shares that they stand for."""
+    axes = figure.add_axes((0.885, 0.09, 0.022, 0.79))
+    steps = np.linspace(_WRONG[0][0], _WRONG[-1][0], 81)
+    axes.pcolormesh([0, 1], steps, _between(_WRONG, (steps[:-1] + steps[1:]) / 2)[:, None])
+    axes.set_xticks([])
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.set_yticks([-4, -3, -2, -1, 0], labels=["0.01 %", "0.1 %", "1 %", "10 %", "100 %"])
+    axes.tick_params(length=0, labelsize=8, labelcolor=QUIET)
+    axes.set_ylabel("mistakes: share of the true digit", color=QUIET, fontsize=9, labelpad=0)
+    axes.spines[:].set_visible(False)
+
+
+def per_class_figure(metrics: Metrics, caption: str = "") -> "Figure":
+    """Draw the recall of each digit as a dot with its 95 % Wilson interval; under it the numbers.
+
+    The axis holds all intervals and need not start at 0: dots are read by their places, and not,
+    as bars, by their lengths. A line across shows the accuracy.
     """
-    recalls = [digit.recall or 0.0 for digit in metrics.per_class]
-    figure = _figure(7.6, 4.2)
-    axes = figure.add_axes((0.10, 0.19, 0.87, 0.70))
-    bottom = _axis_bottom([digit.recall for digit in metrics.per_class if digit.recall is not None])
-    axes.bar(_DIGITS, np.maximum(np.array(recalls) - bottom, 0), bottom=bottom, color=BLUE)
+    from matplotlib.ticker import PercentFormatter
+
+    figure = blank(7.6, 4.6)
+    axes = figure.add_axes((0.14, 0.215, 0.845, 0.625))
+    present = [digit for digit in metrics.per_class if digit.support]
+    digits = [digit.digit for digit in present]
+    recalls = [digit.recall or 0.0 for digit in present]
+    right = metrics.confusion_matrix.diagonal().tolist()
+    ends = [wilson_interval(right[digit.digit], digit.support) for digit in present]
+    lows, highs = [low for low, _ in ends] or [0.0], [high for _, high in ends] or [1.0]
+    margin = 0.05 * (max(highs) - min(lows)) + 1e-6
     axes.set_xlim(-0.6, CLASSES - 0.4)
-    # Room above a bar of 1 for its number.
-    axes.set_ylim(bottom, 1 + 0.08 * (1 - bottom))
-    for digit in metrics.per_class:
-        _write_recall(axes, digit, bottom)
-    axes.set_xticks(
-        _DIGITS, labels=[f"{digit.digit}\n{digit.support:,}" for digit in metrics.per_class]
-    )
-    most = max(digit.support for digit in metrics.per_class)
-    axes.tick_params(axis="x", length=0, labelsize=_fitting_size(f"{most:,}", width=40))
-    axes.set_xlabel("digit, and its number of samples")
-    axes.set_ylabel(f"recall (axis starts at {bottom:.2f})" if bottom else "recall")
+    axes.set_ylim(min(lows) - margin, max(highs) + margin)
+    if present:
+        axes.axhline(metrics.accuracy or 0.0, color="#c4c8cc", linewidth=1, zorder=0)
+        axes.vlines(digits, lows, highs, color=BLUE, linewidth=1.6)
+        axes.plot(digits, recalls, "o", color=BLUE, markersize=6)
+    middle = (min(lows) + max(highs)) / 2
+    for digit in set(_DIGITS) - set(digits):
+        text = axes.text(digit, middle, _ABSENT, rotation=90, color=QUIET)
+        text.set(ha="center", va="center")
+    _write_numbers(axes, metrics)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    axes.set_ylabel("recall, with its 95 % interval")
     axes.spines[["top", "right"]].set_visible(False)
-    _title(axes, "Accuracy per digit (recall)")
+    shown = f"Accuracy per digit, {percent(metrics.accuracy)} in all"
+    write_title(figure, f"{shown}, {counted(metrics.scored, 'image')}", caption)
     return figure
 
 
-def samples_figure(samples: Samples) -> "Figure":
-    """Draw up to ten samples, five in a row, titled `actual:3, predict:3`, in red where wrong.
-
-    Raises:
-        ValueError: the samples have no images.
-    """
-    if samples.images is None:
-        raise ValueError("the samples have no images; add them with Samples.with_images")
-    rows = -(-max(len(samples.images), 1) // _COLUMNS)
-    # Lengths in the axes are in images; between two is room for the title of the lower one.
-    gap, title_height, margin = 0.18, 0.22, 0.04
-    width = _COLUMNS * (1 + gap) - gap + 2 * margin
-    height = rows * (1 + title_height) + margin
-    figure = _figure(11.0, 11.0 * height / width)
-    # One axes for all: ten with their ticks would take five times as long.
-    axes = figure.add_axes((0, 0, 1, 1))
-    for place, image in enumerate(samples.images):
-        row, column = divmod(place, _COLUMNS)
-        left, top = column * (1 + gap), row * (1 + title_height)
-        extent = (left, left + 1, top + 1, top)
-        axes.imshow(image, extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        label, prediction = samples.label[place], samples.prediction[place]
-        title = f"predict:{prediction}"
-        if label is not None:
-            title = f"actual:{label}, {title}"
-        color = RIGHT if label in (None, prediction) else WRONG
-        axes.text(left + 0.5, top - 0.04, title, color=color, ha="center", fontsize=12)
-    axes.set_xlim(-margin, width - margin)
-    axes.set_ylim(height - title_height, -title_height)
-    axes.set_axis_off()
-    return figure
+def _write_numbers(axes: "Axes", metrics: Metrics) -> None:
+    """Write under each digit its recall and its support, and at the left which line is which."""
+    labels = [
+        f"{digit.digit}\n{percent(digit.recall, 1).removesuffix(' %')}\n{digit.support:,}"
+        for digit in metrics.per_class
+    ]
+    longest = max((line for label in labels for line in label.split("\n")), key=len)
+    size = _fitting_size(longest, width=40)
+    axes.set_xticks(_DIGITS, labels=labels)
+    axes.tick_params(axis="x", length=0, labelsize=size, pad=_PAD)
+    axes.annotate(
+        "digit\nrecall, %\nsamples",
+        (0, 0),
+        (-9, -_PAD),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=size,
+        color=QUIET,
+    )
 
 
-def prediction_histogram_figure(metrics: Metrics) -> "Figure":
+_PAD = 8.0
+"""Points from the axis to the numbers below it: room for half a label of the other axis."""
+
+
+def prediction_histogram_figure(metrics: Metrics, caption: str = "") -> "Figure":
     """Draw how many rows were predicted as each digit."""
-    figure = _figure(7.6, 4.2)
-    axes = figure.add_axes((0.03, 0.14, 0.94, 0.75))
+    figure = blank(7.6, 4.2)
+    axes = figure.add_axes((0.03, 0.14, 0.94, 0.70))
     axes.bar(_DIGITS, metrics.predictions, color=BLUE)
     most = max(max(metrics.predictions), 1)
     size = _fitting_size(f"{most:,}", width=42)
@@ -141,7 +205,7 @@ def prediction_histogram_figure(metrics: Metrics) -> "Figure":
     axes.set_yticks([])  # each bar says its number
     axes.set_xlabel("predicted digit")
     axes.spines[["top", "left", "right"]].set_visible(False)
-    _title(axes, f"Predictions, {sum(metrics.predictions):,} images")
+    write_title(figure, f"Predictions: {counted(sum(metrics.predictions), 'image')}", caption)
     return figure
 
 
@@ -154,7 +218,7 @@ def learning_curves_figure(history: Mapping[str, Sequence[float]]) -> "Figure":
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(10.0, 4.2)
+    figure = blank(10.0, 4.2)
     for panel, name in enumerate(("loss", "accuracy")):
         axes = figure.add_axes((0.07 + 0.50 * panel, 0.14, 0.42, 0.74))
         for key, label, color in ((name, "training", BLUE), (f"val_{name}", "validation", ORANGE)):
@@ -166,10 +230,73 @@ def learning_curves_figure(history: Mapping[str, Sequence[float]]) -> "Figure":
         axes.set_xlabel("epoch")
         axes.grid(color=GREY)
         axes.spines[["top", "right"]].set_visible(False)
-        _title(axes, name.capitalize())
+        # With a height given, matplotlib does not measure all ticks to find one.
+        axes.set_title(name.capitalize(), y=1.02, fontsize=12)
         if axes.lines:
             axes.legend(loc="best", frameon=False)
     return figure
+
+
+def made_by(run: Mapping[str, Any] | None) -> str:
+    """Return the model and the date of a run, as far as its record, from whatever file, has them.
+
+    Args:
+        run: the record of a run, as in the metadata of the predictions.
+    """
+    record = run or {}
+    model = record.get("model")
+    name = model.get("name") if isinstance(model, Mapping) else None
+    day = str(record.get("created_utc") or "")[:10]
+    return ", ".join(shortened(str(text)) for text in (name, day) if text)
+
+
+def fitted(text: str, width: float, size: float) -> str:
+    """Return text from outside so that it can be drawn in `width` points at a font size.
+
+    Of what is too long, the middle is left out. A control character, which would break the line, is
+    `?`, and one that the font lacks a box. It has to be drawn without `parse_math`: `$` is no
+    formula.
+    """
+    from matplotlib.font_manager import findfont, get_font
+
+    font = get_font(findfont("DejaVu Sans"))
+    font.set_size(size, _DPI)  # as it will be drawn: hinting moves strokes to whole pixels
+    text = "".join(_shown(character, font) for character in shortened(text))
+    if _width(text, font) <= width:
+        return text
+    fits, too_many = 0, len(text)
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if _width(_without_middle(text, middle), font) <= width:
+            fits = middle
+        else:
+            too_many = middle
+    return _without_middle(text, fits)
+
+
+def shortened(text: str) -> str:
+    """Return text, of a long one no more than a figure has room for: names may have megabytes."""
+    return _without_middle(text, _LONGEST) if len(text) > _LONGEST else text
+
+
+def _shown(character: str, font: "FT2Font") -> str:
+    if not character.isprintable():
+        return "?"
+    return character if font.get_char_index(ord(character)) else "\N{WHITE SQUARE}"
+
+
+def _without_middle(text: str, kept: int) -> str:
+    end = kept // 2
+    return f"{text[: kept - end]}\N{HORIZONTAL ELLIPSIS}{text[len(text) - end :]}"
+
+
+def _width(text: str, font: "FT2Font") -> float:
+    """Return how many points a line of text takes."""
+    from matplotlib.backends.backend_agg import get_hinting_flag
+
+    hinting = get_hinting_flag()  # type: ignore[no-untyped-call]
+    font.set_text(text, flags=hinting)
+    return float(font.get_width_height()[0]) / 64 * 72 / _DPI  # of 26.6 fixed point
 
 
 def save(figure: "Figure", path: Path) -> None:
@@ -182,42 +309,20 @@ def save(figure: "Figure", path: Path) -> None:
     )
 
 
-def _figure(width: float, height: float) -> "Figure":
+def blank(width: float, height: float) -> "Figure":
+    """Return an empty figure of so many inches."""
     # Takes 0.4 s to import, and most of what the package does draws nothing.
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=_DPI)
 
 
-def _title(axes: "Axes", text: str) -> None:
-    # With a height given, matplotlib does not measure all ticks to find one.
-    axes.set_title(text, y=1.02, fontsize=12)
-
-
-def _write_counts(axes: "Axes", metrics: Metrics, shares: "np.ma.MaskedArray") -> None:
-    counts = metrics.confusion_matrix
-    size = _fitting_size(f"{counts.max()}", width=32)
-    for true, predicted in np.argwhere(counts):
-        color = "white" if shares[true, predicted] > 0.7 else "black"
-        text = axes.text(predicted + 0.5, true + 0.5, str(counts[true, predicted]), color=color)
-        text.set(fontsize=size, ha="center", va="center_baseline")
-
-
-def _write_recall(axes: "Axes", digit: ClassMetrics, bottom: float) -> None:
-    if digit.recall is None:
-        middle = bottom + 0.5 * (1 - bottom)
-        axes.text(digit.digit, middle, _ABSENT, rotation=90, color="grey", ha="center", va="center")
-    else:
-        height = digit.recall + 0.015 * (1 - bottom)
-        axes.text(digit.digit, height, f"{digit.recall:.3f}", ha="center", fontsize=9)
-
-
-def _axis_bottom(recalls: list[float]) -> float:
-    """Return 0, or where all recalls are above 0.8 a round number well below the lowest."""
-    lowest = min(recalls, default=0.0)
-    if lowest < 0.8:
-        return 0.0
-    return math.floor((lowest - 0.03) * 20) / 20
+def write_title(figure: "Figure", text: str, caption: str) -> None:
+    """Write what a figure shows above its axes, and under that, smaller, `caption`."""
+    left, height = max(figure.axes[0].get_position().x0, 0.01), figure.get_figheight()
+    figure.text(left, 1 - 0.13 / height, text, fontsize=12, va="top")
+    written = figure.text(left, 1 - 0.37 / height, fitted(caption, 400, SMALL), fontsize=SMALL)
+    written.set(color=QUIET, parse_math=False, va="top")
 
 
 def _fitting_size(text: str, *, width: float) -> float:

@@ -18,8 +18,8 @@ from mnist_batch.outputs.mistakes import Mistakes
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
 from mnist_batch.outputs.targets import behind_links, check_writable, output_errors, why_failed
-from mnist_batch.reports import figures
-from mnist_batch.reports.drawing_process import draw
+from mnist_batch.reports import contact_sheet, figures
+from mnist_batch.reports.drawing_process import Drawings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +34,7 @@ FILES = (
     "mistakes.csv",
     "predictions.png",
     "samples.png",
+    "mistakes.png",
     "history.csv",
     "learning_curves.png",
 )
@@ -42,6 +43,9 @@ FILES = (
 
 _WHOLE = "metrics.json"
 """The file that stands for the whole report: it goes first, and comes last."""
+
+_OF_IMAGES = ("samples.png", "mistakes.png")
+"""The files that can only be made where the images are at hand."""
 
 
 class Report(AbstractContextManager["Report", None]):
@@ -126,7 +130,7 @@ class Report(AbstractContextManager["Report", None]):
             command: the line that repeats the run in a shell; None where nobody knows it.
             history: one number per epoch and name, as Keras' `History.history`.
         """
-        metrics, samples = evaluation.metrics, evaluation.samples
+        metrics = evaluation.metrics
 
         def page() -> str:
             # Takes 30 ms to import, and is not needed by who writes no report.
@@ -140,26 +144,51 @@ class Report(AbstractContextManager["Report", None]):
                 has_mistakes="mistakes.csv" in self._staged,
             )
 
-        if metrics.scored:
-            self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
-            self._stage_figure("confusion_matrix.png", figures.confusion_matrix_figure, metrics)
-            self._stage_table("per_class.csv", _per_class_table(metrics))
-            self._stage_figure("per_class.png", figures.per_class_figure, metrics)
-            self._stage("mistakes.csv", self.mistakes.write_to)
-        elif metrics.rows:
-            self._stage_figure("predictions.png", figures.prediction_histogram_figure, metrics)
         text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"
-        if samples.images is None:
+        with Drawings() as drawings:  # while the rest is made
+            requested = self._request_figures(drawings, evaluation, run, history)
+            if metrics.scored:
+                self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
+                self._stage_table("per_class.csv", _per_class_table(metrics))
+                self._stage("mistakes.csv", self.mistakes.write_to)
+            if history is not None:
+                self._stage_table("history.csv", _history_table(history))
             with self._making("samples.png"):
-                if self._is_of(text):
-                    self._kept = {"samples.png"}  # it was drawn when the images were at hand
-        elif len(samples.index):
-            self._stage_figure("samples.png", figures.samples_figure, samples)
-        if history is not None:
-            self._stage_table("history.csv", _history_table(history))
-            self._stage_figure("learning_curves.png", figures.learning_curves_figure, history)
-        self._stage("index.html", lambda path: path.write_text(page(), encoding="utf-8"))
+                if not evaluation.has_images and self._is_of(text):
+                    self._kept = {*_OF_IMAGES}  # drawn when the images were at hand
+            self._stage("index.html", lambda path: path.write_text(page(), encoding="utf-8"))
+            for name in requested:
+                self._stage(name, drawings.wait)
         self._stage(_WHOLE, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def _request_figures(
+        self,
+        drawings: Drawings,
+        evaluation: Evaluation,
+        run: Mapping[str, Any] | None,
+        history: Mapping[str, Sequence[float]] | None,
+    ) -> list[str]:
+        """Let the figures be drawn, and return the names of their files."""
+        metrics, samples, caption = evaluation.metrics, evaluation.samples, figures.made_by(run)
+        wanted: dict[str, tuple[Callable[..., Figure], tuple[object, ...]]] = {}
+        if metrics.scored:
+            of_metrics = metrics, caption
+            wanted["confusion_matrix.png"] = figures.confusion_matrix_figure, of_metrics
+            wanted["per_class.png"] = figures.per_class_figure, of_metrics
+        elif metrics.rows:
+            wanted["predictions.png"] = figures.prediction_histogram_figure, (metrics, caption)
+        if samples.images is not None and len(samples.index):
+            tiles = contact_sheet.sample_tiles(samples)
+            wanted["samples.png"] = contact_sheet.samples_figure, (tiles,)
+        if mistakes := contact_sheet.mistake_tiles(evaluation.gallery):
+            count = metrics.scored - metrics.correct
+            wanted["mistakes.png"] = contact_sheet.mistakes_figure, (mistakes, count, caption)
+        if history is not None:
+            wanted["learning_curves.png"] = figures.learning_curves_figure, (history,)
+        for name, (make, content) in wanted.items():
+            with self._making(name):
+                drawings.request(make, content, self._begin(name).path)
+        return [name for name in wanted if name in self._staged]
 
     def commit(self) -> None:
         """Rename the files to their names, and remove those of an earlier report."""
@@ -213,12 +242,15 @@ class Report(AbstractContextManager["Report", None]):
 
         self._stage(name, write)
 
-    def _stage_figure(self, name: str, make: "Callable[[Any], Figure]", content: object) -> None:
-        self._stage(name, lambda path: draw(make, content, path))
+    def _begin(self, name: str) -> StagedFile:
+        """Return the file of a name, which is begun if it is not."""
+        if name not in self._staged:
+            self._staged[name] = StagedFile(self.folder / name, overwrite=self._overwrite)
+        return self._staged[name]
 
     def _stage(self, name: str, write: Callable[[Path], object]) -> None:
         with self._making(name):
-            staged = self._staged[name] = StagedFile(self.folder / name, overwrite=self._overwrite)
+            staged = self._begin(name)
             try:
                 write(staged.path)
             except Exception:

@@ -150,7 +150,7 @@ def test_a_report_that_cannot_be_whole_is_not_begun(
     out = tmp_path / "out.parquet"
     mnist_batch.predict(digits_folder, out, model=model)
     before = {path: path.read_bytes() for path in (tmp_path / "out.report").iterdir()}
-    monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
+    monkeypatch.setattr("mnist_batch.reports.report.Drawings.wait", fail)
     for options in ({"overwrite": True}, {"report": tmp_path / "new"}):
         with pytest.raises(OutputError, match=r"\.png could not be made: RuntimeError: no fonts;"):
             mnist_batch.evaluate(out, **options)

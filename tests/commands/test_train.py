@@ -207,6 +207,7 @@ def test_the_report_holds_history_and_test_figures(result: TrainingResult) -> No
         "learning_curves.png",
         "metrics.json",
         "mistakes.csv",
+        "mistakes.png",
         "per_class.csv",
         "per_class.png",
         "samples.png",
@@ -454,10 +455,11 @@ def test_no_failure_of_the_report_costs_the_model(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
+    monkeypatch.setattr("mnist_batch.reports.report.Drawings.wait", fail)
     out = tmp_path / "digits.h5"
     result = quick(data, out, report=True)
-    missing = ["confusion_matrix.png", "per_class.png", "samples.png", "learning_curves.png"]
+    missing = ["confusion_matrix.png", "per_class.png", "samples.png", "mistakes.png"]
+    missing.append("learning_curves.png")
     assert result.report_missing == missing
     assert result.record()["report_missing"] == missing
     (note,) = result.notes

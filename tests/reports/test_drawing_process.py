@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +18,12 @@ import pytest
 from mnist_batch.errors import MachineError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.reports import drawing_process, figures
+from mnist_batch.reports.drawing_process import Drawings
 from mnist_batch.schema import PREDICTIONS
 from tests.support.open_files import MANY_OPEN_FILES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @pytest.fixture
@@ -41,10 +47,17 @@ def process() -> Iterator["subprocess.Popen[bytes]"]:
         drawing_process._stop(drawing_process._second)
 
 
+def draw(make: "Callable[[Any], Figure]", content: object, path: Path) -> None:
+    """Draw one figure."""
+    with Drawings() as drawings:
+        drawings.request(make, [content], path)
+        drawings.wait(path)
+
+
 @pytest.mark.usefixtures("process")
 def test_the_second_process_draws_the_same_bytes(metrics: Metrics, tmp_path: Path) -> None:
     """A figure does not depend on which process draws it."""
-    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "there.png")
+    draw(figures.per_class_figure, metrics, tmp_path / "there.png")
     figures.save(figures.per_class_figure(metrics), tmp_path / "here.png")
     assert (tmp_path / "there.png").read_bytes() == (tmp_path / "here.png").read_bytes()
 
@@ -55,13 +68,14 @@ def test_where_it_was_killed_another_draws(
     """No report is lost with it, as where memory was short for a while."""
     process.kill()
     process.wait()
-    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def kill_itself(_: object) -> None:
+def kill_itself(_: object) -> "Figure":
     """Stand for a figure that crashes what draws it."""
     os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
 
 
 @pytest.mark.usefixtures("process")
@@ -70,8 +84,8 @@ def test_where_it_ends_each_time_the_figure_is_what_cannot_be_drawn(
 ) -> None:
     """The first process lives, and the next figure is drawn."""
     with pytest.raises(MachineError, match=r"^a\.png: the process that draws .* ended, twice"):
-        drawing_process.draw(kill_itself, metrics, tmp_path / "a.png")  # type: ignore[arg-type]
-    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "b.png")
+        draw(kill_itself, metrics, tmp_path / "a.png")
+    draw(figures.per_class_figure, metrics, tmp_path / "b.png")
     assert (tmp_path / "b.png").stat().st_size
 
 
@@ -79,7 +93,7 @@ def test_where_it_ends_each_time_the_figure_is_what_cannot_be_drawn(
 def test_a_figure_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     """On one line."""
     with pytest.raises(MachineError, match=r"^a\.png: it could not be drawn: AttributeError: "):
-        drawing_process.draw(figures.per_class_figure, "no metrics", tmp_path / "a.png")
+        draw(figures.per_class_figure, "no metrics", tmp_path / "a.png")
 
 
 def test_a_fork_has_a_process_of_its_own(
@@ -90,7 +104,7 @@ def test_a_fork_has_a_process_of_its_own(
     if not fork:
         status = 1
         try:
-            drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+            draw(figures.per_class_figure, metrics, tmp_path / "a.png")
             second = drawing_process._second
             assert second
             assert second.process.pid != process.pid
@@ -107,8 +121,10 @@ def test_any_number_of_files_may_be_open(metrics: Metrics, tmp_path: Path) -> No
     program = MANY_OPEN_FILES + (
         "import pickle, sys; from pathlib import Path; from mnist_batch.reports import "
         "drawing_process, figures\n"
-        "metrics = pickle.load(sys.stdin.buffer)\n"
-        "drawing_process.draw(figures.per_class_figure, metrics, Path(sys.argv[1]))"
+        "metrics, path = pickle.load(sys.stdin.buffer), Path(sys.argv[1])\n"
+        "with drawing_process.Drawings() as drawings:\n"
+        "    drawings.request(figures.per_class_figure, [metrics], path)\n"
+        "    drawings.wait(path)"
     )
     path = tmp_path / "a.png"
     given = pickle.dumps(metrics)
@@ -119,8 +135,8 @@ def test_any_number_of_files_may_be_open(metrics: Metrics, tmp_path: Path) -> No
 def test_its_failure_comes_up_here(metrics: Metrics, tmp_path: Path) -> None:
     """A disk that refuses is an `OSError` of the caller; the next figure is drawn again."""
     with pytest.raises(FileNotFoundError):
-        drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "none" / "a.png")
-    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+        draw(figures.per_class_figure, metrics, tmp_path / "none" / "a.png")
+    draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size
 
 
@@ -135,9 +151,9 @@ def test_after_an_interrupt_no_late_reply_counts(
     first, second = tmp_path / "first.png", tmp_path / "second.png"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("select.poll", interrupt)
-        drawing_process.draw(figures.per_class_figure, metrics, first)
+        draw(figures.per_class_figure, metrics, first)
     first.unlink(missing_ok=True)
-    drawing_process.draw(figures.per_class_figure, metrics, second)
+    draw(figures.per_class_figure, metrics, second)
     assert second.read_bytes().endswith(b"IEND\xaeB`\x82")
     assert not first.exists()
 
@@ -183,13 +199,97 @@ def _ends(pid: int, within_s: float) -> bool:
     return False
 
 
+@pytest.mark.usefixtures("process")
+def test_figures_are_drawn_while_nobody_waits(metrics: Metrics, tmp_path: Path) -> None:
+    """All of them, one after the other; they can be waited for in any order."""
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    with Drawings() as drawings:
+        for path in paths:
+            drawings.request(figures.per_class_figure, [metrics], path)
+        drawings.wait(paths[2])
+        assert len({path.read_bytes() for path in paths}) == 1
+        drawings.wait(paths[0])
+        drawings.wait(paths[1])
+
+
+@pytest.mark.usefixtures("process")
+def test_one_that_kills_the_process_costs_no_other(metrics: Metrics, tmp_path: Path) -> None:
+    """Those before it and after it are drawn, by whichever process."""
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    with Drawings() as drawings:
+        drawings.request(figures.per_class_figure, [metrics], paths[0])
+        drawings.request(kill_itself, [metrics], paths[1])
+        drawings.request(figures.per_class_figure, [metrics], paths[2])
+        drawings.wait(paths[2])
+        drawings.wait(paths[0])
+        with pytest.raises(MachineError, match=r"^1\.png: .* ended, twice"):
+            drawings.wait(paths[1])
+    assert paths[2].read_bytes() == paths[0].read_bytes()
+
+
+@pytest.mark.usefixtures("process")
+def test_reports_of_several_threads_do_not_mix(metrics: Metrics, tmp_path: Path) -> None:
+    """Each gets its own reply, whoever reads it."""
+
+    def report(number: int) -> list[str]:
+        good, bad = tmp_path / f"{number}.png", tmp_path / f"none{number}" / "a.png"
+        with Drawings() as drawings:
+            drawings.request(figures.per_class_figure, [metrics], good)
+            drawings.request(figures.per_class_figure, [metrics], bad)
+            drawings.wait(good)
+            with pytest.raises(FileNotFoundError) as caught:
+                drawings.wait(bad)
+        return [caught.value.filename, str(good.stat().st_size)]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(report, range(8)))
+    assert [name for name, _ in found] == [str(tmp_path / f"none{n}" / "a.png") for n in range(8)]
+    assert len({size for _, size in found}) == 1
+
+
+def test_what_is_given_up_is_not_drawn(
+    metrics: Metrics, tmp_path: Path, process: "subprocess.Popen[bytes]"
+) -> None:
+    """A temporary file that was removed must not come back, and the figures after it are right."""
+    paths = [tmp_path / f"{number}.png" for number in range(20)]
+    with Drawings() as drawings:
+        for path in paths:
+            drawings.request(figures.per_class_figure, [metrics], path)
+    assert process.poll() is not None
+    for path in paths:
+        path.unlink(missing_ok=True)
+    draw(figures.per_class_figure, metrics, tmp_path / "after.png")
+    assert {path.name for path in tmp_path.iterdir()} == {"after.png"}
+
+
+def test_one_that_was_stopped_is_replaced(
+    metrics: Metrics,
+    tmp_path: Path,
+    process: "subprocess.Popen[bytes]",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-Z may have stopped it; a request that does not fit into its pipe waits no longer."""
+    draw(figures.per_class_figure, metrics, tmp_path / "first.png")
+    process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(drawing_process, "_PATIENCE_S", 0.1)
+    with Drawings() as drawings:
+        for content, name in (("x" * 2**20, "large.png"), (metrics, "a.png")):
+            drawings.request(figures.per_class_figure, [content], tmp_path / name)
+        monkeypatch.setattr(drawing_process, "_PATIENCE_S", 60)
+        drawings.wait(tmp_path / "a.png")
+        with pytest.raises(MachineError, match="could not be drawn: AttributeError"):
+            drawings.wait(tmp_path / "large.png")
+    assert process.poll() == -signal.SIGKILL
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "first.png").read_bytes()
+
+
 def test_an_interrupt_is_for_the_first_process(
     metrics: Metrics, tmp_path: Path, process: "subprocess.Popen[bytes]"
 ) -> None:
     """Ctrl-C reaches both; the second draws on until the first ends."""
-    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+    draw(figures.per_class_figure, metrics, tmp_path / "a.png")
     process.send_signal(signal.SIGINT)
-    drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "b.png")
+    draw(figures.per_class_figure, metrics, tmp_path / "b.png")
     assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
     assert process.poll() is None
 
@@ -211,7 +311,7 @@ def test_where_no_process_can_be_started_the_figure_says_so(
     with pytest.raises(
         MachineError, match=r"^the process that draws figures: it cannot be started"
     ):
-        drawing_process.draw(figures.per_class_figure, metrics, tmp_path / "a.png")
+        draw(figures.per_class_figure, metrics, tmp_path / "a.png")
 
 
 def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folder: Path) -> None:
@@ -245,8 +345,10 @@ def test_where_the_first_process_runs_does_not_matter(metrics: Metrics, tmp_path
         "os.environ |= {'PYTHONPATH': sys.argv[1], 'HOME': sys.argv[2], 'MATPLOTLIBRC': "
         "sys.argv[2], 'MPLCONFIGDIR': sys.argv[2], 'MPLBACKEND': 'module://none', "
         "'XDG_CONFIG_HOME': sys.argv[2], 'TMPDIR': sys.argv[2]}\n"
-        "metrics = pickle.load(sys.stdin.buffer)\n"
-        "drawing_process.draw(figures.per_class_figure, metrics, Path('a.png'))\n"
+        "metrics, path = pickle.load(sys.stdin.buffer), Path('a.png')\n"
+        "with drawing_process.Drawings() as drawings:\n"
+        "    drawings.request(figures.per_class_figure, [metrics], path)\n"
+        "    drawings.wait(path)\n"
         "print('matplotlib' in sys.modules)"
     )
     before = {path for folder in (trap, home) for path in folder.rglob("*")}

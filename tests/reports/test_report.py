@@ -108,7 +108,7 @@ def test_samples_without_images_are_not_drawn(tmp_path: Path) -> None:
     with Report(tmp_path, overwrite=False) as report:
         report.stage(evaluation_of(WITH_LABELS, NO_SAMPLES), None)
         report.commit()
-    assert names(tmp_path) == REPORT_FILES - {"samples.png"}
+    assert names(tmp_path) == REPORT_FILES - OF_IMAGES
 
 
 def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_training_adds_its_history(tmp_path: Path) -> None:
     with Report(tmp_path, overwrite=False) as report:
         report.stage(evaluation_of(WITH_LABELS, NO_SAMPLES), None, history=HISTORY)
         report.commit()
-    assert names(tmp_path) == REPORT_FILES - {"samples.png"} | {
+    assert names(tmp_path) == REPORT_FILES - OF_IMAGES | {
         "history.csv",
         "learning_curves.png",
     }
@@ -257,6 +257,7 @@ def test_nothing_is_left_of_a_report_without_commit(tmp_path: Path) -> None:
     assert names(tmp_path / "there") == set()
 
 
+OF_IMAGES = {"samples.png", "mistakes.png"}
 TABLES = {"metrics.json", "confusion_matrix.csv", "mistakes.csv", "per_class.csv"}
 
 
@@ -275,15 +276,15 @@ def test_what_the_disk_has_no_room_for_is_missing(
             report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
             report.commit()
         with pytest.raises(
-            OutputError, match=r"\.png could not be made: File too large; make room"
+            OutputError, match=r"\.html could not be made: File too large; make room"
         ):
             report.check_whole()
     assert names(folder) == {path.name for path in report.files} == TABLES
     assert report.missing.keys() == REPORT_FILES - TABLES
     (note,) = report.note("and so on")
     assert note == (
-        f"the report {folder} lacks confusion_matrix.png, per_class.png, samples.png, index.html "
-        "(File too large); and so on"
+        f"the report {folder} lacks index.html, confusion_matrix.png, per_class.png, samples.png, "
+        "mistakes.png (File too large); and so on"
     )
 
 
@@ -298,7 +299,7 @@ def test_whatever_drawing_raises_is_a_missing_picture(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
+    monkeypatch.setattr("mnist_batch.reports.report.Drawings.wait", fail)
     report = write(tmp_path)
     assert names(tmp_path) == TABLES | {"index.html"}
     expected = "RuntimeError: no latex at all" if str(error) else type(error).__name__
@@ -314,7 +315,7 @@ def test_an_interrupt_is_no_missing_picture(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("mnist_batch.reports.report.draw", fail)
+    monkeypatch.setattr("mnist_batch.reports.report.Drawings.wait", fail)
     with pytest.raises(error):
         write(tmp_path / "report")
     assert names(tmp_path) == set()
@@ -323,7 +324,7 @@ def test_an_interrupt_is_no_missing_picture(
 def test_samples_stay_only_with_the_same_predictions(tmp_path: Path) -> None:
     """Beside other numbers they would pass for theirs."""
     write(tmp_path)
-    for run, expected in ((RUN, REPORT_FILES), ({}, REPORT_FILES - {"samples.png"})):
+    for run, expected in ((RUN, REPORT_FILES), ({}, REPORT_FILES - OF_IMAGES)):
         with Report(tmp_path, overwrite=True) as report:
             report.stage(evaluation_of(WITH_LABELS, NO_SAMPLES), run)
             report.commit()

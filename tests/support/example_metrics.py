@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
+from mnist_batch.evaluation.gallery import GalleryCell, GalleryImage
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.samples import Samples
 from mnist_batch.mnist import CLASSES
@@ -30,6 +31,22 @@ METRICS = Metrics(
 
 
 def evaluation_of(metrics: Metrics, samples: Samples | None = None) -> Evaluation:
-    """Return an evaluation with these metrics and samples, and nothing else."""
+    """Return an evaluation with these metrics and samples, the wrong ones in its gallery too."""
     evaluation = replace(Evaluator().evaluation(), metrics=metrics)
-    return replace(evaluation, samples=samples) if samples else evaluation
+    if samples is None:
+        return evaluation
+    gallery = _gallery(samples) if metrics.scored else []
+    return replace(evaluation, samples=samples, gallery=gallery)
+
+
+def _gallery(samples: Samples) -> list[GalleryCell]:
+    cells = []
+    rows = zip(samples.source, samples.label, samples.prediction, samples.confidence, strict=True)
+    for place, (source, label, prediction, confidence) in enumerate(rows):
+        if label not in (None, prediction):
+            index, row = int(samples.index[place]), int(samples.row[place])
+            image = None if samples.images is None else samples.images[place]
+            of_row = (source, row, label, prediction, confidence)
+            found = GalleryImage(index, *of_row, prepared=False, image=image, original=None)
+            cells.append(GalleryCell(label, prediction, 1, [found]))
+    return cells

@@ -15,7 +15,9 @@ REPORT_FILES = {
     "mistakes.csv",
     "per_class.png",
     "samples.png",
+    "mistakes.png",
 }
+"""Of a run with labels, of which some are misread."""
 
 
 def run_of(path: Path) -> dict[str, Any]:

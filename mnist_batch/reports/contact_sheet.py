@@ -1,0 +1,150 @@
+"""Sheets of images with what they are and how they were read: samples and mistakes.
+
+Each function returns a matplotlib figure, see `figures`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_batch.mnist import SIDE
+from mnist_batch.reports.figures import QUIET, SMALL, blank, fitted, shortened, write_title
+from mnist_batch.reports.number_text import counted, decimal
+
+# Not imported in the process that draws, which does with less.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mnist_batch.evaluation.gallery import GalleryCell, GalleryImage
+    from mnist_batch.evaluation.samples import Samples
+
+MISTAKES = 20
+"""Images of the sheet of mistakes, at most."""
+
+RIGHT = "black"
+WRONG = "#c62828"
+
+_COLUMNS = 5
+_WIDTH = 11.0
+"""Inches of a sheet."""
+
+# Lengths in units of an image's side.
+_GAP = 0.18
+_MARGIN = 0.04
+_ABOVE, _BELOW = 0.24, 0.20
+"""Room for what is written above an image and below it."""
+
+_POINTS = 72 * _WIDTH / (_COLUMNS * (1 + _GAP) - _GAP + 2 * _MARGIN)
+"""Points of an image's side, the unit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """An image of a sheet, with no more of its name than can be drawn.
+
+    Attributes:
+        image: uint8 (28, 28), light strokes on black.
+        name: its file and, where a file has several, its row.
+        label: the true digit; None without a label.
+        prediction: the predicted digit.
+        confidence: of the prediction, 0 to 1; None where it is not known.
+    """
+
+    image: NDArray[np.uint8]
+    name: str
+    label: int | None
+    prediction: int
+    confidence: float | None
+
+
+def sample_tiles(samples: "Samples") -> list[Tile]:
+    """Return the tiles of samples.
+
+    Raises:
+        ValueError: the samples have no images.
+    """
+    if samples.images is None:
+        raise ValueError("the samples have no images; add them with Samples.with_images")
+    names = map(_name, samples.source, samples.row.tolist())
+    rows = zip(
+        samples.images, names, samples.label, samples.prediction, samples.confidence, strict=True
+    )
+    return [Tile(*row) for row in rows]
+
+
+def mistake_tiles(gallery: "Sequence[GalleryCell]") -> list[Tile]:
+    """Return the tiles of the most confident mistakes whose images are at hand."""
+    mistakes = (
+        image
+        for cell in gallery
+        if cell.label not in (None, cell.prediction)
+        for image in cell.images
+    )
+    chosen = sorted(mistakes, key=_least_confident_last)
+    return [
+        Tile(one.image, _name(one.source, one.row), one.label, one.prediction, one.confidence)
+        for one in chosen
+        if one.image is not None
+    ][:MISTAKES]
+
+
+def _least_confident_last(image: "GalleryImage") -> tuple[float, int]:
+    return -(image.confidence or 0.0), image.index
+
+
+def _name(source: str, row: int) -> str:
+    name = shortened(source)
+    return f"{name}, row {row:,}" if row or source.lower().endswith(".parquet") else name
+
+
+def samples_figure(tiles: Sequence[Tile]) -> "Figure":
+    """Draw images, five in a row, titled `actual:3, predict:3`, in red where they differ."""
+    return _sheet(tiles, head=0.0)
+
+
+def mistakes_figure(tiles: Sequence[Tile], mistakes: int, caption: str = "") -> "Figure":
+    """Draw the most confident mistakes, `mistakes` in all, in the form of the samples.
+
+    `caption` says where they are from.
+    """
+    figure = _sheet(tiles, head=0.34)
+    shown = f"{len(tiles):,} most confident of " if len(tiles) < mistakes else ""
+    write_title(figure, f"{shown}{counted(mistakes, 'mistake')}", caption)
+    return figure
+
+
+def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
+    """Draw tiles, five in a row, under room for a title of the height `head`."""
+    rows = -(-max(len(tiles), 1) // _COLUMNS)
+    step = _ABOVE + 1 + _BELOW
+    width = _COLUMNS * (1 + _GAP) - _GAP + 2 * _MARGIN
+    height = head + rows * step
+    figure = blank(_WIDTH, _WIDTH * height / width)
+    # One axes for all: ten with their ticks would take five times as long.
+    axes = figure.add_axes((0, 0, 1, 1))
+    for place, tile in enumerate(tiles):
+        row, column = divmod(place, _COLUMNS)
+        left, top = column * (1 + _GAP), head + row * step + _ABOVE
+        extent = (left, left + 1, top + 1, top)
+        image = tile.image.reshape(SIDE, SIDE)
+        axes.imshow(image, extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        title = f"predict:{tile.prediction}"
+        if tile.label is not None:
+            title = f"actual:{tile.label}, {title}"
+        color = RIGHT if tile.label in (None, tile.prediction) else WRONG
+        axes.text(left + 0.5, top - 0.05, title, color=color, ha="center", fontsize=12)
+        confidence = "" if tile.confidence is None else decimal(tile.confidence, 3)
+        room = _POINTS - (len(confidence) + 2) * 0.64 * SMALL  # 0.64: the width of a digit
+        for x, text, side in (
+            (left, fitted(tile.name, room, SMALL), "left"),
+            (left + 1, confidence, "right"),
+        ):
+            below = axes.text(x, top + 1.11, text, color=QUIET, fontsize=SMALL)
+            below.set(ha=side, va="baseline", parse_math=False)
+    axes.set_xlim(-_MARGIN, width - _MARGIN)
+    axes.set_ylim(height, 0)
+    axes.set_axis_off()
+    return figure
