@@ -60,9 +60,7 @@ class Content(NamedTuple):
     @property
     def others(self) -> list[str]:
         """The columns to read beside the images."""
-        origins = ORIGINS if self.packed else []
-        labels = [self.label] if self.label else []
-        return list(dict.fromkeys([*labels, *origins, *self.kept_from.values()]))
+        return [*([self.label] if self.label else []), *(ORIGINS if self.packed else [])]
 
     @property
     def kept_from(self) -> dict[str, str]:
@@ -156,7 +154,8 @@ class ParquetShard(Shard):
             try:
                 opened = stack.enter_context(open_listed(path, identity))
                 footer = read_footer(path, identity)
-                groups = RowGroups(opened, footer, content.image, content.others)
+                kept = [*content.kept_from.values()]
+                groups = RowGroups(opened, footer, content.image, content.others, kept)
             except UNREADABLE as error:
                 raise_if_of_machine(error, text_of_path(str(path)))
                 yield RowSlice(self.rows, None, unreadable(error))
@@ -199,11 +198,14 @@ class ParquetShard(Shard):
         )
 
     def _kept(self, columns: pa.RecordBatch | None) -> pa.RecordBatch | None:
-        """Return the columns that the predictions keep; None where there are none."""
+        """Return the columns that the predictions keep, so far as they were read; None for none."""
         content = self.file.content
         if columns is None or not content.kept:
             return None
-        read = content.kept_from
+        there = {*columns.schema.names}
+        read = {name: path for name, path in content.kept_from.items() if path in there}
+        if not read:
+            return None
         return pa.record_batch([columns.column(path) for path in read.values()], names=list(read))
 
     def _images(self, rows: RowSlice) -> tuple[pa.Array | Images, pa.Array]:

@@ -43,11 +43,16 @@ class Leaves(NamedTuple):
     places: tuple[int, ...]  # for each leaf of the file its place among them, from 0; -1 for others
     flat: _Flags  # bool (k,), whether a leaf holds one value a row
     is_image: _Flags  # bool (k,), whether a leaf is of the images
+    is_kept: _Flags  # bool (k,), whether it is of a column that the predictions merely keep
     fixed_bytes: int  # how long the values of fixed length are together
 
 
-def find_leaves(footer: pq.FileMetaData, image: ImageColumn, others: Sequence[str]) -> Leaves:
+def find_leaves(
+    footer: pq.FileMetaData, image: ImageColumn, others: Sequence[str], kept: Sequence[str] = ()
+) -> Leaves:
     """Find the leaves of a file's schema that pyarrow reads for the images and other columns.
+
+    `kept` are those that the predictions merely keep.
 
     Raises:
         OSError: the schema is damaged, or values are longer than `MAX_FIXED_BYTES`.
@@ -63,21 +68,23 @@ def find_leaves(footer: pq.FileMetaData, image: ImageColumn, others: Sequence[st
     places: list[int] = []
     flat: list[bool] = []
     is_image: list[bool] = []
+    is_kept: list[bool] = []
     fixed_bytes = 0
     for column, top in enumerate(tops):
         leaf = schema.column(column)
-        if not any(_is_read(leaf.path, name) for name in [image.path, *others]):
+        if not any(_is_read(leaf.path, name) for name in [image.path, *others, *kept]):
             places.append(-1)
             continue
         places.append(len(flat))
         flat.append(leaf.max_repetition_level == 0)
         is_image.append(top == image.name and image.path in (image.name, leaf.path))
+        needed = any(_is_read(leaf.path, name) for name in [image.path, *others])
+        is_kept.append(not needed)
         fixed_bytes += leaf.length if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
     if fixed_bytes > MAX_FIXED_BYTES:
         raise OSError(f"values of {fixed_bytes} bytes by its schema")
-    return Leaves(
-        tuple(places), np.array(flat, np.bool_), np.array(is_image, np.bool_), fixed_bytes
-    )
+    flags = [np.array(each, np.bool_) for each in (flat, is_image, is_kept)]
+    return Leaves(tuple(places), flags[0], flags[1], flags[2], fixed_bytes)
 
 
 def _is_read(path: str, name: str) -> bool:

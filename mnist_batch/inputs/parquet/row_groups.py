@@ -39,7 +39,7 @@ class RowSlice:
     """Consecutive rows, which were read or are lost."""
 
     count: int  # the number of rows
-    # Their columns. Of lost rows, all columns but the images, or None.
+    # Their columns. Of lost rows, all columns but the images, or None. Any that is kept may lack.
     columns: pa.RecordBatch | None
     # Why they are lost, as the column `error` says it; None where they were read.
     error: str | None = None
@@ -79,11 +79,13 @@ class RowGroups:
         footer: Footer,
         image: ImageColumn,
         others: Sequence[str],
+        kept: Sequence[str] = (),
     ) -> None:
         """Read where the columns lie, and no rows.
 
         `file` is open, and `footer` is its footer. `others` names further columns to read; there
-        may be none. With the path of `image.names` among them, these are a column of that name.
+        may be none. `kept` names such without which rows are whole: where they are damaged, they
+        lack. The path of `image.names` may be among them, which becomes a column of that name.
 
         Raises:
             OSError: or another of `UNREADABLE`.
@@ -91,11 +93,13 @@ class RowGroups:
         self._file = file
         self._footer = footer.metadata
         self._image = image.path
-        self._names = image.names if image.names in others else None
+        self._names = image.names if image.names in kept else None
         self._struct = image.name
         self._others = list(others)
-        leaves = find_leaves(footer.metadata, image, others)
+        self._kept = [name for name in kept if name not in others]
+        leaves = find_leaves(footer.metadata, image, others, self._kept)
         self._flat, self._is_image = leaves.flat, leaves.is_image
+        self._is_kept = leaves.is_kept
         self._fixed_bytes = leaves.fixed_bytes
         self._chunks = read_chunks(footer, leaves.places)
         self._lists = not self._flat[self._is_image].all()
@@ -179,7 +183,8 @@ class RowGroups:
 
     def _light_steps(self, groups: range, step: int) -> Iterator[pa.RecordBatch]:
         """Yield rows as `_steps` does, but fewer once they are much larger than the footer says."""
-        columns, rows = [self._image, *self._others], sum(map(self._rows, groups))
+        columns = [self._image, *self._others, *self._kept]
+        rows = sum(map(self._rows, groups))
         given, size = 0, 0
         for batch in self._steps(groups, columns, step, rows):
             yield batch
@@ -243,26 +248,29 @@ class RowGroups:
     def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of a damaged row group: those before the damage, then the lost ones.
 
-        The images are read apart from the other columns, which may still name the lost images. The
-        first `given` rows were yielded before.
+        The images are read apart from the other columns, which may still name the lost images, and
+        these apart from columns that are kept. The first `given` rows were yielded before.
         """
         pages = self._check(range(group, group + 1))
         step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
         images = self._salvaged(group, [self._image], step, pages, self._is_image)
         others: Iterator[pa.RecordBatch | str | None] = repeat(None)
+        kept = others
         if self._others:
-            others = self._salvaged(group, self._others, step, pages, ~self._is_image)
+            needed = ~(self._is_image | self._is_kept)
+            others = self._salvaged(group, self._others, step, pages, needed)
+        if self._kept:
+            kept = self._salvaged(group, self._kept, step, pages, self._is_kept)
         for start in range(0, self._rows(group), step):
-            image, other = next(images), next(others)
+            image, other, further = next(images), next(others), next(kept)
             count = min(step, self._rows(group) - start)
             if start + count <= given:
                 continue
-            columns = None if isinstance(other, str) else other
-            error = None
+            parts, error = [image, other, further], None
             if reason := next((part for part in (image, other) if isinstance(part, str)), None):
                 error = error_text(Reason.UNREADABLE_FILE, f"row group {group}: {reason}")
-            else:
-                columns = _side_by_side(image, columns)
+                parts = [] if isinstance(other, str) else [other, further]
+            columns = _side_by_side([part for part in parts if isinstance(part, pa.RecordBatch)])
             yield RowSlice(count, columns, error).slice(max(0, given - start), step)
 
     def _salvaged(
@@ -368,10 +376,11 @@ def _as_one(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
-def _side_by_side(image: pa.RecordBatch, others: pa.RecordBatch | None) -> pa.RecordBatch:
-    """Return the columns of two batches of the same rows as one."""
-    if others is None:
-        return image
+def _side_by_side(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch | None:
+    """Return the columns of batches of the same rows as one; None of no batches."""
+    if not batches:
+        return None
+    columns = [column for batch in batches for column in batch.columns]
     return pa.record_batch(
-        [*image.columns, *others.columns], schema=pa.schema([*image.schema, *others.schema])
+        columns, schema=pa.schema([one for each in batches for one in each.schema])
     )
