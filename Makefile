@@ -6,8 +6,8 @@ TIMES ?= 20
 ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly-demo docs test fuzz endurance alarms lint check benchmark benchmark-quick benchmark-compare peers \
-	model reading examples lock clean
+.PHONY: help setup demo nightly-demo docs test fuzz endurance alarms lint check benchmark \
+	benchmark-quick benchmark-compare peers model reading examples lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,10 +76,11 @@ reading: $(READY) ## Print how well models read pictures unlike MNIST's; DATA is
 		$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --out build/original-recipe.h5
 	$(BIN)/python -m benchmarks.reading build/original-recipe.h5
 
-examples: $(READY) ## Draw examples/digits and examples/handwriting.png again, and replace them
+examples: nightly-demo ## Make the digits and the pictures in examples/ again, and replace them
 	rm -rf examples/digits
 	$(BIN)/mnist-batch generate --count 100 --out examples/digits
 	$(BIN)/python examples/handwriting.py
+	$(BIN)/python examples/nightly/picture.py
 
 lock: $(READY) ## Choose the newest releases for requirements.lock and benchmarks/peers.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -83,6 +83,7 @@ def opened(
         color_scheme=colours,
         java_script_enabled=scripts,
     ) as context:
+        context.set_default_timeout(10_000)
         view = Opened(context.new_page())
         view.page.goto(path.resolve().as_uri())
         yield view

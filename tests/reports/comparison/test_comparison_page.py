@@ -52,8 +52,9 @@ class _Page(HTMLParser):
                 self.links.append((value or "").removeprefix("#"))
 
     def handle_data(self, data: str) -> None:
-        if data.strip():
-            self.texts.setdefault(self._tag, []).append(data.strip())
+        text = data.replace("\N{NO-BREAK SPACE}", " ").strip()
+        if text:
+            self.texts.setdefault(self._tag, []).append(text)
 
 
 def test_the_page_begins_with_the_verdict(tmp_path: Path) -> None:
