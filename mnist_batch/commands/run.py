@@ -24,6 +24,7 @@ from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.kept import further_columns
+from mnist_batch.inputs.shards import sha256_of
 from mnist_batch.inputs.sources import STDIN, OpenInputs, open_inputs
 from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prepare, ReadOptions
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
@@ -215,10 +216,21 @@ class Run:
             "images": evaluation.profile.of_images(),
             "elapsed_s": round(elapsed_s, 3),
             "images_per_s": round(predicted_rows / elapsed_s) if elapsed_s else None,
+            "data_fingerprint": self._data_fingerprint(),
             "resumed_rows": metrics.rows - predicted_rows,
             "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {"python": platform.python_version(), **self._versions},
         }
+
+    def _data_fingerprint(self) -> str:
+        """Return what names the input without reading it: 32 hexadecimal digits of a SHA-256.
+
+        It is over the name of the first file, the rows, and the bytes as far as they are known, of
+        each piece of the input; of image files these are pieces of 8,192 or of 16 MB.
+        """
+        pieces = [piece for part in self.parts for piece in part.pieces]
+        texts = (f"{one.shard.source}/{one.shard.rows}/{one.size_bytes}" for one in pieces)
+        return sha256_of(texts)[:32]
 
     @cached_property
     def _versions(self) -> dict[str, str]:

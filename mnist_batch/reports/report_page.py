@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
-from mnist_batch import __version__
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.gallery import GalleryCell
 from mnist_batch.evaluation.metrics import Metrics
@@ -102,7 +101,6 @@ def report_page(
         **tables,
         command=None if command is None else short_name(command, _COMMAND),
         provenance=list(_provenance(texts)),
-        version=__version__,
     )
 
 
@@ -315,8 +313,7 @@ def _provenance(texts: _Texts) -> Iterator[tuple[str, str]]:
         "Data": ("data", "name"),
         "SHA-256 of the training rows": ("data", "sha256"),
         "SHA-256 of the test rows": ("data", "test_sha256"),
-        "Fingerprint of the data": ("fingerprint", "sha256"),
-        "which is over": ("fingerprint", "over"),
+        "Fingerprint of the data, over names, sizes and rows of its files": ("data_fingerprint",),
     }
     for name, keys in single.items():
         if (value := texts(*keys)) is not None and value != "0":

@@ -1,8 +1,10 @@
 """What a run records, and what it notes of its inputs."""
 
 import json
+import os
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +36,30 @@ def test_the_file_says_how_it_was_made(tmp_path: Path, digits_folder: Path, mode
     assert run["options"]["scale"] == "0-1"
     assert run["counts"] == {"rows": 30, "labelled": 30, "prepared": 0, "errors": {}}
     assert run["created_utc"].endswith("+00:00")
+
+
+def test_the_file_tells_its_input_from_another(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """By names, rows and sizes, without reading: the time of a file does not matter."""
+    folder = tmp_path / "digits"
+    shutil.copytree(digits_folder, folder)
+    first, *_, last = sorted(folder.rglob("*.png"))
+    changes: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: os.utime(first, (1, 1)),
+        lambda: last.write_bytes(last.read_bytes() + b"x"),
+        first.unlink,
+    ]
+    found: list[str] = []
+    for change in changes:
+        change()
+        out = tmp_path / f"{len(found)}.csv"
+        run = mnist_batch.predict(folder, out, model=model, report=False).run
+        assert run
+        found.append(run["data_fingerprint"])
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
 
 
 def test_labels_that_name_nothing_are_said(
