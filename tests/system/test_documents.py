@@ -162,8 +162,8 @@ def test_the_example_of_a_help_works(
         (tmp_path / name).symlink_to(PROJECT / "examples" / "digits")
     monkeypatch.chdir(tmp_path)
     example = str(COMMANDS[command].epilog).removeprefix("Example: mnist-batch ")
-    if command == "evaluate":
-        mnist_batch.predict("digits", "predictions.parquet", report=False)
+    for name in re.findall(r"\S+\.parquet", example) if command in ("evaluate", "compare") else ():
+        mnist_batch.predict("digits", name, report=False)
     if command == "history":
         mnist_batch.nightly("digits", "nights")
     result = CliRunner().invoke(app, shlex.split(example))
