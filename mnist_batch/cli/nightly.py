@@ -18,6 +18,19 @@ from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.night import night_page
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
 
+
+def _name(text: str | None) -> str | None:
+    """Refuse what cannot be the name of a night before anything starts."""
+    from mnist_batch.nights.new_night import check_name
+
+    if text is not None:
+        try:
+            check_name(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    return text
+
+
 _Runs = Annotated[
     Path,
     parameters.writing(
@@ -27,7 +40,8 @@ _Runs = Annotated[
 _Name = Annotated[
     str | None,
     parameters.writing(
-        help="Name of the night; by default the UTC date, with the time where that is taken."
+        callback=_name,
+        help="Name of the night; by default the UTC date, with the time where that is taken.",
     ),
 ]
 _gate = partial(typer.Option, rich_help_panel="Gates")

@@ -203,7 +203,7 @@ def nightly_with(
         PredictionsError: `against` is neither a night nor a predictions file.
         MnistBatchError: as of `predict_with`.
     """
-    if options.name:
+    if options.name is not None:
         check_name(options.name)
     _check_apart(inputs, runs)
     with output_errors(runs):

@@ -57,7 +57,7 @@ class NewNight(AbstractContextManager["NewNight", None]):
             began: in UTC.
         """
         self._runs = runs
-        self._names = iter([name]) if name else _names(began)
+        self._names = _names(began) if name is None else iter([name])
         self._is_named = name is not None
         self._entered = ExitStack()
 

@@ -1,0 +1,272 @@
+"""`nightly`, the function: a night's folder, what it is held against, and what it says."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+import mnist_batch
+from mnist_batch.commands import nightly as module
+from mnist_batch.errors import InputError, OutputError, PredictionsError
+from mnist_batch.evaluation.comparison.result import Verdict
+from mnist_batch.nights.night import Night
+from mnist_batch.nights.night_folder import read_nights
+from mnist_batch.synthetic import generator
+from tests.support.full_disk import limited_file_size
+from tests.support.linear_model import write_linear_model
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 generated digits as PNG files in class folders."""
+    folder = tmp_path_factory.mktemp("digits") / "digits"
+    generator.write_folder(folder, 200)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def blind_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that reads every image as 5."""
+    path = tmp_path_factory.mktemp("model") / "blind.h5"
+    kernel, bias = np.zeros((784, 10), np.float32), np.zeros(10, np.float32)
+    bias[5] = 9
+    write_linear_model(path, (kernel, bias))
+    return path
+
+
+def _nightly(digits: Path, runs: Path, **options: object) -> mnist_batch.NightlyResult:
+    return mnist_batch.nightly(digits, runs, workers=1, **options)  # type: ignore[arg-type]
+
+
+def _gates(result: mnist_batch.NightlyResult) -> dict[str, bool | None]:
+    return {gate.name: gate.passed for gate in result.night.gates}
+
+
+@pytest.fixture(scope="module")
+def two(digits: Path, blind_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good night and one of a model that reads nothing."""
+    runs = tmp_path_factory.mktemp("two") / "nights"
+    _nightly(digits, runs, name="good")
+    _nightly(digits, runs, name="blind", model=blind_model)
+    return runs
+
+
+@pytest.fixture
+def runs(two: Path, tmp_path: Path) -> Path:
+    """A copy of the two nights."""
+    return Path(shutil.copytree(two, tmp_path / "nights"))
+
+
+def test_a_night_is_a_folder_with_all_that_belongs_to_it(two: Path) -> None:
+    """And nothing of it is left outside."""
+    assert sorted(path.name for path in two.iterdir() if path.is_dir()) == ["blind", "good"]
+    files = {"junit.xml", "predictions.parquet", "predictions.report", "run.json", "summary.md"}
+    assert {path.name for path in (two / "good").iterdir()} == files
+    assert {path.name for path in (two / "blind").iterdir()} == {*files, "comparison"}
+    assert (two / "blind" / "comparison" / "index.html").is_file()
+    assert ET.parse(two / "good" / "junit.xml").getroot().tag == "testsuites"
+
+
+def test_no_file_of_a_night_names_the_hidden_folder(two: Path) -> None:
+    """Nobody finds it there any more."""
+    for path in two.rglob("*"):
+        assert path.is_dir() or b".night/" not in path.read_bytes(), path
+
+
+def test_a_night_that_is_worse_is_said_to_be_so(two: Path) -> None:
+    """What was 200 right is 20: the counts are those of the two models, by hand."""
+    good, blind = read_nights(two).nights
+    assert (good.accuracy, blind.accuracy) == (1.0, 0.1)
+    assert good.against is None
+    assert good.status == 0
+    assert blind.against is not None
+    assert (blind.against.name, blind.against.verdict) == ("good", Verdict.REGRESSED)
+    assert (blind.against.newly_wrong, blind.against.newly_right) == (180, 0)
+    assert blind.status == 5
+    missed = {gate.name for gate in blind.gates if gate.fails}
+    assert missed == {"regression", "drift", *(f"digit {one}" for one in range(10) if one != 5)}
+    assert any("are read as 5" in one or "predicted digits" in one for one in blind.suspicions)
+    assert blind.changes == tuple(one for one in blind.changes if "in good it was" in one)
+    assert blind.changes[0].startswith("the model is blind.h5")
+    assert good.data == blind.data
+
+
+def test_the_night_after_a_bad_one_is_held_against_the_good_one(digits: Path, runs: Path) -> None:
+    """So nothing is fixed in it; `previous` says what was."""
+    after = _nightly(digits, runs, name="after")
+    assert after.night.against is not None
+    assert (after.night.against.name, after.night.status) == ("good", 0)
+    assert after.night.against.p_value == 1.0
+    assert {"in blind it was" in one for one in after.night.changes} == {True}
+    since = _nightly(digits, runs, against="blind").night
+    assert since.against is not None
+    assert (since.against.newly_right, since.against.verdict) == (180, Verdict.IMPROVED)
+
+
+def test_a_night_can_be_held_against_a_file(digits: Path, runs: Path, tmp_path: Path) -> None:
+    """As of a release; what changed since is said as of a night."""
+    file = runs / "blind" / "predictions.parquet"
+    shutil.copy(file, tmp_path / "release.parquet")
+    night = _nightly(digits, runs, against=tmp_path / "release.parquet").night
+    assert night.against is not None
+    assert night.against.name == str(tmp_path / "release.parquet")
+    assert night.against.newly_right == 180
+
+
+def test_other_images_are_not_compared_and_it_is_said(tmp_path: Path, runs: Path) -> None:
+    """The newest night that passed is shown, with the drift from it."""
+    generator.write_folder(tmp_path / "others", 120, seed=9)
+    result = _nightly(tmp_path / "others", runs)
+    assert result.night.against is None
+    assert result.night.drift
+    assert _gates(result)["regression"] is None
+    summary = (result.folder / "summary.md").read_text()
+    assert "Not compared: no night that has passed its gates is over the same images." in summary
+    assert "the images are not those of good" in result.night.changes
+
+
+def test_a_night_without_labels_is_not_worse(digits: Path, runs: Path) -> None:
+    """Unless labels are required."""
+    result = _nightly(digits, runs, labels="none", min_accuracy=0.99)
+    assert (result.night.scored, result.night.accuracy, result.night.status) == (0, None, 0)
+    assert _gates(result)["accuracy"] is None
+    required = _nightly(digits, runs, labels="none", require_labels=True)
+    assert required.night.status == 4
+
+
+def test_with_patience_the_night_fails_when_it_is_missed_again(
+    digits: Path, runs: Path, blind_model: Path
+) -> None:
+    """The night that was missed and did not fail is not what the next is held against."""
+    shutil.rmtree(runs / "blind")
+    found = [_nightly(digits, runs, model=blind_model, patience=2).night for _ in range(3)]
+    assert [night.status for night in found] == [0, 5, 5]
+    assert [night.against and night.against.name for night in found] == ["good"] * 3
+
+
+def test_errors_come_before_accuracy_and_accuracy_before_regression(
+    digits: Path, runs: Path, blind_model: Path, tmp_path: Path
+) -> None:
+    """Exit status 3, 4 and 5: the smallest of those that hold."""
+    broken = Path(shutil.copytree(digits, tmp_path / "broken"))
+    (broken / "0" / "broken.png").write_bytes(b"not an image")
+    night = _nightly(broken, runs, model=blind_model, min_accuracy=0.9).night
+    assert night.status == 3
+    assert night.errors_by_reason == {"not an image": 1}
+    allowed = _nightly(broken, runs, model=blind_model, min_accuracy=0.9, max_errors="1").night
+    assert allowed.status == 4
+    assert "broken.png, row 0" in (runs / allowed.name / "summary.md").read_text()
+
+
+def test_old_nights_lose_their_predictions_and_nothing_else(digits: Path, runs: Path) -> None:
+    """But not the night that the next one is held against, nor the last."""
+    for name in ("third", "fourth"):
+        _nightly(digits, runs, name=name, keep_nights=1)
+    left = [path.parent.name for path in sorted(runs.glob("*/predictions.parquet"))]
+    assert left == ["fourth"]
+    assert {path.parent.name for path in runs.glob("*/run.json")} == {
+        *("good", "blind", "third", "fourth")
+    }
+    assert (runs / "good" / "predictions.report" / "metrics.json").is_file()
+
+
+def test_the_summary_is_appended_where_github_shows_it(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After what earlier steps of the job wrote; where it cannot be, a note says so."""
+    page = tmp_path / "summary"
+    page.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    result = _nightly(digits, tmp_path / "nights", name="n")
+    summary = (result.folder / "summary.md").read_text()
+    assert page.read_text() == f"before\n{summary}"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    notes = _nightly(digits, tmp_path / "nights").notes
+    assert any(note.startswith(f"the summary was not appended to {tmp_path}") for note in notes)
+
+
+@pytest.mark.parametrize("name", ["a/b", "passed", ""])
+def test_a_name_that_is_none_is_refused_before_anything_is_written(
+    digits: Path, tmp_path: Path, name: str
+) -> None:
+    """A path, a word of `--against`, nothing."""
+    with pytest.raises(ValueError, match=r"expected up to 80|stands for one"):
+        _nightly(digits, tmp_path / "nights", name=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inputs_and_nights_may_not_lie_in_one_another(digits: Path, tmp_path: Path) -> None:
+    """The next night would read the pictures of this one."""
+    folder = Path(shutil.copytree(digits, tmp_path / "nights" / "digits"))
+    for inputs in (folder, folder / "0", tmp_path / "nights", f"{folder}/*/*.png"):
+        with pytest.raises(OutputError, match=r"lies in .*|is matched by"):
+            mnist_batch.nightly(inputs, tmp_path / "nights")
+    with pytest.raises(OutputError, match="lies in the INPUT folder"):
+        mnist_batch.nightly(digits, digits / "nights")
+    assert [path.name for path in (tmp_path / "nights").iterdir()] == ["digits"]
+
+
+def test_what_is_wrong_is_told_with_the_place_of_the_night(digits: Path, tmp_path: Path) -> None:
+    """And leaves no night; a missing INPUT, a base that is none, a full disk."""
+    runs = tmp_path / "nights"
+    with pytest.raises(InputError):
+        mnist_batch.nightly(tmp_path / "absent", runs)
+    with pytest.raises(PredictionsError, match="--against absent"):
+        _nightly(digits, runs, against="absent")
+    with limited_file_size(1000), pytest.raises(OutputError) as caught:
+        _nightly(digits, runs, name="full")
+    assert str(caught.value).startswith(f"{runs}/full")
+    assert read_nights(runs).nights == []
+    assert [path.name for path in runs.iterdir()] == []
+
+
+def test_a_comparison_that_cannot_be_written_costs_no_night(
+    digits: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict is there all the same, and a note."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_comparison", refuse)
+    result = _nightly(digits, runs, name="full")
+    assert result.night.against is not None
+    assert not (runs / "full" / "comparison").exists()
+    where = runs / "full" / "comparison"
+    assert f"the comparison {where} was not written (No space left on device)" in result.notes
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    content = path.read_bytes()
+    path.write_bytes(content[:100])
+    yield
+    path.write_bytes(content)
+
+
+def test_damaged_and_foreign_nights_are_passed_over(digits: Path, runs: Path) -> None:
+    """With a note; and predictions that are damaged are compared with nothing."""
+    with _damaged(runs / "blind" / "run.json"), _damaged(runs / "good" / "predictions.parquet"):
+        result = _nightly(digits, runs)
+        assert result.night.against is None
+        assert f"{runs}/blind: its run.json cannot be read; passed over" in result.notes
+    assert _nightly(digits, runs).night.against is not None
+
+
+def test_the_result_is_what_the_folder_says(runs: Path, digits: Path) -> None:
+    """As JSON, with the notes and the place."""
+    result = _nightly(digits, runs, name="n", slices=[])
+    record = json.loads((runs / "n" / "run.json").read_text())
+    assert Night.of(record) == result.night
+    assert result.record() == {
+        **result.night.record(),
+        "notes": list(result.notes),
+        "folder": str(runs / "n"),
+    }
+    assert result.summary.predictions == runs / "n" / "predictions.parquet"
+    assert all(path.is_file() for path in result.summary.report_files)
