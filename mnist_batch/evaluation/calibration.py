@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, in_units
+from mnist_batch.evaluation.outcomes import SCORE_UNIT, THRESHOLDS, Outcomes, among
 from mnist_batch.evaluation.proportions import interval, ratio
 
 BINS = 15
 """Bins of confidence, as many as in Guo's paper, see `CalibrationCounts`."""
-
-THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-"""Confidences below which a row may be refused; 0 refuses none."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +101,15 @@ class CalibrationCounts:
     def add(self, outcomes: Outcomes) -> None:
         """Count the scored rows of a batch that have a confidence."""
         given = outcomes.scored & outcomes.sure
-        confidences, right = outcomes.confidences[given], outcomes.right[given]
-        exact = confidences.astype(np.float64)
-        bins = np.clip(np.ceil(exact * BINS).astype(np.int64) - 1, 0, BINS - 1)
+        right = among(outcomes.right, given)
+        exact = among(outcomes.confidences, given).astype(np.float64)
+        bins = np.maximum(np.ceil(exact * BINS).astype(np.int64) - 1, 0)
         self._bins += _by_right(bins, right, BINS)
         sums = np.zeros(BINS, np.int64)
-        np.add.at(sums, bins, in_units(exact))
+        np.add.at(sums, bins, among(outcomes.units, given))
         self._sums = [before + new for before, new in zip(self._sums, sums.tolist(), strict=True)]
-        levels = np.searchsorted(_LEAST, confidences, side="right") - 1
-        self._levels += _by_right(levels, right, len(THRESHOLDS))
-        self.rows += len(confidences)
+        self._levels += _by_right(among(outcomes.levels, given), right, len(THRESHOLDS))
+        self.rows += len(right)
 
     def expected_error(self) -> float:
         """Return the expected calibration error of at least one row, 0 to 1.
@@ -153,7 +149,6 @@ class CalibrationCounts:
 
 
 _ONE = round(1 / SCORE_UNIT)
-_LEAST = np.array(THRESHOLDS, np.float32)
 
 
 def _by_right(places: NDArray[np.int64], right: NDArray[np.bool_], count: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.decoding.decode import DecodedBatch
-from mnist_batch.evaluation.outcomes import Outcomes
+from mnist_batch.evaluation.outcomes import CELLS, UNLABELLED, Outcomes
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import Grey, Images
 
@@ -80,9 +80,9 @@ class GalleryChooser:
     """
 
     def __init__(self) -> None:
-        self._seen = np.zeros(_CELLS, np.int64)  # rows of each cell so far
+        self._seen = np.zeros(CELLS, np.int64)  # rows of each cell so far
         # Only a row whose key is below this one may still be chosen.
-        self._last = np.full(_CELLS, np.inf, np.float32)
+        self._last = np.full(CELLS, np.inf, np.float32)
         self._parts: list[_Rows] = []
         self._new = 0  # rows in the parts, without the first one
 
@@ -101,12 +101,11 @@ class GalleryChooser:
             images: uint8 (n, 28, 28), one per row of the batch; kept by copy.
             decoded: the same rows, with what their images were made of.
         """
-        cells = np.where(outcomes.labelled, outcomes.labels * CLASSES, _UNLABELLED)
-        cells += outcomes.predictions
-        wrong = outcomes.scored & ~outcomes.right
-        keys = np.where(wrong, -outcomes.confidences, outcomes.confidences)
-        keys[~outcomes.sure] = 2  # behind all others
-        self._seen += np.bincount(cells[outcomes.predicted], minlength=_CELLS)
+        cells = outcomes.cells
+        keys = outcomes.confidences * _SIGNS[cells]
+        if not outcomes.sure.all():
+            keys[~outcomes.sure] = 2  # behind all others
+        self._seen += outcomes.cell_counts
         places = np.flatnonzero(outcomes.predicted & (keys < self._last[cells]))
         if not len(places):
             return  # as in most batches of a long stream that is mostly right
@@ -145,7 +144,7 @@ class GalleryChooser:
             chosen.setdefault(cell, []).append(one)
         return [
             GalleryCell(
-                label=None if cell >= _UNLABELLED else cell // CLASSES,
+                label=None if cell >= UNLABELLED else cell // CLASSES,
                 prediction=cell % CLASSES,
                 rows=int(self._seen[cell]),
                 images=chosen.get(cell, []),
@@ -159,7 +158,7 @@ class GalleryChooser:
         rows = rows.at(self._first(rows.cell, rows.key, rows.index))
         self._parts, self._new = [rows], 0
         self._last[:] = np.inf
-        ends = np.flatnonzero(np.diff(rows.cell, append=_CELLS))  # of each cell, its last row
+        ends = np.flatnonzero(np.diff(rows.cell, append=CELLS))  # of each cell, its last row
         cells = rows.cell[ends]
         full = np.diff(ends, prepend=-1) >= self._most()[cells]
         self._last[cells[full]] = rows.key[ends[full]]
@@ -174,7 +173,7 @@ class GalleryChooser:
         return order[rank < self._most()[cells]]
 
     def _most(self) -> NDArray[np.int64]:
-        """Return how many rows of each cell are chosen at most: int64 (`_CELLS`,).
+        """Return how many rows of each cell are chosen at most: int64 (`CELLS`,).
 
         It never grows while rows are added, so what is not chosen now is not chosen at the end.
         """
@@ -183,18 +182,16 @@ class GalleryChooser:
         def chosen(most: int) -> int:
             return int(np.minimum(wrong, most).sum())
 
-        most = np.full(_CELLS, MOST_OTHERS)
+        most = np.full(CELLS, MOST_OTHERS)
         most[_WRONG] = bisect_right(range(MOST_WRONG + 1), MOST_WRONG, key=chosen) - 1
         return most
 
 
-_UNLABELLED = CLASSES * CLASSES
-"""A cell is 10 times the true digit, or this without one, and the predicted digit."""
-
-_CELLS = _UNLABELLED + CLASSES
-
 _WRONG = np.append(~np.eye(CLASSES, dtype=np.bool_).ravel(), np.zeros(CLASSES, np.bool_))
 """The cells of wrong rows."""
+
+_SIGNS = np.where(_WRONG, np.float32(-1), np.float32(1))
+"""What a confidence is multiplied by for the key of a row, the lowest of which is chosen first."""
 
 _COLUMNS = ["source", "row", "label", "prediction", "confidence", "prepared"]
 

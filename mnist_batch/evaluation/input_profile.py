@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, in_units
+from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, among
 from mnist_batch.mnist import CLASSES
 
 CONFIDENCE_BINS = 20
@@ -16,6 +16,9 @@ MOST_INK = 96.0
 """Grey level: half of MNIST's images have a mean below 33, and one in 10,000 above 96."""
 SIZE_BOUNDS = (28, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096)
 """Pixels: a bin holds sizes up to its bound, above that of the bin before; a last one the rest."""
+
+_SIZE_BINS = np.searchsorted(SIZE_BOUNDS, np.arange(SIZE_BOUNDS[-1] + 2))
+"""The bin of each size up to the largest bound, and of one above."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +100,16 @@ class ProfileCounts:
             sizes: (n,), the longer side of each picture as it was read, in pixels.
         """
         predicted, sure = outcomes.predicted, outcomes.sure
-        self._predictions += np.bincount(outcomes.predictions[predicted], minlength=CLASSES)
+        self._predictions += outcomes.cell_counts.reshape(-1, CLASSES).sum(axis=0)
         self._prepared += int((outcomes.prepared & predicted).sum())
-        confidences = outcomes.confidences[sure].astype(np.float64)
+        confidences = among(outcomes.confidences, sure)
         self._sure += len(confidences)
-        self._sum += int(in_units(confidences).sum())
+        self._sum += int(among(outcomes.units, sure).sum())
         self._confidence += _histogram(confidences, 1.0, CONFIDENCE_BINS)
         if ink is not None:
-            self._ink += _histogram(ink[predicted], MOST_INK, INK_BINS)
+            self._ink += _histogram(among(ink, predicted), MOST_INK, INK_BINS)
         if sizes is not None:
-            bins = np.searchsorted(SIZE_BOUNDS, sizes[predicted])
+            bins = _SIZE_BINS[np.minimum(among(sizes, predicted), len(_SIZE_BINS) - 1)]
             self._size += np.bincount(bins, minlength=len(self._size))
 
     def profile(self) -> InputProfile:
@@ -143,7 +146,7 @@ def _added(histograms: Sequence[list[int] | None]) -> tuple[int, ...] | None:
 
 def _histogram(values: NDArray[np.floating[Any]], most: float, bins: int) -> NDArray[np.int64]:
     """Count values by bins of equal width over 0 to `most`, the last one with all above."""
-    places = (values * (bins / most)).astype(np.int64)
+    places = (values * np.float64(bins / most)).astype(np.int64)
     return np.bincount(np.minimum(places, bins - 1), minlength=bins)
 
 

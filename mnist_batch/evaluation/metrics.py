@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mnist_batch.evaluation.calibration import CalibrationCounts, Coverage, ReliabilityBin
-from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, in_units
+from mnist_batch.evaluation.outcomes import SCORE_UNIT, UNLABELLED, Outcomes, in_units
 from mnist_batch.evaluation.proportions import interval, ratio
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import PROBABILITIES, reason
@@ -187,22 +187,19 @@ class PredictionCounts:
 
     def add_outcomes(self, outcomes: Outcomes) -> None:
         """Count rows, as `add` does."""
-        labels, predictions, batch = outcomes.labels, outcomes.predictions, outcomes.batch
-        scored, predicted = outcomes.scored, outcomes.predicted
+        batch, predicted, by_cell = outcomes.batch, outcomes.predicted, outcomes.cell_counts
         self.rows += len(outcomes)
         self._labelled += int(outcomes.labelled.sum())
         self._prepared += int(outcomes.prepared.sum())
-        self._predictions += np.bincount(predictions[predicted], minlength=CLASSES)
-        self._confusion += np.bincount(
-            labels[scored] * CLASSES + predictions[scored], minlength=CLASSES * CLASSES
-        )
+        self._predictions += by_cell.reshape(-1, CLASSES).sum(axis=0)
+        self._confusion += by_cell[:UNLABELLED]
         if not predicted.all():
             errors = batch.column("error").filter(pa.array(~predicted)).fill_null(NO_REASON)
             for entry in pc.value_counts(errors).to_pylist():
                 self._errors[reason(entry["values"])] += entry["counts"]
         self._calibration.add(outcomes)
         if PROBABILITIES.name in batch.schema.names:
-            self._add_scores(batch.column(PROBABILITIES.name), labels, scored)
+            self._add_scores(batch.column(PROBABILITIES.name), outcomes.labels, outcomes.scored)
 
     @property
     def errors(self) -> int:

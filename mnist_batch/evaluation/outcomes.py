@@ -2,15 +2,36 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mnist_batch.mnist import CLASSES
+
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
 SCORE_UNIT = 2.0**-32
 """Per-row scores are added as integers in this unit, because the sum of integers, unlike that of
 floats, does not depend on where the batches are cut: predict and evaluate then agree to the last
 digit. Scores are below 2**4, so a batch of up to 2**27 rows fits into an int64."""
+
+
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+"""Confidences below which a row may be refused; 0 refuses none."""
+
+_LEAST = np.array(THRESHOLDS, np.float32)
+
+UNLABELLED = CLASSES * CLASSES
+"""The first cell of rows without a label, see `Outcomes.cells`."""
+
+CELLS = UNLABELLED + CLASSES
+
+
+def among(values: NDArray[ScalarT], which: NDArray[np.bool_]) -> NDArray[ScalarT]:
+    """Return the values of some rows; all of them, as is usual, in less time."""
+    return values if which.all() else values[which]
 
 
 def in_units(scores: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -65,9 +86,37 @@ class Outcomes:
 
     @cached_property
     def confidences(self) -> NDArray[np.float32]:
-        """The confidences, 0 to 1, NaN where a row has none: float32 (n,)."""
-        values: NDArray[np.float32] = self.batch.column("confidence").to_numpy(zero_copy_only=False)
+        """The confidences, 0 to 1, 0 where a row has none: float32 (n,)."""
+        column = self.batch.column("confidence")
+        if column.null_count:
+            column = column.fill_null(0)
+        values: NDArray[np.float32] = column.to_numpy()
         return values
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """The confidences in `SCORE_UNIT`: int64 (n,)."""
+        return in_units(self.confidences.astype(np.float64))
+
+    @cached_property
+    def levels(self) -> NDArray[np.int64]:
+        """The last of `THRESHOLDS` that each confidence reaches: int64 (n,)."""
+        return np.searchsorted(_LEAST, self.confidences, side="right") - 1
+
+    @cached_property
+    def cells(self) -> NDArray[np.int64]:
+        """What each row is counted by: 10 times its label, or `UNLABELLED`, and its prediction.
+
+        It says nothing of rows without a prediction: int64 (n,).
+        """
+        if self.labelled.all():
+            return self.labels * CLASSES + self.predictions
+        return np.where(self.labelled, self.labels * CLASSES, UNLABELLED) + self.predictions
+
+    @cached_property
+    def cell_counts(self) -> NDArray[np.int64]:
+        """Rows with a prediction, by cell: int64 (`CELLS`,)."""
+        return np.bincount(among(self.cells, self.predicted), minlength=CELLS)
 
     @cached_property
     def prepared(self) -> NDArray[np.bool_]:

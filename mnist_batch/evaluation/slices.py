@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mnist_batch.evaluation.outcomes import Outcomes
+from mnist_batch.evaluation.outcomes import THRESHOLDS, Outcomes, among
 from mnist_batch.evaluation.proportions import interval, ratio
 
 FOLDER, FILE, PREPARED, CONFIDENCE = "folder", "file", "prepared", "confidence"
@@ -79,8 +79,8 @@ class SliceCounts:
         states = _states(outcomes)
         self._prepared += _by_state(outcomes.prepared.astype(np.int64), states, 2)
         sure = outcomes.sure
-        bands = np.searchsorted(_LEAST, outcomes.confidences[sure], side="right") - 1
-        self._bands += _by_state(bands, states[sure], len(_BANDS))
+        bands = _BAND_OF_LEVEL[among(outcomes.levels, sure)]
+        self._bands += _by_state(bands, among(states, sure), len(_BANDS))
         self._add_sources(outcomes.batch.column("source"), states)
         for name in self._columns:
             self._by_text[name].add(outcomes.batch.column(name), states)
@@ -97,6 +97,12 @@ class SliceCounts:
     def _add_sources(self, sources: pa.Array, states: NDArray[np.int64]) -> None:
         if not len(sources):
             return
+        if pc.all(pc.equal(sources, sources[0])).as_py():  # the usual case of a Parquet file
+            first = sources[0].as_py()
+            is_file = first.lower().endswith(".parquet")
+            kind, value = (FILE, first) if is_file else (FOLDER, first.rpartition("/")[0])
+            self._by_text[kind].add_value(value, states)
+            return
         files = pc.ends_with(sources, ".parquet", ignore_case=True)
         in_files = files.true_count
         if in_files:
@@ -111,7 +117,8 @@ class SliceCounts:
             self._by_text[FOLDER].add(folders, states[where])
 
 
-_LEAST = np.array(_BANDS, np.float32)
+_BAND_OF_LEVEL = np.searchsorted(_BANDS, THRESHOLDS, side="right") - 1
+"""The band of each of `Outcomes.levels`: its bounds are among the thresholds."""
 
 _BAND_NAMES = [f"{low:g} to {high:g}" for low, high in zip(_BANDS, (*_BANDS[1:], 1.0), strict=True)]
 
@@ -133,11 +140,13 @@ class _Counts:
         values = values.dictionary_encode(null_encoding="encode")
         texts = pc.utf8_slice_codeunits(values.dictionary.cast(pa.string()), 0, LONGEST_VALUE)
         places = np.array([self._place(text) for text in texts.to_pylist()], np.int64)
-        if len(self._counts) <= len(self._places):
-            more = np.zeros((len(self._places) + 1, _STATES), np.int64)
-            self._counts = np.concatenate([self._counts, more])
         rows = places[_numpy(values.indices)]
         self._counts += _by_state(rows, states, len(self._counts))
+
+    def add_value(self, value: str, states: NDArray[np.int64]) -> None:
+        """Count rows of one value."""
+        place = self._place(value[:LONGEST_VALUE])
+        self._counts[place] += np.bincount(states, minlength=_STATES)
 
     def slices(self, kind: str) -> list[Slice]:
         """Return the values in order of appearance, the rest last."""
@@ -151,6 +160,8 @@ class _Counts:
             if len(self._places) == MOST_VALUES:
                 return 0
             place = self._places[text] = len(self._places) + 1
+            if len(self._counts) <= place:
+                self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
         return place
 
 

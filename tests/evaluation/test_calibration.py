@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 
-from mnist_batch.evaluation.calibration import BINS, THRESHOLDS, CalibrationCounts, Coverage
+from mnist_batch.evaluation.calibration import BINS, CalibrationCounts, Coverage
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
-from mnist_batch.evaluation.outcomes import Outcomes
+from mnist_batch.evaluation.outcomes import THRESHOLDS, Outcomes
 from tests.support.prediction_batches import cut, predictions_batch, random_predictions
 
 
