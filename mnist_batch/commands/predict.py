@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 from mnist_batch.commands.command_lines import predict_line
 from mnist_batch.commands.run import PartRows, Run, Summary, evaluation_command, reading_notes
 from mnist_batch.errors import InputError, OutputError
+from mnist_batch.evaluation.drift.suspicion import suspicions
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.evaluation.metrics import Metrics
@@ -150,7 +152,10 @@ def predict(
     output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume, tuple(slices))
     flags = probabilities, fail_fast, memory_size(memory), content_hash
     how = PredictOptions(read, running, output, Prepare(prepare), workers, *flags)
-    return predict_with(input_list(inputs), Path(out), model, how, progress)
+    summary = predict_with(input_list(inputs), Path(out), model, how, progress)
+    # A night is held against an earlier one, which may explain what a run alone does not.
+    found = suspicions(summary.metrics, summary.profile)
+    return replace(summary, notes=[*summary.notes, *found]) if found else summary
 
 
 def predict_with(

@@ -72,7 +72,7 @@ def _alone(metrics: Metrics, profile: InputProfile) -> list[str]:
     if share >= _NEARLY_ALWAYS and not _labels_have(metrics, digit, share):
         found.append(
             f"{_percent(share)} of {profile.rows:,} rows are read as {digit}; unless nearly all "
-            "images show it, check the range of the pixels (--scale) and look at the images"
+            "images show it, look at them: their pixels may not be 0 to 255, or --scale is wrong"
         )
     mean = profile.mean_confidence
     accuracy = _told_accuracy(metrics)
