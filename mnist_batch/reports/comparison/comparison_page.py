@@ -14,9 +14,9 @@ from mnist_batch.evaluation.found_images import FoundImage, Place
 from mnist_batch.reports.charts import Difference, differences
 from mnist_batch.reports.number_text import (
     UNKNOWN,
+    confidence,
     count,
     counted,
-    decimal,
     p_value,
     percent,
     points,
@@ -158,11 +158,19 @@ def _speed(run: Mapping[str, Any] | None) -> float | None:
 
 def _table(scores: PairedScores) -> list[list[object]]:
     """Return the pairs by whether the base and the new run read them correctly."""
-    right, wrong = scores.both_right, scores.both_wrong
+    newly_wrong = _linked(scores.newly_wrong, Change.NEWLY_WRONG)
+    newly_right = _linked(scores.newly_right, Change.NEWLY_RIGHT)
     return [
-        ["Right before", count(right), count(scores.newly_wrong)],
-        ["Wrong before", count(scores.newly_right), count(wrong)],
+        ["Right before", count(scores.both_right), newly_wrong],
+        ["Wrong before", newly_right, count(scores.both_wrong)],
     ]
+
+
+def _linked(number: int, change: Change) -> str:
+    """Return a count that leads to its images, if there are any."""
+    link = Markup('<a href="#{}" aria-label="{} {}">{}</a>')
+    shown = count(number)
+    return link.format(_ID[change], shown, change, shown) if number else shown
 
 
 def _chart(found: Comparison) -> Markup:
@@ -272,10 +280,10 @@ def _picture(row: Row, images: Mapping[int, FoundImage]) -> Picture:
     )
 
 
-def _reading(prediction: int | None, confidence: float | None) -> str:
+def _reading(prediction: int | None, sure: float | None) -> str:
     if prediction is None:
         return "nothing"
-    return f"{prediction} ({decimal(confidence, 3)})" if confidence is not None else f"{prediction}"
+    return f"{prediction}" if sure is None else f"{prediction} ({confidence(sure)})"
 
 
 def _rows(compared: Compared, change: Change, most: int) -> list[Row]:
