@@ -39,11 +39,15 @@ def changes(since: str, before: Setting, now: Setting) -> Iterator[str]:
         yield f"the model is {_model(now.model)}, in {since} it was {_model(before.model)}"
     if before.version != now.version:
         yield f"mnist-batch is {now.version}, in {since} it was {before.version or 'unknown'}"
+    images_are_known = before.data is not None and now.data is not None
     for name in sorted({*before.options, *now.options}):
+        if name == "inputs" and images_are_known:
+            continue  # a file of each night has another name each night
         old, new = before.options.get(name), now.options.get(name)
         if old != new:
-            yield f"{name} is {_value(new)}, in {since} it was {_value(old)}"
-    if before.data is not None and now.data is not None and before.data != now.data:
+            what = "the input" if name == "inputs" else name
+            yield f"{what} is {_value(new)}, in {since} it was {_value(old)}"
+    if images_are_known and before.data != now.data:
         yield f"the images are not those of {since}"
 
 

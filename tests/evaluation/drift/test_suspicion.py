@@ -135,6 +135,15 @@ def test_another_confidence_is_suspicious() -> None:
     )
 
 
+def test_another_confidence_that_labels_confirm_is_not_suspicious() -> None:
+    """A model that is right on all 2,000 may be surer than another; one that is wrong may not."""
+    tonight = _profile(EVEN, confidence=0.996)
+    earlier = _earlier(tonight, _profile(EVEN, confidence=0.9))
+    assert suspicions(_metrics(EVEN, EVEN), tonight, earlier) == ()
+    assert len(suspicions(_metrics(EVEN, FIVES), tonight, earlier)) == 1
+    assert len(suspicions(_metrics(EVEN), tonight, earlier)) == 1
+
+
 def test_many_more_prepared_images_are_suspicious() -> None:
     """A share of prepared images far from that of the earlier run is told."""
     tonight = _profile(EVEN, prepared=400)

@@ -18,17 +18,26 @@ def test_model_version_options_and_images_are_said_each() -> None:
     before = Setting(
         "0.4.0",
         {"name": "a.h5", "sha256": "a" * 64},
-        {"inputs": ["a", "b"], "prepare": "never", "scale": None},
+        {"prepare": "never", "scale": None},
         "other",
     )
-    now = replace(NOW, options={"inputs": ["a"], "prepare": "auto", "scale": "0-1"})
+    now = replace(NOW, options={"prepare": "auto", "scale": "0-1"})
     assert list(changes("2026-11-01", before, now)) == [
         "the model is b.h5 (bbbbbbbbbbbb), in 2026-11-01 it was a.h5 (aaaaaaaaaaaa)",
         "mnist-batch is 0.5.0, in 2026-11-01 it was 0.4.0",
-        "inputs is a, in 2026-11-01 it was a b",
         "prepare is auto, in 2026-11-01 it was never",
         "scale is 0-1, in 2026-11-01 it was not given",
         "the images are not those of 2026-11-01",
+    ]
+
+
+def test_another_input_is_said_where_nobody_knows_the_images() -> None:
+    """Otherwise what is in it counts: a file of each night has another name each night."""
+    before = replace(NOW, options={"inputs": ["a", "b"]})
+    now = replace(NOW, options={"inputs": ["a"]})
+    assert list(changes("x", before, now)) == []
+    assert list(changes("x", replace(before, data=None), now)) == [
+        "the input is a, in x it was a b"
     ]
 
 
