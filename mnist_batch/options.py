@@ -179,6 +179,16 @@ class ReadOptions:
         kept = tuple(dict.fromkeys(keep_columns))
         return cls(image_column, label_column, None if labels is None else str(labels), kept)
 
+    def record(self) -> dict[str, Any]:
+        """Return them by name, without those that earlier releases did not know and nobody set."""
+        kept = {"keep_columns": list(self.keep_columns)} if self.keep_columns else {}
+        return {
+            "image_column": self.image_column,
+            "label_column": self.label_column,
+            "labels": self.labels,
+            **kept,
+        }
+
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -220,17 +230,16 @@ class PredictOptions:
     content_hash: bool = False  # whether the column `content` is written
 
     def record(self) -> dict[str, Any]:
-        """Return, by name, the options that predictions may depend on; a manifest holds them."""
+        """Return, by name, the options that predictions may depend on; a manifest holds them.
+
+        Those that earlier releases did not know are left out where nobody set them.
+        """
         return {
             "prepare": str(self.prepare),
-            "image_column": self.read.image_column,
-            "label_column": self.read.label_column,
-            "labels": self.read.labels,
+            **self.read.record(),
             "device": str(Device(self.model.device)),
             "batch_size": self.model.batch_size,
             "probabilities": self.probabilities,
-            # Where they are not used they are left out, as by releases that did not know them.
-            **({"keep_columns": list(self.read.keep_columns)} if self.read.keep_columns else {}),
             **({"content_hash": True} if self.content_hash else {}),
         }
 

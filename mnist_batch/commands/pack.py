@@ -128,7 +128,7 @@ def pack(
         _kernels.load_where_it_pays(opened.encoded_rows)  # what that takes is no speed of packing
         started = time.perf_counter()
         with within(most), StagedFile(out, overwrite=overwrite) as staged:
-            options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **vars(read)}
+            options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **read.record()}
             workers = workers or available_workers()
             counts = _write(staged, opened, prepare, workers, options, progress)
             elapsed_s = time.perf_counter() - started

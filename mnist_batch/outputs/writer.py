@@ -21,6 +21,10 @@ ROW_GROUP_ROWS = 32_768
 have work enough."""
 
 
+ROW_GROUP_BYTES = 32 * 2**20
+"""Bytes of a row group that is written before it has its rows: texts that are kept may be long."""
+
+
 class Writer(Protocol):
     """Writes a file of one format."""
 
@@ -34,8 +38,9 @@ class Writer(Protocol):
 class ParquetWriter:
     """Writes Parquet: zstd, dictionary-coded text, the record of the run as metadata.
 
-    A row group, other than the last, has at least `group_rows` rows; `exact` cuts batches so that
-    it has no more. Further options are those of `pyarrow.parquet.ParquetWriter`.
+    A row group, other than the last, has at least `group_rows` rows or `ROW_GROUP_BYTES`; `exact`
+    cuts batches so that it has no more. Further options are those of
+    `pyarrow.parquet.ParquetWriter`.
     """
 
     def __init__(
@@ -54,7 +59,7 @@ class ParquetWriter:
         self._group_rows = group_rows
         self._exact = exact
         self._batches: list[pa.RecordBatch] = []
-        self._rows = 0
+        self._rows = self._size = 0
         self._file = open_native(path, "wb")
         own = (CONTENT.name, PATH.name)  # no two images are alike
         texts = [
@@ -70,8 +75,9 @@ class ParquetWriter:
         """Keep rows until they fill a row group."""
         self._batches.append(batch)
         self._rows += len(batch)
-        while self._rows >= self._group_rows:
-            self._write_rows(self._group_rows if self._exact else self._rows)
+        self._size += batch.nbytes
+        while self._rows >= self._group_rows or self._size > ROW_GROUP_BYTES:
+            self._write_rows(min(self._rows, self._group_rows) if self._exact else self._rows)
 
     def close(self, run: Mapping[str, Any]) -> None:
         """Write the last row group, and the footer with the record of the run."""
@@ -87,6 +93,7 @@ class ParquetWriter:
         self._writer.write_table(table.slice(0, rows))
         self._batches = table.slice(rows).to_batches()
         self._rows -= rows
+        self._size = sum(batch.nbytes for batch in self._batches)
 
 
 class CsvWriter:

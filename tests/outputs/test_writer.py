@@ -171,3 +171,18 @@ def test_a_full_disk_leaves_the_old_output(tmp_path: Path, name: str) -> None:
     assert ended.stderr == ""
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "old"
+
+
+def test_long_texts_are_written_before_they_fill_memory(tmp_path: Path) -> None:
+    """A row group of as many rows as usual would be all of a small input."""
+    path, text = tmp_path / "out.parquet", "x" * 100_000
+    schema = predictions_schema(with_probabilities=False, further=[pa.field("text", pa.string())])
+    batch = _batch().append_column("text", pa.array([text] * 5))
+    with Sink(path, schema, overwrite=False) as sink:
+        for _ in range(100):
+            sink.write(batch.cast(schema))
+        sink.finish({})
+        sink.commit()
+    metadata = pq.read_metadata(path)
+    assert metadata.num_rows == 500
+    assert metadata.num_row_groups == 2
