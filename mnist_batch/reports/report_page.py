@@ -18,6 +18,8 @@ _GALLERY_BYTES = 1_600_000
 """What of `page.PAGE_BYTES` the images may take; all else takes 60 kB, with hostile text 250."""
 _LEVELS = 6
 """Shades of a colour in the confusion matrix."""
+_FACT = 60
+"""Characters of a key figure."""
 _COMMAND = 4000
 """Characters of a command: one may name thousands of files."""
 
@@ -195,7 +197,7 @@ def _facts(metrics: Metrics, texts: _Texts) -> list[tuple[str, str, str]]:
         ("Rows", count(metrics.rows), f"{metrics.prepared:,} prepared" if metrics.prepared else ""),
     ]
     if name := texts("model", "name"):
-        facts.append(("Model", name, (texts("model", "sha256") or "")[:12]))
+        facts.append(("Model", short_name(name, _FACT), (texts("model", "sha256") or "")[:12]))
     if data := _data(texts):
         facts.append(("Data", *data))
     if created := texts("created_utc"):
@@ -213,17 +215,17 @@ def _data(texts: _Texts) -> tuple[str, str] | None:
     if isinstance(inputs, Sequence) and inputs and not isinstance(inputs, str):
         more = len(inputs) - 1
         first = PurePath(str(inputs[0])).name or str(inputs[0])
-        return short_name(first), f"and {counted(more, 'more', 'more')}" if more else ""
+        return short_name(first, _FACT), f"and {counted(more, 'more', 'more')}" if more else ""
     name = texts("data", "name")
-    return None if name is None else (name, "")
+    return None if name is None else (short_name(name, _FACT), "")
 
 
 def _day_and_time(created: str) -> tuple[str, str]:
     try:
         moment = datetime.fromisoformat(created)
     except ValueError:
-        return created, ""
-    return f"{moment.day} {moment:%B %Y}", f"{moment:%H:%M} UTC"
+        return short_name(created, _FACT), ""
+    return f"{moment.day} {moment:%b %Y}", f"{moment:%H:%M} UTC"
 
 
 def _count_of(text: str) -> str:

@@ -160,7 +160,7 @@ def test_the_key_figures_are_those_of_the_run() -> None:
         "abababababab",
         "test.parquet",
         "and 1 more",
-        "27 November 2026",
+        "27 Nov 2026",
         "04:05 UTC",
         "12,345 images/s",
         "mnist-batch 1.2.3, numpy 2.4.6",
