@@ -196,7 +196,7 @@ _KIND_NAMES = {
 }
 
 
-_TINY_MARK = Markup(f' <span class="soft">fewer than {TINY} rows</span>')
+_TINY_MARK = Markup(f' <span class="soft">(fewer than {TINY} rows)</span>')
 
 
 def _slice_row(one: Slice) -> list[object]:

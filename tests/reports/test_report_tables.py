@@ -77,7 +77,7 @@ def test_the_worst_slice_comes_first_and_tiny_ones_last(evaluation: Evaluation) 
         "<i>empty</i>",
         "<bdi>a</bdi>",
         "<i>no value</i>",
-        '<bdi>&lt;c&gt;</bdi> <span class="soft">fewer than 30 rows</span>',
+        '<bdi>&lt;c&gt;</bdi> <span class="soft">(fewer than 30 rows)</span>',
     ]
     assert table.rows[0][1:] == ["80.00 %", "71.12 to 86.66 %", "100", "20", "0"]
 
