@@ -12,7 +12,7 @@ from typing import Any, TypedDict, Unpack
 from mnist_batch.commands.command_lines import nightly_line
 from mnist_batch.commands.compare import comparison_command, images_to_show
 from mnist_batch.commands.predict import predict_with
-from mnist_batch.commands.run import Summary
+from mnist_batch.commands.run import Summary, shell_line
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import Progress
@@ -20,17 +20,18 @@ from mnist_batch.inputs.listing import glob_root
 from mnist_batch.inputs.sources import STDIN
 from mnist_batch.nights.baseline.choice import PASSED, check_against
 from mnist_batch.nights.gates import GateLimits
+from mnist_batch.nights.history.index import read_history, write_index
 from mnist_batch.nights.new_night import NewNight, check_name
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import (
     COMPARISON,
+    INDEX,
     JUNIT,
     PREDICTIONS,
     RECORD,
     REPORT,
     SUMMARY,
     Nights,
-    read_nights,
 )
 from mnist_batch.nights.retention import remove_old_predictions
 from mnist_batch.nights.summaries.junit import junit
@@ -207,7 +208,7 @@ def nightly_with(
         check_name(options.name)
     _check_apart(inputs, runs)
     with output_errors(runs):
-        earlier, notes = read_nights(runs) if runs.exists() else Nights([], [])
+        earlier, notes = read_history(runs) if runs.exists() else Nights([], [])
     check_against(runs, earlier, options.against)
     began = datetime.now(UTC)
     command = nightly_line(inputs, runs, model, how)
@@ -221,7 +222,7 @@ def nightly_with(
         told = _told(summary, new, notes)
         _write(new.folder, night, _digest(tonight, night, told, new))
         new.commit()
-    notes = [*told.notes, *_publish(new.place), *_tidy(runs, options)]
+    notes = [*told.notes, *_tidy(runs, options), *_index(runs), *_publish(new.place)]
     return NightlyResult(night, new.place, told, notes)
 
 
@@ -324,6 +325,16 @@ def _tidy(runs: Path, options: NightlyOptions) -> list[str]:
     """Remove the predictions of old nights where that is wanted; return a note on them."""
     if options.keep_nights is None:
         return []
-    nights = read_nights(runs).nights
+    nights = read_history(runs).nights
     removed = remove_old_predictions(runs, nights, options.keep_nights, options.against)
     return [f"predictions of old nights, removed: {', '.join(removed)}"] if removed else []
+
+
+def _index(runs: Path) -> list[str]:
+    """Make the page of all nights again, which costs no night; return a note where it is old."""
+    try:
+        write_index(runs)
+    except Exception as error:  # noqa: BLE001 - the night is in place
+        again = shell_line(["mnist-batch", "history", str(runs)])
+        return [f"{runs / INDEX} was not made again ({why_failed(error)}); to make it: {again}"]
+    return []

@@ -58,7 +58,7 @@ def main() -> None:
             status = 1
             try:
                 if kill_before is not None or steps is not None:
-                    _watch(out.parent, kill_before, steps)
+                    watch(out.parent, kill_before, steps)
                 predict(
                     images,
                     out,
@@ -110,7 +110,7 @@ def _reset(out: Path, *, overwrite: bool) -> None:
             (report_of(out) / name).write_bytes(OLD)
 
 
-def _watch(folder: Path, kill_before: int | None, log: Path | None) -> None:
+def watch(folder: Path, kill_before: int | None, log: Path | None) -> None:
     """Kill this process before a step in a folder, by its number, or write down what they are."""
     count = 0
 

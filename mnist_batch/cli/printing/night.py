@@ -21,7 +21,8 @@ def _parts(result: "mnist_batch.NightlyResult") -> "Iterator[terminal.Page]":
 
     night = result.night
     yield text(*_wrapped(headline(night)), style="bold")
-    yield text(*_wrapped(against(night)))
+    if counts := against(night):
+        yield text(*_wrapped(counts))
     if night.changes:
         lines = (line for change in night.changes for line in _wrapped(change))
         yield titled("What changed", text(*lines))
