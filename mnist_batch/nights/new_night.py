@@ -14,7 +14,7 @@ from mnist_batch.errors import MnistBatchError, OutputError, OutputInUseError
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.targets import flush, flush_names, output_errors
 
-_HIDDEN = re.compile(r"\.(.+)\.night")
+_OF_A_RUN = re.compile(r"\.(.+)\.(?:night|lock)")
 _NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
 
 WORDS = ("passed", "previous", "best")
@@ -153,13 +153,13 @@ def _is_there(path: Path) -> bool:
 
 
 def remove_dead_nights(runs: Path) -> None:
-    """Remove the hidden folders of runs that were killed, and of those alone.
+    """Remove the hidden folders and the locks of runs that were killed, and of those alone.
 
-    Where the file system has no locks nobody can tell, and they stay.
+    Where the file system has no locks nobody can tell, and the folders stay.
     """
-    for path in list(runs.iterdir()):
-        found = _HIDDEN.fullmatch(path.name)
-        if found and path.is_dir() and not path.is_symlink():
-            with contextlib.suppress(OutputInUseError), OutputLock(runs / found[1]) as lock:
-                if not lock.notes:
-                    shutil.rmtree(path, ignore_errors=True)
+    found = (_OF_A_RUN.fullmatch(path.name) for path in list(runs.iterdir()))
+    for name in {match[1] for match in found if match}:
+        path = hidden(runs, name)
+        with contextlib.suppress(OutputInUseError), OutputLock(runs / name) as lock:
+            if path.is_dir() and not path.is_symlink() and not lock.notes:
+                shutil.rmtree(path, ignore_errors=True)

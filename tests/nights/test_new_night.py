@@ -73,12 +73,16 @@ def test_hidden_folders_of_dead_runs_are_removed_and_those_of_live_ones_stay(
     for name in ("dead", "alive"):
         (hidden(tmp_path, name) / "predictions.report").mkdir(parents=True)
     (tmp_path / ".dead.lock").touch()
+    (tmp_path / ".ended.lock").touch()
+    (tmp_path / ".other.lock").write_text("somebody's")
     (tmp_path / ".night").mkdir()
     (tmp_path / ".somebody.night").write_text("a file")
     with OutputLock(tmp_path / "alive"):
         _make(tmp_path)
         left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == [".alive.lock", ".alive.night", ".night", ".somebody.night", "2026-11-27"]
+    assert left == [
+        *(".alive.lock", ".alive.night", ".night", ".other.lock", ".somebody.night", "2026-11-27")
+    ]
 
 
 def test_messages_name_the_place_of_the_night(tmp_path: Path) -> None:
