@@ -78,7 +78,12 @@ def dot_plot(
 
 
 def bar_plot(
-    title: str, points: Sequence[Point], breaks: Sequence[int] = (), *, as_percent: bool = True
+    title: str,
+    points: Sequence[Point],
+    breaks: Sequence[int] = (),
+    *,
+    most: float = 1.0,
+    as_percent: bool = True,
 ) -> Markup:
     """Draw values from 0 upwards; `high` of a point, where it is not 0, is a line above its bar.
 
@@ -86,9 +91,11 @@ def bar_plot(
         title: what the plot shows, in words.
         points: one a step; `low` says nothing.
         breaks: steps before which something changed; a line is drawn there.
+        most: the upper end of the axis; what is above it is drawn up to the edge.
         as_percent: name the values of the axis as percentages.
     """
-    marks = round_ticks(0.0, max([point.value or 0.0 for point in points] + [1e-6]), most=2)
+    highest = max([point.value or 0.0 for point in points] + [1e-6])
+    marks = round_ticks(0.0, min(highest, most), most=2)
     axis = _Axis(len(points), 0.0, marks[-1])
     parts = [axis.rule(mark) for mark in marks]
     parts += [axis.break_before(step) for step in breaks]

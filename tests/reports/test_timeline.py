@@ -50,6 +50,14 @@ def test_bars_begin_at_zero() -> None:
     assert re.findall(r'%">([^<]+)<', plot) == ["0", "0.5"]
 
 
+def test_what_is_above_the_axis_reaches_its_edge() -> None:
+    """One night far away does not press the others flat."""
+    points = [Point(0.04)] * 3 + [Point(0.9, is_bad=True)]
+    paths = _paths(bar_plot("drift", points, most=0.2, as_percent=False))
+    assert paths["fill orange"] == "M787.5 100V0H962.5V100"
+    assert paths["fill blue"].startswith("M37.5 100V80H212.5V100")
+
+
 def test_many_steps_are_thin_lines() -> None:
     """With more steps than there is room for, bars are lines."""
     assert "stroke blue" in _paths(bar_plot("errors", [Point(0.5)] * 100))

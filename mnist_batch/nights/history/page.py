@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from markupsafe import Markup, escape
+
 from mnist_batch.nights.history.plots import plots
 from mnist_batch.nights.history.rows import NightRow, history_rows
 from mnist_batch.nights.night_folder import Nights
 from mnist_batch.nights.verdict import headline
 from mnist_batch.reports.number_text import counted, percent
 from mnist_batch.reports.page import render
+
+_LONG_NAME = 18
+"""Characters, more than a date with its time."""
 
 RECENT = 30
 """Nights that are shown one by one at the top."""
@@ -37,12 +42,13 @@ def history_page(runs: Path, history: Nights) -> str:
     """Return the page of the nights of a folder, at least one, whose links lead into the folder."""
     rows = history_rows(runs, history.nights)
     recent, older = rows[-RECENT:], rows[:-RECENT]
-    last = rows[-1]
+    last, folder = rows[-1], runs.resolve().name
     return render(
         "history.html",
-        folder=runs.resolve().name,
+        folder=folder,
         last=last,
-        sentence=f"The night {last.night.name} {_SENTENCES[last.word]}",
+        opening=f"{folder}: {_place(len(rows))}, begun {last.night.began:%Y-%m-%d %H:%M} UTC",
+        sentence=_sentence(last),
         headline=headline(last.night),
         remarks=[*last.remarks, *last.night.changes],
         facts=_facts(recent),
@@ -94,6 +100,18 @@ def _facts(recent: Sequence[NightRow]) -> list[tuple[str, str, str]]:
 
 def _accuracy(row: NightRow) -> float:
     return row.accuracy or 0.0
+
+
+def _sentence(row: NightRow) -> Markup:
+    """Return what a night came to in a sentence, in which a date is not broken into two lines."""
+    name = Markup('<span class="name">{}</span>').format(row.night.name)
+    if len(row.night.name) > _LONG_NAME:
+        name = escape(row.night.name)
+    return Markup("The night {} {}").format(name, _SENTENCES[row.word])
+
+
+def _place(nights: int) -> str:
+    return f"the last of {nights:,} nights" if nights > 1 else "the first night"
 
 
 def _legend(rows: Sequence[NightRow]) -> str:

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
+from mnist_batch.evaluation.drift.distance import LEAST_EFFECT
 from mnist_batch.evaluation.proportions import interval
 from mnist_batch.nights.history.rows import NightRow
 from mnist_batch.reports.timeline import Point, bar_plot, dot_plot
@@ -45,7 +46,13 @@ def plots(rows: Sequence[NightRow]) -> Plots:
         dot_plot(f"Accuracy with its 95 % interval {names}", accuracies, breaks, most=1.0)
         if any(point.value is not None for point in accuracies)
         else None,
-        bar_plot(f"Greatest drift of the input {names}", drifts, breaks, as_percent=False)
+        bar_plot(
+            f"Greatest drift of the input {names}",
+            drifts,
+            breaks,
+            most=_ordinary(drifts),
+            as_percent=False,
+        )
         if any(point.value is not None for point in drifts)
         else None,
         bar_plot(f"Share of the rows without a prediction {names}", errors, breaks)
@@ -76,6 +83,11 @@ def _drift(rows: Sequence[NightRow]) -> Point:
         return Point(None)
     drift = max(known, key=lambda one: (one.is_far, one.distance))
     return Point(drift.distance, high=drift.band, is_bad=drift.is_far)
+
+
+def _ordinary(drifts: Sequence[Point]) -> float:
+    """Return an upper end of the axis with which nights that are not far can be told apart."""
+    return max(LEAST_EFFECT, *(point.high for point in drifts)) * 2.5
 
 
 def _errors(rows: Sequence[NightRow]) -> Point:

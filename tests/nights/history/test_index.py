@@ -5,8 +5,6 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -174,27 +172,3 @@ def _kill_before(step: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
-
-
-def test_ten_years_of_nights_stay_below_a_megabyte(tmp_path: Path) -> None:
-    """The page of 3,650 nights with drift, a change a year and all links is below 1 MB."""
-    features = ("predictions", "confidence", "prepared", "ink", "size")
-    for number in range(3650):
-        began = datetime(2017, 1, 1, 2, tzinfo=UTC) + timedelta(days=number)
-        made = replace(
-            night(1),
-            name=f"{began:%Y-%m-%d}",
-            created_utc=began.isoformat(timespec="milliseconds"),
-            version=f"0.{number // 365}.0",
-            correct=960 + number % 30,
-            errors=number % 3,
-            drift=dict.fromkeys(features, (0.01 + number % 7 / 100, 0.08)),
-        )
-        folder = write_night(tmp_path, made)
-        for page in (f"{REPORT}/index.html", "comparison/index.html", "summary.md"):
-            (folder / page).parent.mkdir(exist_ok=True)
-            (folder / page).touch()
-    assert len(write_index(tmp_path).nights) == 3650
-    text = (tmp_path / INDEX).read_bytes()
-    assert len(text) < 1_000_000
-    assert b"2017-01-01/predictions.report/index.html" in text

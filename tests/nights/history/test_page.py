@@ -1,6 +1,7 @@
 """Tests of the page of all nights."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_the_first_line_says_what_the_last_night_came_to(
     page = _page(tmp_path, night(1), last)
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", page)
     assert heading is not None
-    assert heading[1] == f"The night 2026-11-02 {sentence}"
+    assert re.sub("<[^>]+>", "", heading[1]) == f"The night 2026-11-02 {sentence}"
 
 
 def test_nights_come_newest_first(tmp_path: Path) -> None:
@@ -110,9 +111,42 @@ def test_hostile_texts_stay_text(tmp_path: Path) -> None:
     assert sum(hostile in text for text in found.texts) >= 5
 
 
+def test_of_very_many_nights_months_are_drawn(tmp_path: Path) -> None:
+    """The page says that a step is a month."""
+    nights = [night(1 + number % 28, name=f"n{number}") for number in range(450)]
+    assert "Each step is a month" in _page(tmp_path, *nights)
+    assert "Each step is a month" not in _page(tmp_path, *nights[:50])
+
+
 def test_a_page_of_nights_with_long_names_stays_small(tmp_path: Path) -> None:
     """Rows for which there is no room are counted."""
     nights = [night(1, name=f"{number:0240}") for number in range(4000)]
     page = _page(tmp_path, *nights)
     assert len(page.encode()) < 1_200_000
     assert re.search(r"nights not listed here", page)
+
+
+def test_ten_years_of_nights_stay_below_a_megabyte(tmp_path: Path) -> None:
+    """The page of 3,650 nights with drift, a change a year and all links is below 1 MB."""
+    pages = tmp_path / "pages"
+    for page in ("predictions.report/index.html", "comparison/index.html", "summary.md"):
+        (pages / page).parent.mkdir(parents=True, exist_ok=True)
+        (pages / page).touch()
+    features = ("predictions", "confidence", "prepared", "ink", "size")
+    nights = []
+    for number in range(3650):
+        began = datetime(2017, 1, 1, 2, tzinfo=UTC) + timedelta(days=number)
+        made = night(
+            1,
+            name=f"{began:%Y-%m-%d}",
+            created_utc=began.isoformat(timespec="milliseconds"),
+            version=f"0.{number // 365}.0",
+            correct=960 + number % 30,
+            errors=number % 3,
+            drift=dict.fromkeys(features, (0.01 + number % 7 / 100, 0.08)),
+        )
+        nights.append(made)
+        (tmp_path / made.name).symlink_to(pages)
+    page = _page(tmp_path, *nights)
+    assert len(page.encode()) < 1_000_000
+    assert "2017-01-01/predictions.report/index.html" in page
