@@ -13,6 +13,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.machine.file_modes import output_mode
 from mnist_batch.outputs.file_lock import HeldLock, lock, lock_if_possible
 from mnist_batch.outputs.targets import (
+    Parents,
     behind_links,
     check_writable,
     flush,
@@ -36,7 +37,7 @@ class StagedFile:
 
         Raises:
             OutputError: the target exists and `overwrite` is false, is a folder, or its folder
-                does not exist or cannot be written.
+                cannot be written or made.
         """
         self.target = target
         self._overwrite = overwrite
@@ -44,10 +45,16 @@ class StagedFile:
         # A target that is a link stays one.
         self._place = behind_links(target) if target.is_symlink() else target
         place = folder or self._place.parent
+        self._parents = Parents(self._place.parent)
         prefix = temporary_prefix(target)
-        with output_errors(target):
-            _remove_dead(place, prefix)
-            self.path, self._lock = _create_locked(place, prefix)
+        try:
+            with output_errors(target):
+                self._parents.make()
+                _remove_dead(place, prefix)
+                self.path, self._lock = _create_locked(place, prefix)
+        except BaseException:
+            self._parents.remove_unused()
+            raise
 
     def __enter__(self) -> Self:
         """Return the file, to be written."""
@@ -78,6 +85,7 @@ class StagedFile:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
         self._lock.close()
+        self._parents.remove_unused()
 
 
 _TEMPORARY, _LOCK = ".tmp", "lock"
@@ -144,13 +152,20 @@ class StagedFolder:
         self._ours = ours
         self._staging: Path | None = None
         self._lock = HeldLock()
+        self._parents = Parents(self._place.parent)
         self.check()
 
     def begin(self) -> Path:
         """Create the temporary folder and return it, for the caller to write."""
+        try:
+            with output_errors(self.target):
+                self._parents.make()
+                self._remove_dead()
+                self._staging, self._lock = self._create_locked()
+        except BaseException:
+            self._parents.remove_unused()
+            raise
         with output_errors(self.target):
-            self._remove_dead()
-            self._staging, self._lock = self._create_locked()
             self._new, self._old = (self._staging / name for name in ("new", "old"))
             try:
                 self._new.mkdir()  # as the user's umask says
@@ -183,6 +198,7 @@ class StagedFolder:
                 self._old.rename(self._place)
             shutil.rmtree(self._staging)
         self._lock.close()
+        self._parents.remove_unused()
 
     @property
     def _prefix(self) -> str:

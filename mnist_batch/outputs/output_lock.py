@@ -6,7 +6,7 @@ from typing import Self
 
 from mnist_batch.errors import OutputInUseError
 from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
-from mnist_batch.outputs.targets import behind_links, name_with_room, output_errors
+from mnist_batch.outputs.targets import Parents, behind_links, name_with_room, output_errors
 
 _INSIDE = ".mnist-batch.lock"
 
@@ -15,8 +15,8 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
     """A lock on an output, to be held from before the work until its end.
 
     It is an empty file: beside an output that is replaced as a whole, or in a folder where other
-    files may lie too, which is made where it is missing. Leaving the context removes the file, and
-    the folder where it was made and holds nothing. A killed run leaves them, and no lock.
+    files may lie too. Folders are made where they are missing. Leaving the context removes the
+    file, and of these folders those that hold nothing. A killed run leaves them, and no lock.
 
     Attributes:
         notes: what the user should know, one sentence each.
@@ -27,10 +27,10 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
         self.notes: list[str] = []
         self._output = output
         place = behind_links(output)  # one output has one lock, whatever links lead to it
-        self._folder = place if inside else None
+        self._is_inside = inside
         beside = place.parent / f".{name_with_room(place.name)}.lock"
         self._file = place / _INSIDE if inside else beside
-        self._made_folder = False
+        self._parents = Parents(self._file.parent)
         self._held = HeldLock()
 
     def __enter__(self) -> Self:
@@ -45,7 +45,7 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
                 self._lock()
                 return self
         except BaseException:
-            self._remove_folder()
+            self._parents.remove_unused()
             raise
         self.notes.append(
             f"{self._output}: its file system has no locks, so nothing keeps another run from "
@@ -60,29 +60,19 @@ class OutputLock(AbstractContextManager["OutputLock", None]):
             if not self._file.stat().st_size and not self._held.is_replaced(self._file):
                 self._file.unlink()
         self._held.close()
-        self._remove_folder()
-
-    def _remove_folder(self) -> None:
-        if self._folder and self._made_folder:
-            with suppress(OSError):  # it holds something, be it the lock of another run
-                self._folder.rmdir()
+        self._parents.remove_unused()
 
     def _lock(self) -> None:
         while True:
-            if self._folder and not self._folder.is_dir():
-                with suppress(FileExistsError):  # made by another run in that moment
-                    self._folder.mkdir()
-                    self._made_folder = True
+            self._parents.make()
             try:
                 held = lock(self._file)
-            except FileNotFoundError:
-                if self._folder:  # the last run removed it in that moment
-                    continue
-                raise
+            except FileNotFoundError:  # the last run removed the folder in that moment
+                continue
             if held is None:
                 raise OutputInUseError(
                     f"{self._output}: another run is writing it; wait for its end, or name "
-                    f"another {'folder' if self._folder else 'place'}"
+                    f"another {'folder' if self._is_inside else 'place'}"
                 )
             self._held = held
             return

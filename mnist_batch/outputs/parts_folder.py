@@ -38,7 +38,13 @@ from mnist_batch.outputs.parts import (
     is_manifest,
     read_part,
 )
-from mnist_batch.outputs.targets import behind_links, flush_names, name_with_room, output_errors
+from mnist_batch.outputs.targets import (
+    Parents,
+    behind_links,
+    flush_names,
+    name_with_room,
+    output_errors,
+)
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
 # Up to format 1 the names of parts had no run.
@@ -106,8 +112,13 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         self._text = manifest.text(attempt=secrets.token_hex(8))
         self._checksums: dict[int, int] = {}  # of the parts that are there
         self._is_done = False
-        with output_errors(out):
-            self._lock = self._locked()
+        self._folders = Parents(self.path)
+        try:
+            with output_errors(out):
+                self._lock = self._locked()
+        except BaseException:
+            self._folders.remove_unused()
+            raise
         try:
             with output_errors(out):
                 self._begin(resume=resume)
@@ -197,7 +208,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         file = self.path / _LOCK
         while True:
             self._refuse_no_folder()
-            self.path.mkdir(exist_ok=True)
+            self._folders.make()
             try:
                 if file.is_symlink() or not file.exists():
                     self._refuse_others()
@@ -215,10 +226,6 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                     "writing the same output"
                 )
                 held = HeldLock()
-            except OSError:  # a full disk
-                with contextlib.suppress(OSError):  # it holds something
-                    self.path.rmdir()
-                raise
             try:
                 self._refuse_others()
             except BaseException:
@@ -240,6 +247,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
                         self.path.rmdir()
         finally:
             self._lock.close()
+            self._folders.remove_unused()
 
     def _may_tidy(self) -> bool:
         """Tell whether no other run has the folder by now, be it that its lock was removed."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import zlib
 from collections.abc import Iterator
@@ -28,8 +29,41 @@ _LONGEST_NAME, _SHORT_NAME = 200, 40
 """Bytes that leave room for the suffix, and characters, which take 4 bytes each at most."""
 
 
+class Parents:
+    """The folders in which an output goes, made where they are missing.
+
+    So they are made only where something is written, and those that stay empty are removed again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Touch nothing; the output goes into `folder`."""
+        self._folder = folder
+        self._made: list[Path] = []
+
+    def make(self) -> None:
+        """Make what is missing; another run may do so at the same time.
+
+        Raises:
+            OSError: the system refuses.
+        """
+        chain = (self._folder, *self._folder.parents)
+        for folder in reversed([*itertools.takewhile(lambda path: not path.is_dir(), chain)]):
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                self._made.append(folder)
+
+    def remove_unused(self) -> None:
+        """Remove those that were made and hold nothing; this never fails."""
+        while self._made:
+            with contextlib.suppress(OSError):  # it holds something, be it of another run
+                self._made.pop().rmdir()
+
+
 def check_writable(target: Path, *, overwrite: bool) -> None:
-    """Raise `OutputError` where a file cannot be put at `target`; touch nothing."""
+    """Raise `OutputError` where a file cannot be put at `target`; touch nothing.
+
+    Folders that are missing can be made if the nearest one that exists can be written.
+    """
     try:
         has_null = b"\0" in os.fsencode(target)
     except UnicodeEncodeError:
@@ -45,10 +79,12 @@ def check_writable(target: Path, *, overwrite: bool) -> None:
             raise OutputError(f"{target} is a device or a pipe; name a file")
         if target.exists() and not overwrite:
             raise OutputError(f"{target} exists already; name another file or pass --overwrite")
-        if not target.parent.is_dir():
-            raise OutputError(f"{target.parent} is not a folder; create it first")
-        if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise OutputError(f"{target.parent} cannot be written; name a folder that can")
+        nearest = next(path for path in target.absolute().parents if os.path.lexists(path))
+        shown = target.parent if nearest == target.absolute().parent else nearest
+        if not nearest.is_dir():
+            raise OutputError(f"{shown} is not a folder; name another place")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise OutputError(f"{shown} cannot be written; name a folder that can")
 
 
 def why_failed(error: Exception) -> str:

@@ -394,7 +394,7 @@ def test_outputs_that_cannot_be_are_refused(tmp_path: Path, digits_folder: Path)
         (digits_folder, tmp_path / "packed.csv", False, "suffix .parquet"),
         (digits_folder, present, False, "exists already"),
         (digits_folder, digits_folder / "packed.parquet", False, "lies in the INPUT folder"),
-        (digits_folder, tmp_path / "no" / "packed.parquet", False, "is not a folder"),
+        (digits_folder, present / "packed.parquet", False, "is not a folder"),
         (f"{tmp_path}/*.parquet", tmp_path / "x.parquet", False, "is matched by"),
         (present, present, True, "is read by this run"),
     ):

@@ -60,6 +60,17 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert target.read_text() == "of another run"
 
 
+def test_folders_that_are_missing_are_made_while_it_is_written(tmp_path: Path) -> None:
+    """And removed again where it is not committed."""
+    target = tmp_path / "a" / "b" / "out.csv"
+    with StagedFile(target, overwrite=False) as staged:
+        assert staged.path.parent == target.parent
+    assert list(tmp_path.iterdir()) == []
+    with StagedFile(target, overwrite=False) as staged:
+        staged.commit()
+    assert target.is_file()
+
+
 def test_the_file_has_the_users_permissions(tmp_path: Path) -> None:
     """Those of any new file, not the private ones of a temporary file."""
     ordinary = tmp_path / "ordinary"
@@ -74,7 +85,7 @@ def test_the_file_has_the_users_permissions(tmp_path: Path) -> None:
     [
         ("folder", "is a folder"),
         ("present.csv", "exists already"),
-        ("absent/out.csv", "is not a folder"),
+        ("present.csv/out.csv", r"present\.csv is not a folder"),
     ],
 )
 def test_a_target_that_cannot_be_is_refused(tmp_path: Path, name: str, message: str) -> None:

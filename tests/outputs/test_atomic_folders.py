@@ -298,10 +298,15 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         StagedFolder(tmp_path / "out", overwrite=True, ours=is_ours)
 
 
-def test_the_folder_above_must_exist(tmp_path: Path) -> None:
-    """As for a file."""
-    with pytest.raises(OutputError, match="create it first"):
-        StagedFolder(tmp_path / "none" / "out", overwrite=False, ours=is_ours)
+def test_folders_above_that_are_missing_are_made_when_it_begins(tmp_path: Path) -> None:
+    """As for a file; and removed where it is not committed."""
+    target = tmp_path / "a" / "b" / "out"
+    StagedFolder(target, overwrite=False, ours=is_ours)
+    assert list(tmp_path.iterdir()) == []
+    staged(target).discard()
+    assert list(tmp_path.iterdir()) == []
+    staged(target).commit()
+    assert contents(tmp_path) == {"a/b/out/sub/new": "ours"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -578,3 +578,17 @@ def test_a_full_disk_leaves_the_old_output(
     )
     assert again.returncode == 0
     assert _names(out) == [out.name, "out.report"]
+
+
+def test_folders_above_are_made_and_left_only_with_something_in_them(
+    tmp_path: Path, digits_folder: Path
+) -> None:
+    """A refused run leaves none, an interrupted one those above its parts."""
+    out = tmp_path / "a" / "b" / "out.parquet"
+    with pytest.raises(InputError):
+        mnist_batch.predict(tmp_path / "none", out)
+    assert list(tmp_path.iterdir()) == []
+    _cut_short(digits_folder, out, 7, batch_size=7)
+    assert list(tmp_path.iterdir()) == []
+    mnist_batch.predict(digits_folder, out, report=False)
+    assert [path.name for path in out.parent.iterdir()] == ["out.parquet"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_batch.errors import OutputError
-from mnist_batch.outputs.targets import check_writable, flush_names, output_errors
+from mnist_batch.outputs.targets import Parents, check_writable, flush_names, output_errors
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -16,6 +16,40 @@ def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="cannot be written"):
         check_writable(tmp_path / "out.csv", overwrite=False)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_the_nearest_folder_that_exists_must_be_writable(tmp_path: Path) -> None:
+    """Those below it would be made."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match=f"{tmp_path} cannot be written"):
+        check_writable(tmp_path / "a" / "b" / "out.csv", overwrite=False)
+
+
+@pytest.mark.parametrize("made", ["file", "link"])
+def test_what_is_no_folder_gets_no_folders(tmp_path: Path, made: str) -> None:
+    """A file, or a link that leads nowhere; checking makes nothing."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    check_writable(tmp_path / "a" / "b" / "out.csv", overwrite=False)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(OutputError, match=f"{tmp_path / made} is not a folder"):
+        check_writable(tmp_path / made / "a" / "out.csv", overwrite=False)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_only_folders_that_were_made_are_removed_and_only_empty_ones(tmp_path: Path) -> None:
+    """Two runs may make the same ones at once."""
+    (tmp_path / "there").mkdir()
+    one, other = (Parents(tmp_path / "there" / "a" / name) for name in ("b", "c"))
+    one.make()
+    other.make()
+    one.remove_unused()
+    assert [path.name for path in (tmp_path / "there" / "a").iterdir()] == ["c"]
+    other.remove_unused()
+    assert list((tmp_path / "there" / "a").iterdir()) == []
+    Parents(tmp_path / "there").remove_unused()
+    assert (tmp_path / "there").is_dir()
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

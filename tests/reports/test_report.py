@@ -442,10 +442,12 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         Report(tmp_path / "report", overwrite=True)
 
 
-def test_the_folder_above_must_exist(tmp_path: Path) -> None:
-    """As for any other output."""
-    with pytest.raises(OutputError, match="create it first"):
-        Report(tmp_path / "none" / "report", overwrite=False)
+def test_folders_above_that_are_missing_are_made(tmp_path: Path) -> None:
+    """When it is written, not when it is checked."""
+    folder = tmp_path / "a" / "b" / "report"
+    Report(folder, overwrite=False)
+    assert names(tmp_path) == set()
+    assert write(folder).files[0].is_file()
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:

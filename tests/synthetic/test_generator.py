@@ -289,10 +289,10 @@ def test_existing_parquet_is_kept_unless_overwrite(tmp_path: Path) -> None:
     assert pq.read_metadata(path).num_rows == 3
 
 
-def test_missing_parent_folder_of_a_parquet_is_refused(tmp_path: Path) -> None:
-    """A Parquet file in a folder that does not exist is an `OutputError`."""
-    with pytest.raises(OutputError, match="is not a folder"):
-        write_parquet(tmp_path / "missing" / "digits.parquet", 3)
+def test_missing_parent_folders_of_a_parquet_are_made(tmp_path: Path) -> None:
+    """As of any output."""
+    write_parquet(tmp_path / "a" / "b" / "digits.parquet", 3)
+    assert pq.read_metadata(tmp_path / "a" / "b" / "digits.parquet").num_rows == 3
 
 
 def test_failure_half_way_leaves_the_old_parquet_and_nothing_beside_it(tmp_path: Path) -> None:
