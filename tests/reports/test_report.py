@@ -20,6 +20,7 @@ from mnist_batch.mnist import CLASSES
 from mnist_batch.reports.report import FILES, Report
 from tests.support.example_metrics import evaluation_of
 from tests.support.full_disk import limited_file_size
+from tests.support.parsed_page import ParsedPage, missing_targets
 from tests.support.report_files import REPORT_FILES
 
 RUN: dict[str, Any] = {"version": "1.0", "model": {"name": "MNIST.h5"}, "elapsed_s": 1.5}
@@ -92,6 +93,16 @@ def test_without_labels_the_predictions_are_drawn(tmp_path: Path) -> None:
     """There is nothing to score."""
     write(tmp_path / "report", WITHOUT_LABELS)
     assert names(tmp_path / "report") == UNLABELLED_FILES
+
+
+@pytest.mark.parametrize("metrics", [WITH_LABELS, WITHOUT_LABELS])
+def test_the_page_leads_to_files_of_the_report_alone(tmp_path: Path, metrics: Metrics) -> None:
+    """And to its own parts."""
+    write(tmp_path, metrics)
+    page = ParsedPage((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert page.unclosed == []
+    assert "metrics.json" in page.links
+    assert missing_targets(page, tmp_path) == set()
 
 
 def test_pictures_are_pictures(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_batch.reports.thumbnails import Picture, png, short_name
+from mnist_batch.reports.thumbnails import Group, Picture, fit, png, short_name
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (64, 37), (1, 1), (3, 2)])
@@ -46,3 +46,31 @@ def test_of_a_long_name_the_middle_is_left_out() -> None:
         + " [\N{HORIZONTAL ELLIPSIS} 9,940 characters \N{HORIZONTAL ELLIPSIS}] "
         + "b" * 100
     )
+
+
+def group(name: str, size: int, rows: int) -> Group:
+    """Return a group of pictures without images, whose sources are their places."""
+    pictures = [Picture(name, str(place), place, None) for place in range(size)]
+    return Group(name, name, rows, pictures)
+
+
+def test_as_many_pictures_are_shown_as_fit() -> None:
+    """The first of each group before the second of any; the rest of the rows is counted."""
+    groups = [group("a", 3, rows=10), group("b", 1, rows=1), group("c", 2, rows=2)]
+    each = len(groups[0].pictures[0].html().encode())
+    shown = fit(groups, 5 * each)
+    assert [one.html.count("<li>") for one in shown] == [2, 1, 2]
+    assert [one.left_out for one in shown] == [8, 0, 0]
+    assert "row 0" in shown[0].html
+    assert "row 1" in shown[0].html
+    assert [one.left_out for one in fit(groups, 10**6)] == [7, 0, 0]
+    nothing = fit(groups, 0)
+    assert [(one.html, one.left_out) for one in nothing] == [("", 10), ("", 1), ("", 2)]
+
+
+def test_what_is_shown_is_measured_in_bytes() -> None:
+    """As UTF-8, where a character takes up to four."""
+    picture = Picture("a", "\U0001f600" * 300, 0, None)
+    ((shown),) = fit([Group("a", "a", 9, [picture] * 9)], 2_600)
+    assert len(shown.html.encode()) <= 2_600
+    assert shown.left_out == 7
