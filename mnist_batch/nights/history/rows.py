@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from mnist_batch.evaluation.drift.distance import Drift
 from mnist_batch.evaluation.proportions import interval
-from mnist_batch.nights.night import Night
+from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import COMPARISON, INDEX, REPORT, SUMMARY
 from mnist_batch.nights.verdict import state
 
@@ -66,7 +66,7 @@ def _row(runs: Path, night: Night, changed: Sequence[str]) -> NightRow:
     mark, kind, word = _MARKS.get(state(night), _PASSED)
     low, high = interval(night.correct, night.scored) or (0.0, 0.0)
     feature, drift = _farthest(night)
-    missed = [gate.message for gate in night.gates if gate.passed is False]
+    missed = [_told(gate) for gate in night.gates if gate.passed is False]
     suspicions = [one for one in night.suspicions if not any(one in text for text in missed)]
     return NightRow(
         night=night,
@@ -83,6 +83,12 @@ def _row(runs: Path, night: Night, changed: Sequence[str]) -> NightRow:
         changed=changed,
         remarks=[*missed, *suspicions],
     )
+
+
+def _told(gate: GateResult) -> str:
+    """Return what a gate says, with the digit that it is about."""
+    is_of_digit = gate.name.startswith("digit ")
+    return f"{gate.name}: {gate.message}" if is_of_digit else gate.message
 
 
 def _links(runs: Path, night: Night) -> dict[str, str]:

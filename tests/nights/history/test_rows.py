@@ -34,6 +34,18 @@ def test_a_state_is_a_mark_and_a_word(
     assert (row.mark, row.kind, row.word) == (mark, kind, word)
 
 
+def test_a_night_has_what_its_gates_say(tmp_path: Path) -> None:
+    """Of those that were missed; a digit has its name, and a suspicion is told once."""
+    gates = (
+        GateResult("errors", passed=True, message="fine"),
+        GateResult("digit 4", passed=False, message="-5.00 points", fails=True),
+        GateResult("drift", passed=False, message="too sure; too many fives", fails=True),
+    )
+    suspicious = ("too sure", "too many fives")
+    (row,) = history_rows(tmp_path, [night(1, gates=gates, suspicions=suspicious)])
+    assert row.remarks == ["digit 4: -5.00 points", "too sure; too many fives"]
+
+
 def test_a_night_has_links_to_the_pages_that_are_there(tmp_path: Path) -> None:
     """A report or a comparison may be missing; the address of a folder is quoted."""
     folder = write_night(tmp_path, night(1), "a b%")
