@@ -90,7 +90,8 @@ def folded(gates: Sequence[GateResult]) -> Iterator[GateResult]:
                 if one.name.startswith(_OF_A_DIGIT) and one.passed is gate.passed
             ]
             message = "none is worse beyond chance" if gate.passed else gate.message
-            yield replace(gate, name=f"digits {_ranges(alike)}", message=message)
+            name = f"digits {_ranges(alike)}" if len(alike) > 1 else gate.name
+            yield replace(gate, name=name, message=message)
 
 
 def _ranges(digits: Sequence[int]) -> str:

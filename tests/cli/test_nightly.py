@@ -1,0 +1,85 @@
+"""`mnist-batch nightly`: what it prints where, and its exit status."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mnist_batch.cli import app
+from tests.support.command import run
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["nightly", *map(str, arguments)])
+
+
+def test_the_summary_is_printed_and_errors_on_stderr(tmp_path: Path, digits_folder: Path) -> None:
+    """In 80 columns but for paths; the line of a gate that fails says which and why."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "a.png").write_bytes(b"not an image")
+    ended = run(
+        "nightly", digits_folder, broken, "--runs", tmp_path / "a" / "nights", "--name", "n"
+    )
+    assert ended.returncode == 3
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("Too many errors: accuracy ")
+    assert "errors       failed      1 of 31 rows have no prediction, more than" in ended.stdout
+    assert max(len(line) for line in lines if str(tmp_path) not in line) <= 80
+    for name in ("summary.md", "junit.xml", "predictions.report/index.html"):
+        assert f"{tmp_path}/a/nights/n/{name}" in ended.stdout
+    assert (
+        "error: errors: 1 of 31 rows have no prediction, more than --max-errors 0" in ended.stderr
+    )
+
+
+def test_quiet_prints_nothing_but_what_failed(tmp_path: Path, digits_folder: Path) -> None:
+    """So cron sends no mail after a good night."""
+    good = run("nightly", digits_folder, "--runs", tmp_path / "nights", "-q")
+    assert (good.returncode, good.stdout, good.stderr) == (0, "", "")
+    worse = run(
+        *("nightly", digits_folder, "--runs", tmp_path / "nights", "-q", "--labels", "none"),
+        "--require-labels",
+    )
+    assert (worse.returncode, worse.stdout) == (4, "")
+    assert worse.stderr == "error: labels: 0 of 30 rows have a label and a prediction\n"
+
+
+def test_json_is_all_there_is_on_stdout(tmp_path: Path, digits_folder: Path) -> None:
+    """The record of the night, the notes and the folder."""
+    ended = run("nightly", digits_folder, "--runs", tmp_path, "--name", "n", "--json")
+    record = json.loads(ended.stdout)
+    assert (record["name"], record["folder"]) == ("n", str(tmp_path / "n"))
+    assert record["gates"][0]["name"] == "errors"
+    assert record["status"] == ended.returncode
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--name", "a/b"),
+        ("--name", "passed"),
+        ("--max-errors", "many"),
+        ("--max-drop", "-1"),
+        ("--patience", "0"),
+        ("--keep-nights", "0"),
+        ("--min-accuracy", "2"),
+        ("--out", "x.csv"),
+        ("--resume",),
+    ],
+)
+def test_wrong_usage_is_status_2_and_makes_nothing(
+    arguments: tuple[str, ...], tmp_path: Path, digits_folder: Path
+) -> None:
+    """Where the output of predict goes is no option: a night has its folder."""
+    assert _run(digits_folder, "--runs", tmp_path / "nights", *arguments).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_base_that_is_none_is_status_1(tmp_path: Path, digits_folder: Path) -> None:
+    """Before anything is predicted."""
+    ended = run("nightly", digits_folder, "--runs", tmp_path / "nights", "--against", "absent")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: --against absent: is no night of ")
+    assert list(tmp_path.iterdir()) == []

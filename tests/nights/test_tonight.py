@@ -1,0 +1,105 @@
+"""A night that is predicted, held against an earlier one, and judged."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mnist_batch.evaluation.comparison.result import Verdict
+from mnist_batch.evaluation.evaluator import Evaluator
+from mnist_batch.nights.gates import GateLimits
+from mnist_batch.nights.night import Night
+from mnist_batch.nights.night_folder import PREDICTIONS
+from mnist_batch.nights.tonight import Predicted, Tonight
+from mnist_batch.options import ErrorBudget
+from mnist_batch.outputs.reader import PredictionsFile
+from tests.support.nights import night, write_night
+from tests.support.predictions_files import write_predictions
+
+ROWS = 200
+RUN = {
+    "version": "0.5.0",
+    "model": {"name": "MNIST.h5", "sha256": "a" * 64},
+    "options": {"inputs": ["digits"], "prepare": "auto"},
+    "elapsed_s": 0.5,
+    "images_per_s": 400,
+}
+LIMITS = GateLimits(ErrorBudget.parse("0"))
+
+
+def _predicted(path: Path, wrong: int) -> Predicted:
+    """Write predictions of which the first are wrong, and return what a run found."""
+    labels = [row % 10 for row in range(ROWS)]
+    digits = [(label + 1) % 10 if row < wrong else label for row, label in enumerate(labels)]
+    content = {"content": [f"{row:032x}" for row in range(ROWS)]}
+    write_predictions(path, labels, digits, further=content)
+    evaluator = Evaluator()
+    with PredictionsFile(path) as file:
+        for batch in file.batches():
+            evaluator.add(batch)
+    found = evaluator.evaluation()
+    return Predicted(path, found.metrics, found.profile, RUN, 0)
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Night:
+    """The night before, all right, over the same images."""
+    predicted = _predicted(tmp_path / "p.parquet", wrong=0)
+    alone = Tonight(tmp_path / "nights", [], predicted, "passed", 0.001)
+    made = alone.night("before", datetime(2026, 11, 1, tzinfo=UTC), LIMITS)
+    (tmp_path / "p.parquet").rename(write_night(tmp_path / "nights", made) / PREDICTIONS)
+    return made
+
+
+def test_the_first_night_is_held_against_nothing(earlier: Night) -> None:
+    """It passes, and its record says what it is made of."""
+    assert (earlier.against, earlier.drift, earlier.changes, earlier.status) == (None, {}, (), 0)
+    assert earlier.created_utc == "2026-11-01T00:00:00.000+00:00"
+    assert earlier.per_digit == ((20, 20),) * 10
+    assert earlier.options == {"inputs": ["digits"], "prepare": "auto"}
+    assert (earlier.elapsed_s, earlier.images_per_s) == (0.5, 400)
+
+
+def test_a_worse_night_is_told_by_its_comparison(tmp_path: Path, earlier: Night) -> None:
+    """50 of 200 newly wrong are 25 points; the rows are named, those of most confidence first."""
+    predicted = _predicted(tmp_path / "p.parquet", wrong=50)
+    tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.001)
+    made = tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS)
+    assert made.against is not None
+    assert (made.against.verdict, made.against.difference) == (Verdict.REGRESSED, -0.25)
+    assert made.status == 5
+    assert made.data == earlier.data
+    assert [*tonight.newly_wrong(2)] == [
+        ("test.parquet", row, f"{row} read as {row + 1}, confidence 0.7500") for row in (0, 1)
+    ]
+
+
+def test_a_drop_that_is_let_pass_is_no_regression(tmp_path: Path, earlier: Night) -> None:
+    """However sure it is."""
+    predicted = _predicted(tmp_path / "p.parquet", wrong=50)
+    tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.9)
+    assert tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS).status == 0
+
+
+def test_changes_are_said_since_the_night_before_and_since_the_base(
+    tmp_path: Path, earlier: Night
+) -> None:
+    """Of the same change one sentence each; none twice where the two are one night."""
+    other = night(2, data=earlier.data, model={"name": "other.h5", "sha256": "b" * 64})
+    predicted = _predicted(tmp_path / "p.parquet", wrong=0)
+    tonight = Tonight(tmp_path / "nights", [earlier, other], predicted, "before", 0.001)
+    assert tonight.changes == (
+        "the model is MNIST.h5 (aaaaaaaaaaaa), in 2026-11-02 it was other.h5 (bbbbbbbbbbbb)",
+    )
+    assert tonight.changes_since_base == ()
+
+
+def test_a_base_that_cannot_be_read_is_no_error(tmp_path: Path, earlier: Night) -> None:
+    """The night says why nothing is compared."""
+    damaged = tmp_path / "damaged.parquet"
+    damaged.write_bytes(b"PAR1")
+    predicted = _predicted(tmp_path / "p.parquet", wrong=0)
+    tonight = Tonight(tmp_path / "nights", [earlier], predicted, str(damaged), 0.001)
+    assert tonight.compared is None
+    assert tonight.why_not_compared.startswith(f"{damaged} cannot be read")
+    assert [*tonight.newly_wrong(9)] == []
