@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mnist_batch.commands.predictions_files import find_predictions
 from mnist_batch.commands.run import Summary, shell_line
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
-from mnist_batch.evaluation.found_images import find_images
+from mnist_batch.evaluation.found_images import FoundImage, Place, find_images
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import (
     NO_LABELS,
@@ -173,8 +174,10 @@ class _Read:
         for batch in file.batches(further):
             yield self._labels.label(batch, file.path) if self._labels else batch
 
-    def prepare(self) -> Prepare:
-        """Return how the images of all files were prepared.
+    def ways_to_prepare(self) -> Sequence[Prepare]:
+        """Return how the images of all files may have been prepared, the likeliest way first.
+
+        It is one, unless no file says how it was made, as no CSV file does.
 
         Raises:
             PredictionsError: some otherwise than others, or in an unknown way.
@@ -182,14 +185,17 @@ class _Read:
         ways = {
             prepare_of(_options(run), path): path
             for run, path in zip(self.runs, self._wanted.files, strict=True)
+            if run is not None
         }
+        if not ways:
+            return (Prepare.AUTO, Prepare.NEVER, Prepare.ALWAYS)
         if len(ways) > 1:
             (one, path), (other, second) = list(ways.items())[:2]
             raise PredictionsError(
                 f"{path} was predicted with --prepare {one}, {second} with {other}; evaluate them "
                 "apart, or without --images"
             )
-        return next(iter(ways))
+        return [*ways]
 
 
 def _slices_of(file: PredictionsFile) -> Sequence[str]:
@@ -217,7 +223,7 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
     evaluator = read.evaluator(report)
     evaluation, notes = evaluator.evaluation(), read.notes
     if wanted.inputs is not None:
-        evaluation = _with_images(evaluation, wanted, evaluator.rows, read.prepare())
+        evaluation = _with_images(evaluation, wanted, evaluator.rows, read.ways_to_prepare())
     elif report:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
     of_images = [(run or {}).get("images") for run in read.runs]
@@ -242,12 +248,26 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
 
 
 def _with_images(
-    evaluation: Evaluation, wanted: _Wanted, rows: int, prepare: Prepare
+    evaluation: Evaluation, wanted: _Wanted, rows: int, ways: Sequence[Prepare]
 ) -> Evaluation:
-    """Return an evaluation with images, read from the inputs that were predicted."""
+    """Return an evaluation with images, read from the inputs that were predicted.
+
+    Of several ways to prepare them it is the first one that prepares just those images that are
+    prepared by the predictions; the first of all where none does.
+    """
     read = ReadOptions(wanted.image_column, labels=NO_LABELS)
     opened = open_inputs(wanted.inputs or (), read)
-    return evaluation.with_images(lambda places: find_images(places, opened, rows, prepare))
+    prepared = {one.index: one.prepared for cell in evaluation.gallery for one in cell.images}
+
+    def find(places: Sequence[Place]) -> Mapping[int, FoundImage]:
+        attempts = (find_images(places, opened, rows, way) for way in ways)
+        first = next(attempts)
+        for found in chain([first], attempts):
+            if all(found[index].prepared == told for index, told in prepared.items()):
+                return found
+        return first
+
+    return evaluation.with_images(find)
 
 
 def prepare_of(options: Mapping[str, Any], file: Path) -> Prepare:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mnist_batch.evaluation.found_images import FoundImage, Place
-from mnist_batch.evaluation.gallery import GalleryCell, GalleryChooser
+from mnist_batch.evaluation.gallery import GalleryCell, GalleryChooser, GalleryImage
 from mnist_batch.evaluation.input_profile import InputProfile, ProfileCounts
 from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
@@ -82,11 +82,15 @@ class Evaluation:
             gallery=[
                 replace(
                     cell,
-                    images=[replace(one, **vars(found[one.index])) for one in cell.images],
+                    images=[_with_image(one, found[one.index]) for one in cell.images],
                 )
                 for cell in self.gallery
             ],
         )
+
+
+def _with_image(row: GalleryImage, found: FoundImage) -> GalleryImage:
+    return replace(row, image=found.image, original=found.original)
 
 
 class Evaluator:

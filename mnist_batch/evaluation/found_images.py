@@ -29,13 +29,17 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class FoundImage:
-    """The image of a row, as the network saw it, uint8 (28, 28), and what it was made of.
+    """The image of a row.
 
-    `original` is as of `GalleryImage`.
+    Attributes:
+        image: uint8 (28, 28), as the network saw it.
+        original: as of `GalleryImage`.
+        prepared: whether the image was brought to MNIST form.
     """
 
     image: Images
     original: Grey | None = None
+    prepared: bool = False
 
 
 def find_images(
@@ -71,7 +75,8 @@ def find_images(
                 _check_same(places[len(found) :], batch)
                 decoded = prepare_batch(batch, prepare, with_thumbnails=True)
                 for number, image in enumerate(decoded.images):
-                    found.append(FoundImage(image.copy(), decoded.original(number)))
+                    prepared = bool(decoded.prepared[number])
+                    found.append(FoundImage(image.copy(), decoded.original(number), prepared))
     return {place.index: one for place, one in zip(places, found, strict=True)}
 
 

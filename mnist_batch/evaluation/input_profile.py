@@ -13,7 +13,7 @@ from mnist_batch.mnist import CLASSES
 CONFIDENCE_BINS = 20
 INK_BINS = 20
 MOST_INK = 96.0
-"""Grey level: half of MNIST's images have a mean below 33, and one in 10,000 above 96."""
+"""Grey level: half of MNIST's images have a mean below 33, one of all 70,000 has one above."""
 SIZE_BOUNDS = (28, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096)
 """Pixels: a bin holds sizes up to its bound, above that of the bin before; a last one the rest."""
 

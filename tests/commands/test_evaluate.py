@@ -78,6 +78,19 @@ def test_evaluate_draws_what_the_network_saw(tmp_path: Path, model: Path, prepar
     assert (again / "samples.png").read_bytes() == first
 
 
+@pytest.mark.parametrize("prepare", Prepare)
+def test_a_csv_file_tells_how_its_images_were_prepared(
+    tmp_path: Path, model: Path, prepare: Prepare
+) -> None:
+    """It holds no options; the column `prepared` tells which images were, and so the way."""
+    write_other_pictures(tmp_path / "digits")
+    out = tmp_path / "out.csv"
+    mnist_batch.predict(tmp_path / "digits", out, model=model, prepare=prepare)
+    mnist_batch.evaluate(out, report=tmp_path / "again", images=tmp_path / "digits")
+    first = (tmp_path / "out.report" / "samples.png").read_bytes()
+    assert (tmp_path / "again" / "samples.png").read_bytes() == first
+
+
 def test_the_samples_depend_on_how_images_were_prepared(tmp_path: Path, model: Path) -> None:
     """Or the test before this one would find nothing: the three pictures are three."""
     write_other_pictures(tmp_path / "digits")
