@@ -14,6 +14,7 @@ from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.nights.baseline.changes import changes, setting_of
 from mnist_batch.options import NO_LABELS, Inputs, ReadOptions, input_list
 from mnist_batch.outputs.atomic import StagedFolder
+from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.outputs.targets import output_errors
 from mnist_batch.reports.comparison.comparison_folder import (
@@ -35,6 +36,7 @@ class ComparisonResult:
         changed: what is not as in the base, beside the predictions, a sentence each: the model,
             the version, options.
         files: those that are written: page, rows that changed, record; empty without `out`.
+        notes: what the user should know, one sentence each.
     """
 
     comparison: Comparison
@@ -44,16 +46,13 @@ class ComparisonResult:
     new_run: Mapping[str, Any] | None
     changed: Sequence[str]
     files: Sequence[Path]
+    notes: Sequence[str]
     _record: Mapping[str, Any]
 
-    @property
-    def notes(self) -> Sequence[str]:
-        """What the user should know, one sentence each."""
-        return self.comparison.notes
-
     def record(self) -> dict[str, Any]:
-        """Return what `comparison.json` holds, and where the files are."""
-        return {**self._record, "files": [str(path) for path in self.files]}
+        """Return what `comparison.json` holds, the notes, and where the files are."""
+        files = [str(path) for path in self.files]
+        return {**self._record, "notes": list(self.notes), "files": files}
 
 
 def compare(
@@ -90,30 +89,39 @@ def compare(
         raise ValueError("images are shown on a page: name a folder for it, out")
     inputs = None if images is None else input_list(images)
     if out is None:
-        return _result(_compare(Path(base), Path(new), on, max_drop), [])
+        return _result(_compare(Path(base), Path(new), on, max_drop))
     folder = StagedFolder(Path(out), overwrite=overwrite, ours=lambda path: path.name in FILES)
     check_outside([], [folder.target], inputs or [])
-    compared = _compare(Path(base), Path(new), on, max_drop)
-    files = [Claim(compared.base, "the base"), Claim(compared.new, "the new predictions")]
-    check_apart([*files, Claim(folder.target, "the comparison")])
-    found = {} if inputs is None else images_to_show(compared, inputs)
-    command = comparison_command(base, new, out, inputs, on, max_drop)
+    with OutputLock(folder.target) as in_use:
+        folder.check()
+        compared = _compare(Path(base), Path(new), on, max_drop)
+        files = [Claim(compared.base, "the base"), Claim(compared.new, "the new predictions")]
+        check_apart([*files, Claim(folder.target, "the comparison")])
+        found = {} if inputs is None else images_to_show(compared, inputs)
+        _write(folder, compared, found, comparison_command(base, new, out, inputs, on, max_drop))
+    return _result(compared, [folder.target / name for name in FILES], in_use.notes)
+
+
+def _write(
+    folder: StagedFolder, compared: Compared, images: Mapping[int, FoundImage], command: str
+) -> None:
+    """Put the folder of a comparison in its place, whole."""
     try:
         with output_errors(folder.target):
-            written = write_comparison(
-                folder.begin(), compared, images=found, changed=_changed(compared), command=command
-            )
+            begun, changed = folder.begin(), _changed(compared)
+            write_comparison(begun, compared, images=images, changed=changed, command=command)
         folder.commit()
     finally:
         folder.discard()
-    return _result(compared, [folder.target / path.name for path in written])
 
 
 def _compare(base: Path, new: Path, on: str | None, max_drop: float) -> Compared:
     return compare_predictions(base, new, on=on, max_drop=max_drop / 100)
 
 
-def _result(compared: Compared, files: Sequence[Path]) -> ComparisonResult:
+def _result(
+    compared: Compared, files: Sequence[Path] = (), notes: Sequence[str] = ()
+) -> ComparisonResult:
     changed = _changed(compared)
     return ComparisonResult(
         comparison=compared.comparison,
@@ -123,6 +131,7 @@ def _result(compared: Compared, files: Sequence[Path]) -> ComparisonResult:
         new_run=compared.new_run,
         changed=changed,
         files=files,
+        notes=[*compared.comparison.notes, *notes],
         _record=comparison_record(compared, changed),
     )
 
@@ -142,7 +151,8 @@ def images_to_show(compared: Compared, inputs: Sequence[str | Path]) -> Mapping[
         InputError: these cannot be read or are not those that were predicted.
     """
     options = (compared.new_run or {}).get("options", {})
-    read = ReadOptions(options.get("image_column"), labels=NO_LABELS)
+    column = options.get("image_column")
+    read = ReadOptions(column if isinstance(column, str) else None, labels=NO_LABELS)
     prepare = prepare_of(options, compared.new)
     rows = compared.comparison.new_rows
     return find_images(places_to_show(compared), open_inputs(inputs, read), rows, prepare)

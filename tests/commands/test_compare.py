@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch.errors import InputError, OutputError, PredictionsError
+from mnist_batch.errors import InputError, OutputError, OutputInUseError, PredictionsError
 from mnist_batch.evaluation.comparison.result import Verdict
+from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.schema import METADATA_KEY
 from tests.support.predictions_files import write_predictions
 
@@ -33,7 +34,7 @@ def test_two_runs_are_compared(runs: tuple[Path, Path]) -> None:
     result = mnist_batch.compare(*runs)
     assert result.comparison.verdict is Verdict.IMPROVED
     assert result.comparison.pairs == 30
-    assert (result.base, result.new, result.files) == (*runs, [])
+    assert (result.base, result.new, result.files) == (*runs, ())
     (changed,) = result.changed
     assert changed.startswith("the model is MNIST.h5 (")
     assert "in the base it was linear.h5 (" in changed
@@ -102,6 +103,14 @@ def test_a_failure_leaves_the_earlier_folder(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison", "other"]
 
 
+def test_one_run_writes_a_folder_at_a_time(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    """A second one is refused."""
+    out = tmp_path / "comparison"
+    with OutputLock(out), pytest.raises(OutputInUseError, match="another run is writing it"):
+        mnist_batch.compare(*runs, out=out)
+    assert not out.exists()
+
+
 def test_a_folder_that_holds_the_predictions_is_refused(
     runs: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -131,15 +140,31 @@ def test_csv_files_are_compared_without_a_record(tmp_path: Path) -> None:
     assert (result.base_run, result.changed) == (None, [])
 
 
+def _with_record(path: Path, out: Path, **changes: object) -> Path:
+    """Write predictions again with another record, and return where."""
+    run = {**json.loads(pq.read_metadata(path).metadata[METADATA_KEY]), **changes}
+    table = pq.read_table(path).replace_schema_metadata({METADATA_KEY: json.dumps(run)})
+    pq.write_table(table, out)
+    return out
+
+
 def test_a_record_that_says_nonsense_is_refused(
     runs: tuple[Path, Path], digits_folder: Path, tmp_path: Path
 ) -> None:
     """Where it is needed, to read the images as they were read."""
-    table = pq.read_table(runs[1])
-    run = json.loads(pq.read_metadata(runs[1]).metadata[METADATA_KEY])
-    run["options"]["prepare"] = "upside down"
-    path = tmp_path / "new.parquet"
-    pq.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps(run)}), path)
+    options = {"sample_seed": 0, "prepare": "upside down", "image_column": 7}
+    path = _with_record(runs[1], tmp_path / "new.parquet", options=options)
     with pytest.raises(PredictionsError, match="prepare 'upside down'"):
         mnist_batch.compare(runs[0], path, out=tmp_path / "out", images=digits_folder)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [None, 7, "x", ["a"], {"name": 1, "sha256": 2}])
+def test_a_record_may_say_anything_else(
+    runs: tuple[Path, Path], tmp_path: Path, value: object
+) -> None:
+    """It is shown as it is, where it can be."""
+    path = _with_record(
+        runs[1], tmp_path / "new.parquet", model=value, version=value, created_utc=value
+    )
+    assert mnist_batch.compare(runs[0], path, out=tmp_path / "out").changed

@@ -30,7 +30,9 @@ def setting_of(run: Mapping[str, Any], data: str | None) -> Setting:
     options = {name: value for name, value in run["options"].items() if name not in _OF_EACH_RUN}
     if "predictor" in run:
         options["predictor"] = run["predictor"]
-    return Setting(str(run.get("version", "")), run.get("model") or {}, options, data)
+    named = run.get("model")  # of a file of any origin, so that anything may be there
+    model = {name: str(value) for name, value in named.items()} if isinstance(named, dict) else {}
+    return Setting(str(run.get("version", "")), model, options, data)
 
 
 def changes(since: str, before: Setting, now: Setting) -> Iterator[str]:

@@ -19,6 +19,7 @@ RESULT = ComparisonResult(
     new_run={"images_per_s": 59_500},
     changed=["the model is another"],
     files=[Path("out/index.html")],
+    notes=[],
     _record={},
 )
 

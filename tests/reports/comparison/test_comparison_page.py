@@ -95,6 +95,8 @@ def test_the_images_are_those_of_the_new_run(tmp_path: Path) -> None:
     found = compared(tmp_path, [1, 2, 3, 4], [1, 2, 3, 4], [1, 7, 3, None])
     (place,) = places_to_show(found)
     assert (place.index, place.source, place.row) == (1, "a", 1)
+    several = compared(tmp_path, [1, 2, 3], [1, 7, 8], [7, 2, 9])
+    assert [one.index for one in places_to_show(several)] == [0, 1, 2]
     image = FoundImage(np.full((28, 28), 200, np.uint8))
     assert page(found, {1: image}).count("<img") == 1
     assert "<img" not in page(found)
@@ -113,8 +115,8 @@ def test_a_page_of_many_changes_is_small(tmp_path: Path) -> None:
     """50,000 images of noise, which is the worst to compress; the rest is counted."""
     rows, draw = 50_000, np.random.default_rng(0)
     labels: list[int | None] = [*map(int, draw.integers(0, 10, rows))]
-    now: list[int | None] = [*map(int, draw.integers(0, 10, rows))]
-    found = compared(tmp_path, labels, labels, now)
+    before, now = ([*map(int, draw.integers(0, 10, rows))] for _ in range(2))
+    found = compared(tmp_path, labels, [*before], [*now])
     noise = FoundImage(draw.integers(0, 256, (28, 28), np.uint8), None)
     text = page(found, {place.index: noise for place in places_to_show(found)})
     assert len(text.encode()) < PAGE_BYTES
