@@ -10,7 +10,7 @@ from mnist_batch.evaluation.input_profile import InputProfile
 
 LEAST_EFFECT = 0.08
 """Distance below which a change is too small to speak of, however many rows show it: one digit of
-ten from 10 to 16 % of the rows, or a share of prepared images from 0 to 1.3 %."""
+ten from 10 to 16.5 % of the rows, or a share of prepared images from 0 to 1.3 %."""
 
 PERMUTATIONS = 2_499
 """Chance exceeds the largest of so many distances once in 2,500 times, see `drift_of`: five

@@ -135,6 +135,31 @@ def test_runs_that_end_at_once_lose_no_night(tmp_path: Path) -> None:
     assert all(night(day).name in _shown(tmp_path) for day in range(1, 9))
 
 
+def test_a_kill_in_the_middle_of_writing_leaves_the_old_page(tmp_path: Path) -> None:
+    """Half a page is never to be seen, and the next run removes it."""
+    write_night(tmp_path, night(1))
+    write_index(tmp_path)
+    old = _shown(tmp_path)
+    write_night(tmp_path, night(2))
+    process = os.fork()
+    if process == 0:
+
+        def write_half(path: Path, text: str, **_: object) -> int:
+            path.write_bytes(text[: len(text) // 2].encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+            return 0
+
+        Path.write_text = write_half  # type: ignore[assignment,method-assign]
+        write_index(tmp_path)
+        os._exit(0)
+    _, status = os.waitpid(process, 0)
+    assert os.WIFSIGNALED(status)
+    assert _shown(tmp_path) == old
+    write_index(tmp_path)
+    assert "2026-11-02" in _shown(tmp_path)
+    assert _names(tmp_path) == ["2026-11-01", "2026-11-02", INDEX]
+
+
 @pytest.mark.parametrize("step", range(8))
 def test_a_kill_leaves_the_old_page_or_the_new_one(tmp_path: Path, step: int) -> None:
     """A run that is killed before any of its steps on the file system leaves a whole page.
