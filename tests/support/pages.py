@@ -13,7 +13,7 @@ from mnist_batch.options import Style
 from mnist_batch.synthetic import generator
 from tests.support.linear_model import write_linear_model
 
-DIGITS = 200
+DIGITS = 150
 HOSTILE = (
     "<hostile-tag onclick='document.title=1'>",
     "</style></title><script>document.title='run'</script>",
@@ -46,7 +46,7 @@ def write_digits(
         labels += table["label"]
     drawn.unlink()
     labels[7:DIGITS:9] = [(label + 1) % 10 for label in labels[7:DIGITS:9]]
-    images[20:DIGITS:60] = [b"no image", b"", images[20][:40]]
+    images[20:DIGITS:50] = [b"no image", b"", images[20][:40]]
     scanners = [texts[row % len(texts)] for row in range(len(images))]
     content = [{"bytes": image, "path": None} for image in images]
     pq.write_table(pa.table({"image": content, "label": labels, column: scanners}), path)
@@ -75,14 +75,17 @@ def make_pages(folder: Path) -> dict[str, Path]:
     mnist_batch.train(digits, folder / "trained.h5", epochs=3)
     worse = folder / "worse.h5"
     write_linear_model(worse)
-    mnist_batch.predict(digits, folder / "worse.parquet", model=worse, report=False)
-    mnist_batch.compare(labelled, folder / "worse.parquet", out=folder / "compared", images=digits)
+    runs = folder / "runs"
+    mnist_batch.nightly(digits, runs, name="first", max_errors="5%")
+    mnist_batch.nightly(digits, runs, name="worse", model=worse, max_errors="5%")
+    mnist_batch.nightly(digits, runs, name="unlabelled", labels="none", max_errors="5%")
     reports = {
         "labelled": labelled.with_suffix(".report"),
         "unlabelled": unlabelled.with_suffix(".report"),
         "evaluated": folder / "evaluated",
         "trained": folder / "trained.report",
-        "compared": folder / "compared",
+        "nights": runs,
+        "night compared": runs / "worse" / "comparison",
         **_hostile_reports(folder / "hostile"),
     }
     return {name: report / "index.html" for name, report in reports.items()}

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from examples.nightly import simulate
 from mnist_batch.synthetic import generator
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -110,6 +111,24 @@ def test_the_line_of_the_service_makes_a_night(srv: Path) -> None:
     assert "30" in ended.stdout
 
 
+def test_ten_nights_are_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As the script says: one night is worse, on one images are broken; each has its page."""
+    few = {"feeder": ("mnist", 1000), "flatbed": ("paper", 10), "tablet": ("screen", 10)}
+    monkeypatch.setattr(simulate, "SCANNERS", few)
+    simulate.main(tmp_path / "demo")
+    printed = capfd.readouterr().out
+    statuses = re.findall(r"^(2026-11-\d\d): exit status (\d)", printed, re.MULTILINE)
+    assert dict(statuses) == {
+        night: {simulate.WORSE: "5", simulate.BROKEN: "3"}.get(night, "0")
+        for night in simulate.NIGHTS
+    }
+    index = tmp_path / "demo" / "runs" / "index.html"
+    assert f"open {index}" in printed
+    assert all(f"{night}/predictions.report/" in index.read_text() for night in simulate.NIGHTS)
+
+
 @pytest.fixture(scope="module")
 def workflow() -> dict[Any, Any]:
     """The workflow for GitHub Actions, as YAML reads it."""
@@ -160,4 +179,5 @@ def test_the_steps_of_the_workflow_run(workflow: dict[Any, Any], tmp_path: Path)
         assert ended.returncode == 0, ended.stderr
         assert "100" in summary.read_text()
     assert sorted(_nights(tmp_path / "runs")) == ["night-1", "night-2"]
+    assert (tmp_path / "runs" / "index.html").exists()
     assert shlex.split(lines[1])[0] == ".venv/bin/mnist-batch"
