@@ -1,6 +1,6 @@
 """The line that repeats a run in a shell, whether the command line or Python started it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mnist_batch.commands.run import shell_line
@@ -29,6 +29,25 @@ def nightly_line(
 ) -> str:
     """Return the line of `mnist-batch nightly`; its gates are not what a report is about."""
     words = ["nightly", *_input_words(inputs), "--runs", str(runs), *_option_words(model, options)]
+    return shell_line(["mnist-batch", *words])
+
+
+def train_line(
+    data: str | Path, out: Path, settings: Mapping[str, float | None], *, augment: bool
+) -> str:
+    """Return the line of `mnist-batch train`.
+
+    Args:
+        data: the INPUT.
+        out: the model file.
+        settings: by the names of the options; None for what is so by default.
+        augment: whether the images were augmented.
+    """
+    words = ["train", "--data", str(data), "--out", str(out)]
+    words += ["--augment"] if augment else []
+    for name, value in settings.items():
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
     return shell_line(["mnist-batch", *words])
 
 

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
 from mnist_batch import __version__
+from mnist_batch.commands.command_lines import train_line
 from mnist_batch.commands.run import shell_line
 from mnist_batch.errors import InputError, MachineError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
@@ -183,6 +185,7 @@ def train(
     defaults = (AUGMENTED if augment else PLAIN)._asdict()
     chosen = {name: number for name, number in given.items() if number is not None}
     settings = Settings(**(defaults | chosen), seed=seed)
+    again = train_line(data, Path(out), {**given, "seed": seed or None}, augment=augment)
     # What can be refused is refused before hours of training.
     report_writer = _check_outputs(Path(out), report, data, overwrite=overwrite)
     with OutputLock(Path(out)) as out_lock, report_writer or nullcontext():
@@ -191,7 +194,7 @@ def train(
         settings.check_enough(digits.rows)
         fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
         with StagedFile(Path(out), overwrite=overwrite) as staged:
-            result = _save(staged, fitted, digits, report_writer, settings.seed, started)
+            result = _save(staged, fitted, digits, report_writer, settings.seed, again, started)
     return replace(result, notes=[*out_lock.notes, *result.notes])
 
 
@@ -224,9 +227,13 @@ def _save(
     digits: _Digits,
     report_writer: Report | None,
     seed: int,
+    command: str,
     started: float,
 ) -> TrainingResult:
-    """Write the model file, test it, describe it in its metadata, and commit it with its report."""
+    """Write the model file, test it, describe it in its metadata, and commit it with its report.
+
+    `command` is the line that trains it again; `started` is when this run began.
+    """
     network = build_network()
     network.set_weights(fitted.weights)  # compiled, without the state of its optimizer
     write_model(network, staged)
@@ -238,11 +245,11 @@ def _save(
     record = _record(fitted, digits, tested)
     describe_model(staged, record)
     sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
-    run = {"model": {"name": staged.target.name, "sha256": sha256}, **record}
+    run = {"model": {"name": staged.target.name, "sha256": sha256}, **record, **_time(started)}
     staged.commit()
     if report_writer:  # no failure of it costs the model
         report_writer.retire()
-        report_writer.stage(tested.evaluation, run, history=fitted.history)
+        report_writer.stage(tested.evaluation, run, command=command, history=fitted.history)
         report_writer.commit()
         notes += [*report_writer.notes, *report_writer.note(_how_again(staged.target, digits))]
     return TrainingResult(
@@ -261,6 +268,14 @@ def _save(
         notes=notes,
         elapsed_s=time.perf_counter() - started,
     )
+
+
+def _time(started: float) -> dict[str, Any]:
+    """Return when and how long a model was trained; its file does not say it, to be the same."""
+    return {
+        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "elapsed_s": round(time.perf_counter() - started, 3),
+    }
 
 
 def _how_again(out: Path, digits: _Digits) -> str:

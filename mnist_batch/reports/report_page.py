@@ -202,9 +202,11 @@ def _facts(metrics: Metrics, texts: _Texts) -> list[tuple[str, str, str]]:
         facts.append(("Data", *data))
     if created := texts("created_utc"):
         facts.append(("When", *_day_and_time(created)))
+    elapsed = texts("elapsed_s")
     if speed := texts("images_per_s"):
-        elapsed = texts("elapsed_s")
         facts.append(("Speed", f"{_count_of(speed)} images/s", f"{elapsed} s" if elapsed else ""))
+    elif elapsed:
+        facts.append(("Time", f"{elapsed} s", ""))
     return facts
 
 

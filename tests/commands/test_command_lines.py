@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_batch.commands.command_lines import nightly_line, predict_line
+from mnist_batch.commands.command_lines import nightly_line, predict_line, train_line
 from mnist_batch.options import (
     ModelOptions,
     OutputOptions,
@@ -46,4 +46,16 @@ def test_a_line_holds_what_predictions_and_report_depend_on() -> None:
     )
     assert nightly_line(["a"], Path("n"), Path("m.h5"), options) == (
         f"mnist-batch nightly a --runs n {said}"
+    )
+
+
+def test_the_line_of_a_training_holds_what_was_chosen() -> None:
+    """What is so by default is left out."""
+    default = {"epochs": None, "validation_split": None, "seed": None}
+    assert train_line("a b", Path("m.h5"), default, augment=False) == (
+        "mnist-batch train --data 'a b' --out m.h5"
+    )
+    chosen = {"epochs": 3, "validation_split": 0.5, "seed": 7}
+    assert train_line(Path("d"), Path("m.h5"), chosen, augment=True) == (
+        "mnist-batch train --data d --out m.h5 --augment --epochs 3 --validation-split 0.5 --seed 7"
     )

@@ -219,10 +219,13 @@ def test_the_report_holds_history_and_test_figures(result: TrainingResult) -> No
     assert [float(row["val_accuracy"]) for row in rows] == result.history["val_accuracy"]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["accuracy"] == result.accuracy
+    assert metrics["run"].pop("created_utc").endswith("+00:00")
+    assert 0 < metrics["run"].pop("elapsed_s") <= result.elapsed_s
     assert metrics["run"] == {
         "model": {"name": "digits.h5", "sha256": result.sha256},
         **record_of(result.out),
     }
+    assert "mnist-batch train --data" in (folder / "index.html").read_text(encoding="utf-8")
 
 
 def test_progress_is_told_after_each_epoch(
