@@ -37,15 +37,6 @@ _On = Annotated[
         metavar="COLUMN|content", help="Join rows on this column, instead of source and row."
     ),
 ]
-_MaxDrop = Annotated[
-    float,
-    parameters.writing(
-        min=0,
-        max=100,
-        metavar="POINTS",
-        help="Exit with status 5 where accuracy drops beyond chance by more percentage points.",
-    ),
-]
 
 
 def compare(
@@ -54,7 +45,7 @@ def compare(
     out: _Out = None,
     images: _Images = None,
     on: _On = None,
-    max_drop: _MaxDrop = 0.1,
+    max_drop: parameters.MaxDrop = 0.1,
     overwrite: parameters.Overwrite = False,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,

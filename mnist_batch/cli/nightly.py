@@ -6,7 +6,6 @@ in Markdown, and its gates as JUnit XML. Exit status 3, 4 and 5 say that a gate 
 Example: mnist-batch nightly digits/ --runs nights
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -44,34 +43,24 @@ _Name = Annotated[
         help="Name of the night; by default the UTC date, with the time where that is taken.",
     ),
 ]
-_gate = partial(typer.Option, rich_help_panel="Gates")
 _Against = Annotated[
     str,
-    _gate(
+    parameters.gating(
         metavar="passed|previous|best|NAME|FILE",
         help="What the night is held against: the last night of the same images that passed, the "
         "one before, the most accurate one, a night by its name, or a predictions file.",
     ),
 ]
-_MaxDrop = Annotated[
-    float,
-    _gate(
-        min=0,
-        max=100,
-        metavar="POINTS",
-        help="Exit with status 5 where accuracy drops beyond chance by more percentage points.",
-    ),
-]
 _RequireLabels = Annotated[
     bool,
-    _gate(
+    parameters.gating(
         "--require-labels",
         help="Exit with status 4 where no row has a label.",
     ),
 ]
 _Patience = Annotated[
     int,
-    _gate(
+    parameters.gating(
         min=1,
         metavar="N",
         help="Let a gate fail only on the Nth night in a row that misses it.",
@@ -92,7 +81,7 @@ def nightly(
     runs: _Runs,
     name: _Name = None,
     against: _Against = "passed",
-    max_drop: _MaxDrop = 0.1,
+    max_drop: parameters.MaxDrop = 0.1,
     min_accuracy: parameters.MinAccuracy = None,
     max_errors: parameters.MaxErrors = "0",
     require_labels: _RequireLabels = False,

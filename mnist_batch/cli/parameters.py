@@ -28,6 +28,7 @@ worse than the run that it is held against."""
 reading = partial(typer.Option, rich_help_panel="Reading")
 running = partial(typer.Option, rich_help_panel="Model")
 writing = partial(typer.Option, rich_help_panel="Output")
+gating = partial(typer.Option, rich_help_panel="Gates")
 """Options in the panels of the help."""
 
 InputList = Annotated[
@@ -131,6 +132,15 @@ MaxErrors = Annotated[
 ]
 MinAccuracy = Annotated[
     float | None, writing(min=0, max=1, help="Exit with status 4 below this accuracy.")
+]
+MaxDrop = Annotated[
+    float,
+    gating(
+        min=0,
+        max=100,
+        metavar="POINTS",
+        help="Exit with status 5 where accuracy drops beyond chance by more percentage points.",
+    ),
 ]
 AsJson = Annotated[bool, writing("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, writing("--quiet", "-q", help="No progress and no notes.")]

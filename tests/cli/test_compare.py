@@ -25,7 +25,7 @@ def test_a_worse_run_ends_with_status_5(worse: tuple[Path, Path]) -> None:
     assert ended.returncode == 5
     assert ended.stdout.startswith("regressed: accuracy 0.9000, was 1.0000\n")
     assert ended.stderr == (
-        "error: worse than the base beyond chance and --max-drop 0.1: in all, and on the digits 4\n"
+        "error: worse than the base beyond chance and --max-drop 0.1: in all, and on digit 4\n"
     )
 
 

@@ -19,7 +19,8 @@ def comparison_page(result: "mnist_batch.ComparisonResult") -> "terminal.Page":
 
 def why_worse(found: Comparison) -> str:
     """Return in a sentence why the new run is worse."""
-    digits = f"on the digits {', '.join(map(str, found.regressed_digits))}"
+    worse = ", ".join(map(str, found.regressed_digits))
+    digits = f"on digit{'s' if len(found.regressed_digits) > 1 else ''} {worse}"
     if found.verdict is not Verdict.REGRESSED:
         where = digits
     else:

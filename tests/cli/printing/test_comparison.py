@@ -108,7 +108,7 @@ def test_runs_without_labels_have_no_accuracy() -> None:
 def test_why_a_run_is_worse_is_said() -> None:
     """In all, on some digits, or both."""
     start = "worse than the base beyond chance and --max-drop 0.1: "
-    assert why_worse(COMPARISON) == f"{start}in all, and on the digits 4"
+    assert why_worse(COMPARISON) == f"{start}in all, and on digit 4"
     assert why_worse(replace(COMPARISON, regressed_digits=())) == f"{start}in all"
     improved = replace(COMPARISON, verdict=Verdict.IMPROVED, regressed_digits=(1, 4))
-    assert why_worse(improved) == f"{start}on the digits 1, 4"
+    assert why_worse(improved) == f"{start}on digits 1, 4"

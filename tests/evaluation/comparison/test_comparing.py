@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from scipy.stats import binom
 
 import mnist_batch
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.comparing import CHANGES, Change, compare_predictions
 from mnist_batch.evaluation.comparison.result import Verdict
+from tests.support.paired_statistics import interval, mid_p
 from tests.support.predictions_files import write_predictions
 
 
@@ -123,13 +123,13 @@ def test_the_better_model_is_found_on_mnist(mnist: Path, seed_model: Path, tmp_p
     )
     wrong = int(((before == labels) & (after != labels)).sum())
     right = int(((before != labels) & (after == labels)).sum())
-    p_value = 2 * binom.cdf(wrong - 1, wrong + right, 0.5) + binom.pmf(wrong, wrong + right, 0.5)
 
     better = compare_predictions(seed, default).comparison
     worse = compare_predictions(default, seed).comparison
     assert (better.verdict, worse.verdict) == (Verdict.IMPROVED, Verdict.REGRESSED)
     assert (better.pairs, better.newly_wrong, better.newly_right) == (10_000, wrong, right)
-    assert better.overall.p_value == pytest.approx(p_value)
+    assert better.overall.p_value == pytest.approx(mid_p(wrong, right))
+    assert better.overall.interval == pytest.approx(interval(wrong, right, 10_000), abs=1e-9)
     assert worse.overall.p_value == better.overall.p_value
     assert worse.overall.difference == pytest.approx((wrong - right) / 10_000)
     assert not better.is_worse
