@@ -1,8 +1,6 @@
 """Predict into the folder of a night, hold it against an earlier one, and tell what changed."""
 
-import json
-import os
-import shutil
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,32 +8,25 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from mnist_batch.commands.command_lines import nightly_line
-from mnist_batch.commands.compare import comparison_command, images_to_show
+from mnist_batch.commands.night_files import publish, write_comparison_page, write_files
 from mnist_batch.commands.predict import predict_with
 from mnist_batch.commands.run import Summary, shell_line
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.listing import glob_root
-from mnist_batch.inputs.sources import STDIN
 from mnist_batch.nights.baseline.choice import PASSED, check_against
 from mnist_batch.nights.gates import GateLimits
 from mnist_batch.nights.history.index import read_history, write_index
 from mnist_batch.nights.new_night import NewNight, check_name
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import (
-    COMPARISON,
     INDEX,
-    JUNIT,
     PREDICTIONS,
-    RECORD,
     REPORT,
-    SUMMARY,
     Nights,
 )
 from mnist_batch.nights.retention import remove_old_predictions
-from mnist_batch.nights.summaries.junit import junit
-from mnist_batch.nights.summaries.markdown import Digest, Example, markdown
 from mnist_batch.nights.tonight import Predicted, Tonight
 from mnist_batch.options import (
     BATCH_ROWS,
@@ -54,13 +45,6 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.places import check_outside, is_inside
 from mnist_batch.outputs.targets import output_errors, why_failed
-from mnist_batch.reports.comparison.comparison_folder import write_comparison
-
-_STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-"""Names the file whose Markdown GitHub Actions shows on the page of a job."""
-
-_MOST_EXAMPLES = 50
-"""Newly wrong rows that the summary names."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +56,19 @@ class NightlyOptions:
     against: str = PASSED
     max_drop: float = 0.1
     keep_nights: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range, before anything is written."""
+        if self.name is not None:
+            check_name(self.name)
+        for name, value, low, high in (
+            ("max_drop", self.max_drop, 0, 100),
+            ("min_accuracy", self.limits.min_accuracy, 0, 1),
+            ("patience", self.limits.patience, 1, math.inf),
+            ("keep_nights", self.keep_nights, 1, math.inf),
+        ):
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} is {value}; expected {low} to {high}")
 
 
 @dataclass(frozen=True)
@@ -204,8 +201,6 @@ def nightly_with(
         PredictionsError: `against` is neither a night nor a predictions file.
         MnistBatchError: as of `predict_with`.
     """
-    if options.name is not None:
-        check_name(options.name)
     _check_apart(inputs, runs)
     with output_errors(runs):
         earlier, notes = read_history(runs) if runs.exists() else Nights([], [])
@@ -218,11 +213,11 @@ def nightly_with(
             runs, earlier, _predicted(summary), options.against, options.max_drop / 100
         )
         night = tonight.night(new.name, began, options.limits)
-        notes = [*notes, *_write_comparison(new, tonight, inputs, runs, options.max_drop)]
+        notes = [*notes, *write_comparison_page(new, tonight, inputs, runs, options.max_drop)]
         told = _told(summary, new, notes)
-        _write(new.folder, night, _digest(tonight, night, told, new))
+        write_files(new.folder, night, tonight, told)
         new.commit()
-    notes = [*told.notes, *_tidy(runs, options), *_index(runs), *_publish(new.place)]
+    notes = [*told.notes, *_tidy(runs, options), *_index(runs), *publish(new.place)]
     return NightlyResult(night, new.place, told, notes)
 
 
@@ -257,76 +252,15 @@ def _check_apart(inputs: Sequence[str | Path], runs: Path) -> None:
             )
 
 
-def _write_comparison(
-    new: NewNight, tonight: Tonight, inputs: Sequence[str | Path], runs: Path, max_drop: float
-) -> list[str]:
-    """Write the page of the comparison, which costs no night; return a note where it is missing."""
-    if tonight.compared is None:
-        return []
-    # What is told is where the predictions will be.
-    compared = replace(tonight.compared, new=new.place / PREDICTIONS)
-    base = runs / tonight.held.name if tonight.held.night else compared.base
-    shown = None if STDIN in inputs else inputs  # a list that came on it has gone through
-    out = new.place / COMPARISON
-    try:
-        (new.folder / COMPARISON).mkdir()
-        write_comparison(
-            new.folder / COMPARISON,
-            compared,
-            images=images_to_show(compared, shown) if shown else {},
-            changed=tonight.changes_since_base,
-            command=comparison_command(base, new.place, out, shown, None, max_drop),
-        )
-    except Exception as error:  # noqa: BLE001 - the night is whole without it
-        shutil.rmtree(new.folder / COMPARISON, ignore_errors=True)
-        return [f"the comparison {out} was not written ({why_failed(error)})"]
-    return []
-
-
-def _digest(tonight: Tonight, night: Night, summary: Summary, new: NewNight) -> Digest:
-    """Return what the summary of a night tells."""
-    return Digest(
-        night=night,
-        why_not_compared=tonight.why_not_compared,
-        newly_wrong=[Example(*row) for row in tonight.newly_wrong(_MOST_EXAMPLES)],
-        unreadable={
-            reason: [Example(row.source, row.row, row.error) for row in rows]
-            for reason, rows in summary.unreadable.items()
-        },
-        has_report=bool(summary.report_files),
-        has_comparison=(new.folder / COMPARISON).is_dir(),
-        notes=summary.notes,
-    )
-
-
-def _write(folder: Path, night: Night, digest: Digest) -> None:
-    """Write what is told of a night into its folder."""
-    with output_errors(folder):
-        record = json.dumps(night.record(), indent=1) + "\n"
-        (folder / RECORD).write_text(record, encoding="utf-8")
-        (folder / SUMMARY).write_text(markdown(digest), encoding="utf-8")
-        (folder / JUNIT).write_bytes(junit(night))
-
-
-def _publish(folder: Path) -> list[str]:
-    """Append the summary where GitHub Actions shows it; return a note where that cannot be."""
-    place = os.environ.get(_STEP_SUMMARY)
-    if not place:
-        return []
-    try:
-        with Path(place).open("a", encoding="utf-8") as file:
-            file.write((folder / SUMMARY).read_text(encoding="utf-8"))
-    except OSError as error:
-        return [f"the summary was not appended to {place} ({why_failed(error)})"]
-    return []
-
-
 def _tidy(runs: Path, options: NightlyOptions) -> list[str]:
     """Remove the predictions of old nights where that is wanted; return a note on them."""
     if options.keep_nights is None:
         return []
-    nights = read_history(runs).nights
-    removed = remove_old_predictions(runs, nights, options.keep_nights, options.against)
+    try:
+        nights = read_history(runs).nights
+        removed = remove_old_predictions(runs, nights, options.keep_nights, options.against)
+    except Exception as error:  # noqa: BLE001 - the night is in place
+        return [f"old predictions in {runs} were not removed ({why_failed(error)})"]
     return [f"predictions of old nights, removed: {', '.join(removed)}"] if removed else []
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import mnist_batch
-from mnist_batch.commands import nightly as module
 from mnist_batch.errors import InputError, OutputError, PredictionsError
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.nights.night import Night
@@ -175,21 +174,6 @@ def test_old_nights_lose_their_predictions_and_nothing_else(digits: Path, runs: 
     assert (runs / "good" / "predictions.report" / "metrics.json").is_file()
 
 
-def test_the_summary_is_appended_where_github_shows_it(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After what earlier steps of the job wrote; where it cannot be, a note says so."""
-    page = tmp_path / "summary"
-    page.write_text("before\n")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
-    result = _nightly(digits, tmp_path / "nights", name="n")
-    summary = (result.folder / "summary.md").read_text()
-    assert page.read_text() == f"before\n{summary}"
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
-    notes = _nightly(digits, tmp_path / "nights").notes
-    assert any(note.startswith(f"the summary was not appended to {tmp_path}") for note in notes)
-
-
 @pytest.mark.parametrize("name", ["a/b", "passed", ""])
 def test_a_name_that_is_none_is_refused_before_anything_is_written(
     digits: Path, tmp_path: Path, name: str
@@ -197,6 +181,25 @@ def test_a_name_that_is_none_is_refused_before_anything_is_written(
     """A path, a word of `--against`, nothing."""
     with pytest.raises(ValueError, match=r"expected up to 80|stands for one"):
         _nightly(digits, tmp_path / "nights", name=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"max_drop": -1},
+        {"max_drop": 101},
+        {"min_accuracy": 1.1},
+        {"patience": 0},
+        {"keep_nights": 0},
+    ],
+)
+def test_what_is_out_of_range_is_refused_before_anything_is_written(
+    digits: Path, tmp_path: Path, option: dict[str, object]
+) -> None:
+    """With the name of the argument."""
+    with pytest.raises(ValueError, match=f"{next(iter(option))} is .*; expected"):
+        _nightly(digits, tmp_path / "nights", **option)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -223,22 +226,6 @@ def test_what_is_wrong_is_told_with_the_place_of_the_night(digits: Path, tmp_pat
     assert str(caught.value).startswith(f"{runs}/full")
     assert read_nights(runs).nights == []
     assert [path.name for path in runs.iterdir()] == []
-
-
-def test_a_comparison_that_cannot_be_written_costs_no_night(
-    digits: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The verdict is there all the same, and a note."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module, "write_comparison", refuse)
-    result = _nightly(digits, runs, name="full")
-    assert result.night.against is not None
-    assert not (runs / "full" / "comparison").exists()
-    where = runs / "full" / "comparison"
-    assert f"the comparison {where} was not written (No space left on device)" in result.notes
 
 
 @contextmanager
