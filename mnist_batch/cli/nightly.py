@@ -14,7 +14,7 @@ import typer
 import mnist_batch
 from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
-from mnist_batch.cli.printing.night import night_page
+from mnist_batch.cli.printing.night import night_page, why_failed
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
 
 
@@ -105,7 +105,7 @@ def nightly(
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
-    parameters.error_budget(max_errors)
+    budget = parameters.error_budget(max_errors)
     parameters.report_argument(None, no_report=False, draw_ahead=True)
     with terminal.image_bar(quiet=quiet) as progress:
         result = mnist_batch.nightly(
@@ -139,8 +139,13 @@ def nightly(
     if as_json or not quiet:
         terminal.show(result.record() if as_json else night_page(result))
     terminal.say_notes(result.notes, quiet=quiet)
-    for gate in result.night.gates:
-        if gate.fails:
-            terminal.say(f"error: {gate.name}: {gate.message}")
+    for message in why_failed(result):
+        terminal.say(f"error: {message}")
+    metrics = result.summary.metrics
+    if any(gate.name == "errors" and gate.fails for gate in result.night.gates):
+        uncounted = result.summary.uncounted_sources
+        parameters.check_errors(
+            budget, metrics.errors, metrics.rows, uncounted, lacking="a prediction"
+        )
     if result.night.status:
         raise typer.Exit(result.night.status)

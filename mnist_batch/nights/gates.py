@@ -7,6 +7,7 @@ from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, V
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.night import GateResult, Night
+from mnist_batch.nights.verdict import chance
 from mnist_batch.options import ErrorBudget
 
 ERRORS, LABELS, ACCURACY, REGRESSION, DRIFT = "errors", "labels", "accuracy", "regression", "drift"
@@ -176,9 +177,8 @@ def _digit(evidence: Evidence, digit: int) -> GateResult:
 def _change(scores: PairedScores) -> str:
     """Return a difference of accuracy in words: in points, with what it is made of."""
     points = 100 * (scores.difference or 0.0)
-    p_value = f", p = {scores.adjusted_p:.2g}" if scores.adjusted_p is not None else ""
-    wrong, right = scores.newly_wrong, scores.newly_right
-    return f"{points:+.2f} points ({wrong:,} newly wrong, {right:,} newly right{p_value})"
+    counts = f"{scores.newly_wrong:,} newly wrong, {scores.newly_right:,} newly right"
+    return f"{points:+.2f} points ({counts}, {chance(scores.adjusted_p)})"
 
 
 def _drift(suspicions: Sequence[str]) -> GateResult:

@@ -3,6 +3,7 @@
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.proportions import wilson_interval
 from mnist_batch.nights.night import GateResult, Night
+from mnist_batch.reports.number_text import p_value
 
 _BY_VERDICT = {
     Verdict.IMPROVED: "improved",
@@ -67,8 +68,14 @@ def against(night: Night) -> str:
     low, high = (f"{100 * bound:+.2f}" for bound in found.interval)
     return (
         f"{counts}: {found.newly_wrong:,} newly wrong, {found.newly_right:,} newly right; "
-        f"95 % interval {low} to {high} points, p = {found.p_value:.2g}"
+        f"95 % interval {low} to {high} points, {chance(found.p_value)}"
     )
+
+
+def chance(probability: float | None) -> str:
+    """Return a p value as it is told."""
+    told = p_value(probability)
+    return f"p {told}" if told.startswith("<") else f"p = {told}"
 
 
 def drift(night: Night) -> str:

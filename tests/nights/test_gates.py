@@ -110,9 +110,11 @@ def test_messages_say_what_was_found_and_what_was_asked() -> None:
     """Counts, points and p values, and the option that a user would change."""
     gates = _asked(replace(EVIDENCE, comparison=COMPARISON), replace(LIMITS, min_accuracy=0.999))
     assert gates["regression"].message == (
-        "regressed: -0.29 points (36 newly wrong, 9 newly right, p = 4.1e-05) against 2026-11-01"
+        "regressed: -0.29 points (36 newly wrong, 9 newly right, p < 0.0001) against 2026-11-01"
     )
-    assert gates["digit 4"].message.startswith("-3.22 points (31 newly wrong, 0 newly right, p = ")
+    assert gates["digit 4"].message.startswith(
+        "-3.22 points (31 newly wrong, 0 newly right, p < 0.0001)"
+    )
     assert "is below --min-accuracy 0.999" in gates["accuracy"].message
     assert gates["errors"].message.endswith("--max-errors 100%")
 

@@ -61,7 +61,7 @@ def test_a_comparison_and_a_drift_are_sentences() -> None:
     """Empty where there is none."""
     assert against(NIGHT) == (
         "998 images compared with 2026-10-31: 3 newly wrong, 4 newly right; "
-        "95 % interval -0.50 to +0.70 points, p = 0.7"
+        "95 % interval -0.50 to +0.70 points, p = 0.7000"
     )
     assert drift(NIGHT) == "distance of the input, and what chance gives: predictions 0.010 (0.050)"
     alone = replace(NIGHT, against=None, drift={})

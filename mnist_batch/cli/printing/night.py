@@ -14,6 +14,18 @@ def night_page(result: "mnist_batch.NightlyResult") -> "terminal.Page":
     return page(*_parts(result))
 
 
+def why_failed(result: "mnist_batch.NightlyResult") -> Iterator[str]:
+    """Yield why a night failed, a sentence each; rows without a prediction are left to others."""
+    from mnist_batch.nights.gates import ERRORS
+    from mnist_batch.nights.verdict import headline
+
+    if result.night.status:
+        yield f"{headline(result.night)}; all is in {result.folder}"
+    for gate in result.night.gates:
+        if gate.fails and gate.name != ERRORS:
+            yield f"{gate.name}: {gate.message}"
+
+
 def _parts(result: "mnist_batch.NightlyResult") -> "Iterator[terminal.Page]":
     # These import numpy and pyarrow, and --help imports this module.
     from mnist_batch.nights.gates import folded
