@@ -66,8 +66,7 @@ def benchmark(
             seconds=seconds,
             progress=progress,
         )
-    terminal.show(result.record() if as_json else benchmark_page(result))
-    terminal.say_notes(result.notes, quiet=quiet)
+    terminal.show_result(result, benchmark_page, quiet=quiet, as_json=as_json)
 
 
 def _bar_fields(measured: str, _: float) -> dict[str, str]:

@@ -55,8 +55,7 @@ def compare(
     result = mnist_batch.compare(
         base, new, out=out, images=images, on=on, max_drop=max_drop, overwrite=overwrite
     )
-    terminal.show(result.record() if as_json else comparison_page(result))
-    terminal.say_notes(result.notes, quiet=quiet)
+    terminal.show_result(result, comparison_page, quiet=quiet, as_json=as_json)
     if result.comparison.is_worse:
         terminal.say(f"error: {why_worse(result.comparison)}")
         raise typer.Exit(parameters.WORSE_STATUS)

@@ -12,7 +12,8 @@ import typer
 
 import mnist_batch
 from mnist_batch.cli import parameters
-from mnist_batch.cli.printing.summary import show_summary
+from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.summary import evaluation_page
 
 _Predictions = Annotated[
     list[str],
@@ -74,6 +75,6 @@ def evaluate(
         sample_seed=sample_seed,
         overwrite=overwrite,
     )
-    show_summary(summary, quiet=quiet, as_json=as_json)
+    terminal.show_result(summary, evaluation_page, quiet=quiet, as_json=as_json)
     if not parameters.reaches(min_accuracy, summary.metrics):
         raise typer.Exit(parameters.GATE_STATUS)

@@ -18,6 +18,7 @@ _Out = Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a n
 _Count = Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")]
 _Style = Annotated[Style, typer.Option(help="What the images look like.")]
 _Seed = Annotated[int, typer.Option(min=0, help="Another seed draws other images.")]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 _Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a Parquet file that exists.")
 ]
@@ -29,6 +30,7 @@ def generate(
     style: _Style = Style.MNIST,
     seed: _Seed = 0,
     overwrite: _Overwrite = False,
+    quiet: _Quiet = False,
 ) -> None:
     from mnist_batch.synthetic import generator
 
@@ -36,4 +38,5 @@ def generate(
         generator.write_parquet(out, count, style=style, seed=seed, overwrite=overwrite)
     else:
         generator.write_folder(out, count, style=style, seed=seed)
-    terminal.show(f"{count:,} digits in {out}")
+    if not quiet:
+        terminal.show(f"{count:,} {'digit' if count == 1 else 'digits'} in {out}")

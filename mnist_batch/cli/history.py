@@ -24,6 +24,4 @@ def history(
     runs: _Runs, quiet: parameters.Quiet = False, as_json: parameters.AsJson = False
 ) -> None:
     result = mnist_batch.history(runs)
-    if as_json or not quiet:
-        terminal.show(result.record() if as_json else nights_page(result))
-    terminal.say_notes(result.notes, quiet=quiet)
+    terminal.show_result(result, nights_page, quiet=quiet, as_json=as_json)

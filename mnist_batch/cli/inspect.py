@@ -56,10 +56,10 @@ def inspect(
         else:
             held = mnist_batch.inspect_input(names, **options)
     if model:
-        terminal.show(found.record() if as_json else model_page(found))
+        if as_json or not quiet:
+            terminal.show(found.record() if as_json else model_page(found))
     else:
-        terminal.show(held.record() if as_json else input_page(held))
-        terminal.say_notes(held.notes, quiet=quiet)
+        terminal.show_result(held, input_page, quiet=quiet, as_json=as_json)
 
 
 def _model_among(names: Sequence[str], data: str | None) -> str | None:

@@ -136,16 +136,19 @@ def nightly(
             slices=slice_by or (),
             progress=progress,
         )
-    if as_json or not quiet:
-        terminal.show(result.record() if as_json else night_page(result))
-    terminal.say_notes(result.notes, quiet=quiet)
+    terminal.show_result(result, night_page, quiet=quiet, as_json=as_json)
     for message in why_failed(result):
         terminal.say(f"error: {message}")
     metrics = result.summary.metrics
     if any(gate.name == "errors" and gate.fails for gate in result.night.gates):
-        uncounted = result.summary.uncounted_sources
         parameters.check_errors(
-            budget, metrics.errors, metrics.rows, uncounted, lacking="a prediction"
+            budget,
+            metrics.errors,
+            metrics.rows,
+            result.summary.uncounted_sources,
+            lacking="a prediction",
+            examples=parameters.first_of_each(result.summary.unreadable),
+            out=result.summary.predictions,
         )
     if result.night.status:
         raise typer.Exit(result.night.status)

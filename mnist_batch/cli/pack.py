@@ -48,10 +48,16 @@ def pack(
             overwrite=overwrite,
             progress=progress,
         )
-    terminal.show(summary.record() if as_json else pack_page(summary))
-    terminal.say_notes(summary.notes, quiet=quiet)
-    uncounted = summary.uncounted_sources
-    parameters.check_errors(budget, summary.errors, summary.rows, uncounted, lacking="an image")
+    terminal.show_result(summary, pack_page, quiet=quiet, as_json=as_json)
+    parameters.check_errors(
+        budget,
+        summary.errors,
+        summary.rows,
+        summary.uncounted_sources,
+        lacking="an image",
+        examples=summary.unreadable,
+        out=out,
+    )
 
 
 def pack_page(summary: "mnist_batch.PackSummary") -> "terminal.Page":

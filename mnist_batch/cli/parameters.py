@@ -1,6 +1,7 @@
 """Options and arguments that several commands share, and what follows from them."""
 
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,10 @@ from mnist_batch.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mnist_batch import Metrics
+    from mnist_batch.evaluation.evaluator import Unreadable
 
 ERRORS_STATUS, GATE_STATUS, WORSE_STATUS = 3, 4, 5
 """Exit statuses: the work is done, but has more errors or is less accurate than it may be, or is
@@ -143,7 +147,9 @@ MaxDrop = Annotated[
     ),
 ]
 AsJson = Annotated[bool, writing("--json", help="Print the result as JSON.")]
-Quiet = Annotated[bool, writing("--quiet", "-q", help="No progress and no notes.")]
+Quiet = Annotated[
+    bool, writing("--quiet", "-q", help="Print nothing but errors, and with --json the result.")
+]
 
 
 def report_argument(
@@ -171,23 +177,62 @@ def error_budget(max_errors: str) -> ErrorBudget:
 
 
 def check_errors(
-    budget: ErrorBudget, errors: int, rows: int, uncounted: int, *, lacking: str
+    budget: ErrorBudget,
+    errors: int,
+    rows: int,
+    uncounted: int,
+    *,
+    lacking: str,
+    examples: "Sequence[Unreadable]" = (),
+    out: Path | None = None,
 ) -> None:
     """Exit with `ERRORS_STATUS` and a message where more rows have an error than `budget` allows.
 
-    Such rows are `lacking` something, as a prediction. Each of `uncounted` sources is one row with
-    an error, however many rows it holds.
+    Such rows are `lacking` something, as a prediction; the message names the first of `examples`,
+    and `out`, where everything is all the same. Each of `uncounted` sources is one row with an
+    error, however many rows it holds.
     """
     if budget.allows(errors, rows, uncounted):
         return
+    named = [_named(example) for example in examples[:_NAMED]]
+    if errors > len(named) > 0:
+        named.append(f"{errors - len(named):,} more")
+    where = f" ({'; '.join(named)})" if named else ""
+    written = "" if out is None else f"; everything is in {out}"
     if budget.allows(errors, rows):
         say(
             f"error: sources that cannot be read at all: {uncounted:,}, of which nobody knows what "
-            f"share --max-errors {budget} would be; give a number of rows, or leave them out"
+            f"share --max-errors {budget} would be{where}; give a number of rows, or leave them "
+            f"out{written}"
         )
     else:
-        say(f"error: rows without {lacking}: {errors:,}, more than --max-errors {budget}")
+        counts = f"{errors:,} of {rows:,}, more than --max-errors {budget}"
+        say(f"error: rows without {lacking}: {counts}{where}{written}")
     raise typer.Exit(ERRORS_STATUS)
+
+
+def first_of_each(unreadable: "Mapping[str, Sequence[Unreadable]]") -> "list[Unreadable]":
+    """Return the first row of each reason, then the second ones, and so on."""
+    ranks = zip_longest(*unreadable.values())
+    return [row for rank in ranks for row in rank if row is not None]
+
+
+_NAMED = 3
+"""Rows in a message, at most."""
+
+
+def _shortened(name: str) -> str:
+    """Return a name, of a long one its end, which tells files apart."""
+    return name if len(name) <= _LONGEST_NAME else f"...{name[-_LONGEST_NAME:]}"
+
+
+_LONGEST_NAME = 80
+
+
+def _named(row: "Unreadable") -> str:
+    has_rows = row.row or row.source.lower().endswith(".parquet")
+    place = f", row {row.row:,}" if has_rows else ""
+    return f"{_shortened(row.source)}{place}: {row.error}"
 
 
 def reaches(min_accuracy: float | None, metrics: "Metrics") -> bool:

@@ -19,7 +19,7 @@ import typer
 import mnist_batch
 from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
-from mnist_batch.cli.printing.summary import show_summary
+from mnist_batch.cli.printing.summary import run_page
 from mnist_batch.errors import OutputInUseError
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
 
@@ -108,11 +108,18 @@ def predict(
             fail_fast=fail_fast,
             progress=progress,
         )
-    show_summary(summary, quiet=quiet, as_json=as_json)
+    terminal.show_result(summary, run_page, quiet=quiet, as_json=as_json)
     metrics = summary.metrics
     accurate = parameters.reaches(min_accuracy, metrics)
-    uncounted = summary.uncounted_sources
-    parameters.check_errors(budget, metrics.errors, metrics.rows, uncounted, lacking="a prediction")
+    parameters.check_errors(
+        budget,
+        metrics.errors,
+        metrics.rows,
+        summary.uncounted_sources,
+        lacking="a prediction",
+        examples=parameters.first_of_each(summary.unreadable),
+        out=out,
+    )
     if not accurate:
         raise typer.Exit(parameters.GATE_STATUS)
 

@@ -85,8 +85,7 @@ def train(
             overwrite=overwrite,
             progress=progress,
         )
-    terminal.show(result.record() if as_json else training_page(result))
-    terminal.say_notes(result.notes, quiet=quiet)
+    terminal.show_result(result, training_page, quiet=quiet, as_json=as_json)
 
 
 def training_page(result: "mnist_batch.TrainingResult") -> "terminal.Page":

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from mnist_batch import __version__, _kernels
 from mnist_batch.commands.run import reading_notes
 from mnist_batch.errors import OutputError
+from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
@@ -49,6 +50,7 @@ class PackSummary:
         notes: what the user should know, one sentence each.
         uncounted_sources: the number of sources that are one row with an error each, since nobody
             knows how many rows they hold.
+        unreadable: the first rows without an image.
     """
 
     out: Path
@@ -60,6 +62,7 @@ class PackSummary:
     elapsed_s: float
     notes: Sequence[str]
     uncounted_sources: int = 0
+    unreadable: Sequence[Unreadable] = ()
 
     @property
     def errors(self) -> int:
@@ -141,6 +144,7 @@ def pack(
         labelled=counts.labelled,
         prepared=counts.prepared,
         errors_by_reason=dict(counts.errors.most_common()),
+        unreadable=counts.unreadable[:EXAMPLES],
         size_bytes=size_bytes,
         elapsed_s=elapsed_s,
         notes=[*out_lock.notes, *reading_notes(opened, read, prepare, *read_rows)],
@@ -182,6 +186,7 @@ class _Counts:
     labelled: int = 0
     prepared: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    unreadable: list[Unreadable] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch) -> None:
         self.rows += len(batch)
@@ -189,6 +194,10 @@ class _Counts:
         self.prepared += pc.sum(batch.column("prepared")).as_py()
         errors = batch.column("error").drop_null().to_pylist()
         self.errors.update(reason(error) for error in errors)
+        if errors and len(self.unreadable) < EXAMPLES:
+            rows = batch.filter(batch.column("error").is_valid()).slice(0, EXAMPLES)
+            named = rows.select(["source", "row", "error"]).to_pylist()
+            self.unreadable += [Unreadable(**row) for row in named]
 
 
 def _write(
@@ -215,8 +224,14 @@ def _write(
         if progress:
             progress(Progress(counts.rows, opened.rows, counts.errors.total()))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    errors = dict(counts.errors.most_common())
-    record = {**vars(counts), "errors": errors, "options": options, "created_utc": created}
+    record = {
+        "rows": counts.rows,
+        "labelled": counts.labelled,
+        "prepared": counts.prepared,
+        "errors": dict(counts.errors.most_common()),
+        "options": options,
+        "created_utc": created,
+    }
     with output_errors(staged.target):
         writer.close({"version": __version__, **record})
     return counts

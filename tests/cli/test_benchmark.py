@@ -19,8 +19,8 @@ from tests.support.command import printed, run
 def test_the_benchmark_recommends(digits_folder: Path, model: Path) -> None:
     """A table and a command on standard output, notes elsewhere."""
     arguments = ("benchmark", digits_folder, "--model", model, "--batch-sizes", "64, 32")
-    ended = run(*arguments, "--seconds", 0, "--quiet")
-    assert (ended.returncode, ended.stderr) == (0, "")
+    ended = run(*arguments, "--seconds", 0)
+    assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith(f"images       all of 30: {digits_folder}\n")
     assert re.search(r"\nnetwork +numpy, cpu +32 +\d+ +[\d,]+ +\d+%\n", ended.stdout)
     assert re.search(r"\n(read|decode|network) binds: [\d,]+ images/s; ", ended.stdout)

@@ -40,14 +40,15 @@ def test_rows_without_an_image_are_status_3(tmp_path: Path) -> None:
     assert ended.returncode == 3
     assert ended.stderr == (
         "note: images that were not in MNIST form, brought to it: 1\n"
-        "error: rows without an image: 2, more than --max-errors 0\n"
+        "error: rows without an image: 2 of 3, more than --max-errors 0 "
+        f"(b.png: not an image; c.png: no digit found); everything is in {out}\n"
     )
     assert re.search(
         r"Rows without an image\n *1 +not an image *\n *1 +no digit found", ended.stdout
     )
     assert pq.read_table(out)["error"].to_pylist() == [None, "not an image", "no digit found"]
     allowed = run(*arguments, "--max-errors", 2, "--quiet")
-    assert (allowed.returncode, allowed.stderr) == (0, "")
+    assert (allowed.returncode, allowed.stdout, allowed.stderr) == (0, "", "")
 
 
 def test_packing_says_rows_errors_size_and_speed() -> None:

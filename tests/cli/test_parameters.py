@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from mnist_batch.cli.parameters import check_errors, error_budget, reaches, report_argument
+from mnist_batch.evaluation.evaluator import Unreadable
 from tests.support.example_metrics import METRICS
 
 
@@ -34,8 +35,34 @@ def test_more_errors_than_allowed_are_status_3(capsys: pytest.CaptureFixture[str
     with pytest.raises(typer.Exit) as end:
         check_errors(error_budget("1"), 2, 10, 0, lacking="a prediction")
     assert end.value.exit_code == 3
-    expected = "error: rows without a prediction: 2, more than --max-errors 1\n"
+    expected = "error: rows without a prediction: 2 of 10, more than --max-errors 1\n"
     assert capsys.readouterr() == ("", expected)
+
+
+def test_the_first_rows_with_an_error_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """With their reason, how many there are beside them, and where everything is."""
+    rows = [
+        Unreadable("a/1.png", 0, "truncated"),
+        Unreadable("b.parquet", 0, "no bytes"),
+        Unreadable("x" * 100 + "\x1b.tif", 7, "corrupt: marker"),
+        Unreadable("c", 0, "no bytes"),
+    ]
+    for errors in (4, 3):
+        with pytest.raises(typer.Exit):
+            check_errors(
+                *(error_budget("0"), errors, 1000, 0),
+                lacking="a prediction",
+                examples=rows[:errors],
+                out=Path("preds.parquet"),
+            )
+    named = f"a/1.png: truncated; b.parquet, row 0: no bytes; ...{'x' * 75}?.tif, row 7: corrupt"
+    begin = "error: rows without a prediction:"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{begin} 4 of 1,000, more than --max-errors 0 ({named}: marker; 1 more); everything is "
+        "in preds.parquet",
+        f"{begin} 3 of 1,000, more than --max-errors 0 ({named}: marker); everything is in "
+        "preds.parquet",
+    ]
 
 
 def test_no_share_allows_a_source_of_unknown_length(capsys: pytest.CaptureFixture[str]) -> None:

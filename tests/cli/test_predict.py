@@ -62,7 +62,9 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     out = tmp_path / "out.parquet"
     ended = run(*arguments, out)
     assert ended.returncode == 3
-    assert ended.stderr == "error: rows without a prediction: 2, more than --max-errors 0\n"
+    named = f"(a.png: not an image; b.png: not an image); everything is in {out}\n"
+    begin = "error: rows without a prediction: 2 of 2, more than --max-errors"
+    assert ended.stderr == f"{begin} 0 {named}"
     assert re.search(r"Rows without a prediction\n *2 +not an image", ended.stdout)
     assert len(pq.read_table(out)) == 2
     assert run(*arguments, out, "--max-errors", 1).returncode == 3
@@ -73,7 +75,7 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     assert run(*arguments, out, "--max-errors", "100%").returncode == 0
     ended = run(*arguments, out, "--max-errors", "99.5%")
     assert ended.returncode == 3
-    assert ended.stderr == "error: rows without a prediction: 2, more than --max-errors 99.5%\n"
+    assert ended.stderr == f"{begin} 99.5% {named}"
 
 
 def test_a_source_that_is_lost_is_named_and_in_no_share(
@@ -156,7 +158,10 @@ def test_files_that_are_passed_over_are_said(
     assert run(*arguments).stderr == (
         "note: files that are not images, passed over: 4 (.txt 2, hidden 1, link to a folder 1)\n"
     )
-    assert run(*arguments, "--quiet").stderr == ""
+    ended = run(*arguments, "--quiet")
+    assert (ended.stdout, ended.stderr) == ("", "")
+    ended = run(*arguments, "-q", "--json")
+    assert (json.loads(ended.stdout)["rows"], ended.stderr) == (30, "")
 
 
 def test_pictures_of_what_was_prepared_are_said(tmp_path: Path, model: Path) -> None:

@@ -9,20 +9,27 @@ from mnist_batch.cli.printing.terminal import page, table, text, titled
 from mnist_batch.mnist import CLASSES
 
 
-def show_summary(summary: "mnist_batch.Summary", *, quiet: bool, as_json: bool) -> None:
-    """Print what `predict` or `evaluate` returned, and its notes."""
-    terminal.show(summary.record() if as_json else run_page(summary))
-    terminal.say_notes(summary.notes, quiet=quiet)
-
-
 def run_page(summary: "mnist_batch.Summary") -> "terminal.Page":
-    """Return the metrics, where the files are, and how fast the images were predicted."""
+    """Return the metrics of a run, where the files are, and how fast it was."""
+    run = summary.run
+    known = run and run["images_per_s"]
+    fast = [("speed", speed(run["images_per_s"], run["elapsed_s"]))] if run and known else []
+    return _page(summary, fast)
+
+
+def evaluation_page(summary: "mnist_batch.Summary") -> "terminal.Page":
+    """Return the metrics of predictions, and where the files are."""
+    return _page(summary, [])
+
+
+def _page(summary: "mnist_batch.Summary", fast: Sequence[tuple[str, str]]) -> "terminal.Page":
     further = len(summary.further_predictions)
     more = f" and {further:,} more {'file' if further == 1 else 'files'}" if further else ""
-    lines = [("predictions", f"{summary.predictions}{more}")]
-    lines += report_line(summary.report_files, summary.report_missing)
-    if summary.run and summary.run["images_per_s"]:
-        lines.append(("speed", speed(summary.run["images_per_s"], summary.run["elapsed_s"])))
+    lines = [
+        ("predictions", f"{summary.predictions}{more}"),
+        *report_line(summary.report_files, summary.report_missing),
+        *fast,
+    ]
     return page(metrics_page(summary.metrics), "", terminal.named_lines(lines))
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 # rich takes long to import, and --help imports this module: each function below imports its parts.
 if TYPE_CHECKING:
@@ -26,10 +26,34 @@ UNKNOWN = "-"
 _Step = TypeVar("_Step")
 
 
+class _HasRecord(Protocol):
+    """What a command returns: its record for JSON, and notes."""
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+    def record(self) -> dict[str, Any]: ...
+
+
+_Result = TypeVar("_Result", bound=_HasRecord)
+
+
 def show(content: "Page | dict[str, Any]") -> None:
     """Print a result on standard output, a dictionary as JSON."""
     sys.stdout.write(_as_json(content) if isinstance(content, dict) else _as_text(content))
     sys.stdout.flush()
+
+
+def show_result(
+    result: _Result, page: Callable[[_Result], "Page"], *, quiet: bool, as_json: bool
+) -> None:
+    """Print what a command returned, as JSON or as its page, and its notes.
+
+    With `quiet` that is nothing, or the JSON alone.
+    """
+    if as_json or not quiet:
+        show(result.record() if as_json else page(result))
+    say_notes(result.notes, quiet=quiet)
 
 
 def _as_json(record: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def test_a_pipe_gets_the_same_whatever_the_environment_calls_its_width(
         **dict.fromkeys(("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE"), "1"),
         **dict.fromkeys(("_MNIST_BATCH_COMPLETE", "_PYTHON_M_MNIST_BATCH_COMPLETE"), "source_bash"),
     }
-    arguments = ["predict", digits_folder, "--model", model, "--no-report", "--overwrite", "-q"]
+    arguments = ["predict", digits_folder, "--model", model, "--no-report", "--overwrite"]
     arguments += ["--out", tmp_path / "a.csv", "--max-errors", "100%"]
     pages = []
     for environment in ({}, harmful):
@@ -64,8 +64,14 @@ def test_a_terminal_of_any_width_shows_everything(
     arguments = ["predict", digits_folder, "--model", model, "--no-report", "--out"]
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    command = [*COMMAND, *map(str, arguments), str(tmp_path / "a.csv"), "-q"]
-    subprocess.run(command, stdout=theirs, check=True, env=os.environ | {"COLUMNS": "9"})
+    command = [*COMMAND, *map(str, arguments), str(tmp_path / "a.csv")]
+    subprocess.run(
+        command,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        check=True,
+        env=os.environ | {"COLUMNS": "9"},
+    )
     os.close(theirs)
     words = seen_on(ours).split()
     for word in ("accuracy", "precision", "support", "Confusion", "predictions", "speed"):
