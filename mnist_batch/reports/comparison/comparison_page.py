@@ -139,17 +139,21 @@ def _facts(compared: Compared) -> list[tuple[str, str, str]]:
             ("Newly wrong", count(found.newly_wrong), ""),
             ("Newly right", count(found.newly_right), ""),
         ]
-    rows = (
-        "of each"
-        if found.base_rows == found.new_rows == found.pairs
-        else (f"of {found.base_rows:,} before and {found.new_rows:,} now")
-    )
-    facts.append(("Images compared", count(found.pairs), rows))
+    facts.append(("Images compared", count(found.pairs), _of_which(found)))
     if found.lost or found.gained:
         facts.append(("Predictions lost", count(found.lost), f"{found.gained:,} gained"))
     if (before := _speed(compared.base_run)) and (now := _speed(compared.new_run)):
         facts.append(("Speed", f"{now:,.0f} images/s", f"{before:,.0f} before; decides nothing"))
     return facts
+
+
+def _of_which(found: Comparison) -> str:
+    """Return what the images that are compared are of, and how many of them are scored."""
+    sets = f"of {found.base_rows:,} before and {found.new_rows:,} now"
+    said = [] if found.base_rows == found.new_rows == found.pairs else [sets]
+    if 0 < found.overall.pairs < found.pairs:
+        said.append(f"{found.overall.pairs:,} with a label and both predictions")
+    return "; ".join(said)
 
 
 def _speed(run: Mapping[str, Any] | None) -> float | None:

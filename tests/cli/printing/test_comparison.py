@@ -46,6 +46,13 @@ def test_it_fits_into_the_terminal(width: int) -> None:
         assert "\n".join(lines).isascii()
 
 
+def test_it_says_how_many_images_the_accuracy_is_of() -> None:
+    """Where some have no label, or no prediction in one of the runs."""
+    line = "9,365 of 9,400 images have a label and both predictions"
+    assert line in shown()
+    assert line not in shown(replace(COMPARISON, pairs=9_365))
+
+
 def test_changes_are_counted() -> None:
     """Those that there are."""
     lines = [" ".join(line.split()) for line in shown()]

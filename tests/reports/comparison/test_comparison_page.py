@@ -88,6 +88,7 @@ def test_changes_stand_in_groups_the_newly_wrong_first(tmp_path: Path) -> None:
     assert set(found.links) <= set(found.ids)
     assert len(set(found.ids)) == len(found.ids)
     assert "truncated" in found.texts["td"]  # why a prediction was lost
+    assert "6 with a label and both predictions" in found.texts["span"]
 
 
 def test_the_images_are_those_of_the_new_run(tmp_path: Path) -> None:
