@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.nights.records import from_record
 
@@ -133,8 +134,24 @@ class Night:
             raise ValueError("is of a later release")
         try:
             night = from_record(cls, record)
-            if night.began.utcoffset() is None:
-                raise ValueError("created_utc: has no offset")
+            night._check()
         except ValueError as error:
             raise ValueError(f"is damaged or foreign ({error})") from error
         return night
+
+    def _check(self) -> None:
+        """Raise `ValueError` where values are of their types, and yet of no night."""
+        if self.began.utcoffset() is None:
+            raise ValueError("created_utc: has no offset")
+        if not (0 <= self.correct <= self.scored <= self.rows and 0 <= self.errors <= self.rows):
+            raise ValueError("correct, scored, errors: are no counts of the rows")
+        if self.against:
+            Verdict(self.against.verdict)
+        if not all(0 <= number <= 1 for drift in self.drift.values() for number in drift):
+            raise ValueError("drift: is not 0 to 1")
+        profile = self.profile
+        counts = (profile.predictions, profile.confidence, profile.ink, profile.size)
+        if not 0 <= profile.prepared <= profile.rows <= self.rows or any(
+            bins and min(bins) < 0 for bins in counts
+        ):
+            raise ValueError("profile: has no counts of the rows")

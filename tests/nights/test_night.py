@@ -20,6 +20,9 @@ def test_a_record_may_hold_more_than_this_release_knows() -> None:
     assert Night.of({**NIGHT.record(), "added_later": 1}) == NIGHT
 
 
+_AGAINST, _PROFILE = NIGHT.record()["against"], NIGHT.record()["profile"]
+
+
 @pytest.mark.parametrize(
     ("record", "why"),
     [
@@ -31,6 +34,15 @@ def test_a_record_may_hold_more_than_this_release_knows() -> None:
         ({**NIGHT.record(), "rows": "many"}, "rows: is str, not int"),
         ({**NIGHT.record(), "created_utc": "yesterday"}, "yesterday"),
         ({**NIGHT.record(), "created_utc": "2026-11-01T02:00:00"}, "no offset"),
+        ({**NIGHT.record(), "correct": 999}, "no counts of the rows"),
+        ({**NIGHT.record(), "errors": -1}, "no counts of the rows"),
+        ({**NIGHT.record(), "drift": {"ink": [float("nan"), 0.1]}}, "drift: is not 0 to 1"),
+        ({**NIGHT.record(), "against": {**_AGAINST, "verdict": "fine"}}, "'fine'"),
+        ({**NIGHT.record(), "profile": {**_PROFILE, "prepared": 2000}}, "profile: has no counts"),
+        (
+            {**NIGHT.record(), "profile": {**_PROFILE, "predictions": [-1]}},
+            "profile: has no counts",
+        ),
         ({**NIGHT.record(), "gates": [{"name": "errors", "passed": 1}]}, "gates: passed"),
     ],
 )

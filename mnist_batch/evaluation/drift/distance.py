@@ -42,14 +42,14 @@ def input_drift(profile: InputProfile, base: InputProfile) -> dict[str, Drift]:
     """Return how far a run's input is from that of another, by feature.
 
     The features are `predictions`, `confidence`, `prepared`, `ink` and `size`; one that either run
-    does not know is left out.
+    does not know, or has in other bins, as another release may, is left out.
     """
     return {
         name: drift_of(counts, other)
         for (name, counts), other in zip(
             _features(profile).items(), _features(base).values(), strict=True
         )
-        if counts and other and sum(counts) and sum(other)
+        if counts and other and len(counts) == len(other) and sum(counts) and sum(other)
     }
 
 

@@ -134,6 +134,11 @@ def test_each_feature_that_both_know_has_a_drift() -> None:
     assert list(known) == ["predictions", "prepared"]
 
 
+def test_a_feature_in_other_bins_is_left_out() -> None:
+    """Another release may have counted in other bins."""
+    assert "ink" not in input_drift(_profile(), _profile(ink=(10,) * 10))
+
+
 def test_a_run_without_predictions_has_no_drift() -> None:
     """Without a row there is no distribution."""
     nothing = _profile(rows=0, predictions=(0,) * 10, confidence=(0,) * 20, ink=None, size=None)
