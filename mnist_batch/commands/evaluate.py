@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from mnist_batch.commands.late_labels import LateLabels
 from mnist_batch.commands.predictions_files import find_predictions
 from mnist_batch.commands.run import Summary, shell_line
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import FoundImage, Place, find_images
+from mnist_batch.evaluation.late_labels import LateLabels
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import (
     NO_LABELS,

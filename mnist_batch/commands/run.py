@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
-from mnist_batch.commands.late_labels import label_note
 from mnist_batch.evaluation.evaluator import Evaluation, Unreadable
 from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.evaluation.late_labels import label_note
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model

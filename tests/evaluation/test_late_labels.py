@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from mnist_batch.commands.late_labels import LateLabels
 from mnist_batch.errors import LabelError
+from mnist_batch.evaluation.late_labels import LateLabels
 from mnist_batch.schema import PREDICTIONS
 
 _OUT = Path("out.parquet")
