@@ -134,7 +134,7 @@ class Report(AbstractContextManager["Report", None]):
 
         def page() -> str:
             # Takes 30 ms to import, and is not needed by who writes no report.
-            from mnist_batch.reports.report_page import report_page
+            from mnist_batch.reports.evaluation.report_page import report_page
 
             return report_page(
                 evaluation,

@@ -1,37 +1,25 @@
 """The report as a page: what `report.html` prints of an evaluation."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
 from mnist_batch.evaluation.evaluator import Evaluation
-from mnist_batch.evaluation.gallery import GalleryCell
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.reports import report_tables
-from mnist_batch.reports.number_text import confidence, count, counted, percent
+from mnist_batch.reports.evaluation import tables
+from mnist_batch.reports.evaluation.matrix import RIGHT, UNLABELLED, WRONG, groups, matrix
+from mnist_batch.reports.number_text import count, counted, percent
 from mnist_batch.reports.page import render
-from mnist_batch.reports.thumbnails import Group, Picture, Shown, fit, short_name
+from mnist_batch.reports.thumbnails import Shown, fit, short_name
 
 _GALLERY_BYTES = 1_600_000
 """What of `page.PAGE_BYTES` the images may take; all else takes 60 kB, with hostile text 250."""
-_LEVELS = 6
-"""Shades of a colour in the confusion matrix."""
 _FACT = 60
 """Characters of a key figure."""
 _COMMAND = 4000
 """Characters of a command: one may name thousands of files."""
-
-
-@dataclass(frozen=True)
-class Digit:
-    """A cell of the confusion matrix."""
-
-    rows: int
-    link: str | None  # where its images are
-    colour: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -42,18 +30,20 @@ class _Texts:
 
     def __call__(self, *keys: str) -> str | None:
         """Return the text or number under some keys, None where there is none."""
-        found: object = self.run
-        for key in keys:
-            found = found.get(key) if isinstance(found, Mapping) else None
+        found = self._found(keys)
         return short_name(str(found)) if isinstance(found, str | int | float) else None
 
     def pairs(self, *keys: str) -> list[tuple[str, str]]:
         """Return names and values of the mapping under some keys, up to 40."""
+        found = self._found(keys)
+        items = found.items() if isinstance(found, Mapping) else ()
+        return [(short_name(str(name)), short_name(_plain(value))) for name, value in items][:40]
+
+    def _found(self, keys: Sequence[str]) -> object:
         found: object = self.run
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
-        items = found.items() if isinstance(found, Mapping) else ()
-        return [(short_name(str(name)), short_name(_plain(value))) for name, value in items][:40]
+        return found
 
 
 def report_page(
@@ -74,11 +64,11 @@ def report_page(
         has_mistakes: whether `mistakes.csv` is beside the page.
     """
     metrics, texts = evaluation.metrics, _Texts(run or {})
-    tables = report_tables.content(evaluation, history or {})
-    shown = fit(_groups(evaluation.gallery), _GALLERY_BYTES)
+    content = tables.content(evaluation, history or {})
+    shown = fit(groups(evaluation.gallery), _GALLERY_BYTES)
     of_kind = {
         kind: [one for one in shown if one.group.id.startswith(kind)]
-        for kind in ("wrong", "right", "unlabelled")
+        for kind in (WRONG, RIGHT, UNLABELLED)
     }
     return render(
         "report.html",
@@ -89,18 +79,18 @@ def report_page(
         why=_why(metrics),
         facts=_facts(metrics, texts),
         sections=list(
-            _sections(evaluation, of_kind, tables["slices"], is_training=history is not None)
+            _sections(evaluation, of_kind, content["slices"], is_training=history is not None)
         ),
-        matrix=_matrix(metrics, {one.group.id for one in shown}),
+        matrix=matrix(metrics, {one.group.id for one in shown}),
         matrix_digits=len(f"{metrics.confusion_matrix.max():,}"),
         most_wrong=max((n for _, _, n in metrics.confused_pairs(1)), default=0),
-        mistakes=of_kind["wrong"],
+        mistakes=of_kind[WRONG],
         mistakes_rest=", in mistakes.csv" if has_mistakes else "",
         has_mistakes=has_mistakes,
-        right=of_kind["right"],
-        unlabelled=of_kind["unlabelled"],
+        right=of_kind[RIGHT],
+        unlabelled=of_kind[UNLABELLED],
         has_images=any(one.image is not None for c in evaluation.gallery for one in c.images),
-        **tables,
+        **content,
         command=None if command is None else short_name(command, _COMMAND),
         provenance=list(_provenance(texts)),
     )
@@ -122,12 +112,12 @@ def _sections(
         "training": ("Training", is_training),
         "input": ("Input", predicted and not metrics.scored),
         "matrix": ("Confusion matrix", metrics.scored),
-        "mistakes": ("Mistakes", of_kind["wrong"]),
-        "unsure": ("Right, and least sure", of_kind["right"]),
+        "mistakes": ("Mistakes", of_kind[WRONG]),
+        "unsure": ("Right, and least sure", of_kind[RIGHT]),
         "digits": ("Each digit", metrics.scored),
         "confidence": ("Confidence", metrics.reliability),
         "slices": ("Slices", slices),
-        "unlabelled": ("Least sure", of_kind["unlabelled"]),
+        "unlabelled": ("Least sure", of_kind[UNLABELLED]),
         "errors": ("Without a prediction", metrics.rows),
         "input-of-labelled": ("Input", predicted and metrics.scored),
         "provenance": ("How this was made", True),
@@ -232,79 +222,6 @@ def _day_and_time(created: str) -> tuple[str, str]:
 
 def _count_of(text: str) -> str:
     return count(int(text)) if text.isdecimal() else text
-
-
-def _matrix(metrics: Metrics, linked: set[str]) -> list[list[Digit]]:
-    """Return the cells of the confusion matrix; mistakes have a scale of their own."""
-    counts = metrics.confusion_matrix.tolist()
-    most_wrong = max((rows for _, _, rows in metrics.confused_pairs(1)), default=0)
-    return [
-        [
-            _digit(true, predicted, rows, most_wrong, sum(line), linked)
-            for predicted, rows in enumerate(line)
-        ]
-        for true, line in enumerate(counts)
-    ]
-
-
-def _digit(
-    true: int, predicted: int, rows: int, most_wrong: int, support: int, linked: set[str]
-) -> Digit:
-    name = f"{true} read as {predicted}: {counted(rows, 'row')}"
-    if not rows:
-        return Digit(0, None, "none", name)
-    # The square root, so that one mistake is seen beside a hundred.
-    share = rows / support if true == predicted else (rows / most_wrong) ** 0.5
-    level = max(1, round(_LEVELS * share))
-    link = _id(true, predicted)
-    kind = "right" if true == predicted else "wrong"
-    return Digit(rows, link if link in linked else None, f"{kind}{level}", name)
-
-
-def _id(label: int | None, prediction: int) -> str:
-    if label is None:
-        return f"unlabelled-{prediction}"
-    return f"{'right' if label == prediction else 'wrong'}-{label}-{prediction}"
-
-
-def _groups(cells: Iterable[GalleryCell]) -> list[Group]:
-    """Return the groups of the gallery: wrong ones first, those of the most rows first."""
-    return sorted(
-        (
-            Group(
-                _id(cell.label, cell.prediction),
-                _heading(cell.label, cell.prediction),
-                cell.rows,
-                [
-                    Picture(
-                        _title(one.label, one.prediction, one.confidence),
-                        one.source,
-                        one.row,
-                        one.image,
-                        one.original,
-                    )
-                    for one in cell.images
-                ],
-            )
-            for cell in cells
-        ),
-        key=lambda group: (
-            not group.id.startswith("wrong"),
-            -group.rows if group.id.startswith("wrong") else 0,
-            group.id,
-        ),
-    )
-
-
-def _heading(label: int | None, prediction: int) -> str:
-    if label is None:
-        return f"Read as {prediction}"
-    return f"{label} read as {prediction}"
-
-
-def _title(label: int | None, prediction: int, sure: float | None) -> str:
-    read = f"read as {prediction}" if label is None else f"{label} read as {prediction}"
-    return read if sure is None else f"{read}, {confidence(sure)}"
 
 
 def _provenance(texts: _Texts) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.input_profile import CONFIDENCE_BINS, INK_BINS, SIZE_BOUNDS
 from mnist_batch.evaluation.slices import Slice
-from mnist_batch.reports import report_tables
+from mnist_batch.reports.evaluation import tables
 from tests.support.example_metrics import METRICS
 from tests.support.prediction_batches import predictions_batch
 
@@ -24,7 +24,7 @@ def evaluation() -> Evaluation:
 
 def test_digits_have_their_scores(evaluation: Evaluation) -> None:
     """Support, recall, its interval, how often it was predicted, precision and F1."""
-    table = report_tables.content(evaluation, {})["digits_table"]
+    table = tables.content(evaluation, {})["digits_table"]
     assert [head for head, _ in table.columns] == [
         "digit",
         "rows",
@@ -40,14 +40,14 @@ def test_digits_have_their_scores(evaluation: Evaluation) -> None:
 
 def test_a_digit_without_samples_has_dashes() -> None:
     """And no dot in the chart."""
-    content = report_tables.content(replace(Evaluator().evaluation(), metrics=METRICS), {})
+    content = tables.content(replace(Evaluator().evaluation(), metrics=METRICS), {})
     assert content["digits_table"].rows[6][2] == "\N{EN DASH}"
     assert str(content["digits_chart"]).count("<circle") == 9
 
 
 def test_the_confidence_has_its_bins_and_thresholds(evaluation: Evaluation) -> None:
     """Bins without rows are left out; a line is said in words."""
-    content = report_tables.content(evaluation, {})
+    content = tables.content(evaluation, {})
     bins = {row[0]: row[1:4] for row in content["reliability_table"].rows}
     assert bins == {
         "0.533 to 0.600": ["10", "0.550", "0.00 %"],
@@ -69,7 +69,7 @@ def slices_of(*counts: tuple[str | None, int, int]) -> list[Slice]:
 def test_the_worst_slice_comes_first_and_tiny_ones_last(evaluation: Evaluation) -> None:
     """Tiny ones are marked; what has no value or is empty is named."""
     slices = slices_of(("a", 100, 90), ("b", 100, 80), ("<c>", 2, 0), (None, 50, 50), ("", 40, 35))
-    ((table, left_out),) = report_tables.content(replace(evaluation, slices=slices), {})["slices"]
+    ((table, left_out),) = tables.content(replace(evaluation, slices=slices), {})["slices"]
     assert table.caption == "By writer"
     assert left_out == 0
     assert [str(row[0]) for row in table.rows] == [
@@ -86,19 +86,19 @@ def test_of_many_slices_the_worst_are_shown_and_the_others_counted(evaluation: E
     """Of a kind, and of kinds."""
     many = slices_of(*((str(place), 100, place % 101) for place in range(2_000)))
     kinds = [replace(one, kind=f"kind {place}") for place, one in enumerate(many[:30])]
-    content = report_tables.content(replace(evaluation, slices=[*many, *kinds]), {})
+    content = tables.content(replace(evaluation, slices=[*many, *kinds]), {})
     table, left_out = content["slices"][0]
-    assert len(table.rows) == report_tables.SLICES
-    assert left_out == 2_000 - report_tables.SLICES
-    assert len(content["slices"]) == report_tables.KINDS
-    assert content["kinds_left_out"] == 31 - report_tables.KINDS
+    assert len(table.rows) == tables.SLICES
+    assert left_out == 2_000 - tables.SLICES
+    assert len(content["slices"]) == tables.KINDS
+    assert content["kinds_left_out"] == 31 - tables.KINDS
 
 
 def test_what_all_rows_have_in_common_is_no_slice() -> None:
     """It would say the accuracy again."""
     evaluator = Evaluator()
     evaluator.add(predictions_batch([(1, 1)] * 3))
-    assert report_tables.content(evaluator.evaluation(), {})["slices"] == []
+    assert tables.content(evaluator.evaluation(), {})["slices"] == []
 
 
 def test_reasons_have_examples() -> None:
@@ -106,22 +106,22 @@ def test_reasons_have_examples() -> None:
     evaluator = Evaluator()
     errors = [f"reason {place % 20}: because" for place in range(100)]
     evaluator.add(predictions_batch([(None, None)] * 100, errors=errors))
-    content = report_tables.content(evaluator.evaluation(), {})
+    content = tables.content(evaluator.evaluation(), {})
     first = content["reasons"][0]
     assert (first.reason, first.rows) == ("reason 0", 5)
     assert first.examples[0] == ("digits.parquet", 0, "reason 0: because")
-    assert len(first.examples) == report_tables.EXAMPLES
-    assert content["reasons_left_out"] == 20 - report_tables.REASONS
+    assert len(first.examples) == tables.EXAMPLES
+    assert content["reasons_left_out"] == 20 - tables.REASONS
 
 
 def test_the_input_is_drawn_as_far_as_it_is_known(evaluation: Evaluation) -> None:
     """Ink and size where the images were at hand."""
-    headings = [chart.heading for chart in report_tables.content(evaluation, {})["input_charts"]]
+    headings = [chart.heading for chart in tables.content(evaluation, {})["input_charts"]]
     assert headings == ["Predicted digits", "Confidence"]
     profile = replace(evaluation.profile, ink=(1,) * INK_BINS, size=(2,) * (len(SIZE_BOUNDS) + 1))
     assert profile.confidence is not None
     assert len(profile.confidence) == CONFIDENCE_BINS
-    charts = report_tables.content(replace(evaluation, profile=profile), {})["input_charts"]
+    charts = tables.content(replace(evaluation, profile=profile), {})["input_charts"]
     assert [chart.heading for chart in charts] == [*headings, "Ink", "Size"]
     assert str(charts[3].svg).count("<rect") == len(SIZE_BOUNDS) + 1
 
@@ -135,14 +135,14 @@ def test_how_many_images_were_prepared_is_said(
 ) -> None:
     """None, all, or a share."""
     profile = replace(evaluation.profile, prepared=prepared)
-    content = report_tables.content(replace(evaluation, profile=profile), {})
+    content = tables.content(replace(evaluation, profile=profile), {})
     assert content["prepared"].startswith(text)
 
 
 def test_a_long_training_has_a_short_curve(evaluation: Evaluation) -> None:
     """Of very many epochs some are drawn."""
     history = {"loss": [1 / (1 + epoch) for epoch in range(100_000)], "val_accuracy": [0.5] * 3}
-    loss, accuracy = report_tables.content(evaluation, history)["curves"]
+    loss, accuracy = tables.content(evaluation, history)["curves"]
     assert len(loss.svg) < 20_000
     assert loss.text == "100,000 epochs."
     assert "50 %" in accuracy.svg

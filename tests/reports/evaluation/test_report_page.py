@@ -10,8 +10,8 @@ import pytest
 
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.mnist import SIDE
+from mnist_batch.reports.evaluation.report_page import report_page
 from mnist_batch.reports.page import PAGE_BYTES
-from mnist_batch.reports.report_page import report_page
 from mnist_batch.schema import PREDICTIONS
 from tests.support.parsed_page import ParsedPage, missing_targets
 
