@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mnist_batch.commands.predictions_files import find_predictions
+from mnist_batch.commands.predictions_files import common_run, find_predictions
 from mnist_batch.commands.run import Summary, shell_line
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
@@ -228,7 +228,7 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
         notes.append("samples.png is not drawn: pass --images INPUT for it")
     of_images = [(run or {}).get("images") for run in read.runs]
     evaluation = replace(evaluation, profile=evaluation.profile.with_images(of_images))
-    run = read.runs[0] if len(read.runs) == 1 else None
+    run = common_run(read.runs)
     if report:
         report.stage(evaluation, run, command=wanted.command(report.folder))
         report.check_whole()

@@ -1,8 +1,9 @@
-"""Find the predictions files that a user names: files, folders of them, globs."""
+"""Predictions files that a user names: files, folders of them, globs; and how they were made."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import has_magic
 from pathlib import Path
+from typing import Any
 
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.inputs.listing import list_glob, naturally_sorted
@@ -74,3 +75,26 @@ def _predictions_among(paths: Iterable[Path]) -> Iterator[Path]:
         may_be = path.suffix.lower() in FORMATS and not path.name.startswith(".")
         if may_be and path.is_file() and holds_predictions(path):
             yield path
+
+
+def common_run(runs: Sequence[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+    """Return the record of the only run; of several what is alike in all of how they predicted."""
+    if len(runs) == 1:
+        return runs[0]
+    told = [{name: run[name] for name in _HOW if name in run} for run in runs if run]
+    return _alike(told) or None if len(told) == len(runs) else None
+
+
+_HOW = ("version", "model", "predictor", "options", "versions")
+
+
+def _alike(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the entries that all records have alike, those of records in them likewise."""
+    alike: dict[str, Any] = {}
+    for name in records[0]:
+        values: list[Any] = [record.get(name) for record in records]
+        if all(isinstance(value, dict) for value in values):
+            alike[name] = _alike(values)
+        elif all(value == values[0] for value in values):
+            alike[name] = values[0]
+    return alike

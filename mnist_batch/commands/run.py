@@ -47,7 +47,8 @@ class Summary:
     Attributes:
         predictions: the predictions file, written or evaluated; of several the first.
         metrics: counts and, where labels are known, accuracy and all that goes with it.
-        run: how the predictions were made, as in the file's metadata; None where it says nothing.
+        run: how the predictions were made, as in the file's metadata; of several files what is
+            alike in all; None where that says nothing.
         report_files: the files of the report that are in place; empty without one.
         notes: what the user should know, one sentence each.
         profile: what the input looks like, labels or not.

@@ -110,3 +110,21 @@ def test_slices_may_lack_in_some_files_but_not_in_all(tmp_path: Path) -> None:
     assert "&lt;b&gt;x&lt;/b&gt;" in _page(report)
     with pytest.raises(PredictionsError, match=r"a\.parquet: no column 'lots' to slice by"):
         mnist_batch.evaluate([first, second], slices=["lots"], report=False)
+
+
+def test_several_runs_are_told_by_what_is_alike_in_them(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """The model, so that the page can name it, and no count or speed of one of them."""
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path, inputs in zip(files, (digits_folder, digits_folder / "3"), strict=True):
+        mnist_batch.predict(inputs, path, model=model, report=False, batch_size=len(str(inputs)))
+    run = mnist_batch.evaluate(files, report=tmp_path / "report").run
+    assert run is not None
+    assert run["model"]["name"] == model.name
+    assert run["options"]["prepare"] == "auto"
+    assert not {"inputs", "batch_size"} & {*run["options"]}
+    assert not {"counts", "elapsed_s", "images_per_s", "created_utc"} & {*run}
+    assert model.name in _page(tmp_path / "report")
+    write_predictions(tmp_path / "c.csv", [1], [1])
+    assert mnist_batch.evaluate([*files, tmp_path / "c.csv"], report=False).run is None
