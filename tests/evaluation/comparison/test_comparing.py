@@ -1,9 +1,14 @@
 """Two predictions files, compared row by row."""
 
+from collections import Counter
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mnist_batch
 from mnist_batch.errors import PredictionsError
@@ -109,6 +114,63 @@ def test_what_was_not_compared_is_said(tmp_path: Path) -> None:
         "compared are 2 images that both have; 0 rows are in the base alone, 1 in the new run "
         "alone",
     )
+
+
+_DIGIT = st.none() | st.integers(0, 3)
+_ROWS = st.dictionaries(st.integers(0, 9), st.tuples(_DIGIT, _DIGIT), min_size=1)
+
+
+@given(_ROWS, _ROWS, st.randoms())
+@settings(max_examples=60, deadline=None)
+def test_counts_are_those_of_a_plain_loop(
+    base: dict[int, tuple[int | None, int | None]],
+    new: dict[int, tuple[int | None, int | None]],
+    random: Random,
+) -> None:
+    """Over any rows, in any order, with and without labels and predictions."""
+    expected: Counter[str] = Counter()
+    both = base.keys() & new.keys()
+    for row in both:
+        (old_label, before), (label, after) = base[row], new[row]
+        expected["labels"] += None not in (old_label, label) and old_label != label
+        expected["known"] += None not in (old_label, label)
+        label = old_label if label is None else label
+        expected["lost"] += before is not None and after is None
+        expected["gained"] += before is None and after is not None
+        if None in (before, after):
+            continue
+        expected["unlabelled"] += label is None and before != after
+        if label is not None:
+            expected["wrong"] += before == label != after
+            expected["right"] += before != label == after
+            expected["other"] += label not in (before, after) and before != after
+            expected["pairs"] += 1
+    with TemporaryDirectory() as folder:
+        files = []
+        for name, rows in (("base", base), ("new", new)):
+            keys = random.sample([*rows], len(rows))
+            labels, predictions = ([rows[key][place] for key in keys] for place in (0, 1))
+            path = Path(folder, f"{name}.parquet")
+            files.append(write_predictions(path, labels, predictions, rows=keys))
+        if 2 * len(both) < min(len(base), len(new)) or 2 * expected["labels"] > expected["known"]:
+            with pytest.raises(PredictionsError):
+                compare_predictions(files[0], files[1])
+            return
+        found = compare_predictions(files[0], files[1])
+    comparison = found.comparison
+    counted = {
+        "labels": comparison.changed_labels,
+        "lost": comparison.lost,
+        "gained": comparison.gained,
+        "unlabelled": comparison.changed_unlabelled,
+        "wrong": comparison.newly_wrong,
+        "right": comparison.newly_right,
+        "other": comparison.otherwise_wrong,
+        "pairs": comparison.overall.pairs,
+    }
+    assert counted == {name: expected[name] for name in counted}
+    changes = ("lost", "gained", "unlabelled", "wrong", "right", "other")
+    assert found.changes.num_rows == sum(expected[name] for name in changes)
 
 
 def test_the_better_model_is_found_on_mnist(mnist: Path, seed_model: Path, tmp_path: Path) -> None:
