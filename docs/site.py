@@ -10,7 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 PAGES = ["*.md", "docs/**/*.md", "mnist_batch/MODEL_CARD.md", "benchmarks/RESULTS.md"]
-OTHERS = ["docs/*.css", "examples/*.png", "examples/*.py", "LICENSE"]
+OTHERS = ["docs/*.css", "examples/*.png", "examples/*.py", "examples/nightly/[a-z]*", "LICENSE"]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

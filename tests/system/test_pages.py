@@ -4,16 +4,20 @@ Chromium opens the pages that the commands make. Where there is none, the tests 
 """
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import Colours, chromium, opened
 from tests.support.pages import HOSTILE, make_pages
 
+PROJECT = Path(__file__).parent.parent.parent
 PAGES = (
     *("labelled", "unlabelled", "evaluated", "trained"),
     *("nights", "night compared", "hostile", "hostile compared"),
@@ -192,3 +196,12 @@ def test_names_and_labels_stay_text(name: str, pages: dict[str, Path], browser: 
             assert text in said
         assert view.requests == []
         assert view.complaints == []
+
+
+def test_the_picture_of_the_nights_is_taken(pages: dict[str, Path], tmp_path: Path) -> None:
+    """As the README shows it: twice as fine as the screen, and small."""
+    out = tmp_path / "nights.png"
+    script = PROJECT / "examples" / "nightly" / "picture.py"
+    subprocess.run([sys.executable, script, pages["nights"], out], check=True)
+    assert Image.open(out).width == 2320
+    assert out.stat().st_size < 200_000
