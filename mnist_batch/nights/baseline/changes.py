@@ -4,6 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_batch.schema import shortened
+
+_LONGEST = 200
+"""Characters of a value that are said."""
+
 _OF_EACH_RUN = {"workers", "sample_seed", "keep_columns", "content_hash"}
 """Options that no prediction depends on."""
 
@@ -60,4 +65,5 @@ def _model(model: Mapping[str, str]) -> str:
 def _value(value: object) -> str:
     if value is None:
         return "not given"
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return shortened(text, _LONGEST)  # a shell may have made a thousand files of one pattern

@@ -41,6 +41,15 @@ def test_another_input_is_said_where_nobody_knows_the_images() -> None:
     ]
 
 
+def test_a_long_list_of_files_is_cut() -> None:
+    """A sentence is for a reader."""
+    named = replace(NOW, data=None, options={"inputs": [f"{n}.png" for n in range(1000)]})
+    (sentence,) = changes("x", replace(named, options={"inputs": ["a"]}), named)
+    assert sentence.startswith("the input is 0.png 1.png ")
+    assert sentence.endswith("..., in x it was a")
+    assert len(sentence) < 250
+
+
 def test_a_model_that_only_has_another_name_is_the_same() -> None:
     """What counts is its content."""
     assert list(changes("x", replace(NOW, model={**NOW.model, "name": "copy.h5"}), NOW)) == []
