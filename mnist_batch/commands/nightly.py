@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from mnist_batch.commands.command_lines import nightly_line
-from mnist_batch.commands.night_files import publish, write_comparison_page, write_files
+from mnist_batch.commands.compare import comparison_command, images_to_show
 from mnist_batch.commands.predict import predict_with
 from mnist_batch.commands.run import Summary, shell_line
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.listing import glob_root
+from mnist_batch.inputs.sources import STDIN
 from mnist_batch.nights.baseline.choice import PASSED, check_against
 from mnist_batch.nights.gates import GateLimits
 from mnist_batch.nights.history.index import read_history, write_index
 from mnist_batch.nights.new_night import NewNight, check_name
 from mnist_batch.nights.night import Night
+from mnist_batch.nights.night_files import publish, write_comparison_page, write_files
 from mnist_batch.nights.night_folder import (
+    COMPARISON,
     INDEX,
     PREDICTIONS,
     REPORT,
@@ -213,12 +216,30 @@ def nightly_with(
             runs, earlier, _predicted(summary), options.against, options.max_drop / 100
         )
         night = tonight.night(new.name, began, options.limits)
-        notes = [*notes, *write_comparison_page(new, tonight, inputs, runs, options.max_drop)]
+        notes = [*notes, *_comparison_page(new, tonight, inputs, runs, options.max_drop)]
         told = _told(summary, new, notes)
-        write_files(new.folder, night, tonight, told)
+        write_files(new.folder, night, tonight, told.unreadable, told.notes)
         new.commit()
     notes = [*told.notes, *_tidy(runs, options), *_index(runs), *publish(new.place)]
     return NightlyResult(night, new.place, told, notes)
+
+
+def _comparison_page(
+    new: NewNight, tonight: Tonight, inputs: Sequence[str | Path], runs: Path, max_drop: float
+) -> list[str]:
+    """Write the page of the comparison; return a note where it is missing."""
+    held = tonight.held
+    base = runs / held.name if held.night else Path(held.name)
+    # A list that came on standard input has gone through, and its images with it.
+    shown = None if STDIN in inputs else inputs
+    command = comparison_command(base, new.place, new.place / COMPARISON, shown, None, max_drop)
+    return write_comparison_page(
+        new.folder,
+        new.place,
+        tonight,
+        lambda compared: images_to_show(compared, shown) if shown else {},
+        command,
+    )
 
 
 def _predicted(summary: Summary) -> Predicted:
@@ -245,7 +266,7 @@ def _check_apart(inputs: Sequence[str | Path], runs: Path) -> None:
     """Refuse inputs among the nights, and nights among the inputs."""
     check_outside([], [runs], inputs)
     for item in map(str, inputs):
-        if "://" not in item and item != "-" and is_inside(Path(glob_root(item)), runs):
+        if "://" not in item and item != STDIN and is_inside(Path(glob_root(item)), runs):
             raise OutputError(
                 f"{item}: lies in {runs}, which is for the nights alone; name another place for "
                 "one of them"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import mnist_batch
-from mnist_batch.commands import night_files
+from mnist_batch.nights import night_files
 
 
 def test_the_summary_is_appended_where_github_shows_it(

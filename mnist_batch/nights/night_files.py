@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_batch.commands.compare import comparison_command, images_to_show
-from mnist_batch.commands.run import Summary
-from mnist_batch.inputs.sources import STDIN
-from mnist_batch.nights.new_night import NewNight
+from mnist_batch.evaluation.comparison.comparing import Compared
+from mnist_batch.evaluation.evaluator import Unreadable
+from mnist_batch.evaluation.found_images import FoundImage
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import (
     COMPARISON,
@@ -34,14 +33,21 @@ _MOST_EXAMPLES = 50
 """Newly wrong rows that the summary names."""
 
 
-def write_files(folder: Path, night: Night, tonight: Tonight, summary: Summary) -> None:
+def write_files(
+    folder: Path,
+    night: Night,
+    tonight: Tonight,
+    unreadable: Mapping[str, Sequence[Unreadable]],
+    notes: Sequence[str],
+) -> None:
     """Write record, summary and JUnit XML into the folder of a night.
 
     Args:
         folder: where they go, beside the report and the comparison.
         night: what they are about.
         tonight: what it was made of.
-        summary: of the predictions, by the names that the files will have.
+        unreadable: a few rows without a prediction per reason.
+        notes: what the user should know, a sentence each.
 
     Raises:
         OutputError: the disk refuses.
@@ -52,11 +58,11 @@ def write_files(folder: Path, night: Night, tonight: Tonight, summary: Summary) 
         newly_wrong=[Example(*row) for row in tonight.newly_wrong(_MOST_EXAMPLES)],
         unreadable={
             reason: [Example(row.source, row.row, row.error) for row in rows]
-            for reason, rows in summary.unreadable.items()
+            for reason, rows in unreadable.items()
         },
         has_report=(folder / REPORT / INDEX).is_file(),
         has_comparison=(folder / COMPARISON / INDEX).is_file(),
-        notes=summary.notes,
+        notes=notes,
     )
     with output_errors(folder):
         record = json.dumps(night.record(), indent=1) + "\n"
@@ -66,28 +72,36 @@ def write_files(folder: Path, night: Night, tonight: Tonight, summary: Summary) 
 
 
 def write_comparison_page(
-    new: NewNight, tonight: Tonight, inputs: Sequence[str | Path], runs: Path, max_drop: float
+    folder: Path,
+    place: Path,
+    tonight: Tonight,
+    images: Callable[[Compared], Mapping[int, FoundImage]],
+    command: str,
 ) -> list[str]:
-    """Write the page of the comparison, which costs no night; return a note where it is missing."""
+    """Write the page of the comparison, which costs no night; return a note where it is missing.
+
+    Args:
+        folder: of the night, as it is made.
+        place: where that will be.
+        tonight: the night; where it was compared with nothing, nothing is written.
+        images: returns those that the page shows, by index.
+        command: the line that makes the page again.
+    """
     if tonight.compared is None:
         return []
-    # What is told is where the predictions will be.
-    compared = replace(tonight.compared, new=new.place / PREDICTIONS)
-    base = runs / tonight.held.name if tonight.held.night else compared.base
-    shown = None if STDIN in inputs else inputs  # a list that came on it has gone through
-    out = new.place / COMPARISON
+    compared = replace(tonight.compared, new=place / PREDICTIONS)  # as the page tells it
     try:
-        (new.folder / COMPARISON).mkdir()
+        (folder / COMPARISON).mkdir()
         write_comparison(
-            new.folder / COMPARISON,
+            folder / COMPARISON,
             compared,
-            images=images_to_show(compared, shown) if shown else {},
+            images=images(compared),
             changed=tonight.changes_since_base,
-            command=comparison_command(base, new.place, out, shown, None, max_drop),
+            command=command,
         )
     except Exception as error:  # noqa: BLE001 - the night is whole without it
-        shutil.rmtree(new.folder / COMPARISON, ignore_errors=True)
-        return [f"the comparison {out} was not written ({why_failed(error)})"]
+        shutil.rmtree(folder / COMPARISON, ignore_errors=True)
+        return [f"the comparison {place / COMPARISON} was not written ({why_failed(error)})"]
     return []
 
 
