@@ -9,7 +9,7 @@ from mnist_batch.reports.evaluation.matrix import groups, matrix
 from tests.support.example_metrics import METRICS
 
 COUNTS = np.zeros((10, 10), np.int64)
-COUNTS[4, 4], COUNTS[4, 9], COUNTS[7, 2], COUNTS[3, 3] = 300, 100, 1, 50
+COUNTS[4, 4], COUNTS[4, 9], COUNTS[7, 2], COUNTS[5, 3], COUNTS[3, 3] = 300, 100, 1, 25, 50
 METRICS_OF_COUNTS = replace(METRICS, confusion_matrix=COUNTS)
 
 
@@ -18,6 +18,7 @@ def test_one_mistake_is_seen_beside_a_hundred() -> None:
     cells = matrix(METRICS_OF_COUNTS, set())
     assert cells[4][9].colour == "wrong6"
     assert cells[7][2].colour == "wrong1"
+    assert cells[5][3].colour == "wrong3"  # a quarter of the most, so half of the shades
     assert cells[3][3].colour == "right6"
     assert cells[4][4].colour == "right4"  # 0.75 of 6 is 4.5, and rounds to even
     assert cells[0][0].colour == "none"
