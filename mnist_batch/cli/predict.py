@@ -6,24 +6,35 @@ none. A report stands beside it: metrics, confusion matrix, accuracy per class a
 INPUT is a folder of images or of Parquet files, an image, a Parquet file, a quoted glob,
 hf://datasets/OWNER/NAME, or - for a list of paths on standard input.
 
+Without --out, up to 20 images are read for a quick look: each is printed with its digit, and
+nothing is written.
+
 Example: mnist-batch predict digits/ --out predictions.parquet
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import mnist_batch
 from mnist_batch.cli import parameters
-from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing import look, terminal
 from mnist_batch.cli.printing.summary import run_page
 from mnist_batch.errors import OutputInUseError
-from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
+from mnist_batch.options import BATCH_ROWS, Device, ErrorBudget, PredictorChoice, Prepare
 
-_Out = Annotated[Path, parameters.writing(metavar="FILE", help="Predictions: .parquet or .csv.")]
+_Options = dict[str, Any]
+"""Arguments of the library, by name."""
+
+_Out = Annotated[
+    Path | None,
+    parameters.writing(
+        metavar="FILE", help="Predictions, .parquet or .csv; without it a quick look is printed."
+    ),
+]
 _ContentHash = Annotated[
     bool,
     parameters.writing(
@@ -50,8 +61,9 @@ _Resume = Annotated[
 
 
 def predict(
+    ctx: typer.Context,
     inputs: parameters.InputList,
-    out: _Out,
+    out: _Out = None,
     model: parameters.ModelFile = None,
     predictor: parameters.PredictorName = PredictorChoice.AUTO,
     scale: parameters.PixelScale = None,
@@ -80,20 +92,31 @@ def predict(
     as_json: parameters.AsJson = False,
 ) -> None:
     budget = parameters.error_budget(max_errors)
+    reading: _Options = {
+        "image_column": image_column,
+        "label_column": label_column,
+        "labels": labels,
+    }
+    running: _Options = {
+        "predictor": predictor,
+        "scale": scale,
+        "device": device,
+        "batch_size": batch_size,
+    }
+    if out is None:
+        _refuse_options_of_outputs(ctx)
+        rows = _looked_at(inputs, model, running, prepare=prepare, workers=workers, **reading)
+        _show_look(rows, budget, quiet=quiet, as_json=as_json)
+        return
     report_to = parameters.report_argument(report, no_report=no_report, draw_ahead=True)
     with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.predict(
             inputs,
             out,
             model=model,
-            predictor=predictor,
-            scale=scale,
-            device=device,
+            **running,
+            **reading,
             prepare=prepare,
-            image_column=image_column,
-            label_column=label_column,
-            labels=labels,
-            batch_size=batch_size,
             workers=workers,
             memory=memory,
             probabilities=probabilities,
@@ -122,6 +145,60 @@ def predict(
     )
     if not accurate:
         raise typer.Exit(parameters.GATE_STATUS)
+
+
+_LOOK_ROWS = 20
+"""Images of a quick look, at most."""
+
+_OF_A_LOOK = {
+    *("inputs", "out", "model", "predictor", "scale", "device", "prepare", "batch_size"),
+    *("image_column", "label_column", "labels", "workers", "max_errors", "quiet", "as_json"),
+}
+"""Parameters that a quick look takes; all others are about what is written."""
+
+
+def _refuse_options_of_outputs(ctx: typer.Context) -> None:
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(str(option.name))
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if is_given and option.name not in _OF_A_LOOK:
+            raise typer.BadParameter(
+                "is about what is written; give --out FILE too", param_hint=f"'{option.opts[0]}'"
+            )
+
+
+def _looked_at(
+    inputs: Sequence[str],
+    model: Path | None,
+    running: _Options,
+    **options: Any,  # noqa: ANN401
+) -> list[look.Row]:
+    """Predict up to 20 images; more are wrong usage. `options` are arguments of `stream`."""
+    rows: list[look.Row] = []
+    loaded = mnist_batch.load_model(model, **running)
+    options |= {"probabilities": True, "batch_size": running["batch_size"]}
+    for batch in mnist_batch.stream(inputs, model=loaded, **options):
+        rows += [look.Row.of(row) for row in batch.slice(0, _LOOK_ROWS + 1).to_pylist()]
+        if len(rows) > _LOOK_ROWS:
+            raise typer.BadParameter(
+                f"a quick look takes up to {_LOOK_ROWS} images; give --out FILE for more",
+                param_hint="'INPUT'",
+            )
+    return rows
+
+
+def _show_look(
+    rows: Sequence[look.Row], budget: ErrorBudget, *, quiet: bool, as_json: bool
+) -> None:
+    from mnist_batch.evaluation.evaluator import Unreadable  # pyarrow: not for --help
+
+    if as_json:
+        terminal.show([row.record() for row in rows])
+    elif not quiet:
+        terminal.show(look.look_page(rows))
+    unread = [Unreadable(row.source, row.row, row.error) for row in rows if row.error]
+    counts = len(unread), len(rows), 0
+    parameters.check_errors(budget, *counts, lacking="a prediction", examples=unread)
 
 
 @contextmanager

@@ -204,3 +204,55 @@ def test_an_input_is_never_the_output(tmp_path: Path, digits_parquet: Path, mode
         assert ended.returncode == 1, ended
         assert re.fullmatch("error: .*name (another place|a place outside)\n", ended.stderr)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_without_an_output_there_is_a_quick_look(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """The same numbers as in a file; nothing is written."""
+    (tmp_path / "b.png").write_bytes(b"not an image")
+    pictures = sorted((digits_folder / "1").iterdir())
+    arguments = ["predict", *pictures, tmp_path / "b.png", "--model", model]
+    ended = run(*arguments, "--json", cwd=tmp_path)
+    assert ended.returncode == 3
+    assert ended.stderr == (
+        f"error: rows without a prediction: 1 of {len(pictures) + 1}, more than --max-errors 0 "
+        "(b.png: not an image)\n"
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"b.png"}
+    out = tmp_path / "out.parquet"
+    run(*arguments, "--out", out, "--no-report", "--probabilities")
+    rows = pq.read_table(out).to_pylist()
+    looked_at = json.loads(ended.stdout)
+    assert len(looked_at) == len(rows)
+    for look, row in zip(looked_at, rows, strict=True):
+        probabilities = row.pop("probabilities")
+        runner_up = look.pop("runner_up")
+        assert look == row
+        if row["prediction"] is None:
+            assert (runner_up, probabilities) == (None, None)
+        else:
+            assert runner_up["probability"] == sorted(probabilities)[-2]
+            assert probabilities[runner_up["digit"]] == runner_up["probability"]
+    ended = run(*arguments, "--max-errors", 1)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-1].endswith("  b.png: not an image")
+    assert run(*arguments, "--max-errors", 1, "-q").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--report", "r"], "'--report': is about what is written; give --out FILE too"),
+        (["--resume"], "'--resume': is about what is written"),
+        (["--min-accuracy", "0.9"], "'--min-accuracy': is about what is written"),
+        ([], "a quick look takes up to 20 images; give --out FILE for more"),
+    ],
+)
+def test_a_quick_look_takes_few_images_and_no_option_of_an_output(
+    digits_folder: Path, model: Path, more: list[str], message: str
+) -> None:
+    """What cannot be is wrong usage."""
+    ended = run("predict", digits_folder, "--model", model, *more)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert message in " ".join(ended.stderr.replace("│", " ").split())

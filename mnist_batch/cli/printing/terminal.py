@@ -38,9 +38,10 @@ class _HasRecord(Protocol):
 _Result = TypeVar("_Result", bound=_HasRecord)
 
 
-def show(content: "Page | dict[str, Any]") -> None:
-    """Print a result on standard output, a dictionary as JSON."""
-    sys.stdout.write(_as_json(content) if isinstance(content, dict) else _as_text(content))
+def show(content: "Page | dict[str, Any] | list[dict[str, Any]]") -> None:
+    """Print a result on standard output, a dictionary or a list of them as JSON."""
+    text = _as_json(content) if isinstance(content, dict | list) else _as_text(content)
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
@@ -56,7 +57,7 @@ def show_result(
     say_notes(result.notes, quiet=quiet)
 
 
-def _as_json(record: dict[str, Any]) -> str:
+def _as_json(record: object) -> str:
     import json
 
     return json.dumps(record) + "\n"

@@ -1,0 +1,49 @@
+"""A quick look prints a line for each image."""
+
+from typing import Any
+
+from mnist_batch.cli.printing.look import Row, RunnerUp, look_page
+from tests.support.command import printed
+
+NUMBERS = [0.01, 0.02, 0.1, 0.7, 0.1, 0.03, 0.01, 0.01, 0.01, 0.01]
+
+
+def row(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - of any column
+    """Return a row of `stream`."""
+    found = {
+        "source": "a/3.png",
+        "row": 0,
+        "label": None,
+        "prediction": 3,
+        "confidence": 0.7,
+        "prepared": True,
+        "error": None,
+        "probabilities": NUMBERS,
+    }
+    return found | changes
+
+
+def test_the_runner_up_is_the_most_probable_of_the_others() -> None:
+    """Of equal ones the smaller digit, as for the prediction."""
+    assert Row.of(row()).runner_up == RunnerUp(2, 0.1)
+    even = Row.of(row(prediction=0, probabilities=[0.1] * 10))
+    assert even.runner_up == RunnerUp(1, 0.1)
+    record = Row.of(row()).record()
+    assert record["runner_up"] == {"digit": 2, "probability": 0.1}
+    assert (record["source"], record["prediction"], record["error"]) == ("a/3.png", 3, None)
+
+
+def test_each_image_has_a_line_and_a_reason_where_it_has_no_digit() -> None:
+    """The name is whole, without what would rewrite the screen."""
+    failed = {"prediction": None, "confidence": None, "probabilities": None}
+    rows = [
+        Row.of(row()),
+        Row.of(row(source="t.parquet", row=1234)),
+        Row.of(row(source="x" * 100 + "\x1b[2J", error="no digit found", **failed)),
+    ]
+    assert printed(look_page(rows)) == [
+        "digit  confidence  runner-up  file",
+        "    3      0.7000   2 0.1000  a/3.png",
+        "    3      0.7000   2 0.1000  t.parquet, row 1,234",
+        f"    -           -          -  {'x' * 100}?[2J: no digit found",
+    ]
