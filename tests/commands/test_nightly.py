@@ -257,3 +257,14 @@ def test_the_result_is_what_the_folder_says(runs: Path, digits: Path) -> None:
     }
     assert result.summary.predictions == runs / "n" / "predictions.parquet"
     assert all(path.is_file() for path in result.summary.report_files)
+
+
+def test_a_page_of_all_nights_that_cannot_be_made_costs_no_night(
+    digits: Path, tmp_path: Path
+) -> None:
+    """A note names the command that makes it."""
+    (tmp_path / "index.html").mkdir()
+    result = _nightly(digits, tmp_path, name="n")
+    assert [night.name for night in read_nights(tmp_path).nights] == ["n"]
+    (note,) = (note for note in result.notes if "index.html was not made again" in note)
+    assert note.endswith(f"to make it: mnist-batch history {tmp_path}")

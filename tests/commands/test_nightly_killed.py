@@ -1,12 +1,18 @@
 """Nights that are killed at any moment, and two at once: the folder is always readable."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import mnist_batch
+from mnist_batch.nights.new_night import hidden
 from mnist_batch.nights.night_folder import INDEX, read_nights
 from tests.support.command import COMMAND
 
@@ -83,3 +89,49 @@ def test_nights_at_once_all_come_to_be(tmp_path: Path, digits_folder: Path, mode
     page = (runs / INDEX).read_text()
     assert all(f">{night.name}<" in page for night in nights)
     assert not [path for path in runs.iterdir() if path.name.startswith(".")]
+
+
+@contextmanager
+def _waiting_night(runs: Path, name: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a night that waits in its middle: for the list of its images, on standard input."""
+    process = subprocess.Popen(
+        [*COMMAND, "nightly", "-", "--runs", str(runs), "--name", name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not hidden(runs, name).is_dir():
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            time.sleep(0.01)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_night_that_is_stopped_leaves_nothing(tmp_path: Path, number: int, status: int) -> None:
+    """By Ctrl-C, or by the system that goes down."""
+    with _waiting_night(tmp_path, "stopped") as process:
+        process.send_signal(number)
+        assert process.wait() in (status, -number)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_night_goes_on_while_others_come_and_go(tmp_path: Path, digits_folder: Path) -> None:
+    """Only of the one that is killed the folder is removed, by the next night."""
+    with _waiting_night(tmp_path, "waiting") as waiting:
+        with _waiting_night(tmp_path, "killed") as killed:
+            killed.kill()
+            killed.wait()
+        assert hidden(tmp_path, "killed").is_dir()
+        mnist_batch.nightly(digits_folder, tmp_path, name="done")
+        assert hidden(tmp_path, "waiting").is_dir()
+        assert not hidden(tmp_path, "killed").exists()
+        picture = next(digits_folder.rglob("*.png"))
+        _, told = waiting.communicate(f"{picture}\n")
+        assert waiting.returncode == 0, told
+    assert [night.name for night in read_nights(tmp_path).nights] == ["waiting", "done"]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
