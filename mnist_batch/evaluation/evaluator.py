@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mnist_batch.evaluation.found_images import FoundImage, Place
 from mnist_batch.evaluation.gallery import GalleryCell, GalleryChooser, GalleryImage
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = 5
 """Rows without a prediction that are named per reason, the first ones."""
+
+MOST_REASONS = 100
+"""Reasons with such rows, the first ones: a file of another program may have one a row."""
 
 
 @dataclass(frozen=True)
@@ -158,12 +162,24 @@ class Evaluator:
             gallery=self._gallery.cells(),
             slices=self._slices.slices(),
             profile=self._profile.profile(),
-            unreadable={one: self._unreadable[one] for one in metrics.errors_by_reason},
+            unreadable={
+                one: self._unreadable[one]
+                for one in metrics.errors_by_reason
+                if one in self._unreadable
+            },
         )
 
     def _add_unreadable(self, rows: pa.RecordBatch) -> None:
-        for row in rows.select(["source", "row", "error"]).to_pylist():
+        rows = rows.select(["source", "row", "error"])
+        for known, examples in self._unreadable.items():
+            if len(examples) == EXAMPLES:  # as soon, where most rows have no prediction
+                errors = rows.column("error").fill_null(NO_REASON)
+                same = pc.or_(pc.equal(errors, known), pc.starts_with(errors, f"{known}: "))
+                rows = rows.filter(pc.invert(same))
+        for row in rows.to_pylist():
             row["error"] = row["error"] or NO_REASON
-            examples = self._unreadable.setdefault(reason(row["error"]), [])
-            if len(examples) < EXAMPLES:
-                examples.append(Unreadable(**row))
+            why = reason(row["error"])
+            if why not in self._unreadable and len(self._unreadable) < MOST_REASONS:
+                self._unreadable[why] = []
+            if len(self._unreadable.get(why, range(EXAMPLES))) < EXAMPLES:
+                self._unreadable[why].append(Unreadable(**row))

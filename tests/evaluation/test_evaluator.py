@@ -51,6 +51,15 @@ def test_the_first_rows_without_a_prediction_are_named() -> None:
     assert unreadable["no reason given"] == [Unreadable(source, 8, "no reason given")]
 
 
+def test_reasons_of_another_program_are_named_up_to_a_hundred() -> None:
+    """The first ones; all are counted."""
+    errors = [f"reason {n // 2}" for n in range(300)]
+    evaluation = evaluate(*cut(predictions_batch([(1, None)] * 300, errors=errors), {90, 91}))
+    assert len(evaluation.metrics.errors_by_reason) == 150
+    assert set(evaluation.unreadable) == {f"reason {n}" for n in range(100)}
+    assert {len(examples) for examples in evaluation.unreadable.values()} == {2}
+
+
 def test_wrong_rows_go_to_the_mistakes(tmp_path: Path) -> None:
     """All of them, in order."""
     mistakes = Mistakes(tmp_path)
