@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import mnist_batch
+from tests.support.full_disk import limited_file_size
 from tests.support.nights import night, write_night
 
 
@@ -31,3 +32,19 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
         mnist_batch.history(tmp_path / "missing")
     with pytest.raises(mnist_batch.InputError, match="holds no night"):
         mnist_batch.history(tmp_path)
+
+
+def test_a_full_disk_leaves_the_old_page(tmp_path: Path) -> None:
+    """And no other file; the error says what to do."""
+    write_night(tmp_path, night(1))
+    page = mnist_batch.history(tmp_path).page
+    old = page.read_bytes()
+    write_night(tmp_path, night(2))
+    with limited_file_size(1000), pytest.raises(mnist_batch.OutputError, match="could not be"):
+        mnist_batch.history(tmp_path)
+    assert page.read_bytes() == old
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "2026-11-01",
+        "2026-11-02",
+        "index.html",
+    ]

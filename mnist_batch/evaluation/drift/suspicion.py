@@ -106,7 +106,7 @@ def _drifted(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> list[
         )
     if (drift := far.get("confidence")) and not _labels_confirm(metrics, profile, base):
         means = [
-            "unknown" if mean is None else f"{mean:.4f}"
+            "unknown" if mean is None else f"{mean:.5f}"
             for mean in (profile.mean_confidence, base.mean_confidence)
         ]
         found.append(

@@ -14,6 +14,14 @@ from mnist_batch.nights.verdict import headline
 from mnist_batch.reports.number_text import counted, percent
 from mnist_batch.reports.page import render
 
+_CHANGED = {
+    "model": "another model",
+    "version": "another version",
+    "options": "other options",
+    "data": "other images",
+}
+"""What each change means, below the charts."""
+
 _LONG_NAME = 18
 """Characters, more than a date with its time."""
 
@@ -119,7 +127,7 @@ def _legend(rows: Sequence[NightRow]) -> str:
     marks = {row.mark: row.word for row in rows if row.word != "improved"}
     changes = {what: None for row in rows for what in row.changed}
     said = [f"{mark} {word}" for mark, word in marks.items()]
-    said += [f"{what[0].upper()} and a dotted line: another {what}" for what in changes]
+    said += [f"{what[0].upper()} and a dotted line: {_CHANGED[what]}" for what in changes]
     if any(row.drift for row in rows):
         said.append("the short lines over the drift: what chance alone may give")
     return "; ".join(said) + "."

@@ -37,7 +37,7 @@ class NightRow:
         errors: the share of rows without a prediction, 0 to 1; None without rows.
         feature: the feature that is farthest from the run it is held against; empty without one.
         drift: how far it is; None without one.
-        changed: which of `model`, `version`, `data` are not as in the night before.
+        changed: which of `model`, `version`, `options`, `data` are not as in the night before.
         remarks: what is to be said of it, a sentence each.
     """
 
@@ -85,6 +85,11 @@ def _row(runs: Path, night: Night, changed: Sequence[str]) -> NightRow:
     )
 
 
+def _options(night: Night) -> dict[str, object]:
+    """Return what the predictions depend on, without the names of the inputs: `data` tells more."""
+    return {name: value for name, value in night.options.items() if name != "inputs"}
+
+
 def _told(gate: GateResult) -> str:
     """Return what a gate says, with the digit that it is about."""
     is_of_digit = gate.name.startswith("digit ")
@@ -130,6 +135,8 @@ def _changes(nights: Sequence[Night]) -> list[list[str]]:
             changed[place].append("model")
         if before.version != night.version:
             changed[place].append("version")
+        if _options(before) != _options(night):
+            changed[place].append("options")
         if before.data != night.data:
             changed[place].append("data")
     if sum("data" in what for what in changed) > len(nights) / 2:

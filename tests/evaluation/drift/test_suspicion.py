@@ -131,7 +131,7 @@ def test_another_confidence_is_suspicious() -> None:
     tonight = _profile(EVEN, confidence=0.71)
     (sentence,) = suspicions(_metrics(EVEN), tonight, _earlier(tonight, _profile(EVEN)))
     assert sentence.startswith(
-        "the confidence is far from that of 2026-11-01: 0.7100 on average, and was 0.9920 ("
+        "the confidence is far from that of 2026-11-01: 0.71000 on average, and was 0.99200 ("
     )
 
 

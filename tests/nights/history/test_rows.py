@@ -60,16 +60,18 @@ def test_a_night_has_links_to_the_pages_that_are_there(tmp_path: Path) -> None:
 
 
 def test_what_changed_is_told(tmp_path: Path) -> None:
-    """Another model, version or data set than the night before; the first night changes nothing."""
+    """Another model, version, option or data set than before; names of inputs are none."""
     other = {"name": "other.h5", "sha256": "b" * 64}
     nights = [
         night(1),
         night(2, model=other),
         night(3, model=other, version="0.6.0"),
         night(4, model=other, version="0.6.0", data="e" * 64),
+        night(5, model=other, version="0.6.0", data="e" * 64, options={"inputs": ["other"]}),
+        night(6, model=other, version="0.6.0", data="e" * 64, options={"inputs": ["another"]}),
     ]
     changed = [list(row.changed) for row in history_rows(tmp_path, nights)]
-    assert changed == [[], ["model"], ["version"], ["data"]]
+    assert changed == [[], ["model"], ["version"], ["data"], ["options"], []]
 
 
 def test_images_of_its_own_are_no_change(tmp_path: Path) -> None:
