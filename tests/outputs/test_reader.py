@@ -268,3 +268,31 @@ def test_a_file_that_is_changed_in_place_is_refused(tmp_path: Path, suffix: str)
         path.write_bytes(path.read_bytes())
         with pytest.raises(PredictionsError, match="was changed while it was read; try again"):
             list(file.batches())
+
+
+def test_further_columns_are_read_as_text_when_asked_for(tmp_path: Path) -> None:
+    """Numbers and times too, and names that CSV guards; nested ones are as if not there."""
+    further = {"id": pa.array([1, None, 3, 4]), "=sum": ["a", "", "'=x", None], "nested": [[1]] * 4}
+    with_further = table()
+    for name, values in further.items():
+        with_further = with_further.append_column(name, pa.array(values))
+    with PredictionsFile(written(tmp_path, with_further)) as file:
+        assert file.further == ["id", "=sum"]
+        assert next(file.batches()).schema.names == PREDICTIONS.names
+        read = pa.Table.from_batches(file.batches(["=sum", "id"]))
+        assert read.column_names == [*PREDICTIONS.names, "=sum", "id"]
+        assert read["id"].to_pylist() == ["1", None, "3", "4"]
+        assert read["=sum"].to_pylist() == ["a", "", "'=x", None]
+        for name in ("nested", "nix", "label"):
+            with pytest.raises(PredictionsError, match=f"has no column '{name}'"):
+                next(file.batches([name]))
+    path = tmp_path / "predictions.csv"
+    path.write_text(
+        "source,row,label,prediction,confidence,prepared,error,'=sum,twice,twice\n"
+        'a,0,1,1,0.5,false,,\'=x,1,2\na,1,1,1,0.5,false,,"b\nc",1,2\na,2,1,1,0.5,false,,,1,2\n'
+    )
+    with PredictionsFile(path) as file:
+        read = pa.Table.from_batches(file.batches(["=sum"]))
+        assert read["=sum"].to_pylist() == ["=x", "b\nc", None]
+        with pytest.raises(PredictionsError, match="has 2 columns 'twice'"):
+            next(file.batches(["twice"]))
