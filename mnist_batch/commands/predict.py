@@ -300,7 +300,9 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
             try:
                 evaluation = _with_images(evaluation, run)
             except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
-                self.report.missing["samples.png"] = why_failed(error)
+                has_mistakes = evaluation.metrics.correct < evaluation.metrics.scored
+                for name in ("samples.png", *(["mistakes.png"] if has_mistakes else [])):
+                    self.report.missing[name] = why_failed(error)
             self.report.stage(evaluation, record, command=command)
             self.report.commit()
 

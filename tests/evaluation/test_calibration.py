@@ -83,7 +83,7 @@ def test_without_all_confidences_there_is_none_of_it() -> None:
     assert (metrics.mean_confidence, metrics.reliability, metrics.risk_coverage) == (None, (), ())
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(cuts=st.sets(st.integers(0, 300)), seed=st.integers(0, 9))
 def test_the_cuts_between_batches_change_nothing(cuts: set[int], seed: int) -> None:
     """Equal to the last bit."""

@@ -24,7 +24,7 @@ def evaluate(*batches: pa.RecordBatch) -> Evaluation:
     return evaluator.evaluation()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(cuts=st.sets(st.integers(0, 200)), seed=st.integers(0, 9))
 def test_the_cuts_between_batches_change_nothing(cuts: set[int], seed: int) -> None:
     """All parts of it are equal."""

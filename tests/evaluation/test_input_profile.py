@@ -65,7 +65,7 @@ def test_without_images_nothing_is_known_of_them() -> None:
     assert (profile.confidence, profile.mean_confidence) == (None, None)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(cuts=st.sets(st.integers(0, 200)), seed=st.integers(0, 9))
 def test_the_cuts_between_batches_change_nothing(cuts: set[int], seed: int) -> None:
     """Equal to the last bit."""

@@ -89,7 +89,7 @@ def test_bands_of_confidence_hold_their_lower_bound() -> None:
     }
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(cuts=st.sets(st.integers(0, 200)), seed=st.integers(0, 9))
 def test_the_cuts_between_batches_change_nothing(cuts: set[int], seed: int) -> None:
     """Nor the order in which values are listed."""

@@ -162,6 +162,26 @@ def test_the_samples_of_a_resumed_run_are_drawn(tmp_path: Path, digits_folder: P
     assert drawn[0].read_bytes() == drawn[1].read_bytes()
 
 
+def test_images_that_cannot_be_read_again_are_missing_pictures(
+    tmp_path: Path, digits_folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an earlier run predicted them, and they are gone by now; a note says it."""
+
+    def fail(*_: object) -> None:
+        raise InputError("in: folder cannot be read")
+
+    out = tmp_path / "out.parquet"
+    _cut_short(digits_folder, out, 20, batch_size=4, model=model)
+    monkeypatch.setattr("mnist_batch.commands.predict.find_images", fail)
+    summary = mnist_batch.predict(digits_folder, out, model=model, batch_size=4, resume=True)
+    assert summary.report_missing == ["samples.png", "mistakes.png"]
+    assert any("(in: folder cannot be read)" in note for note in summary.notes)
+    names = {path.name for path in (tmp_path / "out.report").iterdir()}
+    assert {"index.html", "metrics.json", "mistakes.csv"} <= names
+    assert not {"samples.png", "mistakes.png"} & names
+    assert pq.read_metadata(out).num_rows == 30
+
+
 def test_pictures_of_a_resumed_run_are_all_there(tmp_path: Path) -> None:
     """A part whose pictures are wanted is predicted again."""
     source = tmp_path / "paper"
