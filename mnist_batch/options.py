@@ -102,7 +102,7 @@ def memory_size(text: str | None) -> int | None:
         return None
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text[:60]!r}: expected a size, as 2G or 512M")
+        raise ValueError(f"{text[:60]!r}: expected a size such as 2G or 512M")
     size = int(Decimal(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
     if size < LEAST_MEMORY:
         raise ValueError(f"{text[:60]!r}: too little to work with; give at least 512M")

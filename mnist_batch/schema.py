@@ -73,9 +73,9 @@ class Reason(StrEnum):
     Attributes:
         MISSING_FILE: the file was named or listed, and is not there.
         UNREADABLE_FILE: the file, or the part of it that holds the row, cannot be read: no
-            permission, no regular file, a damaged page of a Parquet file, a file that was replaced
-            after it was listed. A file whose rows cannot be counted, and a folder that cannot be
-            listed, is one row.
+            permission, not a regular file, a damaged page of a Parquet file, a file that was
+            replaced after it was listed. A file whose rows cannot be counted, and a folder that
+            cannot be listed, is one row.
         NO_BYTES: the row has no image, or the file is empty.
         NOT_AN_IMAGE: the bytes are of none of the formats that are read.
         TRUNCATED: the image ends too soon.

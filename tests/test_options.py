@@ -99,7 +99,7 @@ def test_sizes_of_memory_are_powers_of_1024(text: str, size: int) -> None:
 @pytest.mark.parametrize("text", ["", "2", "G", "-2G", "2GB", "2 G", "1e3M", "\u0662G", "2G\n"])
 def test_what_is_no_size_of_memory_is_refused(text: str) -> None:
     """GB could be a power of 1000; a number alone could be anything."""
-    with pytest.raises(ValueError, match="expected a size, as 2G or 512M"):
+    with pytest.raises(ValueError, match="expected a size such as 2G or 512M"):
         memory_size(text)
 
 

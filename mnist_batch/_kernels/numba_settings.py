@@ -26,7 +26,7 @@ def own_settings() -> Iterator[None]:
     with environment.without("NUMBA_"):
         config = _config()
         file, folder = config._config_fname, config.CACHE_DIR
-        config._config_fname = os.devnull  # which Numba passes over, as it is no regular file
+        config._config_fname = os.devnull  # which Numba passes over, as it is not a regular file
         try:
             config.reload_config()
             kept_in = cache_folder()

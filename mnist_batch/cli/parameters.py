@@ -73,8 +73,8 @@ Memory = Annotated[
     reading(
         metavar="SIZE",
         callback=_memory,
-        help="Memory to stay below, as 2G; large pictures wait for it. By default 1G for these, or "
-        "less where a container, ulimit -v or the machine has less.",
+        help="Memory to stay below, such as 2G; large pictures wait for it. By default 1G for "
+        "these, or less where a container, ulimit -v or the machine has less.",
     ),
 ]
 ModelFile = Annotated[

@@ -59,7 +59,7 @@ def find_images(
     """
     if opened.rows != rows:
         raise InputError(
-            f"--images holds {opened.rows:,} images, the predictions {rows:,} rows; name the "
+            f"--images and the predictions differ in rows: {opened.rows:,} and {rows:,}; name the "
             "INPUT that was predicted"
         )
     # Imported here, so that whoever evaluates without images does without it.

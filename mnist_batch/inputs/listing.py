@@ -108,7 +108,7 @@ class FolderListing:
         files: names of files by their kind. Folders that cannot be listed are among them, with a
             `/` behind their names.
         passed_over: the number of other files, by their suffixes in lower case, or else by why
-            they are no input: `hidden`, `no suffix`, `no regular file`, `link to a folder`.
+            they are no input: `hidden`, `no suffix`, `not a regular file`, `link to a folder`.
     """
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
@@ -126,7 +126,7 @@ class FolderListing:
         elif suffix not in self._by_suffix:
             reason = suffix if suffix.startswith(".") else "no suffix"
         elif not _is_regular(entry):
-            reason = "no regular file"
+            reason = "not a regular file"
         else:
             return True
         self.passed_over[reason] += 1
@@ -199,7 +199,7 @@ def naturally_sorted(names: Iterable[str]) -> list[str]:
 def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
     """List a folder and the folders in it; links to folders are not followed.
 
-    Hidden files, files of other suffixes and what is no regular file (sockets, devices, pipes)
+    Hidden files, files of other suffixes and what is not a regular file (sockets, devices, pipes)
     are counted as passed over. A dangling link with an input's suffix is an input: its row will
     say that the file is missing. A folder in `folder` that cannot be read is an input too.
 

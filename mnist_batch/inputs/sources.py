@@ -370,7 +370,7 @@ def _named(names: Sequence[str], root: Path, metadata: Path | None = None) -> Na
 
 def _counts(listing: FolderListing) -> str:
     """Return how many files there are of each kind, as messages say it."""
-    return " and ".join(f"{len(names)} {kind}" for kind, names in listing.files.items())
+    return " and ".join(f"{kind} ({len(names):,})" for kind, names in listing.files.items())
 
 
 def _expected() -> str:

@@ -92,7 +92,7 @@ class Settings:
         """Raise `InputError` where the split leaves no rows to train on or none to validate."""
         if self.validation_split and self.validation_start(rows) in (0, rows):
             raise InputError(
-                f"{rows} rows are too few to split at {self.validation_split}; bring more, or "
+                f"too few rows ({rows}) to split at {self.validation_split}; bring more, or "
                 "pass --validation-split 0"
             )
 

@@ -97,7 +97,7 @@ def test_a_failure_leaves_the_earlier_folder(
     other = tmp_path / "other"
     shutil.copytree(digits_folder, other)
     next(other.rglob("*.png")).unlink()
-    with pytest.raises(InputError, match="--images holds 29 images, the predictions 30 rows"):
+    with pytest.raises(InputError, match="--images and the predictions differ in rows: 29 and 30;"):
         mnist_batch.compare(*runs, out=out, images=other, overwrite=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison", "other"]

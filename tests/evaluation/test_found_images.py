@@ -48,7 +48,7 @@ def test_images_come_by_index(folder: Path) -> None:
 def test_other_inputs_are_refused(folder: Path) -> None:
     """By their number of rows, and by the name of a row."""
     opened = open_inputs([folder])
-    with pytest.raises(InputError, match="holds 9 images, the predictions 10 rows"):
+    with pytest.raises(InputError, match="differ in rows: 9 and 10;"):
         find_images(places_of(1), opened, 10, Prepare.AUTO)
     with pytest.raises(InputError, match=r"has 1.png \(row 0\) where the predictions have b.png"):
         find_images([Place(1, "b.png", 0)], opened, 9, Prepare.AUTO)

@@ -237,7 +237,7 @@ def test_pipes_and_sockets_are_passed_over(tmp_path: Path, monkeypatch: pytest.M
         touch(tmp_path, "a.png")
         listing = list_folder(tmp_path)
         assert images_of(listing) == ["a.png"]
-        assert listing.passed_over == {"no regular file": 3}
+        assert listing.passed_over == {"not a regular file": 3}
         assert error_of("socket.png") == "unreadable file: No such device or address"
     assert error_of("pipe.png") == "unreadable file: not a regular file"
     assert error_of("/dev/zero") == "unreadable file: not a regular file"

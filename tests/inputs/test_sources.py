@@ -307,12 +307,12 @@ def test_folder_of_images_and_parquet_is_an_error() -> None:
     images("in/x/a.png")
     parquet("in/b.parquet", [5])
     text = refused("in")
-    assert text.startswith("in: holds 1 images and 1 Parquet files")
+    assert text.startswith("in: holds images (1) and Parquet files (1)")
     assert "'in/**/*.parquet'" in text
     assert "folder that holds the images alone" in text
     assert sources("in/**/*.parquet") == ["b.parquet"]
     assert sources("in/x") == ["a.png"]
-    assert refused("in/**").startswith("in/**: matches 1 images and 1 Parquet files")
+    assert refused("in/**").startswith("in/**: matches images (1) and Parquet files (1)")
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,10 @@ class RowGroups:
             while given < rows and min(given + step, rows) <= sound:
                 batch = next(batches, None)
                 if batch is None:
-                    raise _Damage(f"{rows - given} rows fewer than the footer says", doubtful=True)
+                    raise _Damage(
+                        f"rows missing: {rows - given}",
+                        doubtful=True,
+                    )
                 given += len(batch)
                 if even and not all_whole(batch.column(self._image)):
                     raise _Damage(f"lists of other than {PIXELS} numbers", doubtful=True)
