@@ -102,7 +102,9 @@ def _sentence(found: Comparison) -> str:
     """Return the verdict."""
     before, now = found.overall.base_accuracy, found.overall.new_accuracy
     if before is None or now is None:
-        return f"No labels to tell by; {counted(found.changed_unlabelled, 'digit')} read otherwise"
+        verb = "is" if found.changed_unlabelled == 1 else "are"
+        changed = f"{found.changed_unlabelled:,} of {counted(found.pairs, 'digit')} {verb}"
+        return f"No labels to tell by; {changed} read otherwise"
     change = f"{percent(now)} are read correctly, {percent(before)} before"
     return {
         Verdict.IMPROVED: f"Improved: {change}",
@@ -265,10 +267,8 @@ def _heading(change: Change, key: tuple[int | None, ...]) -> str:
     if change is Change.NEWLY_RIGHT:
         return f"{key[0]}, read as {key[1]} before"
     label, before, now = key
-    of_label = "" if label is None else f"{label} "
-    if change is Change.GAINED:
-        return f"{of_label}read as {now}"
-    return f"{of_label}read as {now}, as {before} before"
+    read = "Read" if label is None else f"{label} read"
+    return f"{read} as {now}" if change is Change.GAINED else f"{read} as {now}, as {before} before"
 
 
 def _picture(row: Row, images: Mapping[int, FoundImage]) -> Picture:

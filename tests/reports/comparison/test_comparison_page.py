@@ -77,18 +77,18 @@ def test_changes_stand_in_groups_the_newly_wrong_first(tmp_path: Path) -> None:
         )
     )
     found = _Page(text)
-    assert [one for one in found.texts["h3"] if "read as" in one] == [
+    assert [one for one in found.texts["h3"] if "ead as" in one] == [
         "1 read as 7",
         "1 read as 9",
         "2, read as 7 before",
         "3 read as 9, as 8 before",
-        "read as 9, as 8 before",
+        "Read as 9, as 8 before",
         "6 read as 6",
     ]
     assert set(found.links) <= set(found.ids)
     assert len(set(found.ids)) == len(found.ids)
     assert "truncated" in found.texts["td"]  # why a prediction was lost
-    assert "6 with a label and both predictions" in found.texts["span"]
+    assert "5 with a label and both predictions" in found.texts["span"]
 
 
 def test_the_images_are_those_of_the_new_run(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_runs_that_do_not_differ_have_a_page(tmp_path: Path) -> None:
 def test_runs_without_labels_have_a_page(tmp_path: Path) -> None:
     """With what is read otherwise."""
     found = _Page(page(compared(tmp_path, [None] * 3, [1, 2, 3], [1, 2, 4])))
-    assert found.texts["h1"] == ["No labels to tell by; 1 digit read otherwise"]
+    assert found.texts["h1"] == ["No labels to tell by; 1 of 3 digits is read otherwise"]
     assert "accuracy" not in found.ids
