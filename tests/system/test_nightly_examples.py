@@ -80,6 +80,7 @@ def test_the_line_of_the_crontab_mails_what_is_wrong(srv: Path) -> None:
     ended = _run(command.replace("/srv/digits", str(srv)).replace(r"\%", "%"), srv)
     assert ended.returncode == 3
     assert "1 of 31" in ended.stderr
+    assert "broken.png" in ended.stderr
     assert len(_nights(srv / "runs")) == 1
 
 
