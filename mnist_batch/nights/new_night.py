@@ -12,7 +12,7 @@ from typing import Self
 
 from mnist_batch.errors import MnistBatchError, OutputError, OutputInUseError
 from mnist_batch.outputs.output_lock import OutputLock
-from mnist_batch.outputs.targets import flush, flush_names, output_errors
+from mnist_batch.outputs.targets import Parents, flush, flush_names, output_errors
 
 _OF_A_RUN = re.compile(r"\.(.+)\.(?:night|lock)")
 _NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
@@ -68,20 +68,21 @@ class NewNight(AbstractContextManager["NewNight", None]):
             OutputError: the name is taken, or the folder cannot be written.
             OutputInUseError: another run makes a night of the name.
         """
-        with output_errors(self._runs):
-            self._runs.mkdir(parents=True, exist_ok=True)
+        with output_errors(self._runs), ExitStack() as entered:
+            made = Parents(self._runs)
+            entered.callback(made.remove_unused)
+            made.make()
             remove_dead_nights(self._runs)
-            with ExitStack() as entered:
-                self.name = self._lock_name(entered)
-                self.place, self.folder = self._runs / self.name, hidden(self._runs, self.name)
-                if self.folder.exists():  # of a file system without locks
-                    raise OutputInUseError(
-                        f"{self.place}: another run makes this night; wait for its end, name "
-                        f"another, or remove {self.folder} if that run was killed"
-                    )
-                entered.callback(shutil.rmtree, self.folder, ignore_errors=True)
-                self.folder.mkdir()
-                self._entered = entered.pop_all()
+            self.name = self._lock_name(entered)
+            self.place, self.folder = self._runs / self.name, hidden(self._runs, self.name)
+            if self.folder.exists():  # of a file system without locks
+                raise OutputInUseError(
+                    f"{self.place}: another run makes this night; wait for its end, name "
+                    f"another, or remove {self.folder} if that run was killed"
+                )
+            entered.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self.folder.mkdir()
+            self._entered = entered.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -59,7 +59,7 @@ def test_nights_at_the_same_time_have_different_names(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_night_that_is_not_committed(tmp_path: Path) -> None:
     """Be it by an error or by an interrupt."""
     for error in (OutputError("full"), KeyboardInterrupt()):
-        with pytest.raises(type(error)), NewNight(tmp_path, None, BEGAN) as new:
+        with pytest.raises(type(error)), NewNight(tmp_path / "a" / "nights", None, BEGAN) as new:
             (new.folder / "predictions.report").mkdir()
             assert not new.place.exists()
             raise error
