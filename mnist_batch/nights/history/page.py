@@ -37,6 +37,7 @@ _SENTENCES = {
     "too inaccurate": "is less accurate than was asked for",
     "regressed": "regressed",
     "suspicious": "is suspicious",
+    "missed a gate": "missed a gate, and does not fail yet",
     "unlabelled": "has no labels",
     "improved": "improved",
     "passed": "passed",

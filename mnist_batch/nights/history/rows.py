@@ -23,6 +23,8 @@ _MARKS = {
     "improved": ("✓", "good", "improved"),
 }
 _PASSED = ("✓", "good", "passed")
+_MISSED = ("!", "plain", "missed a gate")
+"""With `--patience`: it does not fail yet."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def history_rows(runs: Path, nights: Sequence[Night]) -> list[NightRow]:
 
 def _row(runs: Path, night: Night, changed: Sequence[str]) -> NightRow:
     mark, kind, word = _MARKS.get(state(night), _PASSED)
+    if kind != "bad" and not night.passed:
+        mark, kind, word = _MISSED
     low, high = interval(night.correct, night.scored) or (0.0, 0.0)
     feature, drift = _farthest(night)
     missed = [_told(gate) for gate in night.gates if gate.passed is False]

@@ -24,6 +24,12 @@ def _gate(name: str) -> dict[str, object]:
         (_gate("errors"), "!", "bad", "errors"),
         (_gate("labels"), "!", "bad", "labels missing"),
         ({"scored": 0, "correct": 0}, "○", "plain", "unlabelled"),
+        (
+            {"gates": (GateResult("errors", passed=False, message=""),)},
+            "!",
+            "plain",
+            "missed a gate",
+        ),
     ],
 )
 def test_a_state_is_a_mark_and_a_word(
