@@ -31,7 +31,7 @@ class Slice:
 
     Attributes:
         kind: what they have in common: `folder`, `file`, `prepared`, `confidence`, or the name of a
-            column.
+            column, after `column ` if it is one of these four.
         value: the value, as text; None where a column is null.
         rows: how many rows there are.
         scored: rows with a label and a prediction.
@@ -69,8 +69,8 @@ class SliceCounts:
 
     def __init__(self, columns: Sequence[str] = ()) -> None:
         """Count by some columns of the batches too."""
-        self._columns = columns
-        self._by_text = {kind: _Counts() for kind in (FILE, FOLDER, *columns)}
+        self._kinds = {name: _kind(name) for name in columns}
+        self._by_text = {kind: _Counts() for kind in (FILE, FOLDER, *self._kinds.values())}
         self._prepared = np.zeros((2, _STATES), np.int64)
         self._bands = np.zeros((len(_BANDS), _STATES), np.int64)
 
@@ -82,8 +82,8 @@ class SliceCounts:
         bands = _BAND_OF_LEVEL[among(outcomes.levels, sure)]
         self._bands += _by_state(bands, among(states, sure), len(_BANDS))
         self._add_sources(outcomes.batch.column("source"), states)
-        for name in self._columns:
-            self._by_text[name].add(outcomes.batch.column(name), states)
+        for name, kind in self._kinds.items():
+            self._by_text[kind].add(outcomes.batch.column(name), states)
 
     def slices(self) -> list[Slice]:
         """Return those that have rows, kind by kind, in order of appearance."""
@@ -121,6 +121,12 @@ _BAND_OF_LEVEL = np.searchsorted(_BANDS, THRESHOLDS, side="right") - 1
 """The band of each of `Outcomes.levels`: its bounds are among the thresholds."""
 
 _BAND_NAMES = [f"{low:g} to {high:g}" for low, high in zip(_BANDS, (*_BANDS[1:], 1.0), strict=True)]
+
+
+def _kind(column: str) -> str:
+    own = (FOLDER, FILE, PREPARED, CONFIDENCE)
+    return f"column {column}" if column in own else column
+
 
 _ERROR, _UNSCORED, _WRONG, _RIGHT = range(4)
 _STATES = 4

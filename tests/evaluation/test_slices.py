@@ -131,6 +131,16 @@ def test_any_column_that_can_be_text_can_be_sliced_by(
     assert [one.value for one in found if one.kind == "it"] == expected
 
 
+@pytest.mark.parametrize("name", ["folder", "file"])
+def test_a_column_may_have_the_name_of_a_kind(name: str) -> None:
+    """Its values are counted apart from folders and files."""
+    batch = predictions_batch([(1, 1)] * 2).append_column(name, pa.array(["a", "b"]))
+    found = slices_of(batch, columns=(name,))
+    assert [one.value for one in found if one.kind == f"column {name}"] == ["a", "b"]
+    assert counted(found, "file") == {"digits.parquet": (2, 2, 2, 0)}
+    assert counted(found, "folder") == {}
+
+
 def test_the_interval_is_scipys() -> None:
     """Of the scored rows; nothing is known of none."""
     one = Slice("folder", "a", rows=30, scored=20, correct=17, errors=5)
