@@ -268,3 +268,24 @@ def test_a_page_of_all_nights_that_cannot_be_made_costs_no_night(
     assert [night.name for night in read_nights(tmp_path).nights] == ["n"]
     (note,) = (note for note in result.notes if "index.html was not made again" in note)
     assert note.endswith(f"to make it: mnist-batch history {tmp_path}")
+
+
+@pytest.mark.parametrize("limit", [500, 4000, 10_000, 20_000, 50_000, 10**9])
+def test_on_a_full_disk_a_night_is_whole_or_absent(
+    digits: Path, two: Path, tmp_path: Path, limit: int
+) -> None:
+    """And the page of all nights is the old or the new one, whatever does not fit."""
+    runs = Path(shutil.copytree(two, tmp_path / "nights"))
+    before = sorted(path.name for path in runs.iterdir())
+    try:
+        with limited_file_size(limit):
+            _nightly(digits, runs, name="n")
+    except OutputError as error:
+        assert str(error).startswith(f"{runs}/n/")
+        assert sorted(path.name for path in runs.iterdir()) == before
+    else:
+        assert sorted(path.name for path in runs.iterdir()) == sorted([*before, "n"])
+        files = {path.name for path in (runs / "n").iterdir()} - {"comparison"}
+        assert files == {path.name for path in (runs / "good").iterdir()}
+    assert read_nights(runs).notes == []
+    assert (runs / "index.html").read_text().rstrip().endswith("</html>")
