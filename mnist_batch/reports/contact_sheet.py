@@ -136,14 +136,11 @@ def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
             title = f"actual:{tile.label}, {title}"
         color = RIGHT if tile.label in (None, tile.prediction) else WRONG
         axes.text(left + 0.5, top - 0.05, title, color=color, ha="center", fontsize=12)
-        confidence = "" if tile.confidence is None else decimal(tile.confidence, 3)
-        room = _POINTS - (len(confidence) + 2) * 0.64 * SMALL  # 0.64: the width of a digit
-        for x, text, side in (
-            (left, fitted(tile.name, room, SMALL), "left"),
-            (left + 1, confidence, "right"),
-        ):
-            below = axes.text(x, top + 1.11, text, color=QUIET, fontsize=SMALL)
-            below.set(ha=side, va="baseline", parse_math=False)
+        confidence = "" if tile.confidence is None else f"  {decimal(tile.confidence, 3)}"
+        room = _POINTS - len(confidence) * 0.64 * SMALL  # 0.64: the width of a digit
+        name = fitted(tile.name, room, SMALL)
+        below = axes.text(left + 0.5, top + 1.11, f"{name}{confidence}", color=QUIET)
+        below.set(ha="center", va="baseline", fontsize=SMALL, parse_math=False)
     axes.set_xlim(-_MARGIN, width - _MARGIN)
     axes.set_ylim(height, 0)
     axes.set_axis_off()
