@@ -90,11 +90,22 @@ def test_the_interval_holds_the_difference(falls: int, rises: int, unchanged: in
     assert -1 <= low <= (rises - falls) / pairs <= high <= 1
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_the_correction_is_that_of_statsmodels(p_values: list[float]) -> None:
-    """Holm's, in the order given."""
+@pytest.mark.parametrize("count", [1, 2, 10, 12])
+def test_the_correction_is_that_of_statsmodels(count: int) -> None:
+    """Holm's, in the order given; also with equal values, and with 0 and 1."""
+    draw = np.random.default_rng(count)
+    p_values = [*draw.beta(0.3, 2, count).tolist(), 0.0, 1.0, 0.01, 0.01][-count:]
     expected = multipletests(p_values, method="holm")[1]
     assert np.allclose(holm(p_values), expected, rtol=1e-12, atol=0)
+
+
+@given(st.lists(st.floats(0, 1)))
+def test_the_correction_keeps_the_order_of_the_values(p_values: list[float]) -> None:
+    """And makes none smaller, or larger than 1 or than all of them times their number."""
+    adjusted = holm(p_values)
+    assert [adjusted[place] for place in np.argsort(p_values)] == sorted(adjusted)
+    for value, corrected in zip(p_values, adjusted, strict=True):
+        assert value <= corrected <= max(value, min(1.0, len(p_values) * max(p_values)))
 
 
 def test_no_p_value_needs_no_correction() -> None:
