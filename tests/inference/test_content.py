@@ -22,9 +22,10 @@ def _batch(images: pa.Array | Images, error: list[str | None]) -> ImageBatch:
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
-def test_it_is_of_the_bytes_as_read(kind: pa.DataType) -> None:
+@pytest.mark.parametrize("length", [5000, 10_000_000])
+def test_it_is_of_the_bytes_as_read(kind: pa.DataType, length: int) -> None:
     """Whatever they are; an image that is not there has none."""
-    contents = [b"", b"no image", None, b"x" * 5000]
+    contents = [b"", b"no image", None, b"x" * length]
     hashes = content_hashes(_batch(pa.array(contents, kind), [None, None, "no bytes", None]))
     assert hashes.type == pa.string()
     assert hashes.to_pylist() == [
