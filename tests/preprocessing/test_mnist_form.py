@@ -366,3 +366,12 @@ def test_thumbnails_show_what_was_read(choice: Prepare) -> None:
     assert [plain.original(place) for place in range(3)] == [None] * 3
     np.testing.assert_array_equal(plain.images, result.images)
     assert plain.prepared.tolist() == result.prepared.tolist()
+
+
+def test_a_packed_file_has_no_originals(digits: Pixels) -> None:
+    """Its images are all there is of what was read, also of those that were prepared."""
+    prepared = np.arange(len(digits)) % 2 == 0
+    batch = batch_of(digits, prepared=prepared, formed=True)
+    result = prepare_batch(batch, with_thumbnails=True)
+    assert [result.original(place) for place in range(len(digits))] == [None] * len(digits)
+    assert set(result.sizes.tolist()) == {28}
