@@ -67,6 +67,7 @@ def test_without_labels_there_is_a_histogram(
     summary = mnist_batch.predict(digits_folder, out, model=model, labels="none")
     assert summary.metrics.accuracy is None
     assert {path.name for path in summary.report_files} == {
+        "index.html",
         "metrics.json",
         "predictions.png",
         "samples.png",
