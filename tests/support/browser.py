@@ -56,9 +56,13 @@ class Opened:
         """Pixels by which the page itself is wider than its window, which then scrolls sideways."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
-    def violations(self) -> list[str]:
-        """Return what axe-core finds: the rule, how to mend it, and the elements."""
-        found = Axe().run(self.page).response["violations"]
+    def violations(self, *rules: str) -> list[str]:
+        """Return what axe-core finds: the rule, how to mend it, and the elements.
+
+        Without `rules` it looks for all that it knows.
+        """
+        options = {"runOnly": list(rules)} if rules else {"resultTypes": ["violations"]}
+        found = Axe().run(self.page, options=options).response["violations"]
         return [_told(violation) for violation in found]
 
 

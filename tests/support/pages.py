@@ -13,7 +13,7 @@ from mnist_batch.options import Style
 from mnist_batch.synthetic import generator
 from tests.support.linear_model import write_linear_model
 
-DIGITS = 150
+DIGITS = 100
 HOSTILE = (
     "<hostile-tag onclick='document.title=1'>",
     "</style></title><script>document.title='run'</script>",
@@ -46,7 +46,7 @@ def write_digits(
         labels += table["label"]
     drawn.unlink()
     labels[7:DIGITS:9] = [(label + 1) % 10 for label in labels[7:DIGITS:9]]
-    images[20:DIGITS:50] = [b"no image", b"", images[20][:40]]
+    images[20:80:20] = [b"no image", b"", images[20][:40]]
     scanners = [texts[row % len(texts)] for row in range(len(images))]
     content = [{"bytes": image, "path": None} for image in images]
     pq.write_table(pa.table({"image": content, "label": labels, column: scanners}), path)
