@@ -47,7 +47,8 @@ class Tile:
 
     Attributes:
         image: uint8 (28, 28), light strokes on black.
-        name: its file and, where a file has several, its row.
+        name: its file.
+        row: its row in a file that has several; None for others.
         label: the true digit; None without a label.
         prediction: the predicted digit.
         confidence: of the prediction, 0 to 1; None where it is not known.
@@ -55,6 +56,7 @@ class Tile:
 
     image: NDArray[np.uint8]
     name: str
+    row: int | None
     label: int | None
     prediction: int
     confidence: float | None
@@ -68,9 +70,14 @@ def sample_tiles(samples: "Samples") -> list[Tile]:
     """
     if samples.images is None:
         raise ValueError("the samples have no images; add them with Samples.with_images")
-    names = map(_name, samples.source, samples.row.tolist())
     rows = zip(
-        samples.images, names, samples.label, samples.prediction, samples.confidence, strict=True
+        samples.images,
+        map(shortened, samples.source),
+        map(_row, samples.source, samples.row.tolist()),
+        samples.label,
+        samples.prediction,
+        samples.confidence,
+        strict=True,
     )
     return [Tile(*row) for row in rows]
 
@@ -84,20 +91,27 @@ def mistake_tiles(gallery: "Sequence[GalleryCell]") -> list[Tile]:
         for image in cell.images
     )
     chosen = sorted(mistakes, key=_least_confident_last)
-    return [
-        Tile(one.image, _name(one.source, one.row), one.label, one.prediction, one.confidence)
+    tiles = [
+        Tile(
+            image=one.image,
+            name=shortened(one.source),
+            row=_row(one.source, one.row),
+            label=one.label,
+            prediction=one.prediction,
+            confidence=one.confidence,
+        )
         for one in chosen
         if one.image is not None
-    ][:MISTAKES]
+    ]
+    return tiles[:MISTAKES]
 
 
 def _least_confident_last(image: "GalleryImage") -> tuple[float, int]:
     return -(image.confidence or 0.0), image.index
 
 
-def _name(source: str, row: int) -> str:
-    name = shortened(source)
-    return f"{name}, row {row:,}" if row or source.lower().endswith(".parquet") else name
+def _row(source: str, row: int) -> int | None:
+    return row if row or source.lower().endswith(".parquet") else None
 
 
 def samples_figure(tiles: Sequence[Tile]) -> "Figure":
@@ -137,9 +151,13 @@ def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
         color = RIGHT if tile.label in (None, tile.prediction) else WRONG
         axes.text(left + 0.5, top - 0.05, title, color=color, ha="center", fontsize=12)
         confidence = "" if tile.confidence is None else f"  {decimal(tile.confidence, 3)}"
-        room = _POINTS - len(confidence) * 0.64 * SMALL  # 0.64: the width of a digit
+        which = "" if tile.row is None else f", row {tile.row:,}"
+        end = f"{which}{confidence}"
+        room = _POINTS - len(end) * 0.6 * SMALL  # few characters of these are wider
         name = fitted(tile.name, room, SMALL)
-        below = axes.text(left + 0.5, top + 1.11, f"{name}{confidence}", color=QUIET)
+        if not name.isascii():  # else a name written from right to left takes the number with it
+            name = f"\N{LEFT-TO-RIGHT MARK}{name}"
+        below = axes.text(left + 0.5, top + 1.11, f"{name}{end}", color=QUIET)
         below.set(ha="center", va="baseline", fontsize=SMALL, parse_math=False)
     axes.set_xlim(-_MARGIN, width - _MARGIN)
     axes.set_ylim(height, 0)

@@ -27,10 +27,15 @@ def grey(level: int) -> NDArray[np.uint8]:
     return np.full((28, 28), level, np.uint8)
 
 
-def tiles(labels: Sequence[int | None], predictions: Sequence[int], name: str = "a") -> list[Tile]:
+def tiles(
+    labels: Sequence[int | None],
+    predictions: Sequence[int],
+    name: str = "a",
+    row: int | None = None,
+) -> list[Tile]:
     """Return tiles whose images are of one grey, ten times their place."""
     return [
-        Tile(grey(10 * place), name, label, prediction, 0.9876)
+        Tile(grey(10 * place), name, row, label, prediction, 0.9876)
         for place, (label, prediction) in enumerate(zip(labels, predictions, strict=True))
     ]
 
@@ -117,15 +122,17 @@ def test_samples_without_images_are_refused() -> None:
 @pytest.mark.parametrize(
     "name", ["x" * 200, "W" * 200, "a$b" * 9, "\n" * 50, "数" * 99, "x" * 10**6]
 )
-def test_no_name_leaves_its_image(name: str) -> None:
-    """It is cut before the confidence, whatever it holds."""
-    figure = samples_figure(tiles([1] * 10, [1] * 10, name))
+@pytest.mark.parametrize("row", [None, 7, 59_999, 999_999])
+def test_no_name_leaves_its_image(name: str, row: int | None) -> None:
+    """It is cut before the row and the confidence, whatever it holds."""
+    figure = samples_figure(tiles([1] * 10, [1] * 10, name, row))
+    end = "  0.988" if row is None else f", row {row:,}  0.988"
     figure.draw_without_rendering()
     axes = axes_of(figure)
     side = axes.images[0].get_window_extent().width
     texts = [text for text in axes.texts if "predict" not in text.get_text()]
     for text in texts:
-        assert text.get_text().endswith("  0.988")
+        assert text.get_text().endswith(end)
         assert text.get_window_extent().width <= side + 4
     assert min(text.get_window_extent().y0 for text in axes.texts) >= 0
 
@@ -148,7 +155,7 @@ def test_mistakes_are_the_most_confident_ones_of_all_cells() -> None:
         GalleryCell(None, 3, 1, [gallery_image(3, None, 3, 1.0)]),
     ]
     found = mistake_tiles(gallery)
-    assert [tile.name for tile in found] == ["a, row 2", "a, row 5", "a, row 1", "a, row 9"]
+    assert [(tile.name, tile.row) for tile in found] == [("a", 2), ("a", 5), ("a", 1), ("a", 9)]
 
 
 def test_there_are_twenty_mistakes_at_most_and_the_title_says_of_how_many() -> None:
