@@ -7,7 +7,7 @@ of 270.
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,30 +64,31 @@ class Picture:
     """An image of a gallery, with what is written below it.
 
     Attributes:
-        title: the first line, as `4 read as 9, 0.998`.
+        read: what the image shows and what it was read as, as `4 read as 9`.
+        title: the first line, as `0.998`; empty for none.
         source: the file.
         row: the row in it.
         image: as the network saw it; None where it is not at hand.
         original: of what it was prepared from; None for none.
     """
 
+    read: str
     title: str
     source: str
     row: int
     image: Grey | None
     original: Grey | None = None
 
-    def html(self) -> Markup:
+    def html(self, *, with_source: bool) -> Markup:
         """Return the item of the list, without more bytes than it needs: there are thousands."""
         images = "".join(
             f'<img alt="{alt}" src="{data_url(image)}">'
-            for alt, image in (("as read", self.image), ("original", self.original))
+            for alt, image in ((escape(self.read), self.image), ("original", self.original))
             if image is not None
         )
-        name, title = escape(short_name(self.source)), escape(self.title)
-        return Markup(
-            f"<li>{images}<b>{title}</b><bdi>{name}</bdi><span>row {self.row}</span></li>"
-        )
+        title = f"<b>{escape(self.title)}</b>" if self.title else ""
+        name = f"<bdi>{escape(short_name(self.source))}</bdi>" if with_source else ""
+        return Markup(f"<li>{images}{title}{name}<span>row {self.row}</span></li>")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +115,15 @@ class Shown(NamedTuple):
         group: the group.
         html: the items of the list.
         left_out: how many rows are not shown.
+        source: the file of all pictures of all groups, said once; None where it is in each item.
+        is_narrow: whether an item is as wide as an image: it has no source and no original.
     """
 
     group: Group
     html: Markup
     left_out: int
+    source: str | None
+    is_narrow: bool
 
 
 def fit(groups: Sequence[Group], most_bytes: int) -> list[Shown]:
@@ -126,23 +131,31 @@ def fit(groups: Sequence[Group], most_bytes: int) -> list[Shown]:
 
     The first one of each group comes first, then the second ones, and so on.
     """
+    pictures = [picture for group in groups for picture in group.pictures]
+    sources = {picture.source for picture in pictures}
+    source = short_name(sources.pop()) if len(sources) == 1 else None
+    is_narrow = source is not None and all(picture.original is None for picture in pictures)
     items: list[list[Markup]] = [[] for _ in groups]
+    for picture, chosen in _in_turn(groups, items):
+        html = picture.html(with_source=source is None)
+        most_bytes -= len(html.encode("utf-8", "replace"))
+        if most_bytes < 0:
+            break
+        chosen.append(html)
+    return [
+        Shown(group, Markup("\n").join(chosen), group.rows - len(chosen), source, is_narrow)
+        for group, chosen in zip(groups, items, strict=True)
+    ]
+
+
+def _in_turn(
+    groups: Sequence[Group], items: Sequence[list[Markup]]
+) -> Iterator[tuple[Picture, list[Markup]]]:
+    """Yield the first picture of each group, then the second ones, with where it goes."""
     for rank in range(max((len(group.pictures) for group in groups), default=0)):
         for group, chosen in zip(groups, items, strict=True):
             if rank < len(group.pictures):
-                html = group.pictures[rank].html()
-                most_bytes -= len(html.encode("utf-8", "replace"))
-                if most_bytes < 0:
-                    return _shown(groups, items)
-                chosen.append(html)
-    return _shown(groups, items)
-
-
-def _shown(groups: Sequence[Group], items: Sequence[Sequence[Markup]]) -> list[Shown]:
-    return [
-        Shown(group, Markup("\n").join(chosen), group.rows - len(chosen))
-        for group, chosen in zip(groups, items, strict=True)
-    ]
+                yield group.pictures[rank], chosen
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

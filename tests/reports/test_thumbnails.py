@@ -28,12 +28,33 @@ def test_black_stays_black_and_white_white() -> None:
 
 def test_the_texts_of_a_picture_are_escaped() -> None:
     """A file may have any name."""
-    html = Picture("4 read as <9>", "<script>alert('\"')</script>.png", 3, None).html()
+    image = np.zeros((2, 2), np.uint8)
+    picture = Picture("4 <9>", "<0.5>", "<script>alert('\"')</script>.png", 3, image)
+    html = picture.html(with_source=True)
     assert "<script" not in html
     assert "&lt;script&gt;alert(&#39;&#34;&#39;)&lt;/script&gt;.png" in html
-    assert "4 read as &lt;9&gt;" in html
+    assert 'alt="4 &lt;9&gt;"' in html
+    assert "<b>&lt;0.5&gt;</b>" in html
     assert "row 3" in html
-    assert "<img" not in html
+
+
+def test_without_an_image_there_is_none() -> None:
+    """What is known of the row is there."""
+    html = Picture("4 read as 9", "", "a.png", 3, None).html(with_source=True)
+    assert html == "<li><bdi>a.png</bdi><span>row 3</span></li>"
+
+
+def test_a_source_that_all_have_is_said_once() -> None:
+    """Then an item has none, and is as narrow as its image unless an original is beside it."""
+    image = np.zeros((2, 2), np.uint8)
+    one = Group("a", "a", 1, [Picture("", "", "x.parquet", 1, image)])
+    other = Group("b", "b", 1, [Picture("", "", "x.parquet", 2, image, image)])
+    (shown,) = fit([one], 10**6)
+    assert (shown.source, shown.is_narrow, "x.parquet" in shown.html) == ("x.parquet", True, False)
+    assert [each.is_narrow for each in fit([one, other], 10**6)] == [False, False]
+    another = Group("c", "c", 1, [Picture("", "", "y.parquet", 1, image)])
+    first, _ = fit([one, another], 10**6)
+    assert (first.source, first.is_narrow, "x.parquet" in first.html) == (None, False, True)
 
 
 def test_of_a_long_name_the_middle_is_left_out() -> None:
@@ -50,14 +71,14 @@ def test_of_a_long_name_the_middle_is_left_out() -> None:
 
 def group(name: str, size: int, rows: int) -> Group:
     """Return a group of pictures without images, whose sources are their places."""
-    pictures = [Picture(name, str(place), place, None) for place in range(size)]
+    pictures = [Picture(name, "", str(place), place, None) for place in range(size)]
     return Group(name, name, rows, pictures)
 
 
 def test_as_many_pictures_are_shown_as_fit() -> None:
     """The first of each group before the second of any; the rest of the rows is counted."""
     groups = [group("a", 3, rows=10), group("b", 1, rows=1), group("c", 2, rows=2)]
-    each = len(groups[0].pictures[0].html().encode())
+    each = len(groups[0].pictures[0].html(with_source=True).encode())
     shown = fit(groups, 5 * each)
     assert [one.html.count("<li>") for one in shown] == [2, 1, 2]
     assert [one.left_out for one in shown] == [8, 0, 0]
@@ -70,7 +91,7 @@ def test_as_many_pictures_are_shown_as_fit() -> None:
 
 def test_what_is_shown_is_measured_in_bytes() -> None:
     """As UTF-8, where a character takes up to four."""
-    picture = Picture("a", "\U0001f600" * 300, 0, None)
-    ((shown),) = fit([Group("a", "a", 9, [picture] * 9)], 2_600)
+    pictures = [Picture("a", "", "\U0001f600" * 299 + str(place), 0, None) for place in range(9)]
+    ((shown),) = fit([Group("a", "a", 9, pictures)], 2_600)
     assert len(shown.html.encode()) <= 2_600
     assert shown.left_out == 7

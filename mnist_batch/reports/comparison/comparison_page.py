@@ -275,7 +275,9 @@ def _picture(row: Row, images: Mapping[int, FoundImage]) -> Picture:
     found = images.get(row["index"])
     before = _reading(row["base_prediction"], row["base_confidence"])
     title = f"{_reading(row['new_prediction'], row['new_confidence'])}, was {before}"
+    label = "" if row["label"] is None else f"{row['label']} "
     return Picture(
+        f"{label}read as {row['new_prediction']}",
         title,
         row["source"],
         row["row"],

@@ -90,8 +90,8 @@ def _cell(link: str, name: str, rows: int, share: float, linked: set[str]) -> Ce
 
 def _picture(image: GalleryImage) -> Picture:
     read = _read_as(image.label, image.prediction)
-    title = read if image.confidence is None else f"{read}, {confidence(image.confidence)}"
-    return Picture(title, image.source, image.row, image.image, image.original)
+    title = "" if image.confidence is None else confidence(image.confidence)
+    return Picture(read, title, image.source, image.row, image.image, image.original)
 
 
 def _read_as(label: int | None, prediction: int) -> str:

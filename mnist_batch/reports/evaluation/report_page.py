@@ -113,13 +113,13 @@ def _sections(
         "input": ("Input", predicted and not metrics.scored),
         "matrix": ("Confusion matrix", metrics.scored),
         "mistakes": ("Mistakes", of_kind[WRONG]),
-        "unsure": ("Right, and least sure", of_kind[RIGHT]),
         "digits": ("Each digit", metrics.scored),
         "confidence": ("Confidence", metrics.reliability),
         "slices": ("Slices", slices),
         "unlabelled": ("Least sure", of_kind[UNLABELLED]),
         "errors": ("Without a prediction", metrics.rows),
         "input-of-labelled": ("Input", predicted and metrics.scored),
+        "unsure": ("Right, and least sure", of_kind[RIGHT]),
         "provenance": ("How this was made", True),
     }
     for name, (title, is_there) in sections.items():

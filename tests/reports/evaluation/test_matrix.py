@@ -52,10 +52,10 @@ def test_the_most_frequent_mistakes_come_first() -> None:
         ("right-1-1", "1 read as 1", 500),
         ("unlabelled-3", "Read as 3", 9),
     ]
-    titles = [picture.title for group in found for picture in group.pictures]
-    assert titles == [
-        "1 read as 7, > 0.999",
-        "1 read as 7",
-        "1 read as 1, 0.500",
-        "read as 3, 1.000",
+    texts = [(picture.read, picture.title) for group in found for picture in group.pictures]
+    assert texts == [
+        ("1 read as 7", "> 0.999"),
+        ("1 read as 7", ""),
+        ("1 read as 1", "0.500"),
+        ("read as 3", "1.000"),
     ]
