@@ -8,6 +8,7 @@ from typing import Any
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.inputs.listing import list_glob, naturally_sorted
 from mnist_batch.outputs.reader import FORMATS, holds_predictions
+from mnist_batch.outputs.targets import behind_links
 from mnist_batch.schema import shortened
 
 _KIND = "predictions"
@@ -29,7 +30,7 @@ def find_predictions(named: Iterable[str | Path]) -> list[Path]:
         raise PredictionsError(f"no predictions file is named; expected {_SUFFIXES} files")
     places: dict[Path, Path] = {}
     for path in files:
-        twin = places.setdefault(path.resolve(), path)
+        twin = places.setdefault(behind_links(path), path)
         if twin is not path:
             raise PredictionsError(f"{path}: is named twice; name each predictions file once")
     return files

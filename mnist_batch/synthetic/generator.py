@@ -157,13 +157,19 @@ def write_parquet(
     import pyarrow as pa  # here, so that drawing needs NumPy alone
     import pyarrow.parquet as pq
 
+    from mnist_batch.inputs.listing import open_native
+
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     # The columns as the `datasets` library declares them in a file's schema metadata.
     names = {"names": [str(digit) for digit in STROKES], "_type": "ClassLabel"}
     features = json.dumps({"info": {"features": {"image": {"_type": "Image"}, "label": names}}})
     schema = pa.schema([("image", image), ("label", pa.int64())], {"huggingface": features})
     with StagedFile(path, overwrite=overwrite) as staged:
-        with output_errors(path), pq.ParquetWriter(staged.path, schema) as writer:
+        with (
+            output_errors(path),
+            open_native(staged.path, "wb") as file,
+            pq.ParquetWriter(file, schema) as writer,
+        ):
             for start in range(0, count, rows_per_group):
                 size = min(rows_per_group, count - start)
                 drawn = draw_pictures(size, style=style, seed=seed, start=start)

@@ -56,7 +56,7 @@ def test_evaluate_refuses_other_images(tmp_path: Path, digits_folder: Path, mode
     out = tmp_path / "out.parquet"
     mnist_batch.predict(digits_folder, out, model=model, report=False)
     generator.write_folder(tmp_path / "fewer", 20)
-    with pytest.raises(InputError, match="20 images, the predictions 30 rows"):
+    with pytest.raises(InputError, match="differ in rows: 20 and 30"):
         mnist_batch.evaluate(out, images=tmp_path / "fewer")
     shutil.copytree(digits_folder, tmp_path / "renamed")
     for path in sorted((tmp_path / "renamed").rglob("*.png")):

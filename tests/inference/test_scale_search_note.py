@@ -44,7 +44,7 @@ def notes_of(path: Path, data: Path, **settings: object) -> list[str]:
     """Return what a run says of its model's scale."""
     out = path.with_suffix(".parquet")
     summary = predict(data, out, model=path, report=False, overwrite=True, **settings)  # type: ignore[arg-type]
-    return [note for note in summary.notes if "--scale" in note]
+    return [note for note in summary.notes if note.startswith("model ") and "--scale" in note]
 
 
 def test_a_scale_at_which_far_more_is_read_is_named(tmp_path: Path, digits_parquet: Path) -> None:

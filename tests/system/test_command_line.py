@@ -75,7 +75,6 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
     "arguments",
     [
         ["predict"],
-        ["predict", "a.png"],
         ["predict", "a.png", "--out", "o.csv", "--batch-size", "0"],
         ["predict", "a.png", "--out", "o.csv", "--scale", "0-2"],
         ["predict", "a.png", "--out", "o.csv", "--prepare", "sometimes"],
