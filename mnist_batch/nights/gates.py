@@ -64,12 +64,22 @@ def ask_gates(
     gates = [
         _errors(evidence, limits.max_errors),
         *_labels(evidence.metrics, limits),
-        _accuracy(evidence.metrics, limits.min_accuracy),
+        _accuracy(evidence.metrics.accuracy, limits.min_accuracy),
         _regression(evidence),
         *(_digit(evidence, digit) for digit in range(CLASSES)),
         _drift(evidence.suspicions),
     ]
     return tuple(_with_patience(gate, limits.patience, earlier) for gate in gates)
+
+
+def ask_late(night: Night, earlier: Sequence[Night]) -> tuple[GateResult, ...]:
+    """Return the gates of a night that got its labels when it had ended.
+
+    That of the accuracy is asked again, for what was asked that night; the others stay.
+    """
+    accuracy = _accuracy(night.accuracy, night.min_accuracy)
+    late = _with_patience(accuracy, night.patience, earlier)
+    return tuple(late if gate.name == ACCURACY else gate for gate in night.gates)
 
 
 def status_of(gates: Sequence[GateResult]) -> int:
@@ -136,13 +146,13 @@ def _labels(metrics: Metrics, limits: GateLimits) -> Iterator[GateResult]:
         yield GateResult(LABELS, passed=bool(metrics.scored), message=message)
 
 
-def _accuracy(metrics: Metrics, least: float | None) -> GateResult:
-    if metrics.accuracy is None:
+def _accuracy(found: float | None, least: float | None) -> GateResult:
+    if found is None:
         return GateResult(ACCURACY, passed=None, message="no row has a label and a prediction")
-    accuracy = f"accuracy {metrics.accuracy:.4f}"
+    accuracy = f"accuracy {found:.4f}"
     if least is None:
         return GateResult(ACCURACY, passed=None, message=f"{accuracy}; no --min-accuracy is asked")
-    if metrics.accuracy < least:
+    if found < least:
         message = f"{accuracy} is below --min-accuracy {least}"
         return GateResult(ACCURACY, passed=False, message=message)
     return GateResult(ACCURACY, passed=True, message=f"{accuracy}, --min-accuracy {least}")

@@ -78,6 +78,8 @@ class Night:
         changes: what is not as in the night before, a sentence each: model, version, options, data.
         suspicions: what looks wrong without labels, a sentence each.
         status: the exit status.
+        min_accuracy, patience: what was asked of it, see `GateLimits`.
+        scored_later: whether its labels came when it had ended, see `read_history`.
     """
 
     name: str
@@ -101,6 +103,9 @@ class Night:
     changes: tuple[str, ...]
     suspicions: tuple[str, ...]
     status: int
+    min_accuracy: float | None = None
+    patience: int = 1
+    scored_later: bool = False
 
     @property
     def accuracy(self) -> float | None:

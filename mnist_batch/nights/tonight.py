@@ -118,6 +118,8 @@ class Tonight:
             changes=self.changes,
             suspicions=suspicious,
             status=status_of(gates),
+            min_accuracy=limits.min_accuracy,
+            patience=limits.patience,
         )
 
     def newly_wrong(self, most: int) -> Iterator[tuple[str, int, str]]:

@@ -31,6 +31,8 @@ def state(night: Night) -> str:
         return "suspicious"
     if not night.scored:
         return "no labels"
+    if night.scored_later:
+        return "scored later"
     found = night.against and _BY_VERDICT.get(Verdict(night.against.verdict))
     return found or "nothing to compare with"
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mnist_batch.errors import InputError
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import CLASSES
+from mnist_batch.nights.gates import ask_late
 from mnist_batch.nights.history.page import history_page
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import INDEX, RECORD, REPORT, Nights, read_nights
@@ -24,14 +25,17 @@ def read_history(runs: Path) -> Nights:
     """Read the nights of a folder as `read_nights` does, with the labels that came late.
 
     A night without labels has scores all the same, where `evaluate` has made its report again with
-    labels. What its gates said stays.
+    labels. Its gate of the accuracy is asked again then; what the others said stays.
 
     Raises:
         MachineError: the machine lacks memory or open files to read them.
         OSError: the folder itself cannot be read.
     """
-    nights, notes = read_nights(runs)
-    return Nights([_with_late_labels(runs, night) for night in nights], notes)
+    found, notes = read_nights(runs)
+    nights: list[Night] = []
+    for night in found:
+        nights.append(_with_late_labels(runs, night, nights))
+    return Nights(nights, notes)
 
 
 def write_index(runs: Path) -> Nights:
@@ -77,7 +81,7 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def _with_late_labels(runs: Path, night: Night) -> Night:
+def _with_late_labels(runs: Path, night: Night, earlier: Sequence[Night]) -> Night:
     """Return a night with the scores of its report where its record has none."""
     if night.scored:
         return night
@@ -85,9 +89,14 @@ def _with_late_labels(runs: Path, night: Night) -> Night:
     if matrix is None or not matrix.any():
         return night
     per_digit = tuple(zip(matrix.sum(axis=1).tolist(), matrix.diagonal().tolist(), strict=True))
-    return replace(
-        night, scored=int(matrix.sum()), correct=int(matrix.trace()), per_digit=per_digit
+    scored = replace(
+        night,
+        scored=int(matrix.sum()),
+        correct=int(matrix.trace()),
+        per_digit=per_digit,
+        scored_later=True,
     )
+    return replace(scored, gates=ask_late(scored, earlier))
 
 
 def _confusion_matrix(path: Path, rows: int) -> NDArray[np.int64] | None:

@@ -39,6 +39,7 @@ _SENTENCES = {
     "suspicious": "is suspicious",
     "missed a gate": "missed a gate, and does not fail yet",
     "unlabelled": "has no labels",
+    "scored later": "got its labels later, and is scored by them",
     "improved": "improved",
     "passed": "passed",
 }
@@ -125,9 +126,9 @@ def _place(nights: int) -> str:
 
 def _legend(rows: Sequence[NightRow]) -> str:
     """Return what the characters below the charts mean, of those that are there."""
-    marks = {row.mark: row.word for row in rows if row.word != "improved"}
+    marks = {(row.mark, row.word): None for row in rows if row.word != "improved"}
     changes = {what: None for row in rows for what in row.changed}
-    said = [f"{mark} {word}" for mark, word in marks.items()]
+    said = [f"{mark} {word}" for mark, word in marks]
     said += [f"{what[0].upper()} and a dotted line: {_CHANGED[what]}" for what in changes]
     if any(row.drift for row in rows):
         said.append("the short lines over the drift: what chance alone may give")

@@ -20,6 +20,7 @@ _MARKS = {
     "regressed": ("✕", "bad", "regressed"),
     "suspicious": ("?", "bad", "suspicious"),
     "no labels": ("○", "plain", "unlabelled"),
+    "scored later": ("◐", "plain", "scored later"),
     "improved": ("✓", "good", "improved"),
 }
 _PASSED = ("✓", "good", "passed")

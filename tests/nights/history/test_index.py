@@ -13,7 +13,9 @@ import pytest
 from mnist_batch.errors import InputError
 from mnist_batch.nights.history.index import read_history, write_index
 from mnist_batch.nights.history.page import history_page
+from mnist_batch.nights.night import GateResult
 from mnist_batch.nights.night_folder import INDEX, REPORT
+from mnist_batch.nights.verdict import state
 from tests.support.nights import night, write_night
 
 
@@ -65,7 +67,7 @@ def test_a_folder_without_a_night_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_that_come_late_give_their_scores(tmp_path: Path) -> None:
-    """A night without labels has those of its report; its gates and its status stay."""
+    """A night without labels has those of its report; its other gates and its status stay."""
     folder = write_night(tmp_path, night(1, scored=0, correct=0, per_digit=((0, 0),) * 10))
     matrix = np.diag([100] * 9 + [90])
     matrix[9, 4] = 8
@@ -74,6 +76,31 @@ def test_labels_that_come_late_give_their_scores(tmp_path: Path) -> None:
     assert (found.scored, found.correct) == (998, 990)
     assert found.per_digit == ((100, 100),) * 9 + ((98, 90),)
     assert found.gates == night(1).gates
+    assert state(found) == "scored later"
+
+
+@pytest.mark.parametrize(
+    ("least", "patience", "told", "passes"),
+    [
+        (0.9, 1, "accuracy too low", False),
+        (0.9, 2, "scored later", False),
+        (0.4, 1, "scored later", True),
+        (None, 1, "scored later", True),
+    ],
+)
+def test_late_labels_are_held_to_what_was_asked_that_night(
+    tmp_path: Path, least: float | None, patience: int, told: str, passes: bool
+) -> None:
+    """A night of half right has not passed where more was asked, and never says that it has."""
+    asked = GateResult("accuracy", passed=None, message="no row has a label and a prediction")
+    folder = write_night(
+        tmp_path,
+        night(1, scored=0, correct=0, gates=(asked,), min_accuracy=least, patience=patience),
+    )
+    half_right = np.eye(10, dtype=int) + np.roll(np.eye(10, dtype=int), 1, axis=1)
+    _write_report(folder, 1000, (50 * half_right).tolist())
+    (found,) = read_history(tmp_path).nights
+    assert (state(found), found.passed) == (told, passes)
 
 
 @pytest.mark.parametrize(

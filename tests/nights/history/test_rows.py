@@ -24,6 +24,7 @@ def _gate(name: str) -> dict[str, object]:
         (_gate("errors"), "!", "bad", "errors"),
         (_gate("labels"), "!", "bad", "labels missing"),
         ({"scored": 0, "correct": 0}, "○", "plain", "unlabelled"),
+        ({"scored_later": True}, "◐", "plain", "scored later"),
         (
             {"gates": (GateResult("errors", passed=False, message=""),)},
             "!",
