@@ -97,7 +97,8 @@ def is_called_worse(random: Generator, rows: int, drop: float = 0.0) -> bool:
 def is_called_suspicious(random: Generator, rows: int) -> bool:
     """Tell whether a night looks suspicious beside another: one model, images drawn anew."""
     (base, before), (profile, metrics) = _night(random, rows), _night(random, rows)
-    earlier = Earlier("the base", base, before.errors, input_drift(profile, base))
+    counts = before.errors, before.scored, before.correct
+    earlier = Earlier("the base", base, *counts, input_drift(profile, base))
     return bool(suspicions(metrics, profile, earlier))
 
 

@@ -27,6 +27,26 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def difference_p(successes: int, trials: int, base_successes: int, base_trials: int) -> float:
+    """Return the two-sided p value of two proportions of different trials; 1 where both are equal.
+
+    The score test with the pooled proportion, which is Pearson's chi-squared test of the table: J.
+    L. Fleiss, B. Levin, M. C. Paik, "Statistical Methods for Rates and Proportions" (2003), 4.2.
+
+    Args:
+        successes: of the one.
+        trials: at least 1.
+        base_successes: of the other.
+        base_trials: at least 1.
+    """
+    pooled = (successes + base_successes) / (trials + base_trials)
+    variance = pooled * (1 - pooled) * (1 / trials + 1 / base_trials)
+    if variance == 0:
+        return 1.0
+    difference = successes / trials - base_successes / base_trials
+    return math.erfc(abs(difference) / math.sqrt(2 * variance))
+
+
 def interval(successes: int, trials: int) -> tuple[float, float] | None:
     """Return `wilson_interval`; None without trials."""
     return wilson_interval(successes, trials) if trials else None

@@ -163,7 +163,7 @@ def _compare(held: HeldAgainst, file: Path, max_drop: float) -> tuple[Compared |
 
 
 def _earlier(base: Night, drift: Mapping[str, Drift]) -> Earlier:
-    return Earlier(base.name, base.profile, base.errors, drift)
+    return Earlier(base.name, base.profile, base.errors, base.scored, base.correct, drift)
 
 
 def _in_short(name: str, compared: Compared | None) -> ComparedWith | None:

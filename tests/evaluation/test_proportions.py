@@ -1,9 +1,10 @@
-"""The interval of a proportion is Wilson's, as SciPy has it."""
+"""The interval of a proportion is Wilson's, as SciPy has it, and the test of two is Pearson's."""
 
 import pytest
 from scipy.stats import binomtest
+from statsmodels.stats.proportion import proportions_ztest
 
-from mnist_batch.evaluation.proportions import interval, ratio, wilson_interval
+from mnist_batch.evaluation.proportions import difference_p, interval, ratio, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,16 @@ def test_the_interval_of_a_perfect_score_ends_at_one() -> None:
     assert high == pytest.approx(1)
     assert high <= 1
     assert 0.7 < low < 0.73
+
+
+@pytest.mark.parametrize("counts", [(967, 1000, 992, 1000), (985, 1000, 992, 1000), (1, 9, 50, 70)])
+def test_two_proportions_differ_as_statsmodels_has_it(counts: tuple[int, int, int, int]) -> None:
+    """The p value is that of its test with the pooled variance; no difference has 1."""
+    right, rows, base_right, base_rows = counts
+    _, expected = proportions_ztest([right, base_right], [rows, base_rows])
+    assert difference_p(*counts) == pytest.approx(expected, rel=1e-9)
+    assert difference_p(10, 10, 20, 20) == difference_p(0, 5, 0, 7) == 1.0
+    assert difference_p(5, 10, 10, 20) == 1.0
 
 
 def test_of_nothing_nothing_is_known() -> None:

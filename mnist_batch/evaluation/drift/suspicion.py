@@ -8,9 +8,11 @@ more refused images than in an earlier run.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mnist_batch.evaluation.comparison.verdict import SIGNIFICANCE
 from mnist_batch.evaluation.drift.distance import Drift, drift_of, jensen_shannon
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.proportions import difference_p
 
 LEAST_ROWS = 100
 """Rows below which a run alone says nothing: a folder may well hold twenty sevens."""
@@ -41,12 +43,15 @@ class Earlier:
         name: how it is called.
         profile: what its input looked like.
         errors: its rows without a prediction.
+        scored, correct: its rows with a label and a prediction, and those that are right.
         drift: how far the other's input is from its, by feature, of `drift.input_drift`.
     """
 
     name: str
     profile: InputProfile
     errors: int
+    scored: int
+    correct: int
     drift: Mapping[str, Drift]
 
 
@@ -55,8 +60,9 @@ def suspicions(
 ) -> tuple[str, ...]:
     """Return what looks wrong with a run, a sentence each; empty where nothing does.
 
-    What labels explain is not suspicious: a folder of sevens holds sevens. What an earlier run of
-    at least `LEAST_ROWS` rows had too, is not suspicious either.
+    What labels explain is not suspicious: a folder of sevens holds sevens. They explain nothing
+    where the accuracy fell beyond chance. What an earlier run of at least `LEAST_ROWS` rows had
+    too, is not suspicious either.
     """
     found = list(_drifted(metrics, profile, earlier) if earlier else [])
     if profile.rows >= LEAST_ROWS and not (earlier and earlier.profile.rows >= LEAST_ROWS):
@@ -93,7 +99,8 @@ def _drifted(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> list[
     """Return what is far from the earlier run."""
     found, base, name = [], earlier.profile, earlier.name
     far = {feature: drift for feature, drift in earlier.drift.items() if drift.is_far}
-    if (drift := far.get("predictions")) and not _labels_explain(metrics, drift):
+    fall = _fall(metrics, earlier)
+    if (drift := far.get("predictions")) and (fall or not _labels_explain(metrics, drift)):
         shares = [
             (count / profile.rows, before / base.rows)
             for count, before in zip(profile.predictions, base.predictions, strict=True)
@@ -102,16 +109,18 @@ def _drifted(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> list[
         now, before = shares[digit]
         found.append(
             f"the predicted digits are far from those of {name}: {digit} is {_percent(now)} of "
-            f"them, and was {_percent(before)} ({_distance(drift)})"
+            f"them, and was {_percent(before)} ({_distance(drift)}){fall}"
         )
-    if (drift := far.get("confidence")) and not _labels_confirm(metrics, profile, base):
+    if (drift := far.get("confidence")) and (
+        fall or not _labels_confirm(metrics, profile, earlier)
+    ):
         means = [
             "unknown" if mean is None else f"{mean:.5f}"
             for mean in (profile.mean_confidence, base.mean_confidence)
         ]
         found.append(
             f"the confidence is far from that of {name}: {means[0]} on average, and was "
-            f"{means[1]} ({_distance(drift)})"
+            f"{means[1]} ({_distance(drift)}){fall}"
         )
     if drift := far.get("prepared"):
         now, before = profile.prepared / profile.rows, base.prepared / base.rows
@@ -155,15 +164,30 @@ def _labels_explain(metrics: Metrics, drift: Drift) -> bool:
     return float(jensen_shannon(labels, predictions)[0]) < drift.distance / 2
 
 
-def _labels_confirm(metrics: Metrics, profile: InputProfile, base: InputProfile) -> bool:
+def _labels_confirm(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> bool:
     """Tell whether the accuracy is nearer to the mean confidence than the earlier run's is.
 
-    So it is with a better model, which is surer and right more often.
+    So it is with a better model, which is surer and right more often. It is so with worse images
+    too, so an earlier run without labels is taken to have been right as often as it was sure.
     """
-    accuracy, mean, before = _told_accuracy(metrics), profile.mean_confidence, base.mean_confidence
+    accuracy, mean = _told_accuracy(metrics), profile.mean_confidence
+    before = earlier.profile.mean_confidence
     if accuracy is None or mean is None or before is None:
         return False
+    if not earlier.scored and accuracy < before:
+        return False
     return abs(mean - accuracy) < abs(mean - before) / 2
+
+
+def _fall(metrics: Metrics, earlier: Earlier) -> str:
+    """Return by how much the accuracy is below the earlier run's; empty if that may be chance."""
+    if not (metrics.scored and earlier.scored):
+        return ""
+    now, before = metrics.correct / metrics.scored, earlier.correct / earlier.scored
+    p_value = difference_p(metrics.correct, metrics.scored, earlier.correct, earlier.scored)
+    if now >= before or p_value >= SIGNIFICANCE:
+        return ""
+    return f", and the accuracy fell from {before:.4f} to {now:.4f}"
 
 
 def _told_accuracy(metrics: Metrics) -> float | None:

@@ -67,7 +67,7 @@ def _lines(digest: Digest) -> Iterator[str]:
     if digest.why_not_compared:
         yield from ("", f"Not compared: {escaped(digest.why_not_compared, _LONGEST_SENTENCE)}.")
     yield from _listed("What changed", night.changes)
-    yield from _listed("Suspicious without labels", night.suspicions)
+    yield from _listed("Suspicious", night.suspicions)
     yield from _gates(night.gates)
     yield from _examples("Newly wrong", _newly_wrong(night), digest.newly_wrong)
     yield from _errors(night.errors_by_reason, digest.unreadable)

@@ -1,9 +1,11 @@
 """Tests of what looks wrong with a run without a look at its labels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mnist_batch.evaluation.drift.distance import input_drift
+from mnist_batch.evaluation.drift.distance import Drift, input_drift
 from mnist_batch.evaluation.drift.suspicion import Earlier, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
@@ -44,8 +46,10 @@ def _profile(
     return InputProfile(rows, predictions, prepared, bins, None, None, confidence)
 
 
-def _earlier(tonight: InputProfile, base: InputProfile, errors: int = 0) -> Earlier:
-    return Earlier("2026-11-01", base, errors, input_drift(tonight, base))
+def _earlier(
+    tonight: InputProfile, base: InputProfile, errors: int = 0, scored: int = 0, correct: int = 0
+) -> Earlier:
+    return Earlier("2026-11-01", base, errors, scored, correct, input_drift(tonight, base))
 
 
 def test_one_digit_nearly_always_is_suspicious() -> None:
@@ -142,6 +146,48 @@ def test_another_confidence_that_labels_confirm_is_not_suspicious() -> None:
     assert suspicions(_metrics(EVEN, EVEN), tonight, earlier) == ()
     assert len(suspicions(_metrics(EVEN, FIVES), tonight, earlier)) == 1
     assert len(suspicions(_metrics(EVEN), tonight, earlier)) == 1
+
+
+def _read(right: int) -> Metrics:
+    """Return metrics of 1,000 rows of even digits, of which some are right."""
+    confusion = np.diag([100] * 10)
+    confusion[0, 0], confusion[0, 1] = right - 900, 1000 - right
+    return replace(
+        _metrics((100,) * 10), labelled=1000, confusion_matrix=confusion, predictions=(100,) * 10
+    )
+
+
+@pytest.mark.parametrize(("right", "is_suspicious"), [(888, True), (967, True), (985, False)])
+def test_labels_excuse_no_drift_where_the_accuracy_fell(right: int, is_suspicious: bool) -> None:
+    """Rotated images: the confidence fell as the accuracy did, and is near to it.
+
+    Of 992 right of 1,000, 967 have p = 0.00008 and 985 have p = 0.14.
+    """
+    tonight = _profile((100,) * 10, confidence=right / 1000 - 0.002)
+    earlier = _earlier(tonight, _profile((100,) * 10, confidence=0.992), 0, 1000, 992)
+    earlier = replace(earlier, drift={"confidence": Drift(0.2, 0.1)})
+    found = suspicions(_read(right), tonight, earlier)
+    assert len(found) == is_suspicious
+    if found:
+        assert found[0].endswith(f"), and the accuracy fell from 0.9920 to 0.{right}0")
+
+
+def test_labels_excuse_no_lower_confidence_than_that_of_a_run_without_labels() -> None:
+    """Nobody knows how accurate that was; it was sure."""
+    tonight = _profile((100,) * 10, confidence=0.93)
+    earlier = _earlier(tonight, _profile((100,) * 10))
+    earlier = replace(earlier, drift={"confidence": Drift(0.2, 0.1)})
+    assert len(suspicions(_read(937), tonight, earlier)) == 1
+
+
+def test_labels_excuse_no_other_digits_where_the_accuracy_fell() -> None:
+    """A folder of other digits that is read worse is looked at."""
+    tonight = _profile(FIVES)
+    earlier = _earlier(tonight, _profile(EVEN), scored=2000, correct=1900)
+    labels = (20,) * 5 + (1800,) + (25,) * 4
+    assert suspicions(_metrics(FIVES, FIVES), tonight, earlier) == ()
+    (sentence,) = suspicions(_metrics(FIVES, labels), tonight, earlier)
+    assert sentence.endswith(", and the accuracy fell from 0.9500 to 0.9000")
 
 
 def test_many_more_prepared_images_are_suspicious() -> None:

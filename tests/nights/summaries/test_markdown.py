@@ -49,7 +49,7 @@ def test_it_says_what_could_not_be_compared_and_what_is_suspicious() -> None:
     night = replace(NIGHT, against=None, suspicions=("too many 5",), changes=("the model is new",))
     text = markdown(replace(DIGEST, night=night, why_not_compared="it is the first night"))
     assert "\nNot compared: it is the first night.\n" in text
-    assert "## Suspicious without labels\n\n- too many 5\n" in text
+    assert "## Suspicious\n\n- too many 5\n" in text
     assert "## What changed\n\n- the model is new\n" in text
 
 
