@@ -165,13 +165,18 @@ class _Pairs:
         return cls((base, new), pairing, label, before, after, other_label, kinds)
 
     def check_same_images(self) -> None:
-        """Refuse pairs of which most have another label: a name was given to other images."""
+        """Refuse pairs of which most have another label: a name was given to other images.
+
+        Pairs of one content are the same images, whatever their labels.
+        """
         base, new = self.rows
         known = (base.labels[self.pairing.base] >= 0) & (new.labels[self.pairing.new] >= 0)
-        if 2 * self.other_label.sum() > known.sum():
+        known &= ~self.pairing.is_verified
+        other = known & self.other_label
+        if 2 * other.sum() > known.sum():
             raise PredictionsError(
                 f"{new.path} and {base.path}: joined by {self.pairing.joined_on}, "
-                f"{self.other_label.sum():,} of {known.sum():,} rows have another label, so they "
+                f"{other.sum():,} of {known.sum():,} rows have another label, so they "
                 "are other images; compare runs over the same images, or name a column that tells "
                 "images apart with --on"
             )

@@ -1,6 +1,5 @@
 """Find the rows of two predictions files that are one image."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,12 +8,11 @@ from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.predicted_rows import (
-    KNOWN_BY,
     SOURCE_AND_ROW,
     UNKNOWN,
     PredictedRows,
 )
-from mnist_batch.schema import CONTENT
+from mnist_batch.schema import CONTENT, PATH
 
 Places = NDArray[np.int64]
 """Places of rows in a file, from 0."""
@@ -28,8 +26,10 @@ class Pairing:
     """Rows of two files that are one image, in the new file's order.
 
     Attributes:
-        joined_on: what told it: `source and row`, `path`, `content` or the name of a column.
+        joined_on: what told it: `source and row`, `path`, `content`, the name of a column, or
+            `source and row, else content`.
         base, new: places in the two files, int64 (pairs,).
+        is_verified: whether both files know the content, and the same: bool (pairs,).
         ambiguous: rows that are left out, because another row of their file is known by the same.
         replaced: rows that are left out, because another image has their source and row by now.
     """
@@ -37,8 +37,9 @@ class Pairing:
     joined_on: str
     base: Places
     new: Places
-    ambiguous: int
-    replaced: int
+    is_verified: NDArray[np.bool_]
+    ambiguous: int = 0
+    replaced: int = 0
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -46,11 +47,12 @@ class Pairing:
 
 
 def pair_rows(base: PredictedRows, new: PredictedRows, on: str | None = None) -> Pairing:
-    """Join two files, on what most of their rows have in common.
+    """Join two files, so that most of their rows find their image in the other.
 
-    Without `on`, that is the first of source and row, path, and content on which at least half of
-    the rows of the smaller file are found in the other; rows of which both files know the content,
-    and another one, are no pair. What `on` names is believed.
+    Without `on`, rows of one source and row are joined where their content agrees, and the others
+    on content, of those of one content the first with the first; a row whose content is not known
+    is believed to be what its source and row say. Where a file has no content, rows are joined on
+    source and row or on path, on what more of them have in common. What `on` names is believed.
 
     Args:
         base: the earlier run.
@@ -61,48 +63,82 @@ def pair_rows(base: PredictedRows, new: PredictedRows, on: str | None = None) ->
         PredictionsError: a file lacks the column `on`, or less than half of the smaller file is in
             the other: these are runs over other images.
     """
-    tried = []
-    for way in _ways(base, new, on):
-        pairing = _pair_on(way, base, new, check_content=on is None)
-        if 2 * len(pairing) >= min(len(base), len(new)):
-            return pairing
-        tried.append(pairing)
-    best = max(tried, key=len)
+    pairing = _pairing(base, new, on)
+    if 2 * len(pairing) >= min(len(base), len(new)):
+        return pairing
     advice = (
         "compare runs over the same images"
         if on
         else "compare runs over the same images, or name a column that tells images apart with --on"
     )
+    images = "1 image" if len(pairing) == 1 else f"{len(pairing):,} images"
     raise PredictionsError(
-        f"{new.path} and {base.path} have {len(best):,} images in common, by {best.joined_on}, of "
+        f"{new.path} and {base.path} have {images} in common, by {pairing.joined_on}, of "
         f"{len(new):,} and {len(base):,} rows; {advice}"
     )
 
 
-def _ways(base: PredictedRows, new: PredictedRows, on: str | None) -> Iterator[str]:
-    if on is None:
-        yield SOURCE_AND_ROW
-        yield from (name for name in KNOWN_BY if base.has(name) and new.has(name))
-        return
-    for rows in (base, new):
-        if not rows.has(on):
-            option = "--content-hash" if on == CONTENT.name else f"--keep-column {on}"
-            raise PredictionsError(
-                f"{rows.path} has no column {on} to join on; predict with {option}, or leave out "
-                "--on"
-            )
-    yield on
+def _pairing(base: PredictedRows, new: PredictedRows, on: str | None) -> Pairing:
+    if on is not None:
+        for rows in (base, new):
+            if not rows.has(on):
+                option = "--content-hash" if on == CONTENT.name else f"--keep-column {on}"
+                raise PredictionsError(
+                    f"{rows.path} has no column {on} to join on; predict with {option}, or leave "
+                    "out --on"
+                )
+        return _pair_on(on, base, new)
+    if base.has(CONTENT.name) and new.has(CONTENT.name):
+        return _pair_by_content(base, new)
+    pairing = _pair_on(SOURCE_AND_ROW, base, new)
+    if len(pairing) < min(len(base), len(new)) and base.has(PATH.name) and new.has(PATH.name):
+        pairing = max(pairing, _pair_on(PATH.name, base, new), key=len)
+    return pairing
 
 
-def _pair_on(way: str, base: PredictedRows, new: PredictedRows, *, check_content: bool) -> Pairing:
+def _pair_on(way: str, base: PredictedRows, new: PredictedRows) -> Pairing:
     # Rows of one content are one image, whichever of them are taken for a pair.
-    joined = _join(base.keys[way], new.keys[way], with_repeated=way == CONTENT.name)
-    if not (check_content and base.has(CONTENT.name) and new.has(CONTENT.name)):
-        return Pairing(way, joined.base, joined.new, joined.ambiguous, 0)
-    before, now = base.keys[CONTENT.name][joined.base], new.keys[CONTENT.name][joined.new]
-    same = (before == now) | (before == UNKNOWN) | (now == UNKNOWN)
-    replaced = int((~same).sum())
-    return Pairing(way, joined.base[same], joined.new[same], joined.ambiguous, replaced)
+    joined = _join(base.keys[way], new.keys[way], with_repeated=way in _NAMES_OF_AN_IMAGE)
+    contents = _contents(new, joined.new)
+    is_verified = (contents == _contents(base, joined.base)) & (contents != UNKNOWN)
+    return Pairing(way, joined.base, joined.new, is_verified, joined.ambiguous)
+
+
+_NAMES_OF_AN_IMAGE = (SOURCE_AND_ROW, CONTENT.name)
+"""What rows of one image alone have in common, so that any of them may be a pair."""
+
+
+def _contents(rows: PredictedRows, places: Places) -> Keys:
+    """Return the content of rows, `UNKNOWN` where the file has none."""
+    keys = rows.keys.get(CONTENT.name)
+    return np.full(len(places), UNKNOWN) if keys is None else keys[places]
+
+
+def _pair_by_content(base: PredictedRows, new: PredictedRows) -> Pairing:
+    """Pair rows whose content is the same, those of one source and row before others."""
+    named = _pair_on(SOURCE_AND_ROW, base, new)
+    before, now = _contents(base, named.base), _contents(new, named.new)
+    if np.array_equal(before, now) and len(named) == min(len(base), len(new)):
+        return named  # the usual case, and fast
+    same = named.is_verified
+    base_left = np.delete(np.arange(len(base)), named.base[same])
+    new_left = np.delete(np.arange(len(new)), named.new[same])
+    keys = _contents(base, base_left), _contents(new, new_left)
+    joined = _join(*keys, with_repeated=True)
+    base_moved, new_moved = base_left[joined.base], new_left[joined.new]
+    is_left = ~(same | np.isin(named.base, base_moved) | np.isin(named.new, new_moved))
+    believed = is_left & ((before == UNKNOWN) | (now == UNKNOWN))
+
+    new_places = np.concatenate([named.new[same], new_moved, named.new[believed]])
+    order = np.argsort(new_places)
+    ways = [SOURCE_AND_ROW] * bool(same.any() or not len(joined.new))
+    return Pairing(
+        joined_on=", else ".join([*ways, *[CONTENT.name] * bool(len(joined.new))]),
+        base=np.concatenate([named.base[same], base_moved, named.base[believed]])[order],
+        new=new_places[order],
+        is_verified=order < len(order) - believed.sum(),
+        replaced=int((is_left & ~believed).sum()),
+    )
 
 
 class _Joined(NamedTuple):
@@ -118,7 +154,11 @@ def _join(base: Keys, new: Keys, *, with_repeated: bool) -> _Joined:
 
     Without `with_repeated`, rows whose key another row of their file has are left out.
     """
-    if np.array_equal(base, new) and (base != UNKNOWN).all():
+    if (
+        np.array_equal(base, new)
+        and (base != UNKNOWN).all()
+        and (with_repeated or not has_repeated(base))
+    ):
         return _Joined(np.arange(len(base)), np.arange(len(new)), 0)  # the usual case, and fast
     base_order, base_starts, base_counts, base_keys = _runs(base)
     new_order, new_starts, new_counts, new_keys = _runs(new)
@@ -137,6 +177,12 @@ def _join(base: Keys, new: Keys, *, with_repeated: bool) -> _Joined:
     new_places = new_order[np.repeat(new_starts[in_new], counts) + within]
     order = np.argsort(new_places)
     return _Joined(base_places[order], new_places[order], ambiguous)
+
+
+def has_repeated(keys: Keys) -> bool:
+    """Tell whether a key is there twice."""
+    ordered = np.sort(keys)
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 def _runs(keys: Keys) -> tuple[Places, Places, Places, Keys]:

@@ -97,6 +97,39 @@ def test_other_images_of_the_same_names_are_refused(tmp_path: Path) -> None:
         compare_predictions(base, new)
 
 
+def test_other_labels_of_the_same_content_are_no_other_images(tmp_path: Path) -> None:
+    """Labels that moved by one: both runs are scored by the new ones, and the number is said."""
+    digits = [0, 1, 2, 3] * 100
+    further = {"content": [f"{place:03}" for place in range(400)]}
+    base = write_predictions(tmp_path / "base.parquet", digits, digits, further=further)
+    moved = [(digit + 1) % 10 for digit in digits]
+    new = write_predictions(tmp_path / "new.parquet", moved, digits, further=further)
+    found = compare_predictions(base, new).comparison
+    assert (found.changed_labels, found.overall.both_wrong, found.overall.pairs) == (400, 400, 400)
+    assert "rows whose label changed: 400; the labels of the new run count" in found.notes
+    with pytest.raises(PredictionsError, match="400 of 400 rows have another label"):
+        compare_predictions(base, write_predictions(tmp_path / "bare.parquet", moved, digits))
+
+
+def test_an_inserted_image_hides_no_mistakes_behind_it(tmp_path: Path) -> None:
+    """1,000 rows, one put in at row 550; of the later ones 60 are misread now."""
+    digits, contents = [1] * 1000, [f"{place:04}" for place in range(1000)]
+    read = [7 if 700 <= place < 760 else 1 for place in range(1001)]
+    base = write_predictions(
+        tmp_path / "base.parquet", digits, digits, further={"content": contents}
+    )
+    contents.insert(550, "new")
+    new = write_predictions(
+        tmp_path / "new.parquet", [1, *digits], read, further={"content": contents}
+    )
+    found = compare_predictions(base, new).comparison
+    assert (found.verdict, found.newly_wrong, found.pairs) == (Verdict.REGRESSED, 60, 1000)
+    assert found.notes[1:] == (
+        "compared are 1,000 images that both have; 0 rows are in the base alone, 1 in the new run "
+        "alone",
+    )
+
+
 def test_runs_without_labels_have_no_verdict(tmp_path: Path) -> None:
     """What they read otherwise is counted."""
     base = write_predictions(tmp_path / "base.parquet", [None] * 3, [1, 2, 3])

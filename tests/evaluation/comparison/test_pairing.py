@@ -129,6 +129,53 @@ def test_other_images_under_the_old_names_are_found_by_content(tmp_path: Path) -
     assert (found.joined_on, pairs(found)) == ("content", [(2, 0), (0, 1), (1, 2)])
 
 
+def test_an_image_that_was_put_in_moves_no_other(tmp_path: Path) -> None:
+    """Those before it are joined on source and row, those after it on content."""
+    before = [f"{number:03}" for number in range(100)]
+    found = pairing(
+        tmp_path,
+        of("a", *range(100)),
+        of("a", *range(101)),
+        {"content": before},
+        {"content": [*before[:55], "new", *before[55:]]},
+    )
+    assert pairs(found) == [(place, place + (place >= 55)) for place in range(100)]
+    assert (found.joined_on, found.replaced) == ("source and row, else content", 0)
+    assert found.is_verified.all()
+
+
+def test_a_row_without_content_is_where_its_image_is_not_found_elsewhere(tmp_path: Path) -> None:
+    """Of source and row it is believed, unless the other row's content is in another place."""
+    found = pairing(
+        tmp_path,
+        of("a", 0, 1, 2, 3),
+        of("a", 0, 1, 2, 3),
+        {"content": ["aa", None, "cc", None]},
+        {"content": ["aa", "cc", "xx", None]},
+    )
+    assert pairs(found) == [(0, 0), (2, 1), (3, 3)]
+    assert found.is_verified.tolist() == [True, True, False]
+
+
+def test_without_content_the_way_that_pairs_more_is_taken(tmp_path: Path) -> None:
+    """Half of the rows are found by source and row, and all by path."""
+    columns = {"path": ["w", "x", "y", "z"]}
+    rows = of("a", 0, 1, 2, 3), [*of("a", 0, 1), *of("b", 2, 3)]
+    found = pairing(tmp_path, *rows, columns, columns)
+    assert (found.joined_on, len(found)) == ("path", 4)
+
+
+def test_a_named_column_that_repeats_tells_nothing(tmp_path: Path) -> None:
+    """Be it the same in both files, row by row."""
+    rows = of("a", 0, 1, 2, 3)
+    column = {"scan": ["x", "x", "y", "z"]}
+    found = pairing(tmp_path, rows, rows, column, column, on="scan")
+    assert (pairs(found), found.ambiguous) == ([(2, 2), (3, 3)], 2)
+    column = {"scan": ["x", "x", "y", "y"]}
+    with pytest.raises(PredictionsError, match="have 0 images in common, by scan"):
+        pairing(tmp_path, rows, rows, column, column, on="scan")
+
+
 def test_a_named_column_is_believed(tmp_path: Path) -> None:
     """Also where the content differs, as of the same digits scanned anew; numbers are as text."""
     base, new = {"content": ["aa", "bb"]}, {"content": ["cc", "dd"]}
@@ -145,7 +192,7 @@ def test_a_named_column_is_believed(tmp_path: Path) -> None:
 
 def test_other_images_are_refused(tmp_path: Path) -> None:
     """Where less than half of the smaller file is in the other; the best way is named."""
-    with pytest.raises(PredictionsError, match="have 1 images in common, by source and row, of 3"):
+    with pytest.raises(PredictionsError, match="have 1 image in common, by source and row, of 3"):
         pairing(tmp_path, of("a", 0, 1, 2, 3), of("a", 0, 8, 9))
 
 
