@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.comparing import Change, Compared, compare_predictions
+from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.drift.distance import Drift, input_drift
-from mnist_batch.evaluation.drift.suspicion import Earlier, suspicions
+from mnist_batch.evaluation.drift.suspicion import Earlier, excused, other_labels, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.nights.baseline.changes import changes, setting_of
@@ -81,15 +82,19 @@ class Tonight:
     def night(self, name: str, began: datetime, limits: GateLimits) -> Night:
         """Return what `run.json` holds."""
         metrics, run, base = self._predicted.metrics, self._predicted.run, self.held.night
-        before = _earlier(base, self._drift) if base else None
-        suspicious = suspicions(metrics, self._predicted.profile, before)
+        profile, comparison = self._predicted.profile, self._comparison
+        before = _earlier(base, self._drift, comparison) if base else None
+        suspicious = suspicions(metrics, profile, before)
+        if comparison:
+            suspicious = (*suspicious, *other_labels(comparison, self.held.name))
         evidence = Evidence(
             metrics=metrics,
             uncounted=self._predicted.uncounted,
             base=self.held.name,
-            comparison=self.compared.comparison if self.compared else None,
+            comparison=comparison,
             why_not_compared=self.why_not_compared,
             suspicions=suspicious,
+            excused=excused(metrics, profile, before) if before else (),
         )
         gates = ask_gates(evidence, limits, self._earlier)
         setting = self._setting
@@ -109,7 +114,7 @@ class Tonight:
                 (int(row.sum()), int(row[digit]))
                 for digit, row in enumerate(metrics.confusion_matrix)
             ),
-            profile=self._predicted.profile,
+            profile=profile,
             elapsed_s=run["elapsed_s"],
             images_per_s=run["images_per_s"],
             against=_in_short(self.held.name, self.compared),
@@ -132,6 +137,10 @@ class Tonight:
             sure = f"confidence {row['new_confidence'] or 0.0:.4f}"
             what = f"{row['label']} read as {row['new_prediction']}, {sure}"
             yield row["source"], row["row"], what
+
+    @property
+    def _comparison(self) -> Comparison | None:
+        return self.compared.comparison if self.compared else None
 
     def _input_drift(self) -> dict[str, Drift]:
         """Return how far the input is from that of the night it is held against, by feature."""
@@ -162,8 +171,9 @@ def _compare(held: HeldAgainst, file: Path, max_drop: float) -> tuple[Compared |
         return None, str(error)
 
 
-def _earlier(base: Night, drift: Mapping[str, Drift]) -> Earlier:
-    return Earlier(base.name, base.profile, base.errors, base.scored, base.correct, drift)
+def _earlier(base: Night, drift: Mapping[str, Drift], comparison: Comparison | None) -> Earlier:
+    counts = base.errors, base.scored, base.correct
+    return Earlier(base.name, base.profile, *counts, drift, comparison)
 
 
 def _in_short(name: str, compared: Compared | None) -> ComparedWith | None:

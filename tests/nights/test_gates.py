@@ -89,6 +89,12 @@ def test_a_night_without_labels_is_not_worse() -> None:
     assert status_of([*gates.values()]) == 0
 
 
+def test_what_is_excused_is_told_by_a_gate_that_passes() -> None:
+    """So the reader sees it, and nobody is woken."""
+    gate = _asked(replace(EVIDENCE, excused=("odd, and no worse",)))["drift"]
+    assert (gate.passed, gate.message) == (True, "nothing looks suspicious; odd, and no worse")
+
+
 def test_labels_that_are_required_and_missing_are_status_4() -> None:
     """As `predict --min-accuracy` has it."""
     evidence = replace(EVIDENCE, metrics=UNLABELLED, comparison=None, why_not_compared="no night")

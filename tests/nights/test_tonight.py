@@ -27,12 +27,15 @@ RUN = {
 LIMITS = GateLimits(ErrorBudget.parse("0"))
 
 
-def _predicted(path: Path, wrong: int) -> Predicted:
-    """Write predictions of which the first are wrong, and return what a run found."""
-    labels = [row % 10 for row in range(ROWS)]
+def _predicted(path: Path, wrong: int, relabelled: int = 0, confidence: float = 0.75) -> Predicted:
+    """Write predictions of which the first are wrong, and return what a run found.
+
+    The labels of the first `relabelled` rows are others, and so are the digits.
+    """
+    labels = [(row + (row < relabelled)) % 10 for row in range(ROWS)]
     digits = [(label + 1) % 10 if row < wrong else label for row, label in enumerate(labels)]
     content = {"content": [f"{row:032x}" for row in range(ROWS)]}
-    write_predictions(path, labels, digits, further=content)
+    write_predictions(path, labels, digits, confidences=[confidence] * ROWS, further=content)
     evaluator = Evaluator()
     with PredictionsFile(path) as file:
         for batch in file.batches():
@@ -72,6 +75,28 @@ def test_a_worse_night_is_told_by_its_comparison(tmp_path: Path, earlier: Night)
     assert [*tonight.newly_wrong(2)] == [
         ("test.parquet", row, f"{row} read as {row + 1}, confidence 0.7500") for row in (0, 1)
     ]
+
+
+def test_other_labels_of_the_same_images_are_suspicious(tmp_path: Path, earlier: Night) -> None:
+    """Who reads these labels well may read the images badly; so the night is no base."""
+    predicted = _predicted(tmp_path / "p.parquet", wrong=0, relabelled=60)
+    for against in ("passed", str(tmp_path / "nights" / "before" / PREDICTIONS)):
+        tonight = Tonight(tmp_path / "nights", [earlier], predicted, against, 0.001)
+        made = tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS)
+        assert (made.status, made.passed) == (5, False)
+        assert made.suspicions[-1] == (
+            f"60 of 200 images have another label than in {tonight.held.name}; check the labels"
+        )
+
+
+def test_a_less_sure_model_that_is_as_good_passes(tmp_path: Path, earlier: Night) -> None:
+    """The gate says that the confidence is another."""
+    predicted = _predicted(tmp_path / "p.parquet", wrong=0, confidence=0.5)
+    tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.001)
+    made = tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS)
+    assert (made.status, made.suspicions) == (0, ())
+    (drift,) = (gate for gate in made.gates if gate.name == "drift")
+    assert drift.message.startswith("nothing looks suspicious; the confidence is far from that of")
 
 
 def test_a_drop_that_is_let_pass_is_no_regression(tmp_path: Path, earlier: Night) -> None:

@@ -5,9 +5,10 @@ error. It is seen by what it predicts: one digit nearly always, other digits, an
 more refused images than in an earlier run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mnist_batch.evaluation.comparison.result import Comparison, Verdict
 from mnist_batch.evaluation.comparison.verdict import SIGNIFICANCE
 from mnist_batch.evaluation.drift.distance import Drift, drift_of, jensen_shannon
 from mnist_batch.evaluation.input_profile import InputProfile
@@ -34,6 +35,9 @@ pixels of 0 to 255 in place of 0 to 1, two networks had 0.99996, with as many mi
 _MORE_ERRORS = 0.01
 """By how much the share of rows without a prediction rises before it is spoken of."""
 
+_MORE_LABELS, _LEAST_LABELS = 0.01, 10
+"""Share and number of images whose label is not what it was, above which it is spoken of."""
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -45,6 +49,7 @@ class Earlier:
         errors: its rows without a prediction.
         scored, correct: its rows with a label and a prediction, and those that are right.
         drift: how far the other's input is from its, by feature, of `drift.input_drift`.
+        comparison: of the other with it; None where they are over other images.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Earlier:
     scored: int
     correct: int
     drift: Mapping[str, Drift]
+    comparison: Comparison | None = None
 
 
 def suspicions(
@@ -68,6 +74,26 @@ def suspicions(
     if profile.rows >= LEAST_ROWS and not (earlier and earlier.profile.rows >= LEAST_ROWS):
         found += _alone(metrics, profile)
     return tuple(found)
+
+
+def excused(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> tuple[str, ...]:
+    """Return what would be suspicious if the same images were not read as well as before."""
+    confidence = _other_confidence(profile, earlier)
+    if not confidence or _fall(metrics, earlier) or not _compares_well(metrics, earlier):
+        return ()
+    return (f"{confidence}, and the same images are read no worse",)
+
+
+def other_labels(comparison: Comparison, name: str) -> Iterator[str]:
+    """Yield that many images have another label than in an earlier run, which is called `name`.
+
+    Whether the model reads them well is then a question of which labels are right.
+    """
+    changed, pairs = comparison.changed_labels, comparison.pairs
+    if changed >= _LEAST_LABELS and changed > _MORE_LABELS * pairs:
+        yield (
+            f"{changed:,} of {pairs:,} images have another label than in {name}; check the labels"
+        )
 
 
 def _alone(metrics: Metrics, profile: InputProfile) -> list[str]:
@@ -111,17 +137,9 @@ def _drifted(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> list[
             f"the predicted digits are far from those of {name}: {digit} is {_percent(now)} of "
             f"them, and was {_percent(before)} ({_distance(drift)}){fall}"
         )
-    if (drift := far.get("confidence")) and (
-        fall or not _labels_confirm(metrics, profile, earlier)
-    ):
-        means = [
-            "unknown" if mean is None else f"{mean:.5f}"
-            for mean in (profile.mean_confidence, base.mean_confidence)
-        ]
-        found.append(
-            f"the confidence is far from that of {name}: {means[0]} on average, and was "
-            f"{means[1]} ({_distance(drift)}){fall}"
-        )
+    is_explained = _compares_well(metrics, earlier) or _labels_confirm(metrics, profile, earlier)
+    if (confidence := _other_confidence(profile, earlier)) and (fall or not is_explained):
+        found.append(f"{confidence}{fall}")
     if drift := far.get("prepared"):
         now, before = profile.prepared / profile.rows, base.prepared / base.rows
         found.append(
@@ -129,6 +147,21 @@ def _drifted(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> list[
             f"in {name} ({_distance(drift)})"
         )
     return [*found, *_more_errors(metrics, earlier)]
+
+
+def _other_confidence(profile: InputProfile, earlier: Earlier) -> str:
+    """Return that the confidence is far from that of the earlier run; empty where it is not."""
+    drift = earlier.drift.get("confidence")
+    if drift is None or not drift.is_far:
+        return ""
+    now, before = (
+        "unknown" if mean is None else f"{mean:.5f}"
+        for mean in (profile.mean_confidence, earlier.profile.mean_confidence)
+    )
+    return (
+        f"the confidence is far from that of {earlier.name}: {now} on average, and was {before} "
+        f"({_distance(drift)})"
+    )
 
 
 def _more_errors(metrics: Metrics, earlier: Earlier) -> list[str]:
@@ -177,6 +210,16 @@ def _labels_confirm(metrics: Metrics, profile: InputProfile, earlier: Earlier) -
     if not earlier.scored and accuracy < before:
         return False
     return abs(mean - accuracy) < abs(mean - before) / 2
+
+
+def _compares_well(metrics: Metrics, earlier: Earlier) -> bool:
+    """Tell whether at least half of the rows were compared by their labels, and are no worse."""
+    comparison = earlier.comparison
+    return (
+        comparison is not None
+        and comparison.verdict in (Verdict.IMPROVED, Verdict.NO_DIFFERENCE)
+        and 2 * comparison.overall.pairs >= metrics.rows
+    )
 
 
 def _fall(metrics: Metrics, earlier: Earlier) -> str:

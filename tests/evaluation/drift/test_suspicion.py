@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.drift.distance import Drift, input_drift
-from mnist_batch.evaluation.drift.suspicion import Earlier, suspicions
+from mnist_batch.evaluation.drift.suspicion import Earlier, excused, other_labels, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
+from tests.support.example_comparison import COMPARISON
 
 EVEN = (200,) * 10
 FIVES = (0,) * 5 + (2_000,) + (0,) * 4
@@ -188,6 +190,48 @@ def test_labels_excuse_no_other_digits_where_the_accuracy_fell() -> None:
     assert suspicions(_metrics(FIVES, FIVES), tonight, earlier) == ()
     (sentence,) = suspicions(_metrics(FIVES, labels), tonight, earlier)
     assert sentence.endswith(", and the accuracy fell from 0.9500 to 0.9000")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "pairs", "right", "is_excused"),
+    [
+        (Verdict.IMPROVED, 1000, 998, True),
+        (Verdict.NO_DIFFERENCE, 500, 992, True),
+        (Verdict.NO_DIFFERENCE, 499, 992, False),
+        (Verdict.NO_DIFFERENCE, 1000, 940, False),
+        (Verdict.TOO_FEW, 1000, 998, False),
+        (Verdict.REGRESSED, 1000, 985, False),
+    ],
+)
+def test_another_confidence_over_the_same_images_is_excused_where_they_are_read_as_well(
+    verdict: Verdict, pairs: int, right: int, is_excused: bool
+) -> None:
+    """At least half of the 1,000 rows, and the others are no worse: a less sure model may be."""
+    tonight = _profile((100,) * 10, confidence=0.945)
+    comparison = replace(
+        COMPARISON, verdict=verdict, overall=replace(COMPARISON.overall, both_right=pairs - 165)
+    )
+    assert comparison.overall.pairs == pairs
+    earlier = replace(
+        _earlier(tonight, _profile((100,) * 10), scored=1000, correct=992),
+        drift={"confidence": Drift(0.2, 0.1)},
+        comparison=comparison,
+    )
+    told = suspicions(_read(right), tonight, earlier), excused(_read(right), tonight, earlier)
+    assert [len(sentences) for sentences in told] == [not is_excused, is_excused]
+    if is_excused:
+        assert told[1][0].endswith("by chance at most 0.10), and the same images are read no worse")
+
+
+@pytest.mark.parametrize(("changed", "pairs", "is_told"), [(10, 999, 1), (10, 1000, 0), (9, 9, 0)])
+def test_other_labels_of_the_same_images_are_suspicious(
+    changed: int, pairs: int, is_told: bool
+) -> None:
+    """More than 1 % and ten at least: a few corrections are no news."""
+    comparison = replace(COMPARISON, changed_labels=changed, pairs=pairs)
+    assert [*other_labels(comparison, "2026-11-01")] == is_told * [
+        f"{changed} of {pairs:,} images have another label than in 2026-11-01; check the labels"
+    ]
 
 
 def test_many_more_prepared_images_are_suspicious() -> None:
