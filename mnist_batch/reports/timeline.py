@@ -15,6 +15,9 @@ _WIDTH = 1000
 _HEIGHT = 100
 """Units of the plots; the page's CSS gives their size."""
 
+_APART = 0.15
+"""Share of the width that the value of a step beyond the axis needs, also on a narrow screen."""
+
 _MOST_WHISKERS = 60
 """Steps up to which intervals, dots and bars are drawn wide enough to be told apart."""
 
@@ -40,7 +43,7 @@ def dot_plot(
 ) -> Markup:
     """Draw values as dots on their intervals, on an axis of percentages that fits them.
 
-    One step far below all others would press these together: it is drawn at the lower edge.
+    One step far below all others would press these together: an arrow at the edge has its value.
 
     Args:
         title: what the plot shows, in words.
@@ -61,7 +64,7 @@ def dot_plot(
         chosen = [
             (place, point)
             for place, point in enumerate(points)
-            if point.value is not None and point.is_bad is is_bad
+            if point.value is not None and point.value >= marks[0] and point.is_bad is is_bad
         ]
         colour = "orange" if is_bad else "blue"
         whiskers = "".join(
@@ -74,7 +77,13 @@ def dot_plot(
             parts.append(f'<path class="whisker {colour} {kind}" d="{whiskers}"/>')
             parts.append(f'<path class="dot {colour} {kind}" d="{dots}"/>')
     named = [(mark, axis.y(mark)) for mark in marks if mark <= top]
-    return _plot(title, parts, named, as_percent=True)
+    below = [
+        (place, point)
+        for place, point in enumerate(points)
+        if point.value is not None and point.value < marks[0]
+    ]
+    beyond = _beyond(axis, below, "below", as_percent=True)
+    return _plot(title, parts, named, beyond, as_percent=True)
 
 
 def bar_plot(
@@ -91,11 +100,12 @@ def bar_plot(
         title: what the plot shows, in words.
         points: one a step; `low` says nothing.
         breaks: steps before which something changed; a line is drawn there.
-        most: the upper end of the axis; what is above it is drawn up to the edge.
+        most: the upper end of the axis, unless lines are above it; a bar that is longer ends at the
+            edge, where an arrow has its value.
         as_percent: name the values of the axis as percentages.
     """
-    highest = max([point.value or 0.0 for point in points] + [1e-6])
-    marks = round_ticks(0.0, min(highest, most), most=2)
+    highest = min(max(point.value or 0.0 for point in points), most)
+    marks = round_ticks(0.0, max(highest, 1e-6, *(point.high for point in points)), most=2)
     axis = _Axis(len(points), 0.0, marks[-1])
     parts = [axis.rule(mark) for mark in marks]
     parts += [axis.break_before(step) for step in breaks]
@@ -120,7 +130,12 @@ def bar_plot(
             for place, high in limits
         )
         parts.append(f'<path class="limit" d="{line}"/>')
-    return _plot(title, parts, [(mark, axis.y(mark)) for mark in marks], as_percent=as_percent)
+    above = [
+        (place, point) for place, point in enumerate(points) if (point.value or 0.0) > marks[-1]
+    ]
+    beyond = _beyond(axis, above, "above", as_percent=as_percent)
+    named = [(mark, axis.y(mark)) for mark in marks]
+    return _plot(title, parts, named, beyond, as_percent=as_percent)
 
 
 class _Axis:
@@ -137,6 +152,10 @@ class _Axis:
         """Return the place of a value, at the edge where it is outside of the axis."""
         share = (value - self._low) / (self._high - self._low)
         return f"{_HEIGHT * (1 - min(max(share, 0.0), 1.0)):.3g}"
+
+    def share(self, step: int) -> float:
+        """Return the place of a step's middle, 0 to 1."""
+        return (step + 0.5) / self._steps
 
     def bar(self, step: int, value: float) -> str:
         """Return a bar from 0 to a value, as wide as its step less a gap."""
@@ -164,8 +183,36 @@ def _floor(lows: Sequence[float], highs: Sequence[float]) -> float:
     return max(min(lows), ordinary - 3 * (max(highs) - ordinary))
 
 
+def _beyond(
+    axis: _Axis, points: Sequence[tuple[int, Point]], side: str, *, as_percent: bool
+) -> str:
+    """Return arrows to values that are `below` or `above` the axis, with the values.
+
+    Where these would cover each other, those that are farthest away are named.
+    """
+    arrow = "▾" if side == "below" else "▴"
+    parts, named = list[str](), list[float]()
+    farthest_first = sorted(points, key=lambda one: one[1].value or 0.0, reverse=side == "above")
+    for step, point in farthest_first:
+        share, value = axis.share(step), point.value or 0.0
+        colour = f"{side} orange" if point.is_bad else f"{side} blue"
+        parts.append(f'<i class="{colour}" style="left:{100 * share:.4g}%">{arrow}</i>')
+        if all(abs(share - other) >= _APART for other in named):
+            named.append(share)
+            told = f"{100 * value:.2f} %" if as_percent else f"{value:.2f}"
+            # It is moved by its share of its own width, and so never leaves the plot.
+            place = f"left:{100 * share:.4g}%;transform:translateX(-{100 * share:.4g}%)"
+            parts.append(f'<b class="{colour}" style="{place}">{told}</b>')
+    return "".join(parts)
+
+
 def _plot(
-    title: str, parts: Sequence[str], marks: Sequence[tuple[float, str]], *, as_percent: bool
+    title: str,
+    parts: Sequence[str],
+    marks: Sequence[tuple[float, str]],
+    beyond: str,
+    *,
+    as_percent: bool,
 ) -> Markup:
     """Return a plot with the names of its axis; all its parts are made of numbers."""
     names = "".join(
@@ -176,5 +223,5 @@ def _plot(
     return Markup(
         f'<div class="plot"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" '
         f'role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
-        f'<div class="axis" aria-hidden="true">{names}</div></div>'
+        f'<div class="axis" aria-hidden="true">{names}{beyond}</div></div>'
     )
