@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from markupsafe import Markup, escape
 
@@ -90,11 +91,12 @@ def _facts(recent: Sequence[NightRow]) -> list[tuple[str, str, str]]:
             ", ".join(f"{count} {_COUNTED.get(word, word)}" for word, count in others.items()),
         )
     ]
-    known = sorted((row for row in recent if row.accuracy is not None), key=_accuracy)
+    known = [(row.accuracy, row.night.name) for row in recent if row.accuracy is not None]
     if known:
-        middle, lowest = known[len(known) // 2], known[0]
-        note = f"lowest {percent(lowest.accuracy)} on {lowest.night.name}" if known[1:] else ""
-        facts.append(("Median accuracy", percent(middle.accuracy), note))
+        lowest, name = min(known)
+        note = f"lowest {percent(lowest)} on {name}" if known[1:] else ""
+        middle = median(accuracy for accuracy, _ in known)
+        facts.append(("Median accuracy", percent(middle), note))
     covered = None if last.errors is None else 1 - last.errors
     without = f"{counted(last.night.errors, 'row')} without a prediction"
     facts.append(("Coverage last night", percent(covered), without))
@@ -106,10 +108,6 @@ def _facts(recent: Sequence[NightRow]) -> list[tuple[str, str, str]]:
         ("Model", last.night.model.get("name", "unknown"), f"new on {since}" if since else "")
     )
     return facts
-
-
-def _accuracy(row: NightRow) -> float:
-    return row.accuracy or 0.0
 
 
 def _sentence(row: NightRow) -> Markup:

@@ -63,6 +63,13 @@ def test_the_first_line_says_what_the_last_night_came_to(
     assert re.sub("<[^>]+>", "", heading[1]) == f"The night 2026-11-02 {sentence}"
 
 
+def test_the_median_of_two_nights_is_between_them(tmp_path: Path) -> None:
+    """The mean of the two in the middle, as everywhere."""
+    nights = [night(day, scored=1000, correct=correct) for day, correct in ((1, 960), (2, 980))]
+    texts = _Text(_page(tmp_path, *nights)).texts
+    assert texts[texts.index("Median accuracy") :].index("97.00 %") < 4
+
+
 def test_nights_come_newest_first(tmp_path: Path) -> None:
     """The table of the last nights begins with the last."""
     table = _page(tmp_path, *map(night, range(1, 6))).partition("<table")[2]
