@@ -20,6 +20,7 @@ COMPARISON = Comparison(
     new_rows=9_800,
     pairs=9_400,
     overall=_OVERALL,
+    repeats=0,
     per_digit=_PER_DIGIT,
     regressed_digits=(4,),
     newly_wrong=36,

@@ -32,10 +32,9 @@ def _parts(result: "mnist_batch.ComparisonResult") -> "Iterator[terminal.Page]":
     found = result.comparison
     yield text(_verdict(found), style="bold")
     yield from map(text, _difference(found.overall))
-    if 0 < found.overall.pairs < found.pairs:
-        yield text(
-            f"{found.overall.pairs:,} of {found.pairs:,} images have a label and both predictions"
-        )
+    scored = found.overall.pairs + found.repeats
+    if 0 < scored < found.pairs:
+        yield text(f"{scored:,} of {found.pairs:,} images have a label and both predictions")
     counts = [(f"{number:,}", name) for name, number in _counts(found).items() if number]
     yield titled(f"Of {found.pairs:,} images", table("rl", counts or [("0", "changed")], gap=2))
     if digits := [scores for scores in found.per_digit if scores.newly_wrong + scores.newly_right]:

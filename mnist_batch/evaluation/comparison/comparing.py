@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.comparison.pairing import Pairing, pair_rows
+from mnist_batch.evaluation.comparison.pairing import Pairing, has_repeated, pair_rows
 from mnist_batch.evaluation.comparison.predicted_rows import (
     KNOWN_BY,
     SOURCE_AND_ROW,
@@ -26,6 +27,7 @@ from mnist_batch.evaluation.comparison.verdict import (
     verdict_of,
 )
 from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import CONTENT
 
 MAX_DROP = 0.001
 """The drop of accuracy, 0 to 1, that is let pass unless another is named."""
@@ -104,7 +106,7 @@ def compare_predictions(
     Raises:
         PredictionsError: a file cannot be read, or these are not runs over the same images.
     """
-    known_by = KNOWN_BY if on is None else (on,)
+    known_by = KNOWN_BY if on is None else tuple({on, CONTENT.name})
     rows = read_rows(base, known_by), read_rows(new, known_by)
     pairing = pair_rows(*rows, on)
     pairs = _Pairs.of(*rows, pairing)
@@ -118,10 +120,11 @@ def compare_predictions(
         new_rows=len(rows[1]),
         pairs=len(pairing),
         overall=overall,
+        repeats=int(pairs.is_repeat.sum()),
         per_digit=per_digit,
         regressed_digits=regressed_digits(per_digit, max_drop),
-        newly_wrong=overall.newly_wrong,
-        newly_right=overall.newly_right,
+        newly_wrong=pairs.number(Change.NEWLY_WRONG),
+        newly_right=pairs.number(Change.NEWLY_RIGHT),
         otherwise_wrong=pairs.number(Change.OTHERWISE_WRONG),
         changed_unlabelled=pairs.number(Change.UNLABELLED),
         lost=pairs.number(Change.LOST),
@@ -182,11 +185,28 @@ class _Pairs:
             )
 
     def counts(self) -> NDArray[np.int64]:
-        """Return the pairs that are scored, see `verdict.PairCounts`."""
-        scored = (self.label >= 0) & (self.base >= 0) & (self.new >= 0)
+        """Return the images that are scored, see `verdict.PairCounts`."""
+        scored = self.is_scored & ~self.is_repeat
         label = self.label[scored].astype(np.int64)
         cells = 4 * label + 2 * (self.base[scored] == label) + (self.new[scored] == label)
         return np.bincount(cells, minlength=4 * CLASSES).reshape(CLASSES, 2, 2)
+
+    @cached_property
+    def is_scored(self) -> NDArray[np.bool_]:
+        """Which pairs have a label and both predictions."""
+        return (self.label >= 0) & (self.base >= 0) & (self.new >= 0)
+
+    @cached_property
+    def is_repeat(self) -> NDArray[np.bool_]:
+        """Which of those have the content of one before: they are no further evidence."""
+        repeats = np.zeros(len(self.pairing), np.bool_)
+        places = np.flatnonzero(self.is_scored & self.pairing.is_verified)
+        if len(places):
+            contents = self.rows[1].keys[CONTENT.name][self.pairing.new[places]]
+            if has_repeated(contents):
+                repeats[places] = True
+                repeats[places[np.unique(contents, return_index=True)[1]]] = False
+        return repeats
 
     def number(self, change: Change) -> int:
         """Return how many pairs changed in a way."""
@@ -250,6 +270,11 @@ def _notes(
         yield (
             f"compared are {len(pairing):,} images that both have; {len(base) - len(pairing):,} "
             f"rows are in the base alone, {len(new) - len(pairing):,} in the new run alone"
+        )
+    if repeats := int(pairs.is_repeat.sum()):
+        yield (
+            f"rows that hold an image again: {repeats:,}; accuracy and p count each image once, "
+            "by its content"
         )
     if changed := int(pairs.other_label.sum()):
         yield f"rows whose label changed: {changed:,}; the labels of the new run count"

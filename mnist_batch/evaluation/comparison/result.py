@@ -16,14 +16,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class PairedScores:
-    """The scores of the rows that both runs predicted and that have a label.
+    """The scores of the images that both runs predicted and that have a label.
+
+    An image that several rows of a file hold counts once, where both files know the content.
 
     Attributes:
         digit: the true digit; None for all.
-        both_right: rows that both read correctly.
-        newly_wrong: rows that the base read correctly, and the new run did not.
-        newly_right: rows that the new run read correctly, and the base did not.
-        both_wrong: rows that neither read correctly.
+        both_right: images that both read correctly.
+        newly_wrong: images that the base read correctly, and the new run did not.
+        newly_right: images that the new run read correctly, and the base did not.
+        both_wrong: images that neither read correctly.
         p_value: two-sided mid-p of McNemar's test; None without rows.
         adjusted_p: of a digit, after Holm's correction for the ten; else as `p_value`.
         difference: accuracy of the new run less that of the base, -1 to 1; None without rows.
@@ -42,7 +44,7 @@ class PairedScores:
 
     @property
     def pairs(self) -> int:
-        """All rows that are counted here."""
+        """All images that are counted here."""
         return self.both_right + self.newly_wrong + self.newly_right + self.both_wrong
 
     @property
@@ -68,9 +70,10 @@ class Comparison:
         pairs: rows of both that are one image; the others are in one of the two only, or cannot be
             told apart.
         overall: the scores of the pairs with labels.
+        repeats: pairs with labels that are left out of the scores, since their image is in them.
         per_digit: the same for each true digit, 0 to 9.
         regressed_digits: those that are worse beyond chance and beyond the least effect.
-        newly_wrong, newly_right: pairs, as of `overall`.
+        newly_wrong, newly_right: pairs, as of `overall`, with the repeats.
         otherwise_wrong: pairs that both read wrongly, and differently.
         changed_unlabelled: pairs without a label whose prediction differs.
         lost, gained: pairs that only the base, or only the new run, has a prediction for.
@@ -87,6 +90,7 @@ class Comparison:
     new_rows: int
     pairs: int
     overall: PairedScores
+    repeats: int
     per_digit: tuple[PairedScores, ...]
     regressed_digits: tuple[int, ...]
     newly_wrong: int

@@ -153,8 +153,9 @@ def _of_which(found: Comparison) -> str:
     """Return what the images that are compared are of, and how many of them are scored."""
     sets = f"of {found.base_rows:,} before and {found.new_rows:,} now"
     said = [] if found.base_rows == found.new_rows == found.pairs else [sets]
-    if 0 < found.overall.pairs < found.pairs:
-        said.append(f"{found.overall.pairs:,} with a label and both predictions")
+    scored = found.overall.pairs + found.repeats
+    if 0 < scored < found.pairs:
+        said.append(f"{scored:,} with a label and both predictions")
     return "; ".join(said)
 
 

@@ -130,6 +130,25 @@ def test_an_inserted_image_hides_no_mistakes_behind_it(tmp_path: Path) -> None:
     )
 
 
+def test_an_image_that_is_there_ten_times_is_one(tmp_path: Path) -> None:
+    """It flips, and of 991 images one has changed; all ten rows are listed."""
+    contents = [*(f"{place:03}" for place in range(990)), *["again"] * 10]
+    digits, read = [1] * 1000, [*[1] * 990, *[7] * 10]
+    base, new = (
+        write_predictions(tmp_path / name, digits, predictions, further={"content": contents})
+        for name, predictions in (("base.parquet", digits), ("new.parquet", read))
+    )
+    for on in (None, "content"):
+        found = compare_predictions(base, new, on=on)
+        comparison = found.comparison
+        assert comparison.verdict is Verdict.NO_DIFFERENCE
+        assert not comparison.is_worse
+        assert (comparison.overall.pairs, comparison.overall.newly_wrong) == (991, 1)
+        assert (comparison.newly_wrong, comparison.repeats) == (10, 9)
+        assert found.changes.num_rows == 10
+        assert comparison.notes[-1].startswith("rows that hold an image again: 9; ")
+
+
 def test_runs_without_labels_have_no_verdict(tmp_path: Path) -> None:
     """What they read otherwise is counted."""
     base = write_predictions(tmp_path / "base.parquet", [None] * 3, [1, 2, 3])
