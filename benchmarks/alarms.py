@@ -25,7 +25,7 @@ from mnist_batch.evaluation.comparison.verdict import (
 )
 from mnist_batch.evaluation.drift.distance import input_drift
 from mnist_batch.evaluation.drift.suspicion import Earlier, suspicions
-from mnist_batch.evaluation.input_profile import InputProfile, ProfileCounts
+from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile, ProfileCounts
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
 from mnist_batch.mnist import CLASSES
@@ -124,7 +124,8 @@ def _night(random: Generator, rows: int) -> tuple[InputProfile, Metrics]:
     profile, counts = ProfileCounts(), PredictionCounts()
     ink = random.gamma(9, 3.7, rows).astype(np.float32)
     sizes = random.choice(np.array([28, 64, 200], np.int32), rows)
-    profile.add(Outcomes.of(batch), ink, sizes)
+    outcomes = Outcomes.of(batch)
+    profile.add(outcomes, ImageCounts.of(outcomes.predicted, ink, sizes))
     counts.add(batch)
     return profile.profile(), counts.metrics()
 

@@ -214,6 +214,11 @@ def _predict(
         metrics = evaluation.metrics
         record = run.record(evaluation, found.predicted, time.perf_counter() - started)
         notes = [*staging.notes, *_notes(run, metrics, found.kept)]
+        if report and evaluation.profile.rows and evaluation.profile.ink is None:
+            notes.append(
+                "the report tells neither ink nor size of the images: the interrupted run, which "
+                "predicted some of them, made no report; predict without --resume for both"
+            )
         sink.finish(record)
         staging.announce(sink.path, outputs.folders)
         sink.commit()
@@ -353,7 +358,7 @@ class _Findings:
 
     def add(self, rows: PartRows) -> None:
         """Add the next rows."""
-        self.evaluator.add(rows.predictions, rows.batch)
+        self.evaluator.add(*rows)
         if rows.batch:
             self.predicted += len(rows.batch.images)
             if self.kept:

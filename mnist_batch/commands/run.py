@@ -1,5 +1,6 @@
 """A run of `predict`: its inputs, its model and its options, its record and its summary."""
 
+import json
 import os
 import shlex
 import string
@@ -16,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
-from mnist_batch.evaluation.evaluator import Evaluation, Unreadable
-from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.evaluation.evaluator import Evaluation, Unreadable, counts_of_images
+from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile
 from mnist_batch.evaluation.late_labels import label_note
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
@@ -89,10 +90,17 @@ class Summary:
 
 
 class PartRows(NamedTuple):
-    """Consecutive rows of a part: the columns to write, and the batch if this run predicted it."""
+    """Consecutive rows of a part.
+
+    Attributes:
+        predictions: the columns to write.
+        batch: all that is known of the rows; None where an earlier run predicted them.
+        counts: of their images; None unless the run that predicted them made a report.
+    """
 
     predictions: pa.RecordBatch
     batch: PredictedBatch | None
+    counts: ImageCounts | None
 
 
 class Run:
@@ -160,14 +168,19 @@ class Run:
             part.number
             for part in self.parts
             if part.number in staging.found
-            and not any(_is_stale(rows, with_pictures=with_pictures) for rows in staging.read(part))
+            and not any(
+                _is_stale(rows.predictions, with_pictures=with_pictures)
+                for rows in staging.read(part)
+            )
         }
         missing = [part for part in self.parts if part.number not in kept]
         batches = self.predict(missing, with_originals=with_pictures, for_report=for_report)
         with closing(batches):
             for part in self.parts:
                 if part.number in kept:
-                    yield from (PartRows(predictions, None) for predictions in staging.read(part))
+                    for predictions, note in staging.read(part):
+                        counts = ImageCounts.of_record(json.loads(note)) if note else None
+                        yield PartRows(predictions, None, counts)
                 else:
                     yield from _predict_part(part, batches, staging, self.schema)
 
@@ -255,9 +268,11 @@ def _predict_part(
         while rows < part.rows:
             batch = next(batches)
             predictions = batch.predictions.select(schema.names)
-            writer.write(predictions)
+            counts = counts_of_images(batch)
+            # What only the images tell, for a run that resumes this one and does not see them.
+            writer.write(predictions, json.dumps(counts.record()).encode() if counts else b"")
             rows += len(predictions)
-            yield PartRows(predictions, batch)
+            yield PartRows(predictions, batch, counts)
 
 
 def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:

@@ -17,7 +17,7 @@ from mnist_batch import __version__
 from mnist_batch.commands.command_lines import train_line
 from mnist_batch.commands.run import shell_line
 from mnist_batch.errors import InputError, MachineError
-from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
+from mnist_batch.evaluation.evaluator import Evaluation, Evaluator, counts_of_images
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
@@ -295,7 +295,7 @@ def _test(model: Path, inputs: Sequence[str], seed: int, report: Report | None) 
     evaluator, tested = Evaluator(seed, mistakes=report.mistakes if report else None), DigitsHash()
     network, wanted = load_model(model, scale=SCALE), report is not None
     for batch in predict_batches(open_inputs(inputs), network, for_report=wanted):
-        evaluator.add(batch.predictions, batch)
+        evaluator.add(batch.predictions, batch, counts_of_images(batch))
         errors, labels = (batch.predictions.column(name) for name in ("error", "label"))
         scored = pc.and_(errors.is_null(), labels.is_valid())
         images = batch.images[scored.to_numpy(zero_copy_only=False)]

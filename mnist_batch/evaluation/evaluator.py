@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from mnist_batch.evaluation.found_images import FoundImage, Place
 from mnist_batch.evaluation.gallery import GalleryCell, GalleryChooser, GalleryImage
-from mnist_batch.evaluation.input_profile import InputProfile, ProfileCounts
+from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile, ProfileCounts
 from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
 from mnist_batch.evaluation.samples import SampleChooser, Samples
@@ -97,6 +97,14 @@ def _with_image(row: GalleryImage, found: FoundImage) -> GalleryImage:
     return replace(row, image=found.image, original=found.original)
 
 
+def counts_of_images(batch: "PredictedBatch") -> ImageCounts | None:
+    """Return what the images of a batch tell; None unless it was predicted for a report."""
+    if batch.report is None:
+        return None
+    predicted = batch.predictions.column("prediction").is_valid().to_numpy(zero_copy_only=False)
+    return ImageCounts.of(predicted, batch.report.ink, batch.report.decoded.sizes)
+
+
 class Evaluator:
     """Evaluates rows batch by batch, in order, wherever batches are cut; memory stays flat."""
 
@@ -131,22 +139,25 @@ class Evaluator:
         """Rows without a prediction so far."""
         return self._counts.errors
 
-    def add(self, predictions: pa.RecordBatch, batch: "PredictedBatch | None" = None) -> None:
+    def add(
+        self,
+        predictions: pa.RecordBatch,
+        batch: "PredictedBatch | None" = None,
+        counts: ImageCounts | None = None,
+    ) -> None:
         """Add the next rows.
 
         Args:
             predictions: columns of `schema.PREDICTIONS`, those to slice by, and any others.
             batch: the same rows with their images, where they are at hand.
+            counts: of their images, as `counts_of_images` returns them; None where not known.
         """
         start, outcomes = self.rows, Outcomes.of(predictions)
         images, report = (batch.images, batch.report) if batch else (None, None)
         self._samples.add(start, predictions, images)
         self._gallery.add(start, outcomes, images, report.decoded if report else None)
         self._slices.add(outcomes)
-        if report:
-            self._profile.add(outcomes, report.ink, report.decoded.sizes)
-        else:
-            self._profile.add(outcomes)
+        self._profile.add(outcomes, counts)
         self._counts.add_outcomes(outcomes)
         if self._mistakes and (wrong := outcomes.scored & ~outcomes.right).any():
             self._mistakes.add(predictions.filter(pa.array(wrong)))

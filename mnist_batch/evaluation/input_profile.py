@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ MOST_INK = 96.0
 """Grey level: half of MNIST's images have a mean below 33, one of all 70,000 has one above."""
 SIZE_BOUNDS = (28, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096)
 """Pixels: a bin holds sizes up to its bound, above that of the bin before; a last one the rest."""
+
+_MOST_ROWS = 2**50
+"""What counts of rows are below: some of them can be added."""
 
 _SIZE_BINS = np.searchsorted(SIZE_BOUNDS, np.arange(SIZE_BOUNDS[-1] + 2))
 """The bin of each size up to the largest bound, and of one above."""
@@ -32,10 +35,10 @@ class InputProfile:
         confidence: rows per bin of confidence, `CONFIDENCE_BINS` of equal width over 0 to 1; None
             where the file gives no confidence.
         ink: rows per bin of ink, the mean pixel of the image as the network saw it, `INK_BINS` of
-            equal width over 0 to `MOST_INK`, the last one with all above. Rows that an earlier run
-            predicted, or whose images are not at hand, are not among them; None without any.
+            equal width over 0 to `MOST_INK`, the last one with all above; None where it is not
+            known of all rows.
         size: rows per bin of size, the longer side in pixels of the picture that was read, the
-            bounds are `SIZE_BOUNDS`; of the same rows as `ink`.
+            bounds are `SIZE_BOUNDS`; None as `ink`.
         mean_confidence: 0 to 1; None without confidences.
     """
 
@@ -60,9 +63,13 @@ class InputProfile:
 
         It stays as it is where a run has no such record, as before this release, or another one.
         """
-        ink = [_histogram_of(one, "ink", INK_BINS) for one in records]
-        size = [_histogram_of(one, "size", len(SIZE_BOUNDS) + 1) for one in records]
-        return replace(self, ink=_added(ink) or self.ink, size=_added(size) or self.size)
+        counts = [ImageCounts.of_record(one) for one in records]
+        known = [one for one in counts if one is not None]
+        if not known or len(known) < len(counts):
+            return self
+        ink = np.sum([one.ink for one in known], axis=0)
+        size = np.sum([one.size for one in known], axis=0)
+        return replace(self, ink=_counts(ink, self.rows), size=_counts(size, self.rows))
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "InputProfile":
@@ -72,6 +79,49 @@ class InputProfile:
             for name, value in record.items()
         }
         return cls(**values)
+
+
+class ImageCounts(NamedTuple):
+    """What only the images tell of rows that have a prediction, counted as in `InputProfile`.
+
+    Attributes:
+        ink: int64 (`INK_BINS`,).
+        size: int64 (`len(SIZE_BOUNDS) + 1`,).
+    """
+
+    ink: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, predicted: NDArray[np.bool_], ink: NDArray[np.float32], sizes: NDArray[np.int32]
+    ) -> "ImageCounts":
+        """Count rows.
+
+        Args:
+            predicted: (n,), whether a row has a prediction.
+            ink: (n,), the mean pixel of each image as the network saw it, 0 to 255.
+            sizes: (n,), the longer side of each picture as it was read, in pixels.
+        """
+        bins = _SIZE_BINS[np.minimum(among(sizes, predicted), len(_SIZE_BINS) - 1)]
+        return cls(
+            _histogram(among(ink, predicted), MOST_INK, INK_BINS),
+            np.bincount(bins, minlength=len(SIZE_BOUNDS) + 1),
+        )
+
+    def record(self) -> dict[str, list[int]]:
+        """Return it as JSON holds it, for `of_record`."""
+        return {"ink": self.ink.tolist(), "size": self.size.tolist()}
+
+    @classmethod
+    def of_record(cls, record: object) -> "ImageCounts | None":
+        """Return the counts that `record` holds, which went through JSON; None where it has none.
+
+        It is of a file, which may say anything.
+        """
+        ink = _histogram_of(record, "ink", INK_BINS)
+        size = _histogram_of(record, "size", len(SIZE_BOUNDS) + 1)
+        return None if ink is None or size is None else cls(ink, size)
 
 
 class ProfileCounts:
@@ -86,19 +136,8 @@ class ProfileCounts:
         self._ink = np.zeros(INK_BINS, np.int64)
         self._size = np.zeros(len(SIZE_BOUNDS) + 1, np.int64)
 
-    def add(
-        self,
-        outcomes: Outcomes,
-        ink: NDArray[np.float32] | None = None,
-        sizes: NDArray[np.int32] | None = None,
-    ) -> None:
-        """Count the rows of a batch that have a prediction.
-
-        Args:
-            outcomes: the rows.
-            ink: (n,), the mean pixel of each image as the network saw it, 0 to 255.
-            sizes: (n,), the longer side of each picture as it was read, in pixels.
-        """
+    def add(self, outcomes: Outcomes, images: ImageCounts | None = None) -> None:
+        """Count the rows of a batch that have a prediction; `images` is None where not known."""
         predicted, sure = outcomes.predicted, outcomes.sure
         self._predictions += outcomes.cell_counts.reshape(-1, CLASSES).sum(axis=0)
         self._prepared += int((outcomes.prepared & predicted).sum())
@@ -106,26 +145,25 @@ class ProfileCounts:
         self._sure += len(confidences)
         self._sum += int(among(outcomes.units, sure).sum())
         self._confidence += _histogram(confidences, 1.0, CONFIDENCE_BINS)
-        if ink is not None:
-            self._ink += _histogram(among(ink, predicted), MOST_INK, INK_BINS)
-        if sizes is not None:
-            bins = _SIZE_BINS[np.minimum(among(sizes, predicted), len(_SIZE_BINS) - 1)]
-            self._size += np.bincount(bins, minlength=len(self._size))
+        if images:
+            self._ink += images.ink
+            self._size += images.size
 
     def profile(self) -> InputProfile:
         """Return the profile of the rows so far."""
+        rows = int(self._predictions.sum())
         return InputProfile(
-            rows=int(self._predictions.sum()),
+            rows=rows,
             predictions=tuple(self._predictions.tolist()),
             prepared=self._prepared,
-            confidence=_counts(self._confidence),
-            ink=_counts(self._ink),
-            size=_counts(self._size),
+            confidence=tuple(self._confidence.tolist()) if self._confidence.any() else None,
+            ink=_counts(self._ink, rows),
+            size=_counts(self._size, rows),
             mean_confidence=self._sum * SCORE_UNIT / self._sure if self._sure else None,
         )
 
 
-def _histogram_of(record: Mapping[str, Any] | None, name: str, bins: int) -> list[int] | None:
+def _histogram_of(record: object, name: str, bins: int) -> NDArray[np.int64] | None:
     """Return counts of so many bins from a record that went through JSON; None where it has none.
 
     It is of a file, which may say anything.
@@ -133,15 +171,9 @@ def _histogram_of(record: Mapping[str, Any] | None, name: str, bins: int) -> lis
     found = record.get(name) if isinstance(record, dict) else None
     if not isinstance(found, list) or len(found) != bins:
         return None
-    return found if all(type(one) is int and one >= 0 for one in found) else None
-
-
-def _added(histograms: Sequence[list[int] | None]) -> tuple[int, ...] | None:
-    """Return the sum of histograms; None where one is missing."""
-    known = [one for one in histograms if one is not None]
-    if len(known) < len(histograms):
+    if not all(type(one) is int and 0 <= one < _MOST_ROWS for one in found):
         return None
-    return tuple(map(sum, zip(*known, strict=True))) or None
+    return np.array(found, np.int64)
 
 
 def _histogram(values: NDArray[np.floating[Any]], most: float, bins: int) -> NDArray[np.int64]:
@@ -150,5 +182,6 @@ def _histogram(values: NDArray[np.floating[Any]], most: float, bins: int) -> NDA
     return np.bincount(np.minimum(places, bins - 1), minlength=bins)
 
 
-def _counts(histogram: NDArray[np.int64]) -> tuple[int, ...] | None:
-    return tuple(histogram.tolist()) if histogram.any() else None
+def _counts(histogram: NDArray[np.int64], rows: int) -> tuple[int, ...] | None:
+    """Return a histogram of some rows; None without any, or if it is not of all of them."""
+    return tuple(histogram.tolist()) if rows and histogram.sum() == rows else None

@@ -1,7 +1,7 @@
 """Cut an output into parts, record what they depend on, and write them to files.
 
 A part is what is committed at once. A later run uses a part again only if it would write the same
-bytes; so the manifest holds all that the parts depend on, and a part's file says of which run it is
+rows; so the manifest holds all that the parts depend on, and a part's file says of which run it is
 and which part of it: under the checksum, so that a part that is renamed, copied or left there late
 by another run is never taken for what it is not.
 """
@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -38,6 +38,9 @@ FORMAT = 2
 
 _IDENTITY = b"mnist_batch.part"
 """The key of a part's identity in the metadata of its file's schema."""
+
+_NOTE = b"mnist_batch.note"
+"""The key of the note on rows in the metadata of their batch."""
 
 
 @dataclass(frozen=True)
@@ -199,10 +202,10 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
             with contextlib.suppress(OSError):
                 self._pieces.close()
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Write rows."""
+    def write(self, batch: pa.RecordBatch, note: bytes = b"") -> None:
+        """Write rows, and a note on them, which `read_part` yields with them."""
         with output_errors(self._out):
-            self._writer.write_batch(batch)
+            self._writer.write_batch(batch, custom_metadata={_NOTE: note})
 
 
 class _SummedFile(io.BufferedWriter):
@@ -218,7 +221,14 @@ class _SummedFile(io.BufferedWriter):
         return super().write(content)
 
 
-def read_part(path: Path, identity: PartIdentity, checksum: int) -> Iterator[pa.RecordBatch]:
+class KeptRows(NamedTuple):
+    """Rows of a part, and the note that was written with them, empty for none."""
+
+    predictions: pa.RecordBatch
+    note: bytes
+
+
+def read_part(path: Path, identity: PartIdentity, checksum: int) -> Iterator[KeptRows]:
     """Yield the batches in a part's file, verified as they are read: the file is read once.
 
     Raises:
@@ -234,9 +244,10 @@ def read_part(path: Path, identity: PartIdentity, checksum: int) -> Iterator[pa.
         raise DamagedPartError("of another run, or another part")
     rows = 0
     for number in range(reader.num_record_batches):
-        batch = reader.get_batch(number)
+        batch, metadata = reader.get_batch_with_custom_metadata(number)
         rows += len(batch)
-        yield batch.replace_schema_metadata()
+        note = metadata[_NOTE] if metadata and _NOTE in metadata else b""
+        yield KeptRows(batch.replace_schema_metadata(), note)
     if rows != identity.rows:
         raise DamagedPartError("damaged")
 

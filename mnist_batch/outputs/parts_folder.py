@@ -31,6 +31,7 @@ from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
 from mnist_batch.outputs.parts import (
     DamagedPartError,
+    KeptRows,
     Manifest,
     Part,
     PartIdentity,
@@ -130,7 +131,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
         """Unlock the folder; remove it if no part in it is of use."""
         self._leave()
 
-    def read(self, part: Part) -> Iterator[pa.RecordBatch]:
+    def read(self, part: Part) -> Iterator[KeptRows]:
         """Yield the predictions of a part in `found`.
 
         Raises:

@@ -1,6 +1,7 @@
 """Profiles are NumPy's histograms, wherever batches are cut, and survive JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mnist_batch.evaluation.input_profile import (
     INK_BINS,
     MOST_INK,
     SIZE_BOUNDS,
+    ImageCounts,
     InputProfile,
     ProfileCounts,
 )
@@ -27,7 +29,9 @@ def profile_of(rows: int, seed: int, cuts: set[int]) -> InputProfile:
     counts, start = ProfileCounts(), 0
     for part in cut(random_predictions(rows, seed), cuts):
         stop = start + len(part)
-        counts.add(Outcomes.of(part), ink[start:stop], sizes[start:stop])
+        outcomes = Outcomes.of(part)
+        images = ImageCounts.of(outcomes.predicted, ink[start:stop], sizes[start:stop])
+        counts.add(outcomes, images)
         start = stop
     return counts.profile()
 
@@ -39,7 +43,7 @@ def test_histograms_are_numpys() -> None:
     sizes = random.integers(1, 6000, 500).astype(np.int32)
     outcomes = Outcomes.of(random_predictions(500, 3))
     counts = ProfileCounts()
-    counts.add(outcomes, ink, sizes)
+    counts.add(outcomes, ImageCounts.of(outcomes.predicted, ink, sizes))
     profile, read = counts.profile(), outcomes.predicted
     assert profile.rows == read.sum()
     assert profile.predictions == tuple(np.bincount(outcomes.predictions[read], minlength=10))
@@ -82,11 +86,28 @@ def test_what_images_tell_goes_through_the_record_of_a_run() -> None:
     """Of several runs it is added up; where one has nothing to tell, nothing is known."""
     profiles = [profile_of(100, seed, set()) for seed in (1, 2)]
     records = [json.loads(json.dumps(one.of_images())) for one in profiles]
-    plain = ProfileCounts().profile()
-    assert plain.with_images(records[:1]).ink == profiles[0].ink
+    first, second = (replace(one, ink=None, size=None) for one in profiles)
+    assert first.with_images(records[:1]) == profiles[0]
+    plain = replace(first, rows=first.rows + second.rows)
     both = plain.with_images(records)
     assert both.size == tuple(np.sum([one.size or () for one in profiles], axis=0))
     assert plain.with_images([records[0], None]) == plain
+
+
+def test_images_are_told_of_all_rows_or_not_at_all() -> None:
+    """Counts of some rows would pass for those of all."""
+    outcomes = Outcomes.of(predictions_batch([(1, 2), (3, 3)]))
+    images = ImageCounts.of(
+        outcomes.predicted, np.array([20, 30], np.float32), np.array([28, 40], np.int32)
+    )
+    counts = ProfileCounts()
+    counts.add(outcomes, images)
+    half = counts.profile()
+    assert half.ink is not None
+    counts.add(outcomes)
+    profile = counts.profile()
+    assert (profile.rows, profile.ink, profile.size) == (4, None, None)
+    assert profile.with_images([half.of_images()]).ink is None
 
 
 @pytest.mark.parametrize(
@@ -94,5 +115,5 @@ def test_what_images_tell_goes_through_the_record_of_a_run() -> None:
 )
 def test_a_record_of_another_program_says_nothing(record: object) -> None:
     """Nor one of another release with other bins."""
-    plain = ProfileCounts().profile()
+    plain = replace(profile_of(20, 0, set()), ink=None, size=None)
     assert plain.with_images([record]) == plain  # type: ignore[list-item]

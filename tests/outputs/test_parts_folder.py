@@ -47,7 +47,7 @@ def _cut_short(source: Path, out: Path, rows: int, **options: Any) -> None:  # n
             raise _StopError
 
     with pytest.raises(_StopError):
-        mnist_batch.predict(source, out, report=False, progress=stop, **options)
+        mnist_batch.predict(source, out, progress=stop, **{"report": False, **options})
 
 
 def _names(out: Path) -> list[str]:
@@ -115,6 +115,27 @@ def test_a_resumed_run_goes_on(
     assert summary.run["resumed_rows"] == 16
     assert pq.read_table(out).equals(pq.read_table(whole))
     assert _names(out) == ["out.parquet"]
+
+
+@pytest.mark.parametrize("first_report", [True, False])
+def test_a_resumed_run_reports_all_images(
+    tmp_path: Path, digits_folder: Path, *, first_report: bool
+) -> None:
+    """Those too that the interrupted run predicted, or none where that run did not look at them."""
+    out, whole = tmp_path / "out.parquet", tmp_path / "whole.parquet"
+    _cut_short(digits_folder, out, 26, batch_size=4, report=first_report)
+    resumed = mnist_batch.predict(digits_folder, out, batch_size=4, resume=True)
+    undisturbed = mnist_batch.predict(digits_folder, whole, batch_size=4)
+    assert resumed.run and undisturbed.run
+    assert resumed.run["resumed_rows"] > 0
+    noted = any("neither ink nor size" in note for note in resumed.notes)
+    if first_report:
+        assert sum(resumed.run["images"]["ink"]) == 30
+        assert resumed.run["images"] == undisturbed.run["images"]
+        assert not noted
+    else:
+        assert resumed.run["images"] == {"ink": None, "size": None}
+        assert noted
 
 
 def test_on_keras_too_a_resumed_run_is_the_same(tmp_path: Path, digits_folder: Path) -> None:
