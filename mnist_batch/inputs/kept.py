@@ -31,6 +31,11 @@ def check_names(names: Iterable[str]) -> None:
         ColumnError: predictions have a column of one of these names.
     """
     for name in names:
+        if name == CONTENT.name:
+            raise ColumnError(
+                f"column {name!r} cannot be kept, nor counted by: it is the hash of each image "
+                "that --content-hash writes; a column of the input needs another name"
+            )
         if name in OWN_COLUMNS:
             raise ColumnError(
                 f"column {name!r} cannot be kept: predictions have a column of that name; rename "

@@ -73,11 +73,17 @@ def test_nested_and_binary_columns_are_not_kept(kind: pa.DataType) -> None:
     assert kept_type(kind) is None
 
 
-@pytest.mark.parametrize("name", ["label", "source", "probabilities", "p7", "content"])
+@pytest.mark.parametrize("name", ["label", "source", "probabilities", "p7"])
 def test_names_of_the_predictions_own_columns_are_refused(name: str) -> None:
     """Two columns of a name cannot be told apart."""
     with pytest.raises(ColumnError, match=f"'{name}' cannot be kept: predictions have"):
         check_names(["lot", name])
+
+
+def test_a_hash_is_no_column_to_ask_for() -> None:
+    """It is an option of its own, and no two images that differ share one."""
+    with pytest.raises(ColumnError, match="it is the hash of each image that --content-hash"):
+        check_names(["content"])
 
 
 def test_a_column_that_no_file_has_is_refused() -> None:

@@ -277,7 +277,8 @@ def _content(
         check_type(schema.field(label).type, lambda row: f"{path}, row {row}, column {label}")
     with _as_input_error(path):
         own_names = find_image_names(metadata, schema, image)
-        named = own_names is not None and PATH.name not in settings.keep
+        is_column = PATH.name in settings.keep and PATH.name in schema.names
+        named = own_names is not None and not is_column
     return Content(
         image=image,
         label=label,

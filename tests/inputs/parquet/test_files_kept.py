@@ -144,6 +144,18 @@ def test_names_survive_damage_beside_them(tmp_path: Path) -> None:
     assert kept == {"path": names[:50] + [None] * 50, "!": [None] * 100}
 
 
+def test_names_of_images_can_be_asked_for(tmp_path: Path) -> None:
+    """As to slice by them; they are what there is anyway, wherever the option puts them."""
+    named = write(tmp_path / "named.parquet", {"image": _named(["a", None]), "lot": [1, 2]})
+    kept = _kept(_opened([named], "lot", "path"))
+    assert kept == {"lot": [1, 2], "path": ["a", None], "!": [None] * 2}
+    other = write(tmp_path / "other.parquet", {"image": _named([None]), "path": ["x"]})
+    assert _kept(_opened([named, other], "path"))["path"] == ["a", None, "x"]
+    none = write(tmp_path / "none.parquet", {"image": _named([None])})
+    with pytest.raises(ColumnError, match="'path' cannot be kept: no Parquet file"):
+        _opened([none], "path")
+
+
 def test_a_column_called_path_stands_before_the_images_own(tmp_path: Path) -> None:
     """It is what was asked for."""
     table = {"image": _named(["a", "b"]), "path": ["x", "y"]}
