@@ -145,6 +145,7 @@ class _Read:
         """Read all rows, and return the evaluator that has them."""
         evaluator, wanted = None, self._wanted
         slices, found = wanted.slices, set[str]()
+        listed = _further(wanted.files) if report else []  # in mistakes.csv
         for path in wanted.files:
             with PredictionsFile(path) as file:
                 self.runs.append(file.run)
@@ -155,10 +156,11 @@ class _Read:
                         seed = _options(file.run).get("sample_seed", 0)
                     mistakes = report.mistakes if report else None
                     evaluator = Evaluator(seed, slices, mistakes=mistakes)
-                there = [name for name in slices if name in file.further]
+                columns = list(dict.fromkeys([*listed, *slices]))
+                there = [name for name in columns if name in file.further]
                 found |= {*there}
                 for batch in self._batches(file, there):
-                    evaluator.add(_with_columns(batch, slices))
+                    evaluator.add(_with_columns(batch, columns))
         for name in slices:
             if name not in found:
                 raise PredictionsError(
@@ -198,6 +200,15 @@ class _Read:
         return [*ways]
 
 
+def _further(files: Sequence[Path]) -> list[str]:
+    """Return the further columns that files have, each once."""
+    names: dict[str, None] = {}
+    for path in files:
+        with PredictionsFile(path) as file:
+            names |= {name: None for name in file.further if file.further.count(name) == 1}
+    return [*names]
+
+
 def _slices_of(file: PredictionsFile) -> Sequence[str]:
     """Return the columns by which the run of a file was sliced, so far as they are there."""
     names = _options(file.run).get("slices")
@@ -210,11 +221,11 @@ def _options(run: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _with_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    """Return rows with columns of text, null where their file has none of the name."""
+    """Return rows with columns of text in order, null where their file has none of the name."""
     for name in names:
         if name not in batch.schema.names:
             batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
-    return batch
+    return batch.select([name for name in batch.schema.names if name not in names] + [*names])
 
 
 def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:

@@ -159,8 +159,8 @@ class Evaluator:
         self._slices.add(outcomes)
         self._profile.add(outcomes, counts)
         self._counts.add_outcomes(outcomes)
-        if self._mistakes and (wrong := outcomes.scored & ~outcomes.right).any():
-            self._mistakes.add(predictions.filter(pa.array(wrong)))
+        if self._mistakes:
+            self._mistakes.add(predictions, outcomes.scored & ~outcomes.right)
         if not outcomes.predicted.all():
             self._add_unreadable(predictions.filter(pa.array(~outcomes.predicted)))
 

@@ -1,5 +1,6 @@
 """Collect the wrong rows of a run for `mistakes.csv`, while it predicts, in flat memory."""
 
+import csv
 import errno
 import os
 import shutil
@@ -7,12 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.outputs.writer import escaped
-from mnist_batch.schema import PREDICTIONS
+from mnist_batch.outputs.writer import escaped, guarded
+from mnist_batch.schema import PREDICTIONS, PROBABILITIES
 
-_COLUMNS = [name for name in PREDICTIONS.names if name != "error"]
+_LEFT_OUT = ("error", PROBABILITIES.name)
 
 _IN_MEMORY = 4 * 2**20
 """Bytes, about 100,000 rows; what is more goes to the disk."""
@@ -34,15 +37,27 @@ class Mistakes:
         self._folder = folder
         self._file: IO[bytes] | None = None
         self._failure: Exception | None = None
+        self._columns = [name for name in PREDICTIONS.names if name not in _LEFT_OUT]
         self._waiting: list[pa.RecordBatch] = []
-        self._rows = 0  # of those
+        self._rows = self._size = 0  # of those
 
-    def add(self, rows: pa.RecordBatch) -> None:
-        """Add rows, in order: columns of `schema.PREDICTIONS`, and any others."""
-        if self._failure is None:
-            self._waiting.append(rows.select(_COLUMNS))
+    def add(self, predictions: pa.RecordBatch, wrong: npt.NDArray[np.bool_]) -> None:
+        """Add those of the next rows that are wrong.
+
+        Args:
+            predictions: columns of `schema.PREDICTIONS`, and further ones, which the file has too;
+                the same in each batch.
+            wrong: bool (n,).
+        """
+        if self._failure is not None:
+            return
+        self._columns = [name for name in predictions.schema.names if name not in _LEFT_OUT]
+        if wrong.any():
+            rows = predictions.select(self._columns).filter(pa.array(wrong))
+            self._waiting.append(rows)
             self._rows += len(rows)
-            if self._rows >= _ROWS_AT_ONCE:
+            self._size += rows.nbytes
+            if self._rows >= _ROWS_AT_ONCE or self._size >= _IN_MEMORY:
                 self._flush()
 
     def write_to(self, path: Path) -> None:
@@ -54,8 +69,9 @@ class Mistakes:
         self._flush()
         if self._failure is not None:
             raise self._failure
-        with path.open("wb") as target:
-            target.write((",".join(_COLUMNS) + "\n").encode())
+        with path.open("w", encoding="utf-8", newline="") as header:
+            csv.writer(header, lineterminator="\n").writerow(map(guarded, self._columns))
+        with path.open("ab") as target:
             if self._file:
                 self._file.seek(0)
                 shutil.copyfileobj(self._file, target)
@@ -75,13 +91,16 @@ class Mistakes:
 
         try:
             rows = pa.concat_batches(self._waiting)
-            place = _COLUMNS.index("source")
-            rows = rows.set_column(place, "source", escaped(rows.column(place)))
+            columns = [
+                escaped(column) if pa.types.is_string(column.type) else column
+                for column in rows.columns
+            ]
+            rows = pa.record_batch(columns, names=self._columns)
             options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
             lines = pa.BufferOutputStream()
             pa_csv.write_csv(rows, lines, options)
             self._write(lines.getvalue())
-            self._waiting, self._rows = [], 0
+            self._waiting, self._rows, self._size = [], 0, 0
         except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
             self.close()
             self._failure = error

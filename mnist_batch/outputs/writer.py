@@ -105,7 +105,7 @@ class CsvWriter:
         digits = [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
         columns = (digits if field == PROBABILITIES else [field] for field in schema)
         self._schema = pa.schema(
-            [field.with_name(_guarded(field.name)) for some in columns for field in some]
+            [field.with_name(guarded(field.name)) for some in columns for field in some]
         )
         self._file = open_native(path, "wb")
         self._writer = pa_csv.CSVWriter(
@@ -129,7 +129,7 @@ class CsvWriter:
         self._file.close()
 
 
-def _guarded(name: str) -> str:
+def guarded(name: str) -> str:
     """Put a `'` before a name of a column that a spreadsheet would run as a formula."""
     return f"'{name}" if re.match(FORMULA, name) else name
 

@@ -153,3 +153,41 @@ def test_slices_are_counted_by_the_values(tmp_path: Path, lots: Path, model: Pat
     for text in (page, again):
         assert "half" in text
         assert "650" in text
+
+
+def test_wrong_rows_have_them_too(tmp_path: Path, lots: Path, model: Path) -> None:
+    """As the predictions in CSV have them, in predict as in evaluate of Parquet or CSV."""
+    for suffix in ("csv", "parquet"):
+        out = tmp_path / f"out.{suffix}"
+        mnist_batch.predict(
+            lots,
+            out,
+            model=model,
+            keep_columns=[*_HOSTILE, "id"],
+            content_hash=True,
+            report=tmp_path / f"predicted-{suffix}",
+        )
+        mnist_batch.evaluate(out, report=tmp_path / suffix)
+    cells = [
+        {name: value for name, value in row.items() if name != "error"}
+        for row in _cells(tmp_path / "out.csv")
+        if row["prediction"] not in ("", row["label"])
+    ]
+    assert cells
+    for report in ("predicted-csv", "predicted-parquet", "csv", "parquet"):
+        assert list(_cells(tmp_path / report / "mistakes.csv")) == cells
+
+
+def test_wrong_rows_of_several_files_have_the_columns_of_all(
+    tmp_path: Path, lots: Path, model: Path
+) -> None:
+    """Empty where a file lacks one."""
+    for name, keep in {"a": ["id"], "b": [], "c": [_HOSTILE[0], "id"]}.items():
+        out = tmp_path / f"{name}.parquet"
+        mnist_batch.predict(lots, out, model=model, keep_columns=keep, report=False)
+    files = [tmp_path / f"{name}.parquet" for name in "abc"]
+    summary = mnist_batch.evaluate(files, report=tmp_path / "all")
+    cells = list(_cells(tmp_path / "all" / "mistakes.csv"))
+    wrong = (summary.metrics.scored - summary.metrics.correct) // 3
+    assert [bool(row["id"]) for row in cells] == [True] * wrong + [False] * wrong + [True] * wrong
+    assert {*_HOSTILE[:1], "id"} < {*cells[0]}

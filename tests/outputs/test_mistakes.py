@@ -2,9 +2,11 @@
 
 import csv
 import shutil
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -25,6 +27,11 @@ def rows_of(sources: list[str], start: int = 0) -> pa.RecordBatch:
     return table.combine_chunks().to_batches()[0]
 
 
+def add(collected: Mistakes, rows: pa.RecordBatch) -> None:
+    """Add rows of which all are wrong."""
+    collected.add(rows, np.ones(len(rows), np.bool_))
+
+
 def read(path: Path) -> list[list[str]]:
     """Return the rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
@@ -40,7 +47,7 @@ def test_all_rows_are_there_in_order(
     monkeypatch.setattr(mistakes, "_ROWS_AT_ONCE", 4)
     collected = Mistakes(tmp_path)
     for start in range(0, 30, 3):
-        collected.add(rows_of(["a.png"] * 3, start))
+        add(collected, rows_of(["a.png"] * 3, start))
     assert list(tmp_path.iterdir()) == []
     collected.write_to(tmp_path / "mistakes.csv")
     expected = [["a.png", str(row), "3", "5", "0.25", "true"] for row in range(30)]
@@ -57,17 +64,48 @@ def test_without_rows_there_is_a_header(tmp_path: Path) -> None:
 def test_names_are_text_in_a_spreadsheet(tmp_path: Path) -> None:
     """Formulas are guarded as in predictions; quotes, commas and line breaks stay."""
     collected = Mistakes(tmp_path)
-    collected.add(rows_of(["=1+1", 'a,"b"\nc', "plain"]))
+    add(collected, rows_of(["=1+1", 'a,"b"\nc', "plain"]))
     collected.write_to(tmp_path / "mistakes.csv")
     names = [row[0] for row in read(tmp_path / "mistakes.csv")[1:]]
     assert names == ["'=1+1", 'a,"b"\nc', "plain"]
+
+
+def test_further_columns_follow(tmp_path: Path) -> None:
+    """Kept ones as in a CSV file of predictions; probabilities are left out, right rows too."""
+    rows = rows_of(["a", "b", "c"]).append_column(
+        "probabilities", pa.array([[0.1] * 10] * 3, pa.list_(pa.float32(), 10))
+    )
+    rows = rows.append_column("=day", pa.array([date(2026, 1, n) for n in (1, 2, 3)]))
+    rows = rows.append_column("b,c", pa.array(["@x", None, 'say "it"']))
+    collected = Mistakes(tmp_path)
+    collected.add(rows, np.array([True, False, True]))
+    collected.write_to(tmp_path / "mistakes.csv")
+    header, first, last = read(tmp_path / "mistakes.csv")
+    assert header == [*HEADER, "'=day", "b,c"]
+    assert [first[6:], last[6:]] == [["2026-01-01", "'@x"], ["2026-01-03", 'say "it"']]
+    perfect = Mistakes(tmp_path)
+    perfect.add(rows, np.zeros(3, np.bool_))
+    perfect.write_to(tmp_path / "perfect.csv")
+    assert read(tmp_path / "perfect.csv") == [header]
+
+
+def test_long_texts_do_not_wait_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows go to the disk by their bytes too."""
+    monkeypatch.setattr(mistakes, "_IN_MEMORY", 10_000)
+    collected = Mistakes(tmp_path)
+    before = pa.total_allocated_bytes()
+    for _ in range(20):
+        add(collected, rows_of(["a" * 6000] * 2))
+    assert pa.total_allocated_bytes() - before < 60_000
+    collected.write_to(tmp_path / "mistakes.csv")
+    assert len(read(tmp_path / "mistakes.csv")) == 41
 
 
 def test_a_failure_comes_when_the_file_is_made(tmp_path: Path) -> None:
     """Until then the run goes on without it."""
     collected = Mistakes(tmp_path / "missing")
     for _ in range(3):
-        collected.add(rows_of(["a" * 2000] * 3000))
+        add(collected, rows_of(["a" * 2000] * 3000))
     with pytest.raises(FileNotFoundError):
         collected.write_to(tmp_path / "mistakes.csv")
 
@@ -80,6 +118,6 @@ def test_a_disk_that_is_nearly_full_is_left_to_the_predictions(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(mistakes, "_IN_MEMORY", 100)
     collected = Mistakes(tmp_path)
-    collected.add(rows_of(["a"] * 3000))
+    add(collected, rows_of(["a"] * 3000))
     with pytest.raises(OSError, match="No space left"):
         collected.write_to(tmp_path / "mistakes.csv")
