@@ -1,6 +1,7 @@
 """A night in the making: a hidden folder among the nights that is renamed when it is complete."""
 
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,10 +12,14 @@ from pathlib import Path
 from typing import Self
 
 from mnist_batch.errors import MnistBatchError, OutputError, OutputInUseError
+from mnist_batch.nights.night_folder import INDEX
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.targets import Parents, flush, flush_names, output_errors
 
-_OF_A_RUN = re.compile(r"\.(.+)\.(?:night|lock)")
+_PLACE = ".mnist-batch"
+"""Among the nights, there while one is made: all in it is ours, and all beside it somebody's."""
+
+_LOCK = re.compile(r"\.(.+)\.lock")
 _NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
 
 WORDS = ("passed", "previous", "best")
@@ -25,9 +30,11 @@ def check_name(name: str) -> None:
     """Refuse what cannot be the name of a night.
 
     Raises:
-        ValueError: it is a word of `--against`, or not 1 to 80 letters, digits, `.`, `_`, `+` and
-            `-` that begin with a letter or a digit.
+        ValueError: it is a word of `--against`, the page of all nights, or not 1 to 80 letters,
+            digits, `.`, `_`, `+` and `-` that begin with a letter or a digit.
     """
+    if name.lower() == INDEX:  # also where the file system knows no capitals
+        raise ValueError(f"{name} is the page of all nights; give another name")
     if name in WORDS:
         raise ValueError(f"{name} stands for one of the nights; give another name")
     if not _NAME.fullmatch(name):
@@ -44,7 +51,7 @@ class NewNight(AbstractContextManager["NewNight", None]):
 
     Attributes:
         name: of the night.
-        folder: where its files are to be written, hidden: `.NAME.night`.
+        folder: where its files are to be written, hidden: `.mnist-batch/NAME`.
         place: where they will be.
     """
 
@@ -72,6 +79,7 @@ class NewNight(AbstractContextManager["NewNight", None]):
             made = Parents(self._runs)
             entered.callback(made.remove_unused)
             made.make()
+            entered.callback(_remove_empty, self._runs / _PLACE)
             remove_dead_nights(self._runs)
             self.name = self._lock_name(entered)
             self.place, self.folder = self._runs / self.name, hidden(self._runs, self.name)
@@ -96,17 +104,17 @@ class NewNight(AbstractContextManager["NewNight", None]):
             OutputError: the disk refuses.
         """
         with output_errors(self.place):
-            for path in self.folder.iterdir():
-                if path.is_file():
-                    flush(path)
-            flush_names(self.folder)
+            for folder, _, names in os.walk(self.folder):
+                for name in names:
+                    flush(Path(folder, name))
+                flush_names(Path(folder))
             self.folder.rename(self.place)
         with contextlib.suppress(OSError):  # it has its name, whatever the disk says now
             flush_names(self._runs)
 
     def told(self, text: str) -> str:
         """Return a text with the place of the night where it names the hidden folder."""
-        return text.replace(self.folder.name, self.name)
+        return text.replace(self._hidden_name, self.name)
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[None]:
@@ -115,9 +123,13 @@ class NewNight(AbstractContextManager["NewNight", None]):
             yield
         except MnistBatchError as error:
             text = str(error)
-            if self.folder.name not in text:
+            if self._hidden_name not in text:
                 raise
             raise type(error)(self.told(text)) from error
+
+    @property
+    def _hidden_name(self) -> str:
+        return f"{_PLACE}/{self.name}"
 
     def _lock_name(self, entered: ExitStack) -> str:
         """Lock the first of the names that is free."""
@@ -126,13 +138,13 @@ class NewNight(AbstractContextManager["NewNight", None]):
             try:
                 if not _is_there(place):
                     with ExitStack() as locked:
-                        locked.enter_context(OutputLock(place))
+                        locked.enter_context(OutputLock(hidden(self._runs, name)))
                         if not _is_there(place):  # else another run has made it in that moment
                             entered.enter_context(locked.pop_all())
                             return name
-            except OutputInUseError:
+            except OutputInUseError as error:
                 if self._is_named:
-                    raise
+                    raise OutputInUseError(str(error).replace(f"{_PLACE}/", "")) from error
         raise OutputError(f"{place} exists already; give another --name, or none for the date")
 
 
@@ -146,21 +158,29 @@ def _names(began: datetime) -> Iterator[str]:
 
 def hidden(runs: Path, name: str) -> Path:
     """Return where a night is made."""
-    return runs / f".{name}.night"
+    return runs / _PLACE / name
 
 
 def _is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def remove_dead_nights(runs: Path) -> None:
-    """Remove the hidden folders and the locks of runs that were killed, and of those alone.
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
-    Where the file system has no locks nobody can tell, and the folders stay.
+
+def remove_dead_nights(runs: Path) -> None:
+    """Remove the folders and the locks of runs that were killed, and of those alone.
+
+    Where the file system has no locks nobody can tell, and the folders stay; so does what the
+    system refuses to remove.
     """
-    found = (_OF_A_RUN.fullmatch(path.name) for path in list(runs.iterdir()))
-    for name in {match[1] for match in found if match}:
+    place = runs / _PLACE
+    names = [path.name for path in place.iterdir()] if place.is_dir() else []
+    found = [(name, _LOCK.fullmatch(name)) for name in names]
+    for name in {lock[1] if lock else name for name, lock in found}:
         path = hidden(runs, name)
-        with contextlib.suppress(OutputInUseError), OutputLock(runs / name) as lock:
+        with contextlib.suppress(OSError, OutputError), OutputLock(path) as lock:
             if path.is_dir() and not path.is_symlink() and not lock.notes:
                 shutil.rmtree(path, ignore_errors=True)

@@ -74,7 +74,7 @@ def test_a_night_is_a_folder_with_all_that_belongs_to_it(two: Path) -> None:
 def test_no_file_of_a_night_names_the_hidden_folder(two: Path) -> None:
     """Nobody finds it there any more."""
     for path in two.rglob("*"):
-        assert path.is_dir() or b".night/" not in path.read_bytes(), path
+        assert path.is_dir() or b".mnist-batch/" not in path.read_bytes(), path
 
 
 def test_a_night_that_is_worse_is_said_to_be_so(two: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_night_that_is_killed_is_whole_or_absent(killed: list[dict[str, object
     """At each step, up to the page of all nights; and all steps were tried."""
     assert all(found["killed"] for found in killed)
     steps = [str(found["step"]) for found in killed]
-    for part in ("run.json", "summary.md", "junit.xml", "os.rename .second.night", INDEX):
+    for part in ("run.json", "summary.md", "junit.xml", "os.rename .mnist-batch/second", INDEX):
         assert any(part in step for step in steps), part
     seen = [found["left"] for found in killed]
     for left in seen:

@@ -72,17 +72,52 @@ def test_hidden_folders_of_dead_runs_are_removed_and_those_of_live_ones_stay(
     """A killed run holds no lock."""
     for name in ("dead", "alive"):
         (hidden(tmp_path, name) / "predictions.report").mkdir(parents=True)
-    (tmp_path / ".dead.lock").touch()
-    (tmp_path / ".ended.lock").touch()
-    (tmp_path / ".other.lock").write_text("somebody's")
-    (tmp_path / ".night").mkdir()
-    (tmp_path / ".somebody.night").write_text("a file")
-    with OutputLock(tmp_path / "alive"):
+    place = hidden(tmp_path, "dead").parent
+    (place / ".dead.lock").touch()
+    (place / ".ended.lock").touch()
+    with OutputLock(hidden(tmp_path, "alive")):
         _make(tmp_path)
-        left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == [
-        *(".alive.lock", ".alive.night", ".night", ".other.lock", ".somebody.night", "2026-11-27")
-    ]
+        assert sorted(path.name for path in place.iterdir()) == [".alive.lock", "alive"]
+    _make(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-11-27", "2026-11-27T020304"]
+
+
+def test_what_others_put_among_the_nights_is_left_alone(tmp_path: Path) -> None:
+    """Whatever its name: files, folders, links that lead nowhere."""
+    for folder in (".backup.night", ".tool.lock", ".night", ".empty"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / ".backup.night" / "file").touch()
+    (tmp_path / ".other-tool.lock").touch()
+    (tmp_path / ".link.night").symlink_to("nowhere")
+    before = {path.name for path in tmp_path.rglob("*")}
+    _make(tmp_path, "n")
+    assert {path.name for path in tmp_path.rglob("*")} == before | {"n", "run.json"}
+
+
+def test_what_cannot_be_removed_of_a_dead_run_costs_no_night(tmp_path: Path) -> None:
+    """As where its lock cannot be opened: a folder, or a link that leads nowhere, is none."""
+    for name in (".a.lock", "b"):
+        hidden(tmp_path, name).mkdir(parents=True)
+    hidden(tmp_path, ".c.lock").symlink_to("nowhere")
+    assert _make(tmp_path, "n") == "n"
+
+
+def test_all_that_is_in_a_night_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what is in its folders, and their names."""
+    flushed: list[str] = []
+    for flush in ("flush", "flush_names"):
+        monkeypatch.setattr(
+            f"mnist_batch.nights.new_night.{flush}", lambda path: flushed.append(path.name)
+        )
+    with NewNight(tmp_path, "n", BEGAN) as new:
+        (new.folder / "comparison" / "deep").mkdir(parents=True)
+        for path in ("run.json", "comparison/index.html", "comparison/deep/file"):
+            (new.folder / path).touch()
+        new.commit()
+    names = ["comparison", "deep", "file", "index.html", "n", tmp_path.name, "run.json"]
+    assert sorted(flushed) == sorted(names)
 
 
 def test_messages_name_the_place_of_the_night(tmp_path: Path) -> None:
@@ -106,6 +141,13 @@ def test_names_are_of_letters_digits_and_few_signs(name: str) -> None:
 def test_other_names_are_refused(name: str) -> None:
     """They could not be told from options, paths and hidden folders."""
     with pytest.raises(ValueError, match="expected up to 80 letters"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["index.html", "Index.HTML"])
+def test_no_night_takes_the_place_of_the_page_of_all_nights(name: str) -> None:
+    """Else it could not be made any more."""
+    with pytest.raises(ValueError, match="is the page of all nights"):
         check_name(name)
 
 
