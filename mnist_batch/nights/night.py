@@ -7,7 +7,9 @@ from typing import Any
 
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.records import from_record
+from mnist_batch.schema import shortened
 
 FORMAT = 1
 """Of `run.json`: a later one that this release cannot read has a higher number."""
@@ -141,22 +143,33 @@ class Night:
             night = from_record(cls, record)
             night._check()
         except ValueError as error:
-            raise ValueError(f"is damaged or foreign ({error})") from error
+            raise ValueError(f"is damaged or foreign ({shortened(str(error))})") from error
         return night
 
     def _check(self) -> None:
         """Raise `ValueError` where values are of their types, and yet of no night."""
         if self.began.utcoffset() is None:
             raise ValueError("created_utc: has no offset")
-        if not (0 <= self.correct <= self.scored <= self.rows and 0 <= self.errors <= self.rows):
+        if (
+            not 0 <= self.correct <= self.scored
+            or min(self.scored, self.errors) < 0
+            or self.scored + self.errors > self.rows
+        ):
             raise ValueError("correct, scored, errors: are no counts of the rows")
         if self.against:
             Verdict(self.against.verdict)
         if not all(0 <= number <= 1 for drift in self.drift.values() for number in drift):
             raise ValueError("drift: is not 0 to 1")
+        self._check_profile()
+
+    def _check_profile(self) -> None:
         profile = self.profile
+        if len(profile.predictions) != CLASSES or sum(profile.predictions) != profile.rows:
+            raise ValueError("profile: predictions: are no counts of the rows")
         counts = (profile.predictions, profile.confidence, profile.ink, profile.size)
         if not 0 <= profile.prepared <= profile.rows <= self.rows or any(
-            bins and min(bins) < 0 for bins in counts
+            bins and (min(bins) < 0 or sum(bins) > profile.rows) for bins in counts
         ):
             raise ValueError("profile: has no counts of the rows")
+        if not 0 <= (profile.mean_confidence or 0.0) <= 1:
+            raise ValueError("profile: mean_confidence: is not 0 to 1")

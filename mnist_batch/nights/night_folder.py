@@ -1,15 +1,17 @@
 """The folders of the nights: what lies where, and which nights there are.
 
 A night is a folder of the folder that `--runs` names, complete or absent: it is made under a hidden
-name, `.NAME.night`, and renamed. So nothing but the folders is the history.
+name, `.mnist-batch/NAME`, and renamed. So nothing but the folders is the history.
 """
 
 import contextlib
+import errno
 import json
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.nights.night import Night
@@ -20,6 +22,10 @@ PREDICTIONS, REPORT, COMPARISON = "predictions.parquet", "predictions.report", "
 
 INDEX = "index.html"
 """The page of all nights, in the folder of the nights."""
+
+
+_MOST_BYTES = 4_000_000
+"""Of a file with the numbers of a night: a record names all INPUTs, of which a shell gives 2 MB."""
 
 
 class Nights(NamedTuple):
@@ -73,7 +79,7 @@ def read_night(folder: Path) -> Night:
         MachineError: the machine lacks memory or open files to read it.
     """
     try:
-        record = json.loads((folder / RECORD).read_bytes())
+        record = read_json(folder / RECORD)
     except FileNotFoundError:
         raise ValueError(f"has no {RECORD}, so it is no night") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -84,6 +90,22 @@ def read_night(folder: Path) -> Night:
         return Night.of(record)
     except ValueError as error:
         raise ValueError(f"its {RECORD} {error}") from error
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON
+    """Return what a file of a night holds, which anybody may have put there.
+
+    Raises:
+        ValueError: it is no JSON, or of more bytes than a night has.
+        OSError: it cannot be read, or is a pipe or a device, which may never end.
+        RecursionError: it is nested too deep.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "is no file", str(path))
+    if found.st_size > _MOST_BYTES:
+        raise ValueError(f"has {found.st_size:,} bytes")
+    return json.loads(path.read_bytes())
 
 
 def has_predictions(runs: Path, night: Night) -> bool:

@@ -6,6 +6,15 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
+LONGEST_TEXT = 20_000
+"""Characters: a message of ours holds a few paths, of 4,096 each."""
+
+MOST = 2**53
+"""What no number reaches: below it floating point holds all whole numbers."""
+
+_DEEPEST = 8
+"""Lists in lists of what may be anything."""
+
 _T = TypeVar("_T")
 _Reader = Callable[[Any], Any]
 
@@ -18,7 +27,9 @@ def from_record(kind: type[_T], record: object) -> _T:
     a default may be missing.
 
     Raises:
-        ValueError: a field is missing or a value is not of its type; it names the field.
+        ValueError: a field is missing, a value is not of its type, or one that no program of ours
+            writes: a number of `MOST` or none at all, a text of more than `LONGEST_TEXT`. It names
+            the field.
     """
     reader: Callable[[object], _T] = _reader(cast(Any, kind))
     return reader(record)
@@ -29,7 +40,7 @@ def _reader(kind: Any) -> _Reader:  # noqa: ANN401 - a type, or what stands for 
     """Return what reads the values of a type; made once, for a history has nights by thousands."""
     origin, of = get_origin(kind), get_args(kind)
     if kind is Any:
-        return lambda value: value
+        return _anything
     if origin is UnionType and len(of) == 2 and of[1] is NoneType:
         inner = _reader(of[0])
         return lambda value: None if value is None else inner(value)
@@ -48,9 +59,23 @@ def _plain_reader(kind: type) -> _Reader:
     def read(value: Any) -> Any:  # noqa: ANN401 - JSON
         if type(value) not in accepted:  # a bool is no int here
             raise ValueError(f"is {type(value).__name__}, not {kind.__name__}")
+        if kind is str and len(value) > LONGEST_TEXT:
+            raise ValueError(f"has {len(value)} characters")
+        if kind is not str and not -MOST < value < MOST:  # NaN neither
+            raise ValueError("is out of range")
         return value
 
     return read
+
+
+def _anything(value: object, deepest: int = _DEEPEST) -> object:
+    """Return what JSON holds, unless it is nested deeper than can be compared and printed."""
+    if isinstance(value, (list, dict)):
+        if not deepest:
+            raise ValueError("is nested too deep")
+        for one in value.values() if isinstance(value, dict) else value:
+            _anything(one, deepest - 1)
+    return value
 
 
 def _tuple_reader(of: tuple[Any, ...]) -> _Reader:
@@ -70,12 +95,12 @@ def _tuple_reader(of: tuple[Any, ...]) -> _Reader:
 
 
 def _mapping_reader(of: Any) -> _Reader:  # noqa: ANN401 - a type
-    inner = _reader(of)
+    inner, read_name = _reader(of), _reader(str)
 
     def read(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         if not isinstance(value, dict):
             raise ValueError(f"is {type(value).__name__}, not an object")
-        return {str(name): inner(one) for name, one in value.items()}
+        return {read_name(name): inner(one) for name, one in value.items()}
 
     return read
 

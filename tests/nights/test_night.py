@@ -36,12 +36,38 @@ _AGAINST, _PROFILE = NIGHT.record()["against"], NIGHT.record()["profile"]
         ({**NIGHT.record(), "created_utc": "2026-11-01T02:00:00"}, "no offset"),
         ({**NIGHT.record(), "correct": 999}, "no counts of the rows"),
         ({**NIGHT.record(), "errors": -1}, "no counts of the rows"),
-        ({**NIGHT.record(), "drift": {"ink": [float("nan"), 0.1]}}, "drift: is not 0 to 1"),
+        ({**NIGHT.record(), "drift": {"ink": [float("nan"), 0.1]}}, "drift: is out of range"),
+        ({**NIGHT.record(), "drift": {"ink": [0.1, 1.1]}}, "drift: is not 0 to 1"),
         ({**NIGHT.record(), "against": {**_AGAINST, "verdict": "fine"}}, "'fine'"),
         ({**NIGHT.record(), "profile": {**_PROFILE, "prepared": 2000}}, "profile: has no counts"),
         (
             {**NIGHT.record(), "profile": {**_PROFILE, "predictions": [-1]}},
-            "profile: has no counts",
+            "predictions: are no counts",
+        ),
+        *(
+            ({**NIGHT.record(), "profile": {**_PROFILE, **forged}}, f"profile: {why}")
+            for forged, why in (
+                ({"confidence": [10**30] + [0] * 19}, "confidence: is out of range"),
+                ({"confidence": [1001] + [0] * 19}, "has no counts"),
+                ({"rows": 0}, "predictions: are no counts"),
+                ({"rows": 0, "prepared": 0, "predictions": [1000] + [0] * 9}, "predictions: are"),
+                ({"predictions": [10**12] * 10}, "predictions: are"),
+                ({"predictions": [1000]}, "predictions: are"),
+                ({"mean_confidence": 1.5}, "mean_confidence: is not 0 to 1"),
+                ({"mean_confidence": float("nan")}, "mean_confidence: is out of range"),
+            )
+        ),
+        (
+            {**NIGHT.record(), "rows": 10**400, "scored": 10**400, "correct": 10**400},
+            "rows: is out of range",
+        ),
+        ({**NIGHT.record(), "elapsed_s": 10**400}, "elapsed_s: is out of range"),
+        ({**NIGHT.record(), "errors": 500}, "no counts of the rows"),
+        ({**NIGHT.record(), "version": "v" * 20_001}, "version: has 20001 characters"),
+        ({**NIGHT.record(), "drift": {"v" * 20_001: [0, 0]}}, "drift: has 20001 characters"),
+        (
+            {**NIGHT.record(), "options": {"deep": [[[[[[[[[]]]]]]]]]}},
+            "options: is nested too deep",
         ),
         ({**NIGHT.record(), "gates": [{"name": "errors", "passed": 1}]}, "gates: passed"),
     ],

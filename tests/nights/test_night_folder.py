@@ -1,5 +1,6 @@
 """The folders of the nights."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,10 @@ def test_what_is_no_night_is_passed_over_with_a_note(tmp_path: Path) -> None:
     emptied = write_night(tmp_path, night(7)) / RECORD
     emptied.unlink()
     emptied.mkdir()
+    piped = write_night(tmp_path, night(8)) / RECORD
+    piped.unlink()
+    os.mkfifo(piped)
+    (write_night(tmp_path, night(9)) / RECORD).write_text(" " * 4_000_001)
     nights, notes = read_nights(tmp_path)
     assert [one.name for one in nights] == ["2026-11-01"]
     assert notes == [
@@ -37,6 +42,8 @@ def test_what_is_no_night_is_passed_over_with_a_note(tmp_path: Path) -> None:
         f"{tmp_path}/2026-11-05: its run.json cannot be read; passed over",
         f"{tmp_path}/2026-11-06: its run.json is damaged or foreign (name is missing); passed over",
         f"{tmp_path}/2026-11-07: its run.json cannot be read; passed over",
+        f"{tmp_path}/2026-11-08: its run.json cannot be read; passed over",
+        f"{tmp_path}/2026-11-09: its run.json cannot be read; passed over",
         f"{tmp_path}/foreign: has no run.json, so it is no night; passed over",
     ]
 

@@ -29,13 +29,14 @@ class _Outer:
     maybe: tuple[str, ...] | None = field(default=None)
 
 
-_NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-_INNERS = st.builds(_Inner, st.integers(), st.none() | _NUMBERS)
+_NUMBERS = st.floats(-(2.0**53), 2.0**53, exclude_min=True, exclude_max=True)
+_COUNTS = st.integers(1 - 2**53, 2**53 - 1)
+_INNERS = st.builds(_Inner, _COUNTS, st.none() | _NUMBERS)
 _OUTERS = st.builds(
     _Outer,
     st.text(),
     st.booleans(),
-    st.tuples(st.integers(), _NUMBERS),
+    st.tuples(_COUNTS, _NUMBERS),
     st.lists(_INNERS).map(tuple),
     st.dictionaries(st.text(), _INNERS),
     st.none() | st.integers() | st.text(),

@@ -1,6 +1,5 @@
 """The history: what the folders of the nights tell, and the page of it, made again from them."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.gates import ask_late
 from mnist_batch.nights.history.page import history_page
 from mnist_batch.nights.night import Night
-from mnist_batch.nights.night_folder import INDEX, RECORD, REPORT, Nights, read_nights
+from mnist_batch.nights.night_folder import INDEX, RECORD, REPORT, Nights, read_json, read_nights
 from mnist_batch.outputs.atomic import StagedFile
 
 _METRICS = "metrics.json"
@@ -102,7 +101,7 @@ def _with_late_labels(runs: Path, night: Night, earlier: Sequence[Night]) -> Nig
 def _confusion_matrix(path: Path, rows: int) -> NDArray[np.int64] | None:
     """Return the confusion matrix of a report; None without one of a night of so many rows."""
     try:
-        record = json.loads(path.read_bytes())
+        record = read_json(path)
         if record["rows"] != rows:
             return None
         matrix = np.array(record["confusion_matrix"])
