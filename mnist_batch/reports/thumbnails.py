@@ -138,7 +138,7 @@ def fit(groups: Sequence[Group], most_bytes: int) -> list[Shown]:
     items: list[list[Markup]] = [[] for _ in groups]
     for picture, chosen in _in_turn(groups, items):
         html = picture.html(with_source=source is None)
-        most_bytes -= len(html.encode("utf-8", "replace"))
+        most_bytes -= len(html.encode("utf-8", "replace")) + 1  # and the end of its line
         if most_bytes < 0:
             break
         chosen.append(html)

@@ -79,7 +79,7 @@ def test_as_many_pictures_are_shown_as_fit() -> None:
     """The first of each group before the second of any; the rest of the rows is counted."""
     groups = [group("a", 3, rows=10), group("b", 1, rows=1), group("c", 2, rows=2)]
     each = len(groups[0].pictures[0].html(with_source=True).encode())
-    shown = fit(groups, 5 * each)
+    shown = fit(groups, 5 * (each + 1))
     assert [one.html.count("<li>") for one in shown] == [2, 1, 2]
     assert [one.left_out for one in shown] == [8, 0, 0]
     assert "row 0" in shown[0].html

@@ -11,11 +11,11 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.reports.evaluation import tables
 from mnist_batch.reports.evaluation.matrix import RIGHT, UNLABELLED, WRONG, groups, matrix
 from mnist_batch.reports.number_text import count, counted, percent
-from mnist_batch.reports.page import render
+from mnist_batch.reports.page import PAGE_BYTES, render
 from mnist_batch.reports.thumbnails import Shown, fit, short_name
 
-_GALLERY_BYTES = 1_600_000
-"""What of `page.PAGE_BYTES` the images may take; all else takes 60 kB, with hostile text 250."""
+_MARGIN_BYTES = 20_000
+"""What lists of images take beside their items: a hundred bytes for each of 120 groups."""
 _FACT = 60
 """Characters of a key figure."""
 _COMMAND = 4000
@@ -63,9 +63,37 @@ def report_page(
         history: one number per epoch and name, of a training.
         has_mistakes: whether `mistakes.csv` is beside the page.
     """
-    metrics, texts = evaluation.metrics, _Texts(run or {})
     content = tables.content(evaluation, history or {})
-    shown = fit(groups(evaluation.gallery), _GALLERY_BYTES)
+    pictures = groups(evaluation.gallery)
+
+    def page(shown: Sequence[Shown]) -> str:
+        return _rendered(
+            evaluation,
+            _Texts(run or {}),
+            content,
+            shown,
+            command=command,
+            is_training=history is not None,
+            has_mistakes=has_mistakes,
+        )
+
+    # Images take what all else leaves them: text of files may be long, and longer once escaped.
+    room = PAGE_BYTES - _MARGIN_BYTES - len(page(fit(pictures, 0)).encode())
+    return page(fit(pictures, room))
+
+
+def _rendered(
+    evaluation: Evaluation,
+    texts: _Texts,
+    content: Mapping[str, Any],
+    shown: Sequence[Shown],
+    *,
+    command: str | None,
+    is_training: bool,
+    has_mistakes: bool,
+) -> str:
+    """Return the page with some images."""
+    metrics = evaluation.metrics
     of_kind = {
         kind: [one for one in shown if one.group.id.startswith(kind)]
         for kind in (WRONG, RIGHT, UNLABELLED)
@@ -74,13 +102,11 @@ def report_page(
         "report.html",
         metrics=metrics,
         profile=evaluation.profile,
-        is_training=history is not None,
-        sentence=_sentence(metrics, texts, is_training=history is not None),
+        is_training=is_training,
+        sentence=_sentence(metrics, texts, is_training=is_training),
         why=_why(metrics),
         facts=_facts(metrics, texts),
-        sections=list(
-            _sections(evaluation, of_kind, content["slices"], is_training=history is not None)
-        ),
+        sections=list(_sections(evaluation, of_kind, content["slices"], is_training=is_training)),
         matrix=matrix(metrics, {one.group.id for one in shown}),
         matrix_digits=len(f"{metrics.confusion_matrix.max():,}"),
         most_wrong=max((n for _, _, n in metrics.confused_pairs(1)), default=0),

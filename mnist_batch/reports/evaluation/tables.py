@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.input_profile import INK_BINS, MOST_INK, SIZE_BOUNDS, InputProfile
@@ -16,8 +16,8 @@ from mnist_batch.reports.thumbnails import short_name
 
 SLICES = 20
 """Slices of a kind that are shown."""
-KINDS = 8
-"""Kinds of slices that are shown."""
+SLICES_BYTES = 500_000
+"""What the tables of slices take of a page: 60 kinds of 20 slices, or 20 of hostile ones."""
 TINY = 30
 """Rows of a slice below which chance decides what its accuracy is."""
 REASONS = 12
@@ -64,7 +64,7 @@ class Reason(NamedTuple):
 def content(evaluation: Evaluation, history: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Return what `report.html` prints beside verdict, matrix, gallery and provenance, by name."""
     metrics = evaluation.metrics
-    kinds = {one.kind for one in evaluation.slices}
+    slices, kinds_left_out = _slice_tables(evaluation.slices if metrics.scored else [])
     return {
         "digits_chart": _digits_chart(metrics),
         "digits_table": _digits_table(metrics),
@@ -72,8 +72,8 @@ def content(evaluation: Evaluation, history: Mapping[str, Sequence[float]]) -> d
         "reliability_table": _reliability_table(metrics),
         "coverage_table": _coverage_table(metrics),
         "refusing": _refusing(metrics),
-        "slices": list(_slice_tables(evaluation.slices)) if metrics.scored else [],
-        "kinds_left_out": max(len(kinds) - KINDS, 0),
+        "slices": slices,
+        "kinds_left_out": kinds_left_out,
         "tiny": TINY,
         "reasons": _reasons(evaluation),
         "reasons_left_out": max(len(metrics.errors_by_reason) - REASONS, 0),
@@ -163,29 +163,54 @@ def _refusing(metrics: Metrics) -> str:
     return ""
 
 
-def _slice_tables(slices: Iterable[Slice]) -> Iterator[SliceTable]:
-    """Yield a table for each kind that has more than one slice with scored rows, worst first."""
-    kinds: dict[str, list[Slice]] = {}
+def _slice_tables(slices: Iterable[Slice]) -> tuple[list[SliceTable], int]:
+    """Return a table of each kind, the worst slices first, and how many kinds have no room.
+
+    The kinds of every run come first, where not all rows are one slice: that would say no more than
+    the accuracy does.
+    """
+    kinds: dict[str, list[Slice]] = {kind: [] for kind in _KIND_NAMES}
     for one in slices:
         kinds.setdefault(one.kind, []).append(one)
-    for kind, members in [*kinds.items()][:KINDS]:
-        if len(members) == 1 and kind in _KIND_NAMES:
-            continue  # all rows: nothing that the accuracy does not say
-        # Where chance decides, the worst are the smallest: they come last.
-        ordered = sorted(
-            members,
-            key=lambda one: (
-                one.accuracy is None,
-                one.scored < TINY,
-                0.0 if one.accuracy is None else one.accuracy,
-                -one.scored,
-            ),
-        )
-        rows = [_slice_row(one) for one in ordered[:SLICES]]
-        name = short_name(_KIND_NAMES.get(kind, f"By {kind}"), 100)
-        heads = [("value", "text"), *_numbers(["accuracy", "95 % interval", "rows", "wrong"])]
-        columns = [*heads, ("no prediction", "number")]
-        yield SliceTable(Table(name, columns, rows), max(len(ordered) - SLICES, 0))
+    told = [
+        (kind, members)
+        for kind, members in kinds.items()
+        if len(members) > 1 or kind not in _KIND_NAMES
+    ]
+    tables: list[SliceTable] = []
+    room = SLICES_BYTES
+    for kind, members in told:
+        table = _slice_table(kind, members)
+        room -= _bytes_of(table.table)
+        if room < 0:
+            break
+        tables.append(table)
+    return tables, len(told) - len(tables)
+
+
+def _slice_table(kind: str, members: Sequence[Slice]) -> SliceTable:
+    # Where chance decides, the worst are the smallest: they come last.
+    ordered = sorted(
+        members,
+        key=lambda one: (
+            one.accuracy is None,
+            one.scored < TINY,
+            0.0 if one.accuracy is None else one.accuracy,
+            -one.scored,
+        ),
+    )
+    rows = [_slice_row(one) for one in ordered[:SLICES]]
+    name = short_name(_KIND_NAMES.get(kind, f"By {kind}"), 100)
+    heads = [("value", "text"), *_numbers(["accuracy", "95 % interval", "rows", "wrong"])]
+    columns = [*heads, ("no prediction", "number")]
+    return SliceTable(Table(name, columns, rows), max(len(ordered) - SLICES, 0))
+
+
+def _bytes_of(table: Table) -> int:
+    """Return about how many bytes a table takes: its texts as escaped, and 40 for each element."""
+    texts = [table.caption, table.caption, *(cell for row in table.rows for cell in row)]
+    elements = 20 + len(texts)
+    return sum(len(escape(text).encode("utf-8", "replace")) for text in texts) + 40 * elements
 
 
 _KIND_NAMES = {

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
+from mnist_batch.evaluation.slices import Slice
 from mnist_batch.mnist import SIDE
 from mnist_batch.reports.evaluation.report_page import report_page
 from mnist_batch.reports.page import PAGE_BYTES
@@ -223,3 +224,41 @@ def test_a_page_is_small_whatever_the_run(name: str) -> None:
     )
     assert 300 < shown < 3_000
     assert shown + left_out == 3_000
+
+
+def test_a_page_is_small_whatever_a_file_says() -> None:
+    """Each quote is five bytes of HTML: in names, values of slices, options and versions."""
+    rows: list[Row] = [(place % 10, (place + 1 + place % 9) % 10) for place in range(3_000)]
+    quotes = '"' * 290
+    pairs = {f"{number}{quotes}": quotes for number in range(60)}
+    run = {**RUN, "options": pairs, "versions": pairs, "training": pairs}
+    slices = [
+        Slice(f"{kind}{quotes}", f"{value}{quotes}"[:200], 50, 50, 40, 0)
+        for kind in range(30)
+        for value in range(30)
+    ]
+    evaluation = evaluation_of([*rows, *[(None, None)] * 50], source=quotes)
+    cells = [
+        replace(cell, images=[replace(one, source=f"{one.row}{quotes}") for one in cell.images])
+        for cell in evaluation.gallery
+    ]
+    page = report_page(
+        replace(evaluation, slices=slices, gallery=cells), run, command=quotes * 3_000
+    )
+    assert 0.95 * PAGE_BYTES < len(page.encode()) < PAGE_BYTES
+    assert len(ParsedPage(page).images) > 100
+
+
+def test_a_page_shows_as_many_mistakes_as_fit() -> None:
+    """All of the 4,500 that it has room for, where their file is named once."""
+    rows: list[Row] = [(place % 10, (place + 1 + place % 9) % 10) for place in range(4_500)]
+    evaluation = evaluation_of(rows)
+    digit = np.zeros((SIDE, SIDE), np.uint8)  # as a digit: mostly white, in some 180 bytes
+    digit[4:24, 8:20] = np.random.default_rng(0).integers(0, 2, (20, 12)) * 255
+    cells = [
+        replace(cell, images=[replace(one, image=digit) for one in cell.images])
+        for cell in evaluation.gallery
+    ]
+    page = report_page(replace(evaluation, gallery=cells), RUN)
+    assert len(page.encode()) < PAGE_BYTES
+    assert len(ParsedPage(page).images) == 4_500

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from markupsafe import escape
 
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.input_profile import CONFIDENCE_BINS, INK_BINS, SIZE_BOUNDS
-from mnist_batch.evaluation.slices import Slice
+from mnist_batch.evaluation.slices import CONFIDENCE, PREPARED, Slice
 from mnist_batch.reports.evaluation import tables
 from tests.support.example_metrics import METRICS
 from tests.support.prediction_batches import predictions_batch
@@ -83,15 +84,47 @@ def test_the_worst_slice_comes_first_and_tiny_ones_last(evaluation: Evaluation) 
 
 
 def test_of_many_slices_the_worst_are_shown_and_the_others_counted(evaluation: Evaluation) -> None:
-    """Of a kind, and of kinds."""
+    """Of a kind."""
     many = slices_of(*((str(place), 100, place % 101) for place in range(2_000)))
-    kinds = [replace(one, kind=f"kind {place}") for place, one in enumerate(many[:30])]
-    content = tables.content(replace(evaluation, slices=[*many, *kinds]), {})
+    content = tables.content(replace(evaluation, slices=many), {})
     table, left_out = content["slices"][0]
     assert len(table.rows) == tables.SLICES
     assert left_out == 2_000 - tables.SLICES
-    assert len(content["slices"]) == tables.KINDS
-    assert content["kinds_left_out"] == 31 - tables.KINDS
+    assert content["kinds_left_out"] == 0
+
+
+def test_every_column_that_is_named_is_shown(evaluation: Evaluation) -> None:
+    """After the kinds of every run, however many there are."""
+    named = [Slice(f"c{n}", value, 50, 50, 40, 0) for n in range(30) for value in ("x", "y")]
+    own = [
+        Slice(kind, value, 50, 50, 40, 0) for kind in (PREPARED, CONFIDENCE) for value in ("a", "b")
+    ]
+    content = tables.content(replace(evaluation, slices=[*named, *own]), {})
+    captions = [one.table.caption for one in content["slices"]]
+    assert captions == [
+        "By whether the image was prepared",
+        "By confidence",
+        *(f"By c{n}" for n in range(30)),
+    ]
+    assert content["kinds_left_out"] == 0
+
+
+def test_kinds_of_slices_take_their_share_of_the_page(evaluation: Evaluation) -> None:
+    """Those without room are counted: a quote takes five bytes."""
+    quotes = '"' * 98
+    values = [f"{n:02}{quotes}{quotes}" for n in range(20)]
+    many = [Slice(f"{n:02}{quotes}", value, 50, 50, 40, 0) for n in range(99) for value in values]
+    content = tables.content(replace(evaluation, slices=many), {})
+    shown = len(content["slices"])
+    assert 15 < shown < 30
+    assert content["kinds_left_out"] == 99 - shown
+    html = sum(
+        len(str(escape(cell)))
+        for one in content["slices"]
+        for row in one.table.rows
+        for cell in row
+    )
+    assert html < tables.SLICES_BYTES
 
 
 def test_what_all_rows_have_in_common_is_no_slice() -> None:
