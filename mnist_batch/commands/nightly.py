@@ -216,7 +216,8 @@ def nightly_with(
             runs, earlier, _predicted(summary), options.against, options.max_drop / 100
         )
         night = tonight.night(new.name, began, options.limits)
-        notes = [*notes, *_comparison_page(new, tonight, inputs, runs, options.max_drop)]
+        page_notes = _comparison_page(new, tonight, inputs, runs, options.max_drop)
+        notes = [*notes, *tonight.notes, *page_notes]
         told = _told(summary, new, notes)
         write_files(new.folder, night, tonight, told.unreadable, told.notes)
         new.commit()

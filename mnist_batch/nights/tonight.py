@@ -127,6 +127,12 @@ class Tonight:
             patience=limits.patience,
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the comparison, a sentence each."""
+        found = self.compared.comparison.notes if self.compared else ()
+        return [f"against {self.held.name}: {note}" for note in found]
+
     def newly_wrong(self, most: int) -> Iterator[tuple[str, int, str]]:
         """Yield source, row and what is wrong of the newly wrong rows, the most confident first."""
         if self.compared is None:

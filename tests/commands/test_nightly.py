@@ -117,6 +117,27 @@ def test_a_night_can_be_held_against_a_file(digits: Path, runs: Path, tmp_path: 
     assert night.against.newly_right == 180
 
 
+def test_what_was_not_compared_is_said_wherever_the_night_is_told(
+    digits: Path, runs: Path, tmp_path: Path
+) -> None:
+    """In the terminal, in the summary and on the page: an image is gone, and a label is changed."""
+    shutil.copytree(digits, tmp_path / "digits")
+    images = sorted((tmp_path / "digits").rglob("*.png"))
+    images[0].unlink()
+    images[1].rename(tmp_path / "digits" / "9" / images[1].name)
+    result = _nightly(tmp_path / "digits", runs)
+    page = (result.folder / "comparison" / "index.html").read_text()
+    summary = (result.folder / "summary.md").read_text()
+    for note in (
+        "images that both have, and that are compared: 199; rows in the base alone: 1, in the new "
+        "run alone: 0",
+        "rows whose label changed: 1; the labels of the new run count",
+    ):
+        assert any(one.startswith(f"against good: {note}") for one in result.notes)
+        assert f"against good: {note}" in summary
+        assert note in page
+
+
 def test_other_images_are_not_compared_and_it_is_said(tmp_path: Path, runs: Path) -> None:
     """The newest night that passed is shown, with the drift from it."""
     generator.write_folder(tmp_path / "others", 120, seed=9)

@@ -32,5 +32,5 @@ COMPARISON = Comparison(
     changed_labels=0,
     newly_confused=((4, 9, 30), (9, 4, 5), (4, 1, 1)),
     max_drop=0.001,
-    notes=("compared are 9,400 images that both have",),
+    notes=("images that both have, and that are compared: 9,400",),
 )

@@ -268,8 +268,9 @@ def _notes(
         )
     if len(pairing) < max(len(base), len(new)):
         yield (
-            f"compared are {len(pairing):,} images that both have; {len(base) - len(pairing):,} "
-            f"rows are in the base alone, {len(new) - len(pairing):,} in the new run alone"
+            f"images that both have, and that are compared: {len(pairing):,}; rows in the base "
+            f"alone: {len(base) - len(pairing):,}, in the new run alone: "
+            f"{len(new) - len(pairing):,}"
         )
     if repeats := int(pairs.is_repeat.sum()):
         yield (

@@ -125,8 +125,8 @@ def test_an_inserted_image_hides_no_mistakes_behind_it(tmp_path: Path) -> None:
     found = compare_predictions(base, new).comparison
     assert (found.verdict, found.newly_wrong, found.pairs) == (Verdict.REGRESSED, 60, 1000)
     assert found.notes[1:] == (
-        "compared are 1,000 images that both have; 0 rows are in the base alone, 1 in the new run "
-        "alone",
+        "images that both have, and that are compared: 1,000; rows in the base alone: 0, in the "
+        "new run alone: 1",
     )
 
 
@@ -163,8 +163,8 @@ def test_what_was_not_compared_is_said(tmp_path: Path) -> None:
     base = write_predictions(tmp_path / "base.parquet", [1, 2], [1, 2])
     new = write_predictions(tmp_path / "new.parquet", [1, 2, 3], [1, 2, 3])
     assert compare_predictions(base, new).comparison.notes[:1] == (
-        "compared are 2 images that both have; 0 rows are in the base alone, 1 in the new run "
-        "alone",
+        "images that both have, and that are compared: 2; rows in the base alone: 0, in the new "
+        "run alone: 1",
     )
 
 
