@@ -137,6 +137,8 @@ def nightly(
             progress=progress,
         )
     terminal.show_result(result, night_page, quiet=quiet, as_json=as_json)
+    for warning in result.warnings:  # with -q too: a gate that could not be asked is no good night
+        terminal.say(f"warning: {warning}")
     for message in why_failed(result):
         terminal.say(f"error: {message}")
     metrics = result.summary.metrics

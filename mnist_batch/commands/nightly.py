@@ -83,16 +83,19 @@ class NightlyResult:
         folder: of the night.
         summary: of its predictions, by the names that its files have in the end.
         notes: what the user should know, one sentence each.
+        warnings: what was asked for and could not be had, one sentence each: a comparison.
     """
 
     night: Night
     folder: Path
     summary: Summary
     notes: Sequence[str]
+    warnings: Sequence[str]
 
     def record(self) -> dict[str, Any]:
-        """Return what `run.json` holds, the notes, and where the night is."""
-        return {**self.night.record(), "notes": list(self.notes), "folder": str(self.folder)}
+        """Return what `run.json` holds, warnings and notes, and where the night is."""
+        notes = [*self.warnings, *self.notes]
+        return {**self.night.record(), "notes": notes, "folder": str(self.folder)}
 
 
 class PredictArguments(TypedDict, total=False):
@@ -201,7 +204,8 @@ def nightly_with(
     Raises:
         OutputError: the folder cannot be written, the name is taken, or inputs and nights lie in
             one another.
-        PredictionsError: `against` is neither a night nor a predictions file.
+        PredictionsError: `against` is neither a night nor a predictions file, or its predictions
+            cannot be read.
         MnistBatchError: as of `predict_with`.
     """
     _check_apart(inputs, runs)
@@ -219,10 +223,11 @@ def nightly_with(
         page_notes = _comparison_page(new, tonight, inputs, runs, options.max_drop)
         notes = [*notes, *tonight.notes, *page_notes]
         told = _told(summary, new, notes)
-        write_files(new.folder, night, tonight, told.unreadable, told.notes)
+        said = [*tonight.warnings, *told.notes]
+        write_files(new.folder, night, tonight, told.unreadable, said)
         new.commit()
     notes = [*told.notes, *_tidy(runs, options), *_index(runs), *publish(new.place)]
-    return NightlyResult(night, new.place, told, notes)
+    return NightlyResult(night, new.place, told, notes, tonight.warnings)
 
 
 def _comparison_page(

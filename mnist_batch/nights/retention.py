@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.nights.baseline.choice import BEST, PASSED, hold_against
-from mnist_batch.nights.baseline.contents import read_contents
+from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
+from mnist_batch.outputs.reader import PredictionsFile
 
 
 def remove_old_predictions(runs: Path, nights: Sequence[Night], keep: int, also: str) -> list[str]:
@@ -44,9 +45,18 @@ def _needed(runs: Path, nights: Sequence[Night]) -> set[str]:
         return set()
     with contextlib.suppress(PredictionsError):
         contents = read_contents(runs / there[-1].name / PREDICTIONS)
-        needed = {hold_against(runs, nights, word, contents).name for word in (PASSED, BEST)}
+        needed = {_held(runs, nights, word, contents) for word in (PASSED, BEST)}
         return needed | _of_other_sets(there)
     return {night.name for night in there}  # nobody knows
+
+
+def _held(runs: Path, nights: Sequence[Night], word: str, contents: Contents) -> str:
+    """Return the night whose predictions can be read that a word of `--against` stands for."""
+    for held in hold_against(runs, nights, word, contents):
+        if held.predictions:
+            with contextlib.suppress(PredictionsError), PredictionsFile(held.predictions):
+                return held.name
+    return ""
 
 
 def _of_other_sets(nights: Sequence[Night]) -> set[str]:

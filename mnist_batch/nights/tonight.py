@@ -1,6 +1,6 @@
 """Tonight: a night that is predicted, held against an earlier one, and judged by the gates."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from mnist_batch.nights.baseline.changes import changes, setting_of
 from mnist_batch.nights.baseline.choice import HeldAgainst, hold_against, setting_of_night
 from mnist_batch.nights.baseline.contents import read_contents
 from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
+from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import ComparedWith, Night
 
 
@@ -48,6 +49,8 @@ class Tonight:
         held: what it is held against.
         compared: the comparison with it; None where there is none, `why_not_compared` says why.
         why_not_compared: a sentence, or empty.
+        warnings: what the user asked for and did not get, a sentence each: a night or a file that
+            was named was not compared, or one that came first is damaged.
         changes: what is not as in the night before, nor as in the one it is held against.
         changes_since_base: what is not as in the one it is held against.
     """
@@ -72,12 +75,29 @@ class Tonight:
         self._earlier, self._predicted = earlier, predicted
         contents = read_contents(predicted.file)
         self._setting = setting_of(predicted.run, contents.digest)
-        self.held = hold_against(runs, earlier, against, contents)
-        self.compared, self.why_not_compared = _compare(self.held, predicted.file, max_drop)
+        self.compared: Compared | None = None
+        self.warnings: tuple[str, ...] = ()
+        bases = hold_against(runs, earlier, against, contents)
+        self._compare(bases, predicted.file, max_drop)
+        if self.compared is None and against not in WORDS:
+            self.warnings = (f"--against {against}: not compared, {self.why_not_compared}",)
         self.changes_since_base = self._changes_since_base()
         before = self._changes(earlier[-1] if earlier else None)
         self.changes = tuple(dict.fromkeys((*before, *self.changes_since_base)))
         self._drift = self._input_drift()
+
+    def _compare(self, bases: Iterable[HeldAgainst], file: Path, max_drop: float) -> None:
+        """Compare it with the first of several that can be read."""
+        for self.held in bases:
+            self.why_not_compared = self.held.why
+            if self.held.predictions is None:
+                break
+            try:
+                self.compared = compare_predictions(self.held.predictions, file, max_drop=max_drop)
+                break
+            except PredictionsError as error:  # damaged, or of other images
+                self.why_not_compared = str(error).replace(str(file), "this night")
+                self.warnings += (f"not compared with {self.held.name}: {self.why_not_compared}",)
 
     def night(self, name: str, began: datetime, limits: GateLimits) -> Night:
         """Return what `run.json` holds."""
@@ -165,16 +185,6 @@ class Tonight:
         if self.held.night or run is None:
             return self._changes(self.held.night)
         return tuple(changes(self.held.name, setting_of(run, None), self._setting))
-
-
-def _compare(held: HeldAgainst, file: Path, max_drop: float) -> tuple[Compared | None, str]:
-    """Return the comparison with a base, or why there is none."""
-    if held.predictions is None:
-        return None, held.why
-    try:
-        return compare_predictions(held.predictions, file, max_drop=max_drop), ""
-    except PredictionsError as error:  # damaged, or of other images
-        return None, str(error)
 
 
 def _earlier(base: Night, drift: Mapping[str, Drift], comparison: Comparison | None) -> Earlier:

@@ -86,3 +86,19 @@ def test_a_base_that_is_none_is_status_1(tmp_path: Path, digits_folder: Path) ->
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: --against absent: is no night of ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_base_is_told_with_quiet_too(tmp_path: Path, digits_folder: Path) -> None:
+    """Named it is status 1; else the gate is not asked, cron mails that, and the summary has it."""
+    nights = tmp_path / "nights"
+    run("nightly", digits_folder, "--runs", nights, "--name", "a", "-q")
+    predictions = nights / "a" / "predictions.parquet"
+    predictions.write_bytes(predictions.read_bytes()[:1000])
+    named = run("nightly", digits_folder, "--runs", nights, "--against", "a", "-q")
+    assert (named.returncode, len(named.stderr.splitlines())) == (1, 1)
+    assert named.stderr.startswith(f"error: --against a: {predictions} cannot be read")
+    ended = run("nightly", digits_folder, "--runs", nights, "--name", "b", "-q")
+    assert (ended.returncode, ended.stdout) == (0, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"warning: not compared with a: {predictions} cannot be read")
+    assert "not compared with a: " in (nights / "b" / "summary.md").read_text()

@@ -80,3 +80,13 @@ def test_where_the_last_night_is_damaged_nothing_is_removed(tmp_path: Path) -> N
     (tmp_path / nights[-1].name / PREDICTIONS).write_bytes(b"PAR1")
     assert remove_old_predictions(tmp_path, nights, 1, "passed") == []
     assert remove_old_predictions(tmp_path, [], 1, "passed") == []
+
+
+def test_a_night_before_a_damaged_one_is_kept(tmp_path: Path) -> None:
+    """The damaged one is held against nothing, so the next night needs the one before it."""
+    nights = _nights(
+        tmp_path, ("abcd", True, 990), ("abcd", True, 990), ("abcd", False, 1), ("abcd", False, 1)
+    )
+    (tmp_path / nights[1].name / PREDICTIONS).write_bytes(b"PAR1")
+    remove_old_predictions(tmp_path, nights, 1, "passed")
+    assert 1 in _kept(tmp_path, nights)

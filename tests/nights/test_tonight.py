@@ -1,5 +1,6 @@
 """A night that is predicted, held against an earlier one, and judged."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,11 +121,43 @@ def test_changes_are_said_since_the_night_before_and_since_the_base(
 
 
 def test_a_base_that_cannot_be_read_is_no_error(tmp_path: Path, earlier: Night) -> None:
-    """The night says why nothing is compared."""
+    """The night says why nothing is compared, and warns, for it was asked for."""
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(b"PAR1")
     predicted = _predicted(tmp_path / "p.parquet", wrong=0)
     tonight = Tonight(tmp_path / "nights", [earlier], predicted, str(damaged), 0.001)
     assert tonight.compared is None
     assert tonight.why_not_compared.startswith(f"{damaged} cannot be read")
+    (warning,) = tonight.warnings
+    assert warning == f"--against {damaged}: not compared, {tonight.why_not_compared}"
     assert [*tonight.newly_wrong(9)] == []
+
+
+def test_a_night_that_is_named_and_is_over_other_images_is_warned_of(
+    tmp_path: Path, earlier: Night
+) -> None:
+    """Of one that a word stands for nobody is: each night may have other images."""
+    path = tmp_path / "nights" / "before" / PREDICTIONS
+    write_predictions(path, [1], [1], further={"content": ["a"]})
+    predicted, other = _predicted(tmp_path / "p.parquet", wrong=0), replace(earlier, data="b" * 64)
+    named = Tonight(tmp_path / "nights", [other], predicted, "before", 0.001)
+    assert named.warnings == ("--against before: not compared, before is over other images",)
+    for word in ("passed", "previous", "best"):
+        assert Tonight(tmp_path / "nights", [other], predicted, word, 0.001).warnings == ()
+
+
+@pytest.mark.parametrize("left", [4, 2000])
+def test_a_damaged_night_is_warned_of_and_an_earlier_one_takes_its_place(
+    tmp_path: Path, earlier: Night, left: int
+) -> None:
+    """The gate is asked all the same, so a worse model is found."""
+    later = replace(earlier, name="later", created_utc="2026-11-01T12:00:00.000+00:00")
+    path = write_night(tmp_path / "nights", later) / PREDICTIONS
+    whole = (tmp_path / "nights" / "before" / PREDICTIONS).read_bytes()
+    path.write_bytes(whole[:left])
+    predicted = _predicted(tmp_path / "p.parquet", wrong=50)
+    tonight = Tonight(tmp_path / "nights", [earlier, later], predicted, "passed", 0.001)
+    assert tonight.held.name == "before"
+    (warning,) = tonight.warnings
+    assert warning.startswith(f"not compared with later: {path} ")
+    assert tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS).status == 5

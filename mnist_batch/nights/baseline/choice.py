@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
@@ -10,13 +11,13 @@ from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
-from mnist_batch.outputs.reader import FORMATS
+from mnist_batch.outputs.reader import FORMATS, PredictionsFile
 
 PASSED, PREVIOUS, BEST = WORDS
 
 _MOST_READ = 30
 """Sets of images that are looked at, the newest first, for one that is tonight's: reading the
-contents of 60,000 images takes 20 ms."""
+contents of 60,000 images takes 20 ms. As many nights are tried where those before are damaged."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,31 @@ def check_against(runs: Path, nights: Sequence[Night], against: str) -> None:
     """Refuse what is none of what `--against` takes, before anything is predicted.
 
     Raises:
-        PredictionsError: it is no night of the folder, and no predictions file either.
+        PredictionsError: it is no night of the folder, and no predictions file either; or its
+            predictions were removed, are damaged or are none.
+        MachineError: the machine lacks memory or open files to read it.
     """
     is_night = any(night.name == against for night in nights)
-    if against not in WORDS and not is_night and not _is_file(against):
+    if against in WORDS and not is_night:
+        return
+    if not is_night and not _is_file(against):
         raise PredictionsError(
             f"--against {against}: is no night of {runs} and no predictions file; name one, or "
             f"give {', '.join(WORDS)}"
         )
+    try:
+        with PredictionsFile(runs / against / PREDICTIONS if is_night else Path(against)):
+            pass
+    except PredictionsError as error:
+        raise PredictionsError(f"--against {against}: {error}") from error
 
 
 def hold_against(
     runs: Path, nights: Sequence[Night], against: str, tonight: Contents
-) -> HeldAgainst:
-    """Return what a night is held against.
+) -> Iterator[HeldAgainst]:
+    """Yield what a night is held against, the first choice first, at least one.
+
+    A word stands for several: the next counts where the predictions of those before are damaged.
 
     Args:
         runs: the folder of the nights.
@@ -64,14 +76,15 @@ def hold_against(
     """
     by_name = {night.name: night for night in nights}
     if against in by_name:
-        return _one(runs, by_name[against], tonight)
-    if against not in WORDS:
-        return HeldAgainst(against, None, Path(against), "")
-    if not nights:
-        return HeldAgainst("", None, None, "it is the first night")
-    if against == PREVIOUS:
-        return _one(runs, nights[-1], tonight)
-    return _first(runs, list(_in_order(nights, against)), against, tonight)
+        yield _one(runs, by_name[against], tonight)
+    elif against not in WORDS:
+        yield HeldAgainst(against, None, Path(against), "")
+    elif not nights:
+        yield HeldAgainst("", None, None, "it is the first night")
+    elif against == PREVIOUS:
+        yield _one(runs, nights[-1], tonight)
+    else:
+        yield from _several(runs, list(_in_order(nights, against)), against, tonight)
 
 
 def _in_order(nights: Sequence[Night], against: str) -> Iterator[Night]:
@@ -92,17 +105,20 @@ def _one(runs: Path, night: Night, tonight: Contents) -> HeldAgainst:
     return HeldAgainst(night.name, night, runs / night.name / PREDICTIONS, "")
 
 
-def _first(runs: Path, nights: Sequence[Night], against: str, tonight: Contents) -> HeldAgainst:
-    """Return the first of the nights that has tonight's images, and predictions of them."""
+def _several(
+    runs: Path, nights: Sequence[Night], against: str, tonight: Contents
+) -> Iterator[HeldAgainst]:
+    """Yield the nights that have tonight's images and predictions of them, then that none has."""
     which = "has passed its gates" if against == PASSED else "has an accuracy"
     if not nights:
-        return HeldAgainst("", None, None, f"no earlier night {which}")
+        yield HeldAgainst("", None, None, f"no earlier night {which}")
+        return
     likeness = _Likeness(runs, tonight)
-    for night in nights:
-        if has_predictions(runs, night) and likeness.has(night):
-            return HeldAgainst(night.name, night, runs / night.name / PREDICTIONS, "")
+    alike = (night for night in nights if has_predictions(runs, night) and likeness.has(night))
+    for night in islice(alike, _MOST_READ):
+        yield HeldAgainst(night.name, night, runs / night.name / PREDICTIONS, "")
     why = f"no night that {which} is over the same images"
-    return HeldAgainst(nights[0].name, nights[0], None, why)
+    yield HeldAgainst(nights[0].name, nights[0], None, why)
 
 
 class _Likeness:
@@ -113,18 +129,19 @@ class _Likeness:
         self._known = {tonight.digest: True}
 
     def has(self, night: Night) -> bool:
-        """Tell whether a night that has predictions is mostly over tonight's images."""
+        """Tell whether a night that has predictions is mostly over tonight's images.
+
+        It may be where they are damaged: who compares them is told.
+        """
         if night.data not in self._known:
             if len(self._known) > _MOST_READ:
                 return False
-            self._known[night.data] = self._is_mostly(night)
+            try:
+                contents = read_contents(self._runs / night.name / PREDICTIONS)
+            except PredictionsError:
+                return True
+            self._known[night.data] = self._tonight.is_mostly(contents)
         return self._known[night.data]
-
-    def _is_mostly(self, night: Night) -> bool:
-        try:
-            return self._tonight.is_mostly(read_contents(self._runs / night.name / PREDICTIONS))
-        except PredictionsError:  # damaged: nothing is compared with it
-            return False
 
 
 def setting_of_night(night: Night) -> Setting:

@@ -1,8 +1,11 @@
 """What a night is held against."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.errors import PredictionsError
@@ -35,7 +38,10 @@ class _Nights:
         return made
 
     def held(self, against: str, images: str = "abcd") -> HeldAgainst:
-        return hold_against(self.folder, self.made, against, self.contents(images))
+        return self.all_held(against, images)[0]
+
+    def all_held(self, against: str, images: str = "abcd") -> list[HeldAgainst]:
+        return [*hold_against(self.folder, self.made, against, self.contents(images))]
 
     def _predictions(self, path: Path, images: Sequence[str]) -> Path:
         some: list[int | None] = [1] * len(images)
@@ -108,14 +114,41 @@ def test_where_nothing_can_be_compared_it_is_said_why(nights: _Nights) -> None:
         assert nights.held(against).why == f"the predictions of {shown.name} were removed"
 
 
-def test_a_night_whose_predictions_are_damaged_or_gone_is_passed_over(nights: _Nights) -> None:
+def test_a_night_whose_predictions_are_gone_is_passed_over(nights: _Nights) -> None:
     """The one before it may be whole."""
     whole = nights.add("abcd")
-    damaged = nights.add("abcx")
     gone = nights.add("abcd")
-    (nights.folder / damaged.name / PREDICTIONS).write_bytes(b"PAR1")
     (nights.folder / gone.name / PREDICTIONS).unlink()
     assert nights.held("passed").night == whole
+
+
+@pytest.mark.parametrize("images", ["abcd", "abcx"])
+def test_after_a_night_that_may_be_damaged_come_those_before_it(
+    nights: _Nights, images: str
+) -> None:
+    """Who compares them sees it; after it come the others, and then that there is none."""
+    whole, damaged = nights.add("abcd"), nights.add(images)
+    (nights.folder / damaged.name / PREDICTIONS).write_bytes(b"PAR1")
+    for word in ("passed", "best"):
+        held = nights.all_held(word)
+        assert [one.night for one in held] == [damaged, whole, damaged]
+        assert [one.predictions is None for one in held] == [False, False, True]
+    assert [one.night for one in nights.all_held("previous")] == [damaged]
+
+
+def test_a_base_that_cannot_be_read_is_refused_before_anything_is_predicted(
+    nights: _Nights,
+) -> None:
+    """A text, another table, predictions that were removed or are damaged: the message has both."""
+    gone, damaged = nights.add("abcd").name, nights.add("abcd").name
+    (nights.folder / gone / PREDICTIONS).unlink()
+    (nights.folder / damaged / PREDICTIONS).write_bytes(b"PAR1")
+    text, table = nights.folder / "text.parquet", nights.folder / "table.parquet"
+    text.write_text("no table")
+    pq.write_table(pa.table({"image": [b"1"]}), table)
+    for wrong in (gone, damaged, str(text), str(table)):
+        with pytest.raises(PredictionsError, match=rf"^--against {re.escape(wrong)}: .+"):
+            check_against(nights.folder, nights.made, wrong)
 
 
 def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
