@@ -4,6 +4,7 @@ What the templates print is escaped, unless it is marked as HTML that this packa
 are those of `number_text`.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,18 @@ if TYPE_CHECKING:
 PAGE_BYTES = 2_000_000
 """What a page is below, whatever it is about: it opens at once, and can be mailed."""
 
-_UNSHOWN = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\n\r")
-"""Control characters: HTML has none of them. In UTF-8 they are bytes of their own."""
-_SHOWN = bytes.maketrans(_UNSHOWN, b"?" * len(_UNSHOWN))
+_UNSHOWN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters: HTML has none of them
+    # Those of the Unicode Bidirectional Algorithm (UAX #9), by which the name of a file shows as
+    # another one. Letters that run from right to left need none of them.
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def render(template: str, **content: Any) -> str:  # noqa: ANN401 - what a template prints
     """Return a page, which can be encoded as UTF-8.
 
-    A character that HTML cannot hold, as half of a surrogate pair in the name of a file, is `?`.
+    What `shown` replaces is `?`.
 
     Args:
         template: the name of a file in `templates`.
@@ -34,8 +38,12 @@ def render(template: str, **content: Any) -> str:  # noqa: ANN401 - what a templ
 
 
 def shown(text: str) -> str:
-    """Return text with `?` in the place of each character that HTML cannot hold."""
-    return text.encode("utf-8", "replace").translate(_SHOWN).decode()
+    """Return text with `?` in the place of each character that no page may hold.
+
+    HTML cannot hold it, as half of a surrogate pair in the name of a file, or it turns the
+    direction of what is written.
+    """
+    return _UNSHOWN.sub("?", text).encode("utf-8", "replace").decode()
 
 
 @cache

@@ -11,11 +11,18 @@ from mnist_batch.reports import page
         ("caf\xe9 \u65e5\u672c", "caf\xe9 \u65e5\u672c"),
         ("bad\udcff.png", "bad?.png"),
         ("a\0b\x1bc\x7f", "a?b?c?"),
+        ("a\x80b\x9fc", "a?b?c"),
+        ("3/\u202egnp.evil.png", "3/?gnp.evil.png"),  # else it shows as 3/gnp.live.png
+        ("\u200e\u200f\u061c\u202a\u202d\u2066\u2069", "???????"),
+        (
+            "\u05e9\u05dc\u05d5\u05dd \u0633\u0644\u0627\u0645",
+            "\u05e9\u05dc\u05d5\u05dd \u0633\u0644\u0627\u0645",
+        ),
         ("two\nlines\tand tabs", "two\nlines\tand tabs"),
     ],
 )
-def test_what_html_cannot_hold_is_a_question_mark(text: str, shown: str) -> None:
-    """Half a surrogate pair of a file's name could not even be written."""
+def test_what_no_page_may_hold_is_a_question_mark(text: str, shown: str) -> None:
+    """Half a surrogate pair of a file's name could not even be written; Hebrew and Arabic stay."""
     assert page.shown(text) == shown
     shown.encode()
 
