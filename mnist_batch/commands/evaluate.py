@@ -15,6 +15,7 @@ from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import FoundImage, Place, find_images
 from mnist_batch.evaluation.late_labels import LateLabels
 from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.nights.night_folder import around_report
 from mnist_batch.options import (
     NO_LABELS,
     Inputs,
@@ -241,7 +242,8 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
     evaluation = replace(evaluation, profile=evaluation.profile.with_images(of_images))
     run = common_run(read.runs)
     if report:
-        report.stage(evaluation, run, command=wanted.command(report.folder))
+        around = around_report(report.folder)
+        report.stage(evaluation, run, command=wanted.command(report.folder), around=around)
         report.check_whole()
         report.commit()
         report.check_whole()

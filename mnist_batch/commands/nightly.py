@@ -28,6 +28,7 @@ from mnist_batch.nights.night_folder import (
     PREDICTIONS,
     REPORT,
     Nights,
+    around,
 )
 from mnist_batch.nights.retention import remove_old_predictions
 from mnist_batch.nights.tonight import Predicted, Tonight
@@ -215,7 +216,10 @@ def nightly_with(
     began = datetime.now(UTC)
     command = nightly_line(inputs, runs, model, how)
     with NewNight(runs, options.name, began) as new, new.telling():
-        summary = predict_with(inputs, new.folder / PREDICTIONS, model, how, progress, command)
+        summary = predict_with(
+            *(inputs, new.folder / PREDICTIONS, model, how, progress, command),
+            around=around(new.name, "Summary"),
+        )
         tonight = Tonight(
             runs, earlier, _predicted(summary), options.against, options.max_drop / 100
         )

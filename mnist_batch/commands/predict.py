@@ -46,6 +46,7 @@ from mnist_batch.outputs.places import (
 from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
+from mnist_batch.reports.page import Around
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
 
 
@@ -165,10 +166,13 @@ def predict_with(
     options: PredictOptions,
     progress: Callable[[Progress], None] | None = None,
     command: str | None = None,
+    *,
+    around: Around | None = None,
 ) -> Summary:
     """Predict as `predict` does: open, plan, predict part by part, commit, report.
 
-    `command` is the line that repeats the run, for its report; None for that of `predict`.
+    `command` is the line that repeats the run, for its report; None for that of `predict`. `around`
+    is what the page of the report belongs to.
 
     Raises:
         OutputError: an output exists, cannot be written, is being written by another run, or lies
@@ -180,7 +184,7 @@ def predict_with(
         ModelError: the model cannot be loaded or run.
     """
     # What can be refused at once is refused before a model is loaded or a large folder is listed.
-    with _Outputs(out, inputs, options) as outputs:
+    with _Outputs(out, inputs, options, around) as outputs:
         run = Run(inputs, model, options)
         labels, file = options.read.labels, run.predictor.model.path
         check_not_read(outputs.files, [*run.opened.files, file, *([labels] if labels else [])])
@@ -238,11 +242,18 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
         report: writes the report; None for none.
     """
 
-    def __init__(self, out: Path, inputs: Sequence[str | Path], options: PredictOptions) -> None:
+    def __init__(
+        self,
+        out: Path,
+        inputs: Sequence[str | Path],
+        options: PredictOptions,
+        around: Around | None,
+    ) -> None:
         """Refuse what cannot be written, as `predict_with` says; nothing is touched."""
         wanted = options.output
         self.out = out
         self._options = options
+        self._around = around
         self._committed = committed_outputs(out) if wanted.resume else frozenset()
         is_there = os.path.isfile(out)  # noqa: PTH113 - `Path.is_file` raises where it may not look
         if wanted.resume and is_there and not self._may_replace(out):
@@ -308,7 +319,7 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
                 has_mistakes = evaluation.metrics.correct < evaluation.metrics.scored
                 for name in ("samples.png", *(["mistakes.png"] if has_mistakes else [])):
                     self.report.missing[name] = why_failed(error)
-            self.report.stage(evaluation, record, command=command)
+            self.report.stage(evaluation, record, command=command, around=self._around)
             self.report.commit()
 
     def summary(

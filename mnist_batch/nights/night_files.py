@@ -19,12 +19,14 @@ from mnist_batch.nights.night_folder import (
     RECORD,
     REPORT,
     SUMMARY,
+    around,
 )
 from mnist_batch.nights.summaries.junit import junit
 from mnist_batch.nights.summaries.markdown import Digest, Example, markdown
 from mnist_batch.nights.tonight import Tonight
 from mnist_batch.outputs.targets import output_errors, why_failed
 from mnist_batch.reports.comparison.comparison_folder import write_comparison
+from mnist_batch.reports.page import with_page
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Names the file whose Markdown GitHub Actions shows on the page of a job."""
@@ -98,7 +100,14 @@ def write_comparison_page(
             images=images(compared),
             changed=tonight.changes_since_base,
             command=command,
+            around=around(place.name, "Report", "Summary"),
         )
+        report = folder / REPORT / INDEX
+        if report.is_file():
+            page = with_page(
+                report.read_text(encoding="utf-8"), "Comparison", f"../{COMPARISON}/{INDEX}"
+            )
+            report.write_text(page, encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - the night is whole without it
         shutil.rmtree(folder / COMPARISON, ignore_errors=True)
         return [f"the comparison {place / COMPARISON} was not written ({why_failed(error)})"]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.nights.night import Night
+from mnist_batch.reports.page import Around
 
 RECORD, SUMMARY, JUNIT = "run.json", "summary.md", "junit.xml"
 PREDICTIONS, REPORT, COMPARISON = "predictions.parquet", "predictions.report", "comparison"
@@ -23,6 +24,13 @@ PREDICTIONS, REPORT, COMPARISON = "predictions.parquet", "predictions.report", "
 INDEX = "index.html"
 """The page of all nights, in the folder of the nights."""
 
+
+_PAGES = {
+    "Report": f"{REPORT}/{INDEX}",
+    "Comparison": f"{COMPARISON}/{INDEX}",
+    "Summary": SUMMARY,
+}
+"""Of a night, for whoever reads one of them."""
 
 _MOST_BYTES = 4_000_000
 """Of a file with the numbers of a night: a record names all INPUTs, of which a shell gives 2 MB."""
@@ -38,6 +46,23 @@ class Nights(NamedTuple):
 
     nights: Sequence[Night]
     notes: Sequence[str]
+
+
+def around(name: str, *pages: str) -> Around:
+    """Return what a page in a folder of a night belongs to: the night, and those of its pages."""
+    places = ((page, f"../{_PAGES[page]}") for page in pages)
+    return Around(f"Night {name}", [("All nights", f"../../{INDEX}"), *places])
+
+
+def around_report(folder: Path) -> Around | None:
+    """Return what a report belongs to: to the night of its folder; None where it is of none."""
+    night = folder.resolve().parent
+    if folder.name != REPORT or not (night / RECORD).is_file():
+        return None
+    return around(
+        night.name,
+        *(page for page, place in _PAGES.items() if page != "Report" and (night / place).is_file()),
+    )
 
 
 def read_nights(runs: Path) -> Nights:

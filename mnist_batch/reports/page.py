@@ -5,6 +5,8 @@ are those of `number_text`.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,29 @@ _UNSHOWN = re.compile(
     # another one. Letters that run from right to left need none of them.
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
+
+
+_MORE = "<!-- more pages -->"
+"""Where `with_page` puts a link, see `around` in `macros.html`."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a page belongs to, and where it leads.
+
+    Attributes:
+        name: what it belongs to, as `Night 2026-11-27`.
+        pages: name and address of the other pages there.
+    """
+
+    name: str
+    pages: Sequence[tuple[str, str]]
+
+
+def with_page(page: str, name: str, address: str) -> str:
+    """Return a page with a link to one that was made later, beside those of its `Around`."""
+    link = f'<li><a href="{address}">{name}</a></li>\n'
+    return page.replace(_MORE, f"{link}{_MORE}", 1)
 
 
 def render(template: str, **content: Any) -> str:  # noqa: ANN401 - what a template prints

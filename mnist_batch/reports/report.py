@@ -20,6 +20,7 @@ from mnist_batch.outputs.places import Claim
 from mnist_batch.outputs.targets import behind_links, check_writable, output_errors, why_failed
 from mnist_batch.reports import contact_sheet, figures
 from mnist_batch.reports.drawing_process import Drawings
+from mnist_batch.reports.page import Around
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,6 +119,7 @@ class Report(AbstractContextManager["Report", None]):
         *,
         command: str | None = None,
         history: Mapping[str, Sequence[float]] | None = None,
+        around: Around | None = None,
     ) -> None:
         """Make all files, under temporary names.
 
@@ -129,6 +131,7 @@ class Report(AbstractContextManager["Report", None]):
             run: how the predictions were made, put into `metrics.json` as it is.
             command: the line that repeats the run in a shell; None where nobody knows it.
             history: one number per epoch and name, as Keras' `History.history`.
+            around: what the page belongs to; None for nothing.
         """
         metrics = evaluation.metrics
 
@@ -142,6 +145,7 @@ class Report(AbstractContextManager["Report", None]):
                 command=command,
                 history=history,
                 has_mistakes="mistakes.csv" in self._staged,
+                around=around,
             )
 
         text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"

@@ -1,6 +1,7 @@
 """`nightly`, the function: a night's folder, what it is held against, and what it says."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,34 @@ def test_a_night_is_a_folder_with_all_that_belongs_to_it(two: Path) -> None:
     assert {path.name for path in (two / "blind").iterdir()} == {*files, "comparison"}
     assert (two / "blind" / "comparison" / "index.html").is_file()
     assert ET.parse(two / "good" / "junit.xml").getroot().tag == "testsuites"
+
+
+def _around(page: Path) -> tuple[str, dict[str, Path]]:
+    """Return what a page says that it belongs to, and where the links there lead."""
+    (nav,) = re.findall(
+        r'<nav class="around".*?</nav>', page.read_text(encoding="utf-8"), re.DOTALL
+    )
+    (name,) = re.findall("<b>(.*?)</b>", nav)
+    links = re.findall(r'<a href="(.*?)">(.*?)</a>', nav)
+    return name, {said: (page.parent / address).resolve() for address, said in links}
+
+
+def test_the_pages_of_a_night_lead_to_each_other_and_back_to_all_nights(runs: Path) -> None:
+    """Each names its night. A first night has no comparison, so nothing leads there."""
+    good, blind, index = runs / "good", runs / "blind", runs / "index.html"
+    report = Path("predictions.report") / "index.html"
+    assert _around(good / report) == (
+        "Night good",
+        {"All nights": index, "Summary": good / "summary.md"},
+    )
+    comparison = blind / "comparison" / "index.html"
+    others = {"All nights": index, "Summary": blind / "summary.md"}
+    assert _around(blind / report) == ("Night blind", {**others, "Comparison": comparison})
+    assert _around(comparison) == ("Night blind", {**others, "Report": blind / report})
+    mnist_batch.evaluate(blind / "predictions.parquet", overwrite=True)
+    assert _around(blind / report) == ("Night blind", {**others, "Comparison": comparison})
+    mnist_batch.evaluate(blind / "predictions.parquet", report=runs.parent / "elsewhere")
+    assert "Night" not in (runs.parent / "elsewhere" / "index.html").read_text(encoding="utf-8")
 
 
 def test_no_file_of_a_night_names_the_hidden_folder(two: Path) -> None:

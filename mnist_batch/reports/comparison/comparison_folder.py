@@ -12,6 +12,7 @@ from mnist_batch.evaluation.comparison.comparing import Compared
 from mnist_batch.evaluation.found_images import FoundImage
 from mnist_batch.outputs.writer import CsvWriter
 from mnist_batch.reports.comparison.comparison_page import comparison_page
+from mnist_batch.reports.page import Around
 
 PAGE, CHANGES_TABLE, RECORD = "index.html", "changes.csv", "comparison.json"
 FILES = (PAGE, CHANGES_TABLE, RECORD)
@@ -28,6 +29,7 @@ def write_comparison(
     images: Mapping[int, FoundImage] | None = None,
     changed: Sequence[str] = (),
     command: str | None = None,
+    around: Around | None = None,
 ) -> list[Path]:
     """Write the files of a comparison into a folder that is there, and return their paths.
 
@@ -37,11 +39,14 @@ def write_comparison(
         images: those of `comparison_page.places_to_show`, where the images are at hand.
         changed: what is not as in the base, beside the predictions, a sentence each.
         command: the line that makes the folder again.
+        around: what the page belongs to; None for nothing.
 
     Raises:
         OSError: the disk refuses.
     """
-    page = comparison_page(compared, images=images or {}, changed=changed, command=command)
+    page = comparison_page(
+        compared, images=images or {}, changed=changed, command=command, around=around
+    )
     (folder / PAGE).write_text(page, encoding="utf-8")
     _write_table(folder / CHANGES_TABLE, compared.changes)
     record = json.dumps(comparison_record(compared, changed), indent=2) + "\n"

@@ -21,7 +21,7 @@ from mnist_batch.reports.number_text import (
     percent,
     points,
 )
-from mnist_batch.reports.page import render
+from mnist_batch.reports.page import Around, render
 from mnist_batch.reports.thumbnails import Group, Picture, Shown, fit, short_name
 
 _GALLERY_BYTES = 1_600_000
@@ -67,6 +67,7 @@ def comparison_page(
     images: Mapping[int, FoundImage],
     changed: Sequence[str],
     command: str | None,
+    around: Around | None = None,
 ) -> str:
     """Return the page of a comparison, below `page.PAGE_BYTES` as UTF-8.
 
@@ -75,11 +76,13 @@ def comparison_page(
         images: those of `places_to_show`, by index; none where the images are not at hand.
         changed: what is not as in the base, beside the predictions, a sentence each.
         command: the line that makes the page again.
+        around: what the page belongs to; None for nothing.
     """
     found = compared.comparison
     return render(
         "comparison.html",
         comparison=found,
+        around=around,
         state=_STATES[found.verdict],
         sentence=_sentence(found),
         why=_why(found),

@@ -11,7 +11,7 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.reports.evaluation import tables
 from mnist_batch.reports.evaluation.matrix import RIGHT, UNLABELLED, WRONG, groups, matrix
 from mnist_batch.reports.number_text import count, counted, percent
-from mnist_batch.reports.page import PAGE_BYTES, render
+from mnist_batch.reports.page import PAGE_BYTES, Around, render
 from mnist_batch.reports.thumbnails import Shown, fit, short_name
 
 _MARGIN_BYTES = 20_000
@@ -53,6 +53,7 @@ def report_page(
     command: str | None = None,
     history: Mapping[str, Sequence[float]] | None = None,
     has_mistakes: bool = True,
+    around: Around | None = None,
 ) -> str:
     """Return the page of a report, below `page.PAGE_BYTES` as UTF-8.
 
@@ -62,6 +63,7 @@ def report_page(
         command: the line that repeats the run.
         history: one number per epoch and name, of a training.
         has_mistakes: whether `mistakes.csv` is beside the page.
+        around: what it belongs to; None for nothing.
     """
     content = tables.content(evaluation, history or {})
     pictures = groups(evaluation.gallery)
@@ -75,6 +77,7 @@ def report_page(
             command=command,
             is_training=history is not None,
             has_mistakes=has_mistakes,
+            around=around,
         )
 
     # Images take what all else leaves them: text of files may be long, and longer once escaped.
@@ -91,6 +94,7 @@ def _rendered(
     command: str | None,
     is_training: bool,
     has_mistakes: bool,
+    around: Around | None,
 ) -> str:
     """Return the page with some images."""
     metrics = evaluation.metrics
@@ -102,6 +106,7 @@ def _rendered(
         "report.html",
         metrics=metrics,
         profile=evaluation.profile,
+        around=around,
         is_training=is_training,
         sentence=_sentence(metrics, texts, is_training=is_training),
         why=_why(metrics),
