@@ -7,6 +7,7 @@ from typing import Any
 
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.input_profile import InputProfile
+from mnist_batch.evaluation.proportions import interval
 from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.records import from_record
 from mnist_batch.schema import shortened
@@ -118,6 +119,30 @@ class Night:
     def passed(self) -> bool:
         """Whether no gate was missed, be it one that may be missed for some nights yet."""
         return not any(gate.passed is False for gate in self.gates)
+
+    @property
+    def is_base(self) -> bool:
+        """Whether later nights may be held against it: it passed, and few rows hide no loss.
+
+        Few rows that are more often newly wrong than newly right tell nothing; as a base they would
+        be what is expected.
+        """
+        found = self.against
+        is_doubtful = (
+            found is not None
+            and found.verdict == Verdict.TOO_FEW
+            and found.newly_wrong > found.newly_right
+        )
+        return self.passed and not is_doubtful
+
+    @property
+    def sure_accuracy(self) -> float:
+        """Lower bound of Wilson's 95 % interval of the accuracy, 0 to 1; 0 without scored rows.
+
+        Three rows of three are no better a night than 9,900 of 10,000.
+        """
+        low, _ = interval(self.correct, self.scored) or (0.0, 0.0)
+        return low
 
     @property
     def began(self) -> datetime:

@@ -65,9 +65,9 @@ def _of_other_sets(nights: Sequence[Night]) -> set[str]:
     passed: dict[str, Night] = {}
     best: dict[str, Night] = {}
     for night in nights:
-        if night.data in again and night.passed:
+        if night.data in again and night.is_base:
             passed[night.data] = night
         if night.data in again and night.accuracy is not None:
             known = best.get(night.data, night)
-            best[night.data] = night if night.accuracy >= (known.accuracy or 0.0) else known
+            best[night.data] = night if night.sure_accuracy >= known.sure_accuracy else known
     return {night.name for night in (*passed.values(), *best.values())}

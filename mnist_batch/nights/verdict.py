@@ -93,4 +93,7 @@ def _difference(night: Night) -> str:
     found = night.against
     if found is None or found.difference is None:
         return ""
-    return f", {100 * found.difference:+.2f} points against {found.name}"
+    told = f", {100 * found.difference:+.2f} points against {found.name}"
+    if found.pairs < night.rows:
+        told += f" (compared are {found.pairs:,} of {night.rows:,} rows)"
+    return told

@@ -53,6 +53,11 @@ def test_the_headline_has_accuracy_interval_and_difference() -> None:
         "No difference beyond chance: accuracy 0.9719 (0.9597 to 0.9805) of 998 rows, "
         "+0.10 points against 2026-10-31"
     )
+    assert NIGHT.against
+    half = replace(NIGHT, rows=1800, against=replace(NIGHT.against, pairs=1000))
+    assert headline(half).endswith(
+        ", +0.10 points against 2026-10-31 (compared are 1,000 of 1,800 rows)"
+    )
     unlabelled = replace(NIGHT, scored=0, correct=0, against=None)
     assert headline(unlabelled) == "No labels: 998 of 1,000 rows predicted, none with a label"
 
@@ -60,7 +65,7 @@ def test_the_headline_has_accuracy_interval_and_difference() -> None:
 def test_a_comparison_and_a_drift_are_sentences() -> None:
     """Empty where there is none."""
     assert against(NIGHT) == (
-        "998 images compared with 2026-10-31: 3 newly wrong, 4 newly right; "
+        "1,000 images compared with 2026-10-31: 3 newly wrong, 4 newly right; "
         "95 % interval -0.50 to +0.70 points, p = 0.7000"
     )
     assert drift(NIGHT) == "distance of the input, and what chance gives: predictions 0.010 (0.050)"

@@ -37,7 +37,7 @@ NIGHT = Night(
     against=ComparedWith(
         name="2026-10-31",
         verdict="no difference beyond chance",
-        pairs=998,
+        pairs=1000,
         newly_wrong=3,
         newly_right=4,
         difference=0.001,
@@ -51,6 +51,18 @@ NIGHT = Night(
     status=0,
 )
 """A night with labels, an error and a comparison, that passed."""
+
+DOUBTFUL = ComparedWith(
+    name="2026-10-31",
+    verdict="too few rows to tell",
+    pairs=90,
+    newly_wrong=6,
+    newly_right=0,
+    difference=-6 / 90,
+    interval=(-0.138, -0.018),
+    p_value=0.016,
+)
+"""A comparison of a few rows, of which more are newly wrong than newly right."""
 
 
 def night(day: int, **changes: object) -> Night:

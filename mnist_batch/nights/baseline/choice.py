@@ -90,10 +90,10 @@ def hold_against(
 def _in_order(nights: Sequence[Night], against: str) -> Iterator[Night]:
     """Yield the nights that come into question, the best to hold against first."""
     if against == PASSED:
-        yield from (night for night in reversed(nights) if night.passed)
+        yield from (night for night in reversed(nights) if night.is_base)
         return
     scored = [night for night in reversed(nights) if night.accuracy is not None]
-    yield from sorted(scored, key=lambda night: -(night.accuracy or 0.0))
+    yield from sorted(scored, key=lambda night: -night.sure_accuracy)
 
 
 def _one(runs: Path, night: Night, tonight: Contents) -> HeldAgainst:

@@ -19,6 +19,7 @@ _MARKS = {
     "accuracy too low": ("✕", "bad", "too inaccurate"),
     "regressed": ("✕", "bad", "regressed"),
     "suspicious": ("?", "bad", "suspicious"),
+    "too few rows to tell": ("○", "plain", "too few to tell"),
     "no labels": ("○", "plain", "unlabelled"),
     "scored later": ("◐", "plain", "scored later"),
     "improved": ("✓", "good", "improved"),

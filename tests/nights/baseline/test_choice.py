@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from mnist_batch.nights.baseline.choice import HeldAgainst, check_against, hold_
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import PREDICTIONS
-from tests.support.nights import night, write_night
+from tests.support.nights import DOUBTFUL, night, write_night
 from tests.support.predictions_files import write_predictions
 
 MISSED = (GateResult("regression", passed=False, message="worse", missed_nights=1),)
@@ -65,6 +66,14 @@ def test_passed_is_the_last_night_of_the_same_images_that_missed_no_gate(nights:
     assert held == HeldAgainst(good.name, good, nights.folder / good.name / PREDICTIONS, "")
 
 
+def test_few_rows_that_are_newly_wrong_are_no_base(nights: _Nights) -> None:
+    """Six of ninety: they may be worse; where as many are newly right, the night is a base."""
+    nights.add("abcd")
+    even = nights.add("abcd", against=replace(DOUBTFUL, newly_right=6))
+    nights.add("abcd", against=DOUBTFUL)
+    assert nights.held("passed").night == even
+
+
 def test_previous_is_the_night_before_whether_it_passed_or_not(nights: _Nights) -> None:
     """One over other images is shown and not compared."""
     nights.add("abcd")
@@ -79,12 +88,13 @@ def test_previous_is_the_night_before_whether_it_passed_or_not(nights: _Nights) 
 def test_best_is_the_most_accurate_of_the_same_images_and_the_latest_of_equal_ones(
     nights: _Nights,
 ) -> None:
-    """A night without labels has no accuracy."""
+    """A night without labels has no accuracy; three rows that are right prove little."""
     nights.add("abcd", correct=980)
     best = nights.add("abcd", correct=980)
     nights.add("abcd", correct=970)
     nights.add("wxyz", correct=998)
     nights.add("abcd", correct=0, scored=0)
+    nights.add("abcd", correct=3, scored=3)  # Wilson's interval begins at 0.44
     assert nights.held("best").night == best
 
 

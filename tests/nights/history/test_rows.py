@@ -6,7 +6,7 @@ import pytest
 
 from mnist_batch.nights.history.rows import history_rows
 from mnist_batch.nights.night import GateResult
-from tests.support.nights import night, write_night
+from tests.support.nights import DOUBTFUL, night, write_night
 
 
 def _gate(name: str) -> dict[str, object]:
@@ -25,6 +25,7 @@ def _gate(name: str) -> dict[str, object]:
         (_gate("labels"), "!", "bad", "labels missing"),
         ({"scored": 0, "correct": 0}, "○", "plain", "unlabelled"),
         ({"scored_later": True}, "◐", "plain", "scored later"),
+        ({"against": DOUBTFUL}, "○", "plain", "too few to tell"),
         (
             {"gates": (GateResult("errors", passed=False, message=""),)},
             "!",
