@@ -27,7 +27,7 @@ from mnist_batch.evaluation.comparison.verdict import (
     verdict_of,
 )
 from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import CONTENT
+from mnist_batch.schema import CONTENT, PATH
 
 MAX_DROP = 0.001
 """The drop of accuracy, 0 to 1, that is let pass unless another is named."""
@@ -250,12 +250,28 @@ class _Pairs:
         return pa.concat_tables(tables)
 
 
+def _data_of(rows: PredictedRows) -> str | None:
+    """Return what names the input that was predicted; None where the file does not say."""
+    named = (rows.run or {}).get("data_fingerprint")
+    return named if isinstance(named, str) else None
+
+
 def _notes(
     base: PredictedRows, new: PredictedRows, pairing: Pairing, pairs: _Pairs
 ) -> Iterator[str]:
     """Yield what the user should know of how the rows were joined, and what else changed."""
     if pairing.joined_on != SOURCE_AND_ROW:
         yield f"rows are joined on {pairing.joined_on}"
+    if (
+        pairing.joined_on in (SOURCE_AND_ROW, PATH.name)
+        and not pairing.is_verified.any()
+        and _data_of(base) != _data_of(new)
+        and None not in (_data_of(base), _data_of(new))
+    ):
+        yield (
+            "the inputs were not the same files, by name, size and rows, and nothing tells that "
+            f"images of one {pairing.joined_on} are the same; predict both with --content-hash"
+        )
     if pairing.replaced:
         yield (
             f"rows that hold another image than in the base, left out: {pairing.replaced:,} "

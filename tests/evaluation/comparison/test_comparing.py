@@ -1,5 +1,6 @@
 """Two predictions files, compared row by row."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -14,6 +15,7 @@ import mnist_batch
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.comparing import CHANGES, Change, compare_predictions
 from mnist_batch.evaluation.comparison.result import Verdict
+from mnist_batch.schema import METADATA_KEY
 from tests.support.paired_statistics import interval, mid_p
 from tests.support.predictions_files import write_predictions
 
@@ -147,6 +149,28 @@ def test_an_image_that_is_there_ten_times_is_one(tmp_path: Path) -> None:
         assert (comparison.newly_wrong, comparison.repeats) == (10, 9)
         assert found.changes.num_rows == 10
         assert comparison.notes[-1].startswith("rows that hold an image again: 9; ")
+
+
+def test_other_inputs_of_the_same_names_are_noted(tmp_path: Path) -> None:
+    """Unless the content or a column that was named tells that the images are the same."""
+    columns = {"content": ["a", "b", "c"], "scan": ["1", "2", "3"]}
+
+    def noted(data: str, columns: dict[str, list[str]], on: str | None = None) -> bool:
+        files = [tmp_path / "base.parquet", tmp_path / "new.parquet"]
+        for path, fingerprint in zip(files, ("aa", data), strict=True):
+            write_predictions(path, [1, 2, 3], [1, 2, 3], further=columns)
+            run = {"options": {"sample_seed": 0}, "elapsed_s": 1, "images_per_s": 3}
+            record = json.dumps({**run, "data_fingerprint": fingerprint}).encode()
+            pq.write_table(
+                pq.read_table(path).replace_schema_metadata({METADATA_KEY: record}), path
+            )
+        notes = compare_predictions(*files, on=on).comparison.notes
+        return any(note.startswith("the inputs were not the same files") for note in notes)
+
+    assert noted("bb", {})
+    assert not noted("aa", {})
+    assert not noted("bb", columns)
+    assert not noted("bb", {"scan": columns["scan"]}, "scan")
 
 
 def test_runs_without_labels_have_no_verdict(tmp_path: Path) -> None:
