@@ -9,6 +9,7 @@ from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.schema import PREDICTIONS, shortened
 
+_INSTEAD = "correct it, or evaluate without --labels, with those that the predictions have"
 _LABEL = PREDICTIONS.get_field_index("label")
 
 
@@ -21,7 +22,7 @@ class LateLabels:
         Raises:
             LabelError: it cannot be read, or is none.
         """
-        self._file = LabelFile(path)
+        self._file = LabelFile(path, _INSTEAD)
         self._named: str | None = None  # a source of the predictions
         self._labelled = self._rows = 0
 
@@ -56,15 +57,13 @@ class LateLabels:
             if self._file.example is not None:
                 there = f"it names images as {shortened(self._file.example)!r}"
             raise LabelError(
-                f"{self._file.path}: labels none of the {self._rows:,} predictions; {there}, they "
-                f"as {shortened(self._named or '')!r}; name images as the column source does"
+                f"{self._file.path}: labels none of the predictions ({self._rows:,}); {there}, "
+                f"they as {shortened(self._named or '')!r}; name images as the column source does"
             )
         return [label_note(self._file.path, self._labelled, self._rows)]
 
 
 def label_note(path: str | Path, labelled: int, rows: int) -> str:
     """Return the note that a file of labels names some images only."""
-    return (
-        f"{path} labels {labelled:,} of {rows:,} images; it has to name them as the column source "
-        "does"
-    )
+    images = "1 image" if rows == 1 else f"{rows:,} images"
+    return f"{path} labels {labelled:,} of {images}; it has to name them as the column source does"

@@ -20,12 +20,17 @@ _FOLDERS = frozenset("0123456789")
 _DIGIT = r"^[0-9](\.0*)?$"
 
 
-def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
+INSTEAD = "correct it, or pass --labels none to predict without labels"
+"""What to do about a label that is none, where images are read."""
+
+
+def digits(values: pa.Array, where: Callable[[int], str], instead: str = INSTEAD) -> pa.Array:
     """Return labels as Arrow int8, 0 to 9 or null.
 
     Args:
         values: Arrow integers, floats that are whole, or text such as "7"; null where unknown.
         where: returns the place of the i-th value, for the message.
+        instead: what to do about a bad one, for the message.
 
     Raises:
         LabelError: a value is not a digit.
@@ -41,7 +46,7 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
         values = values.cast(pa.string())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         if (first := _first_not_text(values)) is not None:
-            raise LabelError(f"{where(first)}: a label that is no text in UTF-8; {_INSTEAD}")
+            raise LabelError(f"{where(first)}: a label that is no text in UTF-8; {instead}")
         values = pc.utf8_trim_whitespace(values)
         good = pc.match_substring_regex(values, _DIGIT)
     else:
@@ -52,7 +57,7 @@ def digits(values: pa.Array, where: Callable[[int], str]) -> pa.Array:
         first = bad[0].as_py()
         raise LabelError(
             f"{where(first)}: label {shown(values[first].as_py())} is not a digit from 0 to 9; "
-            f"{_INSTEAD}"
+            f"{instead}"
         )
     return pc.cast(values, pa.float64(), safe=False).cast(pa.int8())
 
@@ -77,8 +82,6 @@ _LABEL_TYPES = (
     pa.types.is_large_string,
     pa.types.is_string_view,
 )
-
-_INSTEAD = "correct it, or pass --labels none to predict without labels"
 
 
 def shown(value: object) -> str:
@@ -154,8 +157,8 @@ class LabelFile:
         example: an image that it names; None where it names none.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read the file.
+    def __init__(self, path: Path, instead: str = INSTEAD) -> None:
+        """Read the file; `instead` is what to do about a label that is no digit.
 
         Raises:
             LabelError: it cannot be read, lacks a column, names an image twice, or holds a label
@@ -191,7 +194,8 @@ class LabelFile:
             raise LabelError(
                 f"{path}, line {line + 2}: its image has a label already; name each image once"
             )
-        labels = digits(table["label"].combine_chunks(), lambda i: f"{path}, line {i + 2}")
+        column = table["label"].combine_chunks()
+        labels = digits(column, lambda i: f"{path}, line {i + 2}", instead)
         self._labels = labels.take(pa.array(order))
 
     def lookup(self, sources: Sequence[str], rows: npt.NDArray[np.int64]) -> pa.Array:

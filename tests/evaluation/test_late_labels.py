@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.errors import LabelError
-from mnist_batch.evaluation.late_labels import LateLabels
+from mnist_batch.evaluation.late_labels import LateLabels, label_note
 from mnist_batch.schema import PREDICTIONS
 
 _OUT = Path("out.parquet")
@@ -52,6 +52,17 @@ def test_names_of_images_are_enough_where_each_is_a_file(tmp_path: Path) -> None
         labels.label(_batch(["a.png", "a.png"], [0, 1]), _OUT)
 
 
+def test_a_bad_label_is_refused_with_advice_for_evaluate(tmp_path: Path) -> None:
+    """Which reads no images: it scores the labels of the predictions instead."""
+    with pytest.raises(LabelError, match=r"'x' is not a digit .*; correct it, or evaluate without"):
+        _labels(tmp_path, "file_name,label\na.png,x\n")
+
+
+def test_one_image_is_no_images() -> None:
+    """Nor is it in the note of `predict`, which is the same."""
+    assert label_note("late.csv", 0, 1).startswith("late.csv labels 0 of 1 image; ")
+
+
 def test_labels_of_nothing_are_refused_by_a_line_that_shows_names(tmp_path: Path) -> None:
     """Those of the file beside those of the predictions."""
     labels = _labels(tmp_path, "file_name,label\nscans/1.png,3\n")
@@ -59,7 +70,7 @@ def test_labels_of_nothing_are_refused_by_a_line_that_shows_names(tmp_path: Path
     with pytest.raises(LabelError) as error:
         labels.notes()
     assert str(error.value) == (
-        f"{tmp_path / 'late.csv'}: labels none of the 1 predictions; it names images as "
+        f"{tmp_path / 'late.csv'}: labels none of the predictions (1); it names images as "
         "'scans/1.png', they as '1.png'; name images as the column source does"
     )
     labels = _labels(tmp_path, "file_name,label\n")
