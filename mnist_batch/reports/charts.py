@@ -105,7 +105,8 @@ def dots(title: str, rows: Sequence[Dot]) -> Markup:
 def differences(title: str, rows: Sequence[Difference]) -> Markup:
     """Draw differences below each other, each as a dot on its interval, about a line at 0.
 
-    A dot is blue above 0 and orange below; the axis is in percentage points.
+    Where the interval is on one side of 0, a dot is blue above and orange below; the axis is in
+    percentage points.
     """
     bounds = [100 * bound for row in rows for bound in row.interval or ()]
     ticks = round_ticks(min(bounds, default=0.0), max(bounds, default=0.0), most=4)
@@ -118,8 +119,8 @@ def differences(title: str, rows: Sequence[Difference]) -> Markup:
         parts.append(_text(0, y + 4, row.name))
         parts.append(_text(_WIDTH, y + 4, row.note, "soft end"))
         if row.interval and row.difference is not None:
+            colour = "orange" if row.interval[1] < 0 else "blue" if row.interval[0] > 0 else "soft"
             low, high = (axis(100 * bound) for bound in row.interval)
-            colour = "orange" if row.difference < 0 else "blue"
             parts.append(f'<rect class="{colour}" opacity=".45" x="{low}" y="{y - 1.5}" ')
             parts.append(f'width="{max(high - low, 1):.1f}" height="3"/>')
             parts.append(

@@ -37,10 +37,10 @@ def decimal(number: float | None, decimals: int = 4) -> str:
 
 
 def points(difference: float | None) -> str:
-    """Return a difference of shares in percentage points, with its sign: `+1.28`."""
-    return (
-        UNKNOWN if difference is None else f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}")
-    )
+    """Return a difference of shares in percentage points, with its sign: `+1.28`; 0 has none."""
+    if difference is None:
+        return UNKNOWN
+    return f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}") if difference else "0.00"
 
 
 def p_value(probability: float | None) -> str:

@@ -91,15 +91,16 @@ def test_the_diagram_of_reliability_has_a_dot_a_bin() -> None:
 
 
 def test_differences_lie_about_0() -> None:
-    """Above it blue, below it orange, each on its interval; without one there is no dot."""
+    """Each on its interval, in a colour where that leaves 0 out; without one there is no dot."""
     rows = [
         charts.Difference("all", -0.02, (-0.03, -0.01), "a"),
         charts.Difference("7", 0.01, (-0.01, 0.03), "b"),
+        charts.Difference("8", 0.02, (0.01, 0.03), "c"),
         charts.Difference("9", None, None, "-"),
     ]
     chart = parsed(charts.differences("difference", rows))
     dots = list(chart.iter("circle"))
-    assert [dot.get("class") for dot in dots] == ["orange", "blue"]
+    assert [dot.get("class") for dot in dots] == ["orange", "soft", "blue"]
     places = [float(dot.get("cx", "")) for dot in dots]
     bars = [
         (float(bar.get("x", "")), float(bar.get("x", "")) + float(bar.get("width", "")))

@@ -39,7 +39,7 @@ def test_a_difference_has_its_sign() -> None:
     """In percentage points, with a minus sign that is as wide as the plus."""
     assert number_text.points(0.0128) == "+1.28"
     assert number_text.points(-0.0128) == "\N{MINUS SIGN}1.28"
-    assert number_text.points(0.0) == "+0.00"
+    assert number_text.points(0.0) == "0.00"
     assert number_text.points(None) == "\N{EN DASH}"
 
 

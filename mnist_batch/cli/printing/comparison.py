@@ -115,7 +115,9 @@ def _speed(run: Mapping[str, Any] | None) -> str:
 
 
 def _points(difference: float | None) -> str:
-    return UNKNOWN if difference is None else f"{100 * difference:+.2f}"
+    if difference is None:
+        return UNKNOWN
+    return f"{100 * difference:+.2f}" if difference else "0.00"
 
 
 def _p_value(probability: float | None) -> str:
