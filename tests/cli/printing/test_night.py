@@ -31,8 +31,8 @@ def test_a_night_is_printed_from_its_verdict_to_its_files(tmp_path: Path) -> Non
     assert _page(tmp_path, gates=gates, changes=(change,)) == [
         "Regressed: accuracy 0.9719 (0.9597 to 0.9805) of 998 rows, +0.10 points against",
         "  2026-10-31",
-        "998 images compared with 2026-10-31: 3 newly wrong, 4 newly right; 95 % interval",
-        "  -0.50 to +0.70 points, p = 0.7000",
+        "1,000 images compared with 2026-10-31: 3 newly wrong, 4 newly right; 95 %",
+        "  interval -0.50 to +0.70 points, p = 0.7000",
         "",
         "What changed",
         f"the model is {'b' * 60}, in",
