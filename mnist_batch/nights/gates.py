@@ -9,6 +9,7 @@ from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.verdict import chance
 from mnist_batch.options import ErrorBudget
+from mnist_batch.reports.number_text import percent
 
 ERRORS, LABELS, ACCURACY, REGRESSION, DRIFT = "errors", "labels", "accuracy", "regression", "drift"
 _OF_A_DIGIT = "digit "
@@ -151,13 +152,15 @@ def _labels(metrics: Metrics, limits: GateLimits) -> Iterator[GateResult]:
 def _accuracy(found: float | None, least: float | None) -> GateResult:
     if found is None:
         return GateResult(ACCURACY, passed=None, message="no row has a label and a prediction")
-    accuracy = f"accuracy {found:.4f}"
+    accuracy = f"accuracy {percent(found)}"
     if least is None:
         return GateResult(ACCURACY, passed=None, message=f"{accuracy}; no --min-accuracy is asked")
     if found < least:
-        message = f"{accuracy} is below --min-accuracy {least}"
+        message = f"{accuracy} is below the {100 * least:.6g} % of --min-accuracy"
         return GateResult(ACCURACY, passed=False, message=message)
-    return GateResult(ACCURACY, passed=True, message=f"{accuracy}, --min-accuracy {least}")
+    return GateResult(
+        ACCURACY, passed=True, message=f"{accuracy}, --min-accuracy {100 * least:.6g} %"
+    )
 
 
 def _regression(evidence: Evidence) -> GateResult:
@@ -167,7 +170,7 @@ def _regression(evidence: Evidence) -> GateResult:
     if comparison.verdict is Verdict.UNLABELLED:
         message = f"no row that {evidence.base} has too has a label"
         return GateResult(REGRESSION, passed=None, message=message)
-    message = f"{comparison.verdict}: {_change(comparison.overall)} against {evidence.base}"
+    message = f"{comparison.verdict}: {_change(comparison.overall)} {_whence(evidence)}"
     if comparison.verdict is Verdict.TOO_FEW:
         return GateResult(REGRESSION, passed=None, message=message)
     is_worse = comparison.verdict is Verdict.REGRESSED
@@ -182,8 +185,14 @@ def _digit(evidence: Evidence, digit: int) -> GateResult:
     if scores.difference is None:
         message = f"no row of it that {evidence.base} has too has a label"
         return GateResult(name, passed=None, message=message)
-    message = f"{_change(scores)} against {evidence.base}"
+    message = f"{_change(scores)} {_whence(evidence)}"
     return GateResult(name, passed=digit not in comparison.regressed_digits, message=message)
+
+
+def _whence(evidence: Evidence) -> str:
+    """Return what a difference is held against; without labels, whose labels told it."""
+    base = evidence.base
+    return f"against {base}" if evidence.metrics.scored else f"by the labels of {base}"
 
 
 def _change(scores: PairedScores) -> str:

@@ -3,7 +3,7 @@
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.proportions import wilson_interval
 from mnist_batch.nights.night import GateResult, Night
-from mnist_batch.reports.number_text import p_value
+from mnist_batch.reports.number_text import p_value, percent
 
 _BY_VERDICT = {
     Verdict.IMPROVED: "improved",
@@ -47,7 +47,8 @@ def accuracy(night: Night) -> str:
     if night.accuracy is None:
         return f"{night.rows - night.errors:,} of {night.rows:,} rows predicted, none with a label"
     low, high = wilson_interval(night.correct, night.scored)
-    return f"accuracy {night.accuracy:.4f} ({low:.4f} to {high:.4f}) of {night.scored:,} rows"
+    bounds = f"{percent(low).removesuffix(' %')} to {percent(high)}"
+    return f"accuracy {percent(night.accuracy)} ({bounds}) of {night.scored:,} rows"
 
 
 def outcome(gate: GateResult) -> str:
@@ -65,6 +66,8 @@ def against(night: Night) -> str:
     if found is None:
         return ""
     counts = f"{found.pairs:,} images compared with {found.name}"
+    if _borrows_labels(night):
+        counts += ", by its labels"
     if found.interval is None or found.p_value is None:
         return counts
     low, high = (f"{100 * bound:+.2f}" for bound in found.interval)
@@ -89,11 +92,20 @@ def drift(night: Night) -> str:
     return f"distance of the input, and what chance gives: {told}" if told else ""
 
 
+def _borrows_labels(night: Night) -> bool:
+    """Tell whether the comparison had the labels of the earlier night, for there were none."""
+    has_scores = night.against is not None and night.against.difference is not None
+    return has_scores and (not night.scored or night.scored_later)
+
+
 def _difference(night: Night) -> str:
     found = night.against
     if found is None or found.difference is None:
         return ""
-    told = f", {100 * found.difference:+.2f} points against {found.name}"
+    change = f"{100 * found.difference:+.2f} points"
+    told = f", {change} against {found.name}"
+    if _borrows_labels(night):
+        told = f"; by the labels of {found.name}, {change}"
     if found.pairs < night.rows:
         told += f" (compared are {found.pairs:,} of {night.rows:,} rows)"
     return told

@@ -89,6 +89,13 @@ def test_a_night_without_labels_is_not_worse() -> None:
     assert status_of([*gates.values()]) == 0
 
 
+def test_borrowed_labels_are_said_to_be_so() -> None:
+    """Without labels of its own, those of the night it is held against tell the difference."""
+    gates = _asked(replace(EVIDENCE, metrics=UNLABELLED))
+    for name in ("regression", "digit 4"):
+        assert gates[name].message.endswith(" by the labels of 2026-11-01")
+
+
 def test_what_is_excused_is_told_by_a_gate_that_passes() -> None:
     """So the reader sees it, and nobody is woken."""
     gate = _asked(replace(EVIDENCE, excused=("odd, and no worse",)))["drift"]
@@ -121,7 +128,7 @@ def test_messages_say_what_was_found_and_what_was_asked() -> None:
     assert gates["digit 4"].message.startswith(
         "-3.22 points (31 newly wrong, 0 newly right, p < 0.0001)"
     )
-    assert "is below --min-accuracy 0.999" in gates["accuracy"].message
+    assert "is below the 99.9 % of --min-accuracy" in gates["accuracy"].message
     assert gates["errors"].message.endswith("--max-errors 100%")
 
 

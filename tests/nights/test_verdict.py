@@ -50,7 +50,7 @@ def test_without_labels_or_without_an_earlier_night_there_is_no_verdict() -> Non
 def test_the_headline_has_accuracy_interval_and_difference() -> None:
     """0.9719 of 998 rows has Wilson's interval 0.9597 to 0.9805, by hand."""
     assert headline(NIGHT) == (
-        "No difference beyond chance: accuracy 0.9719 (0.9597 to 0.9805) of 998 rows, "
+        "No difference beyond chance: accuracy 97.19 % (95.97 to 98.05 %) of 998 rows, "
         "+0.10 points against 2026-10-31"
     )
     assert NIGHT.against
@@ -60,6 +60,24 @@ def test_the_headline_has_accuracy_interval_and_difference() -> None:
     )
     unlabelled = replace(NIGHT, scored=0, correct=0, against=None)
     assert headline(unlabelled) == "No labels: 998 of 1,000 rows predicted, none with a label"
+
+
+@pytest.mark.parametrize(
+    ("changes", "opening"),
+    [
+        ({"scored": 0, "correct": 0}, "No labels: 998 of 1,000 rows predicted, none with a label"),
+        ({"scored_later": True}, "Scored later: accuracy 97.19 % (95.97 to 98.05 %) of 998 rows"),
+    ],
+)
+def test_without_labels_it_is_said_whose_labels_told_the_difference(
+    changes: dict[str, object], opening: str
+) -> None:
+    """Those of the night that it is held against, where the images are the same."""
+    night = replace(NIGHT, **changes)  # type: ignore[arg-type]
+    assert headline(night) == f"{opening}; by the labels of 2026-10-31, +0.10 points"
+    assert against(night).startswith(
+        "1,000 images compared with 2026-10-31, by its labels: 3 newly"
+    )
 
 
 def test_a_comparison_and_a_drift_are_sentences() -> None:

@@ -29,7 +29,7 @@ def test_a_night_is_printed_from_its_verdict_to_its_files(tmp_path: Path) -> Non
     )
     change = f"the model is {'b' * 60}, in 2026-10-31 it was {'a' * 20}"
     assert _page(tmp_path, gates=gates, changes=(change,)) == [
-        "Regressed: accuracy 0.9719 (0.9597 to 0.9805) of 998 rows, +0.10 points against",
+        "Regressed: accuracy 97.19 % (95.97 to 98.05 %) of 998 rows, +0.10 points against",
         "  2026-10-31",
         "1,000 images compared with 2026-10-31: 3 newly wrong, 4 newly right; 95 %",
         "  interval -0.50 to +0.70 points, p = 0.7000",
@@ -55,7 +55,7 @@ def test_a_first_night_has_no_line_on_a_comparison(tmp_path: Path) -> None:
     """Nothing stands in its place."""
     lines = _page(tmp_path, against=None, errors_by_reason={})
     assert lines[:3] == [
-        "Nothing to compare with: accuracy 0.9719 (0.9597 to 0.9805) of 998 rows",
+        "Nothing to compare with: accuracy 97.19 % (95.97 to 98.05 %) of 998 rows",
         "",
         "Gates",
     ]
