@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnist_batch.errors import InputError
+from mnist_batch.evaluation.comparison.predicted_rows import key_of
+from mnist_batch.inference.content import content_hashes
 from mnist_batch.options import Prepare
 from mnist_batch.schema import Grey, ImageBatch, Images
 
@@ -20,11 +22,18 @@ _BATCH_ROWS = 64
 
 @dataclass(frozen=True)
 class Place:
-    """A row, by its place in the whole stream from 0, and its columns `source` and `row`."""
+    """A row of predictions.
+
+    Attributes:
+        index: its place in the whole stream, from 0.
+        source, row: its columns.
+        content_key: of its content, see `predicted_rows.key_of`; None where it is not known.
+    """
 
     index: int
     source: str
     row: int
+    content_key: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +91,16 @@ def find_images(
 
 def _check_same(places: Sequence[Place], batch: ImageBatch) -> None:
     """Check that a batch is of the first of some rows."""
-    for place, found in zip(
-        places, zip(batch.source.to_pylist(), batch.row.to_pylist(), strict=True), strict=False
-    ):
+    contents = content_hashes(batch).to_pylist()
+    named = zip(batch.source.to_pylist(), batch.row.to_pylist(), strict=True)
+    for place, found, content in zip(places, named, contents, strict=False):
         if found != (place.source, place.row):
             raise InputError(
                 f"--images has {found[0]} (row {found[1]}) where the predictions have "
                 f"{place.source} (row {place.row}); name what was predicted, in the same order"
+            )
+        if None not in (content, place.content_key) and key_of(content) != place.content_key:
+            raise InputError(
+                f"--images has another image as {place.source} (row {place.row}) than was "
+                "predicted; name what was predicted, as it was then"
             )

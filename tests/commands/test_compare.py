@@ -103,6 +103,25 @@ def test_a_failure_leaves_the_earlier_folder(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison", "other"]
 
 
+def test_images_that_were_replaced_are_not_shown_as_those_predicted(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Their names are as they were, and the content that the predictions have is not theirs."""
+    images = Path(shutil.copytree(digits_folder, tmp_path / "images"))
+    base, new = tmp_path / "base.parquet", tmp_path / "new.parquet"
+    mnist_batch.predict(images, base, model=model, content_hash=True)
+    mnist_batch.predict(images, new, content_hash=True)
+    shown = mnist_batch.compare(base, new, out=tmp_path / "shown", images=images)
+    assert shown.comparison.newly_right
+    files = sorted(images.rglob("*.png"))
+    contents = [file.read_bytes() for file in files]
+    for file, content in zip(files, [*contents[1:], contents[0]], strict=True):
+        file.write_bytes(content)
+    with pytest.raises(InputError, match=r"--images has another image as .*\.png \(row 0\) than"):
+        mnist_batch.compare(base, new, out=tmp_path / "out", images=images)
+    assert not (tmp_path / "out").exists()
+
+
 def test_one_run_writes_a_folder_at_a_time(runs: tuple[Path, Path], tmp_path: Path) -> None:
     """A second one is refused."""
     out = tmp_path / "comparison"

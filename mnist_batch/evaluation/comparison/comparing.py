@@ -16,6 +16,7 @@ from mnist_batch.evaluation.comparison.pairing import Pairing, has_repeated, pai
 from mnist_batch.evaluation.comparison.predicted_rows import (
     KNOWN_BY,
     SOURCE_AND_ROW,
+    UNKNOWN,
     PredictedRows,
     read_rows,
 )
@@ -59,6 +60,7 @@ CHANGES = pa.schema(
         ("base_source", pa.string()),
         ("base_row", pa.int64()),
         ("index", pa.int64()),
+        ("content_key", pa.int64()),
     ]
 )
 """Columns of the rows that changed.
@@ -69,6 +71,7 @@ CHANGES = pa.schema(
 - error: why one of the runs has no prediction.
 - base_source, base_row: where the image is in the base.
 - index: the row's place in the new file, from 0.
+- content_key: of the new run, see `predicted_rows.key_of`; null where it is not known.
 """
 
 
@@ -202,7 +205,7 @@ class _Pairs:
         repeats = np.zeros(len(self.pairing), np.bool_)
         places = np.flatnonzero(self.is_scored & self.pairing.is_verified)
         if len(places):
-            contents = self.rows[1].keys[CONTENT.name][self.pairing.new[places]]
+            contents = self.rows[1].contents(self.pairing.new[places])
             if has_repeated(contents):
                 repeats[places] = True
                 repeats[places[np.unique(contents, return_index=True)[1]]] = False
@@ -231,6 +234,7 @@ class _Pairs:
             before = base.take(pa.array(self.pairing.base[places]))
             after = new.take(pa.array(self.pairing.new[places]))
             label = self.label[places]
+            contents = self.rows[1].contents(self.pairing.new[places])
             columns = {
                 "change": pa.array([str(change)] * len(places), pa.string()),
                 "source": after["source"],
@@ -245,6 +249,7 @@ class _Pairs:
                 "base_source": before["source"],
                 "base_row": before["row"],
                 "index": pa.array(self.pairing.new[places]),
+                "content_key": pa.array(contents, mask=contents == UNKNOWN),
             }
             tables.append(pa.table(columns, schema=CHANGES))
         return pa.concat_tables(tables)
@@ -262,12 +267,9 @@ def _notes(
     """Yield what the user should know of how the rows were joined, and what else changed."""
     if pairing.joined_on != SOURCE_AND_ROW:
         yield f"rows are joined on {pairing.joined_on}"
-    if (
-        pairing.joined_on in (SOURCE_AND_ROW, PATH.name)
-        and not pairing.is_verified.any()
-        and _data_of(base) != _data_of(new)
-        and None not in (_data_of(base), _data_of(new))
-    ):
+    by_name = pairing.joined_on in (SOURCE_AND_ROW, PATH.name) and not pairing.is_verified.any()
+    data = {_data_of(base), _data_of(new)}
+    if by_name and len(data) == 2 and None not in data:
         yield (
             "the inputs were not the same files, by name, size and rows, and nothing tells that "
             f"images of one {pairing.joined_on} are the same; predict both with --content-hash"

@@ -99,8 +99,8 @@ def _pairing(base: PredictedRows, new: PredictedRows, on: str | None) -> Pairing
 def _pair_on(way: str, base: PredictedRows, new: PredictedRows) -> Pairing:
     # Rows of one content are one image, whichever of them are taken for a pair.
     joined = _join(base.keys[way], new.keys[way], with_repeated=way in _NAMES_OF_AN_IMAGE)
-    contents = _contents(new, joined.new)
-    is_verified = (contents == _contents(base, joined.base)) & (contents != UNKNOWN)
+    contents = new.contents(joined.new)
+    is_verified = (contents == base.contents(joined.base)) & (contents != UNKNOWN)
     return Pairing(way, joined.base, joined.new, is_verified, joined.ambiguous)
 
 
@@ -108,22 +108,16 @@ _NAMES_OF_AN_IMAGE = (SOURCE_AND_ROW, CONTENT.name)
 """What rows of one image alone have in common, so that any of them may be a pair."""
 
 
-def _contents(rows: PredictedRows, places: Places) -> Keys:
-    """Return the content of rows, `UNKNOWN` where the file has none."""
-    keys = rows.keys.get(CONTENT.name)
-    return np.full(len(places), UNKNOWN) if keys is None else keys[places]
-
-
 def _pair_by_content(base: PredictedRows, new: PredictedRows) -> Pairing:
     """Pair rows whose content is the same, those of one source and row before others."""
     named = _pair_on(SOURCE_AND_ROW, base, new)
-    before, now = _contents(base, named.base), _contents(new, named.new)
+    before, now = base.contents(named.base), new.contents(named.new)
     if np.array_equal(before, now) and len(named) == min(len(base), len(new)):
         return named  # the usual case, and fast
     same = named.is_verified
     base_left = np.delete(np.arange(len(base)), named.base[same])
     new_left = np.delete(np.arange(len(new)), named.new[same])
-    keys = _contents(base, base_left), _contents(new, new_left)
+    keys = base.contents(base_left), new.contents(new_left)
     joined = _join(*keys, with_repeated=True)
     base_moved, new_moved = base_left[joined.base], new_left[joined.new]
     is_left = ~(same | np.isin(named.base, base_moved) | np.isin(named.new, new_moved))

@@ -55,6 +55,11 @@ class PredictedRows:
         keys = self.keys.get(column)
         return keys is not None and (not len(keys) or bool((keys != UNKNOWN).any()))
 
+    def contents(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the keys of the contents of rows, `UNKNOWN` where there is none: int64 (n,)."""
+        keys = self.keys.get(CONTENT.name)
+        return np.full(len(places), UNKNOWN) if keys is None else keys[places]
+
     @cached_property
     def labels(self) -> NDArray[np.int8]:
         """The true digits, -1 where a row has no label: int8 (n,)."""
@@ -96,10 +101,15 @@ def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> Predicte
     )
 
 
+def key_of(text: str) -> int:
+    """Return the key of a value, the same in the whole of this process."""
+    return hash(text)
+
+
 def _hashes(column: pa.Array) -> NDArray[np.int64]:
     """Return the hash of each value, `UNKNOWN` where it is null; no value has it for a hash."""
     encoded = column.dictionary_encode()
-    values = np.array([*map(hash, encoded.dictionary.to_pylist()), UNKNOWN], np.int64)
+    values = np.array([*map(key_of, encoded.dictionary.to_pylist()), UNKNOWN], np.int64)
     places: NDArray[np.int32] = encoded.indices.fill_null(len(values) - 1).to_numpy()
     return values[places]
 

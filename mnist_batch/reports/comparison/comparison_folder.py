@@ -69,7 +69,7 @@ def _of_run(path: Path, run: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _write_table(path: Path, changes: pa.Table) -> None:
-    listed = changes.drop_columns(["index"])
+    listed = changes.drop_columns(["index", "content_key"])
     writer = CsvWriter(path, listed.schema)
     for batch in listed.to_batches():
         writer.write(batch)

@@ -57,7 +57,7 @@ _ID = {
 def places_to_show(compared: Compared) -> list[Place]:
     """Return the rows of the new run whose images the page shows, in its order."""
     rows = (row for change in _SHOWN for row in _rows(compared, change, _MOST_OF_A_KIND))
-    places = [Place(row["index"], row["source"], row["row"]) for row in rows]
+    places = [Place(row["index"], row["source"], row["row"], row["content_key"]) for row in rows]
     return sorted(places, key=lambda place: place.index)
 
 
