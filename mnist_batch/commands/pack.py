@@ -147,7 +147,7 @@ def pack(
         unreadable=counts.unreadable[:EXAMPLES],
         size_bytes=size_bytes,
         elapsed_s=elapsed_s,
-        notes=[*out_lock.notes, *reading_notes(opened, read, prepare, *read_rows)],
+        notes=[*out_lock.notes, *reading_notes(opened, prepare, *read_rows)],
         uncounted_sources=len(opened.uncounted),
     )
 

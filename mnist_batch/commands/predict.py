@@ -395,7 +395,7 @@ def _first_error(predictions: pa.RecordBatch) -> InputError:
 
 def _notes(run: Run, metrics: Metrics, kept: KeptImages | None) -> list[str]:
     """Return what the user should know of the model and of how the inputs were read."""
-    predictor, options = run.predictor, run.options
+    predictor = run.predictor
     note = None
     if kept:
         try:
@@ -406,5 +406,5 @@ def _notes(run: Run, metrics: Metrics, kept: KeptImages | None) -> list[str]:
     counts = metrics.rows, metrics.labelled, metrics.prepared
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in of_model),
-        *reading_notes(run.opened, options.read, options.prepare, *counts),
+        *reading_notes(run.opened, run.options.prepare, *counts),
     ]

@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from mnist_batch import __version__, _kernels
 from mnist_batch.evaluation.evaluator import Evaluation, Unreadable, counts_of_images
 from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile
-from mnist_batch.evaluation.late_labels import label_note
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
@@ -27,7 +26,7 @@ from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.kept import further_columns
 from mnist_batch.inputs.shards import sha256_of
 from mnist_batch.inputs.sources import STDIN, OpenInputs, open_inputs
-from mnist_batch.options import NO_LABELS, PredictOptions, PredictorChoice, Prepare, ReadOptions
+from mnist_batch.options import PredictOptions, PredictorChoice, Prepare
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
@@ -180,9 +179,16 @@ class Run:
                 if part.number in kept:
                     for predictions, note in staging.read(part):
                         counts = ImageCounts.of_record(json.loads(note)) if note else None
+                        self._look_up(predictions)
                         yield PartRows(predictions, None, counts)
                 else:
                     yield from _predict_part(part, batches, staging, self.schema)
+
+    def _look_up(self, predictions: pa.RecordBatch) -> None:
+        """Look up the labels of rows that an earlier run predicted: their file tells of all."""
+        if self.opened.labels:
+            sources, rows = predictions.column("source"), predictions.column("row")
+            self.opened.labels.lookup(sources.to_pylist(), rows.to_numpy())
 
     def manifest(self) -> Manifest:
         """Return what the predictions depend on, bit by bit."""
@@ -285,7 +291,7 @@ def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
 
 
 def reading_notes(
-    opened: OpenInputs, read: ReadOptions, prepare: Prepare, rows: int, labelled: int, prepared: int
+    opened: OpenInputs, prepare: Prepare, rows: int, labelled: int, prepared: int
 ) -> list[str]:
     """Return what the user should know of how inputs were read, one sentence each.
 
@@ -299,7 +305,7 @@ def reading_notes(
     if opened.passed_over:
         kinds = [f"{shortened(kind)} {n:,}" for kind, n in opened.passed_over.most_common()]
         notes.append(
-            f"files that are not images, passed over: {opened.passed_over.total():,} "
+            f"files that are not read, passed over: {opened.passed_over.total():,} "
             f"({_enumerated(kinds)})"
         )
     if prepared:
@@ -308,8 +314,8 @@ def reading_notes(
             if prepare is Prepare.NEVER
             else f"images that were not in MNIST form, brought to it: {prepared:,}"
         )
-    if read.labels is not None and read.labels != NO_LABELS and labelled < rows:
-        notes.append(label_note(read.labels, labelled, rows))
+    if opened.labels and labelled < rows:
+        notes.append(opened.labels.note(labelled, rows))
     return notes
 
 

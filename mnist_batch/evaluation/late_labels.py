@@ -60,10 +60,4 @@ class LateLabels:
                 f"{self._file.path}: labels none of the predictions ({self._rows:,}); {there}, "
                 f"they as {shortened(self._named or '')!r}; name images as the column source does"
             )
-        return [label_note(self._file.path, self._labelled, self._rows)]
-
-
-def label_note(path: str | Path, labelled: int, rows: int) -> str:
-    """Return the note that a file of labels names some images only."""
-    images = "1 image" if rows == 1 else f"{rows:,} images"
-    return f"{path} labels {labelled:,} of {images}; it has to name them as the column source does"
+        return [self._file.note(self._labelled, self._rows)]

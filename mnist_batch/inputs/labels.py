@@ -197,6 +197,9 @@ class LabelFile:
         column = table["label"].combine_chunks()
         labels = digits(column, lambda i: f"{path}, line {i + 2}", instead)
         self._labels = labels.take(pa.array(order))
+        self._names, self._order = source, order
+        self._asked = np.zeros(len(order), np.bool_)  # whether `lookup` has found each key
+        self._lacking: tuple[str, int] | None = None  # the least that it has not found
 
     def lookup(self, sources: Sequence[str], rows: npt.NDArray[np.int64]) -> pa.Array:
         """Return the labels of images as Arrow int8, null where the file names none.
@@ -208,10 +211,44 @@ class LabelFile:
         codes = np.array([self._codes.get(source, -1) for source in sources], np.int64)
         keys = _keys(codes, rows)
         if not len(self._keys):
+            self._note_lacking(sources, rows, 0)
             return pa.nulls(len(keys), pa.int8())
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         missing = (self._keys[found] != keys) | (rows < 0) | (rows >= _MOST_ROWS)
+        self._asked[found[~missing]] = True
+        if missing.any():
+            self._note_lacking(sources, rows, int(missing.argmax()))
         return self._labels.take(pa.array(found, mask=missing))
+
+    def _note_lacking(
+        self, sources: Sequence[str], rows: npt.NDArray[np.int64], place: int
+    ) -> None:
+        """Keep one image without a line: the same, in whichever order threads look them up."""
+        if len(rows):
+            one = sources[min(place, len(sources) - 1)], int(rows[place])
+            self._lacking = min(self._lacking or one, one)
+
+    def note(self, labelled: int, rows: int) -> str:
+        """Return the note that some of the images that were looked up have no label.
+
+        It names one without a line, and the first line for none of them.
+        """
+        images = "1 image" if rows == 1 else f"{rows:,} images"
+        said = [f"{self.path} labels {labelled:,} of {images}"]
+        if self._lacking:
+            said.append(f"it has no line for {_place(*self._lacking)}")
+        lines = np.sort(self._order[~self._asked])
+        if len(lines):
+            first = self._names[int(lines[0])].as_py()
+            said.append(
+                f"lines for none of the images: {len(lines):,}, the first (line {lines[0] + 2}) "
+                f"for {shortened(first)!r}"
+            )
+        return "; ".join(said)
+
+
+def _place(source: str, row: int) -> str:
+    return f"{shortened(source)!r}, row {row:,}" if row else repr(shortened(source))
 
 
 def _keys(codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -244,11 +281,22 @@ def name_column(path: Path, table: pa.Table) -> str:
 
 def _check_once(path: Path, table: pa.Table, name: str) -> None:
     if (count := table.column_names.count(name)) != 1:
-        found = f"{count} columns" if count else "no column"
+        wanted = "file_name or source" if name == "source" else name
+        found = f"{count} columns {name}" if count else f"no column {wanted}: {_names(table)}"
         raise LabelError(
-            f"{path}: its first line has {found} {name}; expected file_name (or source) and label "
-            "once each, separated by commas"
+            f"{path}: its first line has {found}; expected file_name (or source) and label once "
+            "each, separated by commas"
         )
+
+
+def _names(table: pa.Table) -> str:
+    names = [shown(name) for name in table.column_names]
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return f"it has {', '.join(names[:_MOST_NAMES])}{more}"
+
+
+_MOST_NAMES = 5
+"""Columns in a message, at most."""
 
 
 def read_csv(
@@ -279,8 +327,9 @@ def read_csv(
         )
     except (OSError, pa.ArrowException) as error:
         raise_if_of_machine(error, str(path))
-        raise LabelError(
-            f"{path}: not a readable CSV file of labels: {csv_cause(error)}; check the path and "
-            "the file"
-        ) from error
+        if isinstance(error, OSError):
+            message = f"{path}: {cause(error)}; expected a CSV file of labels; check the path"
+        else:
+            message = f"{path}: not a readable CSV file of labels: {csv_cause(error)}"
+        raise LabelError(message) from error
     return table, hashlib.sha256(content).hexdigest()

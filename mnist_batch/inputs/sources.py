@@ -106,6 +106,7 @@ class OpenInputs:
     # that cannot be listed, one row each.
     uncounted: Sequence[str] = ()
     kept: Sequence[pa.Field] = ()  # the columns of the input that the predictions keep
+    labels: LabelFile | None = None  # the user's own
 
     @property
     def encoded_rows(self) -> int:
@@ -162,7 +163,8 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         found = [one.qualified() for one in found]
         if (twin := _twin(found)) is not None:
             raise InputError(f"{twin}: named by two INPUTs; name each file once")
-    shards = _open_files(found, _settings(options, found))
+    settings = _settings(options, found)
+    shards = _open_files(found, settings)
     return OpenInputs(
         shards=shards,
         files=Texts.joined([one.files.paths for one in found]),
@@ -170,6 +172,7 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         passed_over=sum((one.passed_over for one in found), Counter()),
         uncounted=[source for shard in shards for source in shard.uncounted],
         kept=kept_fields((field for shard in shards for field in shard.kept), options.keep_columns),
+        labels=settings.label_file,
     )
 
 
@@ -320,10 +323,9 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
             "images alone"
         )
     if not listing.files:
-        raise InputError(
-            f"{typed}: no digits in this folder; files of other kinds: "
-            f"{listing.passed_over.total()}; {_expected()}"
-        )
+        others = listing.passed_over.total()
+        held = f"only files of other kinds ({others:,})" if others else "no files"
+        raise InputError(f"{typed}: a folder that holds {held}; {_expected()}")
     metadata = folder / _METADATA
     if IMAGES.name not in listing.files or not metadata.is_file():
         return _listed(listing, folder, typed)

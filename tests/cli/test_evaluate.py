@@ -44,7 +44,7 @@ def test_what_cannot_be_evaluated_is_one_line(tmp_path: Path) -> None:
     """It names what to do, and nothing is written."""
     write_predictions(tmp_path / "a.csv", [1], [1], further={"lot": ["x"]})
     for options, text in (
-        (["--labels", "none"], "none: not a readable CSV file of labels"),
+        (["--labels", "none"], "none: No such file or directory; expected a CSV file of labels"),
         (["--slice", "lots"], "no column 'lots' to slice by"),
         ([tmp_path / "a.csv"], "is named twice"),
         ([tmp_path / "no.csv"], "no.csv does not exist"),

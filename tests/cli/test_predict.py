@@ -156,7 +156,7 @@ def test_files_that_are_passed_over_are_said(
     (folder / "all").symlink_to(digits_folder)
     arguments = ["predict", folder, "--model", model, "--overwrite", "--out", tmp_path / "o.csv"]
     assert run(*arguments).stderr == (
-        "note: files that are not images, passed over: 4 (.txt 2, hidden 1, link to a folder 1)\n"
+        "note: files that are not read, passed over: 4 (.txt 2, hidden 1, link to a folder 1)\n"
     )
     ended = run(*arguments, "--quiet")
     assert (ended.stdout, ended.stderr) == ("", "")

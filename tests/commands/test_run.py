@@ -69,7 +69,10 @@ def test_labels_that_name_nothing_are_said(
     labels = tmp_path / "labels.csv"
     labels.write_text("file_name,label\nelsewhere.png,3\n")
     summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, labels=labels)
-    assert any("labels 0 of 30 images" in note for note in summary.notes)
+    assert (
+        f"{labels} labels 0 of 30 images; it has no line for '0/00000.png'; lines for none of the "
+        "images: 1, the first (line 2) for 'elsewhere.png'"
+    ) in summary.notes
 
 
 def test_notes_name_five_sources_and_the_kinds_that_were_passed_over() -> None:
@@ -81,22 +84,19 @@ def test_notes_name_five_sources_and_the_kinds_that_were_passed_over() -> None:
         passed_over=Counter({".txt": 1200, ".md": 1}),
         uncounted=["a", "b", "c", "d", "e", "f", "g"],
     )
-    notes = reading_notes(opened, ReadOptions(labels="l.csv"), Prepare.NEVER, 7, 3, 2)
+    notes = reading_notes(opened, Prepare.NEVER, 7, 3, 2)
     assert notes == [
         *_kernels.notes(),  # where an earlier test had the decoder compiled
         "sources that cannot be read at all, one row each: a, b, c, d, e and 2 more",
-        "files that are not images, passed over: 1,201 (.txt 1,200, .md 1)",
+        "files that are not read, passed over: 1,201 (.txt 1,200, .md 1)",
         "images that were not 28x28, resized: 2",
-        "l.csv labels 3 of 7 images; it has to name them as the column source does",
     ]
 
 
 def test_nothing_to_note_is_nothing() -> None:
     """Without labels of the user's own, images need none."""
     opened = OpenInputs(shards=[], files=[], rows=7, passed_over=Counter())
-    for labels in (None, "none"):
-        notes = reading_notes(opened, ReadOptions(labels=labels), Prepare.AUTO, 7, 0, 0)
-        assert notes == _kernels.notes()
+    assert reading_notes(opened, Prepare.AUTO, 7, 0, 0) == _kernels.notes()
 
 
 def test_a_run_predicts_any_of_its_parts(

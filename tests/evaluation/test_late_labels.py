@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.errors import LabelError
-from mnist_batch.evaluation.late_labels import LateLabels, label_note
+from mnist_batch.evaluation.late_labels import LateLabels
+from mnist_batch.inputs.labels import LabelFile
 from mnist_batch.schema import PREDICTIONS
 
 _OUT = Path("out.parquet")
@@ -39,7 +40,18 @@ def test_they_alone_count(tmp_path: Path) -> None:
     assert batch.schema == PREDICTIONS
     assert batch.column("label").to_pylist() == [3, None, 7, 1]
     (note,) = labels.notes()
-    assert "late.csv labels 3 of 4 images" in note
+    assert note == f"{tmp_path / 'late.csv'} labels 3 of 4 images; it has no line for 'a', row 1"
+
+
+def test_lines_for_no_image_are_counted_and_the_first_is_shown(tmp_path: Path) -> None:
+    """So that rows that lack are told from names that are wrong."""
+    labels = _labels(tmp_path, "file_name,label\nb,7\nd/x,1\na,3\nd/y,4\n")
+    labels.label(_batch(["a", "c", "b"], [0, 0, 0]), _OUT)
+    labels.label(_batch(["bb"], [0]), _OUT)
+    assert labels.notes() == [
+        f"{tmp_path / 'late.csv'} labels 2 of 4 images; it has no line for 'bb'; lines for none of "
+        "the images: 2, the first (line 3) for 'd/x'"
+    ]
 
 
 def test_names_of_images_are_enough_where_each_is_a_file(tmp_path: Path) -> None:
@@ -58,9 +70,11 @@ def test_a_bad_label_is_refused_with_advice_for_evaluate(tmp_path: Path) -> None
         _labels(tmp_path, "file_name,label\na.png,x\n")
 
 
-def test_one_image_is_no_images() -> None:
+def test_one_image_is_no_images(tmp_path: Path) -> None:
     """Nor is it in the note of `predict`, which is the same."""
-    assert label_note("late.csv", 0, 1).startswith("late.csv labels 0 of 1 image; ")
+    (tmp_path / "late.csv").write_text("file_name,label\n")
+    file = LabelFile(tmp_path / "late.csv")
+    assert file.note(0, 1) == f"{tmp_path / 'late.csv'} labels 0 of 1 image"
 
 
 def test_labels_of_nothing_are_refused_by_a_line_that_shows_names(tmp_path: Path) -> None:

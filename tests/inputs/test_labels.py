@@ -229,9 +229,16 @@ def test_label_file_without_lines_labels_nothing(tmp_path: Path) -> None:
     ("text", "part"),
     [
         ("", "not a readable CSV"),
-        ("file_name,text\na,b\n", "its first line has no column label;"),
-        ("name,label\na,1\n", "its first line has no column source;"),
-        ("file_name;label\na;1\n", "separated by commas"),
+        (
+            "file_name,text\na,b\n",
+            "no column label: it has 'file_name', 'text';",
+        ),
+        (
+            "name,label\na,1\n",
+            "no column file_name or source: it has 'name', 'label';",
+        ),
+        ("file_name;label\na;1\n", "it has 'file_name;label'; expected file_name"),
+        ("a,b,c,d,e,f,g\n", "it has 'a', 'b', 'c', 'd', 'e' and 2 more;"),
         ("file_name,label,label\na,1,1\n", "its first line has 2 columns label;"),
         ("file_name,file_name,label\na,a,1\n", "once each"),
         ("file_name,label\na,1,2\n", "not a readable CSV"),
@@ -250,7 +257,10 @@ def test_label_file_without_lines_labels_nothing(tmp_path: Path) -> None:
         (f"file_name,label\na.png,{'9' * 10**5}\n", "label of 100,000 characters is not a digit"),
         (f"file_name,label\n{'x' * 10**5},1\n{'x' * 10**5},1\n", "line 3: its image has"),
         (f"file_name,label\n{'x' * 3 * 10**6},1\n", "not a readable CSV"),
-        (f"file_name,{'x' * 10**5}\n", "no column label; expected file_name"),
+        (
+            f"file_name,{'x' * 10**5}\n",
+            "it has 'file_name', of 100,000 characters; expected",
+        ),
     ],
 )
 def test_bad_label_file_is_an_error_of_one_line(tmp_path: Path, text: str, part: str) -> None:
@@ -298,7 +308,9 @@ def test_label_file_must_be_utf_8(tmp_path: Path, content: bytes | str) -> None:
 @pytest.mark.parametrize("name", ["", "missing.csv", "n" * 300])
 def test_label_file_that_cannot_be_opened_is_an_error(tmp_path: Path, name: str) -> None:
     """A folder, a missing file and a name too long are label errors."""
-    with pytest.raises(LabelError, match="not a readable CSV file of labels") as caught:
+    with pytest.raises(
+        LabelError, match="; expected a CSV file of labels; check the path"
+    ) as caught:
         LabelFile(tmp_path / name)
     assert str(tmp_path) in str(caught.value)
 
@@ -306,7 +318,7 @@ def test_label_file_that_cannot_be_opened_is_an_error(tmp_path: Path, name: str)
 def test_label_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """Nobody may ever write into it."""
     os.mkfifo(tmp_path / "labels.csv")
-    with pytest.raises(LabelError, match=r"labels\.csv: .*: not a regular file"):
+    with pytest.raises(LabelError, match=r"labels\.csv: not a regular file; expected a CSV"):
         LabelFile(tmp_path / "labels.csv")
 
 

@@ -324,8 +324,8 @@ def test_folder_of_images_and_parquet_is_an_error() -> None:
         ("*.parquet", "*.parquet: matches no file of digits"),
         ("notes.txt", "notes.txt: by its suffix no file of digits"),
         ("notes.*", "notes.*: matches no file of digits"),
-        ("empty", "empty: no digits in this folder; files of other kinds: 0"),
-        ("others", "others: no digits in this folder; files of other kinds: 2"),
+        ("empty", "empty: a folder that holds no files; expected"),
+        ("others", "others: a folder that holds only files of other kinds (2); expected"),
         ("pipe.png", "pipe.png: not a regular file"),
         ("notes.txt/a.png", "notes.txt/a.png: no such file or folder"),
         ("loop.png", "loop.png: no such file or folder"),
@@ -459,7 +459,7 @@ def test_metadata_file_counts_for_its_own_folder_only() -> None:
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        ("file_name,text\na.png,x\n", "its first line has no column label;"),
+        ("file_name,text\na.png,x\n", "its first line has no column label: it has"),
         ("file_name,label\na.png,1\na.png,1\n", "line 3"),
         ("file_name,label\na.png,12\n", "line 2: label '12'"),
         ("", "not a readable CSV"),
@@ -510,7 +510,7 @@ def test_missing_label_file_is_an_error() -> None:
     """A label file that is not there is an error that names it."""
     images("a.png")
     text = refused("a.png", options=ReadOptions(labels="gone.csv"))
-    assert text.startswith("gone.csv: not a readable CSV file of labels")
+    assert text.startswith("gone.csv: No such file or directory; expected a CSV file of labels")
 
 
 def test_columns_are_named() -> None:

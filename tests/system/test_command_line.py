@@ -18,7 +18,7 @@ from tests.support.command import run
     ("arguments", "message"),
     [
         (["predict", "absent", "--out", "o.csv"], r"absent: no such file or folder"),
-        (["predict", "empty", "--out", "o.csv"], r"empty: no digits in this folder"),
+        (["predict", "empty", "--out", "o.csv"], r"empty: a folder that holds no files"),
         (["predict", "a.txt", "--out", "o.csv"], r"a\.txt: by its suffix no file of digits"),
         (["predict", "a.png", "--out", "o.xlsx"], r"o\.xlsx: no format has the suffix"),
         (["predict", "a.png", "--out", "present.csv"], r"present\.csv exists already"),

@@ -20,7 +20,7 @@ DIGEST = Digest(
     unreadable={"truncated": [Example("a.parquet", 7, "truncated"), Example("b.png", 0, "x")]},
     has_report=True,
     has_comparison=True,
-    notes=["files that are not images, passed over: 3"],
+    notes=["files that are not read, passed over: 3"],
 )
 HOSTILE = (
     "<script>alert(1)</script> | `rm` [x](http://evil.example) ![i](//e) @all #12 \n- a\r\n# b "
