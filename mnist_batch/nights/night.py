@@ -79,6 +79,7 @@ class Night:
         drift: distance from the night it is held against, by feature, 0 to 1, and its band.
         gates: what each gate said.
         changes: what is not as in the night before, a sentence each: model, version, options, data.
+        minor: those of the changes that are no news: a few images are new.
         suspicions: what looks wrong without labels, a sentence each.
         status: the exit status.
         min_accuracy, patience: what was asked of it, see `GateLimits`.
@@ -109,6 +110,7 @@ class Night:
     min_accuracy: float | None = None
     patience: int = 1
     scored_later: bool = False
+    minor: tuple[str, ...] = ()
 
     @property
     def accuracy(self) -> float | None:

@@ -15,12 +15,13 @@ from mnist_batch.evaluation.drift.distance import Drift, input_drift
 from mnist_batch.evaluation.drift.suspicion import Earlier, excused, other_labels, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.nights.baseline.changes import changes, setting_of
+from mnist_batch.nights.baseline.changes import NewImages, changes, setting_of
 from mnist_batch.nights.baseline.choice import HeldAgainst, hold_against, setting_of_night
 from mnist_batch.nights.baseline.contents import read_contents
 from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import ComparedWith, Night
+from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +73,10 @@ class Tonight:
             against: of `baseline.choice.hold_against`.
             max_drop: the drop of accuracy, 0 to 1, that is let pass.
         """
-        self._earlier, self._predicted = earlier, predicted
-        contents = read_contents(predicted.file)
+        self._runs, self._earlier, self._predicted = runs, earlier, predicted
+        self._contents = contents = read_contents(predicted.file)
         self._setting = setting_of(predicted.run, contents.digest)
+        self._minor: list[str] = []
         self.compared: Compared | None = None
         self.warnings: tuple[str, ...] = ()
         bases = hold_against(runs, earlier, against, contents)
@@ -145,6 +147,7 @@ class Tonight:
             status=status_of(gates),
             min_accuracy=limits.min_accuracy,
             patience=limits.patience,
+            minor=tuple(dict.fromkeys(self._minor)),
         )
 
     @property
@@ -177,7 +180,20 @@ class Tonight:
         """Return what is not as on a night."""
         if before is None:
             return ()
-        return tuple(changes(before.name, setting_of_night(before), self._setting))
+        new = self._new_images(before)
+        if new and new.are_few:
+            self._minor.append(new.told(before.name))
+        return tuple(changes(before.name, setting_of_night(before), self._setting, new_images=new))
+
+    def _new_images(self, before: Night) -> NewImages | None:
+        """Return the images that a night had not; None where its predictions are not there."""
+        if before.data == self._setting.data or not has_predictions(self._runs, before):
+            return None
+        try:
+            there = read_contents(self._runs / before.name / PREDICTIONS)
+        except PredictionsError:  # damaged
+            return None
+        return NewImages(self._contents.new_since(there), len(self._contents.hashes))
 
     def _changes_since_base(self) -> tuple[str, ...]:
         """Return what is not as in the night or the file that it is held against."""

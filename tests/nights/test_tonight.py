@@ -28,14 +28,17 @@ RUN = {
 LIMITS = GateLimits(ErrorBudget.parse("0"))
 
 
-def _predicted(path: Path, wrong: int, relabelled: int = 0, confidence: float = 0.75) -> Predicted:
+def _predicted(
+    path: Path, wrong: int, relabelled: int = 0, confidence: float = 0.75, first: int = 0
+) -> Predicted:
     """Write predictions of which the first are wrong, and return what a run found.
 
-    The labels of the first `relabelled` rows are others, and so are the digits.
+    The labels of the first `relabelled` rows are others, and so are the digits. `first` is the
+    number of the first image.
     """
     labels = [(row + (row < relabelled)) % 10 for row in range(ROWS)]
     digits = [(label + 1) % 10 if row < wrong else label for row, label in enumerate(labels)]
-    content = {"content": [f"{row:032x}" for row in range(ROWS)]}
+    content = {"content": [f"{row:032x}" for row in range(first, first + ROWS)]}
     write_predictions(path, labels, digits, confidences=[confidence] * ROWS, further=content)
     evaluator = Evaluator()
     with PredictionsFile(path) as file:
@@ -76,6 +79,17 @@ def test_a_worse_night_is_told_by_its_comparison(tmp_path: Path, earlier: Night)
     assert [*tonight.newly_wrong(2)] == [
         ("test.parquet", row, f"{row} read as {row + 1}, confidence 0.7500") for row in (0, 1)
     ]
+
+
+def test_a_few_new_images_are_counted_and_are_no_news(tmp_path: Path, earlier: Night) -> None:
+    """20 of 200 are a minor change, 120 are not."""
+    for new, minor in ((20, True), (120, False)):
+        predicted = _predicted(tmp_path / "p.parquet", wrong=0, first=new)
+        made = Tonight(tmp_path / "nights", [earlier], predicted, "previous", 0.001).night(
+            "n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS
+        )
+        told = f"{new} of 200 images are new since before"
+        assert (made.changes, made.minor) == ((told,), (told,) if minor else ())
 
 
 def test_other_labels_of_the_same_images_are_suspicious(tmp_path: Path, earlier: Night) -> None:

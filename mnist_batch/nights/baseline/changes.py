@@ -30,6 +30,31 @@ class Setting:
     data: str | None
 
 
+@dataclass(frozen=True)
+class NewImages:
+    """How many of the images of a run are new.
+
+    Attributes:
+        new: images that the earlier run had not.
+        total: all.
+    """
+
+    new: int
+    total: int
+
+    @property
+    def are_few(self) -> bool:
+        """Whether most images are not new."""
+        return 2 * self.new < self.total
+
+    def told(self, since: str) -> str:
+        """Return a sentence on them."""
+        if not self.new:
+            return f"some images of {since} are not there, and none is new"
+        verb = "is" if self.new == 1 else "are"
+        return f"{self.new:,} of {self.total:,} images {verb} new since {since}"
+
+
 def setting_of(run: Mapping[str, Any], data: str | None) -> Setting:
     """Return the setting that the record of a run tells, as it is in a predictions file."""
     options = {name: value for name, value in run["options"].items() if name not in _OF_EACH_RUN}
@@ -40,8 +65,13 @@ def setting_of(run: Mapping[str, Any], data: str | None) -> Setting:
     return Setting(str(run.get("version", "")), model, options, data)
 
 
-def changes(since: str, before: Setting, now: Setting) -> Iterator[str]:
-    """Yield what is not as it was in a run that is called `since`, a sentence each."""
+def changes(
+    since: str, before: Setting, now: Setting, *, new_images: NewImages | None = None
+) -> Iterator[str]:
+    """Yield what is not as it was in a run that is called `since`, a sentence each.
+
+    `new_images` are those that it had not; None where nobody knows how many.
+    """
     if before.model.get("sha256") != now.model.get("sha256"):
         yield f"the model is {_model(now.model)}, in {since} it was {_model(before.model)}"
     if before.version != now.version:
@@ -55,7 +85,7 @@ def changes(since: str, before: Setting, now: Setting) -> Iterator[str]:
             what = "the input" if name == "inputs" else name
             yield f"{what} is {_value(new)}, in {since} it was {_value(old)}"
     if images_are_known and before.data != now.data:
-        yield f"the images are not those of {since}"
+        yield new_images.told(since) if new_images else f"the images are not those of {since}"
 
 
 def _model(model: Mapping[str, str]) -> str:

@@ -40,6 +40,10 @@ class Contents:
         shared = pc.sum(pc.is_in(ours, theirs)).as_py() or 0
         return bool(shared) and 2 * shared >= max(len(ours), len(theirs))
 
+    def new_since(self, earlier: "Contents") -> int:
+        """Return how many images are not in others."""
+        return len(self.hashes) - (pc.sum(pc.is_in(self.hashes, earlier.hashes)).as_py() or 0)
+
 
 _AT_ONCE = 65536
 

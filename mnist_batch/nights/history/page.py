@@ -54,6 +54,7 @@ def history_page(runs: Path, history: Nights) -> str:
     rows = history_rows(runs, history.nights)
     recent, older = rows[-RECENT:], rows[:-RECENT]
     last, folder = rows[-1], runs.resolve().name
+    minor = last.night.minor
     return render(
         "history.html",
         folder=folder,
@@ -61,7 +62,7 @@ def history_page(runs: Path, history: Nights) -> str:
         opening=f"{folder}: {_place(len(rows))}, begun {last.night.began:%Y-%m-%d %H:%M} UTC",
         sentence=_sentence(last),
         headline=headline(last.night),
-        remarks=[*last.remarks, *last.night.changes],
+        remarks=[*last.remarks, *(one for one in last.night.changes if one not in minor)],
         facts=_facts(recent),
         recent_title=f"The last {len(recent)} nights" if recent[1:] else "The first night",
         legend=_legend(recent),

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from mnist_batch.nights.baseline.changes import Setting, changes, setting_of
+import pytest
+
+from mnist_batch.nights.baseline.changes import NewImages, Setting, changes, setting_of
 
 NOW = Setting("0.5.0", {"name": "b.h5", "sha256": "b" * 64}, {"prepare": "auto"}, "data")
 
@@ -39,6 +41,19 @@ def test_another_input_is_said_where_nobody_knows_the_images() -> None:
     assert list(changes("x", replace(before, data=None), now)) == [
         "the input is a, in x it was a b"
     ]
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (NewImages(46, 2300), "46 of 2,300 images are new since x"),
+        (NewImages(1, 10), "1 of 10 images is new since x"),
+        (NewImages(0, 10), "some images of x are not there, and none is new"),
+    ],
+)
+def test_new_images_are_counted(new: NewImages, told: str) -> None:
+    """Where it is known how many there are."""
+    assert list(changes("x", replace(NOW, data="other"), NOW, new_images=new)) == [told]
 
 
 def test_a_long_list_of_files_is_cut() -> None:

@@ -43,6 +43,12 @@ def test_two_nights_are_over_the_same_images_where_half_of_both_is_shared(
     assert found[0].is_mostly(found[1]) is found[1].is_mostly(found[0]) is is_mostly
 
 
+def test_new_images_are_counted(tmp_path: Path) -> None:
+    """Each row counts; what is not there any more does not."""
+    earlier = _contents(tmp_path / "a.parquet", ["a", "b", "z"])
+    assert _contents(tmp_path / "b.parquet", ["a", "c", "c", "d"]).new_since(earlier) == 3
+
+
 def test_a_file_without_contents_shares_none(tmp_path: Path) -> None:
     """As one that `predict` wrote without `--content-hash`."""
     contents = read_contents(write_predictions(tmp_path / "p.parquet", [1], [1]))

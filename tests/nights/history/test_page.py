@@ -63,6 +63,14 @@ def test_the_first_line_says_what_the_last_night_came_to(
     assert re.sub("<[^>]+>", "", heading[1]) == f"The night 2026-11-02 {sentence}"
 
 
+def test_minor_changes_are_no_headline(tmp_path: Path) -> None:
+    """A few new images each night are not what the page begins with."""
+    changes = ("the model is another", "46 of 2,300 images are new since x")
+    page = _page(tmp_path, night(1, changes=changes, minor=changes[1:]))
+    assert changes[0] in page
+    assert changes[1] not in page
+
+
 def test_the_median_of_two_nights_is_between_them(tmp_path: Path) -> None:
     """The mean of the two in the middle, as everywhere."""
     nights = [night(day, scored=1000, correct=correct) for day, correct in ((1, 960), (2, 980))]
