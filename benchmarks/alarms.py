@@ -60,10 +60,10 @@ class DrawnImages:
     likeness: NDArray[np.int64]
 
 
-def drawn_images(random: Generator, rows: int) -> DrawnImages:
-    """Draw the images of a night."""
+def drawn_images(random: Generator, rows: int, worse: float = 0.0) -> DrawnImages:
+    """Draw the images of a night, of which a share `worse` more, 0 to 1, are misread."""
     labels = random.integers(0, CLASSES, rows)
-    share = MISREAD[labels]
+    share = MISREAD[labels] + worse
     anything = (labels + random.integers(1, CLASSES, rows)) % CLASSES
     likeness = np.where(random.random(rows) < 0.5, LOOKS_LIKE[labels], anything)
     return DrawnImages(labels, random.beta(share, 1 - share), likeness)
@@ -94,19 +94,22 @@ def is_called_worse(random: Generator, rows: int, drop: float = 0.0) -> bool:
     return is_regressed(overall, MAX_DROP) or bool(regressed_digits(digits, MAX_DROP))
 
 
-def is_called_suspicious(random: Generator, rows: int) -> bool:
-    """Tell whether a night looks suspicious beside another: one model, images drawn anew."""
-    (base, before), (profile, metrics) = _night(random, rows), _night(random, rows)
+def is_called_suspicious(random: Generator, rows: int, worse: float = 0.0) -> bool:
+    """Tell whether a night looks suspicious beside another: one model, images drawn anew.
+
+    Both have labels, and `worse` is the share of images, 0 to 1, that are misread for being worse.
+    """
+    (base, before), (profile, metrics) = _night(random, rows), _night(random, rows, worse)
     counts = before.errors, before.scored, before.correct
     earlier = Earlier("the base", base, *counts, input_drift(profile, base))
     return bool(suspicions(metrics, profile, earlier))
 
 
-def _night(random: Generator, rows: int) -> tuple[InputProfile, Metrics]:
-    images = drawn_images(random, rows)
+def _night(random: Generator, rows: int, worse: float = 0.0) -> tuple[InputProfile, Metrics]:
+    images = drawn_images(random, rows, worse)
     missing = random.random(rows) < UNREADABLE
-    # The network is less sure of what is hard to read.
-    confidences = 1 - random.beta(0.1 + 2 * images.hardness, 8)
+    # The network is less sure of what is hard to read, and where images are worse it knows so.
+    confidences = 1 - random.beta(0.1 + (2 + 300 * worse) * images.hardness, 8)
     columns = (
         ["a"] * rows,
         np.arange(rows),
@@ -157,6 +160,9 @@ def main() -> None:
         for rows in (1000, 10_000):
             found = raised_on(partial(is_called_worse, rows=rows, drop=points / 100), nights)
             print(f"  {points:.1f} points at {rows:6,} rows {found:33,}")
+    for points in (2, 5):
+        raises = partial(is_called_suspicious, rows=1000, worse=points / 100)
+        print(f"  {points:2} points of worse images drawn anew {raised_on(raises, nights):22,}")
     if 100 * alarms >= nights or 100 * found < 99 * nights:
         sys.exit("error: more than 1 false alarm in 100 nights, or a drop of 2 points is missed")
 

@@ -15,6 +15,11 @@ def test_images_drawn_anew_are_hardly_ever_suspicious() -> None:
     assert raised_on(partial(is_called_suspicious, rows=1000), 50) == 0
 
 
+def test_worse_images_are_suspicious_with_labels_too() -> None:
+    """On 20 nights of which 10 points more are misread: confidence and accuracy fall together."""
+    assert raised_on(partial(is_called_suspicious, rows=1000, worse=0.1), 20) >= 19
+
+
 def test_a_drop_of_two_points_is_found() -> None:
     """On each of 100 nights of 10,000 rows."""
     assert raised_on(partial(is_called_worse, rows=10_000, drop=0.02), 100) >= 99
