@@ -256,6 +256,7 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
         notes=notes,
         profile=evaluation.profile,
         unreadable=evaluation.unreadable,
+        slices=evaluation.slices,
         further_predictions=wanted.files[1:],
     )
 

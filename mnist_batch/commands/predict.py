@@ -342,6 +342,7 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
             notes=notes,
             profile=evaluation.profile,
             unreadable=evaluation.unreadable,
+            slices=evaluation.slices,
             prepared_folder=pictures.target if pictures and has_pictures else None,
             prepared_pictures=pictures.written if pictures else 0,
             uncounted_sources=len(run.opened.uncounted),

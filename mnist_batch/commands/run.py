@@ -20,6 +20,7 @@ from mnist_batch import __version__, _kernels
 from mnist_batch.evaluation.evaluator import Evaluation, Unreadable, counts_of_images
 from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile
 from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.slices import Slice
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
@@ -30,7 +31,7 @@ from mnist_batch.options import PredictOptions, PredictorChoice, Prepare
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
-from mnist_batch.reports.report import metrics_record
+from mnist_batch.reports.records import metrics_record, slice_records
 from mnist_batch.schema import Reason, predictions_schema, shortened
 
 _NAMED = 5
@@ -53,6 +54,7 @@ class Summary:
         notes: what the user should know, one sentence each.
         profile: what the input looks like, labels or not.
         unreadable: the first rows without a prediction, per reason.
+        slices: accuracy of parts of the rows.
         prepared_folder: where the pictures of prepared images are; None where none were wanted.
         prepared_pictures: the number of these pictures.
         uncounted_sources: the number of sources that are one row with an error each, since nobody
@@ -68,6 +70,7 @@ class Summary:
     notes: Sequence[str]
     profile: InputProfile
     unreadable: Mapping[str, Sequence[Unreadable]]
+    slices: Sequence[Slice]
     prepared_folder: Path | None = None
     prepared_pictures: int = 0
     uncounted_sources: int = 0
@@ -78,6 +81,7 @@ class Summary:
         """Return what `metrics.json` holds, the notes, and where the files are."""
         return {
             **metrics_record(self.metrics, self.run),
+            "slices": slice_records(self.slices),
             "notes": list(self.notes),
             "predictions_file": str(self.predictions),
             "further_predictions_files": [str(path) for path in self.further_predictions],

@@ -29,7 +29,8 @@ from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.outputs.targets import check_writable
-from mnist_batch.reports.report import Report, claims_of_report, metrics_record, report_folder
+from mnist_batch.reports.records import metrics_record
+from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.training.data import DigitsHash, LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,

@@ -5,14 +5,11 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
-from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
-from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.mistakes import Mistakes
 from mnist_batch.outputs.output_lock import OutputLock
@@ -21,6 +18,14 @@ from mnist_batch.outputs.targets import behind_links, check_writable, output_err
 from mnist_batch.reports import contact_sheet, figures
 from mnist_batch.reports.drawing_process import Drawings
 from mnist_batch.reports.page import Around
+from mnist_batch.reports.records import (
+    confusion_table,
+    history_table,
+    metrics_record,
+    per_class_table,
+    slice_records,
+    slices_table,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +37,7 @@ FILES = (
     "confusion_matrix.png",
     "per_class.csv",
     "per_class.png",
+    "slices.csv",
     "mistakes.csv",
     "predictions.png",
     "samples.png",
@@ -148,21 +154,23 @@ class Report(AbstractContextManager["Report", None]):
                 around=around,
             )
 
-        text = json.dumps(metrics_record(metrics, run), indent=2) + "\n"
+        record = {**metrics_record(metrics, run), "slices": slice_records(evaluation.slices)}
         with Drawings() as drawings:  # while the rest is made
             requested = self._request_figures(drawings, evaluation, run, history)
             if metrics.scored:
-                self._stage_table("confusion_matrix.csv", _confusion_table(metrics))
-                self._stage_table("per_class.csv", _per_class_table(metrics))
+                self._stage_table("confusion_matrix.csv", confusion_table(metrics))
+                self._stage_table("per_class.csv", per_class_table(metrics))
+                self._stage_table("slices.csv", slices_table(evaluation.slices))
                 self._stage("mistakes.csv", self.mistakes.write_to)
             if history is not None:
-                self._stage_table("history.csv", _history_table(history))
+                self._stage_table("history.csv", history_table(history))
             with self._making("samples.png"):
-                if not evaluation.has_images and self._is_of(text):
+                if not evaluation.has_images and self._is_of(record):
                     self._kept = {*_OF_IMAGES}  # drawn when the images were at hand
             self._stage("index.html", lambda path: path.write_text(page(), encoding="utf-8"))
             for name in requested:
                 self._stage(name, drawings.wait)
+        text = json.dumps(record, indent=2) + "\n"
         self._stage(_WHOLE, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _request_figures(
@@ -234,10 +242,17 @@ class Report(AbstractContextManager["Report", None]):
                     )
                 check_writable(self.folder / name, overwrite=self._overwrite)
 
-    def _is_of(self, text: str) -> bool:
-        """Tell whether the report in the folder is on the same predictions."""
-        earlier = self.folder / _WHOLE
-        return earlier.is_file() and earlier.read_bytes() == text.encode()
+    def _is_of(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether the report in the folder is on the same predictions, however sliced."""
+        path = self.folder / _WHOLE
+        if not path.is_file():
+            return False
+        try:
+            earlier = json.loads(path.read_bytes())
+        except (ValueError, RecursionError):  # not of this package
+            return False
+        now = json.loads(json.dumps(record))
+        return isinstance(earlier, dict) and {**earlier, "slices": 0} == {**now, "slices": 0}
 
     def _stage_table(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         def write(path: Path) -> None:
@@ -295,62 +310,3 @@ def claims_of_report(folder: Path | None) -> list[Claim]:
         return []
     files = [Claim(folder / name, "the report") for name in FILES]
     return [Claim(folder, "the report", is_shared=True), *files]
-
-
-def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the content of `metrics.json`; a number that is undefined is None, null in JSON."""
-    return {
-        "rows": metrics.rows,
-        "labelled": metrics.labelled,
-        "scored": metrics.scored,
-        "prepared": metrics.prepared,
-        "errors": {"total": metrics.errors, "by_reason": metrics.errors_by_reason},
-        "accuracy": metrics.accuracy,
-        "accuracy_interval_95": metrics.accuracy_interval,
-        "macro": {
-            "precision": metrics.macro_precision,
-            "recall": metrics.macro_recall,
-            "f1": metrics.macro_f1,
-        },
-        "per_class": [vars(digit) for digit in metrics.per_class],
-        "log_loss": metrics.log_loss,
-        "brier": metrics.brier,
-        "calibration_error": metrics.calibration_error,
-        "mean_confidence": metrics.mean_confidence,
-        "reliability": [{**vars(one), "accuracy": one.accuracy} for one in metrics.reliability],
-        "risk_coverage": [
-            {
-                "threshold": one.threshold,
-                "rows": one.rows,
-                "right": one.right,
-                "coverage": one.coverage,
-                "accuracy": one.accuracy,
-            }
-            for one in metrics.risk_coverage
-        ],
-        "confusion_matrix": metrics.confusion_matrix.tolist(),
-        "predictions": metrics.predictions,
-        "run": run,
-    }
-
-
-def _confusion_table(metrics: Metrics) -> list[list[object]]:
-    rows = enumerate(metrics.confusion_matrix.tolist())
-    return [["true\\predicted", *range(CLASSES)], *([digit, *counts] for digit, counts in rows)]
-
-
-def _per_class_table(metrics: Metrics) -> list[list[object]]:
-    """Return a row per digit; in the place of a score that is undefined stands why."""
-    return [
-        [field.name for field in fields(ClassMetrics)],
-        *(
-            [digit.undefined if value is None else value for value in vars(digit).values()]
-            for digit in metrics.per_class
-        ),
-    ]
-
-
-def _history_table(history: Mapping[str, Sequence[float]]) -> list[list[object]]:
-    """Return a row per epoch, counted from 1."""
-    epochs = zip(*history.values(), strict=True)
-    return [["epoch", *history], *([epoch, *row] for epoch, row in enumerate(epochs, start=1))]

@@ -15,7 +15,7 @@ from tests.support.command import COMMAND, run
 from tests.support.confined import confined
 from tests.support.report_files import REPORT_FILES
 
-TABLES = {"metrics.json", "confusion_matrix.csv", "mistakes.csv", "per_class.csv"}
+TABLES = {"metrics.json", "confusion_matrix.csv", "mistakes.csv", "per_class.csv", "slices.csv"}
 PICTURES = REPORT_FILES - TABLES
 
 _FAILING = {
@@ -169,7 +169,7 @@ def test_a_disk_with_room_for_the_predictions_is_enough(
     out.write_text("old")
     arguments = ["predict", digits_folder, "--model", model, "--out", out, "--overwrite"]
     ended = subprocess.run(
-        [sys.executable, "-c", _LIMITED, "12000", *map(str, arguments)],
+        [sys.executable, "-c", _LIMITED, "16000", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

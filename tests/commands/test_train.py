@@ -211,6 +211,7 @@ def test_the_report_holds_history_and_test_figures(result: TrainingResult) -> No
         "per_class.csv",
         "per_class.png",
         "samples.png",
+        "slices.csv",
     ]
     assert sorted(result.report_files) == sorted(folder.iterdir())
     with (folder / "history.csv").open(newline="") as file:
@@ -472,7 +473,7 @@ def test_no_failure_of_the_report_costs_the_model(
         "device); the model is complete; to test it again, with a report"
     )
     assert {path.name for path in tmp_path.iterdir()} == {"digits.h5", "digits.report"}
-    tables = {"confusion_matrix.csv", "per_class.csv", "mistakes.csv", "history.csv"}
+    tables = {"confusion_matrix.csv", "per_class.csv", "slices.csv", "mistakes.csv", "history.csv"}
     names = {"metrics.json", "index.html", *tables}
     assert {path.name for path in (tmp_path / "digits.report").iterdir()} == names
     name, *arguments = shlex.split(command)

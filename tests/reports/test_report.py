@@ -16,6 +16,7 @@ from PIL import Image
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.samples import Samples
+from mnist_batch.evaluation.slices import Slice
 from mnist_batch.mnist import CLASSES
 from mnist_batch.reports.report import FILES, Report
 from tests.support.example_metrics import evaluation_of
@@ -145,6 +146,7 @@ def test_metrics_json_holds_every_number(tmp_path: Path) -> None:
         "confusion_matrix",
         "predictions",
         "run",
+        "slices",
     ]
     assert (record["rows"], record["labelled"], record["prepared"]) == (100, 70, 4)
     assert record["scored"] == 65
@@ -269,7 +271,7 @@ def test_nothing_is_left_of_a_report_without_commit(tmp_path: Path) -> None:
 
 
 OF_IMAGES = {"samples.png", "mistakes.png"}
-TABLES = {"metrics.json", "confusion_matrix.csv", "mistakes.csv", "per_class.csv"}
+TABLES = {"metrics.json", "confusion_matrix.csv", "mistakes.csv", "per_class.csv", "slices.csv"}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -330,6 +332,23 @@ def test_an_interrupt_is_no_missing_picture(
     with pytest.raises(error):
         write(tmp_path / "report")
     assert names(tmp_path) == set()
+
+
+def test_samples_stay_however_the_same_predictions_are_sliced(tmp_path: Path) -> None:
+    """Or none of them, beside a file of another program."""
+    write(tmp_path)
+    sliced = replace(
+        evaluation_of(WITH_LABELS, NO_SAMPLES), slices=[Slice("writer", "a", 9, 9, 8, 0)]
+    )
+    for content, expected in ((None, REPORT_FILES), (b"[1", REPORT_FILES - OF_IMAGES)):
+        if content:
+            (tmp_path / "metrics.json").write_bytes(content)
+        with Report(tmp_path, overwrite=True) as report:
+            report.stage(sliced, RUN)
+            report.commit()
+        assert report.missing == {}
+        assert names(tmp_path) == expected
+    assert rows(tmp_path / "slices.csv")[1][:6] == ["writer", "a", "text", "9", "9", "8"]
 
 
 def test_samples_stay_only_with_the_same_predictions(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ REPORT_FILES = {
     "confusion_matrix.png",
     "per_class.csv",
     "mistakes.csv",
+    "slices.csv",
     "per_class.png",
     "samples.png",
     "mistakes.png",
