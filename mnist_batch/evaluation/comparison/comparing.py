@@ -110,17 +110,27 @@ def compare_predictions(
         PredictionsError: a file cannot be read, or these are not runs over the same images.
     """
     known_by = KNOWN_BY if on is None else tuple({on, CONTENT.name})
-    rows = read_rows(base, known_by), read_rows(new, known_by)
-    pairing = pair_rows(*rows, on)
-    pairs = _Pairs.of(*rows, pairing)
+    return compare_rows(read_rows(base, known_by), read_rows(new, known_by), on, max_drop)
+
+
+def compare_rows(
+    base: PredictedRows, new: PredictedRows, on: str | None = None, max_drop: float = MAX_DROP
+) -> Compared:
+    """Compare two predictions files that are read, as `compare_predictions` does.
+
+    Raises:
+        PredictionsError: these are not runs over the same images.
+    """
+    pairing = pair_rows(base, new, on)
+    pairs = _Pairs.of(base, new, pairing)
     pairs.check_same_images()
     overall, per_digit = paired_scores(pairs.counts())
     changes = pairs.changes()
     comparison = Comparison(
         verdict=verdict_of(overall, max_drop),
         joined_on=pairing.joined_on,
-        base_rows=len(rows[0]),
-        new_rows=len(rows[1]),
+        base_rows=len(base),
+        new_rows=len(new),
         pairs=len(pairing),
         overall=overall,
         repeats=int(pairs.is_repeat.sum()),
@@ -135,9 +145,9 @@ def compare_predictions(
         changed_labels=int(pairs.other_label.sum()),
         newly_confused=pairs.newly_confused(),
         max_drop=max_drop,
-        notes=(*_notes(*rows, pairing, pairs), *reservations(overall, max_drop)),
+        notes=(*_notes(base, new, pairing, pairs), *reservations(overall, max_drop)),
     )
-    return Compared(comparison, rows[0].path, rows[1].path, rows[0].run, rows[1].run, changes)
+    return Compared(comparison, base.path, new.path, base.run, new.run, changes)
 
 
 @dataclass(frozen=True, eq=False)
