@@ -216,6 +216,7 @@ def nightly_with(
     began = datetime.now(UTC)
     command = nightly_line(inputs, runs, model, how)
     with NewNight(runs, options.name, began) as new, new.telling():
+        notes = [*notes, *_tidy(runs, earlier, options)]  # first, for the disk may be full
         summary = predict_with(
             *(inputs, new.folder / PREDICTIONS, model, how, progress, command),
             around=around(new.name, "Summary"),
@@ -230,7 +231,8 @@ def nightly_with(
         said = [*tonight.warnings, *told.notes]
         write_files(new.folder, night, tonight, told.unreadable, said)
         new.commit()
-    notes = [*told.notes, *_tidy(runs, options), *_index(runs), *publish(new.place)]
+    notes = [*told.notes, *_tidy(runs, [*earlier, night], options)]
+    notes += [*_index(runs), *publish(new.place)]
     return NightlyResult(night, new.place, told, notes, tonight.warnings)
 
 
@@ -283,14 +285,13 @@ def _check_apart(inputs: Sequence[str | Path], runs: Path) -> None:
             )
 
 
-def _tidy(runs: Path, options: NightlyOptions) -> list[str]:
+def _tidy(runs: Path, nights: Sequence[Night], options: NightlyOptions) -> list[str]:
     """Remove the predictions of old nights where that is wanted; return a note on them."""
     if options.keep_nights is None:
         return []
     try:
-        nights = read_history(runs).nights
         removed = remove_old_predictions(runs, nights, options.keep_nights, options.against)
-    except Exception as error:  # noqa: BLE001 - the night is in place
+    except Exception as error:  # noqa: BLE001 - no night is lost by it
         return [f"old predictions in {runs} were not removed ({why_failed(error)})"]
     return [f"predictions of old nights, removed: {', '.join(removed)}"] if removed else []
 

@@ -10,12 +10,14 @@ import json
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.nights.night import Night
 from mnist_batch.reports.page import Around
+from mnist_batch.schema import shortened
 
 RECORD, SUMMARY, JUNIT = "run.json", "summary.md", "junit.xml"
 PREDICTIONS, REPORT, COMPARISON = "predictions.parquet", "predictions.report", "comparison"
@@ -36,12 +38,16 @@ _MOST_BYTES = 4_000_000
 """Of a file with the numbers of a night: a record names all INPUTs, of which a shell gives 2 MB."""
 
 
+_MOST_NOTES, _LONGEST_NOTE = 30, 500
+"""Notes, and characters of one: the page of all nights is below 1 MB."""
+
+
 class Nights(NamedTuple):
     """The nights of a folder.
 
     Attributes:
         nights: in the order in which they began; each has the name of its folder.
-        notes: what was passed over, a sentence each.
+        notes: what was passed over, a sentence each; of very many the first, and how many more.
     """
 
     nights: Sequence[Night]
@@ -68,8 +74,9 @@ def around_report(folder: Path) -> Around | None:
 def read_nights(runs: Path) -> Nights:
     """Read the nights of a folder; what is none, is damaged or is a copy is passed over.
 
-    A folder that was renamed, or that came from elsewhere, is a night. Hidden folders are of runs
-    that have not ended, and files are somebody's.
+    So is what begins in the future: a clock was wrong, and it is no earlier night of any. A folder
+    that was renamed, or that came from elsewhere, is a night. Hidden folders are of runs that have
+    not ended, and files are somebody's.
 
     Raises:
         MachineError: the machine lacks memory or open files to read them.
@@ -93,7 +100,21 @@ def read_nights(runs: Path) -> Nights:
                 found[written], night = night, other
             notes.append(f"{runs / night.name}: is a copy of {found[written].name}; passed over")
     nights = sorted(found.values(), key=lambda night: (night.began, night.name))
-    return Nights(nights, notes)
+    now = datetime.now(UTC)
+    future = [
+        f"{runs / night.name}: begins in the future, {night.began:%Y-%m-%d %H:%M}, so a clock was "
+        "wrong; passed over"
+        for night in nights
+        if night.began > now
+    ]
+    return Nights(nights[: len(nights) - len(future)], _in_short([*future, *notes]))
+
+
+def _in_short(notes: Sequence[str]) -> list[str]:
+    """Return notes of a folder in which thousands of folders may be somebody's."""
+    told = [shortened(note, _LONGEST_NOTE) for note in notes[:_MOST_NOTES]]
+    more = len(notes) - len(told)
+    return [*told, f"and {more:,} more folders were passed over"] if more else told
 
 
 def read_night(folder: Path) -> Night:

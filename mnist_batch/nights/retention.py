@@ -12,13 +12,16 @@ from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
 from mnist_batch.outputs.reader import PredictionsFile
 
+_MOST_SETS = 30
+"""Sets of images, the newest, whose nights are looked for: as many as `hold_against` looks at."""
+
 
 def remove_old_predictions(runs: Path, nights: Sequence[Night], keep: int, also: str) -> list[str]:
     """Remove the predictions of all but the last `keep` nights; return the names of these nights.
 
     Metrics, reports, comparisons and records stay; so do the predictions that a later night may be
-    held against: the last night, the last that passed its gates and the most accurate one, over the
-    images of the last night and over each set of images that came again; and `also`, the night that
+    held against: the last that passed its gates and the most accurate one, over the images of the
+    last night and over each set of images that came again; and `also`, the night or the file that
     `--against` names. What cannot be removed stays.
 
     Args:
@@ -31,23 +34,34 @@ def remove_old_predictions(runs: Path, nights: Sequence[Night], keep: int, also:
     kept.add(also)
     removed = []
     for night in nights:
-        if night.name not in kept and has_predictions(runs, night):
+        path = runs / night.name / PREDICTIONS
+        if night.name not in kept and has_predictions(runs, night) and not _is_same(path, also):
             with contextlib.suppress(OSError):
-                (runs / night.name / PREDICTIONS).unlink()
+                path.unlink()
                 removed.append(night.name)
     return removed
+
+
+def _is_same(path: Path, also: str) -> bool:
+    """Tell whether two paths lead to one file, be it by a link."""
+    with contextlib.suppress(OSError):
+        return path.samefile(also)
+    return False
 
 
 def _needed(runs: Path, nights: Sequence[Night]) -> set[str]:
     """Return the nights that later ones may be held against."""
     there = [night for night in nights if has_predictions(runs, night)]
-    if not there:
-        return set()
-    with contextlib.suppress(PredictionsError):
-        contents = read_contents(runs / there[-1].name / PREDICTIONS)
-        needed = {_held(runs, nights, word, contents) for word in (PASSED, BEST)}
-        return needed | _of_other_sets(there)
-    return {night.name for night in there}  # nobody knows
+    needed: set[str] = set()
+    for newest in _newest_of_sets(there, {night.name for night in nights}):
+        try:
+            contents = read_contents(runs / newest.name / PREDICTIONS)
+        except PredictionsError:  # damaged, so that nothing is held against it
+            if newest is there[-1]:
+                return {night.name for night in there}  # nobody knows what the next one needs
+            continue
+        needed |= {_held(runs, nights, word, contents) for word in (PASSED, BEST)}
+    return needed
 
 
 def _held(runs: Path, nights: Sequence[Night], word: str, contents: Contents) -> str:
@@ -59,15 +73,18 @@ def _held(runs: Path, nights: Sequence[Night], word: str, contents: Contents) ->
     return ""
 
 
-def _of_other_sets(nights: Sequence[Night]) -> set[str]:
-    """Return the last that passed and the most accurate one of each set that came again."""
-    again = {data for data, times in Counter(night.data for night in nights).items() if times > 1}
-    passed: dict[str, Night] = {}
-    best: dict[str, Night] = {}
-    for night in nights:
-        if night.data in again and night.is_base:
-            passed[night.data] = night
-        if night.data in again and night.accuracy is not None:
-            known = best.get(night.data, night)
-            best[night.data] = night if night.sure_accuracy >= known.sure_accuracy else known
-    return {night.name for night in (*passed.values(), *best.values())}
+def _newest_of_sets(there: Sequence[Night], names: set[str]) -> list[Night]:
+    """Return the last of some nights, and the newest over each set of images that came again.
+
+    A night that was compared with another one is over mostly the same images, as where they grow.
+    """
+    compared = {night.against.name for night in there if night.against}
+    times = Counter(night.data for night in there)
+    newest = {night.data: night for night in there}.values()
+    again = [
+        night
+        for night in newest
+        if night.name not in compared
+        and (times[night.data] > 1 or (night.against and night.against.name in names))
+    ]
+    return [*again[-_MOST_SETS:], *there[-1:]]

@@ -84,7 +84,7 @@ def test_a_base_that_is_none_is_status_1(tmp_path: Path, digits_folder: Path) ->
     """Before anything is predicted."""
     ended = run("nightly", digits_folder, "--runs", tmp_path / "nights", "--against", "absent")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: --against absent: is no night of ")
+    assert ended.stderr.startswith("error: --against absent: is no earlier night of ")
     assert list(tmp_path.iterdir()) == []
 
 

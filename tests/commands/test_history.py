@@ -18,7 +18,7 @@ def test_history_makes_the_page_and_returns_the_nights(tmp_path: Path) -> None:
     result = mnist_batch.history(tmp_path)
     assert result.page.is_file()
     record = json.loads(json.dumps(result.record()))
-    assert [one["name"] for one in record["nights"]] == ["2026-11-01", "2026-11-02"]
+    assert [one["name"] for one in record["nights"]] == ["2024-11-01", "2024-11-02"]
     assert record["nights"][0]["state"] == "passed"
     assert record["nights"][0]["accuracy"] == pytest.approx(970 / 998)
     assert record["notes"] == [
@@ -44,7 +44,7 @@ def test_a_full_disk_leaves_the_old_page(tmp_path: Path) -> None:
         mnist_batch.history(tmp_path)
     assert page.read_bytes() == old
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "2026-11-01",
-        "2026-11-02",
+        "2024-11-01",
+        "2024-11-02",
         "index.html",
     ]

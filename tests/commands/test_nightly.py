@@ -224,12 +224,41 @@ def test_old_nights_lose_their_predictions_and_nothing_else(digits: Path, runs: 
     assert (runs / "good" / "predictions.report" / "metrics.json").is_file()
 
 
-@pytest.mark.parametrize("name", ["a/b", "passed", ""])
+def test_a_full_disk_gets_room_before_the_night(digits: Path, runs: Path) -> None:
+    """Where the night does not fit, old predictions are gone all the same."""
+    kept = Path(shutil.copytree(runs / "good", runs / "0"))
+    record = json.loads((kept / "run.json").read_text())
+    record |= {"name": "0", "created_utc": "2024-11-01T02:00:00.000+00:00"}
+    (kept / "run.json").write_text(json.dumps(record))
+    with limited_file_size(1000), pytest.raises(OutputError):
+        _nightly(digits, runs, keep_nights=1)
+    left = [path.parent.name for path in sorted(runs.glob("*/predictions.parquet"))]
+    assert left == ["blind", "good"]
+
+
+def test_a_night_in_the_future_holds_nothing_up(
+    digits: Path, runs: Path, blind_model: Path
+) -> None:
+    """The nights in a row are counted without it, and the page is about the last night."""
+    record = json.loads((runs / "blind" / "run.json").read_text())
+    record["created_utc"] = "2999-01-01T02:00:00.000+00:00"
+    (runs / "blind" / "run.json").write_text(json.dumps(record))
+    made = [_nightly(digits, runs, model=blind_model, patience=9) for _ in range(2)]
+    assert [
+        {gate.missed_nights for gate in one.night.gates if gate.passed is False} for one in made
+    ] == [{1}, {2}]
+    assert any("blind: begins in the future, 2999" in note for note in made[0].notes)
+    page = (runs / "index.html").read_text()
+    assert f"<title>{made[1].night.name}" in page
+    assert "blind: begins in the future" in page
+
+
+@pytest.mark.parametrize("name", ["a/b", "passed", "index.html", ""])
 def test_a_name_that_is_none_is_refused_before_anything_is_written(
     digits: Path, tmp_path: Path, name: str
 ) -> None:
     """A path, a word of `--against`, nothing."""
-    with pytest.raises(ValueError, match=r"expected up to 80|stands for one"):
+    with pytest.raises(ValueError, match=r"expected up to 80|stands for one|is the page"):
         _nightly(digits, tmp_path / "nights", name=name)
     assert list(tmp_path.iterdir()) == []
 

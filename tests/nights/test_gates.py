@@ -19,7 +19,7 @@ EQUAL = replace(COMPARISON, verdict=Verdict.NO_DIFFERENCE, regressed_digits=())
 EVIDENCE = Evidence(
     metrics=METRICS,
     uncounted=0,
-    base="2026-11-01",
+    base="2024-11-01",
     comparison=EQUAL,
     why_not_compared="",
     suspicions=(),
@@ -93,7 +93,7 @@ def test_borrowed_labels_are_said_to_be_so() -> None:
     """Without labels of its own, those of the night it is held against tell the difference."""
     gates = _asked(replace(EVIDENCE, metrics=UNLABELLED))
     for name in ("regression", "digit 4"):
-        assert gates[name].message.endswith(" by the labels of 2026-11-01")
+        assert gates[name].message.endswith(" by the labels of 2024-11-01")
 
 
 def test_what_is_excused_is_told_by_a_gate_that_passes() -> None:
@@ -123,7 +123,7 @@ def test_messages_say_what_was_found_and_what_was_asked() -> None:
     """Counts, points and p values, and the option that a user would change."""
     gates = _asked(replace(EVIDENCE, comparison=COMPARISON), replace(LIMITS, min_accuracy=0.999))
     assert gates["regression"].message == (
-        "regressed: -0.29 points (36 newly wrong, 9 newly right, p < 0.0001) against 2026-11-01"
+        "regressed: -0.29 points (36 newly wrong, 9 newly right, p < 0.0001) against 2024-11-01"
     )
     assert gates["digit 4"].message.startswith(
         "-3.22 points (31 newly wrong, 0 newly right, p < 0.0001)"

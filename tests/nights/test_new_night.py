@@ -9,7 +9,7 @@ from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.nights.new_night import NewNight, check_name, hidden
 from mnist_batch.outputs.output_lock import OutputLock
 
-BEGAN = datetime(2026, 11, 27, 2, 3, 4, 567_000, UTC)
+BEGAN = datetime(2024, 11, 27, 2, 3, 4, 567_000, UTC)
 
 
 def _make(runs: Path, name: str | None = None) -> str:
@@ -25,8 +25,8 @@ def test_a_night_is_called_by_its_date_then_with_the_time_then_with_a_number(
     """So that a second night of a day never takes the place of the first."""
     runs = tmp_path / "a" / "nights"
     names = [_make(runs) for _ in range(4)]
-    moment = "2026-11-27T020304"
-    assert names == ["2026-11-27", moment, f"{moment}-2", f"{moment}-3"]
+    moment = "2024-11-27T020304"
+    assert names == ["2024-11-27", moment, f"{moment}-2", f"{moment}-3"]
     assert sorted(path.name for path in runs.iterdir()) == sorted(names)
     assert {(runs / name / "run.json").read_text() for name in names} == set(names)
 
@@ -44,10 +44,10 @@ def test_a_name_that_is_given_is_taken_once(tmp_path: Path) -> None:
 def test_nights_at_the_same_time_have_different_names(tmp_path: Path) -> None:
     """The one that begins later takes the time too; a name that is given is refused."""
     with NewNight(tmp_path, None, BEGAN) as one, NewNight(tmp_path, None, BEGAN) as other:
-        assert [one.name, other.name] == ["2026-11-27", "2026-11-27T020304"]
+        assert [one.name, other.name] == ["2024-11-27", "2024-11-27T020304"]
         with (
-            pytest.raises(OutputInUseError, match="2026-11-27: another run is writing it"),
-            NewNight(tmp_path, "2026-11-27", BEGAN),
+            pytest.raises(OutputInUseError, match="2024-11-27: another run is writing it"),
+            NewNight(tmp_path, "2024-11-27", BEGAN),
         ):
             pass
         assert one.folder.is_dir()
@@ -79,7 +79,7 @@ def test_hidden_folders_of_dead_runs_are_removed_and_those_of_live_ones_stay(
         _make(tmp_path)
         assert sorted(path.name for path in place.iterdir()) == [".alive.lock", "alive"]
     _make(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-11-27", "2026-11-27T020304"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2024-11-27", "2024-11-27T020304"]
 
 
 def test_what_others_put_among_the_nights_is_left_alone(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_messages_name_the_place_of_the_night(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}/n/predictions.parquet could not be written"
 
 
-@pytest.mark.parametrize("name", ["2026-11-27", "before_the-new.model", "1+1", "Ärger", "a" * 80])
+@pytest.mark.parametrize("name", ["2024-11-27", "before_the-new.model", "1+1", "Ärger", "a" * 80])
 def test_names_are_of_letters_digits_and_few_signs(name: str) -> None:
     """Of any script."""
     check_name(name)

@@ -53,7 +53,7 @@ def earlier(tmp_path: Path) -> Night:
     """The night before, all right, over the same images."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=0)
     alone = Tonight(tmp_path / "nights", [], predicted, "passed", 0.001)
-    made = alone.night("before", datetime(2026, 11, 1, tzinfo=UTC), LIMITS)
+    made = alone.night("before", datetime(2024, 11, 1, tzinfo=UTC), LIMITS)
     (tmp_path / "p.parquet").rename(write_night(tmp_path / "nights", made) / PREDICTIONS)
     return made
 
@@ -61,7 +61,7 @@ def earlier(tmp_path: Path) -> Night:
 def test_the_first_night_is_held_against_nothing(earlier: Night) -> None:
     """It passes, and its record says what it is made of."""
     assert (earlier.against, earlier.drift, earlier.changes, earlier.status) == (None, {}, (), 0)
-    assert earlier.created_utc == "2026-11-01T00:00:00.000+00:00"
+    assert earlier.created_utc == "2024-11-01T00:00:00.000+00:00"
     assert earlier.per_digit == ((20, 20),) * 10
     assert earlier.options == {"inputs": ["digits"], "prepare": "auto"}
     assert (earlier.elapsed_s, earlier.images_per_s) == (0.5, 400)
@@ -71,7 +71,7 @@ def test_a_worse_night_is_told_by_its_comparison(tmp_path: Path, earlier: Night)
     """50 of 200 newly wrong are 25 points; the rows are named, those of most confidence first."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=50)
     tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.001)
-    made = tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS)
+    made = tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS)
     assert made.against is not None
     assert (made.against.verdict, made.against.difference) == (Verdict.REGRESSED, -0.25)
     assert made.status == 5
@@ -97,7 +97,7 @@ def test_other_labels_of_the_same_images_are_suspicious(tmp_path: Path, earlier:
     predicted = _predicted(tmp_path / "p.parquet", wrong=0, relabelled=60)
     for against in ("passed", str(tmp_path / "nights" / "before" / PREDICTIONS)):
         tonight = Tonight(tmp_path / "nights", [earlier], predicted, against, 0.001)
-        made = tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS)
+        made = tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS)
         assert (made.status, made.passed) == (5, False)
         assert made.suspicions[-1] == (
             f"60 of 200 images have another label than in {tonight.held.name}; check the labels"
@@ -108,17 +108,30 @@ def test_a_less_sure_model_that_is_as_good_passes(tmp_path: Path, earlier: Night
     """The gate says that the confidence is another."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=0, confidence=0.5)
     tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.001)
-    made = tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS)
+    made = tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS)
     assert (made.status, made.suspicions) == (0, ())
     (drift,) = (gate for gate in made.gates if gate.name == "drift")
     assert drift.message.startswith("nothing looks suspicious; the confidence is far from that of")
+
+
+def test_a_comparison_that_is_refused_names_the_place_of_the_night(
+    tmp_path: Path, earlier: Night
+) -> None:
+    """Where the file is now, nobody finds it later."""
+    predicted = _predicted(tmp_path / "hidden.parquet", wrong=0)
+    twice = [1, 1]
+    write_predictions(predicted.file, twice, twice, rows=[0, 0], further={"content": ["a", "a"]})
+    against = str(tmp_path / "nights" / "before" / PREDICTIONS)
+    tonight = Tonight(tmp_path / "nights", [earlier], predicted, against, 0.001)
+    assert "this night" in tonight.why_not_compared
+    assert "hidden" not in tonight.why_not_compared
 
 
 def test_a_drop_that_is_let_pass_is_no_regression(tmp_path: Path, earlier: Night) -> None:
     """However sure it is."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=50)
     tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.9)
-    assert tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS).status == 0
+    assert tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS).status == 0
 
 
 def test_changes_are_said_since_the_night_before_and_since_the_base(
@@ -129,7 +142,7 @@ def test_changes_are_said_since_the_night_before_and_since_the_base(
     predicted = _predicted(tmp_path / "p.parquet", wrong=0)
     tonight = Tonight(tmp_path / "nights", [earlier, other], predicted, "before", 0.001)
     assert tonight.changes == (
-        "the model is MNIST.h5 (aaaaaaaaaaaa), in 2026-11-02 it was other.h5 (bbbbbbbbbbbb)",
+        "the model is MNIST.h5 (aaaaaaaaaaaa), in 2024-11-02 it was other.h5 (bbbbbbbbbbbb)",
     )
     assert tonight.changes_since_base == ()
 
@@ -165,7 +178,7 @@ def test_a_damaged_night_is_warned_of_and_an_earlier_one_takes_its_place(
     tmp_path: Path, earlier: Night, left: int
 ) -> None:
     """The gate is asked all the same, so a worse model is found."""
-    later = replace(earlier, name="later", created_utc="2026-11-01T12:00:00.000+00:00")
+    later = replace(earlier, name="later", created_utc="2024-11-01T12:00:00.000+00:00")
     path = write_night(tmp_path / "nights", later) / PREDICTIONS
     whole = (tmp_path / "nights" / "before" / PREDICTIONS).read_bytes()
     path.write_bytes(whole[:left])
@@ -174,4 +187,4 @@ def test_a_damaged_night_is_warned_of_and_an_earlier_one_takes_its_place(
     assert tonight.held.name == "before"
     (warning,) = tonight.warnings
     assert warning.startswith(f"not compared with later: {path} ")
-    assert tonight.night("n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS).status == 5
+    assert tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS).status == 5

@@ -51,12 +51,12 @@ def test_the_headline_has_accuracy_interval_and_difference() -> None:
     """0.9719 of 998 rows has Wilson's interval 0.9597 to 0.9805, by hand."""
     assert headline(NIGHT) == (
         "No difference beyond chance: accuracy 97.19 % (95.97 to 98.05 %) of 998 rows, "
-        "+0.10 points against 2026-10-31"
+        "+0.10 points against 2024-10-31"
     )
     assert NIGHT.against
     half = replace(NIGHT, rows=1800, against=replace(NIGHT.against, pairs=1000))
     assert headline(half).endswith(
-        ", +0.10 points against 2026-10-31 (compared are 1,000 of 1,800 rows)"
+        ", +0.10 points against 2024-10-31 (compared are 1,000 of 1,800 rows)"
     )
     unlabelled = replace(NIGHT, scored=0, correct=0, against=None)
     assert headline(unlabelled) == "No labels: 998 of 1,000 rows predicted, none with a label"
@@ -74,16 +74,16 @@ def test_without_labels_it_is_said_whose_labels_told_the_difference(
 ) -> None:
     """Those of the night that it is held against, where the images are the same."""
     night = replace(NIGHT, **changes)  # type: ignore[arg-type]
-    assert headline(night) == f"{opening}; by the labels of 2026-10-31, +0.10 points"
+    assert headline(night) == f"{opening}; by the labels of 2024-10-31, +0.10 points"
     assert against(night).startswith(
-        "1,000 images compared with 2026-10-31, by its labels: 3 newly"
+        "1,000 images compared with 2024-10-31, by its labels: 3 newly"
     )
 
 
 def test_a_comparison_and_a_drift_are_sentences() -> None:
     """Empty where there is none."""
     assert against(NIGHT) == (
-        "1,000 images compared with 2026-10-31: 3 newly wrong, 4 newly right; "
+        "1,000 images compared with 2024-10-31: 3 newly wrong, 4 newly right; "
         "95 % interval -0.50 to +0.70 points, p = 0.7000"
     )
     assert drift(NIGHT) == "distance of the input, and what chance gives: predictions 0.010 (0.050)"

@@ -19,8 +19,8 @@ PROFILE = InputProfile(
 )
 
 NIGHT = Night(
-    name="2026-11-01",
-    created_utc="2026-11-01T02:00:00.000+00:00",
+    name="2024-11-01",
+    created_utc="2024-11-01T02:00:00.000+00:00",
     version="0.5.0",
     model={"name": "MNIST.h5", "sha256": "a" * 64},
     data="d" * 64,
@@ -35,7 +35,7 @@ NIGHT = Night(
     elapsed_s=0.5,
     images_per_s=2000.0,
     against=ComparedWith(
-        name="2026-10-31",
+        name="2024-10-31",
         verdict="no difference beyond chance",
         pairs=1000,
         newly_wrong=3,
@@ -53,7 +53,7 @@ NIGHT = Night(
 """A night with labels, an error and a comparison, that passed."""
 
 DOUBTFUL = ComparedWith(
-    name="2026-10-31",
+    name="2024-10-31",
     verdict="too few rows to tell",
     pairs=90,
     newly_wrong=6,
@@ -66,8 +66,8 @@ DOUBTFUL = ComparedWith(
 
 
 def night(day: int, **changes: object) -> Night:
-    """Return `NIGHT` on a day of November 2026, with other values of some fields."""
-    created = f"2026-11-{day:02}T02:00:00.000+00:00"
+    """Return `NIGHT` on a day of November 2024, with other values of some fields."""
+    created = f"2024-11-{day:02}T02:00:00.000+00:00"
     # mypy knows no types of fields that are named by a dictionary.
     return replace(NIGHT, **{"name": created[:10], "created_utc": created, **changes})  # type: ignore[arg-type]
 

@@ -51,8 +51,8 @@ def check_against(runs: Path, nights: Sequence[Night], against: str) -> None:
         return
     if not is_night and not _is_file(against):
         raise PredictionsError(
-            f"--against {against}: is no night of {runs} and no predictions file; name one, or "
-            f"give {', '.join(WORDS)}"
+            f"--against {against}: is no earlier night of {runs} and no predictions file; name "
+            f"one, or give {', '.join(WORDS)}"
         )
     try:
         with PredictionsFile(runs / against / PREDICTIONS if is_night else Path(against)):
@@ -117,7 +117,14 @@ def _several(
     alike = (night for night in nights if has_predictions(runs, night) and likeness.has(night))
     for night in islice(alike, _MOST_READ):
         yield HeldAgainst(night.name, night, runs / night.name / PREDICTIONS, "")
+    removed = [night for night in nights if not has_predictions(runs, night)]
+    same = next((night for night in removed if night.data == tonight.digest), None)
+    if same:
+        yield HeldAgainst(same.name, same, None, f"the predictions of {same.name} were removed")
+        return
     why = f"no night that {which} is over the same images"
+    if removed:
+        why += " and still has its predictions"
     yield HeldAgainst(nights[0].name, nights[0], None, why)
 
 

@@ -18,7 +18,7 @@ def test_a_night_is_a_line(tmp_path: Path) -> None:
     """Its state, accuracy, interval of Wilson, errors and greatest drift."""
     assert _printed(tmp_path, 1) == [
         "night       state   accuracy  95 % interval  errors  drift  new",
-        "2026-11-01  passed    0.9719  0.9597-0.9805       2   0.01",
+        "2024-11-01  passed    0.9719  0.9597-0.9805       2   0.01",
         "",
         "page         nights/index.html",
     ]
@@ -27,11 +27,11 @@ def test_a_night_is_a_line(tmp_path: Path) -> None:
 def test_a_night_without_labels_has_a_dash(tmp_path: Path) -> None:
     """Unknown is no zero."""
     line = _printed(tmp_path, 1, scored=0, correct=0, drift={})[1]
-    assert line.split() == ["2026-11-01", "unlabelled", "-", "-", "2", "-"]
+    assert line.split() == ["2024-11-01", "unlabelled", "-", "-", "2", "-"]
 
 
 def test_the_last_thirty_are_printed(tmp_path: Path) -> None:
     """The others are counted, and on the page."""
     lines = _printed(tmp_path, 40)
-    assert sum(line.startswith("2026") for line in lines) == 30
+    assert sum(line.startswith("2024") for line in lines) == 30
     assert "earlier      10 nights more on the page" in lines

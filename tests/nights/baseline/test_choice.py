@@ -55,6 +55,20 @@ def nights(tmp_path: Path) -> _Nights:
     return _Nights(tmp_path)
 
 
+def test_predictions_that_were_removed_are_said_to_be(nights: _Nights) -> None:
+    """Of tonight's very images, or of images that nobody can tell any more."""
+    same, other = nights.add("abcd"), nights.add("wxyz")
+    for one in (same, other):
+        (nights.folder / one.name / PREDICTIONS).unlink()
+    held = nights.held("passed")
+    assert (held.night, held.why) == (same, f"the predictions of {same.name} were removed")
+    held = nights.held("passed", "bcde")
+    assert held.night == other
+    assert held.why == (
+        "no night that has passed its gates is over the same images and still has its predictions"
+    )
+
+
 def test_passed_is_the_last_night_of_the_same_images_that_missed_no_gate(nights: _Nights) -> None:
     """So the night after a bad one is held against a good one."""
     nights.add("abcd")
@@ -169,6 +183,6 @@ def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
     file = nights.folder / "tonight.parquet"
     for fine in ("passed", "previous", "best", first.name, str(file)):
         check_against(nights.folder, nights.made, fine)
-    for wrong in ("2026-10-31", str(nights.folder), f"{file}x", str(file.with_suffix(".csv"))):
-        with pytest.raises(PredictionsError, match=r"is no night of .* and no predictions file"):
+    for wrong in ("2024-10-31", str(nights.folder), f"{file}x", str(file.with_suffix(".csv"))):
+        with pytest.raises(PredictionsError, match=r"no earlier night of .* and no predictions"):
             check_against(nights.folder, nights.made, wrong)

@@ -38,10 +38,10 @@ def test_the_page_is_made_from_the_folders(tmp_path: Path) -> None:
     for day in (1, 2):
         write_night(tmp_path, night(day))
     (tmp_path / INDEX).write_text("an older page")
-    assert [one.name for one in write_index(tmp_path).nights] == ["2026-11-01", "2026-11-02"]
-    assert "2026-11-01" in _shown(tmp_path)
-    assert "2026-11-02" in _shown(tmp_path)
-    assert _names(tmp_path) == ["2026-11-01", "2026-11-02", INDEX]
+    assert [one.name for one in write_index(tmp_path).nights] == ["2024-11-01", "2024-11-02"]
+    assert "2024-11-01" in _shown(tmp_path)
+    assert "2024-11-02" in _shown(tmp_path)
+    assert _names(tmp_path) == ["2024-11-01", "2024-11-02", INDEX]
 
 
 def test_what_is_damaged_is_passed_over_and_said(tmp_path: Path) -> None:
@@ -49,13 +49,13 @@ def test_what_is_damaged_is_passed_over_and_said(tmp_path: Path) -> None:
     for day in (1, 2, 3):
         write_night(tmp_path, night(day))
     write_index(tmp_path)
-    (tmp_path / "2026-11-02" / "run.json").write_text('{"format": 1, ')
-    (tmp_path / "2026-11-03" / "run.json").unlink()
-    (tmp_path / "2026-11-03").rmdir()
+    (tmp_path / "2024-11-02" / "run.json").write_text('{"format": 1, ')
+    (tmp_path / "2024-11-03" / "run.json").unlink()
+    (tmp_path / "2024-11-03").rmdir()
     found = write_index(tmp_path)
-    assert [one.name for one in found.nights] == ["2026-11-01"]
+    assert [one.name for one in found.nights] == ["2024-11-01"]
     assert len(found.notes) == 1
-    assert "2026-11-03" not in _shown(tmp_path)
+    assert "2024-11-03" not in _shown(tmp_path)
     assert "run.json cannot be read; passed over" in _shown(tmp_path)
 
 
@@ -137,13 +137,13 @@ def test_a_night_that_comes_meanwhile_is_on_the_page(
     write_night(tmp_path, night(1))
 
     def with_another_night(*arguments: object) -> str:
-        if not (tmp_path / "2026-11-02").exists():
+        if not (tmp_path / "2024-11-02").exists():
             write_night(tmp_path, night(2))
         return history_page(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr("mnist_batch.nights.history.index.history_page", with_another_night)
     assert len(write_index(tmp_path).nights) == 2
-    assert "2026-11-02" in _shown(tmp_path)
+    assert "2024-11-02" in _shown(tmp_path)
 
 
 def test_runs_that_end_at_once_lose_no_night(tmp_path: Path) -> None:
@@ -183,8 +183,8 @@ def test_a_kill_in_the_middle_of_writing_leaves_the_old_page(tmp_path: Path) -> 
     assert os.WIFSIGNALED(status)
     assert _shown(tmp_path) == old
     write_index(tmp_path)
-    assert "2026-11-02" in _shown(tmp_path)
-    assert _names(tmp_path) == ["2026-11-01", "2026-11-02", INDEX]
+    assert "2024-11-02" in _shown(tmp_path)
+    assert _names(tmp_path) == ["2024-11-01", "2024-11-02", INDEX]
 
 
 @pytest.mark.parametrize("step", range(8))
@@ -204,12 +204,12 @@ def test_a_kill_leaves_the_old_page_or_the_new_one(tmp_path: Path, step: int) ->
         os._exit(0)
     _, status = os.waitpid(process, 0)
     left = _shown(tmp_path)
-    assert left == old or "2026-11-02" in left
+    assert left == old or "2024-11-02" in left
     if os.WIFEXITED(status):
         assert left != old
     write_index(tmp_path)
-    assert "2026-11-02" in _shown(tmp_path)
-    assert _names(tmp_path) == ["2026-11-01", "2026-11-02", INDEX]
+    assert "2024-11-02" in _shown(tmp_path)
+    assert _names(tmp_path) == ["2024-11-01", "2024-11-02", INDEX]
 
 
 def _kill_before(step: int) -> None:

@@ -32,7 +32,7 @@ def test_it_tells_the_verdict_first_then_what_it_is_made_of() -> None:
     """Verdict, pages, comparison, gates, newly wrong rows, errors, notes."""
     lines = markdown(DIGEST).splitlines()
     assert lines[0].startswith("# No difference beyond chance: accuracy 97.19 % (95.97 to 98.05 %)")
-    assert lines[0].endswith("998 rows, +0.10 points against 2026-10-31")
+    assert lines[0].endswith("998 rows, +0.10 points against 2024-10-31")
     headings = [line for line in lines if line.startswith("## ")]
     assert headings == ["## Gates", "## Newly wrong: 3", "## Without a prediction: 2", "## Notes"]
     assert "| a.parquet | 3 | 4 read as 9, confidence 0.9100 |" in lines
