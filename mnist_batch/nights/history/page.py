@@ -68,11 +68,11 @@ def history_page(runs: Path, history: Nights) -> str:
         legend=_legend(recent),
         recent=recent[::-1],
         trend=plots(recent),
-        span=(recent[0].night.name, recent[-1].night.name),
+        names=_names(recent),
         marks=recent,
         months=_months(older),
         whole=plots(rows) if older else None,
-        whole_span=(rows[0].night.name, rows[-1].night.name),
+        whole_names=_names(rows),
         notes=history.notes,
         counts=f"{counted(len(rows), 'night')}",
         version=rows[-1].night.version,
@@ -100,10 +100,10 @@ def _facts(recent: Sequence[NightRow]) -> list[tuple[str, str, str]]:
         facts.append(("Median accuracy", percent(middle), note))
     covered = None if last.errors is None else 1 - last.errors
     without = f"{counted(last.night.errors, 'row')} without a prediction"
-    facts.append(("Coverage last night", percent(covered), without))
+    facts.append(("Rows with a prediction", percent(covered), without))
     if last.drift:
         note = f"{last.feature}; by chance at most {last.drift.band:.2f}"
-        facts.append(("Greatest drift last night", f"{last.drift.distance:.2f}", note))
+        facts.append(("Greatest drift", f"{last.drift.distance:.2f}", note))
     since = next((row.night.name for row in reversed(recent) if "model" in row.changed), "")
     facts.append(
         ("Model", last.night.model.get("name", "unknown"), f"new on {since}" if since else "")
@@ -119,6 +119,19 @@ def _sentence(row: NightRow) -> Markup:
     return Markup("The night {} {}").format(name, _SENTENCES[row.word])
 
 
+def _names(rows: Sequence[NightRow]) -> list[tuple[str, float]]:
+    """Return names below the charts, each with the place of its step, 0 to 100.
+
+    They are those of the first and the last night, and three between, if these are short enough.
+    """
+    steps = range(len(rows))
+    if steps and max(len(row.night.name) for row in rows) > _LONG_NAME - 6:
+        chosen = {0, len(rows) - 1}
+    else:
+        chosen = {round(part * (len(rows) - 1) / 4) for part in range(5)}
+    return [(rows[step].night.name, 100 * (step + 0.5) / len(rows)) for step in sorted(chosen)]
+
+
 def _place(nights: int) -> str:
     return f"the last of {nights:,} nights" if nights > 1 else "the first night"
 
@@ -129,6 +142,8 @@ def _legend(rows: Sequence[NightRow]) -> str:
     changes = {what: None for row in rows for what in row.changed}
     said = [f"{mark} {word}" for mark, word in marks]
     said += [f"{what[0].upper()} and a dotted line: {_CHANGED[what]}" for what in changes]
+    if any(row.kind == "bad" or row.is_alarm for row in rows):
+        said.append("orange: a night that failed, or a drift that is suspicious")
     if any(row.drift for row in rows):
         said.append("the short lines over the drift: what chance alone may give")
     return "; ".join(said) + "."

@@ -78,11 +78,11 @@ def _accuracy(rows: Sequence[NightRow]) -> Point:
 
 def _drift(rows: Sequence[NightRow]) -> Point:
     """Return the drift of the night that is farthest from the run it is held against."""
-    known = [row.drift for row in rows if row.drift]
+    known = [(row.is_alarm, row.drift) for row in rows if row.drift]
     if not known:
         return Point(None)
-    drift = max(known, key=lambda one: (one.is_far, one.distance))
-    return Point(drift.distance, high=drift.band, is_bad=drift.is_far)
+    is_alarm, drift = max(known, key=lambda one: (one[0], one[1].is_far, one[1].distance))
+    return Point(drift.distance, high=drift.band, is_bad=is_alarm)
 
 
 def _ordinary(drifts: Sequence[Point]) -> float:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from mnist_batch.evaluation.drift.distance import Drift
 from mnist_batch.evaluation.proportions import interval
+from mnist_batch.nights.gates import DRIFT
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import COMPARISON, INDEX, REPORT, SUMMARY
 from mnist_batch.nights.verdict import state
@@ -41,6 +42,7 @@ class NightRow:
         errors: the share of rows without a prediction, 0 to 1; None without rows.
         feature: the feature that is farthest from the run it is held against; empty without one.
         drift: how far it is; None without one.
+        is_alarm: whether the drift is far, and the night did not pass its gate.
         changed: which of `model`, `version`, `options`, `data` are not as in the night before.
         remarks: what is to be said of it, a sentence each.
     """
@@ -56,6 +58,7 @@ class NightRow:
     errors: float | None
     feature: str
     drift: Drift | None
+    is_alarm: bool
     changed: Sequence[str]
     remarks: Sequence[str]
 
@@ -74,6 +77,9 @@ def _row(runs: Path, night: Night, changed: Sequence[str]) -> NightRow:
     feature, drift = _farthest(night)
     missed = [_told(gate) for gate in night.gates if gate.passed is False]
     suspicions = [one for one in night.suspicions if not any(one in text for text in missed)]
+    is_far = drift is not None and drift.is_far
+    calm = [gate.message for gate in night.gates if is_far and gate.name == DRIFT and gate.passed]
+    calm = [f"the drift of the {feature} is no alarm: {why}" for why in calm]
     return NightRow(
         night=night,
         mark=mark,
@@ -86,8 +92,9 @@ def _row(runs: Path, night: Night, changed: Sequence[str]) -> NightRow:
         errors=night.errors / night.rows if night.rows else None,
         feature=feature,
         drift=drift,
+        is_alarm=is_far and not calm,
         changed=changed,
-        remarks=[*missed, *suspicions],
+        remarks=[*missed, *suspicions, *calm],
     )
 
 

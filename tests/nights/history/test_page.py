@@ -63,6 +63,31 @@ def test_the_first_line_says_what_the_last_night_came_to(
     assert re.sub("<[^>]+>", "", heading[1]) == f"The night 2024-11-02 {sentence}"
 
 
+def test_some_nights_are_named_below_the_charts(tmp_path: Path) -> None:
+    """Five of them at their steps, or two where names are long; and each only once."""
+
+    def named(*nights: Night) -> list[tuple[str, str]]:
+        axis = _page(tmp_path, *nights).partition('<div class="span"')[2].partition("</div>")[0]
+        return re.findall(r'left:(.*?)%">(.*?)<', axis)
+
+    assert named(*map(night, range(1, 11))) == [
+        ("5", "2026-11-01"),
+        ("25", "2026-11-03"),
+        ("45", "2026-11-05"),
+        ("75", "2026-11-08"),
+        ("95", "2026-11-10"),
+    ]
+    long = [night(day, name=f"a-name-that-is-long-{day}") for day in range(1, 11)]
+    assert [name for _, name in named(*long)] == [long[0].name, long[-1].name]
+    assert named(night(1)) == [("50", "2026-11-01")]
+
+
+def test_orange_has_a_meaning_where_it_is_there(tmp_path: Path) -> None:
+    """The legend says it."""
+    assert "orange: a night that failed" in _page(tmp_path, night(1, gates=(REGRESSED,)))
+    assert "orange: a night that failed" not in _page(tmp_path, night(1))
+
+
 def test_minor_changes_are_no_headline(tmp_path: Path) -> None:
     """A few new images each night are not what the page begins with."""
     changes = ("the model is another", "46 of 2,300 images are new since x")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_batch.nights.history.plots import plots
 from mnist_batch.nights.history.rows import history_rows
 from mnist_batch.nights.night import GateResult
 from tests.support.nights import DOUBTFUL, night, write_night
@@ -86,6 +87,24 @@ def test_images_of_its_own_are_no_change(tmp_path: Path) -> None:
     """Where each night has other images, that is no news."""
     nights = [night(day, data=f"{day}" * 64) for day in range(1, 5)]
     assert not any(row.changed for row in history_rows(tmp_path, nights))
+
+
+@pytest.mark.parametrize(
+    ("passed", "distance", "is_alarm", "remarks"),
+    [
+        (True, 0.3, False, ["the drift of the ink is no alarm: why"]),
+        (False, 0.3, True, ["why"]),
+        (True, 0.01, False, []),
+    ],
+)
+def test_a_drift_that_is_no_alarm_is_said_to_be_none(
+    tmp_path: Path, passed: bool, distance: float, is_alarm: bool, remarks: list[str]
+) -> None:
+    """A reader who sees a bar beyond what chance gives is told why the night passed."""
+    gates = (GateResult("drift", passed=passed, message="why", fails=not passed),)
+    (row,) = history_rows(tmp_path, [night(1, gates=gates, drift={"ink": (distance, 0.1)})])
+    assert (row.is_alarm, row.remarks) == (is_alarm, remarks)
+    assert ("orange" in (plots([row]).drift or "")) is is_alarm
 
 
 def test_the_greatest_drift_is_told(tmp_path: Path) -> None:
