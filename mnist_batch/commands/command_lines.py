@@ -1,10 +1,13 @@
 """The line that repeats a run in a shell, whether the command line or Python started it."""
 
+import os
+import shlex
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mnist_batch.commands.run import shell_line
 from mnist_batch.inference.predictors import Predictor
+from mnist_batch.inputs.sources import STDIN
 from mnist_batch.options import BATCH_ROWS, Device, PredictOptions, PredictorChoice, Prepare
 
 
@@ -14,10 +17,18 @@ def predict_line(
     model: str | Path | Predictor | None,
     options: PredictOptions,
 ) -> str:
-    """Return the line of `mnist-batch predict`."""
-    words = ["predict", *_input_words(inputs), "--out", str(out), *_option_words(model, options)]
+    """Return the line of `mnist-batch predict`, with the outputs that were named."""
+    words = ["predict", *map(as_argument, inputs), "--out", str(out)]
+    words += _option_words(model, options)
     if options.content_hash:
         words.append("--content-hash")
+    report, pictures = options.output.report, options.output.save_prepared
+    if report is False:
+        words.append("--no-report")
+    elif report is not True:
+        words += ["--report", str(report)]
+    if pictures is not None:
+        words += ["--save-prepared", str(pictures)]
     return shell_line(["mnist-batch", *words])
 
 
@@ -28,8 +39,34 @@ def nightly_line(
     options: PredictOptions,
 ) -> str:
     """Return the line of `mnist-batch nightly`; its gates are not what a report is about."""
-    words = ["nightly", *_input_words(inputs), "--runs", str(runs), *_option_words(model, options)]
+    words = ["nightly", *map(as_argument, inputs), "--runs", str(runs)]
+    words += _option_words(model, options)
     return shell_line(["mnist-batch", *words])
+
+
+def evaluate_line(
+    files: Sequence[Path],
+    report: Path,
+    *,
+    labels: str | Path | None = None,
+    slices: Sequence[str] = (),
+    images: Sequence[str | Path] = (),
+    image_column: str | None = None,
+    sample_seed: int | None = None,
+) -> str:
+    """Return the line of `mnist-batch evaluate` that makes a report again.
+
+    The arguments are those of `evaluate`. Where `images` hold a list that came on standard input,
+    which has gone through, all of them are left out, and so the samples are.
+    """
+    words = ["evaluate", *map(as_argument, files)]
+    words += ["--labels", str(labels)] if labels is not None else []
+    words += [word for name in slices for word in ("--slice", name)]
+    if STDIN not in images:
+        words += [word for one in images for word in ("--images", str(one))]
+    words += ["--image-column", image_column] if image_column is not None else []
+    words += ["--sample-seed", str(sample_seed)] if sample_seed is not None else []
+    return shell_line(["mnist-batch", *words, "--report", str(report), "--overwrite"])
 
 
 def train_line(
@@ -49,12 +86,6 @@ def train_line(
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shell_line(["mnist-batch", *words])
-
-
-def _input_words(inputs: Sequence[str | Path]) -> list[str]:
-    return [
-        f"./{item}" if len(str(item)) > 1 and str(item)[0] == "-" else str(item) for item in inputs
-    ]
 
 
 def _option_words(model: str | Path | Predictor | None, options: PredictOptions) -> list[str]:
@@ -85,3 +116,23 @@ def _option_words(model: str | Path | Predictor | None, options: PredictOptions)
 
 def _unless(value: object, default: object) -> object:
     return None if value == default else value
+
+
+def as_argument(path: str | Path) -> str:
+    """Return a path as an argument that is no option; `-` alone is standard input."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") and text != STDIN else text
+
+
+def shell_line(words: Sequence[str]) -> str:
+    """Return a command as a line that can be copied into a shell."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell takes it, without a character that a terminal does not show."""
+    if word.isprintable():
+        return shlex.quote(word)
+    plain = (string.ascii_letters + string.digits + "/._-").encode()
+    shown = (chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return f"$'{''.join(shown)}'"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_batch.commands.command_lines import as_argument, shell_line
 from mnist_batch.commands.evaluate import prepare_of
-from mnist_batch.commands.run import shell_line
 from mnist_batch.evaluation.comparison.comparing import Compared, compare_predictions
 from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.found_images import FoundImage, find_images
@@ -167,7 +167,8 @@ def comparison_command(
     max_drop: float,
 ) -> str:
     """Return the command that makes the folder again, to be copied into a shell."""
-    words = ["mnist-batch", "compare", str(base), str(new), "--out", str(out), "--overwrite"]
+    words = ["mnist-batch", "compare", as_argument(base), as_argument(new), "--out", str(out)]
+    words.append("--overwrite")
     for item in inputs or []:
         words += ["--images", str(item)]
     if on is not None:

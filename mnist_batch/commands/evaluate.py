@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from mnist_batch.commands.command_lines import evaluate_line
 from mnist_batch.commands.predictions_files import common_run, find_predictions
-from mnist_batch.commands.run import Summary, shell_line
+from mnist_batch.commands.run import Summary
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import FoundImage, Place, find_images
@@ -112,20 +113,15 @@ class _Wanted:
 
     def command(self, report: Path) -> str:
         """Return the line that makes the report again in a shell."""
-        words = ["mnist-batch", "evaluate", *map(_as_argument, self.files)]
-        if self.labels is not None:
-            words += ["--labels", str(self.labels)]
-        words += [word for name in self.slices for word in ("--slice", name)]
-        words += [word for one in self.inputs or () for word in ("--images", str(one))]
-        if self.image_column is not None:
-            words += ["--image-column", self.image_column]
-        if self.sample_seed is not None:
-            words += ["--sample-seed", str(self.sample_seed)]
-        return shell_line([*words, "--report", str(report), "--overwrite"])
-
-
-def _as_argument(path: Path) -> str:
-    return f"./{path}" if str(path).startswith("-") else str(path)
+        return evaluate_line(
+            self.files,
+            report,
+            labels=self.labels,
+            slices=self.slices,
+            images=self.inputs or (),
+            image_column=self.image_column,
+            sample_seed=self.sample_seed,
+        )
 
 
 class _Read:

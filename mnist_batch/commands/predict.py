@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from mnist_batch.commands.command_lines import predict_line
-from mnist_batch.commands.run import PartRows, Run, Summary, evaluation_command, reading_notes
+from mnist_batch.commands.command_lines import evaluate_line, predict_line
+from mnist_batch.commands.run import PartRows, Run, Summary, reading_notes
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
@@ -330,7 +330,13 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
         has_pictures = pictures is not None and pictures.failure is None
         notes = [*notes, *(pictures.notes() if pictures else [])]
         if report:
-            again = evaluation_command(self.out, report.folder, run.inputs, self._options)
+            again = evaluate_line(
+                [self.out],
+                report.folder,
+                images=run.inputs,
+                image_column=self._options.read.image_column,
+                sample_seed=self._options.output.sample_seed or None,
+            )
             how = f"the predictions are complete; to make it again: {again}"
             notes += [*report.notes, *report.note(how)]
         return Summary(

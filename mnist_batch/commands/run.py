@@ -1,9 +1,6 @@
 """A run of `predict`: its inputs, its model and its options, its record and its summary."""
 
 import json
-import os
-import shlex
-import string
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,7 +23,7 @@ from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.kept import further_columns
 from mnist_batch.inputs.shards import sha256_of
-from mnist_batch.inputs.sources import STDIN, OpenInputs, open_inputs
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import PredictOptions, PredictorChoice, Prepare
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
@@ -326,34 +323,3 @@ def reading_notes(
 def _enumerated(texts: Sequence[str]) -> str:
     more = len(texts) - _NAMED
     return f"{', '.join(texts[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
-
-
-def evaluation_command(
-    out: Path, report: Path, inputs: Sequence[str | Path], options: PredictOptions
-) -> str:
-    """Return the command that makes the report of a run again, to be copied into a shell."""
-    file = f"./{out}" if str(out).startswith("-") else str(out)
-    words = ["mnist-batch", "evaluate", file, "--report", str(report), "--overwrite"]
-    # A list that came on standard input has gone through; without it the samples are left out.
-    if STDIN not in inputs:
-        for item in inputs:
-            words += ["--images", str(item)]
-    if options.read.image_column:
-        words += ["--image-column", options.read.image_column]
-    if options.output.sample_seed:
-        words += ["--sample-seed", str(options.output.sample_seed)]
-    return shell_line(words)
-
-
-def shell_line(words: Sequence[str]) -> str:
-    """Return a command as a line that can be copied into a shell."""
-    return " ".join(map(_quoted, words))
-
-
-def _quoted(word: str) -> str:
-    """Return a word as a shell takes it, without a character that a terminal does not show."""
-    if word.isprintable():
-        return shlex.quote(word)
-    plain = (string.ascii_letters + string.digits + "/._-").encode()
-    shown = (chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(word))
-    return f"$'{''.join(shown)}'"

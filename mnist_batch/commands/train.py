@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 
 from mnist_batch import __version__
-from mnist_batch.commands.command_lines import train_line
-from mnist_batch.commands.run import shell_line
+from mnist_batch.commands.command_lines import shell_line, train_line
 from mnist_batch.errors import InputError, MachineError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator, counts_of_images
 from mnist_batch.evaluation.metrics import Metrics

@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-from mnist_batch.commands.command_lines import nightly_line, predict_line, train_line
+from mnist_batch.commands.command_lines import (
+    evaluate_line,
+    nightly_line,
+    predict_line,
+    shell_line,
+    train_line,
+)
 from mnist_batch.options import (
     ModelOptions,
     OutputOptions,
@@ -59,3 +65,37 @@ def test_the_line_of_a_training_holds_what_was_chosen() -> None:
     assert train_line(Path("d"), Path("m.h5"), chosen, augment=True) == (
         "mnist-batch train --data d --out m.h5 --augment --epochs 3 --validation-split 0.5 --seed 7"
     )
+
+
+def test_the_line_of_predict_holds_the_outputs_that_were_named() -> None:
+    """Else what repeats it writes elsewhere."""
+    named = PredictOptions(output=OutputOptions(report=Path("r"), save_prepared="p q"))
+    assert predict_line(["a"], Path("o.csv"), None, named) == (
+        "mnist-batch predict a --out o.csv --report r --save-prepared 'p q'"
+    )
+    without = PredictOptions(output=OutputOptions(report=False))
+    assert predict_line(["a"], Path("o.csv"), None, without) == (
+        "mnist-batch predict a --out o.csv --no-report"
+    )
+
+
+def test_the_line_of_evaluate_makes_the_report_again() -> None:
+    """A name is never an option; a list that came on standard input has gone through."""
+    assert evaluate_line([Path("-a.csv"), Path("b.csv")], Path("r")) == (
+        "mnist-batch evaluate ./-a.csv b.csv --report r --overwrite"
+    )
+    line = evaluate_line(
+        [Path("a.csv")], Path("r"), labels="l m.csv", slices=["day"], images=["b/", Path("c*")],
+        image_column="scan 1", sample_seed=4,
+    )  # fmt: skip
+    assert line == (
+        "mnist-batch evaluate a.csv --labels 'l m.csv' --slice day --images b/ --images 'c*' "
+        "--image-column 'scan 1' --sample-seed 4 --report r --overwrite"
+    )
+    assert "--images" not in evaluate_line([Path("a.csv")], Path("r"), images=["b", "-"])
+
+
+def test_a_shell_line_holds_only_what_a_terminal_shows() -> None:
+    """Else what is copied from it would be another path."""
+    words = ["a b", "it's", "x\n", "\udcff/\u00e9", "-y", ""]
+    assert shell_line(words) == r"""'a b' 'it'"'"'s' $'x\x0a' $'\xff/\xc3\xa9' -y ''"""

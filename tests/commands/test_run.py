@@ -13,10 +13,10 @@ import pytest
 
 import mnist_batch
 from mnist_batch import _kernels
-from mnist_batch.commands.run import Run, evaluation_command, reading_notes, shell_line
+from mnist_batch.commands.run import Run, reading_notes
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.options import OutputOptions, PredictOptions, Prepare, ReadOptions
+from mnist_batch.options import PredictOptions, Prepare
 from mnist_batch.outputs import parts
 from mnist_batch.outputs.parts import Part
 
@@ -114,20 +114,4 @@ def test_a_run_predicts_any_of_its_parts(
     whole = table(run.parts)
     assert table([run.parts[1], run.parts[3]]).equals(
         pa.concat_tables([whole.slice(8, 8), whole.slice(24, 6)]).combine_chunks()
-    )
-
-
-def test_a_shell_line_holds_only_what_a_terminal_shows() -> None:
-    """Else what is copied from it would be another path."""
-    words = ["a b", "it's", "x\n", "\udcff/\u00e9", "-y", ""]
-    assert shell_line(words) == r"""'a b' 'it'"'"'s' $'x\x0a' $'\xff/\xc3\xa9' -y ''"""
-
-
-def test_the_command_for_a_report_names_what_evaluate_needs() -> None:
-    """The INPUTs in their order, their column and the seed; a name is never an option."""
-    output = OutputOptions(sample_seed=4)
-    options = PredictOptions(ReadOptions(image_column="scan 1"), output=output)
-    assert evaluation_command(Path("-a.csv"), Path("r"), ["b/", Path("c*")], options) == (
-        "mnist-batch evaluate ./-a.csv --report r --overwrite --images b/ --images 'c*' "
-        "--image-column 'scan 1' --sample-seed 4"
     )
