@@ -152,7 +152,8 @@ class _Read:
                     if seed is None:
                         seed = _options(file.run).get("sample_seed", 0)
                     mistakes = report.mistakes if report else None
-                    evaluator = Evaluator(seed, slices, mistakes=mistakes)
+                    shown = report is not None
+                    evaluator = Evaluator(seed, slices, mistakes=mistakes, with_gallery=shown)
                 columns = list(dict.fromkeys([*listed, *slices]))
                 there = [name for name in columns if name in file.further]
                 found |= {*there}
@@ -232,8 +233,6 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
     evaluation, notes = evaluator.evaluation(), read.notes
     if wanted.inputs is not None:
         evaluation = _with_images(evaluation, wanted, evaluator.rows, read.ways_to_prepare())
-    elif report:
-        notes.append("samples.png is not drawn: pass --images INPUT for it")
     of_images = [(run or {}).get("images") for run in read.runs]
     evaluation = replace(evaluation, profile=evaluation.profile.with_images(of_images))
     run = common_run(read.runs)
@@ -241,6 +240,8 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
         around = around_report(report.folder)
         report.stage(evaluation, run, command=wanted.command(report.folder), around=around)
         report.check_whole()
+        if wanted.inputs is None:
+            notes.append(_without_images(report))
         report.commit()
         report.check_whole()
         notes += report.notes
@@ -255,6 +256,15 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
         slices=evaluation.slices,
         further_predictions=wanted.files[1:],
     )
+
+
+def _without_images(report: Report) -> str:
+    """Return the note that the page has no images, be it that the earlier one had."""
+    page = f"{report.folder / 'index.html'} shows no images"
+    if report.kept:
+        files = " and ".join(report.kept)
+        return f"{page}, {files} are of the earlier report: pass --images INPUT to show them again"
+    return f"{page}, and samples.png is not drawn: pass --images INPUT for them"
 
 
 def _with_images(

@@ -368,9 +368,13 @@ class _Findings:
     """
 
     def __init__(self, run: Run, report: Report | None) -> None:
-        mistakes = report.mistakes if report else None
         wanted = run.options.output
-        self.evaluator = Evaluator(wanted.sample_seed, wanted.slices, mistakes=mistakes)
+        self.evaluator = Evaluator(
+            wanted.sample_seed,
+            wanted.slices,
+            mistakes=report.mistakes if report else None,
+            with_gallery=report is not None,
+        )
         self.kept = None if is_settled(run.predictor) else KeptImages()
         self.predicted = 0
 

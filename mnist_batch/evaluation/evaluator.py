@@ -113,6 +113,8 @@ class Evaluator:
         sample_seed: int = 0,
         slices: Sequence[str] = (),
         mistakes: Mistakes | None = None,
+        *,
+        with_gallery: bool = True,
     ) -> None:
         """Begin.
 
@@ -120,11 +122,13 @@ class Evaluator:
             sample_seed: chooses the samples.
             slices: columns of the batches, beside those of the schema, whose values are slices.
             mistakes: takes all wrong rows.
+            with_gallery: whether to choose rows to look at; where nobody does, the gallery stays
+                empty.
         """
         self._mistakes = mistakes
         self._counts = PredictionCounts()
         self._samples = SampleChooser(sample_seed)
-        self._gallery = GalleryChooser()
+        self._gallery = GalleryChooser() if with_gallery else None
         self._slices = SliceCounts(slices)
         self._profile = ProfileCounts()
         self._unreadable: dict[str, list[Unreadable]] = {}
@@ -155,7 +159,8 @@ class Evaluator:
         start, outcomes = self.rows, Outcomes.of(predictions)
         images, report = (batch.images, batch.report) if batch else (None, None)
         self._samples.add(start, predictions, images)
-        self._gallery.add(start, outcomes, images, report.decoded if report else None)
+        if self._gallery:
+            self._gallery.add(start, outcomes, images, report.decoded if report else None)
         self._slices.add(outcomes)
         self._profile.add(outcomes, counts)
         self._counts.add_outcomes(outcomes)
@@ -170,7 +175,7 @@ class Evaluator:
         return Evaluation(
             metrics=metrics,
             samples=self._samples.samples(),
-            gallery=self._gallery.cells(),
+            gallery=self._gallery.cells() if self._gallery else [],
             slices=self._slices.slices(),
             profile=self._profile.profile(),
             unreadable={

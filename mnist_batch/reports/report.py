@@ -68,6 +68,7 @@ class Report(AbstractContextManager["Report", None]):
     Attributes:
         folder: where the files go; the context makes it if it does not exist.
         files: the files that are in place.
+        kept: names of files of an earlier report on the same predictions that stay; after `stage`.
         missing: why, by name, for each file that belongs to the report and is not in place.
         notes: what the user should know of the folder, one sentence each.
         mistakes: takes the wrong rows, for `mistakes.csv`, before the files are made.
@@ -85,7 +86,7 @@ class Report(AbstractContextManager["Report", None]):
         self.missing: dict[str, str] = {}
         self._overwrite = overwrite
         self._staged: dict[str, StagedFile] = {}
-        self._kept: set[str] = set()
+        self.kept: list[str] = []
         self.mistakes = Mistakes(folder)
         self._lock = OutputLock(folder, inside=True)
         self.notes = self._lock.notes
@@ -166,7 +167,8 @@ class Report(AbstractContextManager["Report", None]):
                 self._stage_table("history.csv", history_table(history))
             with self._making("samples.png"):
                 if not evaluation.has_images and self._is_of(record):
-                    self._kept = {*_OF_IMAGES}  # drawn when the images were at hand
+                    # Drawn when the images were at hand.
+                    self.kept = [name for name in _OF_IMAGES if (self.folder / name).exists()]
             self._stage("index.html", lambda path: path.write_text(page(), encoding="utf-8"))
             for name in requested:
                 self._stage(name, drawings.wait)
@@ -207,7 +209,7 @@ class Report(AbstractContextManager["Report", None]):
         self.retire()
         for name in [name for name in self._staged if name != _WHOLE]:
             self._put(name)
-        for name in {*FILES} - {_WHOLE} - self._kept - {path.name for path in self.files}:
+        for name in {*FILES} - {_WHOLE} - {*self.kept} - {path.name for path in self.files}:
             with self._making(_WHOLE):
                 self._clear(self.folder / name)
         if _WHOLE not in self.missing:

@@ -46,8 +46,12 @@ def test_evaluate_says_what_it_leaves_out(tmp_path: Path, digits_folder: Path, m
     assert not (tmp_path / "out.report" / "samples.png").exists()
     assert any("--images" in note for note in summary.notes)
     mnist_batch.evaluate(out, images=digits_folder, overwrite=True)
-    mnist_batch.evaluate(out, overwrite=True)
+    again = mnist_batch.evaluate(out, overwrite=True)
     assert (tmp_path / "out.report" / "samples.png").exists()  # what was drawn stays
+    page = tmp_path / "out.report" / "index.html"
+    (note,) = (note for note in again.notes if "--images INPUT" in note)
+    assert note.startswith(f"{page} shows no images, samples.png and mistakes.png are of")
+    assert "data:image" not in page.read_text()
     assert summary.metrics.rows == 30
 
 

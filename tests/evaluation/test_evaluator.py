@@ -39,6 +39,18 @@ def test_the_cuts_between_batches_change_nothing(cuts: set[int], seed: int) -> N
         assert [vars(image) for image in cell.images] == [vars(image) for image in same.images]
 
 
+def test_without_a_gallery_all_else_is_the_same() -> None:
+    """As where no report is wanted."""
+    batch = random_predictions(200, 1)
+    evaluator, whole = Evaluator(3, with_gallery=False), evaluate(batch)
+    evaluator.add(batch)
+    evaluation = evaluator.evaluation()
+    assert whole.gallery
+    assert evaluation.gallery == []
+    assert (evaluation.slices, evaluation.profile) == (whole.slices, whole.profile)
+    assert evaluation.metrics.reliability == whole.metrics.reliability
+
+
 def test_the_first_rows_without_a_prediction_are_named() -> None:
     """Five per reason, the most frequent reason first, with the detail."""
     errors = [*(f"corrupt: {n}" for n in range(7)), "too large", None]
