@@ -10,9 +10,10 @@ import os
 import sys
 import warnings
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from mnist_batch import __version__
 from mnist_batch.cli import (
@@ -60,6 +61,26 @@ def _main_options(
     require_room(_TO_BEGIN, "mnist-batch")
 
 
+class _Command(TyperCommand):
+    """A command as typer 0.29 makes it, without two words of its libraries."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - a private type
+        """Return all parameters; the help says `<bool>` of no flag, which takes no value."""
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        """Parse; a message begins with what is wrong, not with pydantic's `Value error, `."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+
 def _register(module: ModuleType) -> None:
     """Make a command of the function that is named as its module.
 
@@ -67,7 +88,9 @@ def _register(module: ModuleType) -> None:
     """
     name = module.__name__.rpartition(".")[2]
     paragraphs = [" ".join(text.split()) for text in (module.__doc__ or "").split("\n\n")]
-    command = app.command(name, help="\n\n".join(paragraphs[:-1]), epilog=paragraphs[-1])
+    command = app.command(
+        name, cls=_Command, help="\n\n".join(paragraphs[:-1]), epilog=paragraphs[-1]
+    )
     command(getattr(module, name))
 
 

@@ -16,7 +16,9 @@ from mnist_batch.options import Style
 
 _Out = Annotated[Path, typer.Option(help="A Parquet file (.parquet), or else a new folder.")]
 _Count = Annotated[int, typer.Option(min=1, help="How many images, 0 to 9 in turn.")]
-_Style = Annotated[Style, typer.Option(help="What the images look like.")]
+_Style = Annotated[
+    Style, typer.Option(metavar="STYLE", help=f"What the images look like: {', '.join(Style)}.")
+]
 _Seed = Annotated[int, typer.Option(min=0, help="Another seed draws other images.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 _Overwrite = Annotated[

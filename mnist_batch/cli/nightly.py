@@ -46,9 +46,10 @@ _Name = Annotated[
 _Against = Annotated[
     str,
     parameters.gating(
-        metavar="passed|previous|best|NAME|FILE",
-        help="What the night is held against: the last night of the same images that passed, the "
-        "one before, the most accurate one, a night by its name, or a predictions file.",
+        metavar="NIGHT|FILE",
+        help="What the night is held against: passed, the last night of the same images that "
+        "passed; previous, the one before; best, the most accurate one; a night by its name; or a "
+        "predictions file.",
     ),
 ]
 _RequireLabels = Annotated[

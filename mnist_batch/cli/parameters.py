@@ -134,8 +134,18 @@ MaxErrors = Annotated[
         help="Exit with status 3 where more rows have an error than this number or share.",
     ),
 ]
+
+
+def _share(value: float | None) -> float | None:
+    """Refuse what is no share, as a percentage, before anything starts."""
+    if value is not None and not 0 <= value <= 1:
+        raise typer.BadParameter(f"{value:g}: expected a share from 0 to 1, as 0.95")
+    return value
+
+
 MinAccuracy = Annotated[
-    float | None, writing(min=0, max=1, help="Exit with status 4 below this accuracy.")
+    float | None,
+    writing(metavar="SHARE", callback=_share, help="Exit with status 4 below this accuracy."),
 ]
 MaxDrop = Annotated[
     float,

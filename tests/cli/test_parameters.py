@@ -9,6 +9,7 @@ import typer
 
 from mnist_batch.cli.parameters import check_errors, error_budget, reaches, report_argument
 from mnist_batch.evaluation.evaluator import Unreadable
+from tests.support.command import run
 from tests.support.example_metrics import METRICS
 
 
@@ -87,3 +88,26 @@ def test_an_accuracy_below_the_gate_is_said(capsys: pytest.CaptureFixture[str]) 
         "error: accuracy 0.7500 is below --min-accuracy 0.76\n"
         "error: --min-accuracy: no row has both a label and a prediction\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--scale", "255", "'--scale': '255' is not one of '0-1', "),
+        ("--min-accuracy", "99", "'--min-accuracy': 99: expected a share from 0 to 1, as 0.95"),
+        ("--min-accuracy", "-1", "'--min-accuracy': -1: expected a share from 0 to 1, as 0.95"),
+    ],
+)
+def test_a_wrong_value_is_said_in_our_words(option: str, value: str, expected: str) -> None:
+    """Without those of the library that parses it."""
+    ended = run("predict", "x", option, value)
+    assert ended.returncode == 2
+    said = " ".join(ended.stderr.replace("\u2502", " ").split())
+    assert f"Invalid value for {expected}" in said
+
+
+def test_help_asks_for_no_value_of_a_flag() -> None:
+    """Nor breaks a word that stands for a value."""
+    page = run("nightly", "--help").stdout
+    assert "<bool>" not in page
+    assert "NIGHT|FILE " in page

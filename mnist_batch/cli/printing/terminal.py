@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 # rich takes long to import, and --help imports this module: each function below imports its parts.
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+    from rich.table import Table
     from rich.text import Text
 
     from mnist_batch import Progress
@@ -157,7 +159,26 @@ def table(
     for index, row in enumerate(rows):
         cells = (text(cell) if isinstance(cell, str) else cell for cell in row)
         built.add_row(*cells, style="bold" if index == bold else "")
-    return built
+    return _Stripped(built)
+
+
+class _Stripped:
+    """A table without the spaces that fill its lines up."""
+
+    def __init__(self, table: "Table") -> None:
+        self._table = table
+
+    def __rich_console__(
+        self, console: "Console", options: "ConsoleOptions"
+    ) -> "Iterator[Segment]":
+        from rich.segment import Segment
+
+        for line in Segment.split_lines(console.render(self._table, options)):
+            while line and not line[-1].text.strip(" "):
+                line.pop()
+            if line:
+                line[-1] = line[-1]._replace(text=line[-1].text.rstrip(" "))
+            yield from (*line, Segment.line())
 
 
 def facts(values: Mapping[str, str]) -> "Page":

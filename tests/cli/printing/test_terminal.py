@@ -182,3 +182,9 @@ except SystemExit:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_no_line_of_a_table_ends_in_spaces(capsys: pytest.CaptureFixture[str]) -> None:
+    """They would be copied too, and break the lines of a narrow window."""
+    show(table("llr", [("a", "bb", ""), ("ccc", "", ""), ("d", "e f", "1")], header=("x", "y", "")))
+    assert capsys.readouterr().out == "x     y\na     bb\nccc\nd     e f   1\n"
