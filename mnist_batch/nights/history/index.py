@@ -23,8 +23,8 @@ _METRICS = "metrics.json"
 def read_history(runs: Path) -> Nights:
     """Read the nights of a folder as `read_nights` does, with the labels that came late.
 
-    A night without labels has scores all the same, where `evaluate` has made its report again with
-    labels. Its gate of the accuracy is asked again then; what the others said stays.
+    A night has the scores of its report, where `evaluate` has made it again with labels that came,
+    or with better ones. Its gate of the accuracy is asked again then; what the others said stays.
 
     Raises:
         MachineError: the machine lacks memory or open files to read them.
@@ -81,13 +81,13 @@ def _changed(path: Path) -> int:
 
 
 def _with_late_labels(runs: Path, night: Night, earlier: Sequence[Night]) -> Night:
-    """Return a night with the scores of its report where its record has none."""
-    if night.scored:
-        return night
+    """Return a night with the scores of its report where its record has others, or none."""
     matrix = _confusion_matrix(runs / night.name / REPORT / _METRICS, night.rows)
     if matrix is None or not matrix.any():
         return night
     per_digit = tuple(zip(matrix.sum(axis=1).tolist(), matrix.diagonal().tolist(), strict=True))
+    if per_digit == night.per_digit:
+        return night
     scored = replace(
         night,
         scored=int(matrix.sum()),
@@ -111,4 +111,6 @@ def _confusion_matrix(path: Path, rows: int) -> NDArray[np.int64] | None:
     except (ValueError, TypeError, KeyError, RecursionError):  # it is no report, or damaged
         return None
     is_whole = matrix.shape == (CLASSES, CLASSES) and matrix.dtype == np.int64
-    return matrix if is_whole and (matrix >= 0).all() and matrix.sum() <= rows else None
+    # Each count too, for the sum of forged ones may wrap around.
+    fits = is_whole and ((matrix >= 0) & (matrix <= rows)).all() and matrix.sum() <= rows
+    return matrix if fits else None

@@ -111,6 +111,7 @@ def test_late_labels_are_held_to_what_was_asked_that_night(
         (1000, (-np.eye(10, dtype=int)).tolist()),
         (1000, (0.5 * np.eye(10)).tolist()),
         (1000, (1000 * np.eye(10, dtype=int)).tolist()),
+        (1000, (2**62 * np.eye(10, dtype=int)).tolist()),
         (1000, "no matrix"),
         (1000, [[1], [1, 2]]),
     ],
@@ -124,10 +125,16 @@ def test_a_report_that_is_not_of_the_night_gives_none(
     assert read_history(tmp_path).nights == [unlabelled]
 
 
-def test_a_night_with_labels_keeps_its_scores(tmp_path: Path) -> None:
-    """What a night was judged by is what it shows."""
-    _write_report(write_night(tmp_path, night(1)), 1000, (10 * np.eye(10, dtype=int)).tolist())
-    assert read_history(tmp_path).nights == [night(1)]
+def test_labels_that_are_corrected_give_their_scores(tmp_path: Path) -> None:
+    """A night that had labels, be it one, has those of its report where they are others."""
+    matrix = np.diag([97] * 10)
+    matrix[:, 0] += [0, *[3] * 9]
+    as_it_was = night(1, scored=997, per_digit=((97, 97), *((100, 97),) * 9))
+    for made, shown in ((as_it_was, "passed"), (night(2, scored=1, correct=1), "scored later")):
+        _write_report(write_night(tmp_path, made), 1000, matrix.tolist())
+        found = read_history(tmp_path).nights[-1]
+        assert (found.scored, found.correct) == (997, 970)
+        assert found.scored_later == (shown == "scored later")
 
 
 def test_a_night_that_comes_meanwhile_is_on_the_page(
