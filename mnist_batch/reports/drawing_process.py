@@ -66,7 +66,7 @@ class _Request:
 
 
 @dataclass(eq=False)
-class _Second:
+class _Drawer:
     """The second process: requests go to its standard input, replies come through their own pipe.
 
     What libraries print goes nowhere.
@@ -86,7 +86,7 @@ class _Second:
     is_whole: bool = True
 
 
-_second: _Second | None = None
+_drawer: _Drawer | None = None
 _lock = threading.Lock()
 
 
@@ -140,24 +140,24 @@ class Drawings(AbstractContextManager["Drawings", None]):
     def __exit__(self, *_: object) -> None:
         """Stop the process where it may write to a path that nobody waits for any longer."""
         with _lock:
-            if _second and {*_second.requests}.intersection(self._requests.values()):
-                _stop(_second)
+            if _drawer and {*_drawer.requests}.intersection(self._requests.values()):
+                _stop(_drawer)
 
 
-def _running() -> _Second:
+def _running() -> _Drawer:
     """Return the second process of this one, started if there is none.
 
     Raises:
         MachineError: it cannot be started.
     """
-    global _second
-    if _second is None or _second.owner != os.getpid():
-        _second = _started()
-        atexit.register(_stop, _second)
-    return _second
+    global _drawer
+    if _drawer is None or _drawer.owner != os.getpid():
+        _drawer = _started()
+        atexit.register(_stop, _drawer)
+    return _drawer
 
 
-def _started() -> _Second:
+def _started() -> _Drawer:
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(
@@ -176,56 +176,56 @@ def _started() -> _Second:
         os.close(writing)
     assert process.stdin
     os.set_blocking(process.stdin.fileno(), False)
-    return _Second(process, FileIO(reading), os.getpid(), [])
+    return _Drawer(process, FileIO(reading), os.getpid(), [])
 
 
-def _stop(second: _Second) -> None:
-    global _second
-    _second = None
+def _stop(drawer: _Drawer) -> None:
+    global _drawer
+    _drawer = None
     atexit.unregister(_stop)
-    if second.owner == os.getpid():
-        second.process.kill()  # it may still be importing, for nothing
+    if drawer.owner == os.getpid():
+        drawer.process.kill()  # it may still be importing, for nothing
         with suppress(OSError):  # what it had not read yet cannot be written
-            second.process.communicate()
-        second.replies.close()
+            drawer.process.communicate()
+        drawer.replies.close()
 
 
-def _send(second: _Second, request: _Request) -> None:
+def _send(drawer: _Drawer, request: _Request) -> None:
     """Write a request; where it cannot be written, `_read_reply` finds out."""
-    second.requests.append(request)
-    if not second.is_whole:
+    drawer.requests.append(request)
+    if not drawer.is_whole:
         return
-    second.is_whole = False  # until all is written: an interrupt may come
-    assert second.process.stdin
-    descriptor, left = second.process.stdin.fileno(), memoryview(request.pickled)
+    drawer.is_whole = False  # until all is written: an interrupt may come
+    assert drawer.process.stdin
+    descriptor, left = drawer.process.stdin.fileno(), memoryview(request.pickled)
     with suppress(OSError):  # a pipe is broken: it ended
         while left:
             # A process that was stopped, as by Ctrl-Z, would let this one wait for ever.
-            if not streams.wait_for(second.process.stdin, select.POLLOUT, _PATIENCE_S):
+            if not streams.wait_for(drawer.process.stdin, select.POLLOUT, _PATIENCE_S):
                 return
             left = left[os.write(descriptor, left) :]
-        second.is_whole = True
+        drawer.is_whole = True
 
 
-def _read_reply(second: _Second, request: _Request) -> None:
+def _read_reply(drawer: _Drawer, request: _Request) -> None:
     """Read the next reply, which may be to another request; send this one if that is not done.
 
     Without a reply the process has ended or was stopped, and is ended: the requests that it had are
     then to be sent to another.
     """
-    if request not in second.requests:
-        _send(second, request)
-    reply, asked = b"", second.requests[0]
+    if request not in drawer.requests:
+        _send(drawer, request)
+    reply, asked = b"", drawer.requests[0]
     try:
-        if second.is_whole and streams.wait_for(second.replies, select.POLLIN, _PATIENCE_S):
-            reply = second.replies.readline()
+        if drawer.is_whole and streams.wait_for(drawer.replies, select.POLLIN, _PATIENCE_S):
+            reply = drawer.replies.readline()
     finally:
         # After an interrupt too: what it draws on would be in the way.
         if not reply.endswith(b"\n"):
-            _stop(second)
-    if second is _second:
+            _stop(drawer)
+    if drawer is _drawer:
         asked.reply = reply
-        second.requests.remove(asked)
+        drawer.requests.remove(asked)
     else:
         asked.ended += 1
 

@@ -41,10 +41,10 @@ def metrics() -> Metrics:
 def process() -> Iterator["subprocess.Popen[bytes]"]:
     """The second process, of this test alone."""
     with drawing_process._lock:
-        second = drawing_process._running()
-    yield second.process
-    if drawing_process._second:
-        drawing_process._stop(drawing_process._second)
+        drawer = drawing_process._running()
+    yield drawer.process
+    if drawing_process._drawer:
+        drawing_process._stop(drawing_process._drawer)
 
 
 def draw(make: "Callable[[Any], Figure]", content: object, path: Path) -> None:
@@ -105,9 +105,9 @@ def test_a_fork_has_a_process_of_its_own(
         status = 1
         try:
             draw(figures.per_class_figure, metrics, tmp_path / "a.png")
-            second = drawing_process._second
-            assert second
-            assert second.process.pid != process.pid
+            drawer = drawing_process._drawer
+            assert drawer
+            assert drawer.process.pid != process.pid
             status = 0
         finally:
             os._exit(status)
@@ -162,7 +162,7 @@ def test_it_ends_with_the_first(tmp_path: Path) -> None:
     """Nothing stays behind, and an end before the figures does not wait for matplotlib."""
     program = (
         "from mnist_batch.reports import drawing_process\n"
-        "drawing_process.start_process(); print(drawing_process._second.process.pid)"
+        "drawing_process.start_process(); print(drawing_process._drawer.process.pid)"
     )
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
@@ -175,7 +175,7 @@ def test_it_ends_when_the_first_is_killed(tmp_path: Path) -> None:
     """Its standard input ends then, whatever became of the first process."""
     program = (
         "import os, signal; from mnist_batch.reports import drawing_process\n"
-        "drawing_process.start_process(); print(drawing_process._second.process.pid, flush=True)\n"
+        "drawing_process.start_process(); print(drawing_process._drawer.process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     result = subprocess.run(
@@ -298,7 +298,7 @@ def test_on_one_core_no_process_is_started_ahead(monkeypatch: pytest.MonkeyPatch
     """It would only take time from the first."""
     monkeypatch.setattr(drawing_process, "available_workers", lambda: 1)
     drawing_process.start_process()
-    assert drawing_process._second is None
+    assert drawing_process._drawer is None
 
 
 def test_where_no_process_can_be_started_the_figure_says_so(
@@ -307,7 +307,7 @@ def test_where_no_process_can_be_started_the_figure_says_so(
     """As where Python was removed meanwhile; starting one ahead is silent."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
     drawing_process.start_process()
-    assert drawing_process._second is None
+    assert drawing_process._drawer is None
     with pytest.raises(
         MachineError, match=r"^the process that draws figures: it cannot be started"
     ):

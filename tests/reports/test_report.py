@@ -283,7 +283,7 @@ def test_what_the_disk_has_no_room_for_is_missing(
     if overwrite:
         write(folder)
     # The process that draws is started anew, with the limit.
-    monkeypatch.setattr("mnist_batch.reports.drawing_process._second", None)
+    monkeypatch.setattr("mnist_batch.reports.drawing_process._drawer", None)
     with Report(folder, overwrite=overwrite) as report:
         with limited_file_size(5000):
             report.stage(evaluation_of(WITH_LABELS, SAMPLES), RUN)
