@@ -39,6 +39,7 @@ _SENTENCES = {
     "regressed": "regressed",
     "suspicious": "is suspicious",
     "missed a gate": "missed a gate, and does not fail yet",
+    "too few to tell": "has too few rows to tell",
     "unlabelled": "has no labels",
     "scored later": "got its labels later, and is scored by them",
     "improved": "improved",

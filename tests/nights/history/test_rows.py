@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from mnist_batch.nights.history.page import history_page
 from mnist_batch.nights.history.plots import plots
 from mnist_batch.nights.history.rows import history_rows
 from mnist_batch.nights.night import GateResult
+from mnist_batch.nights.night_folder import Nights
 from tests.support.nights import DOUBTFUL, night, write_night
 
 
@@ -38,9 +40,11 @@ def _gate(name: str) -> dict[str, object]:
 def test_a_state_is_a_mark_and_a_word(
     tmp_path: Path, changes: dict[str, object], mark: str, kind: str, word: str
 ) -> None:
-    """No state is told by colour alone."""
-    (row,) = history_rows(tmp_path, [night(1, **changes)])
+    """No state is told by colour alone; the page says each in a sentence."""
+    last = night(1, **changes)
+    (row,) = history_rows(tmp_path, [last])
     assert (row.mark, row.kind, row.word) == (mark, kind, word)
+    assert f">{word}<" in history_page(tmp_path, Nights([last], []))
 
 
 def test_a_night_has_what_its_gates_say(tmp_path: Path) -> None:
