@@ -1,12 +1,13 @@
 """Compare the predictions of two runs over the same images."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mnist_batch.commands.command_lines import as_argument, shell_line
 from mnist_batch.commands.evaluate import prepare_of
+from mnist_batch.commands.predictions_files import run_of_report
 from mnist_batch.evaluation.comparison.comparing import Compared, compare_predictions
 from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.found_images import FoundImage, find_images
@@ -116,7 +117,12 @@ def _write(
 
 
 def _compare(base: Path, new: Path, on: str | None, max_drop: float) -> Compared:
-    return compare_predictions(base, new, on=on, max_drop=max_drop / 100)
+    compared = compare_predictions(base, new, on=on, max_drop=max_drop / 100)
+    return replace(
+        compared,
+        base_run=compared.base_run or run_of_report(compared.base),
+        new_run=compared.new_run or run_of_report(compared.new),
+    )
 
 
 def _result(
@@ -131,9 +137,19 @@ def _result(
         new_run=compared.new_run,
         changed=changed,
         files=files,
-        notes=[*compared.comparison.notes, *notes],
+        notes=[*compared.comparison.notes, *_unknown(compared), *notes],
         _record=comparison_record(compared, changed),
     )
+
+
+def _unknown(compared: Compared) -> Iterator[str]:
+    """Yield which CSV file does not say how it was made, so that nobody knows what changed."""
+    for path, run in ((compared.base, compared.base_run), (compared.new, compared.new_run)):
+        if run is None and path.suffix.lower() == ".csv":
+            yield (
+                f"{path}: a CSV file does not say which model made it, so nobody knows whether it "
+                "changed; write Parquet, or keep the report beside the file"
+            )
 
 
 def _changed(compared: Compared) -> list[str]:

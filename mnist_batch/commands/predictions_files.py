@@ -1,13 +1,18 @@
 """Predictions files that a user names: files, folders of them, globs; and how they were made."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import has_magic
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.inputs.listing import list_glob, naturally_sorted
-from mnist_batch.outputs.reader import FORMATS, holds_predictions
+from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.mnist import CLASSES
+from mnist_batch.outputs.reader import FORMATS, PredictionsFile, holds_predictions
 from mnist_batch.outputs.targets import behind_links
 from mnist_batch.schema import shortened
 
@@ -76,6 +81,39 @@ def _predictions_among(paths: Iterable[Path]) -> Iterator[Path]:
         may_be = path.suffix.lower() in FORMATS and not path.name.startswith(".")
         if may_be and path.is_file() and holds_predictions(path):
             yield path
+
+
+def run_of_report(predictions: Path) -> Mapping[str, Any] | None:
+    """Return how predictions were made, by the report beside them; a CSV file does not say so.
+
+    None where there is none, or where its rows and the digits read are not those of the file: it is
+    of other predictions then.
+
+    Raises:
+        PredictionsError: the predictions cannot be read.
+        MachineError: the machine lacks memory or open files to read the report.
+    """
+    path = predictions.with_suffix(".report") / "metrics.json"
+    try:
+        record = json.loads(path.read_bytes())
+        run, told = record["run"], (record["rows"], record["predictions"])
+        is_record = isinstance(run["options"], dict)
+    except OSError as error:
+        raise_if_of_machine(error, str(path))
+        return None
+    except (ValueError, TypeError, KeyError, RecursionError):  # it is no report, or damaged
+        return None
+    return run if is_record and told == _counts(predictions) else None
+
+
+def _counts(predictions: Path) -> tuple[int, list[int]]:
+    """Return how many rows there are, and how many are read as each digit."""
+    rows, read = 0, np.zeros(CLASSES, np.int64)
+    with PredictionsFile(predictions) as file:
+        for batch in file.batches():
+            digits = batch.column("prediction").drop_null().to_numpy()
+            rows, read = rows + len(batch), read + np.bincount(digits, minlength=CLASSES)
+    return rows, read.tolist()
 
 
 def common_run(runs: Sequence[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:

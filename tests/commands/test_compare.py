@@ -40,6 +40,32 @@ def test_two_runs_are_compared(runs: tuple[Path, Path]) -> None:
     assert "in the base it was linear.h5 (" in changed
 
 
+def test_a_csv_file_says_by_its_report_how_it_was_made(
+    runs: tuple[Path, Path], digits_folder: Path, model: Path, tmp_path: Path
+) -> None:
+    """Where that is of the same predictions; else it is said that nobody knows."""
+    base, new = runs[0], tmp_path / "new.csv"
+    mnist_batch.predict(digits_folder, new)
+    result = mnist_batch.compare(base, new)
+    assert result.changed[0].startswith("the model is MNIST.h5 (")
+    assert not any("which model" in note for note in result.notes)
+    # The file is replaced, and the report of the earlier one stays.
+    new.unlink()
+    mnist_batch.predict(digits_folder, new, model=model, report=False)
+    result = mnist_batch.compare(base, new)
+    assert (result.new_run, result.changed) == (None, [])
+    assert result.notes[-1].startswith(f"{new}: a CSV file does not say which model made it")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"run": null}', '{"run": {"options": 1}}'])
+def test_a_report_that_is_none_says_nothing(tmp_path: Path, text: str) -> None:
+    """Whatever is there in its place."""
+    path = write_predictions(tmp_path / "p.csv", [1, 2], [1, 2])
+    path.with_suffix(".report").mkdir()
+    (path.with_suffix(".report") / "metrics.json").write_text(text)
+    assert mnist_batch.compare(path, path).new_run is None
+
+
 def test_a_report_stands_for_its_predictions(runs: tuple[Path, Path]) -> None:
     """The folder beside the file."""
     base, new = runs

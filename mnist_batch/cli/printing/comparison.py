@@ -102,7 +102,7 @@ def _digits(digits: list[PairedScores], found: Comparison) -> "terminal.Page":
 def _places(result: "mnist_batch.ComparisonResult") -> list[tuple[str, str]]:
     lines = [("base", str(result.base)), ("new", str(result.new))]
     before, now = map(_speed, (result.base_run, result.new_run))
-    if before != UNKNOWN or now != UNKNOWN:
+    if UNKNOWN not in (before, now):
         lines.append(("speed", f"{now} images/s, was {before}"))
     if result.files:
         lines.append(("page", str(result.files[0])))

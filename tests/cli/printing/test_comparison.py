@@ -96,6 +96,12 @@ def test_what_else_is_not_as_in_the_base_is_said() -> None:
     ]
 
 
+def test_a_speed_that_is_not_known_is_no_line() -> None:
+    """Nothing can be held against it."""
+    lines = printed(comparison_page(replace(RESULT, new_run=None)), 80)
+    assert not any(line.startswith("speed") for line in lines)
+
+
 def test_runs_without_labels_have_no_accuracy() -> None:
     """The verdict says so."""
     none = replace(
