@@ -9,11 +9,12 @@ from statistics import median
 from markupsafe import Markup, escape
 
 from mnist_batch.nights.history.plots import plots
-from mnist_batch.nights.history.rows import NightRow, history_rows
+from mnist_batch.nights.history.rows import NightRow, history_rows, in_short
 from mnist_batch.nights.night_folder import Nights
 from mnist_batch.nights.verdict import headline
 from mnist_batch.reports.number_text import counted, percent
 from mnist_batch.reports.page import render
+from mnist_batch.schema import shortened
 
 _CHANGED = {
     "model": "another model",
@@ -29,8 +30,17 @@ _LONG_NAME = 18
 RECENT = 30
 """Nights that are shown one by one at the top."""
 
-_MOST_BYTES = 900_000
-"""Of the older nights' rows, which are cut below it: the page is to be below 1 MB."""
+_MOST_BYTES = 1_000_000
+"""Of the page, as UTF-8; rows of older nights are left out for it."""
+
+_ROOM = 900_000
+"""Bytes for the older nights' rows where the rest takes no more than it does by far most often."""
+
+_MARGIN = 20_000
+"""Bytes that the lines on rows left out take at most, in some 150 months."""
+
+_LONGEST = 200
+"""Characters of a name or a headline."""
 
 _SENTENCES = {
     "errors": "has too many rows without a prediction",
@@ -53,6 +63,15 @@ _COUNTED = {"errors": "with errors", "labels missing": "without labels"}
 def history_page(runs: Path, history: Nights) -> str:
     """Return the page of the nights of a folder, at least one, whose links lead into the folder."""
     rows = history_rows(runs, history.nights)
+    page = _page(runs, rows, history.notes, _ROOM)
+    excess = len(page.encode()) - _MOST_BYTES
+    if excess >= 0:
+        page = _page(runs, rows, history.notes, _ROOM - excess - _MARGIN)
+    return page
+
+
+def _page(runs: Path, rows: Sequence[NightRow], notes: Sequence[str], room: int) -> str:
+    """Return the page; `room` are bytes for the rows of older nights."""
     recent, older = rows[-RECENT:], rows[:-RECENT]
     last, folder = rows[-1], runs.resolve().name
     minor = last.night.minor
@@ -62,8 +81,11 @@ def history_page(runs: Path, history: Nights) -> str:
         last=last,
         opening=f"{folder}: {_place(len(rows))}, begun {last.night.began:%Y-%m-%d %H:%M} UTC",
         sentence=_sentence(last),
-        headline=headline(last.night),
-        remarks=[*last.remarks, *(one for one in last.night.changes if one not in minor)],
+        headline=shortened(headline(last.night), _LONGEST),
+        remarks=[
+            *last.remarks,
+            *in_short([one for one in last.night.changes if one not in minor]),
+        ],
         facts=_facts(recent),
         recent_title=f"The last {len(recent)} nights" if recent[1:] else "The first night",
         legend=_legend(recent),
@@ -71,12 +93,12 @@ def history_page(runs: Path, history: Nights) -> str:
         trend=plots(recent),
         names=_names(recent),
         marks=recent,
-        months=_months(older),
+        months=_months(older, room),
         whole=plots(rows) if older else None,
         whole_names=_names(rows),
-        notes=history.notes,
+        notes=notes,
         counts=f"{counted(len(rows), 'night')}",
-        version=rows[-1].night.version,
+        version=shortened(last.night.version, _LONGEST),
     )
 
 
@@ -107,7 +129,11 @@ def _facts(recent: Sequence[NightRow]) -> list[tuple[str, str, str]]:
         facts.append(("Greatest drift", f"{last.drift.distance:.2f}", note))
     since = next((row.night.name for row in reversed(recent) if "model" in row.changed), "")
     facts.append(
-        ("Model", last.night.model.get("name", "unknown"), f"new on {since}" if since else "")
+        (
+            "Model",
+            shortened(last.night.model.get("name", "unknown"), _LONGEST),
+            f"new on {since}" if since else "",
+        )
     )
     return facts
 
@@ -169,9 +195,8 @@ class _Month:
     accuracy: float | None
 
 
-def _months(older: Sequence[NightRow]) -> list[_Month]:
-    """Return the months of older nights, newest first."""
-    room = _MOST_BYTES
+def _months(older: Sequence[NightRow], room: int) -> list[_Month]:
+    """Return the months of older nights, newest first, with as many rows as there is room for."""
     months = []
     for name, group in groupby(reversed(older), lambda row: f"{row.night.began:%B %Y}"):
         rows = list(group)
@@ -197,4 +222,4 @@ def _month(name: str, rows: Sequence[NightRow], shown: Sequence[NightRow]) -> _M
 def _bytes_of(row: NightRow) -> int:
     """Return how much of the page an older night takes, give or take a few bytes."""
     links = sum(len(name) + len(link) + 16 for name, link in row.links.items())
-    return 60 + len(row.night.name) + links
+    return 60 + len(escape(row.night.name).encode(errors="replace")) + links

@@ -13,6 +13,7 @@ from mnist_batch.nights.gates import DRIFT
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import COMPARISON, INDEX, REPORT, SUMMARY
 from mnist_batch.nights.verdict import state
+from mnist_batch.schema import shortened
 
 _MARKS = {
     "too many errors": ("!", "bad", "errors"),
@@ -28,6 +29,10 @@ _MARKS = {
 _PASSED = ("✓", "good", "passed")
 _MISSED = ("!", "plain", "missed a gate")
 """With `--patience`: it does not fail yet."""
+
+
+_LONGEST_REMARKS, _LONGEST_FEATURE = 1_000, 40
+"""Characters of all remarks on a night, and of what drifted: ten digits that are worse have 800."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,22 @@ def _row(runs: Path, night: Night, changed: Sequence[str]) -> NightRow:
         low=low,
         high=high,
         errors=night.errors / night.rows if night.rows else None,
-        feature=feature,
+        feature=shortened(feature, _LONGEST_FEATURE),
         drift=drift,
         is_alarm=is_far and not calm,
         changed=changed,
-        remarks=[*missed, *suspicions, *calm],
+        remarks=in_short([*missed, *suspicions, *calm]),
     )
+
+
+def in_short(remarks: Sequence[str]) -> list[str]:
+    """Return the first of some remarks, of which a page of thousands of nights has room."""
+    told, room = [], _LONGEST_REMARKS
+    for remark in remarks:
+        if room > 0:
+            told.append(shortened(remark, room))
+        room -= len(remark)
+    return told
 
 
 def _options(night: Night) -> dict[str, object]:
