@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.comparison.pairing import Pairing, _join, pair_rows
-from mnist_batch.evaluation.comparison.predicted_rows import read_rows
+from mnist_batch.evaluation.comparison.pairing import Pairing, _join, _pair_by_content, pair_rows
+from mnist_batch.evaluation.comparison.predicted_rows import UNKNOWN, PredictedRows, read_rows
 from tests.support.predictions_files import write_predictions
 
 Row = tuple[str, int]
@@ -229,3 +230,39 @@ def test_repeated_rows_are_joined_as_often_as_both_have_them(
     for key in common:
         places = [place for place in joined.base.tolist() if base[place] == key]
         assert places == [at for at, number in enumerate(base) if number == key][: common[key]]
+
+
+_CONTENTS = st.lists(st.sampled_from([UNKNOWN, *range(5)]))
+
+
+@given(_CONTENTS, _CONTENTS)
+def test_each_content_is_paired_as_often_as_both_have_it(base: list[int], new: list[int]) -> None:
+    """Whatever was put in, taken out or moved; rows that stand where they stood are pairs."""
+    files = [
+        PredictedRows(
+            Path("a"),
+            None,
+            pa.table({"row": range(len(contents))}),
+            {
+                "source and row": np.arange(len(contents)),
+                "content": np.array(contents, np.int64),
+            },
+        )
+        for contents in (base, new)
+    ]
+    found = _pair_by_content(*files)
+    verified = [one for one, sure in zip(pairs(found), found.is_verified, strict=True) if sure]
+    common = Counter(base) & Counter(new)
+    del common[UNKNOWN]
+    assert Counter(base[place] for place, _ in verified) == common
+    assert all(base[before] == new[now] for before, now in verified)
+    stayed = {
+        place
+        for place, (one, other) in enumerate(zip(base, new, strict=False))
+        if one == other != UNKNOWN
+    }
+    assert {(place, place) for place in stayed} <= {*verified}
+    believed = {*pairs(found)} - {*verified}
+    assert all(before == now and UNKNOWN in (base[before], new[now]) for before, now in believed)
+    assert len({*found.base.tolist()}) == len({*found.new.tolist()}) == len(found)
+    assert found.new.tolist() == sorted(found.new.tolist())
