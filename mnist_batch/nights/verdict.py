@@ -3,7 +3,7 @@
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.proportions import wilson_interval
 from mnist_batch.nights.night import GateResult, Night
-from mnist_batch.reports.number_text import p_value, percent
+from mnist_batch.reports.number_text import counted, p_value, percent
 
 _BY_VERDICT = {
     Verdict.IMPROVED: "improved",
@@ -65,7 +65,7 @@ def against(night: Night) -> str:
     found = night.against
     if found is None:
         return ""
-    counts = f"{found.pairs:,} images compared with {found.name}"
+    counts = f"{counted(found.pairs, 'image')} compared with {found.name}"
     if _borrows_labels(night):
         counts += ", by its labels"
     if found.interval is None or found.p_value is None:

@@ -86,6 +86,9 @@ def test_a_comparison_and_a_drift_are_sentences() -> None:
         "1,000 images compared with 2024-10-31: 3 newly wrong, 4 newly right; "
         "95 % interval -0.50 to +0.70 points, p = 0.7000"
     )
+    assert NIGHT.against is not None
+    single = replace(NIGHT, against=replace(NIGHT.against, pairs=1))
+    assert against(single).startswith("1 image compared with")
     assert drift(NIGHT) == "distance of the input, and what chance gives: predictions 0.010 (0.050)"
     alone = replace(NIGHT, against=None, drift={})
     assert against(alone) == drift(alone) == ""

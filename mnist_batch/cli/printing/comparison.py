@@ -36,7 +36,8 @@ def _parts(result: "mnist_batch.ComparisonResult") -> "Iterator[terminal.Page]":
     if 0 < scored < found.pairs:
         yield text(f"{scored:,} of {found.pairs:,} images have a label and both predictions")
     counts = [(f"{number:,}", name) for name, number in _counts(found).items() if number]
-    yield titled(f"Of {found.pairs:,} images", table("rl", counts or [("0", "changed")], gap=2))
+    images = f"Of {found.pairs:,} image{'s' * (found.pairs != 1)}"
+    yield titled(images, table("rl", counts or [("0", "changed")], gap=2))
     if digits := [scores for scores in found.per_digit if scores.newly_wrong + scores.newly_right]:
         yield titled(
             "Per digit that changed; p is corrected for there being ten", _digits(digits, found)

@@ -36,6 +36,12 @@ def test_the_verdict_comes_first() -> None:
     assert lines[1].startswith("difference -0.29 points (95 % interval -0.44 to -0.16), p < 0.0001")
 
 
+def test_one_image_is_no_images() -> None:
+    """Nor are none one."""
+    for pairs, title in ((1, "Of 1 image"), (0, "Of 0 images"), (9400, "Of 9,400 images")):
+        assert title in shown(replace(COMPARISON, pairs=pairs))
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_it_fits_into_the_terminal(width: int) -> None:
     """Also with counts of six digits."""
