@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_batch.nights.history.page import RECENT, history_page
-from mnist_batch.nights.history.rows import history_rows
+from mnist_batch.nights.history.page import _SENTENCES, RECENT, history_page
+from mnist_batch.nights.history.rows import _MARKS, _MISSED, _PASSED, history_rows
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import Nights
-from tests.support.nights import night
+from tests.support.nights import DOUBTFUL, night
 
 REGRESSED = GateResult("regression", passed=False, message="4 points less", fails=True)
 DRIFTED = GateResult("drift", passed=False, message="5 is 98 % of them", fails=True)
@@ -49,6 +49,10 @@ def _page(runs: Path, *nights: Night, notes: tuple[str, ...] = ()) -> str:
         ({"gates": (DRIFTED,)}, "?", "suspicious", "is suspicious"),
         ({"gates": (ERRORS,)}, "!", "errors", "has too many rows without a prediction"),
         ({"scored": 0, "correct": 0}, "○", "unlabelled", "has no labels"),
+        (
+            {"against": DOUBTFUL},
+            *("○", "too few to tell", "has too few rows to tell"),
+        ),
     ],
 )
 def test_the_first_line_says_what_the_last_night_came_to(
@@ -62,6 +66,11 @@ def test_the_first_line_says_what_the_last_night_came_to(
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", page)
     assert heading is not None
     assert re.sub("<[^>]+>", "", heading[1]) == f"The night 2024-11-02 {sentence}"
+
+
+def test_each_state_has_a_sentence() -> None:
+    """Or the page of all nights would not be made."""
+    assert {word for _, _, word in (*_MARKS.values(), _PASSED, _MISSED)} <= _SENTENCES.keys()
 
 
 def test_some_nights_are_named_below_the_charts(tmp_path: Path) -> None:
