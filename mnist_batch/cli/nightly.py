@@ -140,7 +140,7 @@ def nightly(
     terminal.show_result(result, night_page, quiet=quiet, as_json=as_json)
     for warning in result.warnings:  # with -q too: a gate that could not be asked is no good night
         terminal.say(f"warning: {warning}")
-    for message in why_failed(result):
+    for message in why_failed(result, is_shown=not (quiet or as_json)):
         terminal.say(f"error: {message}")
     metrics = result.summary.metrics
     if any(gate.name == "errors" and gate.fails for gate in result.night.gates):

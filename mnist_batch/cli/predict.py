@@ -105,8 +105,9 @@ def predict(
     }
     if out is None:
         _refuse_options_of_outputs(ctx)
+        _refuse_many(inputs, reading)
         rows = _looked_at(inputs, model, running, prepare=prepare, workers=workers, **reading)
-        _show_look(rows, budget, quiet=quiet, as_json=as_json)
+        _show_look(rows, inputs, budget, quiet=quiet, as_json=as_json)
         return
     report_to = parameters.report_argument(report, no_report=no_report, draw_ahead=True)
     with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
@@ -167,6 +168,25 @@ def _refuse_options_of_outputs(ctx: typer.Context) -> None:
             )
 
 
+def _refuse_many(inputs: Sequence[str], reading: _Options) -> None:
+    """Refuse more images than a quick look takes, as soon as they are listed."""
+    from mnist_batch.inputs.sources import STDIN, open_inputs  # pyarrow: not for --help
+    from mnist_batch.options import ReadOptions
+
+    if STDIN in inputs:  # which can be read once
+        return
+    images = open_inputs(inputs, ReadOptions.of(**reading)).rows
+    if images > _LOOK_ROWS:
+        raise _too_many(f"{images:,} images: ")
+
+
+def _too_many(found: str = "") -> typer.BadParameter:
+    return typer.BadParameter(
+        f"{found}a quick look takes up to {_LOOK_ROWS} images; give --out FILE for more",
+        param_hint="'INPUT'",
+    )
+
+
 def _looked_at(
     inputs: Sequence[str],
     model: Path | None,
@@ -180,23 +200,29 @@ def _looked_at(
     for batch in mnist_batch.stream(inputs, model=loaded, **options):
         rows += [look.Row.of(row) for row in batch.slice(0, _LOOK_ROWS + 1).to_pylist()]
         if len(rows) > _LOOK_ROWS:
-            raise typer.BadParameter(
-                f"a quick look takes up to {_LOOK_ROWS} images; give --out FILE for more",
-                param_hint="'INPUT'",
-            )
+            raise _too_many()
     return rows
 
 
 def _show_look(
-    rows: Sequence[look.Row], budget: ErrorBudget, *, quiet: bool, as_json: bool
+    rows: Sequence[look.Row],
+    inputs: Sequence[str],
+    budget: ErrorBudget,
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     from mnist_batch.evaluation.evaluator import Unreadable  # pyarrow: not for --help
 
     if as_json:
         terminal.show([row.record() for row in rows])
     elif not quiet:
-        terminal.show(look.look_page(rows))
-    unread = [Unreadable(row.source, row.row, row.error) for row in rows if row.error]
+        terminal.show(look.look_page(rows, inputs))
+    unread = [
+        Unreadable(look.as_typed(row.source, inputs), row.row, row.error)
+        for row in rows
+        if row.error
+    ]
     counts = len(unread), len(rows), 0
     parameters.check_errors(budget, *counts, lacking="a prediction", examples=unread)
 

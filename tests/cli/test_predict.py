@@ -217,7 +217,7 @@ def test_without_an_output_there_is_a_quick_look(
     assert ended.returncode == 3
     assert ended.stderr == (
         f"error: rows without a prediction: 1 of {len(pictures) + 1}, more than --max-errors 0 "
-        "(b.png: not an image)\n"
+        f"({tmp_path}/b.png: not an image)\n"
     )
     assert {path.name for path in tmp_path.iterdir()} == {"b.png"}
     out = tmp_path / "out.parquet"
@@ -236,7 +236,7 @@ def test_without_an_output_there_is_a_quick_look(
             assert probabilities[runner_up["digit"]] == runner_up["probability"]
     ended = run(*arguments, "--max-errors", 1)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.splitlines()[-1].endswith("  b.png: not an image")
+    assert ended.stdout.splitlines()[-1].endswith(f"  {tmp_path}/b.png: not an image")
     assert run(*arguments, "--max-errors", 1, "-q").stdout == ""
 
 
@@ -246,7 +246,7 @@ def test_without_an_output_there_is_a_quick_look(
         (["--report", "r"], "'--report': is about what is written; give --out FILE too"),
         (["--resume"], "'--resume': is about what is written"),
         (["--min-accuracy", "0.9"], "'--min-accuracy': is about what is written"),
-        ([], "a quick look takes up to 20 images; give --out FILE for more"),
+        ([], "30 images: a quick look takes up to 20 images; give --out FILE for more"),
     ],
 )
 def test_a_quick_look_takes_few_images_and_no_option_of_an_output(

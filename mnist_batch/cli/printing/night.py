@@ -14,11 +14,19 @@ def night_page(result: "mnist_batch.NightlyResult") -> "terminal.Page":
     return page(*_parts(result))
 
 
-def why_failed(result: "mnist_batch.NightlyResult") -> Iterator[str]:
-    """Yield why a night failed, a sentence each; rows without a prediction are left to others."""
+def why_failed(result: "mnist_batch.NightlyResult", *, is_shown: bool) -> Iterator[str]:
+    """Yield why a night failed, a sentence each; rows without a prediction are left to others.
+
+    Where the night's page `is_shown`, which says all of it, that is the names of its gates alone.
+    """
     from mnist_batch.nights.gates import ERRORS
     from mnist_batch.nights.verdict import headline
 
+    if is_shown:
+        names = [gate.name for gate in result.night.gates if gate.fails and gate.name != ERRORS]
+        if names:
+            yield f"gates that failed: {', '.join(names)}"
+        return
     if result.night.status:
         yield f"{headline(result.night)}; all is in {result.folder}"
     for gate in result.night.gates:

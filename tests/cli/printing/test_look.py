@@ -1,8 +1,11 @@
 """A quick look prints a line for each image."""
 
+from pathlib import Path
 from typing import Any
 
-from mnist_batch.cli.printing.look import Row, RunnerUp, look_page
+import pytest
+
+from mnist_batch.cli.printing.look import Row, RunnerUp, as_typed, look_page
 from tests.support.command import printed
 
 NUMBERS = [0.01, 0.02, 0.1, 0.7, 0.1, 0.03, 0.01, 0.01, 0.01, 0.01]
@@ -41,9 +44,24 @@ def test_each_image_has_a_line_and_a_reason_where_it_has_no_digit() -> None:
         Row.of(row(source="t.parquet", row=1234)),
         Row.of(row(source="x" * 100 + "\x1b[2J", error="no digit found", **failed)),
     ]
-    assert printed(look_page(rows)) == [
+    assert printed(look_page(rows, ["in"])) == [
         "digit  confidence  runner-up  file",
         "    3      0.7000   2 0.1000  a/3.png",
         "    3      0.7000   2 0.1000  t.parquet, row 1,234",
         f"    -           -          -  {'x' * 100}?[2J: no digit found",
     ]
+
+
+def test_files_are_named_as_they_were_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the INPUT that they came from, be it a file, a folder, a glob or a list of them."""
+    monkeypatch.chdir(tmp_path)
+    Path("in/3").mkdir(parents=True)
+    Path("in/3/7.png").touch()
+    assert as_typed("7.png", ["other.png", "in/3/7.png"]) == "in/3/7.png"
+    assert as_typed("3/7.png", ["in/"]) == "in/3/7.png"
+    assert as_typed("7.png", [f"{tmp_path}/in/3"]) == f"{tmp_path}/in/3/7.png"
+    assert as_typed("3/7.png", ["in/*/*.png"]) == "in/3/7.png"
+    assert as_typed("in/3/7.png", ["-"]) == "in/3/7.png"
+    assert as_typed("packed/from.png", ["in"]) == "packed/from.png"
