@@ -176,7 +176,7 @@ def test_other_images_are_not_compared_and_it_is_said(tmp_path: Path, runs: Path
     assert _gates(result)["regression"] is None
     summary = (result.folder / "summary.md").read_text()
     assert "Not compared: no night that has passed its gates is over the same images." in summary
-    assert "the images are not those of good" in result.night.changes
+    assert "120 of 120 images are new since good" in result.night.changes
 
 
 def test_a_night_without_labels_is_not_worse(digits: Path, runs: Path) -> None:
