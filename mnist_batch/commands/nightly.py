@@ -49,6 +49,10 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.places import check_outside, is_inside
 from mnist_batch.outputs.targets import output_errors, why_failed
+from mnist_batch.schema import shortened
+
+_LONGEST_NAMES = 500
+"""Characters of the names of nights in a note: the first one with `--keep-nights` has them all."""
 
 
 @dataclass(frozen=True)
@@ -293,7 +297,8 @@ def _tidy(runs: Path, nights: Sequence[Night], options: NightlyOptions) -> list[
         removed = remove_old_predictions(runs, nights, options.keep_nights, options.against)
     except Exception as error:  # noqa: BLE001 - no night is lost by it
         return [f"old predictions in {runs} were not removed ({why_failed(error)})"]
-    return [f"predictions of old nights, removed: {', '.join(removed)}"] if removed else []
+    names = shortened(", ".join(removed), _LONGEST_NAMES)
+    return [f"predictions of old nights, removed: {names}"] if removed else []
 
 
 def _index(runs: Path) -> list[str]:
