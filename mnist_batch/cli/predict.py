@@ -15,16 +15,19 @@ Example: mnist-batch predict digits/ --out predictions.parquet
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import mnist_batch
 from mnist_batch.cli import parameters
-from mnist_batch.cli.printing import look, terminal
+from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import run_page
 from mnist_batch.errors import OutputInUseError
 from mnist_batch.options import BATCH_ROWS, Device, ErrorBudget, PredictorChoice, Prepare
+
+if TYPE_CHECKING:
+    from mnist_batch.cli.printing.look import Row
 
 _Options = dict[str, Any]
 """Arguments of the library, by name."""
@@ -192,26 +195,29 @@ def _looked_at(
     model: Path | None,
     running: _Options,
     **options: Any,  # noqa: ANN401
-) -> list[look.Row]:
+) -> "list[Row]":
     """Predict up to 20 images; more are wrong usage. `options` are arguments of `stream`."""
-    rows: list[look.Row] = []
+    from mnist_batch.cli.printing.look import Row
+
+    rows: list[Row] = []
     loaded = mnist_batch.load_model(model, **running)
     options |= {"probabilities": True, "batch_size": running["batch_size"]}
     for batch in mnist_batch.stream(inputs, model=loaded, **options):
-        rows += [look.Row.of(row) for row in batch.slice(0, _LOOK_ROWS + 1).to_pylist()]
+        rows += [Row.of(row) for row in batch.slice(0, _LOOK_ROWS + 1).to_pylist()]
         if len(rows) > _LOOK_ROWS:
             raise _too_many()
     return rows
 
 
 def _show_look(
-    rows: Sequence[look.Row],
+    rows: "Sequence[Row]",
     inputs: Sequence[str],
     budget: ErrorBudget,
     *,
     quiet: bool,
     as_json: bool,
 ) -> None:
+    from mnist_batch.cli.printing import look
     from mnist_batch.evaluation.evaluator import Unreadable  # pyarrow: not for --help
 
     if as_json:

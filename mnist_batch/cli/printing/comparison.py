@@ -1,12 +1,14 @@
 """Print what `compare` returns: the verdict, what changed, and where the page is."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mnist_batch
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.terminal import UNKNOWN, named_lines, page, table, text, titled
-from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, Verdict
+
+if TYPE_CHECKING:
+    from mnist_batch.evaluation.comparison.result import Comparison, PairedScores
 
 _MOST_CONFUSED = 5
 """Pairs of digits that are named."""
@@ -17,8 +19,10 @@ def comparison_page(result: "mnist_batch.ComparisonResult") -> "terminal.Page":
     return page(*_parts(result))
 
 
-def why_worse(found: Comparison) -> str:
+def why_worse(found: "Comparison") -> str:
     """Return in a sentence why the new run is worse."""
+    from mnist_batch.evaluation.comparison.result import Verdict  # takes long: not for --help
+
     worse = ", ".join(map(str, found.regressed_digits))
     digits = f"on digit{'s' if len(found.regressed_digits) > 1 else ''} {worse}"
     if found.verdict is not Verdict.REGRESSED:
@@ -53,14 +57,14 @@ def _parts(result: "mnist_batch.ComparisonResult") -> "Iterator[terminal.Page]":
     yield from ("", named_lines(_places(result)))
 
 
-def _verdict(found: Comparison) -> str:
+def _verdict(found: "Comparison") -> str:
     before, now = found.overall.base_accuracy, found.overall.new_accuracy
     if before is None or now is None:
         return str(found.verdict)
     return f"{found.verdict}: accuracy {now:.4f}, was {before:.4f}"
 
 
-def _difference(scores: PairedScores) -> Iterator[str]:
+def _difference(scores: "PairedScores") -> Iterator[str]:
     if scores.interval is None:
         return
     low, high = map(_points, scores.interval)
@@ -70,7 +74,7 @@ def _difference(scores: PairedScores) -> Iterator[str]:
     )
 
 
-def _counts(found: Comparison) -> dict[str, int]:
+def _counts(found: "Comparison") -> dict[str, int]:
     return {
         "newly wrong": found.newly_wrong,
         "newly right": found.newly_right,
@@ -81,7 +85,7 @@ def _counts(found: Comparison) -> dict[str, int]:
     }
 
 
-def _digits(digits: list[PairedScores], found: Comparison) -> "terminal.Page":
+def _digits(digits: "list[PairedScores]", found: "Comparison") -> "terminal.Page":
     rows = [
         (
             str(scores.digit),
