@@ -62,7 +62,7 @@ def path(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
 
 def _text(page: Page) -> str:
     """Return what is to be read, without the links that lead about on the page."""
-    hidden = "document.querySelectorAll('.contents, .skip, .up').forEach(link => link.remove())"
+    hidden = "document.querySelectorAll('.around ul, .contents, .skip, .up').forEach(link => link.remove())"
     page.evaluate(hidden)
     return page.locator("body").inner_text()
 
