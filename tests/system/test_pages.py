@@ -62,8 +62,8 @@ def path(request: pytest.FixtureRequest, pages: dict[str, Path]) -> Path:
 
 def _text(page: Page) -> str:
     """Return what is to be read, without the links that lead about on the page."""
-    hidden = "document.querySelectorAll('.around ul, .contents, .skip, .up').forEach(link => link.remove())"
-    page.evaluate(hidden)
+    hidden = ".around ul, .contents, .skip, .up"
+    page.evaluate(f"document.querySelectorAll('{hidden}').forEach(link => link.remove())")
     return page.locator("body").inner_text()
 
 

@@ -122,8 +122,8 @@ def _facts(recent: Sequence[NightRow]) -> list[tuple[str, str, str]]:
         middle = median(accuracy for accuracy, _ in known)
         facts.append(("Median accuracy", percent(middle), note))
     covered = None if last.errors is None else 1 - last.errors
-    without = f"{counted(last.night.errors, 'row')} without a prediction"
-    facts.append(("Rows with a prediction", percent(covered), without))
+    without = f"{last.night.errors:,} without a prediction" if last.night.errors else ""
+    facts.append(("Predicted rows", percent(covered), without))
     if last.drift:
         note = f"{last.feature}; by chance at most {last.drift.band:.2f}"
         facts.append(("Greatest drift", f"{last.drift.distance:.2f}", note))
