@@ -20,6 +20,7 @@ MOST_AT_THE_ROOT = 6
 MOST_IN_A_FOLDER = 12
 MOST_LINES_OF_A_FUNCTION = 60
 WITH_CODE = {"_kernels", "cli"}
+OF_OPTIONS = {"cli", "commands"}
 
 
 def _name(path: Path) -> str:
@@ -76,12 +77,17 @@ def _long_functions() -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno is not None
-                if node.end_lineno - node.body[0].lineno + 1 > MOST_LINES_OF_A_FUNCTION:
+                is_table = path.parent.name in OF_OPTIONS and not node.name.startswith("_")
+                first = node.body[0].lineno if is_table else node.lineno
+                if node.end_lineno - first + 1 > MOST_LINES_OF_A_FUNCTION:
                     yield f"{_name(path)}: {node.name}"
 
 
 def test_a_function_fits_on_a_screen() -> None:
-    """Sixty lines at most, its docstring among them; a signature of many options is a table."""
+    """Sixty lines at most, docstring and signature among them.
+
+    The signature of a command, or of the library's function behind it, is a table of options.
+    """
     assert list(_long_functions()) == []
 
 
