@@ -230,7 +230,7 @@ def _fall(metrics: Metrics, earlier: Earlier) -> str:
     p_value = difference_p(metrics.correct, metrics.scored, earlier.correct, earlier.scored)
     if now >= before or p_value >= SIGNIFICANCE:
         return ""
-    return f", and the accuracy fell from {before:.4f} to {now:.4f}"
+    return f", and the accuracy fell from {100 * before:.2f} to {100 * now:.2f} %"
 
 
 def _told_accuracy(metrics: Metrics) -> float | None:

@@ -171,7 +171,7 @@ def test_labels_excuse_no_drift_where_the_accuracy_fell(right: int, is_suspiciou
     found = suspicions(_read(right), tonight, earlier)
     assert len(found) == is_suspicious
     if found:
-        assert found[0].endswith(f"), and the accuracy fell from 0.9920 to 0.{right}0")
+        assert found[0].endswith(f"), and the accuracy fell from 99.20 to {right / 10:.2f} %")
 
 
 def test_labels_excuse_no_lower_confidence_than_that_of_a_run_without_labels() -> None:
@@ -189,7 +189,7 @@ def test_labels_excuse_no_other_digits_where_the_accuracy_fell() -> None:
     labels = (20,) * 5 + (1800,) + (25,) * 4
     assert suspicions(_metrics(FIVES, FIVES), tonight, earlier) == ()
     (sentence,) = suspicions(_metrics(FIVES, labels), tonight, earlier)
-    assert sentence.endswith(", and the accuracy fell from 0.9500 to 0.9000")
+    assert sentence.endswith(", and the accuracy fell from 95.00 to 90.00 %")
 
 
 @pytest.mark.parametrize(
