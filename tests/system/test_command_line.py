@@ -27,7 +27,7 @@ from tests.support.command import run
         (["predict", "a.png", "--out", "new/o.csv", "--model", "no.h5"], r"no\.h5: model cannot"),
         (["predict", "a.png", "--out", "o.csv", "--model", "no.h5"], r"no\.h5: model cannot be"),
         (["predict", "a.png", "--out", "o.csv", "--model", "a.txt"], r"a\.txt: not a Keras model"),
-        (["predict", "a.png", "--out", "o.csv", "--labels", "no.csv"], r"no\.csv: not a readable"),
+        (["predict", "a.png", "--out", "o.csv", "--labels", "no.csv"], r"no\.csv: No such file"),
         (["predict", "bad.parquet", "--out", "o.csv"], r"bad\.parquet: not a readable Parquet"),
         (["predict", "a.png", "a.png", "--out", "o.csv"], r"named by two INPUTs"),
         (["predict", "-", "--out", "o.csv"], r"-: no path came on standard input"),
