@@ -234,6 +234,7 @@ class _Opened:
     files: tuple[str, ...] = ()
     uncounted: tuple[str, ...] = ()
     encoded_rows = 0
+    labels = None
 
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:
         self.rows = len(rows)

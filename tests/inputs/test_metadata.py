@@ -34,7 +34,7 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
         MetadataColumns(_written(tmp_path, "file_name,lot,lot\na.png,1,2\n"), ["lot"])
     with pytest.raises(ColumnError, match=r"metadata.csv, line 4: its image is named already"):
         MetadataColumns(_written(tmp_path, "file_name,lot\na,1\nb,1\na,1\n"), ["lot"])
-    with pytest.raises(LabelError, match="no column source"):
+    with pytest.raises(LabelError, match="no column file_name or source"):
         MetadataColumns(_written(tmp_path, "name,lot\na,1\n"), ["lot"])
 
 
