@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 Inputs = str | Path | Iterable[str | Path]
 """One INPUT or several: folders, files, globs, `hf://` or `-`."""
@@ -124,10 +124,11 @@ class PredictorChoice(StrEnum):
     AUTO = "auto"
     NUMPY = "numpy"
     KERAS = "keras"
+    ONNX = "onnx"
 
 
 class Device(StrEnum):
-    """Where Keras runs the network."""
+    """Where Keras or ONNX Runtime runs the network."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -145,6 +146,20 @@ class Prepare(StrEnum):
     NEVER = "never"
 
 
+class Several(StrEnum):
+    """What becomes of a picture of two digits or more: a row with an error, or a row per digit."""
+
+    ERROR = "error"
+    SPLIT = "split"
+
+
+class Orientation(StrEnum):
+    """How images are stored: as they are seen, or with rows and columns exchanged, as EMNIST's."""
+
+    UPRIGHT = "upright"
+    TRANSPOSED = "transposed"
+
+
 class Style(StrEnum):
     """What drawn digits look like."""
 
@@ -158,36 +173,77 @@ NO_LABELS = "none"
 """The value of `ReadOptions.labels` with which no labels are read."""
 
 
+class ReadArguments(TypedDict, total=False):
+    """How inputs are read: arguments of `predict` and of all that reads inputs, and options.
+
+    Attributes:
+        image_column: the Parquet column of images; None to find it.
+        label_column: the column of labels; None for `label`, where there is one.
+        labels: a CSV file, see Labels in Formats; `none` for none; None for the inputs'.
+        label_pattern: a regular expression that finds a label in the name of a file, in its first
+            group; None to read none from names.
+        class_names: the names of the classes in order, separated by commas, or a file that has one
+            a line; None for those of the data or of the model.
+        image_root: the folder of the files that a column of paths names, where there are no bytes.
+        orientation: how images are stored, see `options.Orientation`.
+    """
+
+    image_column: str | None
+    label_column: str | None
+    labels: str | Path | None
+    label_pattern: str | None
+    class_names: str | Path | None
+    image_root: str | Path | None
+    orientation: Orientation | str
+
+
 @dataclass(frozen=True)
 class ReadOptions:
-    """How INPUTs are read; the fields are arguments of `predict`."""
+    """How INPUTs are read; the fields but the last are those of `ReadArguments`."""
 
     image_column: str | None = None
     label_column: str | None = None
     labels: str | None = None
+    label_pattern: str | None = None
+    class_names: str | None = None
+    image_root: str | None = None
+    orientation: Orientation = Orientation.UPRIGHT
     keep_columns: tuple[str, ...] = ()  # of the input, which the predictions keep; each once
 
     @classmethod
     def of(
-        cls,
-        image_column: str | None,
-        label_column: str | None,
-        labels: str | Path | None,
-        keep_columns: Iterable[str] = (),
+        cls, keep_columns: Iterable[str] = (), **arguments: Unpack[ReadArguments]
     ) -> "ReadOptions":
-        """Return the options for labels that are given as text or as a path."""
-        kept = tuple(dict.fromkeys(keep_columns))
-        return cls(image_column, label_column, None if labels is None else str(labels), kept)
+        """Return the options for arguments, some of which may be paths."""
+        orientation = Orientation(arguments.get("orientation", Orientation.UPRIGHT))
+        texts = {
+            name: None if value is None else str(value)
+            for name, value in arguments.items()
+            if name != "orientation"
+        }
+        return cls(
+            **texts, orientation=orientation, keep_columns=tuple(dict.fromkeys(keep_columns))
+        )
 
     def record(self) -> dict[str, Any]:
         """Return them by name, without those that earlier releases did not know and nobody set."""
-        kept = {"keep_columns": list(self.keep_columns)} if self.keep_columns else {}
-        return {
+        known = {
             "image_column": self.image_column,
             "label_column": self.label_column,
             "labels": self.labels,
-            **kept,
         }
+        later = {
+            "label_pattern": self.label_pattern,
+            "class_names": self.class_names,
+            "image_root": self.image_root,
+            "orientation": _unless_default(self.orientation, Orientation.UPRIGHT),
+            "keep_columns": list(self.keep_columns) or None,
+        }
+        return known | {name: value for name, value in later.items() if value is not None}
+
+
+def _unless_default(value: StrEnum, default: StrEnum) -> str | None:
+    return None if value is default else str(value)
 
 
 @dataclass(frozen=True)
@@ -228,6 +284,7 @@ class PredictOptions:
     fail_fast: bool = False
     memory: int | None = None  # bytes that the run aims to stay below
     content_hash: bool = False  # whether the column `content` is written
+    several: Several = Several.ERROR
 
     def record(self) -> dict[str, Any]:
         """Return, by name, the options that predictions may depend on; a manifest holds them.
@@ -241,6 +298,7 @@ class PredictOptions:
             "batch_size": self.model.batch_size,
             "probabilities": self.probabilities,
             **({"content_hash": True} if self.content_hash else {}),
+            **({"several": str(self.several)} if self.several is not Several.ERROR else {}),
         }
 
 

@@ -14,6 +14,39 @@ import pyarrow as pa
 
 from mnist_batch.mnist import CLASSES
 
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes that a model tells apart.
+
+    Attributes:
+        count: how many there are, at least 2.
+        names: of each class in order; None where they are called by their numbers.
+    """
+
+    count: int = CLASSES
+    names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.names is not None and len(self.names) != self.count:
+            raise ValueError(f"{len(self.names)} names of {self.count} classes")
+
+    @property
+    def dtype(self) -> pa.DataType:
+        """The Arrow type of the columns `label` and `prediction`."""
+        return pa.int8() if self.count <= _MOST_OF_INT8 else pa.int16()
+
+    def name(self, number: int) -> str:
+        """Return what a class is called."""
+        return str(number) if self.names is None else self.names[number]
+
+
+_MOST_OF_INT8 = 128
+"""Classes whose numbers, from 0, fit int8."""
+
+DIGITS = Classes()
+"""The digits 0 to 9."""
+
 PREDICTIONS = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),
@@ -58,13 +91,41 @@ FORMULA = r"'*[=+\-@\t]"
 more `'` is put before it, and taken away again when the file is read."""
 
 
-def predictions_schema(*, with_probabilities: bool, further: Iterable[pa.Field] = ()) -> pa.Schema:
+def probabilities_field(classes: Classes = DIGITS) -> pa.Field:
+    """Return the column of probabilities, one per class."""
+    return pa.field(PROBABILITIES.name, pa.list_(pa.float32(), classes.count))
+
+
+LABEL_NAME = pa.field("label_name", pa.string())
+"""Where classes have names: that of the label."""
+
+PREDICTION_NAME = pa.field("prediction_name", pa.string())
+"""Where classes have names: that of the prediction."""
+
+DIGIT = pa.field("digit", pa.int16())
+"""With `--several split`: the place of the digit in its picture, from the left, from 0. Then
+(source, row, digit) identifies a row; it is null where the picture has no digit."""
+
+BOX = pa.field("box", pa.list_(pa.int32(), 4))
+"""With `--several split`: left, top, width and height of the digit in pixels of the picture as
+it is decoded; null where `digit` is."""
+
+
+def predictions_schema(
+    *, with_probabilities: bool, further: Iterable[pa.Field] = (), classes: Classes = DIGITS
+) -> pa.Schema:
     """Return the schema of predictions, with or without the column of probabilities.
 
-    `further` columns follow: `CONTENT`, `PATH` and those of the input that are kept.
+    Names follow where classes have any, and then `further` columns: `DIGIT` and `BOX`, `CONTENT`,
+    `PATH` and those of the input that are kept.
     """
-    probabilities = [PROBABILITIES] if with_probabilities else []
-    return pa.schema([*PREDICTIONS, *probabilities, *further])
+    columns = [
+        field.with_type(classes.dtype) if field.name in ("label", "prediction") else field
+        for field in PREDICTIONS
+    ]
+    probabilities = [probabilities_field(classes)] if with_probabilities else []
+    names = [LABEL_NAME, PREDICTION_NAME] if classes.names else []
+    return pa.schema([*columns, *probabilities, *names, *further])
 
 
 class Reason(StrEnum):
@@ -83,6 +144,7 @@ class Reason(StrEnum):
         TOO_LARGE: reading the image would take more than one may take, see Security.
         BAD_PIXELS: raw pixels that are not 784 numbers from 0 to 255.
         NO_DIGIT: the picture was read, and no digit was found in it.
+        SEVERAL_DIGITS: the picture shows two digits or more side by side.
         NO_PROBABILITIES: the network's own numbers overflowed.
     """
 
@@ -95,6 +157,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too large"
     BAD_PIXELS = "bad pixels"
     NO_DIGIT = "no digit found"
+    SEVERAL_DIGITS = "several digits"
     NO_PROBABILITIES = "no probabilities"
 
 

@@ -69,9 +69,11 @@ def test_the_record_of_options_is_that_of_earlier_releases() -> None:
 
 def test_labels_are_text_whether_given_as_a_path_or_not() -> None:
     """As JSON takes them, and so that a path called none reads no labels either."""
-    assert ReadOptions.of("x", "y", Path("a/l.csv")) == ReadOptions("x", "y", "a/l.csv")
-    assert ReadOptions.of(None, None, Path("none")) == ReadOptions(labels="none")
-    assert ReadOptions.of(None, None, None) == ReadOptions()
+    assert ReadOptions.of(
+        image_column="x", label_column="y", labels=Path("a/l.csv")
+    ) == ReadOptions("x", "y", "a/l.csv")
+    assert ReadOptions.of(labels=Path("none")) == ReadOptions(labels="none")
+    assert ReadOptions.of() == ReadOptions()
 
 
 def test_one_input_is_a_list_of_one() -> None:

@@ -29,6 +29,7 @@ from mnist_batch.cli import (
     train,
 )
 from mnist_batch.cli.printing.terminal import columns, say
+from mnist_batch.cli.shared.groups import expanded
 from mnist_batch.errors import MnistBatchError
 from mnist_batch.machine import signals
 from mnist_batch.machine.failures import machine_errors, require_room
@@ -91,7 +92,7 @@ def _register(module: ModuleType) -> None:
     command = app.command(
         name, cls=_Command, help="\n\n".join(paragraphs[:-1]), epilog=paragraphs[-1]
     )
-    command(getattr(module, name))
+    command(expanded(getattr(module, name)))
 
 
 for _module in (

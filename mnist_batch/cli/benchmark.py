@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.shared import groups, parameters
 from mnist_batch.options import BATCH_SIZES, LARGEST_BATCH, Device, PredictorChoice
 
 _measuring = partial(typer.Option, rich_help_panel="Measuring")
@@ -42,9 +42,8 @@ def benchmark(
     predictor: parameters.PredictorName = PredictorChoice.AUTO,
     scale: parameters.PixelScale = None,
     device: _Device = Device.AUTO,
-    image_column: parameters.ImageColumn = None,
-    label_column: parameters.LabelColumn = None,
-    labels: parameters.Labels = None,
+    *,
+    reading: groups.Reading,
     batch_sizes: _BatchSizes = _DEFAULT_SIZES,
     seconds: _Seconds = 1.0,
     quiet: parameters.Quiet = False,
@@ -59,9 +58,7 @@ def benchmark(
             predictor=predictor,
             scale=scale,
             device=device,
-            image_column=image_column,
-            label_column=label_column,
-            labels=labels,
+            **vars(reading),
             batch_sizes=sizes,
             seconds=seconds,
             progress=progress,

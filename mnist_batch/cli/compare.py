@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.comparison import comparison_page, why_worse
+from mnist_batch.cli.shared import gates, parameters
 
 _Base = Annotated[Path, typer.Argument(metavar="BASE", help="What NEW is held against.")]
 _New = Annotated[Path, typer.Argument(metavar="NEW", help="The new run.")]
@@ -58,4 +58,4 @@ def compare(
     terminal.show_result(result, comparison_page, quiet=quiet, as_json=as_json)
     if result.comparison.is_worse:
         terminal.say(f"error: {why_worse(result.comparison)}")
-        raise typer.Exit(parameters.WORSE_STATUS)
+        raise typer.Exit(gates.WORSE_STATUS)

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import evaluation_page
+from mnist_batch.cli.shared import gates, parameters
 
 _Predictions = Annotated[
     list[str],
@@ -69,12 +69,12 @@ def evaluate(
         predictions,
         labels=labels,
         slices=slice_by or (),
-        report=parameters.report_argument(report, no_report=no_report, draw_ahead=True),
+        report=gates.report_argument(report, no_report=no_report, draw_ahead=True),
         images=images,
         image_column=image_column,
         sample_seed=sample_seed,
         overwrite=overwrite,
     )
     terminal.show_result(summary, evaluation_page, quiet=quiet, as_json=as_json)
-    if not parameters.reaches(min_accuracy, summary.metrics):
-        raise typer.Exit(parameters.GATE_STATUS)
+    if not gates.reaches(min_accuracy, summary.metrics):
+        raise typer.Exit(gates.GATE_STATUS)

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.nights import nights_page
+from mnist_batch.cli.shared import parameters
 
 _Runs = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder of the nights, that --runs of nightly names.")

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.terminal import UNKNOWN, facts, page, table, text, titled
+from mnist_batch.cli.shared import groups, parameters
 from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
@@ -40,17 +40,15 @@ _Data = Annotated[
 def inspect(
     names: _Names,
     data: _Data = None,
-    image_column: parameters.ImageColumn = None,
-    label_column: parameters.LabelColumn = None,
-    labels: parameters.Labels = None,
+    *,
+    reading: groups.Reading,
     workers: parameters.Workers = None,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
     model = _model_among(names, data)
-    reading = {"image_column": image_column, "label_column": label_column, "labels": labels}
     with terminal.image_bar(quiet=quiet) as progress:
-        options: dict[str, Any] = {**reading, "workers": workers, "progress": progress}
+        options: dict[str, Any] = {**vars(reading), "workers": workers, "progress": progress}
         if model:
             found = mnist_batch.inspect_model(model, data=data, **options)
         else:

@@ -12,10 +12,9 @@ from typing import Annotated
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.night import night_page, why_failed
-from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Prepare
+from mnist_batch.cli.shared import gates, groups, parameters
 
 
 def _name(text: str | None) -> str | None:
@@ -89,25 +88,15 @@ def nightly(
     patience: _Patience = 1,
     keep_nights: _KeepNights = None,
     model: parameters.ModelFile = None,
-    predictor: parameters.PredictorName = PredictorChoice.AUTO,
-    scale: parameters.PixelScale = None,
-    device: parameters.KerasDevice = Device.AUTO,
-    prepare: parameters.PrepareChoice = Prepare.AUTO,
-    image_column: parameters.ImageColumn = None,
-    label_column: parameters.LabelColumn = None,
-    labels: parameters.Labels = None,
-    batch_size: parameters.BatchSize = BATCH_ROWS,
-    workers: parameters.Workers = None,
-    memory: parameters.Memory = None,
-    probabilities: parameters.Probabilities = False,
-    sample_seed: parameters.SampleSeed = 0,
-    keep_column: parameters.KeepColumns = None,
-    slice_by: parameters.Slices = None,
+    *,
+    running: groups.Running,
+    reading: groups.Reading,
+    predicting: groups.Predicting,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
-    budget = parameters.error_budget(max_errors)
-    parameters.report_argument(None, no_report=False, draw_ahead=True)
+    budget = gates.error_budget(max_errors)
+    gates.report_argument(None, no_report=False, draw_ahead=True)
     with terminal.image_bar(quiet=quiet) as progress:
         result = mnist_batch.nightly(
             inputs,
@@ -121,20 +110,9 @@ def nightly(
             patience=patience,
             keep_nights=keep_nights,
             model=model,
-            predictor=predictor,
-            scale=scale,
-            device=device,
-            prepare=prepare,
-            image_column=image_column,
-            label_column=label_column,
-            labels=labels,
-            batch_size=batch_size,
-            workers=workers,
-            memory=memory,
-            probabilities=probabilities,
-            sample_seed=sample_seed,
-            keep_columns=keep_column or (),
-            slices=slice_by or (),
+            **vars(running),
+            **vars(reading),
+            **predicting.arguments(),
             progress=progress,
         )
     terminal.show_result(result, night_page, quiet=quiet, as_json=as_json)
@@ -144,13 +122,13 @@ def nightly(
         terminal.say(f"error: {message}")
     metrics = result.summary.metrics
     if any(gate.name == "errors" and gate.fails for gate in result.night.gates):
-        parameters.check_errors(
+        gates.check_errors(
             budget,
             metrics.errors,
             metrics.rows,
             result.summary.uncounted_sources,
             lacking="a prediction",
-            examples=parameters.first_of_each(result.summary.unreadable),
+            examples=gates.first_of_each(result.summary.unreadable),
             out=result.summary.predictions,
         )
     if result.night.status:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import speed
+from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.options import Prepare
 
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="The packed file: .parquet.")]
@@ -24,9 +24,8 @@ def pack(
     inputs: parameters.InputList,
     out: _Out,
     prepare: parameters.PrepareChoice = Prepare.AUTO,
-    image_column: parameters.ImageColumn = None,
-    label_column: parameters.LabelColumn = None,
-    labels: parameters.Labels = None,
+    *,
+    reading: groups.Reading,
     workers: parameters.Workers = None,
     memory: parameters.Memory = None,
     max_errors: parameters.MaxErrors = "0",
@@ -34,22 +33,20 @@ def pack(
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
-    budget = parameters.error_budget(max_errors)
+    budget = gates.error_budget(max_errors)
     with terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.pack(
             inputs,
             out,
             prepare=prepare,
-            image_column=image_column,
-            label_column=label_column,
-            labels=labels,
+            **vars(reading),
             workers=workers,
             memory=memory,
             overwrite=overwrite,
             progress=progress,
         )
     terminal.show_result(summary, pack_page, quiet=quiet, as_json=as_json)
-    parameters.check_errors(
+    gates.check_errors(
         budget,
         summary.errors,
         summary.rows,

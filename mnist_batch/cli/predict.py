@@ -14,23 +14,21 @@ Example: mnist-batch predict digits/ --out predictions.parquet
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import run_page
+from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.errors import OutputInUseError
-from mnist_batch.options import BATCH_ROWS, Device, ErrorBudget, PredictorChoice, Prepare
+from mnist_batch.options import ErrorBudget
 
 if TYPE_CHECKING:
     from mnist_batch.cli.printing.look import Row
-
-_Options = dict[str, Any]
-"""Arguments of the library, by name."""
 
 _Out = Annotated[
     Path | None,
@@ -68,23 +66,13 @@ def predict(
     inputs: parameters.InputList,
     out: _Out = None,
     model: parameters.ModelFile = None,
-    predictor: parameters.PredictorName = PredictorChoice.AUTO,
-    scale: parameters.PixelScale = None,
-    device: parameters.KerasDevice = Device.AUTO,
-    prepare: parameters.PrepareChoice = Prepare.AUTO,
-    image_column: parameters.ImageColumn = None,
-    label_column: parameters.LabelColumn = None,
-    labels: parameters.Labels = None,
-    batch_size: parameters.BatchSize = BATCH_ROWS,
-    workers: parameters.Workers = None,
-    memory: parameters.Memory = None,
-    probabilities: parameters.Probabilities = False,
-    keep_column: parameters.KeepColumns = None,
-    slice_by: parameters.Slices = None,
+    *,
+    running: groups.Running,
+    reading: groups.Reading,
+    predicting: groups.Predicting,
     content_hash: _ContentHash = False,
     report: parameters.ReportFolder = None,
     no_report: parameters.NoReport = False,
-    sample_seed: parameters.SampleSeed = 0,
     save_prepared: _SavePrepared = None,
     max_errors: parameters.MaxErrors = "0",
     fail_fast: _FailFast = False,
@@ -94,41 +82,24 @@ def predict(
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
-    budget = parameters.error_budget(max_errors)
-    reading: _Options = {
-        "image_column": image_column,
-        "label_column": label_column,
-        "labels": labels,
-    }
-    running: _Options = {
-        "predictor": predictor,
-        "scale": scale,
-        "device": device,
-        "batch_size": batch_size,
-    }
+    budget = gates.error_budget(max_errors)
     if out is None:
         _refuse_options_of_outputs(ctx)
         _refuse_many(inputs, reading)
-        rows = _looked_at(inputs, model, running, prepare=prepare, workers=workers, **reading)
+        rows = _looked_at(inputs, model, running, reading, predicting)
         _show_look(rows, inputs, budget, quiet=quiet, as_json=as_json)
         return
-    report_to = parameters.report_argument(report, no_report=no_report, draw_ahead=True)
+    report_to = gates.report_argument(report, no_report=no_report, draw_ahead=True)
     with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.predict(
             inputs,
             out,
             model=model,
-            **running,
-            **reading,
-            prepare=prepare,
-            workers=workers,
-            memory=memory,
-            probabilities=probabilities,
-            keep_columns=keep_column or (),
-            slices=slice_by or (),
+            **vars(running),
+            **vars(reading),
+            **predicting.arguments(),
             content_hash=content_hash,
             report=report_to,
-            sample_seed=sample_seed,
             save_prepared=save_prepared,
             overwrite=overwrite,
             resume=resume,
@@ -137,26 +108,26 @@ def predict(
         )
     terminal.show_result(summary, run_page, quiet=quiet, as_json=as_json)
     metrics = summary.metrics
-    accurate = parameters.reaches(min_accuracy, metrics)
-    parameters.check_errors(
+    accurate = gates.reaches(min_accuracy, metrics)
+    gates.check_errors(
         budget,
         metrics.errors,
         metrics.rows,
         summary.uncounted_sources,
         lacking="a prediction",
-        examples=parameters.first_of_each(summary.unreadable),
+        examples=gates.first_of_each(summary.unreadable),
         out=out,
     )
     if not accurate:
-        raise typer.Exit(parameters.GATE_STATUS)
+        raise typer.Exit(gates.GATE_STATUS)
 
 
 _LOOK_ROWS = 20
 """Images of a quick look, at most."""
 
 _OF_A_LOOK = {
-    *("inputs", "out", "model", "predictor", "scale", "device", "prepare", "batch_size"),
-    *("image_column", "label_column", "labels", "workers", "max_errors", "quiet", "as_json"),
+    *("inputs", "out", "model", "prepare", "several", "workers", "max_errors", "quiet", "as_json"),
+    *(field.name for group in (groups.Reading, groups.Running) for field in fields(group)),
 }
 """Parameters that a quick look takes; all others are about what is written."""
 
@@ -171,14 +142,14 @@ def _refuse_options_of_outputs(ctx: typer.Context) -> None:
             )
 
 
-def _refuse_many(inputs: Sequence[str], reading: _Options) -> None:
+def _refuse_many(inputs: Sequence[str], reading: groups.Reading) -> None:
     """Refuse more images than a quick look takes, as soon as they are listed."""
     from mnist_batch.inputs.sources import STDIN, open_inputs  # pyarrow: not for --help
     from mnist_batch.options import ReadOptions
 
     if STDIN in inputs:  # which can be read once
         return
-    images = open_inputs(inputs, ReadOptions.of(**reading)).rows
+    images = open_inputs(inputs, ReadOptions.of(**vars(reading))).rows
     if images > _LOOK_ROWS:
         raise _too_many(f"{images:,} images: ")
 
@@ -193,16 +164,26 @@ def _too_many(found: str = "") -> typer.BadParameter:
 def _looked_at(
     inputs: Sequence[str],
     model: Path | None,
-    running: _Options,
-    **options: Any,  # noqa: ANN401
+    running: groups.Running,
+    reading: groups.Reading,
+    predicting: groups.Predicting,
 ) -> "list[Row]":
-    """Predict up to 20 images; more are wrong usage. `options` are arguments of `stream`."""
+    """Predict up to 20 images; more are wrong usage."""
     from mnist_batch.cli.printing.look import Row
 
     rows: list[Row] = []
-    loaded = mnist_batch.load_model(model, **running)
-    options |= {"probabilities": True, "batch_size": running["batch_size"]}
-    for batch in mnist_batch.stream(inputs, model=loaded, **options):
+    loaded = mnist_batch.load_model(model, **vars(running))
+    batches = mnist_batch.stream(
+        inputs,
+        model=loaded,
+        batch_size=running.batch_size,
+        probabilities=True,
+        prepare=predicting.prepare,
+        several=predicting.several,
+        workers=predicting.workers,
+        **vars(reading),
+    )
+    for batch in batches:
         rows += [Row.of(row) for row in batch.slice(0, _LOOK_ROWS + 1).to_pylist()]
         if len(rows) > _LOOK_ROWS:
             raise _too_many()
@@ -230,7 +211,7 @@ def _show_look(
         if row.error
     ]
     counts = len(unread), len(rows), 0
-    parameters.check_errors(budget, *counts, lacking="a prediction", examples=unread)
+    gates.check_errors(budget, *counts, lacking="a prediction", examples=unread)
 
 
 @contextmanager

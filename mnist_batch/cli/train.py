@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import mnist_batch
-from mnist_batch.cli import parameters
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import metrics_page, report_line
+from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.options import AUGMENTED, LARGEST_BATCH, MNIST, PLAIN
 
 _Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled digits, as for predict.")]
@@ -61,6 +61,8 @@ _Seed = Annotated[
 def train(
     data: _Data = MNIST,
     out: _Out = Path("MNIST.h5"),
+    *,
+    reading: groups.Reading,
     augment: _Augment = False,
     epochs: _Epochs = None,
     batch_size: _BatchSize = None,
@@ -76,12 +78,13 @@ def train(
         result = mnist_batch.train(
             data,
             out,
+            **vars(reading),
             augment=augment,
             epochs=epochs,
             batch_size=batch_size,
             validation_split=validation_split,
             seed=seed,
-            report=parameters.report_argument(report, no_report=no_report),
+            report=gates.report_argument(report, no_report=no_report),
             overwrite=overwrite,
             progress=progress,
         )

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inputs.sources import STDIN
-from mnist_batch.options import BATCH_ROWS, Device, PredictOptions, PredictorChoice, Prepare
+from mnist_batch.options import (
+    BATCH_ROWS,
+    Device,
+    Orientation,
+    PredictOptions,
+    PredictorChoice,
+    Prepare,
+    ReadOptions,
+    Several,
+)
 
 
 def predict_line(
@@ -70,7 +79,12 @@ def evaluate_line(
 
 
 def train_line(
-    data: str | Path, out: Path, settings: Mapping[str, float | None], *, augment: bool
+    data: str | Path,
+    out: Path,
+    settings: Mapping[str, float | None],
+    *,
+    augment: bool,
+    read: ReadOptions,
 ) -> str:
     """Return the line of `mnist-batch train`.
 
@@ -79,12 +93,14 @@ def train_line(
         out: the model file.
         settings: by the names of the options; None for what is so by default.
         augment: whether the images were augmented.
+        read: how the INPUT is read.
     """
     words = ["train", "--data", str(data), "--out", str(out)]
     words += ["--augment"] if augment else []
-    for name, value in settings.items():
+    values = {f"--{name.replace('_', '-')}": value for name, value in settings.items()}
+    for name, value in {**_reading_values(read), **values}.items():
         if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            words += [name, str(value)]
     return shell_line(["mnist-batch", *words])
 
 
@@ -98,9 +114,8 @@ def _option_words(model: str | Path | Predictor | None, options: PredictOptions)
         "--scale": running.scale,
         "--device": _unless(running.device, Device.AUTO),
         "--prepare": _unless(options.prepare, Prepare.AUTO),
-        "--image-column": read.image_column,
-        "--label-column": read.label_column,
-        "--labels": read.labels,
+        "--several": _unless(options.several, Several.ERROR),
+        **_reading_values(read),
         "--batch-size": _unless(running.batch_size, BATCH_ROWS),
         "--workers": options.workers,
         "--sample-seed": options.output.sample_seed or None,
@@ -112,6 +127,19 @@ def _option_words(model: str | Path | Predictor | None, options: PredictOptions)
     for column in read.keep_columns:
         words += ["--slice" if column in slices else "--keep-column", column]
     return [*words, *(["--probabilities"] if options.probabilities else [])]
+
+
+def _reading_values(read: ReadOptions) -> dict[str, object]:
+    """Return the values of the options of reading but `--keep-column`; None for what is default."""
+    return {
+        "--image-column": read.image_column,
+        "--label-column": read.label_column,
+        "--labels": read.labels,
+        "--label-pattern": read.label_pattern,
+        "--class-names": read.class_names,
+        "--image-root": read.image_root,
+        "--orientation": _unless(read.orientation, Orientation.UPRIGHT),
+    }
 
 
 def _unless(value: object, default: object) -> object:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from mnist_batch.commands.command_lines import nightly_line, shell_line
 from mnist_batch.commands.compare import comparison_command, images_to_show
@@ -42,8 +42,10 @@ from mnist_batch.options import (
     PredictOptions,
     PredictorChoice,
     Prepare,
+    ReadArguments,
     ReadOptions,
     Scale,
+    Several,
     input_list,
     memory_size,
 )
@@ -103,7 +105,7 @@ class NightlyResult:
         return {**self.night.record(), "notes": notes, "folder": str(self.folder)}
 
 
-class PredictArguments(TypedDict, total=False):
+class PredictArguments(ReadArguments, total=False):
     """The arguments of `predict` that `nightly` takes too, with the same meaning and defaults."""
 
     model: str | Path | Predictor | None
@@ -111,9 +113,7 @@ class PredictArguments(TypedDict, total=False):
     scale: Scale | str | None
     device: Device | str
     prepare: Prepare | str
-    image_column: str | None
-    label_column: str | None
-    labels: str | Path | None
+    several: Several | str
     batch_size: int
     workers: int | None
     memory: str | None
@@ -172,9 +172,6 @@ def _predict_options(
     scale: Scale | str | None = None,
     device: Device | str = Device.AUTO,
     prepare: Prepare | str = Prepare.AUTO,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: str | Path | None = None,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
     memory: str | None = None,
@@ -182,10 +179,12 @@ def _predict_options(
     sample_seed: int = 0,
     keep_columns: Sequence[str] = (),
     slices: Sequence[str] = (),
+    several: Several | str = Several.ERROR,
+    **reading: Unpack[ReadArguments],
 ) -> PredictOptions:
     """Return the options of `predict` for arguments of `nightly`."""
     return PredictOptions(
-        ReadOptions.of(image_column, label_column, labels, [*keep_columns, *slices]),
+        ReadOptions.of([*keep_columns, *slices], **reading),
         ModelOptions(predictor, scale, device, batch_size),
         OutputOptions(sample_seed=sample_seed, slices=tuple(slices)),
         Prepare(prepare),
@@ -193,6 +192,7 @@ def _predict_options(
         probabilities=probabilities,
         memory=memory_size(memory),
         content_hash=True,
+        several=Several(several),
     )
 
 

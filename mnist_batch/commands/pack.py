@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,15 @@ from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.machine.memory import within
-from mnist_batch.options import BATCH_ROWS, Inputs, Prepare, ReadOptions, input_list, memory_size
+from mnist_batch.options import (
+    BATCH_ROWS,
+    Inputs,
+    Prepare,
+    ReadArguments,
+    ReadOptions,
+    input_list,
+    memory_size,
+)
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import check_not_read, check_outside
@@ -94,13 +102,11 @@ def pack(
     out: str | Path,
     *,
     prepare: Prepare | str = Prepare.AUTO,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: str | Path | None = None,
     workers: int | None = None,
     memory: str | None = None,
     overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    **reading: Unpack[ReadArguments],
 ) -> PackSummary:
     """Decode all images of the inputs into one Parquet file, which predicts as they do but faster.
 
@@ -117,7 +123,7 @@ def pack(
         InputError: an input cannot be read, or a label is not a digit (`LabelError`).
         ValueError: `workers` is below 1, or `memory` no size or too little.
     """
-    most, read = memory_size(memory), ReadOptions.of(image_column, label_column, labels)
+    most, read = memory_size(memory), ReadOptions.of(**reading)
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
     inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
@@ -127,7 +133,7 @@ def pack(
     check_outside([out], [], inputs)
     with OutputLock(out) as out_lock:
         opened = open_inputs(inputs, read)
-        check_not_read([out], [*opened.files, *([labels] if labels else [])])
+        check_not_read([out], [*opened.files, *([read.labels] if read.labels else [])])
         _kernels.load_where_it_pays(opened.encoded_rows)  # what that takes is no speed of packing
         started = time.perf_counter()
         with within(most), StagedFile(out, overwrite=overwrite) as staged:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import pyarrow as pa
 
@@ -30,8 +30,10 @@ from mnist_batch.options import (
     PredictOptions,
     PredictorChoice,
     Prepare,
+    ReadArguments,
     ReadOptions,
     Scale,
+    Several,
     input_list,
     memory_size,
 )
@@ -55,14 +57,13 @@ def stream(
     *,
     model: str | Path | Predictor | None = None,
     prepare: Prepare | str = Prepare.AUTO,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: str | Path | None = None,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
     probabilities: bool = False,
     keep_columns: Sequence[str] = (),
     content_hash: bool = False,
+    several: Several | str = Several.ERROR,
+    **reading: Unpack[ReadArguments],
 ) -> Iterator[pa.RecordBatch]:
     """Yield predictions lazily, as Arrow record batches of `schema.predictions_schema`.
 
@@ -76,12 +77,13 @@ def stream(
         ValueError: while iterating, an argument is out of range.
     """
     options = PredictOptions(
-        ReadOptions.of(image_column, label_column, labels, keep_columns),
+        ReadOptions.of(keep_columns, **reading),
         ModelOptions(batch_size=batch_size),
         prepare=Prepare(prepare),
         workers=workers,
         probabilities=probabilities,
         content_hash=content_hash,
+        several=Several(several),
     )
     run = Run(input_list(inputs), model, options)
     for batch in run.predict(run.parts):
@@ -97,9 +99,6 @@ def predict(
     scale: Scale | str | None = None,
     device: Device | str = Device.AUTO,
     prepare: Prepare | str = Prepare.AUTO,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: str | Path | None = None,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
     memory: str | None = None,
@@ -114,6 +113,8 @@ def predict(
     resume: bool = False,
     fail_fast: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    several: Several | str = Several.ERROR,
+    **reading: Unpack[ReadArguments],
 ) -> Summary:
     """Predict every image of the inputs, a row each in input order, into one file with a report.
 
@@ -125,9 +126,6 @@ def predict(
         scale: how the model wants its pixels; None for what the file says.
         device: where Keras runs the model.
         prepare: which images are brought to MNIST form, see `options.Prepare`.
-        image_column: the Parquet column of images; None to find it.
-        label_column: the Parquet column of labels; None for `label`, where there is one.
-        labels: a CSV file, see Labels in Formats; `none` for none; None for the inputs'.
         batch_size: rows in a batch at most, at least 1; Keras runs just so many at once.
         workers: threads, at least 1; None for one a core.
         memory: what the process aims to stay below, as `2G`; None for the default, see Speed.
@@ -142,16 +140,18 @@ def predict(
         resume: continue, bit for bit, from the parts of an interrupted run; else they are removed.
         fail_fast: stop at the first row without a prediction.
         progress: called after each batch, in the calling thread.
+        several: what becomes of a picture of several digits, see `options.Several`.
+        **reading: how inputs are read, see `options.ReadArguments`.
 
     Raises:
         MnistBatchError: an output exists or cannot be written (`OutputError`), an input or a label
             cannot be read (`InputError`), the model cannot be loaded or run (`ModelError`).
         ValueError: an argument is out of range.
     """
-    read = ReadOptions.of(image_column, label_column, labels, [*keep_columns, *slices])
+    read = ReadOptions.of([*keep_columns, *slices], **reading)
     running = ModelOptions(predictor, scale, device, batch_size)
     output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume, tuple(slices))
-    flags = probabilities, fail_fast, memory_size(memory), content_hash
+    flags = probabilities, fail_fast, memory_size(memory), content_hash, Several(several)
     how = PredictOptions(read, running, output, Prepare(prepare), workers, *flags)
     summary = predict_with(input_list(inputs), Path(out), model, how, progress)
     # A night is held against an earlier one, which may explain what a run alone does not.

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import pyarrow.compute as pc
 
@@ -23,7 +23,7 @@ from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import CLASSES
-from mnist_batch.options import AUGMENTED, MNIST, PLAIN
+from mnist_batch.options import AUGMENTED, MNIST, PLAIN, ReadArguments, ReadOptions
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
@@ -117,6 +117,7 @@ class _Digits:
     training: LabelledImages  # those for validation included
     test: LabelledImages | None  # None without a test split
     test_inputs: Sequence[str]  # of the test, for the pipeline that tests the saved file
+    read: ReadOptions  # how the inputs are read
 
     @property
     def rows(self) -> int:
@@ -152,6 +153,7 @@ def train(
     report: str | Path | bool = True,
     overwrite: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
+    **reading: Unpack[ReadArguments],
 ) -> TrainingResult:
     """Train the network, test the saved file, and report both.
 
@@ -173,6 +175,7 @@ def train(
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         overwrite: replace a model and a report that exist.
         progress: called after each epoch, in the calling thread.
+        **reading: how inputs are read, see `options.ReadArguments`.
 
     Raises:
         ValueError: a number is out of range.
@@ -185,12 +188,13 @@ def train(
     defaults = (AUGMENTED if augment else PLAIN)._asdict()
     chosen = {name: number for name, number in given.items() if number is not None}
     settings = Settings(**(defaults | chosen), seed=seed)
-    again = train_line(data, Path(out), {**given, "seed": seed or None}, augment=augment)
+    read = ReadOptions.of(**reading)
+    again = train_line(data, Path(out), {**given, "seed": seed or None}, augment=augment, read=read)
     # What can be refused is refused before hours of training.
     report_writer = _check_outputs(Path(out), report, data, overwrite=overwrite)
     with OutputLock(Path(out)) as out_lock, report_writer or nullcontext():
         check_writable(Path(out), overwrite=overwrite)  # another run may have been faster
-        digits = _read(os.fspath(data))
+        digits = _read(os.fspath(data), read)
         settings.check_enough(digits.rows)
         fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
         with StagedFile(Path(out), overwrite=overwrite) as staged:
@@ -210,14 +214,15 @@ def _check_outputs(
     return Report(folder, overwrite=overwrite) if folder else None
 
 
-def _read(data: str) -> _Digits:
+def _read(data: str, read: ReadOptions) -> _Digits:
     splits = find_splits(data)
     return _Digits(
         # Model files go to other people; a whole path would show them this machine's folders.
         name=data if data.startswith(HUB) else Path(data).absolute().name,
-        training=read_images(splits.train),
-        test=read_images(splits.test) if splits.test else None,
+        training=read_images(splits.train, read),
+        test=read_images(splits.test, read) if splits.test else None,
         test_inputs=splits.test,
+        read=read,
     )
 
 
@@ -239,7 +244,7 @@ def _save(
     write_model(network, staged)
     tested, notes = _UNTESTED, list[str]()
     try:
-        tested = _test(staged.path, digits.test_inputs, seed, report_writer)
+        tested = _test(staged.path, digits, seed, report_writer)
     except (InputError, MachineError) as error:  # hours of training are worth more
         notes.append(f"the model is complete, but not tested: {error}")
     record = _record(fitted, digits, tested)
@@ -288,13 +293,14 @@ def _how_again(out: Path, digits: _Digits) -> str:
     return f"the model is complete; to test it again, with a report: {command}"
 
 
-def _test(model: Path, inputs: Sequence[str], seed: int, report: Report | None) -> _Tested:
+def _test(model: Path, digits: _Digits, seed: int, report: Report | None) -> _Tested:
     """Test a saved model; without inputs nothing is tested."""
-    if not inputs:
+    if not digits.test_inputs:
         return _UNTESTED
     evaluator, tested = Evaluator(seed, mistakes=report.mistakes if report else None), DigitsHash()
     network, wanted = load_model(model, scale=SCALE), report is not None
-    for batch in predict_batches(open_inputs(inputs), network, for_report=wanted):
+    opened = open_inputs(digits.test_inputs, digits.read)
+    for batch in predict_batches(opened, network, for_report=wanted):
         evaluator.add(batch.predictions, batch, counts_of_images(batch))
         errors, labels = (batch.predictions.column(name) for name in ("error", "label"))
         scored = pc.and_(errors.is_null(), labels.is_valid())

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ from mnist_batch.inspection.images import (
     inspect_batch,
 )
 from mnist_batch.mnist import CLASSES
-from mnist_batch.options import BATCH_ROWS, Inputs, ReadOptions, input_list
+from mnist_batch.options import BATCH_ROWS, Inputs, ReadArguments, ReadOptions, input_list
 
 
 @dataclass(frozen=True)
@@ -105,11 +104,9 @@ class InputInspection:
 def inspect_input(
     inputs: Inputs,
     *,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: str | Path | None = None,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    **reading: Unpack[ReadArguments],
 ) -> InputInspection:
     """Read all images of the inputs and return what they are.
 
@@ -124,7 +121,7 @@ def inspect_input(
     """
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
-    opened = open_inputs(input_list(inputs), ReadOptions.of(image_column, label_column, labels))
+    opened = open_inputs(input_list(inputs), ReadOptions.of(**reading))
     _kernels.load_where_it_pays(opened.encoded_rows)
     totals = _Totals(opened.rows)
     workers = workers or available_workers()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.predictors import build_predictor
@@ -13,7 +13,14 @@ from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.models.layers import Layer, described
 from mnist_batch.models.model_file import ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.network_config import output_activation, own_scale, unnested
-from mnist_batch.options import Inputs, PredictorChoice, ReadOptions, Scale, input_list
+from mnist_batch.options import (
+    Inputs,
+    PredictorChoice,
+    ReadArguments,
+    ReadOptions,
+    Scale,
+    input_list,
+)
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
 
@@ -91,11 +98,9 @@ def inspect_model(
     model: str | Path,
     *,
     data: Inputs | None = None,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: str | Path | None = None,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    **reading: Unpack[ReadArguments],
 ) -> ModelInspection:
     """Return what a model file holds and what runs it.
 
@@ -121,7 +126,7 @@ def inspect_model(
         return replace(found, why=str(error).removeprefix(f"{file.path}: "))
     trials = None
     if data is not None and not nan:
-        opened = open_inputs(input_list(data), ReadOptions.of(image_column, label_column, labels))
+        opened = open_inputs(input_list(data), ReadOptions.of(**reading))
         trials = try_scales(predictor, opened, workers=workers, progress=progress)
     oddities = ((layer, one) for layer in predictor.layers for one in layer.oddities())
     return replace(

@@ -21,7 +21,7 @@ from mnist_batch.inputs.listing import list_folder, list_glob
 from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import HUB, PARQUET, file_kinds, open_inputs
 from mnist_batch.mnist import SIDE
-from mnist_batch.options import BATCH_ROWS
+from mnist_batch.options import BATCH_ROWS, ReadOptions
 from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.schema import ImageBatch, Images, reason
 
@@ -147,7 +147,7 @@ def _split_of(name: str) -> str | None:
     return splits[0] if splits else None
 
 
-def read_images(inputs: Sequence[str]) -> LabelledImages:
+def read_images(inputs: Sequence[str], read: ReadOptions | None = None) -> LabelledImages:
     """Read all images and labels of INPUTs into memory, 785 bytes a row.
 
     They are prepared as `predict` does it: images that are not in MNIST form are brought to it.
@@ -157,7 +157,7 @@ def read_images(inputs: Sequence[str]) -> LabelledImages:
             training and test data.
         LabelError: a row has no label, or one that is not a digit.
     """
-    opened = open_inputs(inputs)
+    opened = open_inputs(inputs, read)
     for file in opened.files:
         if file.lower().endswith(".parquet"):
             _refuse_packed_together(Path(file))

@@ -17,7 +17,7 @@ from functools import partial
 from importlib.metadata import version
 from itertools import cycle, repeat
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ from mnist_batch.options import (
     Device,
     Inputs,
     PredictorChoice,
+    ReadArguments,
     ReadOptions,
     Scale,
     input_list,
@@ -88,12 +89,10 @@ def benchmark(
     predictor: PredictorChoice | str = PredictorChoice.AUTO,
     scale: Scale | str | None = None,
     device: Device | str = Device.AUTO,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    labels: str | Path | None = None,
     batch_sizes: Sequence[int] = BATCH_SIZES,
     seconds: float = 1.0,
     progress: Callable[[str], None] | None = None,
+    **reading: Unpack[ReadArguments],
 ) -> BenchmarkResult:
     """Time reading, decoding, the network and the whole of it, and recommend a setting.
 
@@ -108,12 +107,10 @@ def benchmark(
         scale: how the model wants its pixels, see `load_model`.
         device: the only device to measure; `auto` for the CPU and, where the model runs on Keras,
             the GPU if there is one.
-        image_column: as for `predict`.
-        label_column: as for `predict`.
-        labels: as for `predict`.
         batch_sizes: the values of `predict`'s `batch_size` to measure, at least one.
         seconds: how long to measure each setting, about; three rounds at least.
         progress: called with what is measured next, in the calling thread.
+        **reading: how inputs are read, see `options.ReadArguments`.
 
     Raises:
         InputError: an input cannot be read, or holds no images.
@@ -126,13 +123,13 @@ def benchmark(
         raise ValueError(f"batch_sizes {sizes}: expected numbers from 1")
     load = partial(load_model, model, predictor=predictor, scale=scale)
     first = load(device=Device.CPU if device is Device.AUTO else device, batch_size=sizes[0])
-    columns = ReadOptions.of(image_column, label_column, labels)
+    columns = ReadOptions.of(**reading)
     chosen = {
         "model": model,
         "predictor": None if predictor == PredictorChoice.AUTO else predictor,
         "scale": scale,
         "device": None if device is Device.AUTO else device,
-        **vars(columns),
+        **columns.record(),
     }
     with _without_retracing_warnings(), _opened(inputs, columns) as opened:
         bench = _Bench(opened, load, first, device, sizes, seconds, progress or (lambda _: None))

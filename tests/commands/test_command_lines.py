@@ -34,7 +34,9 @@ def test_a_plain_run_has_a_plain_line() -> None:
 def test_a_line_holds_what_predictions_and_report_depend_on() -> None:
     """In words that a shell takes; an INPUT that begins as an option does is a path."""
     options = PredictOptions(
-        ReadOptions.of("image", "truth", "labels.csv", ["camera", "day"]),
+        ReadOptions.of(
+            ["camera", "day"], image_column="image", label_column="truth", labels="labels.csv"
+        ),
         ModelOptions(PredictorChoice.NUMPY, Scale.BYTES, batch_size=100),
         OutputOptions(sample_seed=3, slices=("day",)),
         Prepare.NEVER,
@@ -58,11 +60,11 @@ def test_a_line_holds_what_predictions_and_report_depend_on() -> None:
 def test_the_line_of_a_training_holds_what_was_chosen() -> None:
     """What is so by default is left out."""
     default = {"epochs": None, "validation_split": None, "seed": None}
-    assert train_line("a b", Path("m.h5"), default, augment=False) == (
+    assert train_line("a b", Path("m.h5"), default, augment=False, read=ReadOptions()) == (
         "mnist-batch train --data 'a b' --out m.h5"
     )
     chosen = {"epochs": 3, "validation_split": 0.5, "seed": 7}
-    assert train_line(Path("d"), Path("m.h5"), chosen, augment=True) == (
+    assert train_line(Path("d"), Path("m.h5"), chosen, augment=True, read=ReadOptions()) == (
         "mnist-batch train --data d --out m.h5 --augment --epochs 3 --validation-split 0.5 --seed 7"
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import typer
 
-from mnist_batch.cli.parameters import check_errors, error_budget, reaches, report_argument
+from mnist_batch.cli.shared.gates import check_errors, error_budget, reaches, report_argument
 from mnist_batch.evaluation.evaluator import Unreadable
 from tests.support.command import run
 from tests.support.example_metrics import METRICS

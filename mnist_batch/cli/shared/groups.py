@@ -1,0 +1,92 @@
+"""Groups of options that several commands take: a command names the group, not each option.
+
+Typer reads the options of a command from the signature of its function. `expanded` gives it one in
+which each group is replaced by its fields.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from typing import Any
+
+from mnist_batch.cli.shared import parameters
+from mnist_batch.options import BATCH_ROWS, Device, Orientation, PredictorChoice, Prepare, Several
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How inputs are read; the fields are those of `options.ReadArguments`."""
+
+    image_column: parameters.ImageColumn = None
+    label_column: parameters.LabelColumn = None
+    labels: parameters.Labels = None
+    label_pattern: parameters.LabelPattern = None
+    class_names: parameters.ClassNames = None
+    image_root: parameters.ImageRoot = None
+    orientation: parameters.OrientationChoice = Orientation.UPRIGHT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How a model is loaded and run; the fields are arguments of `load_model`."""
+
+    predictor: parameters.PredictorName = PredictorChoice.AUTO
+    scale: parameters.PixelScale = None
+    device: parameters.KerasDevice = Device.AUTO
+    batch_size: parameters.BatchSize = BATCH_ROWS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicting:
+    """What `predict` and `nightly` both take; the fields are arguments of the two."""
+
+    prepare: parameters.PrepareChoice = Prepare.AUTO
+    several: parameters.SeveralChoice = Several.ERROR
+    workers: parameters.Workers = None
+    memory: parameters.Memory = None
+    probabilities: parameters.Probabilities = False
+    sample_seed: parameters.SampleSeed = 0
+    keep_columns: parameters.KeepColumns = None
+    slices: parameters.Slices = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return them by the names that the library has."""
+        return {**vars(self), "keep_columns": self.keep_columns or (), "slices": self.slices or ()}
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes the options of its groups one by one.
+
+    Args:
+        command: a function of which some parameters are annotated with a dataclass of this module.
+    """
+    parameters_, groups = [], dict[str, type]()
+    for one in inspect.signature(command, eval_str=True).parameters.values():
+        if is_dataclass(one.annotation) and isinstance(one.annotation, type):
+            groups[one.name] = one.annotation
+            parameters_ += _options(one.annotation)
+        else:
+            parameters_.append(one.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def taking_all(**values: Any) -> None:  # noqa: ANN401 - of whatever type the option is
+        for name, group in groups.items():
+            chosen = {one.name: values.pop(one.name) for one in fields(group)}
+            values[name] = group(**chosen)
+        command(**values)
+
+    # What typer asks for, at 0.24 to 0.29.
+    taking_all.__signature__ = inspect.Signature(parameters_)  # type: ignore[attr-defined]
+    taking_all.__annotations__ = {one.name: one.annotation for one in parameters_}
+    return taking_all
+
+
+def _options(group: type) -> list[inspect.Parameter]:
+    """Return the fields of a group as parameters."""
+    return [
+        inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type
+        )
+        for one in fields(group)
+    ]
