@@ -153,7 +153,13 @@ class _Read:
                         seed = _options(file.run).get("sample_seed", 0)
                     mistakes = report.mistakes if report else None
                     shown = report is not None
-                    evaluator = Evaluator(seed, slices, mistakes=mistakes, with_gallery=shown)
+                    evaluator = Evaluator(
+                        seed,
+                        slices,
+                        mistakes=mistakes,
+                        with_gallery=shown,
+                        classes=file.classes,
+                    )
                 columns = list(dict.fromkeys([*listed, *slices]))
                 there = [name for name in columns if name in file.further]
                 found |= {*there}

@@ -374,6 +374,7 @@ class _Findings:
             wanted.slices,
             mistakes=report.mistakes if report else None,
             with_gallery=report is not None,
+            classes=run.classes,
         )
         self.kept = None if is_settled(run.predictor) else KeptImages()
         self.predicted = 0

@@ -112,6 +112,8 @@ class Run:
         predictor: the loaded model.
         opened: the INPUTs, listed.
         parts: their shards, in input order.
+        classes: what labels and predictions are numbers of: as many as the model has; names come
+            from `--class-names`, or else the model file, or else the data.
         schema: of the predictions that are written.
     """
 
@@ -133,10 +135,12 @@ class Run:
             model = load_model(model, **vars(options.model))
         self.predictor = model
         self.opened = open_inputs(inputs, options.read)
+        self.classes = self.opened.classes or self.predictor.classes
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
         self.schema = predictions_schema(
             with_probabilities=options.probabilities,
             further=further_columns(self.opened.kept, content_hash=options.content_hash),
+            classes=self.classes,
         )
 
     def predict(

@@ -15,7 +15,7 @@ from mnist_batch.evaluation.outcomes import Outcomes
 from mnist_batch.evaluation.samples import SampleChooser, Samples
 from mnist_batch.evaluation.slices import Slice, SliceCounts
 from mnist_batch.outputs.mistakes import Mistakes
-from mnist_batch.schema import reason
+from mnist_batch.schema import DIGITS, Classes, reason
 
 if TYPE_CHECKING:
     from mnist_batch.inference.pipeline import PredictedBatch
@@ -115,6 +115,7 @@ class Evaluator:
         mistakes: Mistakes | None = None,
         *,
         with_gallery: bool = True,
+        classes: Classes = DIGITS,
     ) -> None:
         """Begin.
 
@@ -124,9 +125,10 @@ class Evaluator:
             mistakes: takes all wrong rows.
             with_gallery: whether to choose rows to look at; where nobody does, the gallery stays
                 empty.
+            classes: what labels and predictions are numbers of.
         """
         self._mistakes = mistakes
-        self._counts = PredictionCounts()
+        self._counts = PredictionCounts(classes)
         self._samples = SampleChooser(sample_seed)
         self._gallery = GalleryChooser() if with_gallery else None
         self._slices = SliceCounts(slices)

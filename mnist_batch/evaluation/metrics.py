@@ -19,7 +19,7 @@ from mnist_batch.evaluation.calibration import CalibrationCounts, Coverage, Reli
 from mnist_batch.evaluation.outcomes import SCORE_UNIT, UNLABELLED, Outcomes, in_units
 from mnist_batch.evaluation.proportions import interval, ratio
 from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import PROBABILITIES, reason
+from mnist_batch.schema import DIGITS, PROBABILITIES, Classes, reason
 
 NO_REASON = "no reason given"
 """Counted for a row that has neither a prediction nor an error."""
@@ -76,6 +76,7 @@ class Metrics:
         reliability: those 15 bins; empty where `calibration_error` is None.
         risk_coverage: what is left where rows below a confidence are refused, by `THRESHOLDS`;
             empty where `calibration_error` is None.
+        classes: what is told apart; their numbers are the places in all counts.
     """
 
     rows: int
@@ -90,6 +91,7 @@ class Metrics:
     mean_confidence: float | None = None
     reliability: tuple[ReliabilityBin, ...] = ()
     risk_coverage: tuple[Coverage, ...] = ()
+    classes: Classes = DIGITS
 
     @property
     def errors(self) -> int:
@@ -166,8 +168,9 @@ class PredictionCounts:
         rows: the number of rows so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: Classes = DIGITS) -> None:
         self.rows = 0
+        self._classes = classes
         self._labelled = 0
         self._prepared = 0
         self._errors: Counter[str] = Counter()
@@ -224,6 +227,7 @@ class PredictionCounts:
             mean_confidence=self._calibration.mean_confidence() if sure else None,
             reliability=self._calibration.reliability() if sure else (),
             risk_coverage=self._calibration.risk_coverage() if sure else (),
+            classes=self._classes,
         )
 
     def _add_scores(

@@ -16,7 +16,7 @@ from mnist_batch.models.layers import Layer
 from mnist_batch.models.model_file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.network_config import output_activation
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
-from mnist_batch.schema import Images
+from mnist_batch.schema import DIGITS, Classes, Images
 
 Array = npt.NDArray[np.float32]
 
@@ -90,6 +90,7 @@ class Predictor:
         scale: the range to which pixels are scaled.
         notes: what the user should know of how the file is read and the network run, one sentence
             each; one is added where memory runs out.
+        classes: what the network tells apart, with the names that its file gives them.
     """
 
     model: ModelFile
@@ -100,6 +101,7 @@ class Predictor:
     _network: Network = field(repr=False)
     _input_scale: Scale
     _activation: str
+    classes: Classes = DIGITS
     _threads: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     @property

@@ -23,7 +23,7 @@ from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, Unreadabl
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import NO_LABELS, ReadOptions
-from mnist_batch.schema import Reason, error_text
+from mnist_batch.schema import DIGITS, Classes, Reason, error_text
 
 STDIN = "-"
 HUB = "hf://"
@@ -107,6 +107,7 @@ class OpenInputs:
     uncounted: Sequence[str] = ()
     kept: Sequence[pa.Field] = ()  # the columns of the input that the predictions keep
     labels: LabelFile | None = None  # the user's own
+    classes: Classes | None = DIGITS  # what the labels are numbers of; None where nobody can tell
 
     @property
     def encoded_rows(self) -> int:

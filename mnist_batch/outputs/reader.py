@@ -24,6 +24,7 @@ from mnist_batch.inputs.listing import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import (
+    DIGITS,
     FORMULA,
     METADATA_KEY,
     PREDICTIONS,
@@ -47,6 +48,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
             in every CSV file.
         further: names of the columns that the schema lacks, as `path`, `content` and those that
             `predict` kept.
+        classes: what labels and predictions are numbers of.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,6 +59,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
                 column is missing.
         """
         self.path = path
+        self.classes = DIGITS
         self._format = _format_of(path)
         with _predictions_errors(path):
             self._file = open_native(path)
