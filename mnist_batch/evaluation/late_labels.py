@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.schema import PREDICTIONS, shortened
 
 _INSTEAD = "correct it, or evaluate without --labels, with those that the predictions have"

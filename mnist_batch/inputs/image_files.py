@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
-from mnist_batch.inputs.labels import LabelFile, folder_digits
+from mnist_batch.inputs.labelling.folders import folder_digits
+from mnist_batch.inputs.labelling.label_file import LabelFile
+from mnist_batch.inputs.labelling.metadata import MetadataColumns
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
-from mnist_batch.inputs.metadata import MetadataColumns
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_ROWS,

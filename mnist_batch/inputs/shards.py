@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.schema import ImageBatch

@@ -16,7 +16,7 @@ from mnist_batch.errors import ColumnError, InputError, LabelError
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
 from mnist_batch.inputs.joined import JoinedShards, joined
 from mnist_batch.inputs.kept import check_names, kept_fields
-from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.listing import FolderListing, list_folder, list_glob, text_of_path
 from mnist_batch.inputs.parquet.files import open_parquet
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_batch.errors import LabelError
 from mnist_batch.evaluation.late_labels import LateLabels
-from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.schema import PREDICTIONS
 
 _OUT = Path("out.parquet")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.parquet.files import ParquetShard, open_parquet
 from mnist_batch.inputs.shards import ReadSettings
 

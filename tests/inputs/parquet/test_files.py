@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.labelling.label_file import LabelFile
 from tests.support.parquet_files import (
     IMAGES,
     LAYOUTS,

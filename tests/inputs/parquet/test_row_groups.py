@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_batch.errors import InputError, LabelError, MachineError, MnistBatchError
-from mnist_batch.inputs.labels import LabelFile
+from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.parquet.row_groups import RowGroups
 from tests.support.damaged_files import damaged_variants
 from tests.support.parquet_files import (

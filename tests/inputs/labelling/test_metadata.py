@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mnist_batch.errors import ColumnError, LabelError
-from mnist_batch.inputs.metadata import MetadataColumns
+from mnist_batch.inputs.labelling.metadata import MetadataColumns
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
 

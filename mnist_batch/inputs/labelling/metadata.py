@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mnist_batch.errors import ColumnError
-from mnist_batch.inputs.labels import name_column, read_csv
+from mnist_batch.inputs.labelling.tables import name_column, read_csv
 
 
 class MetadataColumns:

@@ -1,0 +1,1 @@
+"""Where labels come from: names of folders, and files of labels."""

@@ -1,0 +1,138 @@
+"""A file of labels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mnist_batch.errors import LabelError
+from mnist_batch.inputs.labelling.tables import check_once, name_column, read_csv
+from mnist_batch.inputs.labels import INSTEAD, digits
+from mnist_batch.schema import FORMULA, shortened
+
+_TYPES = {
+    "file_name": pa.string(),
+    "source": pa.string(),
+    "row": pa.int64(),
+    "label": pa.string(),
+}
+
+
+class LabelFile:
+    """Labels from a CSV file with the columns `file_name` (or `source`), `label`, maybe `row`.
+
+    `file_name` and `label` are the Hugging Face imagefolder convention; a CSV file of predictions
+    with corrected labels works too. Names are written as the column `source` has them. Labels for
+    rows of Parquet files need the column `row`.
+
+    Attributes:
+        path: the file.
+        sha256: of the bytes that were read: the file may be another by the time that it is used.
+        has_rows: whether it has the column `row`.
+        example: an image that it names; None where it names none.
+    """
+
+    def __init__(self, path: Path, instead: str = INSTEAD) -> None:
+        """Read the file; `instead` is what to do about a label that is no digit.
+
+        Raises:
+            LabelError: it cannot be read, lacks a column, names an image twice, or holds a label
+                that is not a digit.
+        """
+        self.path = path
+        table, self.sha256 = read_csv(path, _TYPES)
+        if "row" in table.column_names and table["row"].null_count:
+            raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
+        source_column = name_column(path, table)
+        check_once(path, table, "label")
+        self.has_rows = "row" in table.column_names
+        source = table[source_column].combine_chunks()
+        if source.null_count:
+            line = source.is_null().index(True).as_py() + 2
+            raise LabelError(f"{path}, line {line}: a label without a {source_column}")
+        if source_column == "source":  # written by this package, with formulas guarded
+            source = pc.replace_substring_regex(source, f"^'({FORMULA})", r"\1")
+        source = source.dictionary_encode()
+        self._codes = {name: code for code, name in enumerate(source.dictionary.to_pylist())}
+        self.example: str | None = next(iter(self._codes), None)
+        rows = table["row"].to_numpy() if self.has_rows else np.zeros(len(table), np.int64)
+        if len(wrong := np.flatnonzero((rows < 0) | (rows >= _MOST_ROWS))):
+            raise LabelError(
+                f"{path}, line {wrong[0] + 2}: row {rows[wrong[0]]}; expected a number from 0 on"
+            )
+        keys = _keys(source.indices.to_numpy(), rows)
+        order = np.argsort(keys, kind="stable")
+        self._keys = keys[order]
+        twice = np.flatnonzero(self._keys[1:] == self._keys[:-1])
+        if len(twice):
+            line = int(order[twice[0] + 1])
+            raise LabelError(
+                f"{path}, line {line + 2}: its image has a label already; name each image once"
+            )
+        column = table["label"].combine_chunks()
+        labels = digits(column, lambda i: f"{path}, line {i + 2}", instead)
+        self._labels = labels.take(pa.array(order))
+        self._names, self._order = source, order
+        self._asked = np.zeros(len(order), np.bool_)  # whether `lookup` has found each key
+        self._lacking: tuple[str, int] | None = None  # the least that it has not found
+
+    def lookup(self, sources: Sequence[str], rows: npt.NDArray[np.int64]) -> pa.Array:
+        """Return the labels of images as Arrow int8, null where the file names none.
+
+        Args:
+            sources: the column `source` of each image, or one source for all of them.
+            rows: int64 (n,), the row of each image in its source.
+        """
+        codes = np.array([self._codes.get(source, -1) for source in sources], np.int64)
+        keys = _keys(codes, rows)
+        if not len(self._keys):
+            self._note_lacking(sources, rows, 0)
+            return pa.nulls(len(keys), pa.int8())
+        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        missing = (self._keys[found] != keys) | (rows < 0) | (rows >= _MOST_ROWS)
+        self._asked[found[~missing]] = True
+        if missing.any():
+            self._note_lacking(sources, rows, int(missing.argmax()))
+        return self._labels.take(pa.array(found, mask=missing))
+
+    def _note_lacking(
+        self, sources: Sequence[str], rows: npt.NDArray[np.int64], place: int
+    ) -> None:
+        """Keep one image without a line: the same, in whichever order threads look them up."""
+        if len(rows):
+            one = sources[min(place, len(sources) - 1)], int(rows[place])
+            self._lacking = min(self._lacking or one, one)
+
+    def note(self, labelled: int, rows: int) -> str:
+        """Return the note that some of the images that were looked up have no label.
+
+        It names one without a line, and the first line for none of them.
+        """
+        images = "1 image" if rows == 1 else f"{rows:,} images"
+        said = [f"{self.path} labels {labelled:,} of {images}"]
+        if self._lacking:
+            said.append(f"it has no line for {_place(*self._lacking)}")
+        lines = np.sort(self._order[~self._asked])
+        if len(lines):
+            first = self._names[int(lines[0])].as_py()
+            said.append(
+                f"lines for none of the images: {len(lines):,}, the first (line {lines[0] + 2}) "
+                f"for {shortened(first)!r}"
+            )
+        return "; ".join(said)
+
+
+def _place(source: str, row: int) -> str:
+    return f"{shortened(source)!r}, row {row:,}" if row else repr(shortened(source))
+
+
+def _keys(codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return one int64 per (source, row), of rows below `_MOST_ROWS`."""
+    return (codes.astype(np.int64) << 40) + rows
+
+
+_MOST_ROWS = 2**40
+"""More rows than any file has."""
