@@ -4,6 +4,7 @@ Order of rows is input order: sources in natural order (2.png before 10.png), ro
 (source, row) is unique and identifies the image.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -39,6 +40,42 @@ class Classes:
     def name(self, number: int) -> str:
         """Return what a class is called."""
         return str(number) if self.names is None else self.names[number]
+
+    @property
+    def are_digits(self) -> bool:
+        """Whether they are the digits 0 to 9."""
+        return self == DIGITS
+
+    @property
+    def noun(self) -> str:
+        """What one of them is, for a reader: `digit` or `class`."""
+        return "digit" if self.are_digits else "class"
+
+    @property
+    def noun_of_many(self) -> str:
+        """What several of them are."""
+        return "digits" if self.are_digits else "classes"
+
+    def short_names(self, longest: int) -> tuple[str, ...]:
+        """Return what each class is called where there is room for a few characters.
+
+        Of a longer name the middle is left out, and an unprintable character is `?`: names come
+        from files. Names that are alike then are told apart by the numbers of their classes.
+        """
+        names = [_one_line(self.name(number), longest) for number in range(self.count)]
+        times = Counter(names)
+        return tuple(
+            name if times[name] == 1 else f"{_one_line(name, max(longest - 4, 4))} {number}"
+            for number, name in enumerate(names)
+        )
+
+
+def _one_line(text: str, longest: int) -> str:
+    """Return text in so many printable characters at most, of a longer one both ends."""
+    end = (longest - 2) // 3
+    if len(text) > longest:
+        text = f"{text[: longest - 2 - end]}..{text[len(text) - end :]}"
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 _MOST_OF_INT8 = 128

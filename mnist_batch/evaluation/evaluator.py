@@ -43,7 +43,7 @@ class Evaluation:
     Attributes:
         metrics: counts and scores.
         samples: ten rows chosen at random.
-        gallery: rows to look at; cells that have rows, by true and predicted digit, and those
+        gallery: rows to look at; cells that have rows, by true and predicted class, and those
             without a label last.
         slices: accuracy of parts of the rows.
         profile: what the input looks like.
@@ -125,14 +125,15 @@ class Evaluator:
             mistakes: takes all wrong rows.
             with_gallery: whether to choose rows to look at; where nobody does, the gallery stays
                 empty.
-            classes: what labels and predictions are numbers of.
+            classes: those of labels and predictions.
         """
+        self._classes = classes
         self._mistakes = mistakes
         self._counts = PredictionCounts(classes)
         self._samples = SampleChooser(sample_seed)
-        self._gallery = GalleryChooser() if with_gallery else None
+        self._gallery = GalleryChooser(classes) if with_gallery else None
         self._slices = SliceCounts(slices)
-        self._profile = ProfileCounts()
+        self._profile = ProfileCounts(classes)
         self._unreadable: dict[str, list[Unreadable]] = {}
 
     @property
@@ -158,7 +159,7 @@ class Evaluator:
             batch: the same rows with their images, where they are at hand.
             counts: of their images, as `counts_of_images` returns them; None where not known.
         """
-        start, outcomes = self.rows, Outcomes.of(predictions)
+        start, outcomes = self.rows, Outcomes.of(predictions, self._classes)
         images, report = (batch.images, batch.report) if batch else (None, None)
         self._samples.add(start, predictions, images)
         if self._gallery:

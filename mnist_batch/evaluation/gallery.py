@@ -1,7 +1,7 @@
-"""The gallery: images to look at, by true and predicted digit.
+"""The gallery: images to look at, by true and predicted class.
 
 Of wrong rows these are the most confident, of right ones the least confident; of rows without a
-label the least confident of each predicted digit.
+label the least confident of each predicted class.
 """
 
 from bisect import bisect_right
@@ -13,16 +13,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.decoding.decode import DecodedBatch
-from mnist_batch.evaluation.outcomes import CELLS, UNLABELLED, Outcomes
-from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import Grey, Images
+from mnist_batch.evaluation.outcomes import Outcomes, number_of_cells, unlabelled
+from mnist_batch.schema import DIGITS, Classes, Grey, Images
 
 MOST_WRONG = 4760
 """Wrong rows that are chosen, over all cells: about as many as fit on a page."""
 
 MOST_OTHERS = 12
-"""Rows that are chosen of each digit among the right ones, and among those without a label: with
-the wrong ones 5,000 in all, whose images take 4 MB, and their originals up to 20 MB."""
+"""Rows that are chosen of each class among the right ones, and among those without a label: with
+the wrong ones 5,000 in all of ten classes, whose images take 4 MB, and their originals up to 20 MB;
+9,560 of 200 classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +33,8 @@ class GalleryImage:
         index: the row's place in the whole stream, from 0.
         source: the file, as in the predictions.
         row: the row in the source.
-        label: the true digit; None without a label.
-        prediction: the predicted digit.
+        label: the true class; None without a label.
+        prediction: the predicted class.
         confidence: of the prediction, 0 to 1; None where the file gives none.
         prepared: whether the image was brought to MNIST form.
         image: uint8 (28, 28), as the network saw it; None where the images are not at hand.
@@ -55,11 +55,11 @@ class GalleryImage:
 
 @dataclass(frozen=True, eq=False)
 class GalleryCell:
-    """Rows of one true and one predicted digit.
+    """Rows of one true and one predicted class.
 
     Attributes:
-        label: the true digit; None for rows without a label.
-        prediction: the predicted digit.
+        label: the true class; None for rows without a label.
+        prediction: the predicted class.
         rows: how many rows there are.
         images: those chosen, in the order of the gallery: wrong ones the most confident first,
             right and unlabelled ones the least confident first.
@@ -75,14 +75,27 @@ class GalleryChooser:
     """Chooses the rows of the gallery, wherever batches are cut, and keeps their images alone.
 
     Wrong rows are the most confident of each cell: as many of each as lets all cells together have
-    `MOST_WRONG`, fewer where a cell has fewer. Right ones, and those without a label, are the
-    `MOST_OTHERS` least confident of each digit. Of equal ones the first in the stream are chosen.
+    `MOST_WRONG`, fewer where a cell has fewer. Where there are more cells of wrong rows than that,
+    as from 70 classes on, they are the most confident of each true class instead. Right ones, and
+    those without a label, are the `MOST_OTHERS` least confident of each class. Of equal ones the
+    first in the stream are chosen.
     """
 
-    def __init__(self) -> None:
-        self._seen = np.zeros(CELLS, np.int64)  # rows of each cell so far
-        # Only a row whose key is below this one may still be chosen.
-        self._last = np.full(CELLS, np.inf, np.float32)
+    def __init__(self, classes: Classes = DIGITS) -> None:
+        """Begin, with rows of some classes."""
+        self._count = count = classes.count
+        cells = np.arange(number_of_cells(count))
+        true, predicted = np.divmod(cells, count)
+        self._wrong = (true != predicted) & (cells < unlabelled(count))
+        # What a confidence is multiplied by for the key of a row, the lowest of which are chosen.
+        self._signs = np.where(self._wrong, np.float32(-1), np.float32(1))
+        # The cells whose rows compete have the number of one of them.
+        self._rivals = cells
+        if self._wrong.sum() > MOST_WRONG:
+            self._rivals = np.where(self._wrong, true * count + (true == 0), cells)
+        self._seen = np.zeros(len(cells), np.int64)  # rows of each cell so far
+        # Only a row whose key is below that of its cell may still be chosen.
+        self._last = np.full(len(cells), np.inf, np.float32)
         self._parts: list[_Rows] = []
         self._new = 0  # rows in the parts, without the first one
 
@@ -102,7 +115,7 @@ class GalleryChooser:
             decoded: the same rows, with what their images were made of.
         """
         cells = outcomes.cells
-        keys = outcomes.confidences * _SIGNS[cells]
+        keys = outcomes.confidences * self._signs[cells]
         if not outcomes.sure.all():
             keys[~outcomes.sure] = 2  # behind all others
         self._seen += outcomes.cell_counts
@@ -144,8 +157,8 @@ class GalleryChooser:
             chosen.setdefault(cell, []).append(one)
         return [
             GalleryCell(
-                label=None if cell >= UNLABELLED else cell // CLASSES,
-                prediction=cell % CLASSES,
+                label=None if cell >= unlabelled(self._count) else cell // self._count,
+                prediction=cell % self._count,
                 rows=int(self._seen[cell]),
                 images=chosen.get(cell, []),
             )
@@ -157,41 +170,37 @@ class GalleryChooser:
         rows = _joined(self._parts)
         rows = rows.at(self._first(rows.cell, rows.key, rows.index))
         self._parts, self._new = [rows], 0
-        self._last[:] = np.inf
-        ends = np.flatnonzero(np.diff(rows.cell, append=CELLS))  # of each cell, its last row
-        cells = rows.cell[ends]
-        full = np.diff(ends, prepend=-1) >= self._most()[cells]
-        self._last[cells[full]] = rows.key[ends[full]]
+        last = np.full(len(self._last), np.inf, np.float32)
+        rivals = self._rivals[rows.cell]
+        ends = np.flatnonzero(np.diff(rivals, append=len(last)))  # of rivals, the last row
+        full = np.diff(ends, prepend=-1) >= self._most()[rivals[ends]]
+        last[rivals[ends[full]]] = rows.key[ends[full]]
+        self._last = last[self._rivals]
 
     def _first(
         self, cells: NDArray[np.int64], keys: NDArray[np.float32], index: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Return the places of the rows to choose among some, by cell, the first ones first."""
-        order = np.lexsort((index, keys, cells))
-        cells = cells[order]
-        rank = np.arange(len(cells)) - np.searchsorted(cells, cells)
-        return order[rank < self._most()[cells]]
+        """Return the places of the rows to choose among some, the first of rivals first."""
+        rivals = self._rivals[cells]
+        order = np.lexsort((index, keys, rivals))
+        rivals = rivals[order]
+        rank = np.arange(len(rivals)) - np.searchsorted(rivals, rivals)
+        return order[rank < self._most()[rivals]]
 
     def _most(self) -> NDArray[np.int64]:
-        """Return how many rows of each cell are chosen at most: int64 (`CELLS`,).
+        """Return how many rows of each cell and its rivals are chosen at most: int64 (cells,).
 
         It never grows while rows are added, so what is not chosen now is not chosen at the end.
         """
-        wrong = self._seen[_WRONG]
+        wrong = np.bincount(self._rivals[self._wrong], self._seen[self._wrong])
 
         def chosen(most: int) -> int:
             return int(np.minimum(wrong, most).sum())
 
-        most = np.full(CELLS, MOST_OTHERS)
-        most[_WRONG] = bisect_right(range(MOST_WRONG + 1), MOST_WRONG, key=chosen) - 1
+        most = np.full(len(self._seen), MOST_OTHERS)
+        most[self._wrong] = bisect_right(range(MOST_WRONG + 1), MOST_WRONG, key=chosen) - 1
         return most
 
-
-_WRONG = np.append(~np.eye(CLASSES, dtype=np.bool_).ravel(), np.zeros(CLASSES, np.bool_))
-"""The cells of wrong rows."""
-
-_SIGNS = np.where(_WRONG, np.float32(-1), np.float32(1))
-"""What a confidence is multiplied by for the key of a row, the lowest of which is chosen first."""
 
 _COLUMNS = ["source", "row", "label", "prediction", "confidence", "prepared"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, among
-from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import DIGITS, Classes
 
 CONFIDENCE_BINS = 20
 INK_BINS = 20
@@ -30,7 +30,7 @@ class InputProfile:
 
     Attributes:
         rows: how many rows there are.
-        predictions: rows per predicted digit; 10 counts.
+        predictions: rows per predicted class.
         prepared: rows whose image was brought to MNIST form.
         confidence: rows per bin of confidence, `CONFIDENCE_BINS` of equal width over 0 to 1; None
             where the file gives no confidence.
@@ -127,8 +127,8 @@ class ImageCounts(NamedTuple):
 class ProfileCounts:
     """Counts rows for an `InputProfile`; order and size of the batches do not matter."""
 
-    def __init__(self) -> None:
-        self._predictions = np.zeros(CLASSES, np.int64)
+    def __init__(self, classes: Classes = DIGITS) -> None:
+        self._predictions = np.zeros(classes.count, np.int64)
         self._prepared = 0
         self._sure = 0
         self._sum = 0  # of the confidences, in `SCORE_UNIT`
@@ -139,7 +139,7 @@ class ProfileCounts:
     def add(self, outcomes: Outcomes, images: ImageCounts | None = None) -> None:
         """Count the rows of a batch that have a prediction; `images` is None where not known."""
         predicted, sure = outcomes.predicted, outcomes.sure
-        self._predictions += outcomes.cell_counts.reshape(-1, CLASSES).sum(axis=0)
+        self._predictions += outcomes.cell_counts.reshape(-1, outcomes.count).sum(axis=0)
         self._prepared += int((outcomes.prepared & predicted).sum())
         confidences = among(outcomes.confidences, sure)
         self._sure += len(confidences)

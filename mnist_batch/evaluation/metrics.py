@@ -1,7 +1,7 @@
 """Metrics of predictions: counts are added per batch and divided once, at the end.
 
 Rows without a prediction are counted beside the accuracy, never inside it. Where a number is
-undefined (no labels, no samples of a digit) it is None, never 0.
+undefined (no labels, no samples of a class) it is None, never 0.
 """
 
 import math
@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mnist_batch.evaluation.calibration import CalibrationCounts, Coverage, ReliabilityBin
-from mnist_batch.evaluation.outcomes import SCORE_UNIT, UNLABELLED, Outcomes, in_units
+from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, in_units, unlabelled
 from mnist_batch.evaluation.proportions import interval, ratio
-from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import DIGITS, PROBABILITIES, Classes, reason
 
 NO_REASON = "no reason given"
@@ -27,13 +26,13 @@ NO_REASON = "no reason given"
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """The scores of one digit, over the scored rows.
+    """The scores of one class, over the scored rows.
 
     Attributes:
-        digit: the class, 0 to 9.
-        support: rows whose label is the digit.
-        predicted: rows whose prediction is the digit.
-        precision: right among the predicted, 0 to 1; None where the digit is never predicted.
+        digit: the class by its number, from 0.
+        support: rows whose label is the class.
+        predicted: rows whose prediction is the class.
+        precision: right among the predicted, 0 to 1; None where the class is never predicted.
         recall: right among the support, 0 to 1; None without support.
         f1: 2 tp / (2 tp + fp + fn), 0 to 1; None without support.
     """
@@ -61,12 +60,12 @@ class Metrics:
         labelled: rows with a label.
         prepared: rows whose image was brought to the MNIST form.
         errors_by_reason: rows without a prediction per reason, most frequent first.
-        predictions: rows per predicted digit, labelled or not; 10 counts.
-        confusion_matrix: int64 (10, 10), scored rows; rows are true digits, columns predicted.
-        log_loss: mean negative logarithm (base e) of the probability given to the true digit,
+        predictions: rows per predicted class, labelled or not.
+        confusion_matrix: int64 (n, n), scored rows; rows are true classes, columns predicted.
+        log_loss: mean negative logarithm (base e) of the probability given to the true class,
             clipped to [eps, 1 - eps] with eps = 2**-23, float32's, as scikit-learn clips float32
             probabilities. None unless every scored row has probabilities.
-        brier: mean over rows of the sum over digits of (p - [digit is true])**2, 0 to 2; G. W.
+        brier: mean over rows of the sum over classes of (p - [class is true])**2, 0 to 2; G. W.
             Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather
             Review 78 (1950). None unless every scored row has probabilities.
         calibration_error: the expected calibration error of the confidence, 0 to 1: how far
@@ -76,7 +75,7 @@ class Metrics:
         reliability: those 15 bins; empty where `calibration_error` is None.
         risk_coverage: what is left where rows below a confidence are refused, by `THRESHOLDS`;
             empty where `calibration_error` is None.
-        classes: what is told apart; their numbers are the places in all counts.
+        classes: those of labels and predictions.
     """
 
     rows: int
@@ -120,26 +119,26 @@ class Metrics:
 
     @cached_property
     def per_class(self) -> tuple[ClassMetrics, ...]:
-        """The ten digits in order."""
-        return tuple(self._class_metrics(digit) for digit in range(CLASSES))
+        """The classes in order."""
+        return tuple(self._class_metrics(number) for number in range(self.classes.count))
 
     @property
     def macro_precision(self) -> float | None:
-        """Mean precision over the digits with support, where defined."""
+        """Mean precision over the classes with support, where defined."""
         return _mean(metrics.precision for metrics in self._present)
 
     @property
     def macro_recall(self) -> float | None:
-        """Mean recall over the digits with support."""
+        """Mean recall over the classes with support."""
         return _mean(metrics.recall for metrics in self._present)
 
     @property
     def macro_f1(self) -> float | None:
-        """Mean F1 over the digits with support."""
+        """Mean F1 over the classes with support."""
         return _mean(metrics.f1 for metrics in self._present)
 
     def confused_pairs(self, n: int = 3) -> list[tuple[int, int, int]]:
-        """Return up to `n` (true digit, predicted digit, rows), most rows first, ties by digit."""
+        """Return up to `n` (true class, predicted one, rows), most rows first, ties by number."""
         pairs = [
             (int(true), int(predicted), int(self.confusion_matrix[true, predicted]))
             for true, predicted in np.argwhere(self.confusion_matrix)
@@ -151,14 +150,14 @@ class Metrics:
     def _present(self) -> list[ClassMetrics]:
         return [metrics for metrics in self.per_class if metrics.support]
 
-    def _class_metrics(self, digit: int) -> ClassMetrics:
-        right = int(self.confusion_matrix[digit, digit])
-        support = int(self.confusion_matrix[digit].sum())
-        predicted = int(self.confusion_matrix[:, digit].sum())
+    def _class_metrics(self, number: int) -> ClassMetrics:
+        right = int(self.confusion_matrix[number, number])
+        support = int(self.confusion_matrix[number].sum())
+        predicted = int(self.confusion_matrix[:, number].sum())
         precision, recall = ratio(right, predicted), ratio(right, support)
         # 2 tp + fp + fn is the sum of what is predicted and what there is.
         f1 = 2 * right / (predicted + support) if support else None
-        return ClassMetrics(digit, support, predicted, precision, recall, f1)
+        return ClassMetrics(number, support, predicted, precision, recall, f1)
 
 
 class PredictionCounts:
@@ -169,24 +168,25 @@ class PredictionCounts:
     """
 
     def __init__(self, classes: Classes = DIGITS) -> None:
+        """Begin, with rows of some classes."""
         self.rows = 0
         self._classes = classes
         self._labelled = 0
         self._prepared = 0
         self._errors: Counter[str] = Counter()
-        self._predictions = np.zeros(CLASSES, dtype=np.int64)
-        self._confusion = np.zeros(CLASSES * CLASSES, dtype=np.int64)
+        self._predictions = np.zeros(classes.count, dtype=np.int64)
+        self._confusion = np.zeros(unlabelled(classes.count), dtype=np.int64)
         self._calibration = CalibrationCounts()
         self._with_probabilities = 0
         self._log_loss = 0
         self._brier = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count the rows of `batch`: the columns of `schema.PREDICTIONS`, digits within 0 to 9.
+        """Count the rows of `batch`: the columns of `schema.PREDICTIONS`, classes within theirs.
 
         The column of probabilities may be there or not.
         """
-        self.add_outcomes(Outcomes.of(batch))
+        self.add_outcomes(Outcomes.of(batch, self._classes))
 
     def add_outcomes(self, outcomes: Outcomes) -> None:
         """Count rows, as `add` does."""
@@ -194,8 +194,8 @@ class PredictionCounts:
         self.rows += len(outcomes)
         self._labelled += int(outcomes.labelled.sum())
         self._prepared += int(outcomes.prepared.sum())
-        self._predictions += by_cell.reshape(-1, CLASSES).sum(axis=0)
-        self._confusion += by_cell[:UNLABELLED]
+        self._predictions += by_cell.reshape(-1, outcomes.count).sum(axis=0)
+        self._confusion += by_cell[: len(self._confusion)]
         if not predicted.all():
             errors = batch.column("error").filter(pa.array(~predicted)).fill_null(NO_REASON)
             for entry in pc.value_counts(errors).to_pylist():
@@ -211,7 +211,7 @@ class PredictionCounts:
 
     def metrics(self) -> Metrics:
         """Return the metrics of the rows so far."""
-        confusion = self._confusion.reshape(CLASSES, CLASSES).copy()
+        confusion = self._confusion.reshape(self._classes.count, -1).copy()
         sure = 0 < self._calibration.rows == confusion.sum()
         complete = 0 < self._with_probabilities == confusion.sum()
         return Metrics(
@@ -239,7 +239,7 @@ class PredictionCounts:
         given = scored & column.is_valid().to_numpy(zero_copy_only=False)
         values = column.filter(pa.array(given)).flatten().to_numpy(zero_copy_only=False)
         # float64, because the difference to 1 of a confident float32 has few digits left.
-        probabilities = values.reshape(-1, CLASSES).astype(np.float64)
+        probabilities = values.reshape(-1, self._classes.count).astype(np.float64)
         truth = (np.arange(len(probabilities)), labels[given])
         self._log_loss += int(in_units(log_losses(probabilities, labels[given])).sum())
         probabilities[truth] -= 1

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import DIGITS, Classes
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
@@ -23,10 +23,15 @@ THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 _LEAST = np.array(THRESHOLDS, np.float32)
 
-UNLABELLED = CLASSES * CLASSES
-"""The first cell of rows without a label, see `Outcomes.cells`."""
 
-CELLS = UNLABELLED + CLASSES
+def unlabelled(count: int) -> int:
+    """Return the first cell of rows without a label, of so many classes: see `Outcomes.cells`."""
+    return count * count
+
+
+def number_of_cells(count: int) -> int:
+    """Return how many cells there are of so many classes."""
+    return count * (count + 1)
 
 
 def among(values: NDArray[ScalarT], which: NDArray[np.bool_]) -> NDArray[ScalarT]:
@@ -44,11 +49,12 @@ class Outcomes:
     """Rows of predictions; entry i of every array is the same row.
 
     Attributes:
-        batch: columns of `schema.PREDICTIONS`, digits within 0 to 9; others may follow.
-        labels: int64 (n,), the true digits, 0 where a row has none.
+        batch: columns of `schema.PREDICTIONS`, classes within the `count`; others may follow.
+        labels: int64 (n,), the true classes, 0 where a row has none.
         labelled: bool (n,), which have one.
-        predictions: int64 (n,), the predicted digits, 0 where a row has none.
+        predictions: int64 (n,), the predicted classes, 0 where a row has none.
         predicted: bool (n,), which have one.
+        count: how many classes there are.
     """
 
     batch: pa.RecordBatch
@@ -56,13 +62,14 @@ class Outcomes:
     labelled: NDArray[np.bool_]
     predictions: NDArray[np.int64]
     predicted: NDArray[np.bool_]
+    count: int
 
     @classmethod
-    def of(cls, batch: pa.RecordBatch) -> "Outcomes":
+    def of(cls, batch: pa.RecordBatch, classes: Classes = DIGITS) -> "Outcomes":
         """Return those of a batch."""
-        labels, labelled = _digits(batch.column("label"))
-        predictions, predicted = _digits(batch.column("prediction"))
-        return cls(batch, labels, labelled, predictions, predicted)
+        labels, labelled = _numbers(batch.column("label"))
+        predictions, predicted = _numbers(batch.column("prediction"))
+        return cls(batch, labels, labelled, predictions, predicted, classes.count)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -105,18 +112,21 @@ class Outcomes:
 
     @cached_property
     def cells(self) -> NDArray[np.int64]:
-        """What each row is counted by: 10 times its label, or `UNLABELLED`, and its prediction.
+        """What each row is counted by: `count` times its label, and its prediction.
 
-        It says nothing of rows without a prediction: int64 (n,).
+        Rows without a label have that of one more class, see `unlabelled`. It says nothing of rows
+        without a prediction: int64 (n,).
         """
         if self.labelled.all():
-            return self.labels * CLASSES + self.predictions
-        return np.where(self.labelled, self.labels * CLASSES, UNLABELLED) + self.predictions
+            return self.labels * self.count + self.predictions
+        true = np.where(self.labelled, self.labels * self.count, unlabelled(self.count))
+        return true + self.predictions
 
     @cached_property
     def cell_counts(self) -> NDArray[np.int64]:
-        """Rows with a prediction, by cell: int64 (`CELLS`,)."""
-        return np.bincount(among(self.cells, self.predicted), minlength=CELLS)
+        """Rows with a prediction, by cell: int64 (cells,), see `number_of_cells`."""
+        cells = among(self.cells, self.predicted)
+        return np.bincount(cells, minlength=number_of_cells(self.count))
 
     @cached_property
     def prepared(self) -> NDArray[np.bool_]:
@@ -128,8 +138,8 @@ class Outcomes:
         return values
 
 
-def _digits(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return a column's digits, 0 where it is null, and where it is not null."""
+def _numbers(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a column's numbers, 0 where it is null, and where it is not null."""
     if not column.null_count:  # the usual case, and four times as fast
         return column.to_numpy().astype(np.int64), _is_valid(column)
     known = _is_valid(column)

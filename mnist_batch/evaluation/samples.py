@@ -24,8 +24,8 @@ class Samples:
         index: int64 (k,), the rows' places in the whole stream, from 0, ascending.
         source: the files, as in the predictions.
         row: int64 (k,), the rows in the sources.
-        label: the true digits, None where a row has no label.
-        prediction: the predicted digits.
+        label: the true classes, None where a row has no label.
+        prediction: the predicted classes.
         confidence: of the predictions, 0 to 1; None where a file gives none.
         images: uint8 (k, 28, 28), light strokes on black, 0 to 255; None where not given.
     """
