@@ -1,1 +1,0 @@
-"""Forms of data as people have them, one module a kind: what `docs/formats.md` says of each."""
