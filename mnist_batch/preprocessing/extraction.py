@@ -1,8 +1,9 @@
 """Extract the ink of the digit from a picture: paper and ink, screens, photographs.
 
-The steps: working size, noise, polarity and ink strength (`ink`); ruled lines (`ruled_lines`),
-specks, edges and other digits left out (`segmentation`); contrast stretched, stroke width brought
-into MNIST's range. This and the modules named import OpenCV, so `mnist_form` imports this late.
+Pictures of few pixels are read by `small_pictures`. The steps for all others: working size, noise,
+polarity and ink strength (`ink`); ruled lines (`ruled_lines`), specks, edges and other digits left
+out (`segmentation`); contrast stretched, stroke width brought into MNIST's range. This and the
+modules named import OpenCV, so `mnist_form` imports this late.
 
 Thresholds here and in these modules say their unit, and their source where one is known. All others
 were chosen by trial on the pictures of `make reading` and on real digits. Each was tried at 0.5,
@@ -29,6 +30,7 @@ from mnist_batch.preprocessing.ink import (
     view,
 )
 from mnist_batch.preprocessing.segmentation import find_digit
+from mnist_batch.preprocessing.small_pictures import SMALL_SIDE, extract_small
 from mnist_batch.schema import Grey
 
 _WIDEST_STROKE = 0.35
@@ -76,6 +78,9 @@ def extract_digit(picture: Grey) -> Extracted:
     Where polarity is doubtful, both are tried: the digit with the narrower strokes counts. The
     picture is of any size from 1x1.
     """
+    if max(picture.shape) < SMALL_SIDE:
+        ink, dark_ink = extract_small(picture)
+        return Extracted(ink, dark_ink, int(ink is not None))
     seen = view(picture)
     found = _find(seen)
     if seen.doubtful and (found is None or found.at_border or seen.split):
