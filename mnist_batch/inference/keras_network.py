@@ -18,7 +18,7 @@ from mnist_batch.inference.keras_builder import built_model, cause, output_shape
 from mnist_batch.machine import environment, streams
 from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
 from mnist_batch.mnist import CLASSES
-from mnist_batch.models.layers import Layer, digit_shape
+from mnist_batch.models.layers import Layer, as_taken, digit_shape
 from mnist_batch.models.model_file import ModelFile
 from mnist_batch.options import Device
 
@@ -200,7 +200,7 @@ class KerasNetwork:
 
     def _run(self, inputs: Array) -> Array | None:
         """Return the outputs of a batch; None where memory ran out, after which batches shrink."""
-        digits = inputs.reshape(-1, *self.input_shape)
+        digits = as_taken(inputs, self.input_shape)
         # The one input and the one output may stand alone, in a list, or under a name.
         tree = self._keras.tree
         given = tree.map_structure(lambda _: digits, self._input)

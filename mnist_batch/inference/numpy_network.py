@@ -17,9 +17,16 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.mnist import CLASSES
 from mnist_batch.models.formats import Weights
-from mnist_batch.models.layers import Layer, check_ten_classes, described, input_shape
+from mnist_batch.models.layers import (
+    Layer,
+    as_taken,
+    check_ten_classes,
+    described,
+    input_shape,
+)
 from mnist_batch.models.model_file import ModelFile
 from mnist_batch.models.network_config import (
+    TRAINING_ONLY,
     Config,
     NotAChainError,
     Shape,
@@ -28,6 +35,7 @@ from mnist_batch.models.network_config import (
     is_float32,
     is_network,
     layers_of,
+    quantization,
 )
 
 Array = npt.NDArray[np.float32]
@@ -57,7 +65,7 @@ class DenseNetwork:
 
         The pixels are lost.
         """
-        values = inputs.reshape(-1, *self.input_shape)
+        values = as_taken(inputs, self.input_shape)
         for operation in self.operations:
             values = operation(values)
         return values
@@ -131,6 +139,8 @@ def _supported_layers(config: Config) -> list[Config]:
     for layer in layers:
         if layer["class_name"] not in _LAYERS:
             raise UnsupportedNetworkError(f"{layer['class_name']} is not a layer that NumPy runs")
+        if mode := quantization(layer["config"]):
+            raise UnsupportedNetworkError(f"{layer['class_name']} is quantized ({mode})")
         if not is_float32(layer["config"]):
             raise UnsupportedNetworkError(f"{layer['class_name']} does not compute in float32")
     return layers
@@ -254,7 +264,7 @@ _LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None,
     "Dense": _dense,
     "Flatten": _flatten,
     "Reshape": _reshape,
-    "Dropout": lambda _config, _weights, shape: (None, shape),
+    **dict.fromkeys(TRAINING_ONLY, lambda _config, _weights, shape: (None, shape)),
     "Activation": lambda config, _, shape: (_activation(config["activation"]), shape),
     "ReLU": _relu_layer,
     "Softmax": _softmax_layer,
@@ -262,7 +272,7 @@ _LAYERS: Mapping[str, Callable[[Config, Weights, Shape], tuple[Operation | None,
     "BatchNormalization": _batch_normalization,
 }
 
-_ONLY_SHAPE = frozenset(("InputLayer", "Flatten", "Reshape", "Dropout"))  # numbers stay the same
+_ONLY_SHAPE = TRAINING_ONLY | {"InputLayer", "Flatten", "Reshape"}  # numbers stay the same
 
 
 def softmax(values: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.mnist import CLASSES, PIXELS, SIDE
-from mnist_batch.models.layers import Layer
+from mnist_batch.models.layers import Layer, colour_axis
 from mnist_batch.models.model_file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.network_config import output_activation
 from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
@@ -65,7 +65,7 @@ class Network(Protocol):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one input, 784 values in all."""
+        """The shape of one input, 784 values, or three times as many for a colour image."""
 
     @property
     def layers(self) -> Sequence[Layer]:
@@ -106,7 +106,7 @@ class Predictor:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one input of the network, 784 values in all."""
+        """The shape of one input of the network, see `Network`."""
         return self._network.input_shape
 
     @property
@@ -227,9 +227,11 @@ def build_predictor(
         if choice is PredictorChoice.NUMPY:
             raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
         choice = PredictorChoice.KERAS
-    notes: list[str] = []
+    notes = list(file.notes)
     wanted = _scale(file, scale, notes)
     network, name, why = _network(file, choice, device, wanted, batch_size, notes)
+    if colour_axis(network.input_shape) is not None:
+        notes.append("takes images in colour: it gets the grey picture three times")
     activation = output_activation(file.config)
     if activation == "sigmoid":
         notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")

@@ -15,67 +15,69 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models.network_config import NETWORK_CLASSES, Config
+from mnist_batch.models.network_config import NETWORK_CLASSES, TRAINING_ONLY, Config, words
 
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-LAYERS = NETWORK_CLASSES | _names("""
+LAYERS = (
+    NETWORK_CLASSES
+    | TRAINING_ONLY
+    | words("""
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
-    AdaptiveMaxPooling1D AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention
-    AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D Add AdditiveAttention Attention AutoContrast
+    Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization
     BatchNormalizationV1 BatchNormalizationV2 Bidirectional CenterCrop Concatenate Conv1D
     Conv1DTranspose Conv2D Conv2DTranspose Conv3D ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D
     Convolution2D Cropping1D Cropping2D CuDNNGRU CuDNNLSTM Dense DepthwiseConv1D DepthwiseConv2D
-    Dot Dropout ELU EinsumDense Embedding Equalization Flatten GRU GRUCell GRUV2 GaussianDropout
-    GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
-    GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization
-    GroupQueryAttention GroupedQueryAttention Identity InputLayer LSTM LSTMCell LSTMV2
-    LayerNormalization LeakyReLU LocallyConnected1D LocallyConnected2D Masking MaxPooling1D
-    MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU
-    Permute RMSNormalization RNN RandomBrightness RandomContrast RandomCrop
-    RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomHeight RandomInvert
-    RandomPerspective RandomPosterization RandomRotation RandomSharpness RandomShear
-    RandomTranslation RandomWidth RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
-    SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SimpleRNN
-    SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpectralNormalization
-    StackedRNNCells Subtract SyncBatchNormalization ThresholdedReLU TimeDistributed
-    UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
+    Dot ELU EinsumDense Embedding Equalization Flatten GRU GRUCell GRUV2 GlobalAveragePooling1D
+    GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
+    GlobalMaxPooling3D GroupNormalization GroupQueryAttention GroupedQueryAttention Identity
+    InputLayer LSTM LSTMCell LSTMV2 LayerNormalization LeakyReLU LocallyConnected1D
+    LocallyConnected2D Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum
+    MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization RNN RandomCrop ReLU
+    RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D
+    SeparableConvolution1D SeparableConvolution2D SimpleRNN SimpleRNNCell Softmax
+    SpectralNormalization StackedRNNCells Subtract SyncBatchNormalization ThresholdedReLU
+    TimeDistributed UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
     """)
+)
 
-ACTIVATIONS = _names("""
+ACTIVATIONS = words("""
     celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh
     leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink
     softmax softmax_v2 softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish
     tanh tanh_shrink threshold
     """)
-INITIALIZERS = _names("""
+INITIALIZERS = words("""
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer
     LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform
     TruncatedNormal VarianceScaling Zeros constant glorot_normal glorot_uniform he_normal
     he_uniform identity lecun_normal lecun_uniform normal one ones orthogonal random_normal
     random_uniform truncated_normal uniform variance_scaling zero zeros
     """)
-REGULARIZERS = _names("L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l2 orthogonal_regularizer")
-CONSTRAINTS = _names("""
+REGULARIZERS = words("L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l2 orthogonal_regularizer")
+CONSTRAINTS = words("""
     MaxNorm MinMaxNorm NonNeg UnitNorm max_norm maxnorm min_max_norm non_neg nonneg unit_norm
     unitnorm
     """)
-DTYPES = _names("""
+DTYPES = words("""
     bfloat16 bool float16 float32 float64 int16 int32 int64 int8 mixed_bfloat16 mixed_float16
     uint16 uint32 uint64 uint8
     """)
-POLICIES = _names("DTypePolicy FloatDTypePolicy Policy PolicyV1 QuantizedDTypePolicy")
-VALUES = _names("__ellipsis__ __keras_tensor__ __numpy__ __slice__ __tensor__")
+POLICIES = words("""
+    DTypePolicy FloatDTypePolicy Int4DTypePolicy Policy PolicyV1 QuantizedDTypePolicy
+    QuantizedFloat8DTypePolicy
+    """)
+QUANTIZERS = words("""
+    AbsMaxQuantizer Float8QuantizationConfig Int4QuantizationConfig Int8QuantizationConfig
+    """)
+VALUES = words("__ellipsis__ __keras_tensor__ __numpy__ __slice__ __tensor__")
 
-KEYS = _names("""
-    activation activity_regularizer alpha alpha_constraint alpha_initializer alpha_regularizer
-    antialias attention_axes autocast axes axis backward_layer batch_input_shape batch_shape
-    batch_size beta_constraint beta_initializer beta_regularizer bias_axes bias_constraint
-    bias_initializer bias_regularizer brightness_factor build_input_shape causal cell cells
-    center constant_values contrast_factor crop_to_aspect_ratio cropping data_format data_type
+KEYS = words("""
+    activation activation_quantizer activity_regularizer alpha alpha_constraint
+    alpha_initializer alpha_regularizer amax_history_length antialias attention_axes autocast
+    axes axis backward_layer batch_input_shape batch_shape batch_size beta_constraint
+    beta_initializer beta_regularizer bias_axes bias_constraint bias_initializer
+    bias_regularizer block_size brightness_factor build_input_shape causal cell cells center
+    constant_values contrast_factor crop_to_aspect_ratio cropping data_format data_type
     depth_multiplier depthwise_constraint depthwise_initializer depthwise_regularizer
     dilation_rate dims distribution dropout dtype dynamic embeddings_constraint
     embeddings_initializer embeddings_regularizer epsilon equation factor fill_mode fill_value
@@ -86,8 +88,8 @@ KEYS = _names("""
     layer layers loss_scale lower mask_value mask_zero max_value maxval mean merge_mode
     min_value minval mode momentum moving_mean_initializer moving_variance_initializer n name
     negative_slope newshape noise_shape normalize num_constants num_heads num_key_value_heads
-    num_query_heads offset optional output_axes output_dim output_layers output_padding
-    output_shape output_size pad_to_aspect_ratio padding pointwise_constraint
+    num_query_heads offset optional output_axes output_dim output_dtype output_layers
+    output_padding output_shape output_size pad_to_aspect_ratio padding pointwise_constraint
     pointwise_initializer pointwise_regularizer pool_size power_iterations quantization_config
     query_shape ragged rank rate recurrent_activation recurrent_constraint recurrent_dropout
     recurrent_initializer recurrent_regularizer renorm renorm_clipping renorm_momentum
@@ -95,15 +97,16 @@ KEYS = _names("""
     shared_axes sigma size sliding_window source_name sparse stateful stddev strides
     synchronized target_shape theta threshold time_major trainable unit_forget_bias units unroll
     upper use_bias use_cudnn use_gate use_scale value value_dim value_range value_shape variance
-    virtual_batch_size width width_factor x_factor x_max x_min y_factor zero_output_for_mask
+    virtual_batch_size weight_quantizer width width_factor x_factor x_max x_min y_factor
+    zero_output_for_mask
     """)
-OBJECT_KEYS = _names("""
+OBJECT_KEYS = words("""
     backend build_config class_name compile_config config date_saved inbound_nodes keras_version
     module name registered_name shared_object_id
     """)
 
-# Names that compiling leaves in a file. Keras never builds these here; they have to be known too.
-COMPILED = _names("""
+# Names that compiling leaves in a file. Keras never builds these here; a note names the others.
+COMPILED = words("""
     AUC Accuracy Adadelta Adafactor Adagrad Adam AdamW Adamax BinaryAccuracy BinaryCrossentropy
     BinaryFocalCrossentropy BinaryIoU CategoricalAccuracy CategoricalCrossentropy
     CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge
@@ -118,7 +121,7 @@ COMPILED = _names("""
     SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy SpecificityAtSensitivity
     SquaredHinge Sum TopKCategoricalAccuracy TrueNegatives TruePositives Tversky
     """)
-COMPILED_FUNCTIONS = _names("""
+COMPILED_FUNCTIONS = words("""
     binary_accuracy binary_crossentropy binary_focal_crossentropy categorical_accuracy
     categorical_crossentropy categorical_focal_crossentropy categorical_hinge cosine_similarity
     hinge huber kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error
@@ -132,27 +135,31 @@ MAX_NUMBER = 1_000_000
 MAX_FACTOR = 1024
 MAX_TEXT = 1000
 
-_SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS | POLICIES | VALUES
+_SETTINGS = INITIALIZERS | REGULARIZERS | CONSTRAINTS | POLICIES | QUANTIZERS | VALUES
 _CLASSES = LAYERS | _SETTINGS
-_FREE_NUMBERS = _names("mask_value max_value min_value seed shared_object_id")
+_FREE_NUMBERS = words("mask_value max_value min_value seed shared_object_id")
 # Numbers that multiply the pixels of a layer's output, or the work on each of them.
-_FACTORS = _names("""
+_FACTORS = words("""
     cropping dilation_rate height kernel_size n num_heads output_padding output_size padding
     pool_size size strides width
     """)
 
 _MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
-# How Keras 2.11 to 2.13 mark their own optimizers, and TensorFlow Addons its own.
-_OWN_PACKAGES = ("Addons>", "Custom>", "Keras>")
+# How Keras 2.11 to 2.13 mark their own optimizers.
+_OWN_PACKAGES = ("Custom>", "Keras>")
 
-_CODE = {
+_NOT_READ = {
     "Lambda": "would run code that is in the file",
     "__lambda__": "would run code that is in the file",
     "TFSMLayer": "would run a TensorFlow program that is not in the file",
+    **dict.fromkeys(("GPTQDTypePolicy", "GPTQConfig"), "is quantized by GPTQ, which is not read"),
+    **dict.fromkeys(("AWQDTypePolicy", "AWQConfig"), "is quantized by AWQ, which is not read"),
+    **dict.fromkeys(
+        ("QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2"),
+        "is quantized by TensorFlow Model Optimization, which is not read",
+    ),
 }
-_OPTIMIZERS = frozenset(("optimizer", "optimizer_config"))
-
-_COMPILATION = "its compilation"
+_COMPILATION = "compile_config"
 _REMEDY = "build the model of Keras's own layers and save it anew"
 
 
@@ -175,13 +182,43 @@ def checked_config(config: object) -> Config:
     return checked
 
 
-def check_compilation(compilation: object) -> None:
-    """Check how an HDF5 file says that its network was compiled, by the same rules.
+def foreign_names(compilation: object) -> list[str]:
+    """Return the losses, metrics and optimizers in a compilation that are not of Keras.
 
-    Raises:
-        ModelError: it names a class, function or module that is not of Keras.
+    Nothing is built of a compilation, so what it names need not be known.
     """
-    _check(compilation, _Place(_COMPILATION, compiled=True))
+    names, rest = [], [compilation]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            name = value.get("class_name")
+            known = COMPILED | INITIALIZERS | REGULARIZERS | CONSTRAINTS | POLICIES | VALUES
+            if name == "function":
+                name, known = value.get("config"), COMPILED_FUNCTIONS
+            if isinstance(name, str) and _unmarked(name) not in known:
+                names.append(name)
+        if isinstance(value, dict | list):
+            rest += value.values() if isinstance(value, dict) else value
+    return sorted(set(names))
+
+
+def _unmarked(name: str) -> str:
+    for package in _OWN_PACKAGES:
+        name = name.removeprefix(package)
+    return name
+
+
+def compilations(config: object) -> list[object]:
+    """Return how a checked configuration says that its network, and those within, were compiled."""
+    found, rest = [], [config]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            found += [value[_COMPILATION]] if _COMPILATION in value else []
+            rest += [inner for key, inner in value.items() if key != _COMPILATION]
+        elif isinstance(value, list):
+            rest += value
+    return found
 
 
 def check_record(record: object) -> None:
@@ -190,7 +227,7 @@ def check_record(record: object) -> None:
     Raises:
         ModelError: it is nested too deep, or a text has a character that does not print.
     """
-    _check(record, _Place("its training record", compiled=True))
+    _check(record, _Place("its training record", built=False))
 
 
 def quoted(text: object) -> str:
@@ -206,7 +243,7 @@ class _Place:
     layer: str  # the innermost layer around it, as messages name it
     key: str = ""  # the innermost key
     depth: int = 0  # how deep it is nested
-    compiled: bool = False  # whether it belongs to how the network was compiled
+    built: bool = True  # whether Keras builds it
 
     def within(self, key: str) -> "_Place":
         """Return the place of the value under a key."""
@@ -221,12 +258,13 @@ def _check(value: object, place: _Place) -> None:
     if place.depth > MAX_DEPTH:
         place.refuse(f"is nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
-        if "class_name" in value:
+        if "class_name" in value and place.built:
             _check_object(value, place)
         else:
             for key, inner in value.items():
                 _check_text(key, place)
-                _check(inner, place.within(key))
+                if key != _COMPILATION:  # which is left out
+                    _check(inner, place.within(key))
     elif isinstance(value, list):
         for inner in value:
             _check(inner, place.within(place.key))
@@ -244,24 +282,21 @@ def _check_object(value: Mapping[str, object], place: _Place) -> None:
     inner = _place_of(value, name, place)
     _check_class(name, inner)
     _check_origin(value, name, inner)
-    functions = COMPILED_FUNCTIONS if place.compiled else ACTIVATIONS
-    if name == "function" and config not in functions:
+    if name == "function" and config not in ACTIVATIONS:
         inner.refuse(f"names the function {quoted(config)}, which is none of those known here")
     if unknown := value.keys() - OBJECT_KEYS:
         inner.refuse(f"has the unknown key {quoted(min(unknown))}")
     settings = config.keys() if isinstance(config, dict) else ()
-    if not place.compiled and name not in VALUES and (unknown := set(settings) - KEYS):
+    # Those of a layer that does nothing are left out when it is built.
+    if name not in VALUES | TRAINING_ONLY and (unknown := set(settings) - KEYS):
         inner.refuse(f"has the unknown setting {quoted(min(unknown))}")
-    for key in value.keys() - {"class_name", "module", "registered_name", "compile_config"}:
+    for key in value.keys() - {"class_name", "module", "registered_name", _COMPILATION}:
         _check(value[key], inner.within(key))
-    if "compile_config" in value:
-        compiled = replace(inner, layer=_COMPILATION, compiled=True)
-        _check(value["compile_config"], compiled.within("compile_config"))
 
 
 def _place_of(value: Mapping[str, object], name: str, place: _Place) -> _Place:
     """Return the place of an object's own settings: an object that is no setting is a layer."""
-    if place.compiled or name in _SETTINGS or name == "function" or _names_for(place.key):
+    if name in _SETTINGS or name == "function" or _names_for(place.key):
         return place
     config = value.get("config")
     label = (config.get("name") if isinstance(config, dict) else None) or value.get("name")
@@ -270,17 +305,12 @@ def _place_of(value: Mapping[str, object], name: str, place: _Place) -> _Place:
 
 
 def _check_class(name: str, place: _Place) -> None:
-    if place.compiled:
-        for package in _OWN_PACKAGES:
-            name = name.removeprefix(package)
-    if name in (COMPILED | _SETTINGS if place.compiled else _CLASSES) or name == "function":
+    if name in _CLASSES or name == "function":
         return
-    if place.key in _OPTIMIZERS and place.compiled and name not in _CODE:
-        return  # only a name, and there are many optimizers
-    if name in _CODE:
-        place.refuse(_CODE[name])
-    remedy = "save it without compiling it" if place.compiled else _REMEDY
-    place.refuse(f"has the class {quoted(name)}, which is none of those known here", remedy)
+    if name in _NOT_READ:
+        remedy = "save it before it is quantized" if "quantized" in _NOT_READ[name] else _REMEDY
+        place.refuse(_NOT_READ[name], remedy)
+    place.refuse(f"has the class {quoted(name)}, which is none of those known here")
 
 
 def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None:
@@ -291,10 +321,7 @@ def _check_origin(value: Mapping[str, object], name: str, place: _Place) -> None
     )
     if module is not None and not known:
         place.refuse(f"takes {quoted(name)} from the module {quoted(module)}, not from Keras")
-    names = [None, name, value.get("config") if name == "function" else None]
-    if place.compiled:
-        names += [package + name for package in _OWN_PACKAGES]
-    if registered not in names:
+    if registered not in (None, name, value.get("config") if name == "function" else None):
         place.refuse(f"takes {quoted(name)} as {quoted(registered)}, not from Keras")
 
 
@@ -315,13 +342,13 @@ _NAMES: Mapping[str, frozenset[str]] = {
 def _check_text(text: str, place: _Place) -> None:
     if not text.isprintable() or len(text) > MAX_TEXT:
         place.refuse(f"holds the text {quoted(text)}: too long, or with control characters")
-    names = None if place.compiled else _names_for(place.key)
+    names = _names_for(place.key) if place.built else None
     if names is not None and text not in names:
         place.refuse(f"has the {place.key} {quoted(text)}, which is none of those known here")
 
 
 def _check_number(number: float, place: _Place) -> None:
-    if place.compiled or place.key in _FREE_NUMBERS:
+    if not place.built or place.key in _FREE_NUMBERS:
         return
     most = MAX_FACTOR if place.key in _FACTORS else MAX_NUMBER
     if not abs(number) <= most:  # nor NaN
@@ -330,5 +357,5 @@ def _check_number(number: float, place: _Place) -> None:
 
 def _uncompiled(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
-        return {key: _uncompiled(inner) for key, inner in value.items() if key != "compile_config"}
+        return {key: _uncompiled(inner) for key, inner in value.items() if key != _COMPILATION}
     return [_uncompiled(inner) for inner in value] if isinstance(value, list) else value

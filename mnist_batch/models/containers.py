@@ -61,9 +61,9 @@ class Arrays:
         self._sizes = _checked_sizes(file, room)
         self._room = room
 
-    def bytes_under(self, prefix: str) -> int:
-        """Return the bytes of all arrays whose path starts with a prefix."""
-        return sum(size for path, size in self._sizes.items() if path.startswith(prefix))
+    def bytes_under(self, *prefixes: str) -> int:
+        """Return the bytes of all arrays whose path starts with one of several prefixes."""
+        return sum(size for path, size in self._sizes.items() if path.startswith(prefixes))
 
     def read(self, group: "h5py.Group", path: str) -> "npt.NDArray[Any]":
         """Read an array by its path in a group, into the byte order of this machine.

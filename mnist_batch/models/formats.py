@@ -6,17 +6,23 @@ import math
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
-from mnist_batch.models.allowlist import check_compilation, check_record, checked_config, quoted
+from mnist_batch.models.allowlist import (
+    check_record,
+    checked_config,
+    compilations,
+    foreign_names,
+    quoted,
+)
 from mnist_batch.models.containers import HDF5_SIGNATURE, MAX_OBJECTS, Arrays, opened, read_members
 from mnist_batch.models.network_config import (
     MAX_JSON,
@@ -60,6 +66,7 @@ class StoredNetwork:
             in other files.
         optimizer_bytes: the bytes that the state of the optimizer takes. It is not read, and
             prediction does not need it; Adam's is twice the size of the weights.
+        notes: what the user should know of how the file was read, one sentence each.
     """
 
     config: Config = field(repr=False)
@@ -69,6 +76,7 @@ class StoredNetwork:
     backend: str
     training: Config
     optimizer_bytes: int
+    notes: Sequence[str]
 
 
 def read_stored_network(content: bytes) -> StoredNetwork:
@@ -132,9 +140,7 @@ def _read_hdf5(content: bytes) -> StoredNetwork:
                 "save the whole model with model.save(...)"
             )
         config = checked_config(parsed(text, "configuration"))
-        compilation = _text(file, "training_config")
-        if compilation is not None:
-            check_compilation(parsed(compilation, "training configuration"))
+        compilation = parsed(_text(file, "training_config") or "{}", "training configuration")
         training = _training_record(_text(file, ATTRIBUTE))
         arrays = Arrays(file, room_for(len(content)))
         groups = file["model_weights"]
@@ -143,7 +149,8 @@ def _read_hdf5(content: bytes) -> StoredNetwork:
         version, backend = (_text(file, name) or "" for name in ("keras_version", "backend"))
         optimizer = arrays.bytes_under("/optimizer_weights/")
         order = ArrayOrder.TRAINED_FIRST
-        return StoredNetwork(config, weights, order, version, backend, training, optimizer)
+        notes = _notes([compilation])
+        return StoredNetwork(config, weights, order, version, backend, training, optimizer, notes)
 
 
 def _weights(layer: "h5py.Group", arrays: Arrays) -> Weights:
@@ -209,7 +216,9 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
             raise ModelError(f"{_zip_kind(archive.namelist())}; expected a Keras v3 file (.keras)")
         known = (_CONFIG, _METADATA, _WEIGHTS, _RECORD)
         members = read_members(archive, known, room_for(len(content)))
-    config = checked_config(parsed(members[_CONFIG], "configuration"))
+    whole = parsed(members[_CONFIG], "configuration")
+    config = checked_config(whole)
+    notes = _notes(compilations(whole))
     about = parsed(members.get(_METADATA, "{}"), "metadata")
     version = str(about.get("keras_version", ""))
     training = _training_record(members.get(_RECORD))
@@ -217,13 +226,24 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
         raise ValueError(f"its {_WEIGHTS} is not HDF5")
     with opened(members[_WEIGHTS]) as file:
         arrays = Arrays(file, room_for(len(content)))
+        root = _folders(file)
         layers = [
-            [arrays.read(group, name) for group, name in _stored(file, path, layer)]
-            for path, layer in _stored_layers(file, config)
+            [arrays.read(file, name) for name in _stored(root, path, layer)]
+            for path, layer in _stored_layers(root, config)
         ]
         weights = [layer for layer in layers if layer]
-        optimizer = arrays.bytes_under("/optimizer/")
-        return StoredNetwork(config, weights, ArrayOrder.BY_LAYER, version, "", training, optimizer)
+        optimizer = arrays.bytes_under("/optimizer/", "/optimizer\\")
+        order = ArrayOrder.BY_LAYER
+        return StoredNetwork(config, weights, order, version, "", training, optimizer, notes)
+
+
+def _notes(compiled: Sequence[object]) -> list[str]:
+    """Return the note on losses, metrics and optimizers that are not of Keras, if there are any."""
+    names = sorted({name for one in compiled for name in foreign_names(one)})
+    if not names:
+        return []
+    shown = ", ".join(map(quoted, names[:3])) + (" and others" if len(names) > 3 else "")
+    return [f"was compiled with {shown}, not of Keras: it is not needed to predict"]
 
 
 def _zip_kind(names: Sequence[str]) -> str:
@@ -240,28 +260,65 @@ _ZIP_KINDS = (
 )
 
 
-def _stored_layers(group: "h5py.Group", config: Config) -> Iterator[tuple[str, Config]]:
+_Folder = dict[str, Any]
+"""A group of `model.weights.h5`: by name, a folder, or the path of an array."""
+
+
+def _folders(file: "h5py.File") -> _Folder:
+    """Return the groups and arrays of a file by the folders they lie in.
+
+    Keras 2.12 to 2.15 parted names with the separator of the system, on Windows a backslash.
+    """
+    import h5py
+
+    root: _Folder = {}
+
+    def add(path: str, item: object) -> None:
+        *folders, name = path.replace("\\", "/").split("/")
+        folder = root
+        for inner in folders:
+            folder = folder.setdefault(inner, {})
+        if isinstance(item, h5py.Dataset):
+            folder[name] = path
+        else:
+            folder.setdefault(name, {})
+
+    file.visititems(add)
+    return root
+
+
+def _within(folder: _Folder, path: str) -> _Folder | None:
+    """Return the folder at a path within another, None where there is none."""
+    found: Any = folder
+    for name in path.split("/"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _stored_layers(folder: _Folder, config: Config) -> Iterator[tuple[str, Config]]:
     """Yield each layer of a network with its path in `model.weights.h5`."""
     layers = layers_of(config)
     # Keras 2.13 counts layers with arrays twice; the numbers that it leaves out are not there.
     of_2_13 = "_layer_checkpoint_dependencies"
-    if of_2_13 in group:
-        return zip(_numbered(of_2_13, layers, there=group), layers, strict=True)
+    if of_2_13 in folder:
+        return zip(_numbered(of_2_13, layers, there=folder), layers, strict=True)
     return zip(_numbered("layers", layers), layers, strict=True)
 
 
-def _numbered(
-    folder: str, layers: Sequence[Config], there: Container[str] | None = None
-) -> Iterator[str]:
+def _numbered(folder: str, layers: Sequence[Config], there: _Folder | None = None) -> Iterator[str]:
     """Yield the path of each of several layers: its class, numbered from the second one on.
 
-    `there` has the paths that exist, where numbers are left out; it is None where none are.
+    `there` has what exists, where numbers are left out; it is None where none are.
     """
     numbers: Counter[str] = Counter()
     for layer in layers:
         name = f"{folder}/{_snake_case(layer['class_name'])}"
         number = numbers[name]
-        while there is not None and number < 2 * len(layers) and _path(name, number) not in there:
+        while (
+            there is not None
+            and number < 2 * len(layers)
+            and _within(there, _path(name, number)) is None
+        ):
             number += 1
         numbers[name] = number + 1
         yield _path(name, number)
@@ -271,18 +328,17 @@ def _path(name: str, number: int) -> str:
     return f"{name}_{number}" if number else name
 
 
-def _stored(group: "h5py.Group", path: str, layer: Config) -> Iterator[tuple["h5py.Group", str]]:
-    """Yield where the arrays of a layer are: its own, then those of the layers it is made of."""
+def _stored(folder: _Folder, path: str, layer: Config) -> Iterator[str]:
+    """Yield the paths of the arrays of a layer: its own, then those of the layers it is made of."""
     # Where the attribute that holds a layer was private, so is its path.
-    found = next((name for name in (path, f"_{path}") if name in group), None)
-    if found is None:
+    places = (_within(folder, name) for name in (path, f"_{path}"))
+    inner = next((place for place in places if place is not None), None)
+    if inner is None:
         return
-    inner = group[found]
     parts = _stored_layers(inner, layer) if is_network(layer) else _parts(layer)
     if not is_network(layer) and "vars" in inner:
-        variables = inner["vars"]
-        for name in sorted(variables, key=lambda name: (len(name), name)):
-            yield variables, name
+        for _, array in sorted(inner["vars"].items(), key=lambda item: (len(item[0]), item[0])):
+            yield array
     for part_path, part in parts:
         yield from _stored(inner, part_path, part)
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.mnist import CLASSES, PIXELS, SIDE
 from mnist_batch.models.formats import Weights
 from mnist_batch.models.network_config import Config, Shape, activation_name
 
+Array = npt.NDArray[np.float32]
+
+COLOURS = 3
 HUGE_WEIGHT = 1000  # trained networks have weights of the order of 1, diverged ones far above
 
 
@@ -76,7 +80,7 @@ OpenShape = Sequence[int | None]  # of an input or output for one image; None is
 
 
 def digit_shape(shape: OpenShape) -> tuple[int, ...]:
-    """Return the shape in which a network takes one digit, 784 values in all.
+    """Return the shape in which a network takes one digit, 784 values or three times as many.
 
     An open height or width of its input is 28, an open number of channels 1.
 
@@ -86,11 +90,31 @@ def digit_shape(shape: OpenShape) -> tuple[int, ...]:
     if len(shape) == 1 and shape[0] is None:
         return (PIXELS,)
     sides = tuple(SIDE if size is None else size for size in shape)
-    if sides[2:] == (SIDE,) and shape[2] is None:
+    if sides[2:] == (SIDE,) and shape[2] is None and shape[0] not in (1, COLOURS):
         sides = (*sides[:2], 1)
-    if math.prod(sides) != PIXELS:
+    if math.prod(sides) != PIXELS and colour_axis(sides) is None:
         raise ModelError(f"takes {_taken(shape)}; expected grey images of {SIDE}x{SIDE}")
     return sides
+
+
+def colour_axis(shape: Sequence[int]) -> int | None:
+    """Return the axis of the three colours in the shape of an image of 28x28, None for no such."""
+    if tuple(shape) == (SIDE, SIDE, COLOURS):
+        return 2
+    return 0 if tuple(shape) == (COLOURS, SIDE, SIDE) else None
+
+
+def as_taken(pixels: Array, shape: Sequence[int]) -> Array:
+    """Return pixels, float32 (n, 784), as a network takes them, (n, *shape).
+
+    One that takes colours gets the grey picture three times.
+    """
+    axis = colour_axis(shape)
+    if axis is None:
+        return pixels.reshape(-1, *shape)
+    grey = list(shape)
+    grey[axis] = 1
+    return pixels.reshape(-1, *grey).repeat(COLOURS, axis=axis + 1)
 
 
 def check_ten_classes(shape: OpenShape) -> None:
@@ -115,7 +139,7 @@ def check_one_of_each(inputs: int, outputs: int) -> None:
 
 
 def input_shape(config: Config, layers: Sequence[Config]) -> Shape:
-    """Return the shape in which a chain of layers takes one digit, 784 values in all.
+    """Return the shape in which a chain of layers takes one digit, see `digit_shape`.
 
     Raises:
         ModelError: the file does not tell the shape, or it is not that of a digit.

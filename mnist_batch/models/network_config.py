@@ -14,8 +14,24 @@ from mnist_batch.options import Scale
 Config = Mapping[str, Any]
 Shape = tuple[int, ...]
 
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text, a list that is easy to read."""
+    return frozenset(text.split())
+
+
 NETWORK_CLASSES = frozenset(("Sequential", "Functional", "Model"))
 """The classes of Keras whose objects are networks of layers."""
+
+TRAINING_ONLY = words("""
+    AlphaDropout AugMix CutMix Dropout GaussianDropout GaussianNoise MixUp RandAugment
+    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast
+    RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
+    RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation
+    RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom
+    Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D
+    """)
+"""The classes of layers that pass on what they take when one predicts; RandomCrop crops then."""
 
 MAX_JSON = 4 * 2**20  # characters of JSON in a model file, at most
 
@@ -137,7 +153,14 @@ def is_float32(config: Config) -> bool:
     """Tell whether a layer computes in plain float32, by its settings."""
     policy = config.get("dtype") or "float32"
     name = policy if isinstance(policy, str) else policy.get("config", {}).get("name", "float32")
-    return bool(name == "float32") and not config.get("quantization_config")
+    return bool(name == "float32")
+
+
+def quantization(config: Config) -> str | None:
+    """Return how the numbers of a layer are quantized, as `int8`; None where they are not."""
+    policy = config.get("dtype")
+    mode = policy.get("config", {}).get("mode") if isinstance(policy, dict) else None
+    return str(mode) if mode else ("unknown" if config.get("quantization_config") else None)
 
 
 def activation_name(value: Any) -> str:  # noqa: ANN401 - JSON
@@ -184,7 +207,7 @@ def own_scale(config: Config) -> Scale | None:
                 if not isinstance(inner["scale"], int | float):
                     return Scale.BYTES
                 factor *= abs(inner["scale"])
-            elif name not in ("InputLayer", "Flatten", "Reshape") and not name.startswith("Random"):
+            elif name not in TRAINING_ONLY | {"InputLayer", "Flatten", "Reshape", "RandomCrop"}:
                 break
     except (AttributeError, LookupError, TypeError):
         return None  # the configuration is damaged, and whoever builds the network says so

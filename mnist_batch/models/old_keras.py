@@ -14,6 +14,7 @@ from typing import Any
 from mnist_batch.errors import ModelError
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.network_config import (
+    TRAINING_ONLY,
     Config,
     activation_name,
     is_network,
@@ -204,8 +205,7 @@ def _is_ignored(class_name: str, key: str) -> bool:
     return (
         key in _WITHOUT_EFFECT
         or key.endswith(("_initializer", "_regularizer", "_constraint"))
-        or class_name.startswith("Random")
-        or class_name.endswith(("Dropout", "Noise", "Dropout1D", "Dropout2D", "Dropout3D"))
+        or class_name in TRAINING_ONLY
         or (class_name == "BatchNormalization" and key.startswith("renorm_"))
     )
 
@@ -239,9 +239,14 @@ def _renamed(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
             return "GRU", {**settings, "reset_after": True}
         case "GaussianNoise":  # active in training only; Keras 3 allows no more than 1
             return class_name, {**settings, "stddev": min(settings["stddev"], 1.0)}
-        case "RandomHeight" | "RandomWidth":  # gone in Keras 3, and active in training only
-            return "Identity", {"dtype": settings.get("dtype")}
+        # Keras 3 has none of two of these, and does not take back RandomShear's own settings.
+        case _ if class_name in TRAINING_ONLY and not class_name.endswith(_PASSES_MASKS_ON):
+            return "Rescaling", {"scale": 1.0, "offset": 0.0, "dtype": settings.get("dtype")}
     return class_name, settings
+
+
+# These pass on masks too, which Rescaling does not.
+_PASSES_MASKS_ON = ("Dropout", "Noise", "Dropout1D", "Dropout2D", "Dropout3D")
 
 
 class _Graph:

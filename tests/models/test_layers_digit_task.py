@@ -23,6 +23,11 @@ from mnist_batch.models.layers import (
         ((None, 28), (28, 28)),
         ((None, None, 1), (28, 28, 1)),
         ((None, None, None), (28, 28, 1)),
+        ((1, None, None), (1, 28, 28)),
+        ((28, 28, 3), (28, 28, 3)),
+        ((3, 28, 28), (3, 28, 28)),
+        ((None, None, 3), (28, 28, 3)),
+        ((3, None, None), (3, 28, 28)),
     ],
 )
 def test_a_digit_of_784_values_has_the_shape_of_the_input(
@@ -39,8 +44,8 @@ def test_a_digit_of_784_values_has_the_shape_of_the_input(
         ((8, 8, 1), "images of 8x8"),
         ((64,), "64 values, as images of 8x8"),
         ((13,), "13 values"),
-        ((28, 28, 3), "images of 28x28 in colour (3 channels)"),
-        ((None, None, 3), "images in colour (3 channels)"),
+        ((32, 32, 3), "images of 32x32 in colour (3 channels)"),
+        ((None, None, 4), "images in colour (4 channels)"),
         ((32, 32, 4), "images of 32x32 in colour (4 channels)"),
         ((None, 784), "inputs of shape (None, 784)"),
         ((5, 28, 28, 1), "inputs of shape (5, 28, 28, 1)"),
