@@ -120,11 +120,11 @@ class FolderListing:
 
     def takes(self, entry: os.DirEntry[str]) -> bool:
         """Tell whether a file is an input; count it as passed over where it is none."""
-        suffix = _suffix(entry.name)
         if _is_link_to_folder(entry):
             reason = "link to a folder"
-        elif suffix not in self._by_suffix:
-            reason = suffix if suffix.startswith(".") else "no suffix"
+        elif suffix_of(entry.name) not in self._by_suffix:
+            reason = entry.name[max(0, entry.name.rfind(".")) :].lower()
+            reason = reason if reason.startswith(".") else "no suffix"
         elif not _is_regular(entry):
             reason = "not a regular file"
         else:
@@ -134,7 +134,7 @@ class FolderListing:
 
     def add_file(self, name: str) -> None:
         """Add a file that `takes` is true of."""
-        self._by_suffix[_suffix(name)].append(name)
+        self._by_suffix[suffix_of(name)].append(name)
 
     def add_unreadable_folder(self, name: str, error: InputError) -> None:
         """Add a folder that cannot be listed: nobody knows which kind of file it holds."""
@@ -158,6 +158,26 @@ class FolderListing:
         }
         if self._unreadable and not self.files:
             raise next(iter(self._unreadable.values()))
+
+
+def suffix_of(path: str) -> str:
+    """Return the suffix of a file in lower case, by which its format is known; empty for none.
+
+    That is the name from its last dot on, or of a packed file from the dot before, as `.csv.gz`. Of
+    `train-images-idx3-ubyte` it is `.idx3-ubyte`, as if it were written with a dot. `Path` takes a
+    tenth of a listing.
+    """
+    name = path[path.rfind("/", 0, len(path) - 1) + 1 :].lower()
+    dot = name.rfind(".")
+    if name.endswith(".gz") and dot > 0:
+        return f"{suffix_of(name[:dot])}.gz"
+    if "idx" in name and (found := _IDX.search(name)):
+        return f".{found[1]}"
+    return name[dot:].rstrip("/") if dot > 0 else ""
+
+
+_IDX = re.compile(r"[-._](idx[1-4]-[a-z]+)$")
+"""How names of MNIST's files end, and of those made after them."""
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -338,11 +358,6 @@ def _sorted_names(folder: Path, wanted: _Wanted) -> list[str]:
         raise InputError(f"{folder}: folder cannot be read: {error.strerror}") from error
     names = naturally_sorted(names)
     return [f"{name}/" if name in folders else name for name in names] if folders else names
-
-
-def _suffix(name: str) -> str:
-    """Return a name from its last dot on, in lower case; `Path` takes a tenth of a listing."""
-    return name[name.rfind(".") :].lower()
 
 
 def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:

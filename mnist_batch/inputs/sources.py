@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from glob import has_magic
 from itertools import groupby
@@ -12,85 +12,28 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.errors import ColumnError, InputError, LabelError
-from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
-from mnist_batch.inputs.joined import JoinedShards, joined
+from mnist_batch.errors import InputError
+from mnist_batch.inputs.formats import (
+    FORMATS,
+    IMAGES,
+    PARQUET,
+    file_kinds,
+    glob_inputs,
+    list_inputs,
+)
+from mnist_batch.inputs.joined import JoinedShards
 from mnist_batch.inputs.kept import check_names, kept_fields
 from mnist_batch.inputs.labelling.label_file import LabelFile
-from mnist_batch.inputs.listing import FolderListing, list_folder, list_glob, text_of_path
-from mnist_batch.inputs.parquet.files import open_parquet
-from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource
+from mnist_batch.inputs.listing import FolderListing, suffix_of
+from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import NO_LABELS, ReadOptions
-from mnist_batch.schema import DIGITS, Classes, Reason, error_text
+from mnist_batch.schema import DIGITS, Classes
 
 STDIN = "-"
 HUB = "hf://"
 _METADATA = "metadata.csv"
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file that INPUTs may name."""
-
-    name: str  # what its files are called in messages, in the plural
-    suffixes: Set[str]  # by which its files are known, in lower case
-    # Returns the shards of the files of consecutive INPUTs, in order.
-    open_files: Callable[[Sequence[NamedFiles], ReadSettings], Iterable[Shard]]
-    # Whether a file may name the sources of its rows itself. It is a folder then, in which no other
-    # source may lie.
-    holds_sources: bool = False
-
-
-def one_by_one(
-    open_file: Callable[[Path, str, ReadSettings], Iterable[Shard]],
-) -> Callable[[Sequence[NamedFiles], ReadSettings], Iterator[Shard]]:
-    """Return the `open_files` of a format whose files are opened one by one.
-
-    Small files are then read together.
-    A file that cannot be opened, and a folder that cannot be listed, is a row with an error.
-
-    Args:
-        open_file: returns the shards of a file, given its path, its source and how it is read.
-            It raises an `InputError` or an `OSError` where the file cannot be opened, and a
-            `LabelError` or a `ColumnError` where labels or columns are not as expected, which ends
-            the run.
-    """
-
-    def open_each(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
-        for files in groups:
-            for path, source in zip(files.paths, files.sources, strict=True):
-                try:
-                    if path.endswith("/"):
-                        raise InputError(f"{path}: a folder that cannot be listed")
-                    yield from open_file(Path(path), source, settings)
-                except (ColumnError, LabelError):
-                    raise
-                except (InputError, OSError) as error:
-                    raise_if_of_machine(error, text_of_path(source))
-                    yield UnreadableSource(text_of_path(source), _reason(error, path), str(error))
-
-    return lambda groups, settings: joined(open_each(groups, settings))
-
-
-def _reason(error: InputError | OSError, path: str) -> str:
-    """Return why a file cannot be opened, as the column `error` says it."""
-    if isinstance(error.__cause__ or error, FileNotFoundError):
-        return error_text(Reason.MISSING_FILE)
-    return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
-
-
-IMAGES = Format("images", IMAGE_SUFFIXES, open_image_files)
-PARQUET = Format("Parquet files", {".parquet"}, one_by_one(open_parquet), holds_sources=True)
-
-FORMATS = [IMAGES, PARQUET]
-"""The registry of input formats: a new one is a module of this folder and a line here."""
-
-
-def file_kinds() -> dict[str, str]:
-    """Return the name of the format that each suffix stands for."""
-    return {suffix: one.name for one in FORMATS for suffix in one.suffixes}
 
 
 @dataclass(frozen=True)
@@ -287,7 +230,7 @@ def _find_listed() -> Iterator[_Found]:
         if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it raises for no path
             return None
         # A file with another suffix is read as an image, and gets an error if it is none.
-        return kinds.get(_suffix(path), IMAGES.name)
+        return kinds.get(suffix_of(path), IMAGES.name)
 
     for name, group in groupby(filter(None, _lines_of_stdin()), key=kind):
         if name is None:
@@ -316,7 +259,7 @@ def _lines_of_stdin() -> Iterator[str]:
 
 
 def _find_in_folder(folder: Path, typed: str) -> _Found:
-    listing = list_folder(folder, file_kinds())
+    listing = list_inputs(folder)
     if len(listing.files) > 1:
         raise InputError(
             f"{typed}: holds {_counts(listing)}, which may be the same digits twice; name the "
@@ -336,7 +279,7 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
 
 def _find_file(path: Path, typed: str) -> _Found:
     """Return the one file of an INPUT."""
-    kind = file_kinds().get(_suffix(typed))
+    kind = file_kinds().get(suffix_of(typed))
     if kind is None:
         raise InputError(f"{typed}: by its suffix no file of digits; {_expected()}")
     name = typed.rpartition("/")[2]
@@ -346,7 +289,7 @@ def _find_file(path: Path, typed: str) -> _Found:
 
 def _find_globbed(pattern: str) -> _Found:
     """Return the files that a glob matches, named relative to its last folder without a `*`."""
-    root, listing = list_glob(pattern, file_kinds())
+    root, listing = glob_inputs(pattern)
     if len(listing.files) > 1:
         raise InputError(
             f"{pattern}: matches {_counts(listing)}, which may be the same digits twice; match "
@@ -379,10 +322,3 @@ def _counts(listing: FolderListing) -> str:
 def _expected() -> str:
     """Return which files are inputs, as messages say it."""
     return f"expected a file with the suffix {' '.join(sorted(file_kinds()))}"
-
-
-def _suffix(path: str) -> str:
-    # As of a `Path`, which takes ten times as long.
-    name = path.rstrip("/").rpartition("/")[2]
-    dot = name.rfind(".")
-    return name[dot:].lower() if dot > 0 else ""

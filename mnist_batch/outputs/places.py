@@ -8,9 +8,9 @@ from itertools import permutations
 from pathlib import Path
 
 from mnist_batch.errors import OutputError
+from mnist_batch.inputs.formats import read_from_any_folder
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES
 from mnist_batch.inputs.listing import glob_root
-from mnist_batch.inputs.sources import file_kinds
 from mnist_batch.outputs.parts_folder import staging_folder
 from mnist_batch.outputs.targets import behind_links
 
@@ -116,7 +116,7 @@ def check_outside(
         absolute = str(Path(pattern).absolute())
         matched = [path for path in files if path.absolute().match(absolute)]
         suffix = Path(pattern).suffix.lower()
-        for_pictures = suffix in IMAGE_SUFFIXES or suffix not in file_kinds()
+        for_pictures = suffix in IMAGE_SUFFIXES or suffix not in read_from_any_folder()
         if "**" in Path(pattern).parts and for_pictures:
             root = behind_links(glob_root(pattern))
             matched += (folder for folder in folders if behind_links(folder).is_relative_to(root))
@@ -125,7 +125,7 @@ def check_outside(
                 f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
                 "time; name a place outside"
             )
-    read = [*folders, *(path for path in files if path.suffix.lower() in file_kinds())]
+    read = [*folders, *(path for path in files if path.suffix.lower() in read_from_any_folder())]
     for folder in inputs:
         if os.path.isdir(folder):  # noqa: PTH112 - `Path.is_dir` raises where it may not look
             for path in read:

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.listing import list_folder, list_glob
+from mnist_batch.inputs.formats import PARQUET, glob_inputs, list_inputs
 from mnist_batch.inputs.parquet.files import packed_sources
-from mnist_batch.inputs.sources import HUB, PARQUET, file_kinds, open_inputs
+from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, ReadOptions
 from mnist_batch.preprocessing.mnist_form import prepare_batch
@@ -97,9 +97,9 @@ def find_splits(data: str) -> Splits:
         path = local_copy(data)
     # What may not be looked at is left to `open_inputs`, which says so.
     if os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises then
-        root, listing, whole = path, list_folder(path, file_kinds()), True
+        root, listing, whole = path, list_inputs(path), True
     elif has_magic(data) and not os.path.exists(path):  # noqa: PTH110 - as above
-        (root, listing), whole = list_glob(data, file_kinds()), False
+        (root, listing), whole = glob_inputs(data), False
     else:
         return Splits([str(path)], [])
     names = listing.files.get(PARQUET.name) or next(iter(listing.files.values()), [])

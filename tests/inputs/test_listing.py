@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mnist_batch.errors import InputError
 from mnist_batch.inputs import listing as folder_listing
+from mnist_batch.inputs.formats import file_kinds
 from mnist_batch.inputs.image_files import ImageFileShard
 from mnist_batch.inputs.listing import (
     FolderListing,
@@ -23,7 +24,6 @@ from mnist_batch.inputs.listing import (
     text_of_path,
     texts_of_paths,
 )
-from mnist_batch.inputs.sources import file_kinds
 from tests.support.small_files import touch
 
 

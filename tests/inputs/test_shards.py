@@ -13,10 +13,11 @@ import pytest
 import mnist_batch
 from mnist_batch.errors import InputError
 from mnist_batch.inference.workers import Progress
-from mnist_batch.inputs import sources
+from mnist_batch.inputs import formats, sources
+from mnist_batch.inputs.formats import Format, one_by_one
 from mnist_batch.inputs.listing import file_states, text_of_path
 from mnist_batch.inputs.shards import ReadSettings, Shard, sha256_of
-from mnist_batch.inputs.sources import Format, one_by_one, open_inputs
+from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.outputs import parts
 from mnist_batch.outputs.parts import parts_of
 from mnist_batch.schema import ImageBatch
@@ -67,7 +68,8 @@ class ToyShard(Shard):
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one toy file, of a registered format; each shard makes a part."""
     toys = Format("toy files", {".toy"}, one_by_one(ToyShard.open))
-    monkeypatch.setattr(sources, "FORMATS", [*sources.FORMATS, toys])
+    for module in (formats, sources):  # which imports it
+        monkeypatch.setattr(module, "FORMATS", [*formats.FORMATS, toys])
     for module in ("shards", "joined"):
         monkeypatch.setattr(f"mnist_batch.inputs.{module}.SHARD_ROWS", 10)
     monkeypatch.setattr(parts, "BLOCKS", 0)

@@ -1,0 +1,152 @@
+"""The registry of input formats: which files are read, and by what."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from mnist_batch.errors import ColumnError, InputError, LabelError
+from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
+from mnist_batch.inputs.joined import joined
+from mnist_batch.inputs.listing import (
+    FolderListing,
+    list_folder,
+    list_glob,
+    suffix_of,
+    text_of_path,
+)
+from mnist_batch.inputs.parquet.files import open_parquet
+from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource
+from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.schema import Reason, error_text
+
+
+class Held(Enum):
+    """What a file holds, by its first bytes."""
+
+    IMAGES = auto()
+    LABELS = auto()  # of the images in another file, with which they are read
+    NEITHER = auto()
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file that INPUTs may name."""
+
+    name: str  # what its files are called in messages, in the plural
+    suffixes: Set[str]  # by which its files are known, as `suffix_of` returns them
+    # Returns the shards of the files of consecutive INPUTs, in order.
+    open_files: Callable[[Sequence[NamedFiles], ReadSettings], Iterable[Shard]]
+    # Whether a file may name the sources of its rows itself. It is a folder then, in which no other
+    # source may lie.
+    holds_sources: bool = False
+    # Tells what a file holds, where not every file of these suffixes is an input, as in CSV. In a
+    # folder such files count only where no picture and no Parquet file lies.
+    held: Callable[[Path], Held] | None = None
+
+
+def one_by_one(
+    open_file: Callable[[Path, str, ReadSettings], Iterable[Shard]],
+) -> Callable[[Sequence[NamedFiles], ReadSettings], Iterator[Shard]]:
+    """Return the `open_files` of a format whose files are opened one by one.
+
+    Small files are then read together.
+    A file that cannot be opened, and a folder that cannot be listed, is a row with an error.
+
+    Args:
+        open_file: returns the shards of a file, given its path, its source and how it is read.
+            It raises an `InputError` or an `OSError` where the file cannot be opened, and a
+            `LabelError` or a `ColumnError` where labels or columns are not as expected, which ends
+            the run.
+    """
+
+    def open_each(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
+        for files in groups:
+            for path, source in zip(files.paths, files.sources, strict=True):
+                try:
+                    if path.endswith("/"):
+                        raise InputError(f"{path}: a folder that cannot be listed")
+                    yield from open_file(Path(path), source, settings)
+                except (ColumnError, LabelError):
+                    raise
+                except (InputError, OSError) as error:
+                    raise_if_of_machine(error, text_of_path(source))
+                    yield UnreadableSource(text_of_path(source), _reason(error, path), str(error))
+
+    return lambda groups, settings: joined(open_each(groups, settings))
+
+
+def _reason(error: InputError | OSError, path: str) -> str:
+    """Return why a file cannot be opened, as the column `error` says it."""
+    if isinstance(error.__cause__ or error, FileNotFoundError):
+        return error_text(Reason.MISSING_FILE)
+    return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
+
+
+IMAGES = Format("images", IMAGE_SUFFIXES, open_image_files)
+PARQUET = Format("Parquet files", {".parquet"}, one_by_one(open_parquet), holds_sources=True)
+
+FORMATS = [IMAGES, PARQUET]
+"""A new format is a module or a folder beside this one, and a line here."""
+
+
+def file_kinds() -> dict[str, str]:
+    """Return the name of the format that each suffix stands for."""
+    return {suffix: one.name for one in FORMATS for suffix in one.suffixes}
+
+
+def read_from_any_folder() -> Set[str]:
+    """Return the suffixes of files that are read in whatever folder they lie."""
+    return {suffix for one in FORMATS if one.held is None for suffix in one.suffixes}
+
+
+def holds_rows(source: str) -> bool:
+    """Tell whether a source may hold more rows than row 0, by its name: it is no picture."""
+    return suffix_of(source) in file_kinds().keys() - IMAGES.suffixes
+
+
+def list_inputs(folder: Path) -> FolderListing:
+    """List the files of a folder that are read from it, as `list_folder` does."""
+    return _without_others(folder, list_folder(folder, file_kinds()))
+
+
+def glob_inputs(pattern: str) -> tuple[Path, FolderListing]:
+    """List the files that a glob matches and that are read, as `list_glob` does."""
+    root, listing = list_glob(pattern, file_kinds())
+    return root, _without_others(root, listing)
+
+
+def _without_others(root: Path, listing: FolderListing) -> FolderListing:
+    """Return a listing without the files that do not count, as `Format.held` says.
+
+    Files of labels are not counted as passed over: they are read with their images. Nor does a
+    packed file count whose unpacked twin lies beside it.
+    """
+    asked = [one for one in FORMATS if one.held and one.name in listing.files]
+    alone = len(asked) == len(listing.files)
+    for one in asked:
+        names = listing.files.pop(one.name)
+        found, others = _split(root, names, one) if alone else ([], names)
+        if not all(name.endswith("/") for name in found):
+            listing.files[one.name] = found
+        listing.passed_over += Counter(suffix_of(name) for name in others if name[-1] != "/")
+    listing.passed_over = Counter(dict(sorted(listing.passed_over.items())))
+    return listing
+
+
+def _split(root: Path, names: Sequence[str], one: Format) -> tuple[list[str], list[str]]:
+    """Return the names of files that hold images, and of those that hold nothing of use."""
+    assert one.held is not None
+    images, neither = list[str](), list[str]()
+    there = set(names)
+    for name in names:
+        if name.endswith("/"):
+            images.append(name)
+        elif name.lower().endswith(".gz") and name[:-3] in there:
+            neither.append(name)
+        elif (held := one.held(root / name)) is Held.IMAGES:
+            images.append(name)
+        elif held is Held.NEITHER:
+            neither.append(name)
+    return images, neither

@@ -1,0 +1,31 @@
+"""Which files of a folder are read, and as what."""
+
+import pytest
+
+from mnist_batch.inputs.formats import holds_rows
+from mnist_batch.inputs.listing import suffix_of
+
+
+@pytest.mark.parametrize(
+    ("path", "suffix"),
+    [
+        ("a/7.PNG", ".png"),
+        ("train.csv.gz", ".csv.gz"),
+        ("train-images-idx3-ubyte", ".idx3-ubyte"),
+        ("t10k-images.idx3-ubyte", ".idx3-ubyte"),
+        ("raw/emnist-letters-test-labels-idx1-ubyte.gz", ".idx1-ubyte.gz"),
+        ("a.b/none", ""),
+        ("a/.png", ""),
+        ("digits.png/", ".png"),
+    ],
+)
+def test_a_suffix_is_what_tells_the_format(path: str, suffix: str) -> None:
+    """Of packed files and of MNIST's own names too, in lower case."""
+    assert suffix_of(path) == suffix
+
+
+def test_all_but_pictures_hold_rows() -> None:
+    """So that row 0 of them is named as such."""
+    assert holds_rows("a/digits.PARQUET")
+    assert not holds_rows("a/7.png")
+    assert not holds_rows("a/7")
