@@ -68,8 +68,8 @@ class ToyShard(Shard):
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one toy file, of a registered format; each shard makes a part."""
     toys = Format("toy files", {".toy"}, one_by_one(ToyShard.open))
-    for module in (formats, sources):  # which imports it
-        monkeypatch.setattr(module, "FORMATS", [*formats.FORMATS, toys])
+    for registry in (formats, sources):  # which imports it
+        monkeypatch.setattr(registry, "FORMATS", [*formats.FORMATS, toys])
     for module in ("shards", "joined"):
         monkeypatch.setattr(f"mnist_batch.inputs.{module}.SHARD_ROWS", 10)
     monkeypatch.setattr(parts, "BLOCKS", 0)
