@@ -10,14 +10,71 @@
         PredictionsError      a predictions file that cannot be evaluated
         MachineError          memory, threads or files that the machine does not have now
 
-Each message is one line: what is wrong, where, what was expected, what to do next. The command
-line prints it and exits with status 1. An image that cannot be read is no exception: it is a row
-with a reason (see `mnist_batch.schema.Reason`).
+Each message is one line: what is wrong, where, what was expected, what to do next. It is written
+with the options of the command line, which prints it and exits with status 1; in a program it tells
+them as arguments, `overwrite=True` for `--overwrite`. An image that cannot be read is no exception:
+it is a row with a reason (see `mnist_batch.schema.Reason`).
 """
+
+import re
+
+_told_to_command_line = False
+
+
+def tell_options() -> None:
+    """Leave options in messages as they are, from now on: the command line is to print them."""
+    global _told_to_command_line
+    _told_to_command_line = True
+
+
+def in_arguments(text: str) -> str:
+    """Return a message with the options in it told as arguments of the library.
+
+    `--overwrite` is `overwrite=True`, `--labels none` is `labels="none"`, `--report DIR` is
+    `report=DIR`, and `--scale` alone is `scale`. A line of the shell to copy stays as it is.
+    """
+    told, shell, line = text.partition("mnist-batch ")
+    return _OPTION.sub(_argument, told) + shell + line
+
+
+def _argument(found: re.Match[str]) -> str:
+    name, value, rest = found["name"].replace("-", "_"), found["value"], found["rest"] or ""
+    name = _OTHER_NAMES.get(name, name)
+    if name == "no_report":
+        return f"report=False{rest}"
+    if name in _FLAGS:
+        return f"{name}=True{rest}"
+    if value is None:
+        return name
+    return f"{name}={value}" if value.isupper() else f'{name}="{value}"'
+
+
+_OPTION = re.compile(
+    r"(?<![\w-])--(?P<name>[a-z]+(?:-[a-z]+)*)"
+    r"(?P<rest> (?P<value>[A-Z]{2,}|none|auto|always|never|numpy|keras|onnx|cpu|gpu|split"
+    r"|transposed|passed|previous|best|-?[0-9.]+-[0-9.]+)(?!\w|\.\w))?"
+)
+"""An option, and where one follows its value: a placeholder, a choice, or a scale."""
+
+_FLAGS = frozenset(
+    [
+        *("augment", "content_hash", "fail_fast", "overwrite", "probabilities"),
+        *("require_labels", "resume"),
+    ]
+)
+"""Options without a value."""
+
+_OTHER_NAMES = {"keep_column": "keep_columns", "slice": "slices"}
+"""Arguments that are not called as their option."""
 
 
 class MnistBatchError(Exception):
     """The base of every error that this package raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the message, for the command line or for a program."""
+        text = super().__str__()
+        return text if _told_to_command_line else in_arguments(text)
 
 
 class InputError(MnistBatchError):

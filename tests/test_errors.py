@@ -1,8 +1,13 @@
 """The tree of exceptions."""
 
 import re
+import subprocess
+import sys
+
+import pytest
 
 from mnist_batch import errors
+from mnist_batch.errors import InputError, OutputError, in_arguments
 
 
 def test_the_docstring_shows_the_tree() -> None:
@@ -19,3 +24,36 @@ def test_the_docstring_shows_the_tree() -> None:
         if isinstance(value, type) and value.__base__ is not None
     }
     assert shown == defined
+
+
+@pytest.mark.parametrize(
+    ("option", "argument"),
+    [
+        ("exists; pass --overwrite too", "exists; pass overwrite=True too"),
+        ("pass --labels none to go on", 'pass labels="none" to go on'),
+        ("--report DIR, or pass --no-report", "report=DIR, or pass report=False"),
+        ("try --scale -1-1; or --scale", 'try scale="-1-1"; or scale'),
+        ("resized with --prepare never.", 'resized with prepare="never".'),
+        ("again with --keep-column, or", "again with keep_columns, or"),
+        (
+            "--fail-fast: mnist-batch predict a --overwrite",
+            "fail_fast=True: mnist-batch predict a --overwrite",
+        ),
+        ("a--b --- c -- d", "a--b --- c -- d"),
+    ],
+)
+def test_a_program_reads_of_arguments(option: str, argument: str) -> None:
+    """What is an option of the command line is an argument there; a line of a shell stays."""
+    assert in_arguments(option) == argument
+    assert str(InputError(option)) == argument
+    assert str(OutputError(str(InputError(option)))) == argument  # a message within a message
+
+
+def test_the_command_line_reads_of_options() -> None:
+    """Once it has said so, messages keep their options."""
+    code = (
+        "from mnist_batch.errors import InputError, tell_options; tell_options();"
+        "print(InputError('pass --overwrite'))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "pass --overwrite\n"

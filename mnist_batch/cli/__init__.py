@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from mnist_batch import __version__
 from mnist_batch.cli import (
@@ -30,7 +30,7 @@ from mnist_batch.cli import (
 )
 from mnist_batch.cli.printing.terminal import columns, say
 from mnist_batch.cli.shared.groups import expanded
-from mnist_batch.errors import MnistBatchError
+from mnist_batch.errors import MnistBatchError, tell_options
 from mnist_batch.machine import signals
 from mnist_batch.machine.failures import machine_errors, require_room
 
@@ -40,12 +40,48 @@ from mnist_batch.machine.failures import machine_errors, require_room
 _TO_BEGIN = 384 * 2**20
 """Bytes of address space without which no command can load its libraries and read a model."""
 
+
+def _flags_without_value(params: list[Any]) -> list[Any]:
+    """Return parameters of typer 0.29, whose help says `<bool>` of flags, which take no value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
+class _Commands(TyperGroup):
+    """The command line as typer makes it, without words of its libraries."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - a private type
+        """Return the parameters that stand before the command."""
+        return _flags_without_value(super().get_params(ctx))
+
+
+class _Command(TyperCommand):
+    """A command as typer makes it, without words of its libraries."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - a private type
+        """Return all parameters."""
+        return _flags_without_value(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        """Parse; a message begins with what is wrong, not with pydantic's `Value error, `."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+
+_HELP = {"help_option_names": ["--help", "-h"]}
+
 app = typer.Typer(
     name="mnist-batch",
+    cls=_Commands,
     help="Batch prediction and evaluation for MNIST-style digit classifiers.",
     epilog="Example: mnist-batch predict digits/ --out predictions.parquet",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=_HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -62,26 +98,6 @@ def _main_options(
     require_room(_TO_BEGIN, "mnist-batch")
 
 
-class _Command(TyperCommand):
-    """A command as typer 0.29 makes it, without two words of its libraries."""
-
-    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - a private type
-        """Return all parameters; the help says `<bool>` of no flag, which takes no value."""
-        params: list[Any] = super().get_params(ctx)
-        for param in params:
-            if getattr(param, "is_flag", False):
-                param.metavar = ""
-        return params
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
-        """Parse; a message begins with what is wrong, not with pydantic's `Value error, `."""
-        try:
-            return super().parse_args(ctx, args)
-        except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
-            raise
-
-
 def _register(module: ModuleType) -> None:
     """Make a command of the function that is named as its module.
 
@@ -90,7 +106,11 @@ def _register(module: ModuleType) -> None:
     name = module.__name__.rpartition(".")[2]
     paragraphs = [" ".join(text.split()) for text in (module.__doc__ or "").split("\n\n")]
     command = app.command(
-        name, cls=_Command, help="\n\n".join(paragraphs[:-1]), epilog=paragraphs[-1]
+        name,
+        cls=_Command,
+        help="\n\n".join(paragraphs[:-1]),
+        epilog=paragraphs[-1],
+        context_settings=_HELP,
     )
     command(expanded(getattr(module, name)))
 
@@ -124,6 +144,7 @@ class _WithoutPandas:
 
 def main() -> None:
     """Run the command line and exit with one of the statuses above."""
+    tell_options()
     sys.meta_path.insert(0, _WithoutPandas())
     os.environ["TERMINAL_WIDTH"] = str(columns())  # typer's, of help and of what is wrong in a call
     # No library speaks to the user: each image that is odd has a row's reason, and each message is
@@ -132,7 +153,7 @@ def main() -> None:
     logging.disable()
     try:
         with machine_errors():
-            app(complete_var="")  # no variable asks for a shell's completion instead
+            app(complete_var=_completion_variable())
     except MnistBatchError as error:
         if signals.received() is None:  # else it is what a library made of the interrupt
             say(f"error: {error}")
@@ -141,6 +162,16 @@ def main() -> None:
         where = "" if error.filename is None else f"{error.filename}: "
         say(f"error: {where}{error.strerror or error}; check the paths and the working folder")
         sys.exit(1)
+
+
+def _completion_variable() -> str:
+    """Return the variable by which a shell asks for the words that complete a line.
+
+    Typer also prints a script where the variable says so, whatever the arguments are: that is left
+    to `--show-completion`, for no variable may change what a command does.
+    """
+    name = "_MNIST_BATCH_COMPLETE"
+    return name if os.environ.get(name, "").startswith("complete_") else ""
 
 
 def _ignore_warning(*_: object, **__: object) -> None:
