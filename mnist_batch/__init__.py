@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mnist_batch.commands.compare import ComparisonResult, compare
     from mnist_batch.commands.evaluate import evaluate
     from mnist_batch.commands.history import History, history
+    from mnist_batch.commands.images import predict_images, prepare_images
     from mnist_batch.commands.nightly import NightlyResult, nightly
     from mnist_batch.commands.pack import PackSummary, pack
     from mnist_batch.commands.predict import predict, stream
@@ -53,6 +54,7 @@ _MODULES = {
         "commands.compare": "ComparisonResult compare",
         "commands.evaluate": "evaluate",
         "commands.history": "History history",
+        "commands.images": "predict_images prepare_images",
         "commands.nightly": "NightlyResult nightly",
         "commands.pack": "PackSummary pack",
         "commands.predict": "predict stream",
@@ -108,6 +110,8 @@ __all__ = [
     "nightly",
     "pack",
     "predict",
+    "predict_images",
+    "prepare_images",
     "stream",
     "train",
 ]

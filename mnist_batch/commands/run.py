@@ -119,22 +119,28 @@ class Run:
 
     def __init__(
         self,
-        inputs: Sequence[str | Path],
+        inputs: Sequence[str | Path] | OpenInputs,
         model: str | Path | Predictor | None,
         options: PredictOptions,
     ) -> None:
         """Load the model, unless it is loaded, list the inputs and cut them into parts.
+
+        Inputs that are opened are pictures in memory.
 
         Raises:
             ModelError: the model cannot be loaded.
             InputError: an input cannot be listed.
             LabelError: a file of labels cannot be read.
         """
-        self.inputs, self.options = inputs, options
+        self.options = options
         if not isinstance(model, Predictor):
             model = load_model(model, **vars(options.model))
         self.predictor = model
-        self.opened = open_inputs(inputs, options.read)
+        self.inputs: Sequence[str | Path] = []
+        if isinstance(inputs, OpenInputs):
+            self.opened = inputs
+        else:
+            self.inputs, self.opened = inputs, open_inputs(inputs, options.read)
         self.classes = self.opened.classes or self.predictor.classes
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
         self.schema = predictions_schema(

@@ -207,7 +207,7 @@ def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
     for place in remaining.tolist():
         if sizes[:place].sum() >= BATCH_BYTES:
             break
-        contents[place], errors[place] = _read_file(paths[place])
+        contents[place], errors[place] = read_file(paths[place])
         sizes[place] = len(contents[place] or b"")
     # Large files: only up to the one that fills the batch.
     count = min(count, int(np.searchsorted(np.cumsum(sizes), BATCH_BYTES)) + 1)
@@ -223,7 +223,7 @@ def _read_each(paths: Sequence[str]) -> tuple[pa.Array, pa.Array]:
     errors: list[str | None] = []
     size = 0
     for path in paths:
-        content, error = _read_file(path)
+        content, error = read_file(path)
         contents.append(content)
         errors.append(error)
         size += len(content or b"")
@@ -240,7 +240,7 @@ def _binary(contents: Sequence[bytes | None]) -> pa.Array:
     return pa.array(contents, pa.binary())
 
 
-def _read_file(path: str) -> tuple[bytes | None, str | None]:
+def read_file(path: str) -> tuple[bytes | None, str | None]:
     """Return a file's bytes, or None and the error.
 
     It takes three system calls as a rule, and on small files a third of the time that a buffered
