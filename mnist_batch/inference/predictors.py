@@ -15,7 +15,7 @@ from mnist_batch.mnist import CLASSES, PIXELS, SIDE
 from mnist_batch.models.layers import Layer, colour_axis
 from mnist_batch.models.model_file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.network_config import output_activation
-from mnist_batch.options import BATCH_ROWS, Device, PredictorChoice, Scale
+from mnist_batch.options import BATCH_ROWS, Device, ModelOptions, PredictorChoice, Scale
 from mnist_batch.schema import DIGITS, Classes, Images
 
 Array = npt.NDArray[np.float32]
@@ -83,6 +83,8 @@ class Network(Protocol):
 class Predictor:
     """A network with all that it takes to predict; safe to call from several threads.
 
+    It can be pickled: the network is built again from the content of the model file.
+
     Attributes:
         model: the model file.
         name: what runs the network, `numpy` or `keras`.
@@ -101,6 +103,7 @@ class Predictor:
     _network: Network = field(repr=False)
     _input_scale: Scale
     _activation: str
+    _options: ModelOptions  # which build the same again, but for the scale
     classes: Classes = DIGITS
     _threads: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
@@ -135,8 +138,10 @@ class Predictor:
             It is the same to 5e-6 however the batches are cut and whichever thread works.
 
         Raises:
+            ValueError: `images` are of another type or shape.
             ModelError: Keras cannot run the network.
         """
+        _check_images(images)
         result = np.empty((len(images), CLASSES), np.float32)
         inputs = self._own_inputs()
         for start in range(0, len(images), self.block_rows):
@@ -164,12 +169,47 @@ class Predictor:
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.isnan(self.probabilities(black)).any())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what builds the same predictor in another process."""
+        return _built_again, (self.model, replace(self._options, scale=self.scale), self.classes)
+
+    def __repr__(self) -> str:
+        """Return the model's name, what runs it, and its scale."""
+        scale, names = f"scale={str(self.scale)!r}", f"classes={self.classes.count}"
+        return f"Predictor({self.model.path.name!r}, on={str(self.name)!r}, {scale}, {names})"
+
     def _own_inputs(self) -> Array:
         """Return this thread's memory for the inputs of a block, float32 (block_rows, 784)."""
         if not hasattr(self._threads, "inputs"):
             self._threads.inputs = np.empty((self.block_rows, PIXELS), np.float32)
         inputs: Array = self._threads.inputs
         return inputs
+
+
+def _check_images(images: object) -> None:
+    """Refuse what is no batch of images, by type and shape alone."""
+    if (
+        isinstance(images, np.ndarray)
+        and images.dtype == np.uint8
+        and images.ndim == 3
+        and images.shape[1:] == (SIDE, SIDE)
+    ):
+        return
+    got = type(images).__name__
+    if isinstance(images, np.ndarray):
+        got = f"{images.dtype} {images.shape}"
+        if images.shape == (SIDE, SIDE):
+            got += ", one image: pass images[None]"
+        elif images.dtype.kind == "f":
+            got += ": pass (255 * images).round().astype('uint8') of values from 0 to 1"
+    raise ValueError(
+        f"images: expected uint8 (n, {SIDE}, {SIDE}), 0 black to 255 white, got {got}; "
+        "predict_images takes pictures of other kinds"
+    )
+
+
+def _built_again(file: ModelFile, options: ModelOptions, classes: Classes) -> Predictor:
+    return replace(build_predictor(file, **vars(options)), classes=classes)
 
 
 def load_model(
@@ -247,6 +287,7 @@ def build_predictor(
         # A network on NumPy has the scale in its weights.
         _input_scale=Scale.BYTES if name is PredictorChoice.NUMPY else wanted,
         _activation=activation,
+        _options=ModelOptions(name, wanted, device, batch_size),
     )
 
 

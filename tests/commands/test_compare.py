@@ -105,7 +105,7 @@ def test_a_comparison_is_replaced_only_where_that_is_asked_for(
     """And a folder with other files never."""
     out = tmp_path / "comparison"
     mnist_batch.compare(*runs, out=out)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         mnist_batch.compare(*runs, out=out)
     mnist_batch.compare(*runs, out=out, overwrite=True)
     (out / "mine.txt").write_text("mine")
@@ -123,7 +123,7 @@ def test_a_failure_leaves_the_earlier_folder(
     other = tmp_path / "other"
     shutil.copytree(digits_folder, other)
     next(other.rglob("*.png")).unlink()
-    with pytest.raises(InputError, match="--images and the predictions differ in rows: 29 and 30;"):
+    with pytest.raises(InputError, match="images and the predictions differ in rows: 29 and 30;"):
         mnist_batch.compare(*runs, out=out, images=other, overwrite=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison", "other"]
@@ -143,7 +143,7 @@ def test_images_that_were_replaced_are_not_shown_as_those_predicted(
     contents = [file.read_bytes() for file in files]
     for file, content in zip(files, [*contents[1:], contents[0]], strict=True):
         file.write_bytes(content)
-    with pytest.raises(InputError, match=r"--images has another image as .*\.png \(row 0\) than"):
+    with pytest.raises(InputError, match=r"images has another image as .*\.png \(row 0\) than"):
         mnist_batch.compare(base, new, out=tmp_path / "out", images=images)
     assert not (tmp_path / "out").exists()
 

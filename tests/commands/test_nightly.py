@@ -299,7 +299,7 @@ def test_what_is_wrong_is_told_with_the_place_of_the_night(digits: Path, tmp_pat
     with pytest.raises(InputError):
         mnist_batch.nightly(tmp_path / "absent", runs)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(PredictionsError, match="--against absent"):
+    with pytest.raises(PredictionsError, match="against absent"):
         _nightly(digits, runs, against="absent")
     with limited_file_size(1000), pytest.raises(OutputError) as caught:
         _nightly(digits, runs, name="full")

@@ -88,9 +88,9 @@ def test_outputs_that_exist_are_kept(tmp_path: Path, digits_folder: Path, model:
     out = tmp_path / "out.parquet"
     mnist_batch.predict(digits_folder, out, model=model)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         mnist_batch.predict(digits_folder, out, model=model)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     mnist_batch.predict(digits_folder, out, model=model, overwrite=True)

@@ -165,13 +165,13 @@ def test_gpu_that_is_not_there_is_an_error(cnn_file: Path) -> None:
     """Without a GPU, --device gpu is refused with what to pass instead."""
     if keras.distribution.list_devices("gpu"):
         pytest.skip("this machine has a GPU")
-    with pytest.raises(ModelError, match="sees no GPU here; pass --device cpu or auto"):
+    with pytest.raises(ModelError, match='sees no GPU here; pass device="cpu" or auto'):
         load_model(cnn_file, device="gpu")
 
 
 def test_numpy_has_no_gpu(cnn_file: Path) -> None:
     """NumPy is not to be asked for a GPU."""
-    with pytest.raises(ModelError, match="numpy has no --device gpu; pass --predictor keras"):
+    with pytest.raises(ModelError, match='numpy has no device="gpu"; pass predictor="keras"'):
         load_model(cnn_file, device="gpu", predictor="numpy")
 
 
@@ -213,7 +213,7 @@ def test_numpy_refuses_a_convolution(cnn_file: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load_model(cnn_file, predictor="numpy")
     assert str(caught.value) == (
-        f"{cnn_file}: Conv2D is not a layer that NumPy runs; pass --predictor keras"
+        f'{cnn_file}: Conv2D is not a layer that NumPy runs; pass predictor="keras"'
     )
 
 

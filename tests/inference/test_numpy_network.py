@@ -264,7 +264,7 @@ def test_what_numpy_does_not_run_is_named(name: str, suffix: str, tmp_path: Path
     with pytest.raises(ModelError) as caught_outside:
         load_model(path, predictor=PredictorChoice.NUMPY)
     assert str(caught_outside.value).startswith(f"{path}: ")
-    assert str(caught_outside.value).endswith("; pass --predictor keras")
+    assert str(caught_outside.value).endswith('; pass predictor="keras"')
 
 
 def test_a_network_of_another_task_is_refused_here(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_names_of_the_predictions_own_columns_are_refused(name: str) -> None:
 
 def test_a_hash_is_no_column_to_ask_for() -> None:
     """It is an option of its own, and no two images that differ share one."""
-    with pytest.raises(ColumnError, match="it is the hash of each image that --content-hash"):
+    with pytest.raises(ColumnError, match="it is the hash of each image that content_hash=True"):
         check_names(["content"])
 
 

@@ -219,7 +219,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     contents = [png(image) for image in DIGITS[:4]]
     table = pa.table({"left": contents, "right": contents, "digit": [0, 1, 2, 3]})
     pq.write_table(table, tmp_path / "two.parquet")
-    with pytest.raises(InputError, match="name one with --image-column"):
+    with pytest.raises(InputError, match="name one with image_column"):
         inspect_input(tmp_path / "two.parquet")
     found = inspect_input(tmp_path / "two.parquet", image_column="left", label_column="digit")
     assert found.labels == [1] * 4 + [0] * 6

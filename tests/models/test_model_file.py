@@ -100,7 +100,7 @@ def test_own_training_record_is_read(tmp_path: Path) -> None:
     assert load_model(path, scale="0-255").scale == "0-255"
     with h5py.File(path, "a") as file:
         file.attrs["mnist_batch"] = json.dumps({"scale": "0-7"})
-    assert refusal(path).endswith("pass --scale")
+    assert refusal(path).endswith("pass scale")
 
 
 def test_training_record_that_does_not_print_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_name_that_is_given_is_taken_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to("nowhere")
     for name in ("before", "file", "link"):
-        with pytest.raises(OutputError, match=f"{name} exists already; give another --name"):
+        with pytest.raises(OutputError, match=f"{name} exists already; give another name"):
             _make(tmp_path, name)
 
 

@@ -174,7 +174,7 @@ def test_a_folder_with_anything_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a" / "empty").mkdir(parents=True)
     write_earlier(tmp_path / "b")
     for name in "ab":
-        with pytest.raises(OutputError, match=f"{name} is not empty.*--overwrite"):
+        with pytest.raises(OutputError, match=f"{name} is not empty.*overwrite=True"):
             StagedFolder(tmp_path / name, overwrite=False, ours=is_ours)
     assert contents(tmp_path) == {"b/1/old": "ours"}
 

@@ -298,7 +298,9 @@ def test_resuming_what_is_to_replace_an_output_takes_overwrite_too(
     out = tmp_path / "out.parquet"
     mnist_batch.predict(digits_folder, out, report=False)
     _cut_short(digits_folder, out, 20, overwrite=True)
-    with pytest.raises(OutputError, match="interrupted run is to replace it; pass --overwrite too"):
+    with pytest.raises(
+        OutputError, match="interrupted run is to replace it; pass overwrite=True too"
+    ):
         mnist_batch.predict(digits_folder, out, report=False, resume=True)
     summary = mnist_batch.predict(digits_folder, out, report=False, resume=True, overwrite=True)
     assert "resumed: 16 of 30 rows were there already" in summary.notes
@@ -569,7 +571,7 @@ def test_the_first_error_stops_a_run_that_is_to_fail_fast(
     shutil.copytree(digits_folder, source)
     (source / "9" / "a.png").write_bytes(b"")
     (source / "9" / "b.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"^9/a\.png, row 0: no bytes; .* without --fail-fast$"):
+    with pytest.raises(InputError, match=r"^9/a\.png, row 0: no bytes; .* without fail_fast=True$"):
         mnist_batch.predict(source, out, fail_fast=True)
     assert not out.exists()
     assert _kept(out) == ["000000", "000001", "000002"]

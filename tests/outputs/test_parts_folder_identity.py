@@ -154,7 +154,7 @@ def test_a_part_replaced_after_it_was_found_ends_the_run(
         return read(self, part)
 
     monkeypatch.setattr(PartsFolder, "read", late)
-    with pytest.raises(OutputError, match="was replaced while a run used it; --resume predicts"):
+    with pytest.raises(OutputError, match="was replaced while a run used it; resume=True predicts"):
         mnist_batch.predict(digits_folder, out, batch_size=4, report=False, resume=True)
     assert not out.exists()
     monkeypatch.undo()

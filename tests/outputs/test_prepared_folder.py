@@ -413,7 +413,7 @@ def test_pictures_of_an_earlier_run_are_replaced_only_when_asked(
     """Then none of them is left."""
     predict(digits, model, tmp_path)
     (digits / "3" / "a.png").unlink()
-    with pytest.raises(OutputError, match=r"seen is not empty.*--overwrite"):
+    with pytest.raises(OutputError, match=r"seen is not empty.*overwrite=True"):
         mnist_batch.predict(
             digits, tmp_path / "b.csv", model=model, save_prepared=tmp_path / "seen"
         )

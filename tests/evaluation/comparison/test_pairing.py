@@ -204,7 +204,7 @@ def test_half_of_the_smaller_file_is_enough(tmp_path: Path) -> None:
 
 def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """The message names the file and the option that keeps the column."""
-    with pytest.raises(PredictionsError, match=r"base\.parquet has no column scan .*--keep-column"):
+    with pytest.raises(PredictionsError, match=r"base\.parquet has no column scan .*keep_columns"):
         pairing(tmp_path, of("a", 0), of("a", 0), on="scan")
     with pytest.raises(PredictionsError, match=r"base\.parquet has no column content .*-hash"):
         pairing(tmp_path, of("a", 0), of("a", 0), on="content")

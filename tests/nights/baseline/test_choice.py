@@ -171,7 +171,7 @@ def test_a_base_that_cannot_be_read_is_refused_before_anything_is_predicted(
     text.write_text("no table")
     pq.write_table(pa.table({"image": [b"1"]}), table)
     for wrong in (gone, damaged, str(text), str(table)):
-        with pytest.raises(PredictionsError, match=rf"^--against {re.escape(wrong)}: .+"):
+        with pytest.raises(PredictionsError, match=rf"^against {re.escape(wrong)}: .+"):
             check_against(nights.folder, nights.made, wrong)
 
 
