@@ -308,7 +308,7 @@ def reading_notes(
 
     The last three are the rows read, those with a label, and those whose image was changed.
     """
-    notes = list(_kernels.notes())
+    notes = [*_kernels.notes(), *opened.notes]
     if opened.uncounted:
         notes.append(
             f"sources that cannot be read at all, one row each: {_enumerated(opened.uncounted)}"

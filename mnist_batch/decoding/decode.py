@@ -21,14 +21,13 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from mnist_batch import _kernels
 from mnist_batch.decoding.attempts import again_alone, room_for
 from mnist_batch.decoding.footprint import footprint
+from mnist_batch.decoding.kinds import is_damaged, told
 from mnist_batch.decoding.limits import FORMATS, MAX_PIXELS, excess_of_file, excess_of_image
 from mnist_batch.machine import memory
 from mnist_batch.machine.failures import loading
+from mnist_batch.machine.silence import silence_libtiff
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
-
-# First bytes of the formats, which tell a damaged image from a file of another kind.
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P2")
 
 _PLUGINS = ("Bmp", "Gif", "Jpeg", "Png", "Ppm", "Tiff", "WebP")
 """Modules of Pillow that read `FORMATS`, without their common suffix."""
@@ -328,6 +327,8 @@ def _opened(content: bytes, *, whole: bool, large: bool) -> _Picture | str | _La
     """Do what `_decoded` does, but raise what Pillow raises."""
     if excess := excess_of_file(content):
         return excess
+    if content.startswith((b"II", b"MM")):
+        silence_libtiff()
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             pixels, side = image.width * image.height, max(image.size)
@@ -468,10 +469,9 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 def _unidentified(content: bytes) -> str:
     if not content:
         return error_text(Reason.NO_BYTES)
-    if content.startswith(_SIGNATURES):
+    if is_damaged(content):
         return error_text(Reason.CORRUPT, "the image's header is damaged")
-    raw = f"{PIXELS} bytes: raw pixels go into a fixed-size binary column"
-    return error_text(Reason.NOT_AN_IMAGE, raw if len(content) == PIXELS else "")
+    return error_text(Reason.NOT_AN_IMAGE, told(content))
 
 
 def _damaged(content: bytes, error: Exception) -> str:

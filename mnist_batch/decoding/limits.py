@@ -169,20 +169,30 @@ _STRIP_OFFSETS, _TILE_OFFSETS = 273, 324
 
 
 def _strips(content: bytes) -> int:
-    """Return the number of strips or tiles that a TIFF file declares (TIFF 6.0; BigTIFF)."""
+    """Return the number of strips or tiles that a TIFF file declares."""
+    counts = {tag: count for tag, (count, _) in tiff_tags(content).items()}
+    return max(counts.get(_STRIP_OFFSETS, 0), counts.get(_TILE_OFFSETS, 0))
+
+
+def tiff_tags(content: bytes) -> dict[int, tuple[int, bytes]]:
+    """Return the tags of the first picture of a TIFF file (TIFF 6.0; BigTIFF), none where cut off.
+
+    Returns:
+        By the numbers of the tags: how many values each has, and what stands in the place of them,
+        4 or 8 bytes: the values themselves where they fit.
+    """
     order = "<" if content.startswith(b"II") else ">"
     try:
         big = struct.unpack_from(f"{order}H", content, 2)[0] == 43
-        at, offset, number, tag = (8, "Q", "Q", "HHQ8x") if big else (4, "I", "H", "HHI4x")
+        at, offset, number, tag = (8, "Q", "Q", "HHQ8s") if big else (4, "I", "H", "HHI4s")
         (first,) = struct.unpack_from(order + offset, content, at)
         (count,) = struct.unpack_from(order + number, content, first)
     except (struct.error, OverflowError):  # cut off: for Pillow to say
-        return 0
+        return {}
     entry, first = struct.Struct(order + tag), first + struct.calcsize(order + number)
     entries = content[first : first + count * entry.size]
     whole = entries[: len(entries) // entry.size * entry.size]
-    counts: dict[int, int] = {name: value for name, _, value in entry.iter_unpack(whole)}
-    return max(counts.get(_STRIP_OFFSETS, 0), counts.get(_TILE_OFFSETS, 0))
+    return {name: (values, place) for name, _, values, place in entry.iter_unpack(whole)}
 
 
 @dataclass(frozen=True)

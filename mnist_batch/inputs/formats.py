@@ -1,16 +1,20 @@
 """The registry of input formats: which files are read, and by what."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 
+from mnist_batch.decoding.kinds import IMAGE_BEGINNINGS
 from mnist_batch.errors import ColumnError, InputError, LabelError
-from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, open_image_files
+from mnist_batch.inputs.first_bytes import format_of
+from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, open_image_files
 from mnist_batch.inputs.joined import joined
 from mnist_batch.inputs.listing import (
     FolderListing,
+    is_underscored,
     list_folder,
     list_glob,
     suffix_of,
@@ -44,6 +48,12 @@ class Format:
     # Tells what a file holds, where not every file of these suffixes is an input, as in CSV. In a
     # folder such files count only where no picture and no Parquet file lies.
     held: Callable[[Path], Held] | None = None
+    # Of pictures that cannot be read: each is a row that says why, beside others of the format.
+    unread: Set[str] = frozenset()
+    # How its files begin, by which those without a suffix are known.
+    begins: Sequence[bytes] = ()
+    # Whether names that begin with `_` are those of logs and marks, which are passed over.
+    has_marks: bool = False
 
 
 def one_by_one(
@@ -84,8 +94,17 @@ def _reason(error: InputError | OSError, path: str) -> str:
     return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
 
 
-IMAGES = Format("images", IMAGE_SUFFIXES, open_image_files)
-PARQUET = Format("Parquet files", {".parquet"}, one_by_one(open_parquet), holds_sources=True)
+IMAGES = Format(
+    "images", IMAGE_SUFFIXES, open_image_files, unread=UNREAD_SUFFIXES, begins=IMAGE_BEGINNINGS
+)
+PARQUET = Format(
+    "Parquet files",
+    {".parquet", ".parq", ".pq"},
+    one_by_one(open_parquet),
+    holds_sources=True,
+    begins=[b"PAR1"],
+    has_marks=True,
+)
 
 FORMATS = [IMAGES, PARQUET]
 """A new format is a module or a folder beside this one, and a line here."""
@@ -93,7 +112,16 @@ FORMATS = [IMAGES, PARQUET]
 
 def file_kinds() -> dict[str, str]:
     """Return the name of the format that each suffix stands for."""
-    return {suffix: one.name for one in FORMATS for suffix in one.suffixes}
+    return {suffix: one.name for one in FORMATS for suffix in one.suffixes | one.unread}
+
+
+def kind_of(path: str | Path) -> str | None:
+    """Return the name of the format of a file, by its suffix or else by its first bytes."""
+    return file_kinds().get(suffix_of(str(path))) or _begins_as(path)
+
+
+def _begins_as(path: str | Path) -> str | None:
+    return format_of(path, {one.name: one.begins for one in FORMATS if one.begins})
 
 
 def read_from_any_folder() -> Set[str]:
@@ -103,18 +131,72 @@ def read_from_any_folder() -> Set[str]:
 
 def holds_rows(source: str) -> bool:
     """Tell whether a source may hold more rows than row 0, by its name: it is no picture."""
-    return suffix_of(source) in file_kinds().keys() - IMAGES.suffixes
+    return suffix_of(source) in file_kinds().keys() - IMAGES.suffixes - IMAGES.unread
 
 
 def list_inputs(folder: Path) -> FolderListing:
-    """List the files of a folder that are read from it, as `list_folder` does."""
-    return _without_others(folder, list_folder(folder, file_kinds()))
+    """List the files of a folder that are read from it, as `list_folder` does.
+
+    Where it holds no other inputs, these are files without a suffix, of the format that the first
+    of them begins as: so Spark and Hadoop may call the files of a data set, `part-00000`.
+    """
+    return _inputs(lambda kinds: (folder, list_folder(folder, kinds)), are_marks_named=False)[1]
 
 
 def glob_inputs(pattern: str) -> tuple[Path, FolderListing]:
-    """List the files that a glob matches and that are read, as `list_glob` does."""
-    root, listing = list_glob(pattern, file_kinds())
+    """List the files that a glob matches and that are read, as `list_glob` does.
+
+    Files without a suffix are read as `list_inputs` reads them.
+    """
+    are_marks_named = any(part.startswith("_") for part in Path(pattern).parts)
+    return _inputs(partial(list_glob, pattern), are_marks_named=are_marks_named)
+
+
+def _inputs(
+    listed: Callable[[Mapping[str, str]], tuple[Path, FolderListing]], *, are_marks_named: bool
+) -> tuple[Path, FolderListing]:
+    """Return the files that are read of those that are listed, given the kinds of suffixes."""
+    root, listing = listed(file_kinds())
+    if not listing.files and listing.passed_over["no suffix"]:
+        names = listed({"": ""})[1].files.get("", [])
+        first = (_begins_as(root / name) for name in names if not is_underscored(name))
+        if kind := next(first, None):
+            root, listing = listed({"": kind})
+    if not are_marks_named:
+        for one in FORMATS:
+            if one.has_marks:
+                listing.pass_over(one.name, lambda name: not is_underscored(name), "name with a _")
+    _leave_out_strays(root, listing)
     return root, _without_others(root, listing)
+
+
+def _leave_out_strays(root: Path, listing: FolderListing) -> None:
+    """Leave out what is no input beside files of another format.
+
+    These are pictures where none of them can be read, and files beside pictures that turn out to
+    hold no images, or cannot be opened.
+    """
+    names = listing.files.get(IMAGES.name, [])
+    others = [one for one in FORMATS if one is not IMAGES and one.name in listing.files]
+    if not (names and others):
+        return
+    if all(suffix_of(name) in UNREAD_SUFFIXES for name in names):
+        listing.pass_over(IMAGES.name, lambda _: False, "pictures that cannot be read")
+        return
+    for one in others:
+        if one.held is None:
+            reason = f"{one.name} without images"
+            listing.pass_over(one.name, partial(_holds_images, one, root), reason)
+
+
+def _holds_images(one: Format, root: Path, name: str) -> bool:
+    """Tell whether a file of a format can be opened; whatever else is wrong with it comes later."""
+    path = str(root / name)
+    try:
+        opened = [*one.open_files([NamedFiles([name], [path], [name])], ReadSettings())]
+    except (ColumnError, LabelError):
+        return True
+    return not any(shard.failures for shard in opened)
 
 
 def _without_others(root: Path, listing: FolderListing) -> FolderListing:

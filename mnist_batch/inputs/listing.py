@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from glob import has_magic
@@ -109,12 +109,14 @@ class FolderListing:
             `/` behind their names.
         passed_over: the number of other files, by their suffixes in lower case, or else by why
             they are no input: `hidden`, `no suffix`, `not a regular file`, `link to a folder`.
+        logs: paths of what table formats write beside their files, as `_delta_log`.
     """
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
         """Start with nothing; `kinds` as `list_folder` takes them."""
         self.files: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
         self.passed_over: Counter[str] = Counter()
+        self.logs: list[str] = []
         self._unreadable: dict[str, InputError] = {}
         self._by_suffix = {suffix: self.files[kind] for suffix, kind in kinds.items()}
 
@@ -125,6 +127,8 @@ class FolderListing:
         elif suffix_of(entry.name) not in self._by_suffix:
             reason = entry.name[max(0, entry.name.rfind(".")) :].lower()
             reason = reason if reason.startswith(".") else "no suffix"
+            if entry.name.endswith(_ICEBERG_LOG):
+                self.logs.append(entry.path)
         elif not _is_regular(entry):
             reason = "not a regular file"
         else:
@@ -142,6 +146,15 @@ class FolderListing:
             self._unreadable[name] = error
             for names in self.files.values():
                 names.append(name)
+
+    def pass_over(self, kind: str, taken: Callable[[str], bool], reason: str) -> None:
+        """Leave out the files of a kind that are not `taken`, and count them under a reason."""
+        names = self.files.pop(kind, [])
+        remaining = [name for name in names if taken(name)]
+        if len(remaining) < len(names):
+            self.passed_over[reason] += len(names) - len(remaining)
+        if remaining:
+            self.files[kind] = remaining
 
     def settle(self) -> None:
         """Keep the kinds of which there are files, and the unreadable folders among them.
@@ -178,6 +191,24 @@ def suffix_of(path: str) -> str:
 
 _IDX = re.compile(r"[-._](idx[1-4]-[a-z]+)$")
 """How names of MNIST's files end, and of those made after them."""
+
+
+_LOGS = ("_delta_log", ".hoodie")
+"""Folders in which Delta Lake and Hudi say which files a table consists of."""
+
+_ICEBERG_LOG = ".metadata.json"
+"""How the names end of the files in which Iceberg says so."""
+
+
+def is_underscored(name: str) -> bool:
+    """Tell whether a name, or that of a folder in it, begins with `_`, as those of logs and marks.
+
+    Spark, Hive and DuckDB pass over these. A folder such as `_year=2026` holds a partition.
+    """
+    return _UNDERSCORED.search(name) is not None
+
+
+_UNDERSCORED = re.compile(r"(?:^|/)_[^/=]*(?:/|$)")
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -233,6 +264,8 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
     listing = FolderListing(kinds)
 
     def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
+        if is_folder and entry.name in _LOGS:
+            listing.logs.append(entry.path)
         if entry.name.startswith("."):
             listing.passed_over["hidden"] += 1
             return False

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from glob import has_magic
 from itertools import groupby
@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from mnist_batch.decoding.kinds import told
 from mnist_batch.errors import InputError
+from mnist_batch.inputs.first_bytes import first_bytes
 from mnist_batch.inputs.formats import (
     FORMATS,
     IMAGES,
     PARQUET,
     file_kinds,
     glob_inputs,
+    kind_of,
     list_inputs,
 )
 from mnist_batch.inputs.joined import JoinedShards
@@ -50,6 +53,8 @@ class OpenInputs:
     uncounted: Sequence[str] = ()
     kept: Sequence[pa.Field] = ()  # the columns of the input that the predictions keep
     labels: LabelFile | None = None  # the user's own
+    notes: Sequence[str] = ()  # what the user should know of the INPUTs, one sentence each
+    formats: Mapping[str, int] = field(default_factory=dict)  # the number of files of each format
     classes: Classes | None = DIGITS  # what the labels are numbers of; None where nobody can tell
 
     @property
@@ -71,6 +76,7 @@ class _Found:
     typed: str = ""  # the folder that the names start from, as the user wrote it; empty for none
     # Files in the folder that are no input.
     passed_over: Counter[str] = field(default_factory=Counter)
+    notes: Sequence[str] = ()  # as in `OpenInputs`
 
     def qualified(self) -> "_Found":
         """Return the files with `typed` in front of their sources."""
@@ -117,7 +123,17 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         uncounted=[source for shard in shards for source in shard.uncounted],
         kept=kept_fields((field for shard in shards for field in shard.kept), options.keep_columns),
         labels=settings.label_file,
+        notes=[note for one in found for note in one.notes],
+        formats=_files_of_formats(found),
     )
+
+
+def _files_of_formats(found: Sequence[_Found]) -> Counter[str]:
+    """Return the number of files of each format, without folders that cannot be listed."""
+    counts = Counter[str]()
+    for one in found:
+        counts[one.format] += sum(not name.endswith("/") for name in one.files.names)
+    return counts
 
 
 def _settings(options: ReadOptions, found: Sequence[_Found]) -> ReadSettings:
@@ -229,8 +245,8 @@ def _find_listed() -> Iterator[_Found]:
         """Return the format of a file, None for a folder."""
         if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it raises for no path
             return None
-        # A file with another suffix is read as an image, and gets an error if it is none.
-        return kinds.get(suffix_of(path), IMAGES.name)
+        # A file of no format is read as an image, and gets an error that says so.
+        return kinds.get(suffix_of(path)) or kind_of(path) or IMAGES.name
 
     for name, group in groupby(filter(None, _lines_of_stdin()), key=kind):
         if name is None:
@@ -279,9 +295,11 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
 
 def _find_file(path: Path, typed: str) -> _Found:
     """Return the one file of an INPUT."""
-    kind = file_kinds().get(suffix_of(typed))
+    kind = kind_of(path)
     if kind is None:
-        raise InputError(f"{typed}: by its suffix no file of digits; {_expected()}")
+        held = told(first_bytes(path))
+        what = f"no file of digits, but {held}" if held else "by its suffix no file of digits"
+        raise InputError(f"{typed}: {what}; {_expected()}")
     name = typed.rpartition("/")[2]
     folder = typed.removesuffix(name)  # with its `/`, which for a file in the root is all of it
     return _Found(kind, _named([name], path.parent), folder)
@@ -303,7 +321,21 @@ def _find_globbed(pattern: str) -> _Found:
 def _listed(listing: FolderListing, root: Path, typed: str, metadata: Path | None = None) -> _Found:
     """Return the files of the only kind that was listed."""
     ((kind, names),) = listing.files.items()
-    return _Found(kind, _named(names, root, metadata), typed, listing.passed_over)
+    files, notes = _named(names, root, metadata), [_of_table(log) for log in listing.logs[:1]]
+    return _Found(kind, files, typed, listing.passed_over, notes)
+
+
+def _of_table(log: str) -> str:
+    """Return the note that files belong to a table of another system, by the path of its log."""
+    path = Path(log)
+    table, name = (path.parent, path.name) if path.is_dir() else (path.parent.parent, path.parent)
+    how = "write its current version into a Parquet file, and name that"
+    if path.name == "_delta_log":
+        how += f' (deltalake: DeltaTable("{table}").to_pyarrow_table())'
+    return (
+        f"{table}: a table whose log ({Path(name).name}) is not read, so rows that were deleted or "
+        f"replaced may be read too; {how}"
+    )
 
 
 def _named(names: Sequence[str], root: Path, metadata: Path | None = None) -> NamedFiles:
@@ -321,4 +353,5 @@ def _counts(listing: FolderListing) -> str:
 
 def _expected() -> str:
     """Return which files are inputs, as messages say it."""
-    return f"expected a file with the suffix {' '.join(sorted(file_kinds()))}"
+    suffixes = sorted(suffix for one in FORMATS for suffix in one.suffixes)
+    return f"expected a file with the suffix {' '.join(suffixes)}"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mnist_batch import _kernels
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
+from mnist_batch.inputs.formats import IMAGES, PARQUET
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.images import (
     FEW,
@@ -157,14 +158,12 @@ class _Totals:
         """Return the inspection, once all rows are added."""
         counts, sizes = self.counts, _sizes(self._sizes)
         duplicates = find_duplicates(self._fingerprints, self._sizes > 0, self._labels, FEW)
-        parquet = sum(file.lower().endswith(".parquet") for file in opened.files)
-        folders = sum(file.endswith("/") for file in opened.files)  # that cannot be listed
         unlabelled, *labels = np.bincount(self._labels - NO_LABEL, minlength=1 + CLASSES).tolist()
         unreadable = sorted(counts.unreadable.items(), key=lambda item: -item[1].count)
         return InputInspection(
             rows=self.rows,
-            image_files=len(opened.files) - parquet - folders,
-            parquet_files=parquet,
+            image_files=opened.formats.get(IMAGES.name, 0),
+            parquet_files=opened.formats.get(PARQUET.name, 0),
             unreadable=dict(unreadable),
             formats=dict(counts.formats.most_common()),
             colours=dict(counts.colours.most_common()),
@@ -179,7 +178,7 @@ class _Totals:
             repeats=_pairs(opened, duplicates.repeats, duplicates.first_repeats),
             conflicts=_pairs(opened, duplicates.conflicts, duplicates.first_conflicts),
             passed_over=dict(opened.passed_over.most_common()),
-            notes=_kernels.notes(),
+            notes=[*_kernels.notes(), *opened.notes],
         )
 
 

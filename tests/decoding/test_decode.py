@@ -520,14 +520,14 @@ def test_zero_bytes_are_no_image() -> None:
 )
 def test_what_never_was_an_image_is_not_an_image(content: bytes) -> None:
     """Text, PDF, ZIP and SVG are no images, and said to be none."""
-    assert error_of(content) == "not an image"
+    assert error_of(content).split(":")[0] == "not an image"
 
 
 @pytest.mark.parametrize("kind", ["ICO", "PCX", "TGA", "JPEG2000", "EPS", "SGI"])
 def test_other_formats_are_not_opened(kind: str) -> None:
     """Of Pillow's many formats only the named ones are opened: the rest is attack surface."""
     content = saved(Image.fromarray(RAMP).convert("RGB"), kind)
-    assert decode_image(content) == "not an image"
+    assert str(decode_image(content)).startswith("not an image: ")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"])

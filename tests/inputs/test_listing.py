@@ -168,16 +168,38 @@ def test_suffixes_tell_the_kind(tmp_path: Path) -> None:
     """Suffixes count in any case; other files, hidden ones and hidden folders are passed over."""
     images = [
         "a.png", "b.PNG", "c.jpg", "d.Jpeg", "e.bmp", "f.gif", "g.tif", "h.TIFF", "i.webp", "j.pgm",
+        "l.heic", "m.jfif", "n.PDF",
     ]  # fmt: skip
-    others = ["a.txt", "png", ".png", ".hidden.png", "k.png.bak", "l.heic", "m", ".git/n.png"]
+    others = ["a.txt", "png", ".png", ".hidden.png", "k.png.bak", "l.mov", "m", ".git/n.png"]
     touch(tmp_path, *images, *others, "x.parquet", "y.PARQUET")
     listing = list_folder(tmp_path)
     assert images_of(listing) == images
     assert parquet_of(listing) == ["x.parquet", "y.PARQUET"]
     assert listing.passed_over.total() == len(others)
     assert listing.passed_over == {
-        ".txt": 1, "no suffix": 2, "hidden": 3, ".bak": 1, ".heic": 1,
+        ".txt": 1, "no suffix": 2, "hidden": 3, ".bak": 1, ".mov": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("_x.parquet", True), ("_delta_log/0.parquet", True), ("a/_temporary/0/b.parquet", True),
+        ("a_b/c.parquet", False), ("a/b_.parquet", False), ("_year=2026/a.parquet", False),
+        ("_y=1/_z/a.parquet", True), ("", False),
+    ],
+)  # fmt: skip
+def test_names_of_marks_begin_with_an_underscore(name: str, expected: bool) -> None:
+    """A folder of a partition, `name=value`, is none of them."""
+    assert folder_listing.is_underscored(name) is expected
+
+
+def test_logs_of_tables_are_found(tmp_path: Path) -> None:
+    """Those of Delta Lake, Hudi and Iceberg, wherever they lie."""
+    names = ["a/_delta_log/0.json", "b/.hoodie/x", "c/metadata/v1.metadata.json", "d/metadata.json"]
+    touch(tmp_path, "x.parquet", *names)
+    found = [str(Path(log).relative_to(tmp_path)) for log in list_folder(tmp_path).logs]
+    assert sorted(found) == ["a/_delta_log", "b/.hoodie", "c/metadata/v1.metadata.json"]
 
 
 def test_folder_named_like_a_file_is_a_folder(tmp_path: Path) -> None:

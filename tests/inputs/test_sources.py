@@ -299,6 +299,126 @@ def test_any_folders_give_unique_names(
     assert len(read(open_inputs(inputs))) == sum(map(len, folders))
 
 
+# What a file is by its first bytes, and what lies beside
+
+
+@pytest.mark.parametrize("name", ["in/a.pq", "in/a.PARQ", "in/part-00000", "in/a.parquet.snappy"])
+def test_parquet_under_other_names_is_an_input(name: str) -> None:
+    """Named itself, a file is what its first bytes say where its suffix says nothing."""
+    parquet(name, [4, 5], label=[1, 2])
+    own = Path(name).name
+    assert read(open_inputs([name])) == [(own, 0, 1, 4), (own, 1, 2, 5)]
+
+
+def test_an_image_without_a_suffix_is_an_input() -> None:
+    """As a download may be called."""
+    images("in/picture")
+    assert sources("in/picture") == ["picture"]
+
+
+def test_files_without_a_suffix_are_inputs_where_there_are_no_others() -> None:
+    """`part-00000` of Spark; beside files that have a suffix they are passed over."""
+    parquet("in/part-00000", [4])
+    parquet("in/part-00001", [5])
+    Path("in/_SUCCESS").touch()
+    assert sources("in") == ["part-00000", "part-00001"]
+    assert sources("in/part-*") == ["part-00000", "part-00001"]
+    parquet("in/a.pq", [6])
+    opened = open_inputs(["in"])
+    assert [row[0] for row in read(opened)] == ["a.pq"]
+    assert opened.passed_over == {"no suffix": 3}
+
+
+def test_a_list_may_name_files_without_a_suffix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is read as what it begins as, and is an image where that says nothing."""
+    parquet("a", [4])
+    images("b")
+    Path("c").write_bytes(b"%PDF-1.4")
+    typed(monkeypatch, b"a\nb\nc\n")
+    assert [(row[0], row[3]) for row in read(open_inputs(["-"]))] == [
+        ("a", 4),
+        ("b", 0),
+        ("c", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "digits.parquet.gz",
+            b"\x1f\x8b\x08",
+            "no file of digits, but compressed by gzip, unpack it",
+        ),
+        ("digits.zip", b"PK\3\4", "no file of digits, but a ZIP archive, unpack it"),
+        ("digits.txt", b"0 1 2", "by its suffix no file of digits"),
+    ],
+)
+def test_what_a_file_is_that_holds_no_digits_is_said(name: str, content: bytes, said: str) -> None:
+    """With what to do about it."""
+    Path(name).write_bytes(content)
+    assert refused(name).startswith(f"{name}: {said}; expected a file with the suffix .bmp")
+
+
+def test_marks_and_logs_are_passed_over() -> None:
+    """Of Parquet, files and folders whose names begin with `_`; images may be called so."""
+    parquet("in/a.parquet", [4])
+    parquet("in/_delta_log/1.checkpoint.parquet", [5])
+    parquet("in/_temporary/0/b.parquet", [6])
+    parquet("in/_year=2026/c.parquet", [7])
+    opened = open_inputs(["in"])
+    assert [row[0] for row in read(opened)] == ["_year=2026/c.parquet", "a.parquet"]
+    assert opened.passed_over == {"name with a _": 2}
+    assert sources("in/**/*.parquet") == ["_year=2026/c.parquet", "a.parquet"]
+    assert sources("in/_temporary/*/*.parquet") == ["0/b.parquet"]
+    images("pictures/_DSC0001.jpg", "pictures/_new/1.png")
+    assert sources("pictures") == ["_DSC0001.jpg", "_new/1.png"]
+
+
+def test_the_log_of_a_table_is_a_note() -> None:
+    """It says that rows that were deleted may be read, and what to do."""
+    parquet("in/a.parquet", [4])
+    assert open_inputs(["in"]).notes == []
+    parquet("in/_delta_log/1.checkpoint.parquet", [5])
+    (note,) = open_inputs(["in"]).notes
+    assert note.startswith(
+        "in: a table whose log (_delta_log) is not read, so rows that were deleted"
+    )
+    assert 'DeltaTable("in").to_pyarrow_table()' in note
+    parquet("ice/data/a.parquet", [4])
+    Path("ice/metadata").mkdir()
+    Path("ice/metadata/v1.metadata.json").touch()
+    (note,) = open_inputs(["ice"]).notes
+    assert note.startswith("ice: a table whose log (metadata) is not read")
+
+
+def test_pictures_that_cannot_be_read_are_rows() -> None:
+    """Beside pictures; beside Parquet files they are no input."""
+    images("in/1.png")
+    for name in ("in/2.HEIC", "in/3.pdf"):
+        Path(name).write_bytes(b"\0\0\0\x18ftypheic")
+    assert read(open_inputs(["in"])) == [
+        ("1.png", 0, None, 0),
+        ("2.HEIC", 0, None, None),
+        ("3.pdf", 0, None, None),
+    ]
+    parquet("data/a.parquet", [4])
+    Path("data/readme.pdf").touch()
+    opened = open_inputs(["data"])
+    assert [row[0] for row in read(opened)] == ["a.parquet"]
+    assert opened.passed_over == {"pictures that cannot be read": 1}
+
+
+def test_parquet_without_images_is_no_input_beside_pictures() -> None:
+    """As a table of other things, or one that is damaged: pictures are read all the same."""
+    images("in/1.png")
+    pq.write_table(pa.table({"writer": ["anna"]}), "in/writers.parquet")
+    Path("in/damaged.parquet").write_bytes(b"PAR1")
+    opened = open_inputs(["in"])
+    assert [row[0] for row in read(opened)] == ["1.png"]
+    assert opened.passed_over == {"Parquet files without images": 2}
+
+
 # What is no INPUT
 
 

@@ -1,0 +1,33 @@
+"""How files begin, and what they are by that."""
+
+import os
+from pathlib import Path
+
+from mnist_batch.inputs.first_bytes import first_bytes, format_of
+
+BEGINNINGS = {"Parquet": [b"PAR1"], "images": [b"\x89PNG", b"BM"]}
+
+
+def test_a_file_is_of_the_format_that_it_begins_as(tmp_path: Path) -> None:
+    """Or of none."""
+    for content, expected in [
+        (b"PAR1...", "Parquet"),
+        (b"BM", "images"),
+        (b"B", None),
+        (b"", None),
+    ]:
+        (tmp_path / "x").write_bytes(content)
+        assert format_of(tmp_path / "x", BEGINNINGS) == expected
+
+
+def test_what_is_no_file_begins_as_nothing(tmp_path: Path) -> None:
+    """A pipe is not waited for; a missing file, a folder and an impossible name are no error."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "gone", tmp_path, "a\0b"):
+        assert first_bytes(path) == b""
+
+
+def test_little_is_read(tmp_path: Path) -> None:
+    """However large the file is."""
+    (tmp_path / "x").write_bytes(bytes(10**6))
+    assert len(first_bytes(tmp_path / "x")) <= 64
