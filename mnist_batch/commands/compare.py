@@ -50,6 +50,10 @@ class ComparisonResult:
     notes: Sequence[str]
     _record: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        """Return the files and the verdict, in one line."""
+        return f"<ComparisonResult {self.base} and {self.new}: {self.comparison.verdict}>"
+
     def record(self) -> dict[str, Any]:
         """Return what `comparison.json` holds, the notes, and where the files are."""
         files = [str(path) for path in self.files]

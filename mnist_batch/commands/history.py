@@ -26,6 +26,10 @@ class History:
     nights: Sequence[NightRow]
     notes: Sequence[str]
 
+    def __repr__(self) -> str:
+        """Return the page and how many nights it has, in one line."""
+        return f"<History {self.page}: {len(self.nights):,} nights>"
+
     def record(self) -> dict[str, Any]:
         """Return the nights, each with its state, scores and links, the page and the notes."""
         return {

@@ -51,6 +51,7 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.places import check_outside, is_inside
 from mnist_batch.outputs.targets import output_errors, why_failed
+from mnist_batch.reports.notebook import image_bar, result_html, scores
 from mnist_batch.schema import shortened
 
 _LONGEST_NAMES = 500
@@ -98,6 +99,15 @@ class NightlyResult:
     summary: Summary
     notes: Sequence[str]
     warnings: Sequence[str]
+
+    def __repr__(self) -> str:
+        """Return the night and what was counted, in one line."""
+        return f"<NightlyResult {self.night.name}: {scores(self.summary.metrics)}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the predictions, with the notes of the night."""
+        files, notes = self.summary.report_files, [*self.warnings, *self.notes]
+        return result_html(str(self.folder), self.summary.metrics, files, notes)
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` holds, warnings and notes, and where the night is."""
@@ -163,6 +173,7 @@ def nightly(
     limits = GateLimits(ErrorBudget.parse(max_errors), min_accuracy, require_labels, patience)
     options = NightlyOptions(limits, name, str(against), max_drop, keep_nights)
     model, how = predicting.get("model"), _predict_options(**predicting)
+    progress = progress or image_bar()
     return nightly_with(input_list(inputs), Path(runs), model, how, options, progress)
 
 

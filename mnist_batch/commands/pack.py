@@ -36,6 +36,7 @@ from mnist_batch.outputs.places import check_not_read, check_outside
 from mnist_batch.outputs.targets import check_writable, output_errors
 from mnist_batch.outputs.writer import ParquetWriter
 from mnist_batch.preprocessing.mnist_form import prepare_batch
+from mnist_batch.reports.notebook import image_bar
 from mnist_batch.schema import ImageBatch, reason
 
 ROW_GROUP_ROWS = SHARD_ROWS
@@ -81,6 +82,10 @@ class PackSummary:
     def images_per_s(self) -> int | None:
         """Rows per second; None where the clock did not move."""
         return round(self.rows / self.elapsed_s) if self.elapsed_s else None
+
+    def __repr__(self) -> str:
+        """Return the file and how many rows it has, in one line."""
+        return f"<PackSummary of {self.out}: {self.rows:,} rows, {self.errors:,} without an image>"
 
     def record(self) -> dict[str, Any]:
         """Return all of it as `--json` prints it."""
@@ -139,6 +144,7 @@ def pack(
         with within(most), StagedFile(out, overwrite=overwrite) as staged:
             options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **read.record()}
             workers = workers or available_workers()
+            progress = progress or image_bar()
             counts = _write(staged, opened, prepare, workers, options, progress)
             elapsed_s = time.perf_counter() - started
             size_bytes = staged.path.stat().st_size

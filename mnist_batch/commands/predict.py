@@ -48,6 +48,7 @@ from mnist_batch.outputs.places import (
 from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
+from mnist_batch.reports.notebook import image_bar
 from mnist_batch.reports.page import Around
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
 
@@ -153,6 +154,7 @@ def predict(
     output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume, tuple(slices))
     flags = probabilities, fail_fast, memory_size(memory), content_hash, Several(several)
     how = PredictOptions(read, running, output, Prepare(prepare), workers, *flags)
+    progress = progress or image_bar()
     summary = predict_with(input_list(inputs), Path(out), model, how, progress)
     # A night is held against an earlier one, which may explain what a run alone does not.
     found = suspicions(summary.metrics, summary.profile)

@@ -28,6 +28,7 @@ from mnist_batch.options import PredictOptions, PredictorChoice, Prepare
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
+from mnist_batch.reports.notebook import result_html, scores
 from mnist_batch.reports.records import metrics_record, slice_records
 from mnist_batch.schema import Reason, predictions_schema, shortened
 
@@ -73,6 +74,15 @@ class Summary:
     uncounted_sources: int = 0
     report_missing: Sequence[str] = ()
     further_predictions: Sequence[Path] = ()
+
+    def __repr__(self) -> str:
+        """Return the file and what was counted, in one line."""
+        return f"<Summary of {self.predictions}: {scores(self.metrics)}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the figures of the report too."""
+        title = str(self.predictions)
+        return result_html(title, self.metrics, self.report_files, self.notes)
 
     def record(self) -> dict[str, Any]:
         """Return what `metrics.json` holds, the notes, and where the files are."""

@@ -28,6 +28,7 @@ from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.outputs.targets import check_writable
+from mnist_batch.reports.notebook import BarState, bar, result_html, scores
 from mnist_batch.reports.records import metrics_record
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.training.data import DigitsHash, LabelledImages, find_splits, read_images
@@ -89,6 +90,15 @@ class TrainingResult:
     def accuracy(self) -> float | None:
         """Accuracy on the test split, 0 to 1; None without one."""
         return self.metrics.accuracy if self.metrics else None
+
+    def __repr__(self) -> str:
+        """Return the model file and how it was tested, in one line."""
+        tested = f"tested on {scores(self.metrics)}" if self.metrics else "not tested"
+        return f"<TrainingResult of {self.out}: {self.rows:,} rows, {tested}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the figures of the test too."""
+        return result_html(str(self.out), self.metrics, self.report_files, self.notes)
 
     def record(self) -> dict[str, Any]:
         """Return all but the history as `--json` prints it; `test` holds the metrics."""
@@ -196,10 +206,17 @@ def train(
         check_writable(Path(out), overwrite=overwrite)  # another run may have been faster
         digits = _read(os.fspath(data), read)
         settings.check_enough(digits.rows)
+        progress = progress or bar(_epoch)
         fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
         with StagedFile(Path(out), overwrite=overwrite) as staged:
             result = _save(staged, fitted, digits, report_writer, settings.seed, again, started)
     return replace(result, notes=[*out_lock.notes, *result.notes])
+
+
+def _epoch(step: TrainingProgress) -> BarState:
+    scored = "" if step.val_accuracy is None else f", validation accuracy {step.val_accuracy:.4f}"
+    text = f"epoch {step.epoch} of {step.epochs}, loss {step.loss:.4f}{scored}"
+    return BarState(step.epoch, step.epochs, text)
 
 
 def _check_outputs(

@@ -92,6 +92,11 @@ class Metrics:
     risk_coverage: tuple[Coverage, ...] = ()
     classes: Classes = DIGITS
 
+    def __repr__(self) -> str:
+        """Return how many rows there are and how many are right, in one line."""
+        scored = f"{self.correct:,} right of {self.scored:,} with a label"
+        return f"<Metrics: {self.rows:,} rows, {scored}>"
+
     @property
     def errors(self) -> int:
         """Rows without a prediction."""

@@ -23,6 +23,7 @@ from mnist_batch.inspection.images import (
 )
 from mnist_batch.mnist import CLASSES
 from mnist_batch.options import BATCH_ROWS, Inputs, ReadArguments, ReadOptions, input_list
+from mnist_batch.reports.notebook import image_bar
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ class InputInspection:
         """Rows whose image can be read."""
         return self.rows - sum(rows.count for rows in self.unreadable.values())
 
+    def __repr__(self) -> str:
+        """Return how many rows there are, in one line."""
+        return f"<InputInspection: {self.rows:,} rows, {self.readable:,} readable>"
+
     def record(self) -> dict[str, Any]:
         """Return all attributes as JSON takes them, `readable` after `rows`."""
         labels = {str(digit): count for digit, count in enumerate(self.labels)}
@@ -125,7 +130,7 @@ def inspect_input(
     opened = open_inputs(input_list(inputs), ReadOptions.of(**reading))
     _kernels.load_where_it_pays(opened.encoded_rows)
     totals = _Totals(opened.rows)
-    workers = workers or available_workers()
+    workers, progress = workers or available_workers(), progress or image_bar()
     for findings in map_batches(
         opened.shards, lambda shard: shard.read(BATCH_ROWS), inspect_batch, workers=workers
     ):

@@ -59,6 +59,12 @@ class ModelInspection:
     training: Mapping[str, Any]
     suspicious: Sequence[str]
 
+    def __repr__(self) -> str:
+        """Return the file and what runs it, in one line."""
+        return (
+            f"<ModelInspection of {self.path}: {self.predictor or 'nothing'} runs it, {self.why}>"
+        )
+
     @property
     def parameters(self) -> int | None:
         """The number of values in all arrays, trained or not; None where it is not known."""

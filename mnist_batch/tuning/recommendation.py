@@ -151,6 +151,11 @@ class BenchmarkResult:
     command: str
     notes: Sequence[str]
 
+    def __repr__(self) -> str:
+        """Return the setting to take and its speed, in one line."""
+        speed = f"{self.recommended.images_per_s:,.0f} images/s"
+        return f"<BenchmarkResult {speed}: {self.command}>"
+
     def record(self) -> dict[str, Any]:
         """Return it as a dictionary that JSON can hold."""
         return {
