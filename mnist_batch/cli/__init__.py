@@ -19,6 +19,7 @@ from mnist_batch import __version__
 from mnist_batch.cli import (
     benchmark,
     compare,
+    demo,
     evaluate,
     generate,
     history,
@@ -126,6 +127,7 @@ for _module in (
     benchmark,
     inspect,
     generate,
+    demo,
 ):
     _register(_module)
 
