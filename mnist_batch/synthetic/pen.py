@@ -87,9 +87,12 @@ class Glyph:
     weights: Floats  # (n, k)
     lifts: tuple[int, ...]  # places before which the pen is lifted, ascending
 
-    def written(self, rng: np.random.Generator) -> Floats:
-        """Return the path (n, 2) of one writing, in the unit square or a little beside it."""
-        return _bent(self.weights @ rng.normal(self.points, 0.018), rng)
+    def written(self, rng: np.random.Generator, *, spread: float = 0.018) -> Floats:
+        """Return the path (n, 2) of one writing, in the unit square or a little beside it.
+
+        `spread` is the standard deviation by which each point moves, across and down.
+        """
+        return _bent(self.weights @ rng.normal(self.points, spread), rng)
 
 
 def choose_glyph(digit: int, rng: np.random.Generator, *, density: int) -> Glyph:
@@ -101,7 +104,7 @@ def choose_glyph(digit: int, rng: np.random.Generator, *, density: int) -> Glyph
     if digit not in STROKES:
         raise ValueError(f"digit must be 0 to 9, got {digit}")
     glyphs = tuple(STROKES[digit].values())
-    return _curve(glyphs[rng.integers(len(glyphs))], density)
+    return parse_glyph(glyphs[rng.integers(len(glyphs))], density)
 
 
 def pressure(count: int, rng: np.random.Generator) -> Floats:
@@ -112,8 +115,8 @@ def pressure(count: int, rng: np.random.Generator) -> Floats:
 
 
 @functools.cache
-def _curve(text: str, density: int) -> Glyph:
-    """Parse a glyph's text in `STROKES`."""
+def parse_glyph(text: str, density: int) -> Glyph:
+    """Return the glyph of a text as in `STROKES`, with `density` places to a side of the square."""
     strokes = [stroke.split() for stroke in text.split(" / ")]
     names = list(dict.fromkeys(name for stroke in strokes for name in stroke))
     points = np.array([[int(number) for number in name.split(",")] for name in names]) / 100

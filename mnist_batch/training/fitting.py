@@ -17,6 +17,7 @@ from mnist_batch.schema import Images
 from mnist_batch.training.augmentation import Augmentation, augmented_batches
 from mnist_batch.training.data import LabelledImages, Labels
 from mnist_batch.training.network import LOSS, OPTIMIZER, SCALE, build_logits_network, build_network
+from mnist_batch.training.styles import draw_styles
 
 History = dict[str, list[float]]
 """One number per epoch of `loss`, `accuracy`, `val_loss` and `val_accuracy`; the last two only with
@@ -31,6 +32,7 @@ Logits = npt.NDArray[np.float32]
 _Digits = tuple[Images, Labels]
 
 AUGMENTATION = Augmentation()
+DRAWN_SHARE = 0.2  # of the training rows: so many digits are drawn beside them
 LEARNING_RATE = 2e-3  # at the start
 WEIGHT_DECAY = 1e-4  # share of a weight that a step takes off, before the learning rate scales it
 
@@ -138,9 +140,9 @@ def fit_augmented(training: LabelledImages, settings: Settings, progress: OnEpoc
     images, labels = training.shuffled_if_sorted(settings.seed)
     start = settings.validation_start(len(labels))
     validation = images[start:], labels[start:]
-    network, epoch, history = _fit_best(
-        (images[:start], labels[:start]), validation, settings, progress
-    )
+    drawn, drawn_labels = draw_styles(round(DRAWN_SHARE * start), settings.seed)
+    learned = np.concatenate([images[:start], drawn]), np.concatenate([labels[:start], drawn_labels])
+    network, epoch, history = _fit_best(learned, validation, settings, progress)
     weights, calibration = _calibrated(network, *validation)
     accuracies = history.get("val_accuracy")
     recipe = {
@@ -154,6 +156,7 @@ def fit_augmented(training: LabelledImages, settings: Settings, progress: OnEpoc
         "validation_accuracy": accuracies[epoch - 1] if accuracies else None,
         "loss": "categorical_crossentropy",
         "augmentation": asdict(AUGMENTATION),
+        "drawn_rows": len(drawn),
         "calibration": calibration,
     }
     return Fitted(weights, history, epoch, recipe)
