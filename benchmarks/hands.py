@@ -68,11 +68,9 @@ def _line(*places: tuple[float, float]) -> Floats:
 def _arc(
     centre: tuple[float, float], across: float, down: float, start: float, stop: float
 ) -> Floats:
-    """Return an arc of an ellipse from one angle to another, in degrees, clockwise from the right."""
+    """Return an arc of an ellipse from one angle to another in degrees; 0 is right, 90 down."""
     angle = np.radians(np.linspace(start, stop, 40))
-    return np.stack(
-        [centre[0] + across * np.cos(angle), centre[1] + down * np.sin(angle)], axis=1
-    )
+    return np.stack([centre[0] + across * np.cos(angle), centre[1] + down * np.sin(angle)], axis=1)
 
 
 def _bezier(*controls: tuple[float, float]) -> Floats:
@@ -126,7 +124,10 @@ def _triangle(rng: np.random.Generator) -> list[Floats]:
 def _open_four(rng: np.random.Generator) -> list[Floats]:
     level = rng.uniform(0.48, 0.66)
     left = _line(_near((-0.4, 0), rng), _near((-0.55, level), rng), (0.2, level))
-    return [left, _line((rng.normal(0.02, 0.03), rng.uniform(0, 0.25)), (rng.normal(-0.04, 0.04), 1))]
+    return [
+        left,
+        _line((rng.normal(0.02, 0.03), rng.uniform(0, 0.25)), (rng.normal(-0.04, 0.04), 1)),
+    ]
 
 
 def _low_stem(rng: np.random.Generator) -> list[Floats]:
@@ -153,7 +154,9 @@ def _six(rng: np.random.Generator) -> list[Floats]:
     across, down = rng.uniform(0.2, 0.3), rng.uniform(0.19, 0.27)
     bowl = _arc((0, 1 - down), across, down, 180, rng.uniform(-170, -110))
     start = _near((rng.uniform(-0.15, 0.3), 0), rng)
-    return [np.concatenate([_bezier(start, (-0.1, 0.25), (-across, 0.5), (-across, 1 - down)), bowl])]
+    return [
+        np.concatenate([_bezier(start, (-0.1, 0.25), (-across, 0.5), (-across, 1 - down)), bowl])
+    ]
 
 
 def _looped_two(rng: np.random.Generator) -> list[Floats]:

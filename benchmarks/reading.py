@@ -1,8 +1,9 @@
 """Measure how well models read pictures unlike MNIST: the tables of the model card.
 
 `python -m benchmarks.reading MODEL...` takes MNIST's test images from the folder `MNIST_DATA`,
-and prints two tables as Markdown: pictures of other kinds, and images of 28x28 that were
-shifted, rotated and so on. Each model has two columns: images prepared, and not.
+and prints three tables as Markdown: pictures of other kinds, images of 28x28 that were shifted,
+rotated and so on, and digits drawn in ways that MNIST hardly has. Each model has two columns:
+images prepared, and not.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import mnist_batch
+from benchmarks.hands import HANDS, draw_hand
 from benchmarks.kinds import KINDS, picture
 from mnist_batch.options import Prepare
 
@@ -93,6 +95,11 @@ def of_kind(kind: str, images: Images) -> Iterator[bytes]:
 def changed(change: Change, images: Images) -> Iterator[bytes]:
     """Yield images after a change, as PNG."""
     return (_png(change(image, seed)) for seed, image in enumerate(images))
+
+
+def of_hand(style: str, count: int) -> Iterator[bytes]:
+    """Yield digits drawn in one way of writing, as pictures."""
+    return (draw_hand(style, seed) for seed in range(count))
 
 
 def _png(image: Images) -> bytes:
@@ -188,6 +195,13 @@ def main() -> None:
         for name, change in CHANGES.items()
     )
     _print_table(f"{len(images):,} images", names, rows)
+    print()
+    count = arguments.count // 5
+    rows = (
+        (style, accuracies(of_hand(style, count), np.full(count, int(style[0]), np.int8), readers))
+        for style in HANDS
+    )
+    _print_table(f"{count:,} drawn digits", names, rows)
 
 
 if __name__ == "__main__":

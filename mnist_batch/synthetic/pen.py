@@ -116,7 +116,7 @@ def pressure(count: int, rng: np.random.Generator) -> Floats:
 
 @functools.cache
 def parse_glyph(text: str, density: int) -> Glyph:
-    """Return the glyph of a text as in `STROKES`, with `density` places to a side of the square."""
+    """Return the glyph of a text as in `STROKES`; `density` as for `choose_glyph`."""
     strokes = [stroke.split() for stroke in text.split(" / ")]
     names = list(dict.fromkeys(name for stroke in strokes for name in stroke))
     points = np.array([[int(number) for number in name.split(",")] for name in names]) / 100

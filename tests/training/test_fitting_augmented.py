@@ -179,6 +179,7 @@ def test_the_recipe_is_all_there_is_to_know(result: Fitted) -> None:
         "weight_decay": fitting.WEIGHT_DECAY,
         "loss": "categorical_crossentropy",
         "augmentation": vars(fitting.AUGMENTATION),
+        "drawn_rows": 60,
     }
 
 
