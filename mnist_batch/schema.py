@@ -62,7 +62,9 @@ class Classes:
         Of a longer name the middle is left out, and an unprintable character is `?`: names come
         from files. Names that are alike then are told apart by the numbers of their classes.
         """
-        names = [_one_line(self.name(number), longest) for number in range(self.count)]
+        names = [
+            _one_line(self.name(number), longest) or str(number) for number in range(self.count)
+        ]
         times = Counter(names)
         return tuple(
             name if times[name] == 1 else f"{_one_line(name, max(longest - 4, 4))} {number}"
@@ -72,6 +74,7 @@ class Classes:
 
 def _one_line(text: str, longest: int) -> str:
     """Return text in so many printable characters at most, of a longer one both ends."""
+    text = " ".join(text.split())
     end = (longest - 2) // 3
     if len(text) > longest:
         text = f"{text[: longest - 2 - end]}..{text[len(text) - end :]}"

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.schema import (
+    DIGITS,
     FORMULA,
+    Classes,
     ImageBatch,
     Reason,
     error_text,
@@ -99,3 +101,20 @@ def test_pixels_are_taken_with_what_was_prepared() -> None:
     ).take(np.array([2, 0]))
     np.testing.assert_array_equal(batch.images, pixels[[2, 0]])
     np.testing.assert_array_equal(batch.prepared, [False, True])
+
+
+def test_names_of_classes_are_short_printable_and_apart() -> None:
+    """Whatever their names are; those that would be alike have their numbers."""
+    names = ("Coat", "x" * 200, "x" * 199 + "y", "x" * 200 + "y", "a\n\x1b[1mb", "", "Coat ")
+    short = Classes(7, names).short_names(12)
+    assert short == ("Coat 0", "xxxxxxx..xxx", "xxxx..xy 2", "xxxx..xy 3", "a ?[1mb", "5", "Coat 6")
+    assert Classes(3).short_names(12) == ("0", "1", "2")
+    assert max(map(len, short)) <= 12
+
+
+def test_ten_classes_without_names_are_the_digits() -> None:
+    """All others are called classes."""
+    assert (DIGITS.noun, DIGITS.noun_of_many) == ("digit", "digits")
+    assert Classes(10).are_digits
+    for classes in (Classes(62), Classes(10, tuple("abcdefghij"))):
+        assert (classes.noun, classes.noun_of_many) == ("class", "classes")

@@ -151,6 +151,21 @@ class Metrics:
         ]
         return sorted(pairs, key=lambda pair: (-pair[2], pair))[:n]
 
+    def worst_first(self) -> list[ClassMetrics]:
+        """Return the classes by recall, the lowest first; those without support come last."""
+        return sorted(
+            self.per_class, key=lambda one: (one.recall is None, one.recall or 0.0, -one.support)
+        )
+
+    def most_confused(self, n: int) -> list[int]:
+        """Return up to `n` classes with the most mistakes, in order.
+
+        A mistake counts for the class that it is, and for the one that it is taken for.
+        """
+        counts = self.confusion_matrix
+        wrong = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+        return sorted(np.argsort(-wrong, kind="stable")[:n].tolist())
+
     @property
     def _present(self) -> list[ClassMetrics]:
         return [metrics for metrics in self.per_class if metrics.support]

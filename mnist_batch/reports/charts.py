@@ -12,6 +12,12 @@ from typing import TypeVar
 from markupsafe import Markup, escape
 
 _WIDTH = 400
+NAME = 14
+"""Characters of the name of a line that have room beside a chart."""
+_ROOM_OF_NAMES = 28
+"""For names of up to three characters, as those of digits and `all`."""
+_CHARACTER = 7.6
+"""Width of a character; few of 13 pixels are wider."""
 _LINE = 18
 """Height of a line of text with its space."""
 
@@ -87,7 +93,8 @@ def dots(title: str, rows: Sequence[Dot]) -> Markup:
     """Draw shares below each other, each as a dot on its interval; the axis fits the intervals."""
     lows = [row.interval[0] for row in rows if row.interval]
     ticks = round_ticks(max(0.0, min(lows, default=0.0)), 1.0, most=4)
-    axis = _Axis(ticks[0], 1.0, 28, 268)
+    left = _room_of([row.name for row in rows])
+    axis = _Axis(ticks[0], 1.0, left, 268)
     bottom = len(rows) * (_LINE + 6)
     parts = [_vertical(axis(tick), 0, bottom, f"{100 * tick:.10g} %") for tick in ticks]
     for place, row in enumerate(rows):
@@ -110,7 +117,8 @@ def differences(title: str, rows: Sequence[Difference]) -> Markup:
     """
     bounds = [100 * bound for row in rows for bound in row.interval or ()]
     ticks = round_ticks(min(bounds, default=0.0), max(bounds, default=0.0), most=4)
-    axis = _Axis(min(ticks[0], 0.0), max(ticks[-1], 0.0), 48, 330)
+    left = 20 + _room_of([row.name for row in rows])
+    axis = _Axis(min(ticks[0], 0.0), max(ticks[-1], 0.0), left, 330)
     bottom = len(rows) * (_LINE + 6)
     parts = [_vertical(axis(tick), 0, bottom, _signed(tick)) for tick in ticks]
     parts.append(f'<path class="line soft" d="M{axis(0)} 0V{bottom}"/>')
@@ -161,6 +169,22 @@ def bars(title: str, names: Sequence[str], counts: Sequence[int], axis_title: st
         bottom += _LINE
         parts.append(_text(_WIDTH / 2, bottom, axis_title, "soft middle"))
     return _svg(title, bottom + 4, parts)
+
+
+def lying_bars(title: str, rows: Sequence[tuple[str, int]], total: int) -> Markup:
+    """Draw counts as bars below each other, each with its name and its share of `total`."""
+    left = _room_of([name for name, _ in rows])
+    most = max((count for _, count in rows), default=0)
+    axis = _Axis(0, max(most, 1), left, 340)
+    parts = []
+    for place, (name, count) in enumerate(rows):
+        y = place * _LINE + 4
+        parts.append(_text(0, y + 11, name))
+        parts.append(f'<rect class="blue" x="{left:g}" y="{y}" height="{_LINE - 5}" ')
+        parts.append(f'width="{max(axis(count) - left, 1.0 if count else 0.0):.1f}"/>')
+        share = f"{100 * count / max(total, 1):.1f}" if count else "0"
+        parts.append(_text(_WIDTH, y + 11, share, "soft end"))
+    return _svg(title, len(rows) * _LINE + 8, parts)
 
 
 def calibration(
@@ -268,6 +292,12 @@ def _runs(values: Sequence[_Value | None]) -> list[list[tuple[int, _Value]]]:
             runs.append([])
         runs[-1].append((place, value))
     return runs
+
+
+def _room_of(names: Sequence[str]) -> float:
+    """Return how many units the names of lines take, with a gap after them."""
+    longest = max(map(len, names), default=0)
+    return _ROOM_OF_NAMES if longest <= 3 else round(_CHARACTER * longest + 8)
 
 
 def _signed(number: float) -> str:

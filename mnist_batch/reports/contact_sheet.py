@@ -11,8 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_batch.mnist import SIDE
-from mnist_batch.reports.figures import QUIET, SMALL, blank, fitted, shortened, write_title
+from mnist_batch.reports.figures import (
+    QUIET,
+    SMALL,
+    blank,
+    class_name,
+    fitted,
+    shortened,
+    write_title,
+)
 from mnist_batch.reports.number_text import counted, decimal
+from mnist_batch.schema import DIGITS, Classes
 
 # Not imported in the process that draws, which does with less.
 if TYPE_CHECKING:
@@ -26,6 +35,12 @@ MISTAKES = 20
 
 RIGHT = "black"
 WRONG = "#c62828"
+
+_NAME = 20
+"""Characters of the name of a class."""
+
+_NAME_WIDTH = 90.0
+"""Points that it may take."""
 
 _COLUMNS = 5
 _WIDTH = 11.0
@@ -49,9 +64,10 @@ class Tile:
         image: uint8 (28, 28), light strokes on black.
         name: its file.
         row: its row in a file that has several; None for others.
-        label: the true digit; None without a label.
-        prediction: the predicted digit.
+        label: the true class; None without a label.
+        prediction: the predicted class.
         confidence: of the prediction, 0 to 1; None where it is not known.
+        names: of the label and the prediction; None for their numbers.
     """
 
     image: NDArray[np.uint8]
@@ -60,9 +76,10 @@ class Tile:
     label: int | None
     prediction: int
     confidence: float | None
+    names: tuple[str, str] | None = None
 
 
-def sample_tiles(samples: "Samples") -> list[Tile]:
+def sample_tiles(samples: "Samples", classes: Classes = DIGITS) -> list[Tile]:
     """Return the tiles of samples.
 
     Raises:
@@ -72,17 +89,18 @@ def sample_tiles(samples: "Samples") -> list[Tile]:
         raise ValueError("the samples have no images; add them with Samples.with_images")
     rows = zip(
         samples.images,
-        map(shortened, samples.source),
-        map(_row, samples.source, samples.row.tolist()),
+        samples.source,
+        samples.row.tolist(),
         samples.label,
         samples.prediction,
         samples.confidence,
         strict=True,
     )
-    return [Tile(*row) for row in rows]
+    names = classes.short_names(_NAME)
+    return [_tile(names, *row) for row in rows]
 
 
-def mistake_tiles(gallery: "Sequence[GalleryCell]") -> list[Tile]:
+def mistake_tiles(gallery: "Sequence[GalleryCell]", classes: Classes = DIGITS) -> list[Tile]:
     """Return the tiles of the most confident mistakes whose images are at hand."""
     mistakes = (
         image
@@ -91,19 +109,33 @@ def mistake_tiles(gallery: "Sequence[GalleryCell]") -> list[Tile]:
         for image in cell.images
     )
     chosen = sorted(mistakes, key=_least_confident_last)
+    names = classes.short_names(_NAME)
     tiles = [
-        Tile(
-            image=one.image,
-            name=shortened(one.source),
-            row=_row(one.source, one.row),
-            label=one.label,
-            prediction=one.prediction,
-            confidence=one.confidence,
-        )
+        _tile(names, one.image, one.source, one.row, one.label, one.prediction, one.confidence)
         for one in chosen
         if one.image is not None
     ]
     return tiles[:MISTAKES]
+
+
+def _tile(
+    names: Sequence[str],
+    image: NDArray[np.uint8],
+    source: str,
+    row: int,
+    label: int | None,
+    prediction: int,
+    confidence: float | None,
+) -> Tile:
+    return Tile(
+        image=image,
+        name=shortened(source),
+        row=_row(source, row),
+        label=label,
+        prediction=prediction,
+        confidence=confidence,
+        names=("" if label is None else names[label], names[prediction]),
+    )
 
 
 def _least_confident_last(image: "GalleryImage") -> tuple[float, int]:
@@ -112,6 +144,21 @@ def _least_confident_last(image: "GalleryImage") -> tuple[float, int]:
 
 def _row(source: str, row: int) -> int | None:
     return row if row or source.lower().endswith(".parquet") else None
+
+
+def _title(tile: Tile) -> str:
+    """Return what an image is and was read as, in two lines where the names are long."""
+    label, prediction = tile.names or (str(tile.label), str(tile.prediction))
+    title = f"predict:{class_name(tile.prediction, prediction, _NAME_WIDTH, SMALL)}"
+    if tile.label is not None:
+        separator = " " if _is_short(tile) else "\n"
+        name = class_name(tile.label, label, _NAME_WIDTH, SMALL)
+        title = f"actual:{name},{separator}{title}"
+    return title
+
+
+def _is_short(tile: Tile) -> bool:
+    return all(len(name) <= 2 for name in tile.names or ())
 
 
 def samples_figure(tiles: Sequence[Tile]) -> "Figure":
@@ -145,11 +192,9 @@ def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
         extent = (left, left + 1, top + 1, top)
         image = tile.image.reshape(SIDE, SIDE)
         axes.imshow(image, extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        title = f"predict:{tile.prediction}"
-        if tile.label is not None:
-            title = f"actual:{tile.label}, {title}"
         color = RIGHT if tile.label in (None, tile.prediction) else WRONG
-        axes.text(left + 0.5, top - 0.05, title, color=color, ha="center", fontsize=12)
+        heading = axes.text(left + 0.5, top - 0.05, _title(tile), color=color, ha="center")
+        heading.set(fontsize=12 if _is_short(tile) else SMALL, parse_math=False)
         confidence = "" if tile.confidence is None else f"  {decimal(tile.confidence, 3)}"
         which = "" if tile.row is None else f", row {tile.row:,}"
         end = f"{which}{confidence}"

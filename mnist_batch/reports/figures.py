@@ -1,4 +1,6 @@
-"""Charts of metrics and training; each function returns a matplotlib figure.
+"""Charts of the metrics of digits and of training; each function returns a matplotlib figure.
+
+Those of other classes are in `class_figures`.
 
 Figures are made from matplotlib's objects and without pyplot, which would look for a window system
 and keep each figure. A report is drawn after every run, so figures do without what costs time and
@@ -68,14 +70,9 @@ def confusion_matrix_figure(metrics: Metrics, caption: str = "") -> "Figure":
     figure = blank(7.0, 6.5)
     axes = figure.add_axes((0.09, 0.09, 0.775, 0.79))
     # imshow would resample; ten by ten rectangles are as quick and have sharp edges.
-    cells = _cell_colours(shares, support)
+    cells = cell_colours(shares, support)
     axes.pcolormesh(cells, edgecolors="#dadfe3", linewidth=0.6, clip_on=False)
-    size = _fitting_size(f"{counts.max():,}", width=34)
-    for true, predicted in np.argwhere(counts):
-        is_dark = true != predicted and shares[true, predicted] >= _WHITE_FROM
-        text = axes.text(predicted + 0.5, true + 0.5, f"{counts[true, predicted]:,}")
-        text.set(fontsize=size, ha="center", va="center_baseline")
-        text.set_color("white" if is_dark else "black")
+    write_counts(axes, counts, shares, width=34)
     for digit in np.flatnonzero(support == 0):
         axes.text(5, digit + 0.5, _ABSENT, color=QUIET, ha="center", va="center")
     for axis in (axes.xaxis, axes.yaxis):
@@ -85,17 +82,29 @@ def confusion_matrix_figure(metrics: Metrics, caption: str = "") -> "Figure":
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted digit")
     axes.set_ylabel("true digit")
-    _draw_scale_of_mistakes(figure)
+    draw_scale_of_mistakes(figure)
     shown = f"Confusion matrix: accuracy {percent(metrics.accuracy)}"
     write_title(figure, f"{shown}, {counted(metrics.scored, 'image')}", caption)
     return figure
 
 
-def _cell_colours(shares: NDArray[np.float64], support: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the colours of the cells (10, 10, 3): red, green and blue, 0 to 1."""
+def write_counts(
+    axes: "Axes", counts: NDArray[np.int64], shares: NDArray[np.float64], width: float
+) -> None:
+    """Write what the cells of a matrix count, with room for so many points in each."""
+    size = fitting_size(f"{counts.max():,}", width=width)
+    for true, predicted in np.argwhere(counts):
+        is_dark = true != predicted and shares[true, predicted] >= _WHITE_FROM
+        text = axes.text(predicted + 0.5, true + 0.5, f"{counts[true, predicted]:,}")
+        text.set(fontsize=size, ha="center", va="center_baseline")
+        text.set_color("white" if is_dark else "black")
+
+
+def cell_colours(shares: NDArray[np.float64], support: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the colours of the cells (n, n, 3): red, green and blue, 0 to 1."""
     mistakes = _between(_WRONG, np.log10(np.maximum(shares, 1e-9)))
     colours = np.where(shares[..., None] > 0, mistakes, 1.0)
-    diagonal = np.diag_indices(CLASSES)
+    diagonal = np.diag_indices(len(shares))
     colours[diagonal] = _between(_RIGHT, shares[diagonal])
     return np.where(support[..., None] > 0, colours, _rgb(GREY))
 
@@ -113,9 +122,13 @@ def _rgb(colour: str) -> list[float]:
     return [byte / 255 for byte in bytes.fromhex(colour.removeprefix("#"))]
 
 
-def _draw_scale_of_mistakes(figure: "Figure") -> None:
+def draw_scale_of_mistakes(
+    figure: "Figure",
+    place: tuple[float, float, float, float] = (0.885, 0.09, 0.022, 0.79),
+    noun: str = "digit",
+) -> None:
     """Draw the colours of mistakes beside the matrix, with the shares that they stand for."""
-    axes = figure.add_axes((0.885, 0.09, 0.022, 0.79))
+    axes = figure.add_axes(place)
     steps = np.linspace(_WRONG[0][0], _WRONG[-1][0], 81)
     axes.pcolormesh([0, 1], steps, _between(_WRONG, (steps[:-1] + steps[1:]) / 2)[:, None])
     axes.set_xticks([])
@@ -123,7 +136,7 @@ def _draw_scale_of_mistakes(figure: "Figure") -> None:
     axes.yaxis.set_label_position("right")
     axes.set_yticks([-4, -3, -2, -1, 0], labels=["0.01 %", "0.1 %", "1 %", "10 %", "100 %"])
     axes.tick_params(length=0, labelsize=8, labelcolor=QUIET)
-    axes.set_ylabel("mistakes: share of the true digit", color=QUIET, fontsize=9, labelpad=0)
+    axes.set_ylabel(f"mistakes: share of the true {noun}", color=QUIET, fontsize=9, labelpad=0)
     axes.spines[:].set_visible(False)
 
 
@@ -170,7 +183,7 @@ def _write_numbers(axes: "Axes", metrics: Metrics) -> None:
         for digit in metrics.per_class
     ]
     longest = max((line for label in labels for line in label.split("\n")), key=len)
-    size = _fitting_size(longest, width=40)
+    size = fitting_size(longest, width=40)
     axes.set_xticks(_DIGITS, labels=labels)
     axes.tick_params(axis="x", length=0, labelsize=size, pad=_PAD)
     axes.annotate(
@@ -196,7 +209,7 @@ def prediction_histogram_figure(metrics: Metrics, caption: str = "") -> "Figure"
     axes = figure.add_axes((0.03, 0.14, 0.94, 0.70))
     axes.bar(_DIGITS, metrics.predictions, color=BLUE)
     most = max(max(metrics.predictions), 1)
-    size = _fitting_size(f"{most:,}", width=42)
+    size = fitting_size(f"{most:,}", width=42)
     axes.set_xlim(-0.6, CLASSES - 0.4)
     axes.set_ylim(0, 1.1 * most)
     for digit, count in enumerate(metrics.predictions):
@@ -272,10 +285,19 @@ def fitted(text: str, width: float, size: float) -> str:
     return _without_middle(text, kept)
 
 
+def class_name(number: int, name: str, width: float, size: float) -> str:
+    """Return a name of a class as `fitted` does; its number where the font lacks a letter."""
+    shown = fitted(name, width, size)
+    return str(number) if _BOX in shown else shown
+
+
 def shortened(text: str) -> str:
     """Return text, of a long one no more than a figure has room for: names may have megabytes."""
     return _without_middle(text, _LONGEST) if len(text) > _LONGEST else text
 
+
+_BOX = "\N{WHITE SQUARE}"
+"""Stands for a character that the font lacks."""
 
 _LEFT_OUT = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -288,7 +310,7 @@ def _without_middle(text: str, kept: int) -> str:
 def _shown(character: str) -> str:
     if not character.isprintable():
         return "?"
-    return character if _font().get_char_index(ord(character)) else "\N{WHITE SQUARE}"
+    return character if _font().get_char_index(ord(character)) else _BOX
 
 
 @cache
@@ -336,7 +358,7 @@ def write_title(figure: "Figure", text: str, caption: str) -> None:
     written.set(color=QUIET, parse_math=False, va="top")
 
 
-def _fitting_size(text: str, *, width: float) -> float:
+def fitting_size(text: str, *, width: float) -> float:
     """Return the font size, at most 10, at which digits take up no more than `width` points."""
     # A digit of DejaVu Sans, matplotlib's font, is 0.636 of the size wide.
     return min(10.0, width / (0.636 * len(text)))

@@ -1,13 +1,13 @@
 """What the files of a report hold: the record of `metrics.json`, and the rows of its tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from itertools import groupby
 from typing import Any
 
 from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.slices import Slice
-from mnist_batch.mnist import CLASSES
+from mnist_batch.outputs.writer import guarded
+from mnist_batch.schema import Classes
 
 SLICES = 100
 """Slices of a kind in `metrics.json`; all are in `slices.csv`."""
@@ -15,7 +15,9 @@ SLICES = 100
 
 def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the content of `metrics.json`; a number that is undefined is None, null in JSON."""
+    names = metrics.classes.names
     return {
+        **({} if names is None else {"class_names": names}),
         "rows": metrics.rows,
         "labelled": metrics.labelled,
         "scored": metrics.scored,
@@ -28,7 +30,7 @@ def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str,
             "recall": metrics.macro_recall,
             "f1": metrics.macro_f1,
         },
-        "per_class": [vars(digit) for digit in metrics.per_class],
+        "per_class": [_scores_of_class(one, metrics.classes) for one in metrics.per_class],
         "log_loss": metrics.log_loss,
         "brier": metrics.brier,
         "calibration_error": metrics.calibration_error,
@@ -50,21 +52,45 @@ def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str,
     }
 
 
+def of_class(number: int | None, classes: Classes) -> dict[str, object]:
+    """Return what tells a class in a record, where others than digits have names; None is all."""
+    if classes.are_digits:
+        return {"digit": number}
+    if classes.names is None:
+        return {"class": number}
+    return {"class": number, "name": None if number is None else classes.names[number]}
+
+
+def _scores_of_class(scores: ClassMetrics, classes: Classes) -> dict[str, object]:
+    others = {name: value for name, value in vars(scores).items() if name != "digit"}
+    return {**of_class(scores.digit, classes), **others}
+
+
 def confusion_table(metrics: Metrics) -> list[list[object]]:
-    """Return a row per true digit, with the counts of the predicted ones."""
-    rows = enumerate(metrics.confusion_matrix.tolist())
-    return [["true\\predicted", *range(CLASSES)], *([digit, *counts] for digit, counts in rows)]
+    """Return a row per true class, with the counts of the predicted ones."""
+    names = [_cell(name) for name in _names(metrics.classes)]
+    rows = zip(names, metrics.confusion_matrix.tolist(), strict=True)
+    return [["true\\predicted", *names], *([name, *counts] for name, counts in rows)]
 
 
 def per_class_table(metrics: Metrics) -> list[list[object]]:
-    """Return a row per digit; in the place of a score that is undefined stands why."""
-    return [
-        [field.name for field in fields(ClassMetrics)],
-        *(
-            [digit.undefined if value is None else value for value in vars(digit).values()]
-            for digit in metrics.per_class
-        ),
-    ]
+    """Return a row per class; in the place of a score that is undefined stands why."""
+    rows: list[list[object]] = []
+    for one in metrics.per_class:
+        record = _scores_of_class(one, metrics.classes)
+        if not rows:
+            rows.append([*record])
+        rows.append([one.undefined if value is None else _cell(value) for value in record.values()])
+    return rows
+
+
+def _names(classes: Classes) -> Sequence[object]:
+    return range(classes.count) if classes.names is None else classes.names
+
+
+def _cell(value: object) -> object:
+    """Return a value of a CSV table; a text that a spreadsheet would run is guarded."""
+    return guarded(value) if isinstance(value, str) else value
 
 
 def history_table(history: Mapping[str, Sequence[float]]) -> list[list[object]]:

@@ -15,7 +15,7 @@ from mnist_batch.outputs.mistakes import Mistakes
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
 from mnist_batch.outputs.targets import behind_links, check_writable, output_errors, why_failed
-from mnist_batch.reports import contact_sheet, figures
+from mnist_batch.reports import class_figures, contact_sheet, figures
 from mnist_batch.reports.drawing_process import Drawings
 from mnist_batch.reports.page import Around
 from mnist_batch.reports.records import (
@@ -184,17 +184,18 @@ class Report(AbstractContextManager["Report", None]):
     ) -> list[str]:
         """Let the figures be drawn, and return the names of their files."""
         metrics, samples, caption = evaluation.metrics, evaluation.samples, figures.made_by(run)
+        drawn = figures if metrics.classes.are_digits else class_figures
         wanted: dict[str, tuple[Callable[..., Figure], tuple[object, ...]]] = {}
         if metrics.scored:
             of_metrics = metrics, caption
-            wanted["confusion_matrix.png"] = figures.confusion_matrix_figure, of_metrics
-            wanted["per_class.png"] = figures.per_class_figure, of_metrics
+            wanted["confusion_matrix.png"] = drawn.confusion_matrix_figure, of_metrics
+            wanted["per_class.png"] = drawn.per_class_figure, of_metrics
         elif metrics.rows:
-            wanted["predictions.png"] = figures.prediction_histogram_figure, (metrics, caption)
+            wanted["predictions.png"] = drawn.prediction_histogram_figure, (metrics, caption)
         if samples.images is not None and len(samples.index):
-            tiles = contact_sheet.sample_tiles(samples)
+            tiles = contact_sheet.sample_tiles(samples, metrics.classes)
             wanted["samples.png"] = contact_sheet.samples_figure, (tiles,)
-        if mistakes := contact_sheet.mistake_tiles(evaluation.gallery):
+        if mistakes := contact_sheet.mistake_tiles(evaluation.gallery, metrics.classes):
             count = metrics.scored - metrics.correct
             wanted["mistakes.png"] = contact_sheet.mistakes_figure, (mistakes, count, caption)
         if history is not None:

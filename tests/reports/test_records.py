@@ -3,7 +3,16 @@
 import pytest
 
 from mnist_batch.evaluation.slices import Slice
-from mnist_batch.reports.records import SLICES, slice_records, slices_table
+from mnist_batch.reports.records import (
+    SLICES,
+    confusion_table,
+    metrics_record,
+    per_class_table,
+    slice_records,
+    slices_table,
+)
+from mnist_batch.schema import Classes
+from tests.support.class_predictions import GARMENTS, class_evaluation
 
 
 def test_the_table_has_a_row_per_slice() -> None:
@@ -51,3 +60,31 @@ def test_the_record_has_some_slices_of_each_kind() -> None:
         "errors": 0,
     }
     assert records[-1]["kind"] == "prepared"
+
+
+def test_records_of_classes_have_their_names() -> None:
+    """Beside their numbers; without names they have these alone."""
+    metrics = class_evaluation(GARMENTS, 100).metrics
+    record = metrics_record(metrics, None)
+    assert record["class_names"] == GARMENTS.names
+    assert [(one["class"], one["name"]) for one in record["per_class"]] == [
+        (0, "T-shirt/top"),
+        (1, "Coat"),
+        (2, "Shirt"),
+        (3, "Ankle boot"),
+    ]
+    unnamed = metrics_record(class_evaluation(Classes(4), 100).metrics, None)
+    assert [list(one)[:2] for one in unnamed["per_class"]] == [["class", "support"]] * 4
+    assert "class_names" not in unnamed
+
+
+def test_a_spreadsheet_runs_no_name() -> None:
+    """Names that begin as a formula have a `'` before them, in cells and in headings."""
+    metrics = class_evaluation(Classes(3, ("=1+1", "@SUM(A1)", "-")), 60).metrics
+    head, *rows = confusion_table(metrics)
+    assert head == ["true\\predicted", "'=1+1", "'@SUM(A1)", "'-"]
+    assert [row[0] for row in rows] == head[1:]
+    assert [row[1:] for row in rows] == metrics.confusion_matrix.tolist()
+    head, *rows = per_class_table(metrics)
+    assert head == ["class", "name", "support", "predicted", "precision", "recall", "f1"]
+    assert [row[:2] for row in rows] == [[0, "'=1+1"], [1, "'@SUM(A1)"], [2, "'-"]]

@@ -6,10 +6,22 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
+from markupsafe import Markup
+
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.reports.evaluation import tables
-from mnist_batch.reports.evaluation.matrix import RIGHT, UNLABELLED, WRONG, groups, matrix
+from mnist_batch.reports.evaluation.matrix import (
+    MOST,
+    NAME,
+    RIGHT,
+    UNLABELLED,
+    WRONG,
+    groups,
+    isolated,
+    matrix,
+    pairs,
+)
 from mnist_batch.reports.number_text import count, counted, percent
 from mnist_batch.reports.page import PAGE_BYTES, Around, render
 from mnist_batch.reports.thumbnails import Shown, fit, short_name
@@ -66,7 +78,9 @@ def report_page(
         around: what it belongs to; None for nothing.
     """
     content = tables.content(evaluation, history or {})
-    pictures = groups(evaluation.gallery)
+    kinds = groups(evaluation.gallery, evaluation.metrics.classes)
+    pictures = [group for kind in kinds.values() for group in kind.groups]
+    left_out = {name: kind.left_out for name, kind in kinds.items()}
 
     def page(shown: Sequence[Shown]) -> str:
         return _rendered(
@@ -74,6 +88,7 @@ def report_page(
             _Texts(run or {}),
             content,
             shown,
+            left_out,
             command=command,
             is_training=history is not None,
             has_mistakes=has_mistakes,
@@ -90,6 +105,7 @@ def _rendered(
     texts: _Texts,
     content: Mapping[str, Any],
     shown: Sequence[Shown],
+    groups_left_out: Mapping[str, int],
     *,
     command: str | None,
     is_training: bool,
@@ -112,11 +128,15 @@ def _rendered(
         why=_why(metrics),
         facts=_facts(metrics, texts),
         sections=list(_sections(evaluation, of_kind, content["slices"], is_training=is_training)),
-        matrix=matrix(metrics, {one.group.id for one in shown}),
+        noun=metrics.classes.noun,
+        matrix=matrix(metrics, linked := {one.group.id for one in shown}),
+        is_part=metrics.classes.count > MOST,
+        pairs=pairs(metrics, linked),
         matrix_digits=len(f"{metrics.confusion_matrix.max():,}"),
         most_wrong=max((n for _, _, n in metrics.confused_pairs(1)), default=0),
         mistakes=of_kind[WRONG],
         mistakes_rest=", in mistakes.csv" if has_mistakes else "",
+        groups_left_out=groups_left_out,
         has_mistakes=has_mistakes,
         right=of_kind[RIGHT],
         unlabelled=of_kind[UNLABELLED],
@@ -144,7 +164,7 @@ def _sections(
         "input": ("Input", predicted and not metrics.scored),
         "matrix": ("Confusion matrix", metrics.scored),
         "mistakes": ("Mistakes", of_kind[WRONG]),
-        "digits": ("Each digit", metrics.scored),
+        "digits": (f"Each {metrics.classes.noun}", metrics.scored),
         "confidence": ("Confidence", metrics.reliability),
         "slices": ("Slices", slices),
         "unlabelled": ("Least sure", of_kind[UNLABELLED]),
@@ -160,39 +180,46 @@ def _sections(
 
 def _sentence(metrics: Metrics, texts: _Texts, *, is_training: bool) -> str:
     """Return the verdict."""
-    what = "test digits" if is_training else "digits"
+    one = "digit" if metrics.classes.are_digits else "image"
+    what = f"test {one}s" if is_training else f"{one}s"
     if metrics.scored:
         wrong = metrics.scored - metrics.correct
         if not wrong:
-            whole = f"All {metrics.scored:,} {what} are" if metrics.scored > 1 else "The digit is"
+            whole = f"All {metrics.scored:,} {what} are" if metrics.scored > 1 else f"The {one} is"
             return f"{whole} read correctly"
         if not metrics.correct:
-            whole = f"None of the {metrics.scored:,} {what}" if metrics.scored > 1 else "The digit"
+            whole = f"None of the {metrics.scored:,} {what}" if metrics.scored > 1 else f"The {one}"
             return f"{whole} is {'' if metrics.scored > 1 else 'not '}read correctly"
         verb = "is" if wrong == 1 else "are"
         share = percent(metrics.accuracy)
         return f"{share} of {metrics.scored:,} {what} are read correctly; {wrong:,} {verb} not"
     if is_training:
         rows = texts("data", "rows")
-        return f"Trained on {int(rows):,} digits, and not tested" if rows else "Not tested"
+        return f"Trained on {int(rows):,} {one}s, and not tested" if rows else "Not tested"
     predicted = sum(metrics.predictions)
     if not metrics.rows:
         return "There are no rows"
     if not predicted:
         return f"None of {counted(metrics.rows, 'row')} could be read"
-    read = f"{counted(predicted, 'digit')} {'is' if predicted == 1 else 'are'} read"
+    read = f"{counted(predicted, one)} {'is' if predicted == 1 else 'are'} read"
     if metrics.labelled:
         return f"{read}, and none of those with a label"
     return f"{read}; no labels tell how many correctly"
 
 
-def _why(metrics: Metrics) -> str:
+def _why(metrics: Metrics) -> Markup:
     """Return what a reader wants to know next: where the mistakes are, and what is missing."""
-    sentences = []
-    pairs = metrics.confused_pairs()
-    if pairs:
-        named = [f"{true} as {predicted} ({count(rows)})" for true, predicted, rows in pairs]
-        sentences.append(f"Most often misread: {', '.join(named)}.")
+    sentences: list[str] = []
+    confused = metrics.confused_pairs()
+    if confused:
+        names: Sequence[str] = metrics.classes.short_names(NAME)
+        if metrics.classes.names:
+            names = [isolated(name) for name in names]
+        named = Markup(", ").join(
+            Markup("{} as {} ({})").format(names[true], names[predicted], count(rows))
+            for true, predicted, rows in confused
+        )
+        sentences.append(Markup("Most often misread: {}.").format(named))
     if metrics.errors and sum(metrics.predictions):
         verb = "has" if metrics.errors == 1 else "have"
         sentences.append(f"{counted(metrics.errors, 'row')} {verb} no prediction.")
@@ -202,7 +229,7 @@ def _why(metrics: Metrics) -> str:
         sentences.append(f"{counted(missing, 'row')} {verb} no label.")
     if metrics.rows and not metrics.labelled and sum(metrics.predictions):
         sentences.append("What was read, and where the network was least sure, is below.")
-    return " ".join(sentences)
+    return Markup(" ").join(sentences)
 
 
 def _facts(metrics: Metrics, texts: _Texts) -> list[tuple[str, str, str]]:

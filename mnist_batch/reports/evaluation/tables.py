@@ -1,4 +1,4 @@
-"""Tables and charts of the report's page: digits, confidence, slices, reasons, input, training."""
+"""Tables and charts of the report's page: classes, confidence, slices, reasons, input, training."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,12 +7,14 @@ from markupsafe import Markup, escape
 
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.input_profile import INK_BINS, MOST_INK, SIZE_BOUNDS, InputProfile
-from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.evaluation.metrics import ClassMetrics, Metrics
 from mnist_batch.evaluation.proportions import interval
 from mnist_batch.evaluation.slices import CONFIDENCE, FILE, FOLDER, PREPARED, Slice
 from mnist_batch.reports import charts
+from mnist_batch.reports.evaluation.matrix import NAME, isolated
 from mnist_batch.reports.number_text import UNKNOWN, count, decimal, percent
 from mnist_batch.reports.thumbnails import short_name
+from mnist_batch.schema import Classes
 
 SLICES = 20
 """Slices of a kind that are shown."""
@@ -20,6 +22,9 @@ SLICES_BYTES = 500_000
 """What the tables of slices take of a page: 60 kinds of 20 slices, or 20 of hostile ones."""
 TINY = 30
 """Rows of a slice below which chance decides what its accuracy is."""
+CLASSES_DRAWN, CLASSES_LISTED = 30, 100
+"""Classes in charts and in the table, where they are not the digits; those in charts are still told
+apart on a telephone, and all are in `per_class.csv`."""
 REASONS = 12
 """Reasons that are shown."""
 EXAMPLES = 3
@@ -66,8 +71,10 @@ def content(evaluation: Evaluation, history: Mapping[str, Sequence[float]]) -> d
     metrics = evaluation.metrics
     slices, kinds_left_out = _slice_tables(evaluation.slices if metrics.scored else [])
     return {
-        "digits_chart": _digits_chart(metrics),
-        "digits_table": _digits_table(metrics),
+        "digits_chart": _classes_chart(metrics),
+        "digits_table": _classes_table(metrics),
+        "worst_first": "" if metrics.classes.are_digits else _worst_first(metrics),
+        "classes_left_out": max(metrics.classes.count - CLASSES_LISTED, 0),
         "reliability_chart": _reliability_chart(metrics),
         "reliability_table": _reliability_table(metrics),
         "coverage_table": _coverage_table(metrics),
@@ -78,39 +85,52 @@ def content(evaluation: Evaluation, history: Mapping[str, Sequence[float]]) -> d
         "reasons": _reasons(evaluation),
         "reasons_left_out": max(len(metrics.errors_by_reason) - REASONS, 0),
         "prepared": _prepared(evaluation.profile),
-        "input_charts": list(_input_charts(evaluation.profile)),
+        "input_charts": list(_input_charts(evaluation.profile, metrics.classes)),
         "curves": list(_curves(history)),
     }
 
 
-def _digits_chart(metrics: Metrics) -> Markup:
-    rows = []
-    for digit in metrics.per_class:
-        right = int(metrics.confusion_matrix[digit.digit, digit.digit])
-        note = f"{percent(digit.recall)} of {count(digit.support)}" if digit.support else "none"
-        rows.append(
-            charts.Dot(str(digit.digit), digit.recall, interval(right, digit.support), note)
-        )
-    return charts.dots("Accuracy of each digit, with its 95 % interval", rows)
+def _in_order(metrics: Metrics) -> list[ClassMetrics]:
+    """Return the digits in order; other classes the worst first, those without samples last."""
+    if metrics.classes.are_digits:
+        return list(metrics.per_class)
+    return metrics.worst_first()
 
 
-def _digits_table(metrics: Metrics) -> Table:
-    heads = ["digit", "rows", "accuracy", "95 % interval", "predicted", "precision", "F1"]
+def _worst_first(metrics: Metrics) -> str:
+    drawn = metrics.classes.count > CLASSES_DRAWN
+    return " The worst come first" + (f"; the chart has {CLASSES_DRAWN} of them." if drawn else ".")
+
+
+def _classes_chart(metrics: Metrics) -> Markup:
+    rows, names = [], metrics.classes.short_names(charts.NAME)
+    for one in _in_order(metrics)[:CLASSES_DRAWN]:
+        right = int(metrics.confusion_matrix[one.digit, one.digit])
+        note = f"{percent(one.recall)} of {count(one.support)}" if one.support else "none"
+        rows.append(charts.Dot(names[one.digit], one.recall, interval(right, one.support), note))
+    return charts.dots(f"Accuracy of each {metrics.classes.noun}, with its 95 % interval", rows)
+
+
+def _classes_table(metrics: Metrics) -> Table:
+    noun, names = metrics.classes.noun, metrics.classes.short_names(NAME)
+    heads = ["rows", "accuracy", "95 % interval", "predicted", "precision", "F1"]
     rows: list[list[object]] = []
-    for digit in metrics.per_class:
-        right = int(metrics.confusion_matrix[digit.digit, digit.digit])
+    for one in _in_order(metrics)[:CLASSES_LISTED]:
+        right = int(metrics.confusion_matrix[one.digit, one.digit])
+        name = names[one.digit]
         rows.append(
             [
-                digit.digit,
-                count(digit.support),
-                percent(digit.recall),
-                _range(interval(right, digit.support)),
-                count(digit.predicted),
-                percent(digit.precision),
-                decimal(digit.f1),
+                one.digit if metrics.classes.names is None else isolated(name),
+                count(one.support),
+                percent(one.recall),
+                _range(interval(right, one.support)),
+                count(one.predicted),
+                percent(one.precision),
+                decimal(one.f1),
             ]
         )
-    return Table("Scores of each digit", _numbers(heads), rows)
+    side = "number" if metrics.classes.names is None else "text"
+    return Table(f"Scores of each {noun}", [(noun, side), *_numbers(heads)], rows)
 
 
 def _reliability_chart(metrics: Metrics) -> Markup:
@@ -270,19 +290,11 @@ def _prepared(profile: InputProfile) -> str:
     return f"{share} of the images were prepared: brought to the form of MNIST's."
 
 
-def _input_charts(profile: InputProfile) -> Iterator[Chart]:
+def _input_charts(profile: InputProfile, classes: Classes) -> Iterator[Chart]:
     """Yield what the input looks like."""
     if not profile.rows:
         return
-    yield Chart(
-        "Predicted digits",
-        charts.bars(
-            "Share of each predicted digit, in per cent",
-            list(map(str, range(len(profile.predictions)))),
-            profile.predictions,
-        ),
-        f"Share of {count(profile.rows)} rows, in per cent.",
-    )
+    yield _predictions_chart(profile, classes)
     if profile.confidence:
         names = _ends(len(profile.confidence), "0", "0.5", "1")
         bars = charts.bars("Rows by confidence", names, profile.confidence)
@@ -295,6 +307,22 @@ def _input_charts(profile: InputProfile) -> Iterator[Chart]:
         names = [str(bound) if place % 3 == 0 else "" for place, bound in enumerate(SIZE_BOUNDS)]
         bars = charts.bars("Rows by size", [*names, ""], profile.size)
         yield Chart("Size", bars, "Longer side of the pictures as they were read, in pixels.")
+
+
+def _predictions_chart(profile: InputProfile, classes: Classes) -> Chart:
+    """Return how often each class was predicted; of others than digits the most frequent ones."""
+    heading = f"Predicted {classes.noun_of_many}"
+    title = f"Share of each predicted {classes.noun}, in per cent"
+    text = f"Share of {count(profile.rows)} rows, in per cent."
+    if classes.are_digits:
+        names = list(map(str, range(classes.count)))
+        return Chart(heading, charts.bars(title, names, profile.predictions), text)
+    names = list(classes.short_names(charts.NAME))
+    order = sorted(range(classes.count), key=lambda one: -profile.predictions[one])
+    rows = [(names[one], profile.predictions[one]) for one in order[:CLASSES_DRAWN]]
+    if more := classes.count - len(rows):
+        text += f" {count(more)} more classes are predicted less often."
+    return Chart(heading, charts.lying_bars(title, rows, profile.rows), text)
 
 
 def _ends(bins: int, first: str, middle: str, last: str) -> list[str]:
