@@ -1,11 +1,13 @@
 """Read raw pixels in Arrow columns as uint8 images."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import Images, Reason, error_text
@@ -54,6 +56,80 @@ def pixels_of(column: pa.Array) -> tuple[Images, pa.Array]:
     return rows.reshape(-1, SIDE, SIDE), _errors(present, whole, good)
 
 
+def as_images(numbers: _Numbers) -> tuple[Images, pa.Array]:
+    """Return images of 28x28 and their errors, as `pixels_of` does, given numbers (n, 784).
+
+    They are 0 to 1 where none in an image is above 1, else 0 to 255, whatever their type; NaN is no
+    pixel.
+    """
+    images, good = _in_bytes(numbers)
+    return images.reshape(-1, SIDE, SIDE), _range_errors(good)
+
+
+def as_pictures(
+    numbers: _Numbers,
+    height: int,
+    width: int,
+    in_order: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
+) -> tuple[pa.Array, pa.Array]:
+    """Return pictures of any size as PGM files, or PPM of three colours, and their errors.
+
+    Args:
+        numbers: (n, k), k being height x width, or three times as many.
+        height: in pixels.
+        width: in pixels.
+        in_order: puts the numbers of pictures into the order of these files.
+
+    Returns:
+        Arrow binary (n,), null where there is an error; and Arrow strings (n,), as `as_images`.
+    """
+    pixels, good = _in_bytes(numbers)
+    pixels = in_order(pixels)
+    kind = 5 if pixels.shape[1] == height * width else 6
+    header = np.frombuffer(b"P%d %d %d 255\n" % (kind, width, height), np.uint8)
+    files = np.empty((len(pixels), len(header) + pixels.shape[1]), np.uint8)
+    files[:, : len(header)], files[:, len(header) :] = header, pixels
+    bounds = np.arange(len(files) + 1, dtype=np.int64) * files.shape[1]
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(files)]
+    encoded = pa.Array.from_buffers(pa.large_binary(), len(files), buffers).cast(pa.binary())
+    errors = _range_errors(good)
+    return (encoded if good.all() else pc.if_else(pa.array(good), encoded, None)), errors
+
+
+_ANY_RANGE = "expected numbers from 0 to 255, or fractions from 0 to 1"
+
+
+def _range_errors(good: _Flags) -> pa.Array:
+    every = np.ones(len(good), np.bool_)
+    return _errors(every, every, good, _ANY_RANGE)
+
+
+def _in_bytes(numbers: _Numbers) -> tuple[npt.NDArray[np.uint8], _Flags]:
+    """Return numbers (n, k) as uint8, 0 to 255, and bool (n,), which rows are in range."""
+    numbers = numbers.view(np.uint8) if numbers.dtype == np.bool_ else numbers
+    if not len(numbers):
+        return np.zeros(numbers.shape, np.uint8), np.ones(0, np.bool_)
+    least, most = numbers.min(axis=1), numbers.max(axis=1)
+    good: _Flags = (least >= 0) & (most <= 255)  # false for NaN
+    white = np.where(most <= 1, 1, 255)
+    if numbers.shape[1] == _OPTDIGITS:
+        white[(most > 1) & (most <= 16)] = 16
+    if (white == 255).all() and numbers.dtype.kind in "iu":
+        images = numbers.astype(np.uint8)
+    else:
+        factor = (255 / white)[:, None]
+        with np.errstate(invalid="ignore"):
+            images = np.rint(np.where(good[:, None], numbers, 0) * factor).astype(np.uint8)
+    if not good.all():
+        images[~good] = 0
+    return images, good
+
+
+_OPTDIGITS = 64
+"""Pixels of the images of 8x8 whose whites are 16: UCI's Optical Recognition of Handwritten Digits,
+which is scikit-learn's `load_digits`."""
+
+
 def all_whole(column: pa.Array) -> bool:
     """Tell whether each row of a column of raw pixels holds 784 numbers and no null."""
     return bool(_pixels(column)[-1].all())
@@ -75,12 +151,14 @@ def _pixels(column: pa.Array) -> tuple[_Numbers, _Bounds, _Flags, _Flags]:
     return values, bounds, present, present & complete & (np.diff(bounds) == PIXELS)
 
 
-def _errors(present: _Flags, whole: _Flags, good: _Flags) -> pa.Array:
+def _errors(
+    present: _Flags, whole: _Flags, good: _Flags, expected: str = "expected numbers from 0 to 255"
+) -> pa.Array:
     if good.all():
         return pa.nulls(len(good), pa.string())
     texts = np.full(len(good), None, object)
-    texts[~good] = error_text(Reason.BAD_PIXELS, "expected numbers from 0 to 255")
     texts[~whole] = error_text(Reason.BAD_PIXELS, f"expected {PIXELS} of them")
+    texts[whole & ~good] = error_text(Reason.BAD_PIXELS, expected)
     texts[~present] = str(Reason.NO_BYTES)
     return pa.array(texts, pa.string())
 

@@ -1,5 +1,6 @@
 """The registry of input formats: which files are read, and by what."""
 
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from pathlib import Path
 
 from mnist_batch.decoding.kinds import IMAGE_BEGINNINGS
 from mnist_batch.errors import ColumnError, InputError, LabelError
+from mnist_batch.inputs.arrays.headers import HeaderError
+from mnist_batch.inputs.arrays.idx_files import IDX_BEGINNINGS, IDX_SUFFIXES, array_in, open_idx
+from mnist_batch.inputs.arrays.numpy_files import holds_images, open_numpy
+from mnist_batch.inputs.arrays.picture_shapes import is_label_name
 from mnist_batch.inputs.first_bytes import format_of
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, open_image_files
 from mnist_batch.inputs.joined import joined
@@ -94,6 +99,28 @@ def _reason(error: InputError | OSError, path: str) -> str:
     return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
 
 
+def _held_by_numpy(path: Path) -> Held:
+    try:
+        images = holds_images(path)
+    except _DAMAGED as error:
+        raise_if_of_machine(error, str(path))
+        return Held.NEITHER if is_label_name(path.stem) else Held.IMAGES  # a row with an error
+    if images:
+        return Held.IMAGES
+    return Held.LABELS if is_label_name(path.stem) else Held.NEITHER
+
+
+def _held_by_idx(path: Path) -> Held:
+    try:
+        axes = len(array_in(path).shape)
+    except _DAMAGED as error:
+        raise_if_of_machine(error, str(path))
+        axes = 1 if is_label_name(path.name) else 3
+    return Held.LABELS if axes == 1 or is_label_name(path.name) else Held.IMAGES
+
+
+_DAMAGED = (HeaderError, OSError, zipfile.BadZipFile, NotImplementedError)
+
 IMAGES = Format(
     "images", IMAGE_SUFFIXES, open_image_files, unread=UNREAD_SUFFIXES, begins=IMAGE_BEGINNINGS
 )
@@ -106,7 +133,19 @@ PARQUET = Format(
     has_marks=True,
 )
 
-FORMATS = [IMAGES, PARQUET]
+NUMPY = Format(
+    "NumPy files",
+    {".npz", ".npy"},
+    one_by_one(open_numpy),
+    holds_sources=True,
+    held=_held_by_numpy,
+    begins=[b"\x93NUMPY"],
+)
+IDX = Format(
+    "IDX files", IDX_SUFFIXES, one_by_one(open_idx), held=_held_by_idx, begins=IDX_BEGINNINGS
+)
+
+FORMATS = [IMAGES, PARQUET, NUMPY, IDX]
 """A new format is a module or a folder beside this one, and a line here."""
 
 

@@ -353,5 +353,6 @@ def _counts(listing: FolderListing) -> str:
 
 def _expected() -> str:
     """Return which files are inputs, as messages say it."""
-    suffixes = sorted(suffix for one in FORMATS for suffix in one.suffixes)
+    every = sorted(suffix for one in FORMATS for suffix in one.suffixes)
+    suffixes = [suffix for suffix in every if "-" not in suffix and suffix.count(".") == 1]
     return f"expected a file with the suffix {' '.join(suffixes)}"

@@ -1,0 +1,1 @@
+"""Arrays of images in files: NumPy's .npz and .npy, and IDX as MNIST was published in."""

@@ -1,0 +1,192 @@
+"""Which arrays hold images, which hold their labels, and whether these belong together."""
+
+import math
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mnist_batch.errors import InputError, LabelError
+from mnist_batch.inputs.arrays.array_shards import ArrayShard, ImageArray
+from mnist_batch.inputs.arrays.headers import HeaderError, StoredArray
+from mnist_batch.inputs.arrays.picture_shapes import (
+    EXPECTED,
+    is_label_name,
+    label_names,
+    pictures_of,
+)
+from mnist_batch.inputs.labels import INSTEAD
+from mnist_batch.inputs.listing import UNREADABLE, cause
+from mnist_batch.inputs.shards import ReadSettings
+from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.schema import shortened
+
+_ROWS_PER_BYTE = 100
+"""Rows for each byte of a file, at most, as of Parquet files: each becomes a row of the output."""
+
+_MAX_LABEL_BYTES = 4096
+"""Bytes of a label, at most."""
+
+_SHOWN = 12
+"""Arrays that are listed in a message."""
+
+_SPLITS = ("train", "val", "test")
+
+
+@contextmanager
+def as_input_error(path: Path, kind: str) -> Iterator[None]:
+    """Raise what is wrong with a file as an `InputError`; `kind` is what it ought to be."""
+    try:
+        yield
+    except HeaderError as error:
+        raise InputError(f"{path}: {error}; {_remedy(error)}") from error
+    except (*UNREADABLE, zipfile.BadZipFile, NotImplementedError) as error:
+        raise_if_of_machine(error, str(path))
+        raise InputError(
+            f"{path}: not a readable {kind}: {cause(error)}; write the file again, or leave it out"
+        ) from error
+
+
+def _remedy(error: HeaderError) -> str:
+    if "pickle" in str(error):
+        return "save numbers, as labels.astype('int64'); pickles are never read"
+    return "save the array again"
+
+
+def check_size(array: StoredArray) -> None:
+    """Check that an array fits the bytes that it is in, as far as these are known.
+
+    Raises:
+        HeaderError: the bytes go on after it, or its rows cannot be read one after the other.
+    """
+    stored = array.content.stored
+    if stored.coding is None and stored.size > array.start + array.size:
+        raise HeaderError(
+            f"it has {stored.size:,} bytes where its header counts {array.start + array.size:,}"
+        )
+    if array.by_columns and stored.coding is not None:
+        raise HeaderError("it is compressed column by column; save np.ascontiguousarray of it")
+
+
+def choose(
+    path: Path, arrays: Sequence[StoredArray], settings: ReadSettings
+) -> list[tuple[StoredArray, StoredArray | None]]:
+    """Return the arrays of images among those of a file, in order, each with its labels.
+
+    Those called `train` come first, those called `test` last.
+
+    Raises:
+        InputError: there are none, or not the one that is wanted.
+    """
+    by_name = {one.name: one for one in arrays}
+    for wanted in (settings.image_column, settings.label_column):
+        if wanted is not None and wanted not in by_name:
+            raise InputError(f"{path}: no array {wanted!r}; it has {_listed(arrays)}")
+    if settings.image_column is not None:
+        images = [by_name[settings.image_column]]
+    else:
+        images = [
+            one
+            for one in arrays
+            if pictures_of(one.shape, one.dtype) and not is_label_name(one.name)
+        ]
+        images.sort(key=lambda one: _split_order(one.name))
+    if not images:
+        raise InputError(f"{path}: no array of images among {_listed(arrays)}; {EXPECTED}")
+    return [(one, _labels_for(one, images, by_name, settings)) for one in images]
+
+
+def _split_order(name: str) -> int:
+    found = [number for number, split in enumerate(_SPLITS) if split in name.lower()]
+    return found[0] if found else 0
+
+
+def _labels_for(
+    one: StoredArray,
+    images: Sequence[StoredArray],
+    by_name: dict[str, StoredArray],
+    settings: ReadSettings,
+) -> StoredArray | None:
+    if settings.label_column is not None:
+        return by_name[settings.label_column]
+    found = next((by_name[name] for name in label_names(one.name) if name in by_name), None)
+    if found is None and len(images) == 1:
+        others = [
+            other
+            for other in by_name.values()
+            if other is not one and other.rows == one.rows and math.prod(other.shape) == one.rows
+        ]
+        found = others[0] if len(others) == 1 else None
+    return found
+
+
+def with_labels(
+    path: Path,
+    source: str,
+    images: StoredArray,
+    labels: StoredArray | None,
+    settings: ReadSettings,
+) -> Iterator[ArrayShard]:
+    """Yield the shards of an array of images.
+
+    Raises:
+        InputError: it holds none.
+        LabelError: the labels are not one for each image, or a file of labels has no rows.
+    """
+    pictures = pictures_of(images.shape, images.dtype)
+    if pictures is None:
+        what = f"array {images.name!r}" if images.name else "an array"
+        raise InputError(f"{path}: {what} of {_shape(images)}; {EXPECTED}")
+    size = images.content.stored.size
+    if pictures.count > _ROWS_PER_BYTE * max(1, size):
+        raise InputError(
+            f"{path}: its header counts {pictures.count:,} rows in {size:,} bytes; save the array "
+            "again"
+        )
+    label_file = settings.label_file
+    if label_file and not label_file.has_rows:
+        raise LabelError(f"{label_file.path}: no column row, which labels of {path} need")
+    if label_file or settings.unlabelled:
+        labels = None
+    if labels is not None:
+        where = f"{labels.content.stored.path}{f', {labels.name}' if labels.name else ''}"
+        if labels.rows != pictures.count:
+            raise LabelError(
+                f"{where}: {labels.rows:,} labels for {pictures.count:,} images of {path}; "
+                f"expected as many; {INSTEAD}"
+            )
+        if labels.row_bytes > _MAX_LABEL_BYTES:
+            raise LabelError(f"{where}: labels of {_shape(labels)}; expected one a row; {INSTEAD}")
+    yield from ImageArray(str(path), source, images, pictures, labels, settings).shards()
+
+
+def labels_beside(path: Path, read: Callable[[Path], StoredArray | None]) -> StoredArray | None:
+    """Return the labels in the file beside one of images that is called as such files are.
+
+    Args:
+        path: the file of images.
+        read: returns the array of labels in a file; None where it holds something else.
+
+    Raises:
+        LabelError: there is such a file, and it cannot be read.
+    """
+    for name in label_names(path.name):
+        beside = path.with_name(name)
+        if beside.is_file():
+            try:
+                with as_input_error(beside, "file of labels"):
+                    return read(beside)
+            except InputError as error:
+                raise LabelError(str(error)) from error
+    return None
+
+
+def _shape(array: StoredArray) -> str:
+    return f"shape {array.shape} and type {array.dtype}"
+
+
+def _listed(arrays: Sequence[StoredArray]) -> str:
+    """Return names, shapes and types of arrays for a message."""
+    shown = [f"{shortened(one.name)} ({one.dtype} {one.shape})" for one in arrays[:_SHOWN]]
+    more = [f"{len(arrays) - _SHOWN} more"] if len(arrays) > _SHOWN else []
+    return ", ".join([*shown, *more]) or "no arrays"
