@@ -30,6 +30,8 @@ _GAP_ROWS, _GAP_SLOPE = 2, 0.03
 """Rows by which the next piece of a line may be off: pixels, plus so many a column of the gap."""
 _MISSING_END = 0.2
 """Share of the width that a line may lack at either end, under a stroke; at 0.4, 3 are misread."""
+_SHORT, _SHORT_PIXELS = 0.02, 2
+"""Distance from a side within which a line reaches it: a share of the width, plus pixels."""
 _CROSSING_HEIGHT, _CROSSING_PIXELS = 1.5, 3
 """Height of a stroke that crosses a line and stays: in thicknesses of the line, plus pixels."""
 _LINE_MARGIN = 2
@@ -41,6 +43,9 @@ _EMPTY_REST = 0.5
 """Pixels beside the lines, as a share of those of the largest: with fewer there is no digit."""
 _UPRIGHT_REST = 0.25
 """The same, as a share of a single upright line's, up to which that line is a 1."""
+_THINNEST = 0.02
+"""Thickness, as a share of the longer side, up to which a line from side to side is printed if it
+has a sibling, or lies alone: a margin."""
 _FAINTER = 0.7
 """Strength of a line as a share of the strokes' mean, below which it is printed and no stroke."""
 _THINNER = 0.6
@@ -53,26 +58,37 @@ the square, in pixels, within which it lies beside a removed line."""
 def without_lines(mask: Mask, strength: Grey) -> Mask:
     """Remove ruled lines from a mask of all ink: what runs from side to side or top to bottom.
 
-    A stroke may do so too in a closely cropped picture: the foot of a 2, the stem of a 4. Such
-    strokes are few, and of the same pen as the rest, as their strength (0 to 255) tells. A single
-    upright line without a rest is a 1. Strokes that cross a line stay whole.
+    A stroke may do so too in a closely cropped picture: the foot of a 2, the stem of a 4 or a 7.
+    Such strokes are few, and of the same pen as the rest, as their strength (0 to 255) tells; or
+    they end short of a side, which no printed line does. A single upright line without a rest is
+    a 1. Strokes that cross a line stay whole.
     """
     level = _level_lines(mask)
     rest = _subtracted(mask, level)
     transposed = _level_lines(np.ascontiguousarray(rest.T))
-    upright = [_Line(line.pixels.T, line.thickness) for line in transposed]
+    upright = [_Line(line.pixels.T, line.thickness, line.is_whole) for line in transposed]
     rest = _subtracted(rest, upright)
     lines = level + upright
     if not lines:
         return rest
     rest = _without_crumbs(rest, mask, max(line.thickness for line in lines))
-    doubtful = level * (len(level) <= _MOST_LEVEL) + upright * (len(upright) == 1)
+    doubtful = level * (len(level) <= _MOST_LEVEL)
+    doubtful += [line for line in upright if len(upright) == 1 or not line.is_whole]
+    thin = _THINNEST * max(mask.shape)
+    printed = [line for line in lines if line.is_whole and line.thickness <= thin]
+    if len(printed) > 1:
+        doubtful = [line for line in doubtful if line not in printed]
     if rest.sum() < _EMPTY_REST * max(line.pixels.sum() for line in lines):
-        alone = len(upright) == 1 and len(level) <= 1
-        if not alone or rest.sum() > _UPRIGHT_REST * upright[0].pixels.sum():
+        strokes = [line for line in doubtful if not line.is_whole]
+        alone = (
+            len(upright) == 1 and len(level) <= 1 and upright[0].thickness > _THINNEST * len(mask)
+        )
+        if not strokes and alone and rest.sum() <= _UPRIGHT_REST * upright[0].pixels.sum():
+            strokes = upright
+        if not strokes:
             return rest
-        rest[upright[0].pixels] = 1
-        doubtful = level
+        for line in strokes:
+            rest[line.pixels] = 1
     pen, width = strength[rest > 0].mean(), stroke_width(rest)
     for line in doubtful:
         fainter = strength[line.pixels].mean() < _FAINTER * pen
@@ -91,12 +107,13 @@ def _without_crumbs(rest: Mask, mask: Mask, thickness: int) -> Mask:
     return np.where(crumbs[labels], np.uint8(0), rest)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Line:
     """A line across a picture."""
 
     pixels: npt.NDArray[np.bool_]  # (h, w), the line alone, without the strokes that cross it
     thickness: int  # in pixels
+    is_whole: bool  # whether it reaches both sides
 
 
 def _subtracted(mask: Mask, lines: list[_Line]) -> Mask:
@@ -200,5 +217,8 @@ def _line(mask: Mask, chain: list[_Piece]) -> _Line:
     columns, rows = np.array(sorted(places)).T
     middle = np.interp(np.arange(width), columns, rows)
     apart = np.abs(np.arange(len(mask))[:, None] - middle)
-    near = apart <= thin / 2 + _LINE_MARGIN + _BEND * width
-    return _Line(near & (mask > 0) & (crossing == 0), thin)
+    near = (apart <= thin / 2 + _LINE_MARGIN + _BEND * width) & (mask > 0)
+    inked = np.flatnonzero(near.any(axis=0))
+    short = _SHORT_PIXELS + _SHORT * width
+    is_whole = not inked.size or (inked[0] <= short and inked[-1] >= width - 1 - short)
+    return _Line(near & (crossing == 0), thin, bool(is_whole))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
 from mnist_batch.preprocessing.ruled_lines import without_lines
+from mnist_batch.preprocessing.shapes import is_digit_shaped
 from mnist_batch.schema import Grey
 
 _LEAST_STRENGTH, _LEAST_NOISE = 12, 4
@@ -30,8 +31,6 @@ _GRAIN_QUANTILE, _GRAIN_STRENGTH = 0.95, 0.65
 grain, reaches this share of the digit's mean."""
 _SMALLEST, _SMALLEST_PIXELS = 0.0125, 4
 """Longer side of a digit at least: a share (an eightieth) of the picture's, and pixels."""
-_WIDEST = 6
-"""Width of a digit at most, in its heights: a dash or a piece of a line is wider."""
 _SPECKS_MASS = 0.2
 """A digit's share of all ink at least: what has less is one of many specks."""
 _SPECKS_PARTS, _SPECKS_LARGEST = 12, 0.3
@@ -62,6 +61,10 @@ _STRONGER_PEN = 1.3
 """Ratio of strengths above which a digit among other ink, as on a grid, is of another pen."""
 _WEAK_TRACE = 0.3
 """Ratio of strengths up to which what lies apart is a trace, and no digit."""
+_LEFT_OF_LINES = 0.7
+"""Strength as a share of the ruled lines', below which ink is what is left of them."""
+_PIECE, _PIECE_WIDTH = 0.25, 1.6
+"""Shorter side of a piece of a line at most, in longer ones; and its width, in the lines'."""
 _LEAST_WIDTH, _MOST_WIDTH, _LEAST_RATIO, _MOST_RATIO = 0.6, 1.6, 0.7, 1.4
 """Ratios of stroke widths, and of strengths, between which two strokes are of one pen."""
 
@@ -181,12 +184,27 @@ class _Ink:
         others = digit if len(digits) == 1 else _mask_of(digits, labels, count)
         plausible = (
             largest.side >= max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
-            and largest.right - largest.left <= _WIDEST * (largest.bottom - largest.top)
             and largest.mass >= _SPECKS_MASS * mass.sum()
             and not grainy
+            and is_digit_shaped(digit)
+            and not self._is_of_lines(digit)
             and _stands_out(self.strength, digit, others | self.lines, self.noise)
         )
         return Digit(digit, len(digits)) if plausible else None
+
+    def _is_of_lines(self, digit: Mask) -> bool:
+        """Tell whether a digit is what is left of ruled lines: a piece of one, a blur beside it."""
+        if not self.lines.any():
+            return False
+        strengths = float(self.strength[digit > 0].mean() / self.strength[self.lines > 0].mean())
+        if strengths < _LEFT_OF_LINES:
+            return True
+        *_, width, height = cv2.boundingRect(digit)
+        return (
+            min(width, height) < _PIECE * max(width, height)
+            and strengths < _STRONGER_PEN
+            and stroke_width(digit) < _PIECE_WIDTH * stroke_width(self.lines)
+        )
 
 
 def _mask_of(groups: list["_Group"], labels: npt.NDArray[Any], count: int) -> Mask:

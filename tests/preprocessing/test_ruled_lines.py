@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_batch.preprocessing.ruled_lines import without_lines
 from mnist_batch.preprocessing.segmentation import find_digit
 from tests.support.ink_sheets import INK, Pixels, found, overlap, sheet, written
+from tests.support.reading import read
 
 
 def ruled(shape: tuple[int, int], strength: int, *, apart: int = 28, thickness: int = 2,
@@ -88,3 +90,52 @@ def test_lines_alone_are_taken_from_the_mask() -> None:
     kept = without_lines(mask, strength)
     assert (kept >= strokes).all()
     assert not kept[~ndimage.binary_dilation(strokes, np.ones((1, 3)))].any()
+
+
+def drawn_seven(margin: float, pen: float, bar: float, lean: float) -> Pixels:
+    """Return a 7 of two straight strokes on 400x400 pixels; all lengths in shares of that."""
+    side, width = 400, 400 * pen
+    image = Image.new("L", (side, side), 255)
+    draw = ImageDraw.Draw(image)
+    shares = [(0.6 - bar, margin + 0.08), (0.6, margin), (0.57 + lean / 2, 0.5),
+              (0.57 + lean, 1 - margin)]  # fmt: skip
+    points = [(side * x, side * y) for x, y in shares]
+    draw.line(points, fill=0, width=round(width), joint="curve")
+    for x, y in points:
+        draw.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], fill=0)
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("margin", [0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.22, 0.26])
+def test_a_seven_keeps_its_stem(margin: float) -> None:
+    """A lone stroke over most of the height that ends short of the sides, of any pen."""
+    sevens = [
+        drawn_seven(margin, pen, bar, lean)
+        for pen in (0.015, 0.025, 0.035, 0.045, 0.06)
+        for bar in (0.25, 0.3, 0.35, 0.4)
+        for lean in (-0.06, 0, 0.04)
+    ]
+    assert read(sevens) == [7] * len(sevens)
+
+
+@pytest.mark.parametrize("thickness", [2, 5])
+def test_strokes_that_end_short_of_the_sides_are_kept(thickness: int) -> None:
+    """The stem of a 7 and two level strokes, of a hair and of a pen, from margins of 8 pixels."""
+    ink = np.zeros((200, 160), np.uint8)
+    ink[8:192, 110 : 110 + thickness] = INK
+    ink[8 : 8 + thickness, 60:110] = INK
+    assert overlap(found(ink).mask, ink) == 1
+    level = np.zeros((200, 160), np.uint8)
+    level[20 : 20 + thickness, 8:150] = level[180 : 180 + thickness, 8:150] = INK
+    level[20:180, 80 : 80 + 2 * thickness] = INK
+    assert overlap(found(level).mask, level) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 6])
+def test_a_margin_is_no_1(count: int) -> None:
+    """A thin line from top to bottom, beside any number of ruled ones."""
+    lines = np.zeros((300, 240), np.uint8)
+    lines[:, 40:42] = 90
+    for row in range(count):
+        lines[30 + 40 * row : 32 + 40 * row] = 90
+    assert find_digit(lines, 0) is None
