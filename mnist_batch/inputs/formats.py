@@ -1,5 +1,6 @@
 """The registry of input formats: which files are read, and by what."""
 
+import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -14,7 +15,6 @@ from mnist_batch.inputs.arrays.headers import HeaderError
 from mnist_batch.inputs.arrays.idx_files import IDX_BEGINNINGS, IDX_SUFFIXES, array_in, open_idx
 from mnist_batch.inputs.arrays.numpy_files import holds_images, open_numpy
 from mnist_batch.inputs.arrays.picture_shapes import is_label_name
-from mnist_batch.inputs.first_bytes import format_of
 from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, open_image_files
 from mnist_batch.inputs.joined import joined
 from mnist_batch.inputs.listing import (
@@ -160,7 +160,25 @@ def kind_of(path: str | Path) -> str | None:
 
 
 def _begins_as(path: str | Path) -> str | None:
-    return format_of(path, {one.name: one.begins for one in FORMATS if one.begins})
+    content = first_bytes(path)
+    names = (one.name for one in FORMATS if content.startswith(tuple(one.begins)))
+    return next(names, None)
+
+
+def first_bytes(path: str | Path) -> bytes:
+    """Return how a regular file begins; nothing where it cannot be read, or is another thing."""
+    try:
+        if not os.path.isfile(path):  # noqa: PTH113 - opening a pipe would wait for ever
+            return b""
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - paths by the thousand
+            return file.read(_FIRST) or b""
+    except (OSError, ValueError) as error:  # a null character in the path
+        raise_if_of_machine(error, str(path))
+        return b""
+
+
+_FIRST = 16
+"""Bytes that are read of a file to know it."""
 
 
 def read_from_any_folder() -> Set[str]:

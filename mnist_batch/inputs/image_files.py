@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
 from mnist_batch.inputs.labelling.folders import folder_digits
 from mnist_batch.inputs.labelling.label_file import LabelFile
-from mnist_batch.inputs.labelling.metadata import MetadataColumns
+from mnist_batch.inputs.labelling.metadata import metadata_columns, metadata_labels
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
@@ -150,11 +151,13 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
     paths = Texts.joined([files.paths for files in groups])
     sources = Texts.joined([files.sources for files in groups])
     if settings.label_file:
-        labels = _labels_in(settings.label_file, sources)
+        names = [*map(text_of_path, sources)]
+        settings.label_file.find_spellings(dict(zip(names, paths, strict=True)))
+        labels = settings.label_file.lookup(names, np.zeros(len(names), np.int64))
     elif settings.unlabelled:
         labels = pa.nulls(len(sources), pa.int8())
     else:
-        labels = pa.concat_arrays([_own_labels(files) for files in groups])
+        labels = pa.concat_arrays([_own_labels(files, settings) for files in groups])
     whole = ImageFileShard(paths, sources, labels, _kept_columns(groups, settings.keep))
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
 
@@ -164,34 +167,36 @@ def _kept_columns(groups: Sequence[NamedFiles], names: Sequence[str]) -> pa.Reco
     if not names:
         return None
     tables = [
-        (MetadataColumns(files.metadata, names) if files.metadata else None, files.names)
+        (metadata_columns(files.names, files.paths, files.metadata, names), files)
         for files in groups
     ]
-    found = [name for name in names if any(table and name in table.names for table, _ in tables)]
+    found = [name for name in names if any(name in table for table, _ in tables)]
     columns = [
         pa.concat_arrays(
-            [
-                table.column(name, [*map(text_of_path, files)])
-                if table
-                else pa.nulls(len(files), pa.string())
-                for table, files in tables
-            ]
+            [table.get(name, pa.nulls(len(files.names), pa.string())) for table, files in tables]
         )
         for name in found
     ]
     return pa.record_batch(columns, names=found) if found else None
 
 
-def _own_labels(files: NamedFiles) -> pa.Array:
+def _own_labels(files: NamedFiles, settings: ReadSettings) -> pa.Array:
     """Return the labels that the files of one INPUT carry: Arrow int8 or null."""
-    if files.metadata:
-        return _labels_in(LabelFile(files.metadata), files.names)
-    return folder_digits(files.paths)
+    labels = folder_digits(files.paths)
+    column = settings.label_column or "label"
 
+    def read(path: Path) -> LabelFile:
+        return LabelFile(path, column=column)
 
-def _labels_in(file: LabelFile, names: Sequence[str]) -> pa.Array:
-    """Return the labels that a file of labels gives image files: Arrow int8 or null."""
-    return file.lookup([*map(text_of_path, names)], np.zeros(len(names), np.int64))
+    told = metadata_labels(files.names, files.paths, files.metadata, column, read)
+    if not told:
+        return labels
+    # Each image takes its label from the folders' or from one of the files'.
+    places, start = np.arange(len(labels)), len(labels)
+    for own, _, _ in told:
+        places[own] = np.arange(start, start + len(own))
+        start += len(own)
+    return pa.concat_arrays([labels, *(found for _, found, _ in told)]).take(pa.array(places))
 
 
 def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:

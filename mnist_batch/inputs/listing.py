@@ -109,6 +109,7 @@ class FolderListing:
             `/` behind their names.
         passed_over: the number of other files, by their suffixes in lower case, or else by why
             they are no input: `hidden`, `no suffix`, `not a regular file`, `link to a folder`.
+        metadata: names of files called as those of labels are, `metadata.csv` and `.jsonl`.
         logs: paths of what table formats write beside their files, as `_delta_log`.
     """
 
@@ -116,6 +117,7 @@ class FolderListing:
         """Start with nothing; `kinds` as `list_folder` takes them."""
         self.files: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
         self.passed_over: Counter[str] = Counter()
+        self.metadata: list[str] = []
         self.logs: list[str] = []
         self._unreadable: dict[str, InputError] = {}
         self._by_suffix = {suffix: self.files[kind] for suffix, kind in kinds.items()}
@@ -193,6 +195,9 @@ _IDX = re.compile(r"[-._](idx[1-4]-[a-z]+)$")
 """How names of MNIST's files end, and of those made after them."""
 
 
+METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
+"""Files of labels in folders of images, as Hugging Face's `imagefolder` has them."""
+
 _LOGS = ("_delta_log", ".hoodie")
 """Folders in which Delta Lake and Hudi say which files a table consists of."""
 
@@ -268,6 +273,9 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
             listing.logs.append(entry.path)
         if entry.name.startswith("."):
             listing.passed_over["hidden"] += 1
+            return False
+        if not is_folder and entry.name in METADATA_NAMES and _is_regular(entry):
+            listing.metadata.append(os.path.relpath(entry.path, folder))
             return False
         return is_folder or listing.takes(entry)
 

@@ -2,8 +2,8 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -243,7 +243,9 @@ class NamedFiles:
     names: Sequence[str]
     paths: Sequence[str]  # where they are
     sources: Sequence[str]  # what the output calls them
-    metadata: Path | None = None  # the file of labels in the INPUT folder; None where there is none
+    # Files of labels in the INPUT folder and those in it, by the folder that they lie in: relative
+    # to the INPUT, with a `/` at its end, or empty.
+    metadata: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from mnist_batch.decoding.kinds import told
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.first_bytes import first_bytes
 from mnist_batch.inputs.formats import (
     FORMATS,
     IMAGES,
     PARQUET,
     file_kinds,
+    first_bytes,
     glob_inputs,
     kind_of,
     list_inputs,
@@ -27,6 +27,7 @@ from mnist_batch.inputs.formats import (
 from mnist_batch.inputs.joined import JoinedShards
 from mnist_batch.inputs.kept import check_names, kept_fields
 from mnist_batch.inputs.labelling.label_file import LabelFile
+from mnist_batch.inputs.labelling.metadata import has_column, metadata_by_folder
 from mnist_batch.inputs.listing import FolderListing, suffix_of
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
@@ -36,7 +37,6 @@ from mnist_batch.schema import DIGITS, Classes
 
 STDIN = "-"
 HUB = "hf://"
-_METADATA = "metadata.csv"
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,18 @@ def _settings(options: ReadOptions, found: Sequence[_Found]) -> ReadSettings:
     return ReadSettings(
         image_column=options.image_column,
         label_column=options.label_column,
-        label_file=None if file is None else LabelFile(Path(file)),
+        label_file=None if file is None else _label_file(Path(file), options.label_column),
         unlabelled=unlabelled,
         alone=sum(len(one.files.names) for one in found) == 1,
         keep=options.keep_columns,
     )
+
+
+def _label_file(path: Path, column: str | None) -> LabelFile:
+    """Read the user's file of labels; `column` may be that of Parquet files instead."""
+    if column is None or not has_column(path, column):
+        return LabelFile(path)
+    return LabelFile(path, column=column)
 
 
 def _open_files(found: Sequence[_Found], settings: ReadSettings) -> list[Shard]:
@@ -286,11 +293,7 @@ def _find_in_folder(folder: Path, typed: str) -> _Found:
         others = listing.passed_over.total()
         held = f"only files of other kinds ({others:,})" if others else "no files"
         raise InputError(f"{typed}: a folder that holds {held}; {_expected()}")
-    metadata = folder / _METADATA
-    if IMAGES.name not in listing.files or not metadata.is_file():
-        return _listed(listing, folder, typed)
-    listing.passed_over -= Counter([metadata.suffix])
-    return _listed(listing, folder, typed, metadata)
+    return _listed(listing, folder, typed)
 
 
 def _find_file(path: Path, typed: str) -> _Found:
@@ -318,11 +321,14 @@ def _find_globbed(pattern: str) -> _Found:
     return _listed(listing, root, typed="" if root == Path() else root.as_posix())
 
 
-def _listed(listing: FolderListing, root: Path, typed: str, metadata: Path | None = None) -> _Found:
+def _listed(listing: FolderListing, root: Path, typed: str) -> _Found:
     """Return the files of the only kind that was listed."""
     ((kind, names),) = listing.files.items()
+    metadata = metadata_by_folder(root, listing.metadata) if kind == IMAGES.name else {}
+    unused = [name for name in listing.metadata if root / name not in metadata.values()]
+    passed_over = listing.passed_over + Counter(map(suffix_of, unused))
     files, notes = _named(names, root, metadata), [_of_table(log) for log in listing.logs[:1]]
-    return _Found(kind, files, typed, listing.passed_over, notes)
+    return _Found(kind, files, typed, passed_over, notes)
 
 
 def _of_table(log: str) -> str:
@@ -338,12 +344,14 @@ def _of_table(log: str) -> str:
     )
 
 
-def _named(names: Sequence[str], root: Path, metadata: Path | None = None) -> NamedFiles:
+def _named(
+    names: Sequence[str], root: Path, metadata: Mapping[str, Path] | None = None
+) -> NamedFiles:
     """Return files, given their names relative to a folder."""
     # Joined as text: Path objects for 60,000 files would take a second.
     folder = os.path.join(root, "")  # noqa: PTH118
     texts = Texts(names)
-    return NamedFiles(texts, Texts(folder + name for name in names), texts, metadata)
+    return NamedFiles(texts, Texts(folder + name for name in names), texts, metadata or {})
 
 
 def _counts(listing: FolderListing) -> str:

@@ -579,7 +579,7 @@ def test_metadata_file_counts_for_its_own_folder_only() -> None:
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        ("file_name,text\na.png,x\n", "its first line has no column label: it has"),
+        ("name,label\na.png,1\n", "its first line has no column file_name or source: it has"),
         ("file_name,label\na.png,1\na.png,1\n", "line 3"),
         ("file_name,label\na.png,12\n", "line 2: label '12'"),
         ("", "not a readable CSV"),

@@ -1,6 +1,6 @@
 """A file of labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.labelling.tables import check_once, name_column, read_csv
+from mnist_batch.inputs.labelling.spellings import find_spellings
+from mnist_batch.inputs.labelling.tables import check_once, name_column, read_table
 from mnist_batch.inputs.labels import INSTEAD, digits
 from mnist_batch.schema import FORMULA, shortened
 
@@ -35,19 +36,21 @@ class LabelFile:
         example: an image that it names; None where it names none.
     """
 
-    def __init__(self, path: Path, instead: str = INSTEAD) -> None:
+    def __init__(self, path: Path, instead: str = INSTEAD, *, column: str = "label") -> None:
         """Read the file; `instead` is what to do about a label that is no digit.
+
+        `column` is the name of that of labels.
 
         Raises:
             LabelError: it cannot be read, lacks a column, names an image twice, or holds a label
                 that is not a digit.
         """
         self.path = path
-        table, self.sha256 = read_csv(path, _TYPES)
+        table, self.sha256 = read_table(path, {**_TYPES, column: pa.string()})
         if "row" in table.column_names and table["row"].null_count:
             raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
         source_column = name_column(path, table)
-        check_once(path, table, "label")
+        check_once(path, table, column)
         self.has_rows = "row" in table.column_names
         source = table[source_column].combine_chunks()
         if source.null_count:
@@ -72,12 +75,21 @@ class LabelFile:
             raise LabelError(
                 f"{path}, line {line + 2}: its image has a label already; name each image once"
             )
-        column = table["label"].combine_chunks()
-        labels = digits(column, lambda i: f"{path}, line {i + 2}", instead)
+        labels = digits(table[column].combine_chunks(), lambda i: f"{path}, line {i + 2}", instead)
         self._labels = labels.take(pa.array(order))
         self._names, self._order = source, order
         self._asked = np.zeros(len(order), np.bool_)  # whether `lookup` has found each key
         self._lacking: tuple[str, int] | None = None  # the least that it has not found
+
+    def find_spellings(self, images: Mapping[str, str]) -> None:
+        """Know images too that the file names in another way, see `spellings.find_spellings`.
+
+        `images` are paths by the names by which they will be looked up.
+        """
+        others = images.keys() - self._codes.keys()
+        if others and not self.has_rows and len(self._codes):
+            found = find_spellings(images, self._codes.keys())
+            self._codes |= {name: self._codes[line] for name, line in found.items()}
 
     def lookup(self, sources: Sequence[str], rows: npt.NDArray[np.int64]) -> pa.Array:
         """Return the labels of images as Arrow int8, null where the file names none.

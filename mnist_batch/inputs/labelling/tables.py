@@ -1,6 +1,8 @@
-"""Files of labels as tables: read from CSV, with the column that names images."""
+"""Files of labels as tables: read from CSV or JSON lines, with the column that names images."""
 
+import csv
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,40 +51,124 @@ _MOST_NAMES = 5
 """Columns in a message, at most."""
 
 
-def read_csv(
+def read_table(
     path: Path, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None = None
 ) -> tuple[pa.Table, str]:
     """Return the table in a file, and the SHA-256 of the file in hexadecimal.
 
+    The file is CSV, separated by commas, semicolons or tabs, or with the suffix `.jsonl` has a JSON
+    object a line. `Filename`, `image` and their like are read as the column `file_name`.
+
     Args:
         path: the file.
         types: of columns that may be there; Arrow finds those of all others.
-        null_values: texts that stand for null; None for Arrow's, as NA.
+        null_values: texts that stand for null in CSV; None for Arrow's, as NA.
 
     Raises:
         LabelError: the file cannot be read.
     """
-    import pyarrow.csv as pa_csv
-
+    kind = "JSON lines" if path.suffix.lower() == JSON_LINES else "CSV"
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise OSError("not a regular file")
         content = path.read_bytes()
-        table = pa_csv.read_csv(
-            pa.BufferReader(content),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=types, strings_can_be_null=True, null_values=null_values
-            ),
-        )
-    except (OSError, pa.ArrowException) as error:
+        read = _read_json_lines if kind == "JSON lines" else _read_csv
+        table = read(content, types, null_values)
+    except (OSError, pa.ArrowException, RecursionError, ValueError) as error:
         raise_if_of_machine(error, str(path))
         if isinstance(error, OSError):
-            message = f"{path}: {cause(error)}; expected a CSV file of labels; check the path"
+            message = f"{path}: {cause(error)}; expected a {kind} file of labels; check the path"
         else:
-            message = f"{path}: not a readable CSV file of labels: {csv_cause(error)}"
+            message = f"{path}: not a readable {kind} file of labels: {csv_cause(error)}"
         raise LabelError(message) from error
     return table, hashlib.sha256(content).hexdigest()
+
+
+JSON_LINES = ".jsonl"
+"""The suffix of files that have a JSON object a line (jsonlines.org)."""
+
+
+def _read_csv(
+    content: bytes, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None
+) -> pa.Table:
+    import pyarrow.csv as pa_csv
+
+    first = content[:_LONGEST_HEADER].removeprefix(b"\xef\xbb\xbf").splitlines()[:1]
+    header = first[0].decode(errors="replace") if first else ""
+    separator = next((one for one in ",;\t" if one in header), ",")
+    names = next(csv.reader([header], delimiter=separator), [])
+    renamed = _renamed(names)
+    table = pa_csv.read_csv(
+        pa.BufferReader(content),
+        parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types={raw: types[name] for raw, name in renamed.items() if name in types},
+            strings_can_be_null=True,
+            null_values=null_values,
+        ),
+    )
+    return table.rename_columns([renamed.get(name, name) for name in table.column_names])
+
+
+_LONGEST_HEADER = 2**16
+
+
+def _read_json_lines(
+    content: bytes, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None
+) -> pa.Table:
+    """Read the columns of `types`, numbers as text where they are to be; of others the names."""
+    del null_values
+    rows = []
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
+        if line.strip():
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is no JSON object")
+            rows.append(row)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    renamed = _renamed(names)
+    columns = {
+        renamed[name]: _column([row.get(name) for row in rows], types.get(renamed[name]))
+        for name in names
+    }
+    return pa.table(columns)
+
+
+def _column(values: Sequence[object], kind: pa.DataType | None) -> pa.Array:
+    """Return values of JSON as a column; of one that nobody asked for there are only nulls."""
+    if kind is None:
+        return pa.nulls(len(values), pa.string())
+    if pa.types.is_string(kind):
+        texts = [None if value is None else str(value) for value in values]
+        return pa.array(texts, kind)
+    return pa.array(values, kind)
+
+
+_NAMING = ("file_name", "source")
+_NAMING_TOO = frozenset(
+    (
+        "filename",
+        "file",
+        "image",
+        "image_name",
+        "image_path",
+        "path",
+        "filepath",
+        "file_path",
+        "img",
+    )
+)
+"""What the column that names images is called too, in any case, where none is called so."""
+
+
+def _renamed(names: Sequence[str]) -> dict[str, str]:
+    """Return what each column is called here: its own name, but for one that names images."""
+    renamed = {name: name for name in names}
+    if not renamed.keys() & {*_NAMING}:
+        others = [name for name in names if name.strip().casefold() in {*_NAMING, *_NAMING_TOO}]
+        if len(others) == 1:
+            renamed[others[0]] = "file_name"
+    return renamed
 
 
 def csv_cause(error: Exception) -> str:

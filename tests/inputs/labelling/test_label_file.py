@@ -86,7 +86,7 @@ def test_label_file_without_lines_labels_nothing(tmp_path: Path) -> None:
             "name,label\na,1\n",
             "no column file_name or source: it has 'name', 'label';",
         ),
-        ("file_name;label\na;1\n", "it has 'file_name;label'; expected file_name"),
+        ("file_name|label\na|1\n", "it has 'file_name|label'; expected file_name"),
         ("a,b,c,d,e,f,g\n", "it has 'a', 'b', 'c', 'd', 'e' and 2 more;"),
         ("file_name,label,label\na,1,1\n", "its first line has 2 columns label;"),
         ("file_name,file_name,label\na,a,1\n", "once each"),

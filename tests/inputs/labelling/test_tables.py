@@ -7,14 +7,14 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.labelling.tables import check_once, name_column, read_csv
+from mnist_batch.inputs.labelling.tables import check_once, name_column, read_table
 
 
 def test_a_table_comes_with_the_hash_of_its_file(tmp_path: Path) -> None:
     """Columns have the types asked for, and the SHA-256 is that of the bytes."""
     path = tmp_path / "labels.csv"
     path.write_bytes(b"file_name,label\n1.png,7\n")
-    table, sha256 = read_csv(path, {"label": pa.string()})
+    table, sha256 = read_table(path, {"label": pa.string()})
     assert table.to_pydict() == {"file_name": ["1.png"], "label": ["7"]}
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -3,21 +3,22 @@
 import os
 from pathlib import Path
 
-from mnist_batch.inputs.first_bytes import first_bytes, format_of
-
-BEGINNINGS = {"Parquet": [b"PAR1"], "images": [b"\x89PNG", b"BM"]}
+from mnist_batch.inputs.formats import first_bytes, kind_of
 
 
 def test_a_file_is_of_the_format_that_it_begins_as(tmp_path: Path) -> None:
-    """Or of none."""
-    for content, expected in [
-        (b"PAR1...", "Parquet"),
-        (b"BM", "images"),
-        (b"B", None),
+    """Or of none; a suffix goes before."""
+    expectations = [
+        (b"PAR1...", "Parquet files"),
+        (b"\x89PNG", "images"),
+        (b"PA", None),
         (b"", None),
-    ]:
+    ]
+    for content, expected in expectations:
         (tmp_path / "x").write_bytes(content)
-        assert format_of(tmp_path / "x", BEGINNINGS) == expected
+        assert kind_of(tmp_path / "x") == expected
+    (tmp_path / "x.png").write_bytes(b"PAR1")
+    assert kind_of(tmp_path / "x.png") == "images"
 
 
 def test_what_is_no_file_begins_as_nothing(tmp_path: Path) -> None:
