@@ -243,6 +243,7 @@ class ImageBatch:
             None where none was.
         formed: whether images that were not in MNIST form were brought to it before they were
             stored.
+        transposed: whether images have their rows and columns changed over, as they are read.
         kept: columns of the input that the predictions keep, `path` among them, each as it is in
             this file; None for none. A column that is not there is null.
     """
@@ -254,6 +255,7 @@ class ImageBatch:
     error: pa.Array
     prepared: npt.NDArray[np.bool_] | None = None
     formed: bool = False
+    transposed: bool = False
     kept: pa.RecordBatch | None = None
 
     def __len__(self) -> int:

@@ -15,11 +15,12 @@ from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import FoundImage, Place, find_images
 from mnist_batch.evaluation.late_labels import LateLabels
-from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.nights.night_folder import around_report
 from mnist_batch.options import (
     NO_LABELS,
     Inputs,
+    Orientation,
     Prepare,
     ReadOptions,
     input_list,
@@ -203,6 +204,32 @@ class _Read:
             )
         return [*ways]
 
+    def open_images(self, inputs: Sequence[str | Path]) -> OpenInputs:
+        """Return the inputs that were predicted, as they were read then.
+
+        Raises:
+            PredictionsError: of some files rows and columns were changed over, of others not.
+        """
+        stated = {
+            str(_options(run).get("orientation", Orientation.UPRIGHT))
+            for run in self.runs
+            if run is not None
+        }
+        if len(stated) > 1:
+            raise PredictionsError(
+                "some of the files were predicted with --orientation transposed, others without; "
+                "evaluate them apart, or without --images"
+            )
+        transposed = stated == {str(Orientation.TRANSPOSED)}
+        return open_inputs(
+            inputs,
+            ReadOptions(
+                self._wanted.image_column,
+                labels=NO_LABELS,
+                orientation=Orientation.TRANSPOSED if transposed else Orientation.UPRIGHT,
+            ),
+        )
+
 
 def _further(files: Sequence[Path]) -> list[str]:
     """Return the further columns that files have, each once."""
@@ -238,7 +265,8 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
     evaluator = read.evaluator(report)
     evaluation, notes = evaluator.evaluation(), read.notes
     if wanted.inputs is not None:
-        evaluation = _with_images(evaluation, wanted, evaluator.rows, read.ways_to_prepare())
+        opened = read.open_images(wanted.inputs)
+        evaluation = _with_images(evaluation, opened, evaluator.rows, read.ways_to_prepare())
     of_images = [(run or {}).get("images") for run in read.runs]
     evaluation = replace(evaluation, profile=evaluation.profile.with_images(of_images))
     run = common_run(read.runs)
@@ -274,15 +302,13 @@ def _without_images(report: Report) -> str:
 
 
 def _with_images(
-    evaluation: Evaluation, wanted: _Wanted, rows: int, ways: Sequence[Prepare]
+    evaluation: Evaluation, opened: OpenInputs, rows: int, ways: Sequence[Prepare]
 ) -> Evaluation:
     """Return an evaluation with images, read from the inputs that were predicted.
 
     Of several ways to prepare them it is the first one that prepares just those images that are
     prepared by the predictions; the first of all where none does.
     """
-    read = ReadOptions(wanted.image_column, labels=NO_LABELS)
-    opened = open_inputs(wanted.inputs or (), read)
     prepared = {one.index: one.prepared for cell in evaluation.gallery for one in cell.images}
 
     def find(places: Sequence[Place]) -> Mapping[int, FoundImage]:

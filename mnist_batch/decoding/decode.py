@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -105,12 +106,14 @@ def decode_batch(
 ) -> DecodedBatch:
     """Decode a batch; raw pixels stay as they are, other sizes are brought to 28x28 by `fit`.
 
-    Of these `reduce` makes thumbnails. No image raises, but for `MachineError`.
+    Of these `reduce` makes thumbnails. Rows and columns are changed over before, where the batch
+    says so. No image raises, but for `MachineError`.
     """
     sizes = np.full(len(batch), SIDE, np.int32)
     if not isinstance(batch.images, pa.Array):
         prepared = np.zeros(len(batch), np.bool_) if batch.prepared is None else batch.prepared
-        return DecodedBatch(batch.images, prepared, batch.error, sizes, {})
+        pixels = batch.images.transpose(0, 2, 1).copy() if batch.transposed else batch.images
+        return DecodedBatch(pixels, prepared, batch.error, sizes, {})
     encoded = batch.images
     if pa.types.is_binary_view(encoded.type):  # few of Arrow's functions take it
         encoded = encoded.cast(pa.large_binary())
@@ -119,7 +122,11 @@ def decode_batch(
     remaining = batch.error.is_null().to_numpy(zero_copy_only=False)
     images[~remaining] = 0
     if _kernels.ready():
-        remaining &= ~_decode_pngs(encoded, remaining, images)
+        of_kernel = _decode_pngs(encoded, remaining, images)
+        remaining &= ~of_kernel
+        if batch.transposed:
+            square = images.reshape(-1, SIDE, SIDE)
+            square[of_kernel] = square[of_kernel].transpose(0, 2, 1)
     decoded = DecodedBatch(images.reshape(-1, SIDE, SIDE), prepared, batch.error, sizes, {})
     places = np.flatnonzero(remaining)
     contents = (
@@ -131,8 +138,8 @@ def decode_batch(
     def fit_others(picture: Grey) -> Images | None:
         return picture if picture.shape == (SIDE, SIDE) else fit(picture)
 
-    whole = fit is resized
-    return _filled(decoded, places, _fitted_each(contents, fit_others, reduce, whole=whole))
+    decode = partial(_decoded, whole=fit is resized, transposed=batch.transposed)
+    return _filled(decoded, places, _fitted_each(contents, decode, fit_others, reduce))
 
 
 def _decode_pngs(
@@ -252,7 +259,7 @@ class _Contents:
 
 
 def _fitted_each(
-    contents: list[bytes] | _Contents, fit: Fit, reduce: Reduce | None, *, whole: bool
+    contents: list[bytes] | _Contents, decode: "_Decode", fit: Fit, reduce: Reduce | None
 ) -> Iterator[_Fitted]:
     """Yield images decoded and brought to 28x28: small ones a few in advance, large ones alone."""
     small = isinstance(contents, list) and (
@@ -265,7 +272,7 @@ def _fitted_each(
         # Only for the decoding: what follows runs mostly without the interpreter lock.
         with _one_at_a_time if small else nullcontext():
             while at < len(contents) and pixels < _PIXELS_AT_ONCE and not large:
-                picture = _decoded(contents[at], whole=whole, large=False)
+                picture = decode(contents[at], large=False)
                 at += 1
                 if isinstance(picture, _Large):
                     large = picture
@@ -276,7 +283,7 @@ def _fitted_each(
         if large:
             del pictures
             with memory.reserve(large.footprint):
-                picture = _decoded(contents[at - 1], whole=whole, large=True)
+                picture = decode(contents[at - 1], large=True)
                 assert not isinstance(picture, _Large)
                 fitted = _fitted(picture, fit, reduce)
                 del picture
@@ -313,17 +320,30 @@ class _Large:
     footprint: int  # bytes
 
 
-def _decoded(content: bytes, *, whole: bool, large: bool) -> _Picture | str | _Large:
-    """Decode an image as `decode_image` says; one of many pixels only if `large`."""
+class _Decode(Protocol):
+    """`_decoded` with all but two of its arguments."""
+
+    def __call__(self, content: bytes, *, large: bool) -> _Picture | str | _Large: ...
+
+
+def _decoded(
+    content: bytes, *, whole: bool, large: bool, transposed: bool = False
+) -> _Picture | str | _Large:
+    """Decode an image as `decode_image` says; one of many pixels only if `large`.
+
+    `transposed` changes its rows and columns over.
+    """
     try:
-        return _opened(content, whole=whole, large=large)
+        return _opened(content, whole=whole, large=large, transposed=transposed)
     except Exception:  # noqa: BLE001 - on damaged files Pillow raises nearly any type
         pass
-    again = partial(_opened, content, whole=whole, large=True)
+    again = partial(_opened, content, whole=whole, large=True, transposed=transposed)
     return again_alone(again, room_for(content), partial(_damaged, content))
 
 
-def _opened(content: bytes, *, whole: bool, large: bool) -> _Picture | str | _Large:
+def _opened(
+    content: bytes, *, whole: bool, large: bool, transposed: bool
+) -> _Picture | str | _Large:
     """Do what `_decoded` does, but raise what Pillow raises."""
     if excess := excess_of_file(content):
         return excess
@@ -343,7 +363,8 @@ def _opened(content: bytes, *, whole: bool, large: bool) -> _Picture | str | _La
         _load_formats()
         raise
     del image  # and its memory, if `grey` is a copy
-    return _Picture(_array(grey), side)
+    upright = _array(grey)
+    return _Picture(np.ascontiguousarray(upright.T) if transposed else upright, side)
 
 
 def _load_formats() -> None:

@@ -31,8 +31,9 @@ from mnist_batch.inputs.labelling.metadata import has_column, metadata_by_folder
 from mnist_batch.inputs.listing import FolderListing, suffix_of
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
+from mnist_batch.inputs.transposed import TransposedShard
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.options import NO_LABELS, ReadOptions
+from mnist_batch.options import NO_LABELS, Orientation, ReadOptions
 from mnist_batch.schema import DIGITS, Classes
 
 STDIN = "-"
@@ -115,6 +116,8 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
             raise InputError(f"{twin}: named by two INPUTs; name each file once")
     settings = _settings(options, found)
     shards = _open_files(found, settings)
+    if options.orientation is Orientation.TRANSPOSED:
+        shards = [TransposedShard(shard) for shard in shards]
     return OpenInputs(
         shards=shards,
         files=Texts.joined([one.files.paths for one in found]),

@@ -190,8 +190,10 @@ def _fitted(original: Image.Image) -> Image.Image:
 
 def _original(read: ImageBatch, place: int) -> Image.Image:
     if isinstance(read.images, pa.Array):
-        return decode_to_show(read.images[place].as_py(), PANEL)
-    return Image.fromarray(read.images[place])
+        shown = decode_to_show(read.images[place].as_py(), PANEL)
+    else:
+        shown = Image.fromarray(read.images[place])
+    return shown.transpose(Image.Transpose.TRANSPOSE) if read.transposed else shown
 
 
 def has_pictures(predictions: pa.RecordBatch) -> bool:
