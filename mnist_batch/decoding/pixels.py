@@ -70,7 +70,7 @@ def as_pictures(
     numbers: _Numbers,
     height: int,
     width: int,
-    in_order: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
+    in_order: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None,
 ) -> tuple[pa.Array, pa.Array]:
     """Return pictures of any size as PGM files, or PPM of three colours, and their errors.
 
@@ -78,13 +78,14 @@ def as_pictures(
         numbers: (n, k), k being height x width, or three times as many.
         height: in pixels.
         width: in pixels.
-        in_order: puts the numbers of pictures into the order of these files.
+        in_order: puts the numbers of pictures into the order of these files; None where they
+            are in it.
 
     Returns:
         Arrow binary (n,), null where there is an error; and Arrow strings (n,), as `as_images`.
     """
     pixels, good = _in_bytes(numbers)
-    pixels = in_order(pixels)
+    pixels = in_order(pixels) if in_order else pixels
     kind = 5 if pixels.shape[1] == height * width else 6
     header = np.frombuffer(b"P%d %d %d 255\n" % (kind, width, height), np.uint8)
     files = np.empty((len(pixels), len(header) + pixels.shape[1]), np.uint8)

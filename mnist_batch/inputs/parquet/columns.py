@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from mnist_batch.decoding.pixels import is_pixel_type
 from mnist_batch.errors import ColumnError, InputError
 from mnist_batch.inputs.kept import check_type, kept_type
+from mnist_batch.inputs.tables.pixel_columns import find_label_column as find_table_label
+from mnist_batch.inputs.tables.pixel_columns import find_pixel_columns, is_pixel_column
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
@@ -178,10 +180,19 @@ def _run(text: bytes) -> dict[str, Any]:
 
 
 class ImageColumn(NamedTuple):
-    """The column of images: its name, and the path of what is read, as in `image.bytes`."""
+    """The column of images: its name, and the path of what is read, as in `image.bytes`.
+
+    Or the columns of their pixels, row by row from the top; name and path are empty then.
+    """
 
     name: str
     path: str
+    pixels: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all that is read of the images."""
+        return self.pixels or (self.path,)
 
     @property
     def names(self) -> str:
@@ -190,7 +201,7 @@ class ImageColumn(NamedTuple):
 
 
 def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> ImageColumn:
-    """Return the image column: the one wanted, else `image`, else the only one.
+    """Return the image column: the one wanted, else `image`, else the only one, else pixels'.
 
     Raises:
         InputError: there is no such column, or several could be meant.
@@ -202,6 +213,10 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
         kind = shortened(str(schema.field(wanted).type))
         raise InputError(f"{path}: column {wanted!r} is {kind}; expected {_EXPECTED}")
     if not found:
+        if pixels := find_pixel_columns(
+            [field.name for field in schema if is_pixel_column(field.type)]
+        ):
+            return ImageColumn("", "", pixels)
         raise InputError(f"{path}: no column of images among {_columns_text(schema)}; {_EXPECTED}")
     if wanted is None and "image" not in found and len(found) > 1:
         raise InputError(
@@ -220,6 +235,8 @@ def find_image_names(
     That is where the column of images has this field, of text, and the footer does not say that all
     are null; else None.
     """
+    if image.pixels:
+        return None
     kind = schema.field(image.name).type
     if not pa.types.is_struct(kind) or image.names in schema.names:
         return None
@@ -255,16 +272,23 @@ def find_kept_columns(schema: pa.Schema, names: Iterable[str], path: Path) -> tu
     return tuple(pa.field(name, values_type(schema.field(name).type)) for name in found)
 
 
-def find_label_column(schema: pa.Schema, wanted: str | None, path: Path) -> str | None:
-    """Return the name of the label column: the one wanted, or `label`; None where there is none."""
+def find_label_column(
+    schema: pa.Schema, wanted: str | None, path: Path, image: ImageColumn
+) -> str | None:
+    """Return the name of the label column: the one wanted, or `label`; None where there is none.
+
+    In a table of pixels it may have another name.
+    """
     if wanted is not None and wanted not in schema.names:
         raise InputError(f"{path}: no column {wanted!r}; it has {_columns_text(schema)}")
+    if wanted is None and image.pixels:
+        return find_table_label(schema.names, image.pixels)
     return wanted or ("label" if "label" in schema.names else None)
 
 
 _EXPECTED = (
     "expected encoded images (binary, or a struct with the field bytes) "
-    f"or {PIXELS} raw pixels (fixed-size binary, list or tensor)"
+    f"or {PIXELS} raw pixels (fixed-size binary, list, tensor, or a column each)"
 )
 
 

@@ -39,8 +39,9 @@ from mnist_batch.inputs.parquet.columns import (
 from mnist_batch.inputs.parquet.footers import Footer, identity_of, open_listed, read_footer
 from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
+from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.mnist import SIDE
+from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import PATH, ImageBatch, Images, Reason
 
 PART_SHARDS = 4
@@ -121,6 +122,7 @@ class ParquetShard(Shard):
             label_file.sha256 if label_file else "",
             f"{self.first_row} {self.rows}",
             content.image.path,
+            *content.image.pixels,
             content.label or "",
         ]
 
@@ -216,7 +218,10 @@ class ParquetShard(Shard):
             images = pa.nulls(rows.count, pa.binary()) if self.encoded else none
             return images, _repeated(rows.error, rows.count)
         assert rows.columns is not None
-        images = rows.columns.column(self.file.content.image.name)
+        image = self.file.content.image
+        if image.pixels:
+            return table_images([rows.columns.column(name) for name in image.pixels])
+        images = rows.columns.column(image.name)
         error = pa.nulls(rows.count, pa.string())
         if pa.types.is_struct(images.type):
             # A null struct has a bytes child that may hold anything; flatten makes it null too.
@@ -265,7 +270,7 @@ def _content(
 ) -> Content:
     packed = is_packed(path, metadata, schema)
     image = find_image_column(schema, settings.image_column, path)
-    label = find_label_column(schema, settings.label_column, path)
+    label = find_label_column(schema, settings.label_column, path, image)
     for name in (image.name, label):
         if (count := schema.names.count(name)) > 1:
             raise InputError(f"{path}: {count} columns {name!r}; rename all but one")
@@ -285,10 +290,17 @@ def _content(
         label=label,
         packed=packed,
         formed=packed and is_formed(metadata),
-        encoded=not is_pixel_type(values_type(schema.field(image.name).type)),
+        encoded=_is_encoded(schema, image),
         kept=(*([own_names] if named else []), *find_kept_columns(schema, settings.keep, path)),
         named=named,
     )
+
+
+def _is_encoded(schema: pa.Schema, image: ImageColumn) -> bool:
+    """Tell whether images have to be decoded; pixels of another size are made pictures."""
+    if image.pixels:
+        return len(image.pixels) != PIXELS
+    return not is_pixel_type(values_type(schema.field(image.name).type))
 
 
 @lru_cache(maxsize=16)

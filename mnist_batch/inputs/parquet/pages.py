@@ -5,7 +5,7 @@ the footer says: a small file can inflate to many gigabytes, and one damaged num
 that follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +28,13 @@ from mnist_batch.inputs.parquet.columns import ImageColumn
 
 MAX_PAGE_BYTES = 512 * 2**20
 """A page above this is not decoded. Usual ones have 1 MB; some writers put a row group into one."""
+
+MAX_PAGES_BYTES = 2**30
+"""Where each pixel has a column, a page of each is in memory at once: one is not decoded if that
+many like it take more. Usual ones of 784 columns take up to 820 MB; pyarrow's, 16 MB."""
+
+_MANY = 64
+"""Columns of a table that has one for each pixel, at least."""
 
 MAX_FIXED_BYTES = 2**20
 """Bytes of the values of fixed length in a row, at most. For these Arrow takes memory before it has
@@ -70,16 +77,17 @@ def find_leaves(
     is_image: list[bool] = []
     is_kept: list[bool] = []
     fixed_bytes = 0
+    wanted, of_images = {*image.paths, *others}, {image.name, *image.pixels}
+    read = wanted | {*kept}
     for column, top in enumerate(tops):
         leaf = schema.column(column)
-        if not any(_is_read(leaf.path, name) for name in [image.path, *others, *kept]):
+        if not _is_read(leaf.path, read):
             places.append(-1)
             continue
         places.append(len(flat))
         flat.append(leaf.max_repetition_level == 0)
-        is_image.append(top == image.name and image.path in (image.name, leaf.path))
-        needed = any(_is_read(leaf.path, name) for name in [image.path, *others])
-        is_kept.append(not needed)
+        is_image.append(top in of_images and image.path in (image.name, leaf.path))
+        is_kept.append(not _is_read(leaf.path, wanted))
         fixed_bytes += leaf.length if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
     if fixed_bytes > MAX_FIXED_BYTES:
         raise OSError(f"values of {fixed_bytes} bytes by its schema")
@@ -87,12 +95,13 @@ def find_leaves(
     return Leaves(tuple(places), flags[0], flags[1], flags[2], fixed_bytes)
 
 
-def _is_read(path: str, name: str) -> bool:
-    """Tell whether pyarrow reads the leaf of a path when it is asked for a column by name.
+def _is_read(path: str, names: Set[str]) -> bool:
+    """Tell whether pyarrow reads the leaf of a path when it is asked for columns by name.
 
     It compares texts: with a column `image` it also reads one that is called `image.raw`.
     """
-    return path == name or path.startswith(f"{name}.")
+    dots = (place for place, character in enumerate(path) if character == ".")
+    return path in names or any(path[:place] in names for place in dots)
 
 
 def _count_leaves(kind: pa.DataType) -> int:
@@ -130,7 +139,8 @@ def check_chunks(
         flat: bool (columns,), whether a column holds one value a row.
     """
     found = np.zeros((*chunks.shape[:2], 4), np.int64)
-    check_pages(file.fileno(), chunks.reshape(-1, 6), MAX_PAGE_BYTES, found.reshape(-1, 4))
+    most = MAX_PAGE_BYTES if len(flat) < _MANY else MAX_PAGES_BYTES // len(flat)
+    check_pages(file.fileno(), chunks.reshape(-1, 6), most, found.reshape(-1, 4))
     seen = np.where(flat, found[:, :, SEEN_VALUES], rows[:, None])
     right = (found[:, :, STATE] == SOUND) & (seen == rows[:, None])
     value_bytes = int(found[:, :, VALUE_BYTES].max(initial=1))
@@ -139,15 +149,15 @@ def check_chunks(
     stopped = flat & ((found[:, :, STATE] == DAMAGED) | (found[:, :, STATE] == TOO_LARGE))
     sound = np.where(stopped, np.minimum(seen, rows[:, None]), 0)
     errors = {
-        (int(group), int(column)): _error(found[group, column])
+        (int(group), int(column)): _error(found[group, column], most)
         for group, column in np.argwhere(~right)
     }
     return CheckedPages(np.where(right, rows[:, None], sound), value_bytes, errors)
 
 
-def _error(found: _Numbers) -> str:
+def _error(found: _Numbers, most: int) -> str:
     if found[STATE] == TOO_LARGE:
-        return f"a page of over {MAX_PAGE_BYTES} bytes at byte {found[AT]}"
+        return f"a page of over {most} bytes at byte {found[AT]}"
     if found[STATE] == DAMAGED:
         return f"the page at byte {found[AT]} is damaged"
     return f"its pages hold {found[SEEN_VALUES]} values, the footer says otherwise"

@@ -30,6 +30,9 @@ _HELD_BYTES = 4 * BATCH_BYTES
 """Bytes of the rows that are held back until their number is known to be right; and of those that
 are decoded at once, except the first ones that are larger than the footer says."""
 
+_LEAST_BUFFER = 2**14
+"""Bytes of a column that are read at once, at least."""
+
 _SALVAGE_ROWS = 64
 """Rows that are decoded at once in a damaged row group: as many sound ones may be lost."""
 
@@ -92,7 +95,7 @@ class RowGroups:
         """
         self._file = file
         self._footer = footer.metadata
-        self._image = image.path
+        self._images = image.paths
         self._names = image.names if image.names in kept else None
         self._struct = image.name
         self._others = list(others)
@@ -108,7 +111,7 @@ class RowGroups:
             file,
             metadata=footer.metadata,
             pre_buffer=False,
-            buffer_size=2**20,
+            buffer_size=max(_LEAST_BUFFER, 2**20 // len(self._images)),
             page_checksum_verification=True,  # where there are checksums
         )
 
@@ -183,7 +186,7 @@ class RowGroups:
 
     def _light_steps(self, groups: range, step: int) -> Iterator[pa.RecordBatch]:
         """Yield rows as `_steps` does, but fewer once they are much larger than the footer says."""
-        columns = [self._image, *self._others, *self._kept]
+        columns = [*self._images, *self._others, *self._kept]
         rows = sum(map(self._rows, groups))
         given, size = 0, 0
         for batch in self._steps(groups, columns, step, rows):
@@ -210,7 +213,7 @@ class RowGroups:
             _Damage: while iterating, where rows are missing.
         """
         given, rows = 0, sum(map(self._rows, groups))
-        lists = self._lists and self._image in columns
+        lists = self._lists and self._images[0] in columns
         try:
             even = lists and all(map(self._is_even, groups))
             batches = self._reader.iter_batches(
@@ -224,7 +227,7 @@ class RowGroups:
                         doubtful=True,
                     )
                 given += len(batch)
-                if even and not all_whole(batch.column(self._image)):
+                if even and not all_whole(batch.column(self._images[0])):
                     raise _Damage(f"lists of other than {PIXELS} numbers", doubtful=True)
                 if lists and (given > rows or (given == rows and any(map(len, batches)))):
                     raise _Damage("more rows than the footer says", doubtful=True)
@@ -246,7 +249,7 @@ class RowGroups:
         # A null struct has children that may hold anything; flatten makes them null too.
         names = struct.flatten()[struct.type.get_field_index(PATH.name)]
         batch = batch.append_column(self._names, names)
-        return batch if self._image in columns else batch.remove_column(place)
+        return batch if self._images[0] in columns else batch.remove_column(place)
 
     def _salvage(self, group: int, given: int, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of a damaged row group: those before the damage, then the lost ones.
@@ -256,7 +259,7 @@ class RowGroups:
         """
         pages = self._check(range(group, group + 1))
         step = self._step(range(group, group + 1), pages, min(batch_size, _SALVAGE_ROWS))
-        images = self._salvaged(group, [self._image], step, pages, self._is_image)
+        images = self._salvaged(group, self._images, step, pages, self._is_image)
         others: Iterator[pa.RecordBatch | str | None] = repeat(None)
         kept = others
         if self._others:
