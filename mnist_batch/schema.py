@@ -5,7 +5,7 @@ Order of rows is input order: sources in natural order (2.png before 10.png), ro
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -27,6 +27,13 @@ class Classes:
 
     count: int = CLASSES
     names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, count: int, names: Sequence[str] | None) -> "Classes":
+        """Return so many classes, with names or without; those named `0` to `9` are `DIGITS`."""
+        if names is None or [*names] == [str(digit) for digit in range(DIGITS.count)]:
+            return cls(count)
+        return cls(count, tuple(names))
 
     def __post_init__(self) -> None:
         if self.names is not None and len(self.names) != self.count:
@@ -80,6 +87,10 @@ def _one_line(text: str, longest: int) -> str:
         text = f"{text[: longest - 2 - end]}..{text[len(text) - end :]}"
     return "".join(character if character.isprintable() else "?" for character in text)
 
+
+MOST_CLASSES = 1000
+"""Classes that a model may tell apart: as many as ImageNet has. A batch of 2,048 rows has 8 MB of
+probabilities then, and the confusion matrix a million cells."""
 
 _MOST_OF_INT8 = 128
 """Classes whose numbers, from 0, fit int8."""

@@ -137,7 +137,7 @@ class _Read:
         self.runs: list[Mapping[str, Any] | None] = []
         self.notes: list[str] = []
         self._wanted = wanted
-        self._labels = None if wanted.labels is None else LateLabels(Path(wanted.labels))
+        self._labels: LateLabels | None = None
 
     def evaluator(self, report: Report | None) -> Evaluator:
         """Read all rows, and return the evaluator that has them."""
@@ -148,6 +148,9 @@ class _Read:
             with PredictionsFile(path) as file:
                 self.runs.append(file.run)
                 if evaluator is None:
+                    classes = file.classes
+                    if wanted.labels is not None:
+                        self._labels = LateLabels(Path(wanted.labels), classes)
                     slices = slices or _slices_of(file)
                     seed = wanted.sample_seed
                     if seed is None:
@@ -159,7 +162,7 @@ class _Read:
                         slices,
                         mistakes=mistakes,
                         with_gallery=shown,
-                        classes=file.classes,
+                        classes=classes,
                     )
                 columns = list(dict.fromkeys([*listed, *slices]))
                 there = [name for name in columns if name in file.further]

@@ -150,7 +150,7 @@ class Run:
         if isinstance(inputs, OpenInputs):
             self.opened = inputs
         else:
-            self.inputs, self.opened = inputs, open_inputs(inputs, options.read)
+            self.inputs, self.opened = inputs, open_inputs(inputs, options.read, model.classes)
         self.classes = self.opened.classes or self.predictor.classes
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
         self.schema = predictions_schema(
@@ -220,6 +220,7 @@ class Run:
                 **self.options.record(),
                 "predictor": str(self.predictor.name),
                 "scale": str(self.predictor.scale),
+                **self._told_classes,
                 **self._versions,
             },
             parts=self.parts,
@@ -240,6 +241,7 @@ class Run:
             "version": __version__,
             "model": {"name": model.path.name, "sha256": model.sha256},
             "predictor": str(self.predictor.name),
+            **self._told_classes,
             "options": {
                 "inputs": [str(item) for item in self.inputs],
                 **self.options.record(),
@@ -262,6 +264,15 @@ class Run:
             "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {"python": platform.python_version(), **self._versions},
         }
+
+    @property
+    def _told_classes(self) -> dict[str, Any]:
+        """The classes as records tell them; nothing of digits."""
+        classes = self.classes
+        if classes.are_digits:
+            return {}
+        names = None if classes.names is None else [*classes.names]
+        return {"classes": {"count": classes.count, "names": names}}
 
     def _data_fingerprint(self) -> str:
         """Return what names the input without reading it: 32 hexadecimal digits of a SHA-256.

@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labelling.label_file import LabelFile
-from mnist_batch.schema import PREDICTIONS, shortened
+from mnist_batch.inputs.labelling.numbering import Numbering
+from mnist_batch.schema import DIGITS, PREDICTIONS, Classes, shortened
 
 _INSTEAD = "correct it, or evaluate without --labels, with those that the predictions have"
 _LABEL = PREDICTIONS.get_field_index("label")
@@ -16,13 +17,15 @@ _LABEL = PREDICTIONS.get_field_index("label")
 class LateLabels:
     """A file of labels, and what it has labelled so far."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, classes: Classes = DIGITS) -> None:
         """Read the file, in any of the forms that `--labels` of `predict` takes.
+
+        `classes` are what the predictions are numbers of.
 
         Raises:
             LabelError: it cannot be read, or is none.
         """
-        self._file = LabelFile(path, _INSTEAD)
+        self._file = LabelFile(path, Numbering(classes), _INSTEAD)
         self._named: str | None = None  # a source of the predictions
         self._labelled = self._rows = 0
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mnist_batch.errors import ModelError
 from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
 from mnist_batch.models.formats import ArrayOrder, Weights
-from mnist_batch.models.layers import check_one_of_each, check_ten_classes, digit_shape
+from mnist_batch.models.layers import check_one_of_each, count_classes, digit_shape
 from mnist_batch.models.model_file import ModelFile
 from mnist_batch.models.network_config import PARTS, layer_name, layers_of
 from mnist_batch.models.old_keras import HARD_SIGMOID, KerasConfig, translated
@@ -35,7 +35,7 @@ def built_model(file: ModelFile, keras: ModuleType, device: str) -> Any:  # noqa
 
     Raises:
         ModelError: Keras cannot build it, the stored arrays do not fit, or it does not classify
-            28x28 images in ten classes.
+            28x28 images in classes.
     """
     # Keras keeps its list of variables without numbers by thread, and the list ends with this one.
     with ThreadPoolExecutor(max_workers=1) as thread:
@@ -90,7 +90,7 @@ def _check_task(model: Any) -> None:  # noqa: ANN401 - Keras
         raise ModelError(f"{why}; save the model after it was built or trained") from error
     check_one_of_each(len(inputs), len(outputs))
     digit_shape(inputs[0].shape[1:])
-    check_ten_classes(outputs[0].shape[1:])
+    count_classes(outputs[0].shape[1:])
 
 
 def _check_sizes(model: Any) -> None:  # noqa: ANN401 - Keras

@@ -17,8 +17,7 @@ from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.inference.keras_builder import built_model, cause, output_shape, unnested
 from mnist_batch.machine import environment, streams
 from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
-from mnist_batch.mnist import CLASSES
-from mnist_batch.models.layers import Layer, as_taken, digit_shape
+from mnist_batch.models.layers import Layer, as_taken, count_classes, digit_shape
 from mnist_batch.models.model_file import ModelFile
 from mnist_batch.options import Device
 
@@ -160,8 +159,9 @@ class KerasNetwork:
             self._model = built_model(file, self._keras, self._device)
         except ModelError as error:
             raise ModelError(f"{file.path}: {error}") from error
-        [given] = self._model.inputs
+        [given], [result] = self._model.inputs, self._model.outputs
         self.input_shape = digit_shape(given.shape[1:])
+        self.class_count = count_classes(result.shape[1:])
         self._input = getattr(self._model, "input", 0)  # a Sequential model may have none
         fixed: int | None = given.shape[0]
         self.block_rows = fixed or batch_size
@@ -177,7 +177,7 @@ class KerasNetwork:
         return [_described(layer) for layer in layers]
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the network's outputs, float32 (n, 10), for scaled pixels, float32 (n, 784).
+        """Return the network's outputs, float32 (n, classes), for scaled pixels, float32 (n, 784).
 
         n is `block_rows`: as the number stays the same, Keras traces its graph only once. Where
         memory runs out, these rows and all later ones are run in batches of half the size.
@@ -186,7 +186,7 @@ class KerasNetwork:
             ModelError: the network raises an exception.
             MachineError: memory is too small for the smallest batch.
         """
-        outputs = np.empty((len(inputs), CLASSES), np.float32)
+        outputs = np.empty((len(inputs), self.class_count), np.float32)
         with self._lock:
             done = 0
             while done < len(inputs):
@@ -214,7 +214,7 @@ class KerasNetwork:
             self._shrink()
             return None  # and try again without the exception, whose frames hold on to memory
         [values] = tree.flatten(outputs)
-        return np.asarray(values, np.float32).reshape(-1, CLASSES)
+        return np.asarray(values, np.float32).reshape(-1, self.class_count)
 
     def _shrink(self) -> None:
         where = "the GPU" if self._device.startswith("gpu") else "this machine"

@@ -15,15 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.mnist import CLASSES
 from mnist_batch.models.formats import Weights
-from mnist_batch.models.layers import (
-    Layer,
-    as_taken,
-    check_ten_classes,
-    described,
-    input_shape,
-)
+from mnist_batch.models.layers import Layer, as_taken, count_classes, described, input_shape
 from mnist_batch.models.model_file import ModelFile
 from mnist_batch.models.network_config import (
     TRAINING_ONLY,
@@ -51,17 +44,18 @@ class UnsupportedNetworkError(ModelError):
 
 @dataclass(frozen=True)
 class DenseNetwork:
-    """A chain of operations from pixels to ten outputs; see `predictors.Network`."""
+    """A chain of operations from pixels to an output per class; see `predictors.Network`."""
 
     input_shape: Shape
     # Applied in turn, float32 (n, *shape) to float32 (n, *next shape). One of them scales the
     # pixels, or the weights of the first do.
     operations: Sequence[Operation]
     layers: Sequence[Layer]  # with the weights that are stored
+    class_count: int
     block_rows: int = BLOCK_ROWS
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the outputs, float32 (n, 10), for pixels of 0 to 255, float32 (n, 784).
+        """Return the outputs, float32 (n, classes), for pixels of 0 to 255, float32 (n, 784).
 
         The pixels are lost.
         """
@@ -82,7 +76,7 @@ def dense_network(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
     Raises:
         UnsupportedNetworkError: it has a layer, activation or arrangement that NumPy does not run.
         ModelError: the stored arrays do not fit the layers, or the network does not take 784
-            values and give ten.
+            values and give classes.
     """
     try:
         return _built(file, scaling)
@@ -109,10 +103,10 @@ def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
             operations.append(operation)
         if name != "InputLayer":
             shown.append(described(layer, shape, stored))
-    check_ten_classes(shape)
-    if shape != (CLASSES,):
+    classes = count_classes(shape)
+    if shape != (classes,):
         raise UnsupportedNetworkError(f"its outputs are of shape {shape}")
-    return DenseNetwork(inputs, operations, shown)
+    return DenseNetwork(inputs, operations, shown, classes)
 
 
 def _with_scaling(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:

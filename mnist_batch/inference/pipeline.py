@@ -22,12 +22,13 @@ from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.kept import columns_as, further_columns
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.mnist import CLASSES, SIDE
+from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
 from mnist_batch.preprocessing.mnist_form import mean_pixels, prepare_batch
 from mnist_batch.schema import (
     CONTENT,
     PROBABILITIES,
+    Classes,
     ImageBatch,
     Images,
     Reason,
@@ -90,15 +91,16 @@ def predict_batches(
         ModelError: while iterating, where Keras cannot run the network.
         ValueError: while iterating, where `batch_size` or `workers` is below 1.
     """
-    if batch_size < 1 or (workers is not None and workers < 1):
-        raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
+    workers = _number_of_workers(batch_size, workers)
     _kernels.load_where_it_pays(inputs.encoded_rows)
-    workers = workers or available_workers()
     further = further_columns(inputs.kept, content_hash=content_hash)
-    schema = predictions_schema(with_probabilities=True, further=further)
-    predicted = partial(
-        _predicted, schema=schema, with_originals=with_originals, for_report=for_report
-    )
+    classes = inputs.classes or predictor.classes
+    schema = predictions_schema(with_probabilities=True, further=further, classes=classes)
+    shown = {"with_originals": with_originals, "for_report": for_report}
+
+    def predicted(batch: Decoded, probabilities: Array) -> PredictedBatch:
+        return _predicted(batch, probabilities, classes, schema, **shown)
+
     prepared = partial(prepare_batch, choice=prepare, with_thumbnails=for_report)
 
     def read(shard: Shard) -> Iterator[ImageBatch]:
@@ -115,6 +117,12 @@ def predict_batches(
         yield from map_batches(
             inputs.shards, read, lambda batch: predicted(*run(batch)), workers=workers
         )
+
+
+def _number_of_workers(batch_size: int, workers: int | None) -> int:
+    if batch_size < 1 or (workers is not None and workers < 1):
+        raise ValueError(f"batch_size {batch_size}, workers {workers}: expected at least 1")
+    return workers or available_workers()
 
 
 def _decoded(batch: ImageBatch, prepare: Callable[[ImageBatch], DecodedBatch]) -> Decoded:
@@ -143,8 +151,14 @@ def _run_on_keras(
 
     def results(_: None) -> Iterator[tuple[Decoded, Array]]:
         with closing(decoded()) as batches:
-            run, rows = predictor.probabilities, predictor.block_rows
-            yield from map_blocks(batches, lambda b: b[1].images, run, rows=rows, ends=block_ends)
+            yield from map_blocks(
+                batches,
+                lambda batch: batch[1].images,
+                predictor.probabilities,
+                rows=predictor.block_rows,
+                columns=predictor.classes.count,
+                ends=block_ends,
+            )
 
     return map_batches([None], results, lambda result: result, workers=1)
 
@@ -152,8 +166,9 @@ def _run_on_keras(
 def _predicted(
     batch: Decoded,
     probabilities: Array,
-    *,
+    classes: Classes,
     schema: pa.Schema,
+    *,
     with_originals: bool,
     for_report: bool,
 ) -> PredictedBatch:
@@ -169,15 +184,20 @@ def _predicted(
     columns = [
         rows.source,
         rows.row,
-        rows.label,
-        pa.array(predictions.astype(np.int8), mask=failed),
+        rows.label.cast(classes.dtype),
+        pa.array(predictions.astype(classes.dtype.to_pandas_dtype()), mask=failed),
         pa.array(confidences, mask=failed),
         pa.array(decoded.prepared),
         error,
         pa.FixedSizeListArray.from_arrays(
-            pa.array(probabilities.reshape(-1)), type=PROBABILITIES.type, mask=pa.array(failed)
+            pa.array(probabilities.reshape(-1)),
+            type=schema.field(PROBABILITIES.name).type,
+            mask=pa.array(failed),
         ),
     ]
+    if classes.names:
+        names = pa.array(classes.names)
+        columns += [names.take(columns[2]), names.take(columns[3])]
     if CONTENT in schema:
         columns.append(content_hashes(rows))
     columns += columns_as(rows.kept, [*schema][len(columns) :], len(rows))
@@ -240,6 +260,7 @@ def map_blocks(
     work: Callable[[Images], Array],
     *,
     rows: int,
+    columns: int,
     ends: Collection[int] = (),
 ) -> Iterator[tuple[ItemT, Array]]:
     """Yield each item with the results of its images, in order.
@@ -249,9 +270,10 @@ def map_blocks(
     Args:
         items: what holds images, any number of them each, even none.
         images_of: returns an item's images, uint8 (n, 28, 28).
-        work: maps images uint8 (m, 28, 28) to results float32 (m, 10); the images are overwritten
-            afterwards.
+        work: maps images uint8 (m, 28, 28) to results float32 (m, columns); the images are
+            overwritten afterwards.
         rows: how many images `work` gets at once, across the bounds of items; fewer the last time.
+        columns: how many numbers an image's result has.
         ends: numbers of images, each up to the end of an item, after which a block ends even if it
             is not full.
     """
@@ -262,7 +284,7 @@ def map_blocks(
     for item in items:
         images = images_of(item)
         done += len(images)
-        results = np.empty((len(images), CLASSES), np.float32)
+        results = np.empty((len(images), columns), np.float32)
         waiting.append((item, results))
         first_cut = rows - filled
         for start, stop in pairwise([0, *range(first_cut, len(images), rows), len(images)]):

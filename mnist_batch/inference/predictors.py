@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
-from mnist_batch.mnist import CLASSES, PIXELS, SIDE
+from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.models.layers import Layer, colour_axis
 from mnist_batch.models.model_file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
 from mnist_batch.models.network_config import output_activation
@@ -46,15 +46,15 @@ def scaled(images: Images, scale: Scale, out: Array | None = None) -> Array:
 
 
 def log_losses(
-    probabilities: npt.NDArray[np.floating[Any]], digits: npt.NDArray[np.integer[Any]]
+    probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
 ) -> npt.NDArray[np.float64]:
-    """Return the negative logarithm (base e) of the probability of each row's true digit.
+    """Return the negative logarithm (base e) of the probability of each row's true class.
 
-    Probabilities (n, 10) are clipped to [eps, 1 - eps] with eps = 2**-23, float32's, as
+    Probabilities (n, classes) are clipped to [eps, 1 - eps] with eps = 2**-23, float32's, as
     scikit-learn clips float32 probabilities.
     """
     # float64, because the difference to 1 of a confident float32 has few digits left.
-    truth = probabilities[np.arange(len(digits)), digits].astype(np.float64)
+    truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     eps = float(np.finfo(np.float32).eps)
     losses: npt.NDArray[np.float64] = -np.log(truth.clip(eps, 1 - eps))
     return losses
@@ -72,11 +72,15 @@ class Network(Protocol):
         """The layers in order, those of networks within it too, without its input."""
 
     @property
+    def class_count(self) -> int:
+        """How many classes it tells apart."""
+
+    @property
     def block_rows(self) -> int:
         """How many rows `outputs` takes."""
 
     def outputs(self, inputs: Array) -> Array:
-        """Return the outputs, float32 (n, 10), for scaled pixels, float32 (n, 784)."""
+        """Return the outputs, float32 (n, class_count), for scaled pixels, float32 (n, 784)."""
 
 
 @dataclass(frozen=True)
@@ -128,21 +132,22 @@ class Predictor:
         return self._network.layers
 
     def probabilities(self, images: Images) -> Array:
-        """Return the probability of each digit.
+        """Return the probability of each class, in the order of `classes`.
 
         Args:
             images: uint8 (n, 28, 28), 0 black to 255 white, light strokes on black.
 
         Returns:
-            float32 (n, 10), each row summing to 1. A row does not depend on what the others show.
-            It is the same to 5e-6 however the batches are cut and whichever thread works.
+            float32 (n, classes), each row summing to 1. A row does not depend on what the
+            others show. It is the same to 5e-6 however the batches are cut and whichever thread
+            works.
 
         Raises:
             ValueError: `images` are of another type or shape.
             ModelError: Keras cannot run the network.
         """
         _check_images(images)
-        result = np.empty((len(images), CLASSES), np.float32)
+        result = np.empty((len(images), self.classes.count), np.float32)
         inputs = self._own_inputs()
         for start in range(0, len(images), self.block_rows):
             block = images[start : start + self.block_rows]
@@ -232,8 +237,8 @@ def load_model(
             memory runs out. A network that was saved for a fixed number gets that number.
 
     Raises:
-        ModelError: the file cannot be read; its network does not classify 28x28 images in ten
-            classes, gives NaN, or cannot be run in the way that was asked for.
+        ModelError: the file cannot be read; its network does not classify 28x28 images,
+            gives NaN, or cannot be run in the way that was asked for.
         ValueError: `batch_size` is below 1.
     """
     file = read_model_file(Path(path) if path else DEFAULT_MODEL)
@@ -274,7 +279,8 @@ def build_predictor(
         notes.append("takes images in colour: it gets the grey picture three times")
     activation = output_activation(file.config)
     if activation == "sigmoid":
-        notes.append("its ten sigmoid outputs were divided by their sum to give probabilities")
+        count = "ten" if network.class_count == DIGITS.count else network.class_count
+        notes.append(f"its {count} sigmoid outputs were divided by their sum to give probabilities")
     elif activation != "softmax":
         notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
     return Predictor(
@@ -288,6 +294,7 @@ def build_predictor(
         _input_scale=Scale.BYTES if name is PredictorChoice.NUMPY else wanted,
         _activation=activation,
         _options=ModelOptions(name, wanted, device, batch_size),
+        classes=_classes(file, network.class_count),
     )
 
 
@@ -320,6 +327,14 @@ def _network(
     return KerasNetwork(file, device, batch_size, notes.append), PredictorChoice.KERAS, why
 
 
+def _classes(file: ModelFile, count: int) -> Classes:
+    """Return the classes that a network tells apart, by the names that its file gives them."""
+    names = file.class_names()
+    if names is not None and len(names) != count:
+        raise ModelError(f"{file.path}: names {len(names):,} classes, and tells {count:,} apart")
+    return Classes.of(count, names)
+
+
 def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
     if wanted is not None:
         return Scale(wanted)
@@ -334,8 +349,8 @@ def _as_probabilities(outputs: Array, activation: str) -> Array:
         return outputs
     if activation == "sigmoid":
         totals = outputs.sum(axis=1, keepdims=True)
-        # Ten zeros tell nothing: each digit is as likely as another.
-        shares = np.full_like(outputs, 1 / CLASSES)
+        # Zeros alone tell nothing: each class is as likely as another.
+        shares = np.full_like(outputs, 1 / outputs.shape[1])
         np.divide(outputs, totals, out=shares, where=totals > 0)
         return shares
     return softmax(outputs)

@@ -87,7 +87,8 @@ def one_by_one(
                     raise
                 except (InputError, OSError) as error:
                     raise_if_of_machine(error, text_of_path(source))
-                    yield UnreadableSource(text_of_path(source), _reason(error, path), str(error))
+                    why, label_type = _reason(error, path), settings.numbering().dtype
+                    yield UnreadableSource(text_of_path(source), why, str(error), label_type)
 
     return lambda groups, settings: joined(open_each(groups, settings))
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
-from mnist_batch.inputs.labelling.folders import folder_digits
+from mnist_batch.inputs.labelling.folders import folder_labels, folder_names
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.metadata import metadata_columns, metadata_labels
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
@@ -58,8 +58,10 @@ class ImageFileShard(Shard):
 
     paths: Sequence[str]  # where the files are
     sources: Sequence[str]  # the column `source`, as long as `paths`
-    labels: pa.Array  # Arrow int8, as long as `paths`, 0 to 9 or null
+    labels: pa.Array  # Arrow integers, as long as `paths`, numbers of classes or null
     columns: pa.RecordBatch | None = None  # those that are kept, as long as `paths`; None for none
+    # Among which the labels are, where it is not known what these mean.
+    texts: tuple[str, ...] = ()
     encoded = True
 
     @property
@@ -81,6 +83,10 @@ class ImageFileShard(Shard):
     def uncounted(self) -> Sequence[str]:
         """Folders that cannot be listed."""
         return [source for source in self.sources if source.endswith("/")]
+
+    def label_texts(self) -> Sequence[str]:
+        """Return the labels; nothing is read."""
+        return self.texts or [*map(str, self.labels.drop_null().unique().to_pylist())]
 
     def read_from(self, states: FileStates | None = None) -> Sequence[str | bytes]:
         """Return names, states, labels and columns; without `states` it asks the files for them."""
@@ -109,6 +115,7 @@ class ImageFileShard(Shard):
             sources=[self.sources[place] for place in places],
             labels=self.labels.take(pa.array(places)),
             columns=None if self.columns is None else self.columns.take(pa.array(places)),
+            texts=self.texts,
         )
 
     def place(self, row: int) -> tuple[str, int]:
@@ -122,6 +129,7 @@ class ImageFileShard(Shard):
             self.sources[start:stop],
             self.labels[start:stop],
             None if self.columns is None else self.columns.slice(start, stop - start),
+            self.texts,
         )
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
@@ -150,15 +158,20 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
     """
     paths = Texts.joined([files.paths for files in groups])
     sources = Texts.joined([files.sources for files in groups])
+    texts = list[str]()
     if settings.label_file:
         names = [*map(text_of_path, sources)]
         settings.label_file.find_spellings(dict(zip(names, paths, strict=True)))
         labels = settings.label_file.lookup(names, np.zeros(len(names), np.int64))
     elif settings.unlabelled:
-        labels = pa.nulls(len(sources), pa.int8())
+        labels = pa.nulls(len(sources), settings.numbering().dtype)
     else:
-        labels = pa.concat_arrays([_own_labels(files, settings) for files in groups])
-    whole = ImageFileShard(paths, sources, labels, _kept_columns(groups, settings.keep))
+        own = [_own_labels(files, settings) for files in groups]
+        labels = pa.concat_arrays([found for found, _ in own])
+        texts = [text for _, some in own for text in some]
+    whole = ImageFileShard(
+        paths, sources, labels, _kept_columns(groups, settings.keep), tuple(dict.fromkeys(texts))
+    )
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
 
 
@@ -180,23 +193,31 @@ def _kept_columns(groups: Sequence[NamedFiles], names: Sequence[str]) -> pa.Reco
     return pa.record_batch(columns, names=found) if found else None
 
 
-def _own_labels(files: NamedFiles, settings: ReadSettings) -> pa.Array:
-    """Return the labels that the files of one INPUT carry: Arrow int8 or null."""
-    labels = folder_digits(files.paths)
+def _own_labels(files: NamedFiles, settings: ReadSettings) -> tuple[pa.Array, list[str]]:
+    """Return the labels that the files of one INPUT carry, Arrow integers or null.
+
+    With them come the texts that these labels are, each once; without a model they are the names
+    of classes. Those of folders are among them only where folders are to name classes.
+    """
+    labels = folder_labels(files.paths, settings.numbering())
+    named = settings.classes is None and settings.named_by_folders
+    texts = folder_names(files.paths) if named else []
     column = settings.label_column or "label"
 
     def read(path: Path) -> LabelFile:
-        return LabelFile(path, column=column)
+        return LabelFile(path, settings.numbering(), column=column)
 
     told = metadata_labels(files.names, files.paths, files.metadata, column, read)
     if not told:
-        return labels
+        return labels, texts
     # Each image takes its label from the folders' or from one of the files'.
     places, start = np.arange(len(labels)), len(labels)
     for own, _, _ in told:
         places[own] = np.arange(start, start + len(own))
         start += len(own)
-    return pa.concat_arrays([labels, *(found for _, found, _ in told)]).take(pa.array(places))
+    whole = pa.concat_arrays([labels, *(found for _, found, _ in told)])
+    texts = [text for _, _, file in told for text in file.texts]
+    return whole.take(pa.array(places)), texts
 
 
 def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:

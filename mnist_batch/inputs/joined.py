@@ -3,7 +3,7 @@
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +76,15 @@ class JoinedShards(Shard):
     def failures(self) -> Sequence[str]:
         """Those of all."""
         return [failure for shard in self.shards for failure in shard.failures]
+
+    @property
+    def stated_names(self) -> Sequence[tuple[str, ...]]:
+        """Those of all, each once."""
+        return [*dict.fromkeys(names for shard in self.shards for names in shard.stated_names)]
+
+    def label_texts(self) -> Iterable[str]:
+        """Return those of all."""
+        return chain.from_iterable(shard.label_texts() for shard in self.shards)
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return the fingerprint of each."""

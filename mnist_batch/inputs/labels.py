@@ -1,15 +1,15 @@
-"""What a label may be: a digit, as a number or as text."""
+"""What a label may be: a digit or another class, by its number or its name."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
+from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering
 from mnist_batch.schema import shortened
 
-_DIGIT = r"^[0-9](\.0*)?$"
 _UNKNOWN = r"^(|-1(\.0*)?|(?i:nan))$"
 
 
@@ -17,25 +17,31 @@ INSTEAD = "correct it, or pass --labels none to predict without labels"
 """What to do about a label that is none, where images are read."""
 
 
-def digits(values: pa.Array, where: Callable[[int], str], instead: str = INSTEAD) -> pa.Array:
-    """Return labels as Arrow int8, 0 to 9 or null.
+def class_numbers(
+    values: pa.Array,
+    where: Callable[[int], str],
+    numbering: Numbering = DIGIT_LABELS,
+    instead: str = INSTEAD,
+) -> pa.Array:
+    """Return labels as numbers of classes: Arrow int8, int16 of over 128 classes, or null.
 
     Args:
-        values: Arrow integers, floats or decimals that are whole, or text such as "7"; unknown
-            where null, NaN, -1 or blank.
+        values: Arrow integers, floats or decimals that are whole, or text such as "7" or "seven";
+            unknown where null, NaN, -1 or blank.
         where: returns the place of the i-th value, for the message.
+        numbering: what the values mean.
         instead: what to do about a bad one, for the message.
 
     Raises:
-        LabelError: a value is not a digit.
+        LabelError: a value means no class.
     """
     check_type(values.type, where)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_null(values.type):
-        return values.cast(pa.int8())
-    if pa.types.is_integer(values.type) and _within_digits(values):
-        return values.cast(pa.int8())
+        return values.cast(numbering.dtype)
+    if pa.types.is_integer(values.type) and numbering.keeps_digits and _within_digits(values):
+        return values.cast(numbering.dtype)
     if pa.types.is_string_view(values.type):
         values = values.cast(pa.string())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
@@ -43,23 +49,39 @@ def digits(values: pa.Array, where: Callable[[int], str], instead: str = INSTEAD
             raise LabelError(f"{where(first)}: a label that is no text in UTF-8; {instead}")
         values = pc.utf8_trim_whitespace(values)
         values = pc.if_else(pc.match_substring_regex(values, _UNKNOWN), None, values)
-        good = pc.match_substring_regex(values, _DIGIT)
     else:
         as_float = pc.cast(values, pa.float64(), safe=False)
         values = pc.if_else(pc.or_(pc.is_nan(as_float), pc.equal(as_float, -1)), None, values)
-        good = pc.and_(pc.is_in(as_float, pa.array(np.arange(10.0))), pc.is_valid(values))
-    bad = pc.indices_nonzero(pc.fill_null(pc.and_(pc.invert(good), pc.is_valid(values)), False))
-    if len(bad):
+    # Each value that occurs is looked up once.
+    distinct = values.dictionary_encode()
+    numbers = [numbering.number(value) for value in distinct.dictionary.to_pylist()]
+    found = pa.array(numbers, numbering.dtype).take(distinct.indices)
+    bad = pc.indices_nonzero(pc.and_(found.is_null(), values.is_valid()))
+    if len(bad) and not (numbering.classes is None and pa.types.is_string(values.type)):
         first = bad[0].as_py()
         raise LabelError(
-            f"{where(first)}: label {shown(values[first].as_py())} is not a digit from 0 to 9; "
+            f"{where(first)}: label {shown(values[first].as_py())} is not {numbering.expected}; "
             f"{instead}"
         )
-    return pc.cast(values, pa.float64(), safe=False).cast(pa.int8())
+    return found
+
+
+def texts_of(values: pa.Array) -> list[str]:
+    """Return the labels in a column as texts, each once; unknown ones and such as are none not."""
+    values = values.unique() if pa.types.is_dictionary(values.type) else values
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
+        values = values.filter(pc.equal(pc.round(values), values)).cast(pa.int64())
+    with suppress(pa.ArrowInvalid, UnicodeDecodeError):
+        texts = pc.utf8_trim_whitespace(values.drop_null().unique().cast(pa.string()))
+        known = texts.filter(pc.invert(pc.match_substring_regex(texts, _UNKNOWN)))
+        return list(map(str, known.to_pylist()))
+    return []
 
 
 def check_type(kind: pa.DataType, where: Callable[[int], str]) -> None:
-    """Check that a column of a type can hold what `digits` takes; no value is needed for that.
+    """Check that a column of a type can hold what `class_numbers` takes, by its type alone.
 
     Raises:
         LabelError: it cannot; the message names the place of the first value.

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.inputs.labelling.label_file import LabelFile
+from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
-from mnist_batch.schema import ImageBatch
+from mnist_batch.schema import DIGITS, Classes, ImageBatch
 
 SHARD_ROWS = 8192
 """Rows of a shard, about: enough to make opening it cheap, few enough to share out evenly."""
@@ -98,6 +99,21 @@ class Shard(Protocol):
     def failures(self) -> Sequence[str]:
         """Why files cannot be opened, each a message."""
         return ()
+
+    @property
+    def stated_names(self) -> Sequence[tuple[str, ...]]:
+        """The names that each of its files gives the numbers that are its labels, if it does."""
+        return ()
+
+    def label_texts(self) -> Iterable[str]:
+        """Return the labels that rows have, as texts, each once at least.
+
+        A run without a model asks, to know what the classes are. Here the shard is read.
+        """
+        found = set[int]()
+        for batch in self.read(BATCH_ROWS):
+            found.update(batch.label.drop_null().unique().to_pylist())
+        return map(str, found)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of `read_from`, in hexadecimal."""
@@ -205,6 +221,7 @@ class UnreadableSource(Shard):
     source: str  # the column `source`, as text that Arrow can hold
     error: str  # the column `error`
     failure: str  # the same for the user
+    label_type: pa.DataType = DIGITS.dtype  # the type of the column `label`
     rows = 1
     encoded = False
 
@@ -228,7 +245,7 @@ class UnreadableSource(Shard):
         yield ImageBatch(
             source=pa.array([self.source], pa.string()),
             row=pa.array([0], pa.int64()),
-            label=pa.nulls(1, pa.int8()),
+            label=pa.nulls(1, self.label_type),
             images=np.zeros((1, SIDE, SIDE), np.uint8),
             error=pa.array([self.error], pa.string()),
         )
@@ -257,7 +274,14 @@ class ReadSettings:
     # Labels from elsewhere, which then count alone; None to take the inputs' own.
     label_file: LabelFile | None = None
     unlabelled: bool = False  # read no labels at all
+    # What labels are numbers of; None where this is to be found, see `Numbering`.
+    classes: Classes | None = DIGITS
+    named_by_folders: bool = False  # whether folders of images give classes their names
     keep: Sequence[str] = ()  # the columns that the predictions keep, where a file has them
     # No other file is read. Then the rows of a packed file have just the sources that they were
     # packed from; else the packed file's own source and a `/` stand in front of them.
     alone: bool = True
+
+    def numbering(self, stated: tuple[str, ...] | None = None) -> Numbering:
+        """Return what labels mean, of data that states such names itself."""
+        return Numbering(self.classes, stated)

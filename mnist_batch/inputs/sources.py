@@ -28,6 +28,13 @@ from mnist_batch.inputs.joined import JoinedShards
 from mnist_batch.inputs.kept import check_names, kept_fields
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.metadata import has_column, metadata_by_folder
+from mnist_batch.inputs.labelling.names import (
+    classes_of,
+    stated_classes,
+    with_given_names,
+    with_stated_names,
+)
+from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.listing import FolderListing, suffix_of
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
@@ -56,7 +63,7 @@ class OpenInputs:
     labels: LabelFile | None = None  # the user's own
     notes: Sequence[str] = ()  # what the user should know of the INPUTs, one sentence each
     formats: Mapping[str, int] = field(default_factory=dict)  # the number of files of each format
-    classes: Classes | None = DIGITS  # what the labels are numbers of; None where nobody can tell
+    classes: Classes | None = None  # of the labels; None for those of the model
 
     @property
     def encoded_rows(self) -> int:
@@ -88,7 +95,13 @@ class _Found:
         return replace(self, files=replace(self.files, sources=sources))
 
 
-def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None) -> OpenInputs:
+def open_inputs(
+    inputs: Iterable[str | Path],
+    options: ReadOptions | None = None,
+    classes: Classes | None = DIGITS,
+    *,
+    named_by_folders: bool = False,
+) -> OpenInputs:
     """List INPUTs and cut them into shards.
 
     An INPUT is a folder of images or of Parquet files (searched through, in natural order), an
@@ -101,21 +114,34 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
     A Parquet file that cannot be opened, and a folder within an INPUT that cannot be listed, is one
     row with an error: nobody knows how many it holds.
 
+    Args:
+        inputs: the INPUTs.
+        options: how they are read.
+        classes: what a model tells apart, of which labels become numbers; None without a model:
+            then the labels themselves tell, see `classes_of`.
+        named_by_folders: whether folders of images give classes their names then.
+
     Raises:
         InputError: an INPUT does not exist, holds no images, or holds both images and Parquet;
             a file is named twice; none of the Parquet files can be opened.
         ColumnError: a column cannot be kept, or no file has it.
-        LabelError: a file of labels cannot be read.
+        LabelError: a file of labels cannot be read, or labels are not of the classes.
     """
     options = options or ReadOptions()
+    if options.class_names is not None:
+        classes = with_given_names(classes, options.class_names)
     check_names(options.keep_columns)
     found = [one for item in inputs for one in _find(os.fspath(item))]
     if _twin(found) is not None:
         found = [one.qualified() for one in found]
         if (twin := _twin(found)) is not None:
             raise InputError(f"{twin}: named by two INPUTs; name each file once")
-    settings = _settings(options, found)
+    settings = replace(_settings(options, found, classes), named_by_folders=named_by_folders)
     shards = _open_files(found, settings)
+    if classes is None:
+        settings = _settings(options, found, _classes_among(shards, settings.label_file))
+        shards = _open_files(found, settings)
+    stated = [names for shard in shards for names in shard.stated_names]
     if options.orientation is Orientation.TRANSPOSED:
         shards = [TransposedShard(shard) for shard in shards]
     return OpenInputs(
@@ -128,6 +154,7 @@ def open_inputs(inputs: Iterable[str | Path], options: ReadOptions | None = None
         labels=settings.label_file,
         notes=[note for one in found for note in one.notes],
         formats=_files_of_formats(found),
+        classes=with_stated_names(settings.classes or DIGITS, stated),
     )
 
 
@@ -139,25 +166,39 @@ def _files_of_formats(found: Sequence[_Found]) -> Counter[str]:
     return counts
 
 
-def _settings(options: ReadOptions, found: Sequence[_Found]) -> ReadSettings:
+def _classes_among(shards: Sequence[Shard], labels: LabelFile | None) -> Classes:
+    """Return the classes that labels are of, without a model: by the names of the data, if any."""
+    stated = [names for shard in shards for names in shard.stated_names]
+    if stated:
+        return stated_classes(stated)
+    if labels:
+        return classes_of(labels.texts)
+    return classes_of([*dict.fromkeys(text for shard in shards for text in shard.label_texts())])
+
+
+def _settings(
+    options: ReadOptions, found: Sequence[_Found], classes: Classes | None
+) -> ReadSettings:
     """Return how files are read; a file of labels is read here."""
     unlabelled = options.labels == NO_LABELS
     file = None if unlabelled else options.labels
     return ReadSettings(
         image_column=options.image_column,
         label_column=options.label_column,
-        label_file=None if file is None else _label_file(Path(file), options.label_column),
+        label_file=None if file is None else _label_file(file, options.label_column, classes),
         unlabelled=unlabelled,
+        classes=classes,
         alone=sum(len(one.files.names) for one in found) == 1,
         keep=options.keep_columns,
     )
 
 
-def _label_file(path: Path, column: str | None) -> LabelFile:
+def _label_file(file: str, column: str | None, classes: Classes | None) -> LabelFile:
     """Read the user's file of labels; `column` may be that of Parquet files instead."""
+    path, numbering = Path(file), Numbering(classes)
     if column is None or not has_column(path, column):
-        return LabelFile(path)
-    return LabelFile(path, column=column)
+        return LabelFile(path, numbering)
+    return LabelFile(path, numbering, column=column)
 
 
 def _open_files(found: Sequence[_Found], settings: ReadSettings) -> list[Shard]:

@@ -1,4 +1,4 @@
-"""Describe the layers of a network, and check that it takes a digit and gives ten classes."""
+"""Describe the layers of a network, and check that it takes a digit and gives classes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
-from mnist_batch.mnist import CLASSES, PIXELS, SIDE
+from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.models.formats import Weights
 from mnist_batch.models.network_config import Config, Shape, activation_name
+from mnist_batch.schema import MOST_CLASSES
 
 Array = npt.NDArray[np.float32]
 
@@ -117,14 +118,16 @@ def as_taken(pixels: Array, shape: Sequence[int]) -> Array:
     return pixels.reshape(-1, *grey).repeat(COLOURS, axis=axis + 1)
 
 
-def check_ten_classes(shape: OpenShape) -> None:
-    """Check that a network gives a number for each of ten classes, by the shape of its output.
+def count_classes(shape: OpenShape) -> int:
+    """Return for how many classes a network gives a number each, by the shape of its output.
 
     Raises:
         ModelError: it gives another output; the message describes it.
     """
-    if None in shape or math.prod(size or 0 for size in shape) != CLASSES:
-        raise ModelError(f"{_given(shape)}; expected {CLASSES} classes")
+    count = 0 if None in shape else math.prod(size or 0 for size in shape)
+    if not 2 <= count <= MOST_CLASSES or count == PIXELS:
+        raise ModelError(f"{_given(shape)}; expected 2 to {MOST_CLASSES:,} classes")
+    return count
 
 
 def check_one_of_each(inputs: int, outputs: int) -> None:
@@ -135,7 +138,7 @@ def check_one_of_each(inputs: int, outputs: int) -> None:
     """
     if (inputs, outputs) != (1, 1):
         counts = f"{inputs} input{'s' * (inputs != 1)} and {outputs} output{'s' * (outputs != 1)}"
-        raise ModelError(f"has {counts}; expected one of each, an image and its {CLASSES} classes")
+        raise ModelError(f"has {counts}; expected one of each, an image and its classes")
 
 
 def input_shape(config: Config, layers: Sequence[Config]) -> Shape:

@@ -59,6 +59,20 @@ class ModelFile(StoredNetwork):
         own = own_scale(self.config)
         return (own, ScaleSource.FIRST_LAYERS) if own else None
 
+    def class_names(self) -> tuple[str, ...] | None:
+        """Return the names of the classes in their order, as the training record has them, or None.
+
+        Raises:
+            ModelError: they are no texts, or two are the same.
+        """
+        names = self.training.get("class_names")
+        if names is None:
+            return None
+        is_texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        if not is_texts or len(set(names)) != len(names):
+            raise ModelError(f"{self.path}: its training record has no sound names of classes")
+        return tuple(names)
+
 
 def read_model_file(path: Path) -> ModelFile:
     """Read a model file; any but that of this package in a process of its own.

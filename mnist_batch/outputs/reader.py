@@ -6,8 +6,9 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,22 +20,24 @@ import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.inputs.kept import as_text, kept_type
+from mnist_batch.inputs.labelling.names import classes_of, whole_number
 from mnist_batch.inputs.labelling.tables import csv_cause
 from mnist_batch.inputs.labels import shown
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import (
     DIGITS,
     FORMULA,
+    LABEL_NAME,
     METADATA_KEY,
+    MOST_CLASSES,
+    PREDICTION_NAME,
     PREDICTIONS,
     PROBABILITIES,
+    Classes,
     predictions_schema,
     shortened,
 )
-
-_CSV_PROBABILITIES = [f"p{digit}" for digit in range(CLASSES)]
 
 
 class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
@@ -60,24 +63,25 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
                 column is missing.
         """
         self.path = path
-        self.classes = DIGITS
         self._format = _format_of(path)
         with _predictions_errors(path):
             self._file = open_native(path)
             self._state = self._stat()
-            columns, self.run = self._format.header(self._file)
+            columns, self.run, count = self._format.header(self._file)
         self._columns = list(PREDICTIONS.names)
-        given = [name for name in self._format.probabilities if name in columns]
-        if given:
-            self._columns += self._format.probabilities
+        probabilities = self._format.probabilities(count) if count else []
+        self._columns += probabilities
         missing = [name for name in self._columns if name not in columns]
         if missing:
             raise PredictionsError(
                 f"{path} lacks the columns {', '.join(missing)}; expected a file that "
                 "mnist-batch predict wrote"
             )
-        self._schema = predictions_schema(with_probabilities=bool(given))
-        own = {*PREDICTIONS.names, *self._format.probabilities}
+        with _predictions_errors(path):
+            self.classes = self._classes(columns, count)
+        numbered = Classes(self.classes.count)
+        self._schema = predictions_schema(with_probabilities=bool(count), classes=numbered)
+        own = {*PREDICTIONS.names, *probabilities}
         self.further = [name for name in columns if name not in own]
 
     def __exit__(self, *_: object) -> None:
@@ -109,6 +113,31 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
             if self._stat() != self._state:
                 raise PredictionsError(f"{self.path} was changed while it was read; try again")
 
+    def _classes(self, columns: Sequence[str], count: int) -> Classes:
+        """Return the classes by the record of the run, or else by the columns.
+
+        `count` is the number of probabilities, 0 without such. Where nothing else tells, the
+        numbers do: those of no digits are classes as `classes_of` says.
+        """
+        stated = classes_of_record(self.run)
+        if stated is not None and count in (0, stated.count):
+            return stated
+        named = {LABEL_NAME.name, PREDICTION_NAME.name} <= {*columns}
+        if count and not named:
+            return Classes(count)
+        wanted = ["label", "prediction"]
+        wanted += [LABEL_NAME.name, PREDICTION_NAME.name] if named else []
+        names: dict[int, str | None] = {}
+        for batch in self._format.batches(self._file, wanted):
+            # Predictions last: a label may be corrected, and its name not.
+            for number, name in zip(wanted, wanted[2:] or (None, None), strict=False):
+                names |= _names_by_number(batch, number, name)
+        if not named:
+            return classes_of([str(number) for number in names])
+        count = max(count, *names, 1) if count else max(*names, 1, 1) + 1
+        known = [names.get(number) or str(number) for number in range(count)]
+        return Classes.of(count, known) if len({*known}) == count else Classes(count)
+
     def _stat(self) -> tuple[int, int]:
         """Return size and time of the file that is open."""
         status = os.fstat(self._file.fileno())
@@ -117,8 +146,10 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
     def _checked(self, batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
         """Return `batch` in the schema's types; other tools may have changed them."""
         for name in ("label", "prediction"):
-            wrong = pc.invert(_is_digit(batch.column(name)))
-            self._refuse(wrong, batch, name, start, "a digit from 0 to 9 or nothing")
+            wrong = pc.invert(_is_class(batch.column(name), self.classes.count))
+            last = self.classes.count - 1
+            expected = f"a {self.classes.noun} from 0 to {last} or nothing"
+            self._refuse(wrong, batch, name, start, expected)
         for field in PREDICTIONS:
             if not field.nullable:
                 empty = batch.column(field.name).is_null()
@@ -129,9 +160,10 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         sound = pc.and_(pc.greater_equal(confidence, 0), pc.less_equal(confidence, 1))
         wrong = pc.invert(sound.fill_null(True))
         self._refuse(wrong, batch, "confidence", start, "a number from 0 to 1 or nothing")
-        if PROBABILITIES in self._schema:
+        if PROBABILITIES.name in self._schema.names:
             wrong = _outside_0_to_1(columns[-1])
-            self._refuse(wrong, batch, PROBABILITIES.name, start, "ten numbers from 0 to 1")
+            count = "ten" if self.classes.are_digits else self.classes.count
+            self._refuse(wrong, batch, PROBABILITIES.name, start, f"{count} numbers from 0 to 1")
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _refuse(
@@ -151,7 +183,7 @@ def holds_predictions(path: Path) -> bool:
     """
     form = _format_of(path)
     with _predictions_errors(path), open_native(path) as file:
-        columns, _ = form.header(file)
+        columns = form.header(file)[0]
     return set(PREDICTIONS.names) <= {*columns}
 
 
@@ -165,28 +197,60 @@ def _with_further(
     return checked
 
 
-def _is_digit(column: pa.Array) -> pa.Array:
-    """Return where a column is null or a digit, as 7, 7.0 or, in CSV, their text: bool (n,)."""
+def classes_of_record(run: Mapping[str, Any] | None) -> Classes | None:
+    """Return the classes that the record of a run tells; the digits are not told."""
+    told = (run or {}).get("classes")
+    if run is None or told is None:
+        return DIGITS if run is not None else None
+    if not isinstance(told, dict) or not isinstance(count := told.get("count"), int):
+        return None
+    names = told.get("names")
+    if not isinstance(names, list) or len(names) != count or not all(map(_is_text, names)):
+        names = None
+    return Classes.of(count, names) if 2 <= count <= MOST_CLASSES else None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _names_by_number(batch: pa.RecordBatch, column: str, name: str | None) -> dict[int, str | None]:
+    """Return the numbers of classes in a column, each with its name in another, or None."""
+    names = pa.nulls(len(batch), pa.string()) if name is None else as_text(batch.column(name))
+    pairs = pa.table([as_text(batch.column(column)), names], ["number", "name"])
+    pairs = pairs.group_by(["number", "name"]).aggregate([])
+    found: dict[int, str | None] = {}
+    for number, text in zip(pairs["number"].to_pylist(), pairs["name"].to_pylist(), strict=True):
+        whole = None if number is None else whole_number(number)
+        if whole is not None and whole < MOST_CLASSES:
+            found[whole] = text
+    return found
+
+
+def _is_class(column: pa.Array, count: int) -> pa.Array:
+    """Return where a column is null or a number below `count`, as 7, 7.0 or its text: bool (n,)."""
     if pa.types.is_string(column.type):
         # pandas writes 7.0 where a column of integers has gaps.
-        digit = pc.match_substring_regex(column, r"^[0-9](\.0)?$")
-    else:
-        digit = pc.is_in(column.cast(pa.float64()), pa.array(range(CLASSES), pa.float64()))
-    return pc.or_(column.is_null(), digit.fill_null(False))
+        is_number = pc.match_substring_regex(column, r"^(0|[1-9][0-9]{0,2})(\.0)?$")
+        numbers = pc.if_else(is_number, column, None).cast(pa.float64())
+        sound = pc.and_(is_number, pc.less(numbers, count).fill_null(False))
+        return pc.or_(is_number.is_null(), sound.fill_null(False))
+    sound = pc.is_in(column.cast(pa.float64()), pa.array(range(count), pa.float64()))
+    return pc.or_(column.is_null(), sound.fill_null(False))
 
 
 def _typed(column: pa.Array, target: pa.DataType) -> pa.Array:
-    if pa.types.is_string(column.type) and target == pa.int8():
+    if pa.types.is_string(column.type) and target in (pa.int8(), pa.int16()):
         column = column.cast(pa.float64())
     return column.cast(target)
 
 
 def _outside_0_to_1(column: pa.FixedSizeListArray) -> pa.Array:
-    """Return where probabilities are not ten numbers from 0 to 1: bool (n,); null is fine."""
+    """Return where probabilities are not numbers from 0 to 1: bool (n,); null is fine."""
     wrong = np.zeros(len(column), dtype=bool)
     given = column.is_valid().to_numpy(zero_copy_only=False)
-    # A null or NaN among the ten is neither above 0 nor below 1, so it is found as well.
-    values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, CLASSES)
+    # A null or NaN among them is neither above 0 nor below 1, so it is found as well.
+    values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
     wrong[given] = ~((values >= 0) & (values <= 1)).all(axis=1)
     return pa.array(wrong)
 
@@ -194,20 +258,25 @@ def _outside_0_to_1(column: pa.FixedSizeListArray) -> pa.Array:
 class _Format(NamedTuple):
     """How files of one format are read."""
 
-    # Reads the names of the columns and the record of the run.
-    header: Callable[[pa.NativeFile], tuple[list[str], dict[str, Any] | None]]
-    # The columns that hold the probabilities.
-    probabilities: list[str]
+    # Reads the names of the columns, the record of the run, and the number of probabilities, 0
+    # where there are none.
+    header: Callable[[pa.NativeFile], tuple[list[str], dict[str, Any] | None, int]]
+    # Returns the columns that hold so many probabilities.
+    probabilities: Callable[[int], list[str]]
     # Reads batches with at least the given columns, the probabilities as one.
     batches: Callable[[pa.NativeFile, list[str]], Iterator[pa.RecordBatch]]
 
 
-def _parquet_header(opened: pa.NativeFile) -> tuple[list[str], dict[str, Any] | None]:
+def _parquet_header(opened: pa.NativeFile) -> tuple[list[str], dict[str, Any] | None, int]:
     with pq.ParquetFile(opened) as file:
         schema, metadata = file.schema_arrow, file.metadata.metadata or {}
     names = [field.name for field in schema if _is_readable(field)]
     run = json.loads(metadata.get(METADATA_KEY, "null"))
-    return names, run if _is_run(run) else None
+    kinds = [field.type for field in schema if field.name == PROBABILITIES.name]
+    sizes = [kind.list_size for kind in kinds if pa.types.is_fixed_size_list(kind)]
+    # Lists of any length, as other tools write them, hold ten.
+    count = sizes[0] if sizes else DIGITS.count * bool(kinds)
+    return names, run if _is_run(run) else None, count
 
 
 def _is_readable(field: pa.Field) -> bool:
@@ -231,8 +300,28 @@ def _parquet_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.R
         yield from file.iter_batches(columns=columns)
 
 
-def _csv_header(opened: pa.NativeFile) -> tuple[list[str], None]:
-    return [_unguarded_name(name) for name in _csv_names(opened)], None
+def _csv_header(opened: pa.NativeFile) -> tuple[list[str], None, int]:
+    names = [_unguarded_name(name) for name in _csv_names(opened)]
+    return names, None, _csv_count(names)
+
+
+def _csv_count(names: Sequence[str]) -> int:
+    """Return how many probabilities the columns of CSV hold: 0 for none.
+
+    One alone is of the ten of digits, of which the others are missing.
+    """
+    there = {*names}
+    count = next(place for place in count_from(0) if f"p{place}" not in there)
+    last = max((int(name[1:]) for name in there if _IS_PROBABILITY.fullmatch(name)), default=-1)
+    count = max(count, last + 1)
+    return DIGITS.count if count == 1 else count
+
+
+_IS_PROBABILITY = re.compile(r"p(0|[1-9][0-9]{0,2})")
+
+
+def _csv_probabilities(count: int) -> list[str]:
+    return [f"p{place}" for place in range(count)]
 
 
 def _csv_names(opened: pa.NativeFile) -> list[str]:
@@ -255,7 +344,11 @@ def _csv_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.Recor
         # A file name may hold a line break; it is inside quotes then.
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types={**dict.fromkeys(read, pa.string()), **_CSV_TYPES},
+            column_types={
+                **dict.fromkeys(read, pa.string()),
+                **_CSV_TYPES,
+                **{name: pa.float32() for name in read if _IS_PROBABILITY.fullmatch(name)},
+            },
             include_columns=read,
             # By default Arrow also reads NA, null and nan as null, which can be names of files.
             null_values=[""],
@@ -269,7 +362,6 @@ def _csv_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.Recor
 
 _CSV_TYPES = {
     **{field.name: field.type for field in PREDICTIONS},
-    **dict.fromkeys(_CSV_PROBABILITIES, pa.float32()),
     # As text first: Arrow's error would name the column, ours names the row.
     "label": pa.string(),
     "prediction": pa.string(),
@@ -280,14 +372,15 @@ def _from_csv(batch: pa.RecordBatch) -> pa.RecordBatch:
     for index, field in enumerate(batch.schema):
         if pa.types.is_string(field.type):
             batch = batch.set_column(index, field.name, _unguarded(batch.column(index)))
-    if _CSV_PROBABILITIES[0] not in batch.schema.names:
+    names = _csv_probabilities(_csv_count(batch.schema.names))
+    if not names:
         return batch
-    probabilities = [batch.column(name) for name in _CSV_PROBABILITIES]
+    probabilities = [batch.column(name) for name in names]
     values = np.column_stack([column.to_numpy(zero_copy_only=False) for column in probabilities])
     column = pa.FixedSizeListArray.from_arrays(
-        pa.array(values.ravel()), CLASSES, mask=probabilities[0].is_null()
+        pa.array(values.ravel()), len(names), mask=probabilities[0].is_null()
     )
-    return batch.append_column(PROBABILITIES, column)
+    return batch.append_column(PROBABILITIES.name, column)
 
 
 def _unguarded_name(name: str) -> str:
@@ -300,8 +393,8 @@ def _unguarded(column: pa.Array) -> pa.Array:
 
 
 FORMATS = {
-    ".parquet": _Format(_parquet_header, [PROBABILITIES.name], _parquet_batches),
-    ".csv": _Format(_csv_header, _CSV_PROBABILITIES, _csv_batches),
+    ".parquet": _Format(_parquet_header, lambda _: [PROBABILITIES.name], _parquet_batches),
+    ".csv": _Format(_csv_header, _csv_probabilities, _csv_batches),
 }
 
 

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.listing import open_native
-from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.targets import check_writable, output_errors
 from mnist_batch.schema import CONTENT, FORMULA, METADATA_KEY, PATH, PROBABILITIES
@@ -97,13 +96,12 @@ class ParquetWriter:
 
 
 class CsvWriter:
-    """Writes CSV with a header: probabilities as p0 to p9, formulas escaped, no run."""
+    """Writes CSV with a header: probabilities as p0 to p9 or on, formulas escaped, no run."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         import pyarrow.csv as pa_csv
 
-        digits = [pa.field(f"p{digit}", pa.float32()) for digit in range(CLASSES)]
-        columns = (digits if field == PROBABILITIES else [field] for field in schema)
+        columns = (_flat(field) for field in schema)
         self._schema = pa.schema(
             [field.with_name(guarded(field.name)) for some in columns for field in some]
         )
@@ -115,9 +113,10 @@ class CsvWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows."""
         columns: list[pa.Array] = []
-        for column in batch.columns:
-            if column.type == PROBABILITIES.type:
-                columns += [pc.list_element(column, digit) for digit in range(CLASSES)]
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if name == PROBABILITIES.name:
+                places = range(column.type.list_size)
+                columns += [pc.list_element(column, place) for place in places]
             else:
                 columns.append(escaped(column) if pa.types.is_string(column.type) else column)
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
@@ -127,6 +126,13 @@ class CsvWriter:
         del run  # CSV has no place for it
         self._writer.close()
         self._file.close()
+
+
+def _flat(field: pa.Field) -> list[pa.Field]:
+    """Return the columns of CSV for one of the schema: probabilities have one a class."""
+    if field.name != PROBABILITIES.name:
+        return [field]
+    return [pa.field(f"p{place}", pa.float32()) for place in range(field.type.list_size)]
 
 
 def guarded(name: str) -> str:

@@ -163,6 +163,7 @@ def test_a_network_that_overflows_gives_no_prediction(
         input_shape = (784,)
         layers = predictor.layers
         block_rows = predictor.block_rows
+        class_count = 10
 
         def outputs(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             outputs = np.zeros((len(inputs), 10), np.float32)

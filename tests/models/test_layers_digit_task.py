@@ -6,7 +6,7 @@ from mnist_batch.errors import ModelError
 from mnist_batch.models.layers import (
     OpenShape,
     check_one_of_each,
-    check_ten_classes,
+    count_classes,
     digit_shape,
 )
 
@@ -62,7 +62,13 @@ def test_other_inputs_are_refused_with_what_they_are(shape: OpenShape, what: str
 @pytest.mark.parametrize("shape", [(10,), (1, 10), (10, 1), (1, 1, 10)])
 def test_ten_numbers_are_ten_classes(shape: OpenShape) -> None:
     """In whatever shape."""
-    check_ten_classes(shape)
+    assert count_classes(shape) == 10
+
+
+@pytest.mark.parametrize("count", [2, 26, 47, 62, 1000])
+def test_numbers_are_as_many_classes(count: int) -> None:
+    """From two to a thousand."""
+    assert count_classes((count,)) == count
 
 
 @pytest.mark.parametrize(
@@ -70,12 +76,12 @@ def test_ten_numbers_are_ten_classes(shape: OpenShape) -> None:
     [
         ((), "gives one number, as a regression or a network for two classes does"),
         ((1,), "gives one number, as a regression or a network for two classes does"),
-        ((5,), "tells 5 classes apart"),
-        ((26,), "tells 26 classes apart"),
+        ((1001,), "tells 1001 classes apart"),
+        ((2, 600), "gives outputs of shape (2, 600)"),
         ((784,), "gives 784 values, an image as an autoencoder does"),
         ((28, 28), "gives images of 28x28, as an autoencoder does"),
         ((28, 28, 1), "gives images of 28x28, as an autoencoder does"),
-        ((28, 10), "gives outputs of shape (28, 10)"),
+        ((28, 100), "gives outputs of shape (28, 100)"),
         ((None, 10), "gives outputs of shape (None, 10)"),
         ((None,), "gives outputs of shape (None,)"),
     ],
@@ -83,8 +89,8 @@ def test_ten_numbers_are_ten_classes(shape: OpenShape) -> None:
 def test_other_outputs_are_refused_with_what_they_are(shape: OpenShape, what: str) -> None:
     """A number, an image, other classes."""
     with pytest.raises(ModelError) as caught:
-        check_ten_classes(shape)
-    assert str(caught.value) == f"{what}; expected 10 classes"
+        count_classes(shape)
+    assert str(caught.value) == f"{what}; expected 2 to 1,000 classes"
 
 
 def test_one_image_gives_one_answer() -> None:

@@ -14,7 +14,7 @@ from mnist_batch.errors import LabelError
 from mnist_batch.inputs.arrays.headers import StoredArray
 from mnist_batch.inputs.arrays.picture_shapes import Pictures
 from mnist_batch.inputs.arrays.stored_bytes import Reader
-from mnist_batch.inputs.labels import INSTEAD, digits
+from mnist_batch.inputs.labels import INSTEAD, class_numbers, texts_of
 from mnist_batch.inputs.listing import file_states, text_of_path, unreadable
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
@@ -59,23 +59,34 @@ class ImageArray:
             yield ArrayShard(self, first, min(step, self.pictures.count - first))
 
     def labels_of(self, first: int, count: int) -> pa.Array:
-        """Return the labels of some rows: Arrow int8 or null.
+        """Return the labels of some rows: Arrow integers or null.
 
         Raises:
-            LabelError: one is not a digit.
+            LabelError: one is of no class.
             OSError: they cannot be read.
         """
-        rows = np.arange(first, first + count)
+        numbering, rows = self.settings.numbering(), np.arange(first, first + count)
         if self.settings.label_file:
             return self.settings.label_file.lookup([text_of_path(self.source)], rows)
         if self.labels is None:
-            return pa.nulls(count, pa.int8())
+            return pa.nulls(count, numbering.dtype)
+        values, where = self.stored_labels(first, count)
+        return class_numbers(values, lambda i: f"{where} {first + i}", numbering)
+
+    def stored_labels(self, first: int, count: int) -> tuple[pa.Array, str]:
+        """Return the labels of some rows as they stand, and what messages call their array.
+
+        Raises:
+            LabelError: they are no labels.
+            OSError: they cannot be read.
+        """
+        assert self.labels is not None
         with ArrayReader(self.labels, first) as reader:
             values = reader.read(count)
         if len(values) < count:
             raise OSError(f"its labels end after {first + len(values):,}")
         where = f"{self.labels.content.stored.path}, {self.labels.name or 'row'}"
-        return digits(_plain(values, where), lambda i: f"{where} {first + i}")
+        return _plain(values, where), where
 
 
 def _plain(values: npt.NDArray[Any], where: str) -> pa.Array:
@@ -186,6 +197,17 @@ class ArrayShard(Shard):
         """The file, and the array where it holds several."""
         return self.array.source
 
+    def label_texts(self) -> Sequence[str]:
+        """Return the labels, of which nothing else is read; none where they cannot be read."""
+        if self.array.labels is None:
+            return []
+        try:
+            values, _ = self.array.stored_labels(self.first_row, self.rows)
+        except OSError as failure:
+            raise_if_of_machine(failure, text_of_path(self.array.path))
+            return []
+        return texts_of(values)
+
     def read_from(self) -> Sequence[str | bytes]:
         """Return the states of the files, the arrays, what labels them, and the rows."""
         array = self.array
@@ -217,7 +239,7 @@ class ArrayShard(Shard):
                 labels = self.array.labels_of(self.first_row, self.rows)
                 images = stack.enter_context(ArrayReader(self.array.images, self.first_row))
             except OSError as failure:
-                labels, error = pa.nulls(self.rows, pa.int8()), self._why(failure)
+                labels, error = pa.nulls(self.rows, self._label_type), self._why(failure)
             while done < self.rows and not error:
                 values, error = self._some(images, min(step, self.rows - done), done)
                 if len(values):
@@ -225,6 +247,10 @@ class ArrayShard(Shard):
                 done += len(values)
         for start in range(done, self.rows, batch_size):
             yield self._lost(start, labels.slice(start, batch_size), error)
+
+    @property
+    def _label_type(self) -> pa.DataType:
+        return self.array.settings.numbering().dtype
 
     def _some(self, images: ArrayReader, count: int, done: int) -> tuple[npt.NDArray[Any], str]:
         """Return the next rows, and why there are no more, where there ought to be."""

@@ -6,22 +6,35 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering
+
 _FOLDERS = frozenset("0123456789")
 
 
-def folder_digits(paths: Sequence[str]) -> pa.Array:
-    """Return the labels of image files: the name of the folder that holds each, if it is a digit.
+def folder_labels(paths: Sequence[str], numbering: Numbering = DIGIT_LABELS) -> pa.Array:
+    """Return the labels of image files: the class that the folder of each is named for.
+
+    Where classes are digits, only a folder whose name is one digit counts: `2024` and `one` are
+    names of anything.
 
     Returns:
-        Arrow int8 (n,), null where the folder has another name.
+        Arrow integers (n,), null where the folder has another name.
     """
     # A list names the files of a folder one after the other, as a rule; or there are few folders.
-    digit = lru_cache(1000)(_digit)
+    label = lru_cache(1000)(lambda folder: _label(folder, numbering))
     # A folder that cannot be listed, whose name ends in `/`, has no label of its own.
-    labels = [None if path.endswith("/") else digit(path[: path.rfind("/") + 1]) for path in paths]
-    return pa.array(labels, pa.int8())
+    labels = [None if path.endswith("/") else label(path[: path.rfind("/") + 1]) for path in paths]
+    return pa.array(labels, numbering.dtype)
 
 
-def _digit(folder: str) -> int | None:
+def folder_names(paths: Sequence[str]) -> list[str]:
+    """Return the names of the folders that hold image files, each once."""
+    folders = dict.fromkeys(path[: path.rfind("/") + 1] for path in paths if path[-1:] != "/")
+    return [*dict.fromkeys(Path(folder).absolute().name for folder in folders)]
+
+
+def _label(folder: str, numbering: Numbering) -> int | None:
     own = Path(folder).absolute().name
-    return int(own) if own in _FOLDERS else None
+    if numbering.classes is None or numbering.classes.are_digits:
+        return int(own) if own in _FOLDERS else None
+    return numbering.number(own)

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
+from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering
 from mnist_batch.inputs.labelling.spellings import find_spellings
 from mnist_batch.inputs.labelling.tables import check_once, name_column, read_table
-from mnist_batch.inputs.labels import INSTEAD, digits
+from mnist_batch.inputs.labels import INSTEAD, class_numbers, texts_of
 from mnist_batch.schema import FORMULA, shortened
 
 _TYPES = {
@@ -34,16 +35,28 @@ class LabelFile:
         sha256: of the bytes that were read: the file may be another by the time that it is used.
         has_rows: whether it has the column `row`.
         example: an image that it names; None where it names none.
+        texts: its labels as they stand, each once.
     """
 
-    def __init__(self, path: Path, instead: str = INSTEAD, *, column: str = "label") -> None:
-        """Read the file; `instead` is what to do about a label that is no digit.
+    def __init__(
+        self,
+        path: Path,
+        numbering: Numbering = DIGIT_LABELS,
+        instead: str = INSTEAD,
+        *,
+        column: str = "label",
+    ) -> None:
+        """Read the file.
 
-        `column` is the name of that of labels.
+        Args:
+            path: the file.
+            numbering: what its labels mean.
+            instead: what to do about a label that means no class.
+            column: the name of the column of labels.
 
         Raises:
             LabelError: it cannot be read, lacks a column, names an image twice, or holds a label
-                that is not a digit.
+                that means no class.
         """
         self.path = path
         table, self.sha256 = read_table(path, {**_TYPES, column: pa.string()})
@@ -75,7 +88,9 @@ class LabelFile:
             raise LabelError(
                 f"{path}, line {line + 2}: its image has a label already; name each image once"
             )
-        labels = digits(table[column].combine_chunks(), lambda i: f"{path}, line {i + 2}", instead)
+        values = table[column].combine_chunks()
+        labels = class_numbers(values, lambda i: f"{path}, line {i + 2}", numbering, instead)
+        self.texts = texts_of(values)
         self._labels = labels.take(pa.array(order))
         self._names, self._order = source, order
         self._asked = np.zeros(len(order), np.bool_)  # whether `lookup` has found each key
@@ -92,7 +107,7 @@ class LabelFile:
             self._codes |= {name: self._codes[line] for name, line in found.items()}
 
     def lookup(self, sources: Sequence[str], rows: npt.NDArray[np.int64]) -> pa.Array:
-        """Return the labels of images as Arrow int8, null where the file names none.
+        """Return the labels of images as Arrow integers, null where the file names none.
 
         Args:
             sources: the column `source` of each image, or one source for all of them.
@@ -102,7 +117,7 @@ class LabelFile:
         keys = _keys(codes, rows)
         if not len(self._keys):
             self._note_lacking(sources, rows, 0)
-            return pa.nulls(len(keys), pa.int8())
+            return pa.nulls(len(keys), self._labels.type)
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         missing = (self._keys[found] != keys) | (rows < 0) | (rows >= _MOST_ROWS)
         self._asked[found[~missing]] = True

@@ -4,7 +4,7 @@ A packed file is Parquet of raw pixels that remembers where each of its rows cam
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from mnist_batch.inputs.tables.pixel_columns import find_pixel_columns, is_pixel
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
-from mnist_batch.schema import PATH, Reason, error_text, reason, shortened
+from mnist_batch.schema import MOST_CLASSES, PATH, Reason, error_text, reason, shortened
 
 PACKED = pa.schema(
     [
@@ -284,6 +284,32 @@ def find_label_column(
     if wanted is None and image.pixels:
         return find_table_label(schema.names, image.pixels)
     return wanted or ("label" if "label" in schema.names else None)
+
+
+def find_stated_names(metadata: pq.FileMetaData, label: str) -> tuple[str, ...] | None:
+    """Return the names that a file gives the numbers in its column of labels; None for none.
+
+    Hugging Face's `datasets` keeps them as JSON in the metadata of the schema, where a feature of
+    the type ClassLabel has `names` (datasets, `Features.arrow_schema`).
+    """
+    try:
+        about: Any = json.loads((metadata.metadata or {}).get(_DATASETS_KEY, b"{}"))
+        feature = about["info"]["features"][label]
+        names = feature["names"] if feature["_type"] == "ClassLabel" else None
+    except (ValueError, RecursionError, LookupError, TypeError):  # another's metadata
+        return None
+    if not isinstance(names, list) or not 0 < len(names) <= MOST_CLASSES:
+        return None
+    return tuple(names) if all(isinstance(name, str) for name in names) else None
+
+
+def naming_metadata(names: Sequence[str]) -> dict[bytes, bytes]:
+    """Return the metadata of a schema that gives the numbers of labels names."""
+    label = {"names": [*names], "_type": "ClassLabel"}
+    return {_DATASETS_KEY: json.dumps({"info": {"features": {"label": label}}}).encode()}
+
+
+_DATASETS_KEY = b"huggingface"
 
 
 _EXPECTED = (

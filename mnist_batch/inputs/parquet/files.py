@@ -1,6 +1,6 @@
 """Parquet files of images: opening them, cutting them into shards, and reading these in batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.labelling.label_file import LabelFile
-from mnist_batch.inputs.labels import check_type, digits
+from mnist_batch.inputs.labelling.numbering import Numbering
+from mnist_batch.inputs.labels import check_type, class_numbers, texts_of
 from mnist_batch.inputs.listing import (
     UNREADABLE,
     cause,
@@ -31,6 +32,7 @@ from mnist_batch.inputs.parquet.columns import (
     find_image_names,
     find_kept_columns,
     find_label_column,
+    find_stated_names,
     is_formed,
     is_packed,
     read_origins,
@@ -53,6 +55,7 @@ class Content(NamedTuple):
 
     image: ImageColumn
     label: str | None  # the name of the label column; None to read none
+    numbering: Numbering  # what its values mean
     packed: bool  # whether each row names its own source, row and error
     formed: bool  # whether it is packed, and images not in MNIST form were brought to it before
     encoded: bool  # whether its images are encoded, not raw pixels
@@ -111,6 +114,24 @@ class ParquetShard(Shard):
     def kept(self) -> Sequence[pa.Field]:
         """Those of the file."""
         return self.file.content.kept
+
+    @property
+    def stated_names(self) -> Sequence[tuple[str, ...]]:
+        """Those of the file."""
+        stated = self.file.content.numbering.stated
+        return [] if stated is None else [stated]
+
+    def label_texts(self) -> Iterable[str]:
+        """Return the labels in the row groups, of which no other column is read."""
+        file, label = self.file, self.file.content.label
+        if label is None:
+            return
+        with open_listed(file.path, file.identity) as opened:
+            footer = read_footer(file.path, file.identity)
+            groups = RowGroups(opened, footer, ImageColumn(label, label), [])
+            for rows in groups.read(self.row_groups, SHARD_ROWS):
+                if rows.columns is not None:
+                    yield from texts_of(rows.columns.column(label))
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return the state of the file, what labels it, the rows, and the columns."""
@@ -237,10 +258,11 @@ class ParquetShard(Shard):
         if file.settings.label_file:
             return file.settings.label_file.lookup([text_of_path(file.source)], numbers)
         if label is None or columns is None:
-            return pa.nulls(len(numbers), pa.int8())
-        return digits(
+            return pa.nulls(len(numbers), file.content.numbering.dtype)
+        return class_numbers(
             columns.column(label),
             lambda i: f"{file.path}, row {numbers[i]}, column {label}",
+            file.content.numbering,
         )
 
 
@@ -281,6 +303,9 @@ def _content(
         label = None
     if label and metadata.num_rows:
         check_type(schema.field(label).type, lambda row: f"{path}, row {row}, column {label}")
+    numbering = settings.numbering(find_stated_names(metadata, label) if label else None)
+    if (refusal := numbering.refusal()) is not None:
+        raise LabelError(f"{path}: {refusal}")
     with _as_input_error(path):
         own_names = find_image_names(metadata, schema, image)
         is_column = PATH.name in settings.keep and PATH.name in schema.names
@@ -288,6 +313,7 @@ def _content(
     return Content(
         image=image,
         label=label,
+        numbering=numbering,
         packed=packed,
         formed=packed and is_formed(metadata),
         encoded=_is_encoded(schema, image),

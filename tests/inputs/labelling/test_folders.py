@@ -5,19 +5,19 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from mnist_batch.inputs.labelling.folders import folder_digits
+from mnist_batch.inputs.labelling.folders import folder_labels
 
 
 def test_folder_names_are_labels_by_value() -> None:
     """The own folder's name counts where it is one digit, by value and never by rank."""
     paths = ["a/7/x.png", "a/3/x.png", "a/3/raw/x.png", "a/07/x.png", "a/10/x.png", "a/٣/x.png"]
-    assert folder_digits(paths).to_pylist() == [7, 3, None, None, None, None]
-    assert folder_digits([]).type == pa.int8()
+    assert folder_labels(paths).to_pylist() == [7, 3, None, None, None, None]
+    assert folder_labels([]).type == pa.int8()
 
 
 def test_name_of_a_folder_that_cannot_be_read_is_no_label() -> None:
     """What its images are nobody knows."""
-    assert folder_digits(["in/7/", "in/7/a.png", "7/"]).to_pylist() == [None, 7, None]
+    assert folder_labels(["in/7/", "in/7/a.png", "7/"]).to_pylist() == [None, 7, None]
 
 
 def test_folder_of_a_bare_name_is_the_working_directory(
@@ -26,4 +26,4 @@ def test_folder_of_a_bare_name_is_the_working_directory(
     """In a working directory named 4, x.png and ./x.png are fours."""
     (tmp_path / "4").mkdir()
     monkeypatch.chdir(tmp_path / "4")
-    assert folder_digits(["x.png", "./x.png", "../x.png"]).to_pylist() == [4, 4, None]
+    assert folder_labels(["x.png", "./x.png", "../x.png"]).to_pylist() == [4, 4, None]

@@ -101,7 +101,7 @@ def test_label_file_without_lines_labels_nothing(tmp_path: Path) -> None:
         ("source,row,label\na,1099511627776,1\n", "line 2: row 1099511627776; expected"),
         ("file_name,label\na.png,\0\n", r"line 2: label '\x00' is not a digit"),
         ("file_name,label\na.png,\x1b[2J\n", r"line 2: label '\x1b[2J' is not a digit"),
-        ("file_name,label\na.png,seven\n", "line 2: label 'seven' is not a digit"),
+        ("file_name,label\na.png,eleven\n", "line 2: label 'eleven' is not a digit"),
         ("file_name,label\na.png,3.7\n", "line 2: label '3.7' is not a digit"),
         (f"file_name,label\na.png,{'9' * 10**5}\n", "label of 100,000 characters is not a digit"),
         (f"file_name,label\n{'x' * 10**5},1\n{'x' * 10**5},1\n", "line 3: its image has"),
