@@ -238,6 +238,9 @@ Images = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.uint8]
 """A grey picture uint8 (h, w), 0 black to 255 white."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, width and height in pixels of a picture."""
+
 
 @dataclass(frozen=True)
 class ImageBatch:

@@ -7,12 +7,12 @@ and gives the reasons.
 import io
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from mnist_batch.machine import memory
 from mnist_batch.machine.failures import loading
 from mnist_batch.machine.silence import silence_libtiff
 from mnist_batch.mnist import PIXELS, SIDE
-from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
+from mnist_batch.schema import Box, Grey, ImageBatch, Images, Reason, error_text
 
 _PLUGINS = ("Bmp", "Gif", "Jpeg", "Png", "Ppm", "Tiff", "WebP")
 """Modules of Pillow that read `FORMATS`, without their common suffix."""
@@ -57,6 +57,24 @@ digit needs no more pixels, and decoding is most of the work for a photograph.""
 
 
 @dataclass(frozen=True)
+class Split:
+    """Which digit of which picture each row is, where pictures are split into their digits."""
+
+    parents: npt.NDArray[np.int64]  # (m,), places of the pictures in the batch, ascending
+    number: pa.Array  # the column `digit`
+    box: pa.Array  # the column `box`
+    alone: npt.NDArray[np.bool_]  # (n,), by picture: whether it is one row
+
+
+class FoundDigit(NamedTuple):
+    """A digit of a picture, brought to 28x28."""
+
+    image: Images  # uint8 (28, 28)
+    box: Box  # around it, in pixels of the picture
+    thumbnail: Grey | None = None  # of it alone, beside others in the picture
+
+
+@dataclass(frozen=True)
 class DecodedBatch:
     """The images of an `ImageBatch`, decoded."""
 
@@ -68,6 +86,9 @@ class DecodedBatch:
     # the batch; and the images before those of 28x28 were changed.
     thumbnails: Mapping[int, Grey]
     unchanged: Images | None = None
+    # Where each digit becomes a row: those that were found, by the place of their picture.
+    digits: Mapping[int, Sequence[FoundDigit]] = field(default_factory=dict)
+    split: Split | None = None  # if pictures have been split into rows
 
     def original(self, place: int) -> Grey | None:
         """Return what an image was made of, reduced; None where it is the image, or unknown."""
@@ -79,8 +100,9 @@ class DecodedBatch:
         return unchanged
 
 
-Fit = Callable[[Grey], Images | None]
-"""Brings a picture of any size to 28x28; None where there is no digit in it."""
+Fit = Callable[[Grey], Images | Sequence[FoundDigit] | str | None]
+"""Brings a picture of any size to 28x28, or each of its digits; else the text for the column
+`error`, or None where there is no digit in it."""
 
 Reduce = Callable[[Grey], Grey | None]
 """Makes a thumbnail of a picture, if it can."""
@@ -135,7 +157,7 @@ def decode_batch(
         else _Contents(encoded, places)
     )
 
-    def fit_others(picture: Grey) -> Images | None:
+    def fit_others(picture: Grey) -> Images | Sequence[FoundDigit] | str | None:
         return picture if picture.shape == (SIDE, SIDE) else fit(picture)
 
     decode = partial(_decoded, whole=fit is resized, transposed=batch.transposed)
@@ -189,13 +211,14 @@ class _Fitted:
     prepared: bool = False  # whether it was brought to that form
     side: int = SIDE  # as of `_Picture`
     thumbnail: Grey | None = None
+    digits: Sequence[FoundDigit] = ()  # all of the picture; `image` is the first
 
 
 def _filled(
     batch: DecodedBatch, places: npt.NDArray[np.int64], images: Iterable[_Fitted]
 ) -> DecodedBatch:
     """Return a batch with an image at each place; its arrays are changed."""
-    texts, thumbnails = None, dict(batch.thumbnails)
+    texts, thumbnails, digits = None, dict(batch.thumbnails), dict(batch.digits)
     for place, fitted in zip(places.tolist(), images, strict=True):
         image = fitted.image
         if isinstance(image, str):
@@ -208,7 +231,9 @@ def _filled(
         batch.sizes[place] = fitted.side
         if fitted.thumbnail is not None:
             thumbnails[place] = fitted.thumbnail
-    batch = replace(batch, thumbnails=thumbnails)
+        if fitted.digits:
+            digits[place] = fitted.digits
+    batch = replace(batch, thumbnails=thumbnails, digits=digits)
     return batch if texts is None else replace(batch, error=pa.array(texts, pa.string()))
 
 
@@ -216,18 +241,43 @@ def _fitted(picture: _Picture | str, fit: Fit, reduce: Reduce | None) -> _Fitted
     """Return a picture brought to 28x28, or why it is none."""
     if isinstance(picture, str):
         return _Fitted(picture)
-    image = _fit_or_error(fit, picture.grey)
-    prepared = not isinstance(image, str) and image is not picture.grey
+    found = _fit_or_error(fit, picture.grey)
+    if isinstance(found, str):
+        return _Fitted(found, side=picture.side)
+    digits: Sequence[FoundDigit] = ()
+    if isinstance(found, np.ndarray):
+        image = found
+    else:
+        digits = [_as_stored(digit, picture, reduce, alone=len(found) == 1) for digit in found]
+        image = digits[0].image
+    prepared = image is not picture.grey
     thumbnail = reduce(picture.grey) if reduce and prepared else None
-    return _Fitted(image, prepared, picture.side, thumbnail)
+    return _Fitted(image, prepared, picture.side, thumbnail, digits)
 
 
-def _fit_or_error(fit: Fit, picture: Grey) -> Images | str:
+def _as_stored(
+    digit: FoundDigit, picture: _Picture, reduce: Reduce | None, *, alone: bool
+) -> FoundDigit:
+    """Return a digit with its box in pixels of the picture as it is stored.
+
+    A large JPEG is decoded smaller. Beside others in its picture it has a thumbnail of its own.
+    """
+    scale = picture.side / max(picture.grey.shape)
+    left, top, width, height = digit.box
+    right, bottom = left + width, top + height
+    part = picture.grey[top:bottom, left:right]
+    thumbnail = None if alone or reduce is None else reduce(np.ascontiguousarray(part))
+    if scale != 1:
+        left, top, right, bottom = (round(edge * scale) for edge in (left, top, right, bottom))
+    return FoundDigit(digit.image, (left, top, right - left, bottom - top), thumbnail)
+
+
+def _fit_or_error(fit: Fit, picture: Grey) -> Images | Sequence[FoundDigit] | str:
     """Return a picture brought to 28x28, or else the text for the column `error`."""
 
-    def work() -> Images | str:
-        image = fit(picture)
-        return error_text(Reason.NO_DIGIT) if image is None else image
+    def work() -> Images | Sequence[FoundDigit] | str:
+        found = fit(picture)
+        return error_text(Reason.NO_DIGIT) if found is None else found
 
     try:
         return work()

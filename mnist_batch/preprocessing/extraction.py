@@ -12,7 +12,10 @@ were chosen by trial on the pictures of `make reading` and on real digits. Each 
 says more. Most of `segmentation` changes none: it is for tables, grids, grain and other digits.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -31,7 +34,7 @@ from mnist_batch.preprocessing.ink import (
 )
 from mnist_batch.preprocessing.segmentation import find_digit
 from mnist_batch.preprocessing.small_pictures import SMALL_SIDE, extract_small
-from mnist_batch.schema import Grey
+from mnist_batch.schema import Box, Grey
 
 _WIDEST_STROKE = 0.35
 """Width of a stroke at most, as a share of the longer side: the first closing's square. At half of
@@ -47,6 +50,9 @@ _CLOSE_UP_SIDE = 80
 picture, where it has more."""
 _CLOSE_UP_MARGIN = 0.5
 """Margin of the crop on each side, in longer sides of the digit."""
+_OTHERS_REACH, _SAME_BOX = 3, 0.5
+"""Side of the square, in pixels of the view, within which other digits are hidden in such a crop;
+and the share of both boxes that what is found there has in common with the digit at least."""
 _WHITE_QUANTILE = 0.75
 """Quantile of the digit's strength that becomes full ink: full strokes, without their edges."""
 _FAINT, _CONTRAST = 0.15, 0.7
@@ -70,6 +76,14 @@ class Extracted:
     ink: Ink | None  # in the picture's proportions; None without a digit
     dark_ink: bool  # whether strokes are darker than the background
     digits: int  # number of separate digits; `ink` is the largest
+    lines: int = 1  # in which these stand
+
+
+class DigitInk(NamedTuple):
+    """One of the digits of a picture."""
+
+    ink: Ink  # in the picture's proportions
+    box: Box  # around it, in pixels of the picture
 
 
 def extract_digit(picture: Grey) -> Extracted:
@@ -81,18 +95,78 @@ def extract_digit(picture: Grey) -> Extracted:
     if max(picture.shape) < SMALL_SIDE:
         ink, dark_ink = extract_small(picture)
         return Extracted(ink, dark_ink, int(ink is not None))
+    seen, found = _located(picture)
+    if found is None:
+        return Extracted(None, seen.dark_ink, 0)
+    close_up = None
+    if seen.scale < 1 and max(found.strength.shape) < _CLOSE_UP_SIDE:
+        close_up = _find(view(_crop_around(picture, found, seen.scale)))
+    digits = sum(map(len, found.lines))
+    return Extracted(_normalized(close_up or found), seen.dark_ink, digits, len(found.lines))
+
+
+def extract_digits(picture: Grey) -> list[DigitInk]:
+    """Extract all digits of a picture in reading order, each as `extract_digit` does the largest.
+
+    Line by line from the top, each line from the left. One digit is what `extract_digit` extracts.
+    """
+    if max(picture.shape) < SMALL_SIDE:
+        ink, _ = extract_small(picture)
+        return [] if ink is None else [DigitInk(ink, (0, 0, picture.shape[1], picture.shape[0]))]
+    seen, found = _located(picture)
+    if found is None:
+        return []
+    masks = [mask for line in found.lines for mask in line]
+    if len(masks) == 1:
+        ink = extract_digit(picture).ink
+        assert ink is not None
+        return [DigitInk(ink, found.box_in(picture, seen.scale))]
+    all_digits = np.bitwise_or.reduce(masks)
+    return [_extract_one(picture, seen, found.of(mask), all_digits - mask) for mask in masks]
+
+
+def _extract_one(picture: Grey, seen: View, found: "_Found", others: Mask) -> DigitInk:
+    """Extract a digit without the others: from a crop of the picture where it has more pixels."""
+    if seen.scale < 1 and max(found.strength.shape) < _CLOSE_UP_SIDE:
+        top, left, bottom, right = _around(picture, found, seen.scale)
+        close = view(np.ascontiguousarray(picture[top:bottom, left:right]))
+        if close.dark_ink != seen.dark_ink:
+            close = close.negative()
+        # The same part of the view, which is the picture at another scale.
+        rows, columns = (
+            slice(int(first * seen.scale), math.ceil(last * seen.scale))
+            for first, last in ((top, bottom), (left, right))
+        )
+        spread = cv2.dilate(others, np.ones((_OTHERS_REACH, _OTHERS_REACH), np.uint8))
+        size = close.grey.shape[1], close.grey.shape[0]
+        hidden = cv2.resize(spread[rows, columns], size, interpolation=cv2.INTER_NEAREST)
+        nearer = _find(close, np.asarray(hidden, np.uint8))
+        if nearer is not None:
+            crop = picture[top:bottom, left:right]
+            x, y, width, height = nearer.box_in(crop, close.scale)
+            box = x + left, y + top, width, height
+            if _shared(box, found.box_in(picture, seen.scale)) > _SAME_BOX:
+                return DigitInk(_normalized(nearer), box)
+    return DigitInk(_normalized(found), found.box_in(picture, seen.scale))
+
+
+def _shared(one: Box, other: Box) -> float:
+    """Return the area that two boxes share, as a share of that of both together."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    both = max(width, 0) * max(height, 0)
+    return both / (one[2] * one[3] + other[2] * other[3] - both)
+
+
+def _located(picture: Grey) -> tuple[View, "_Found | None"]:
+    """Return the view of a picture in which strokes are dark, and its digit, if there is one."""
     seen = view(picture)
     found = _find(seen)
     if seen.doubtful and (found is None or found.at_border or seen.split):
         other = _find(seen.negative())
         if other is not None and (found is None or other.implausibility < found.implausibility):
             seen, found = seen.negative(), other
-    if found is None:
-        return Extracted(None, seen.dark_ink, 0)
-    close_up = None
-    if seen.scale < 1 and max(found.strength.shape) < _CLOSE_UP_SIDE:
-        close_up = _find(view(_crop_around(picture, found, seen.scale)))
-    return Extracted(_normalized(close_up or found), seen.dark_ink, found.digits)
+    return seen, found
 
 
 @dataclass(frozen=True)
@@ -103,7 +177,8 @@ class _Found:
     mask: Mask  # which of these pixels are the digit's
     top: int  # first row of the box in the view
     left: int  # its first column
-    digits: int  # number of separate digits in the view
+    whole: Grey  # the strength of the whole view
+    lines: Sequence[Sequence[Mask]]  # all digits of the view, as of `segmentation.Digit`
     at_border: bool  # whether the digit touches a side of the view
     widest: float  # width of its widest stroke, as a share of its longer side
 
@@ -112,40 +187,75 @@ class _Found:
         """How unlike a digit it is: background taken for ink is wide and touches the border."""
         return self.widest + _BORDER_PENALTY * self.at_border
 
+    def of(self, mask: Mask) -> "_Found":
+        """Return another digit of the view, of which `mask` has the pixels."""
+        left, top, width, height = cv2.boundingRect(mask)
+        box = slice(top, top + height), slice(left, left + width)
+        return replace(self, strength=self.whole[box], mask=mask[box], top=top, left=left)
 
-def _find(seen: View) -> _Found | None:
-    """Return the digit of a view, if there is one.
+    def box_in(self, picture: Grey, scale: float) -> Box:
+        """Return the box around it in the picture that is seen at a scale."""
+        height, width = self.strength.shape
+        left, top = (int(place / scale) for place in (self.left, self.top))
+        right = min(math.ceil((self.left + width) / scale), picture.shape[1])
+        bottom = min(math.ceil((self.top + height) / scale), picture.shape[0])
+        return left, top, right - left, bottom - top
+
+
+def _find(seen: View, hidden: Mask | None = None) -> _Found | None:
+    """Return the digit of a view, if there is one, outside of what is hidden.
 
     Twice, since the background depends on the stroke width: the first closing allows for a very
     thick pen. Then corners of a shadow may count as ink, which the second, smaller one leaves out.
     """
     side = max(seen.grey.shape)
     closing_side = int(_WIDEST_STROKE * side) | 1
-    strength, noise = ink_strength(seen, closing_side)
+    strength, noise = _strength(seen, closing_side, hidden)
     digit = find_digit(strength, noise)
     if digit is None:
         return None
     widest = 2 * float(distance_to_edge(digit.mask).max())
     smaller = int(_CLOSING_WIDTHS * widest + _CLOSING_MARGIN * side) | 1
     if smaller < _CLOSING_GAIN * closing_side:
-        again, noise = ink_strength(seen, smaller)
+        again, noise = _strength(seen, smaller, hidden)
         if (second := find_digit(again, noise)) is not None:
             strength, digit = again, second
             widest = 2 * float(distance_to_edge(digit.mask).max())
     left, top, width, height = cv2.boundingRect(digit.mask)
     box = slice(top, top + height), slice(left, left + width)
     widest /= max(width, height)
-    return _Found(strength[box], digit.mask[box], top, left, digit.count, digit.at_border, widest)
+    return _Found(
+        strength=strength[box],
+        mask=digit.mask[box],
+        top=top,
+        left=left,
+        whole=strength,
+        lines=digit.lines,
+        at_border=digit.at_border,
+        widest=widest,
+    )
+
+
+def _strength(seen: View, closing_side: int, hidden: Mask | None) -> tuple[Grey, float]:
+    """Return what `ink_strength` does, no ink where pixels are hidden."""
+    strength, noise = ink_strength(seen, closing_side)
+    return strength if hidden is None else np.where(hidden, np.uint8(0), strength), noise
 
 
 def _crop_around(picture: Grey, found: _Found, scale: float) -> Grey:
     """Return the part of a picture around a digit that was found in a view of that scale."""
+    top, left, bottom, right = _around(picture, found, scale)
+    return np.ascontiguousarray(picture[top:bottom, left:right])
+
+
+def _around(picture: Grey, found: _Found, scale: float) -> tuple[int, int, int, int]:
+    """Return top, left, bottom and right of that part."""
     height, width = found.strength.shape
     margin = max(height, width) * _CLOSE_UP_MARGIN
     top, left = (max(0, int((place - margin) / scale)) for place in (found.top, found.left))
-    bottom = int((found.top + height + margin) / scale) + 1
-    right = int((found.left + width + margin) / scale) + 1
-    return np.ascontiguousarray(picture[top:bottom, left:right])
+    bottom = min(int((found.top + height + margin) / scale) + 1, picture.shape[0])
+    right = min(int((found.left + width + margin) / scale) + 1, picture.shape[1])
+    return top, left, bottom, right
 
 
 def _normalized(found: _Found) -> Ink:

@@ -9,20 +9,22 @@ Images in that form pass as they are. Those that are only inverted, on a backgro
 quite black, or off centre are changed by NumPy. All others are extracted by OpenCV (`extraction`).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch import _kernels
-from mnist_batch.decoding.decode import DecodedBatch, Fit, decode_batch, fit_each
+from mnist_batch.decoding.decode import DecodedBatch, Fit, FoundDigit, decode_batch, fit_each
 from mnist_batch.machine.failures import loading
 from mnist_batch.mnist import BOX, CENTRE, PIXELS, SIDE
-from mnist_batch.options import Prepare
+from mnist_batch.options import Prepare, Several
+from mnist_batch.preprocessing.splitting import ink_box, split_into_rows
 from mnist_batch.preprocessing.thumbnail import thumbnail
-from mnist_batch.schema import Grey, ImageBatch, Images
+from mnist_batch.schema import Grey, ImageBatch, Images, Reason, error_text
 
 SLACK = 0.55
 """Pixels by which the centre of mass may be off, down and across: half of one, since digits move by
@@ -41,10 +43,15 @@ class Prepared:
     image: Images | None  # uint8 (28, 28) in MNIST form; None where no digit was found
     dark_ink: bool  # whether strokes are darker than the background
     digits: int  # number of separate digits; the largest is the one in `image`
+    lines: int = 1  # in which these stand
 
 
 def prepare_batch(
-    batch: ImageBatch, choice: Prepare = Prepare.AUTO, *, with_thumbnails: bool = False
+    batch: ImageBatch,
+    choice: Prepare = Prepare.AUTO,
+    *,
+    several: Several = Several.ERROR,
+    with_thumbnails: bool = False,
 ) -> DecodedBatch:
     """Decode a batch and bring its images to MNIST form. No image raises, but for `MachineError`.
 
@@ -52,16 +59,27 @@ def prepare_batch(
         batch: as read.
         choice: `auto` changes the images that are not in MNIST form, `always` all of them, `never`
             none, but resizes images of another size.
+        several: what becomes of a picture of several digits: a row with an error, or a row for
+            each, see `DecodedBatch.split`. Images in MNIST form have one. With `never` nobody
+            looks for several.
         with_thumbnails: make thumbnails of the pictures whose images are changed, as they were
             read.
 
     Returns:
         The batch, `prepared` true where an image was changed. One without a digit has an error.
     """
+    decoded = _prepared(batch, choice, _FITS[several], with_thumbnails=with_thumbnails)
+    return split_into_rows(decoded) if several is Several.SPLIT else decoded
+
+
+def _prepared(
+    batch: ImageBatch, choice: Prepare, fit: Fit, *, with_thumbnails: bool
+) -> DecodedBatch:
+    """Do what `prepare_batch` does, before pictures are split into rows."""
     reduce = thumbnail if with_thumbnails else None
     if choice is Prepare.NEVER:
         return decode_batch(batch, reduce=reduce)
-    decoded = decode_batch(batch, _extracted, reduce)
+    decoded = decode_batch(batch, fit, reduce)
     if choice is Prepare.AUTO and batch.formed:
         return decoded
     rest = decoded.error.is_null().to_numpy(zero_copy_only=False)
@@ -72,34 +90,59 @@ def prepare_batch(
     if not rest.any():
         return decoded
     unchanged = decoded.images if with_thumbnails else None
-    return replace(_with_prepared(decoded, np.flatnonzero(rest), choice), unchanged=unchanged)
+    changed = _with_prepared(decoded, np.flatnonzero(rest), choice, fit)
+    return replace(changed, unchanged=unchanged)
 
 
 def _with_prepared(
-    decoded: DecodedBatch, places: npt.NDArray[np.int64], choice: Prepare
+    decoded: DecodedBatch, places: npt.NDArray[np.int64], choice: Prepare, fit: Fit
 ) -> DecodedBatch:
     """Return a batch with the images at some places brought to MNIST form."""
     images, prepared = decoded.images.copy(), decoded.prepared.copy()
-    fit: Fit = _extracted
     if choice is Prepare.AUTO:
         images[places], formed = inverted_or_cleaned(images[places])
         prepared[places[formed]] = True
-        places, fit = places[~formed], _recentred_or_extracted
+        places, fit = places[~formed], partial(_recentred_or, fit)
     changed = replace(decoded, images=images, prepared=prepared)
     return fit_each(changed, places, images[places], fit)
 
 
-def _extracted(picture: Grey) -> Images | None:
-    return to_mnist_form(picture).image
-
-
-def _recentred_or_extracted(image: Images) -> Images | None:
+def _recentred_or(fit: Fit, image: Images) -> Images | Sequence[FoundDigit] | str | None:
     """Return an image in MNIST form: merely moved, inverted and cleaned where that is enough."""
     negative = 255 - image
     for candidate in (image, negative, cleaned(image), cleaned(negative)):
         if (moved := recentred(candidate)) is not None:
-            return moved
-    return _extracted(image)
+            return moved if fit is _the_digit else [FoundDigit(moved, ink_box(candidate))]
+    return fit(image)
+
+
+def _the_digit(picture: Grey) -> Images | str | None:
+    """Return the digit of a picture, or why there is not one."""
+    found = to_mnist_form(picture)
+    if found.digits > 1 and not _is_formed(picture):
+        where = f"in {found.lines} lines" if found.lines > 1 else "side by side"
+        detail = f"{found.digits} {where}; --several split reads each"
+        return error_text(Reason.SEVERAL_DIGITS, detail)
+    return found.image
+
+
+def _all_digits(picture: Grey) -> Sequence[FoundDigit] | None:
+    """Return the digits of a picture in reading order; None without one."""
+    if _is_formed(picture):
+        image = to_mnist_form(picture).image
+        return None if image is None else [FoundDigit(image, ink_box(picture))]
+    _load_opencv()
+    from mnist_batch.preprocessing.extraction import extract_digits
+
+    return [FoundDigit(fitted(ink), box) for ink, box in extract_digits(picture)] or None
+
+
+_FITS: Mapping[Several, Fit] = {Several.ERROR: _the_digit, Several.SPLIT: _all_digits}
+
+
+def _is_formed(picture: Grey) -> bool:
+    """Tell whether a picture is an image in MNIST form, which `always` prepares too."""
+    return picture.shape == (SIDE, SIDE) and bool(in_mnist_form(picture[None])[0])
 
 
 def to_mnist_form(picture: Grey) -> Prepared:
@@ -109,7 +152,7 @@ def to_mnist_form(picture: Grey) -> Prepared:
 
     found = extract_digit(picture)
     image = None if found.ink is None else fitted(found.ink)
-    return Prepared(image, found.dark_ink, found.digits)
+    return Prepared(image, found.dark_ink, found.digits, found.lines)
 
 
 def fitted(ink: npt.NDArray[np.float32]) -> Images:

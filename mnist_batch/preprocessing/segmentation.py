@@ -1,5 +1,6 @@
 """Segment a picture's ink: the digit apart from lines, specks, edges and other digits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mnist_batch.preprocessing.grouping import Group, digits_among, lines_of
 from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
 from mnist_batch.preprocessing.ruled_lines import without_lines
 from mnist_batch.preprocessing.shapes import is_digit_shaped
@@ -35,8 +37,6 @@ _SPECKS_MASS = 0.2
 """A digit's share of all ink at least: what has less is one of many specks."""
 _SPECKS_PARTS, _SPECKS_LARGEST = 12, 0.3
 """More parts than this are grain that lies together, unless one has this share of their ink."""
-_COUNTED_MASS, _COUNTED_SIDE = 0.25, 0.5
-"""Ink and longer side, as shares of the largest digit's, above which another digit is counted."""
 _STRIP, _STRIP_WEIGHT = 0.08, 0.1
 """Width of a strip along a side, as a share of the picture, up to which it is the table, a frame or
 the next sheet; and the factor on its likelihood of being the digit."""
@@ -44,12 +44,6 @@ _LEAST_PART = 0.015
 """Ink of a part at least, as a share of the largest part's; less is a speck."""
 _MOST_PARTS = 100
 """Components that are looked at: grain has thousands, and each is compared with each other one."""
-_NEAR = 0.16
-"""Distance of a part from its digit at most, as a share of the digit's longer side."""
-_BESIDE, _BESIDE_OVERLAP, _BESIDE_HEIGHT, _BESIDE_MASS = 0.08, 0.2, 0.6, 0.3
-"""A part is another digit if all hold: it is farther away than this share of the height, their
-columns overlap by less than this share of the narrower, it is taller than this share of the height,
-and it has more than this share of the ink."""
 _EDGE_INK = 0.5
 """Least share of the ink that touches the border in a picture of a table with paper on it."""
 _EDGE_REACH, _REST_REACH = 9, 5
@@ -74,7 +68,13 @@ class Digit:
     """The digit of a picture."""
 
     mask: Mask  # its pixels; edges that fade out may lie beside them
-    count: int  # separate digits in the picture; this is the largest
+    # All digits of the picture, line by line, each from the left; this is the largest.
+    lines: Sequence[Sequence[Mask]]
+
+    @property
+    def count(self) -> int:
+        """The number of digits in the picture."""
+        return sum(map(len, self.lines))
 
     @property
     def at_border(self) -> bool:
@@ -175,22 +175,26 @@ class _Ink:
         groups = _groups(np.asarray(stats, np.int32), mass, self.mask.shape)
         if not groups:
             return None
-        largest = groups[0]
-        mass_counted, side_counted = _COUNTED_MASS * largest.mass, _COUNTED_SIDE * largest.side
-        digits = [one for one in groups if one.mass > mass_counted and one.side > side_counted]
+        digits = digits_among(groups)
+        largest = digits[0]
         digit = _mask_of([largest], labels, count)
-        parts = mass[largest.parts]
+        parts = mass[largest.labels]
         grainy = len(parts) > _SPECKS_PARTS and parts.max() < _SPECKS_LARGEST * largest.mass
         others = digit if len(digits) == 1 else _mask_of(digits, labels, count)
         plausible = (
             largest.side >= max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
-            and largest.mass >= _SPECKS_MASS * mass.sum()
+            and sum(one.mass for one in digits) >= _SPECKS_MASS * mass.sum()
             and not grainy
             and is_digit_shaped(digit)
             and not self._is_of_lines(digit)
             and _stands_out(self.strength, digit, others | self.lines, self.noise)
         )
-        return Digit(digit, len(digits)) if plausible else None
+        if not plausible:
+            return None
+        if len(digits) == 1:
+            return Digit(digit, [[digit]])
+        lines = lines_of(digits)
+        return Digit(digit, [[_mask_of([one], labels, count) for one in line] for line in lines])
 
     def _is_of_lines(self, digit: Mask) -> bool:
         """Tell whether a digit is what is left of ruled lines: a piece of one, a blur beside it."""
@@ -207,11 +211,11 @@ class _Ink:
         )
 
 
-def _mask_of(groups: list["_Group"], labels: npt.NDArray[Any], count: int) -> Mask:
+def _mask_of(groups: Sequence[Group], labels: npt.NDArray[Any], count: int) -> Mask:
     """Return the pixels of some groups; `labels` are those of `count` components."""
     chosen = np.zeros(count, np.uint8)
     for group in groups:
-        chosen[group.parts] = 1
+        chosen[group.labels] = 1
     return np.asarray(chosen[labels], np.uint8)
 
 
@@ -229,49 +233,9 @@ def _stands_out(strength: Grey, digit: Mask, other: Mask, noise: float) -> bool:
     return bool(grain < _GRAIN_STRENGTH * inside)
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Connected components that make up one digit."""
-
-    parts: list[int]  # labels of the components
-    mass: float  # pixels of certain ink
-    left: int  # of the box around them
-    top: int
-    right: int  # just outside of it
-    bottom: int
-
-    @property
-    def side(self) -> int:
-        """The longer side of the box."""
-        return max(self.right - self.left, self.bottom - self.top)
-
-    def joined(self, other: "_Group") -> "_Group":
-        """Return both as one."""
-        left, top = min(self.left, other.left), min(self.top, other.top)
-        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
-        parts, mass = self.parts + other.parts, self.mass + other.mass
-        return _Group(parts, mass, left, top, right, bottom)
-
-    def owns(self, other: "_Group") -> bool:
-        """Tell whether a component is part of it: a stroke, or a piece of a broken one."""
-        height = self.bottom - self.top
-        across = max(other.left - self.right, self.left - other.right, 0)
-        down = max(other.top - self.bottom, self.top - other.bottom, 0)
-        if max(across, down) > _NEAR * self.side:
-            return False
-        overlap = min(other.right, self.right) - max(other.left, self.left)
-        narrower = min(other.right - other.left, self.right - self.left)
-        return not (
-            across > _BESIDE * height
-            and overlap < _BESIDE_OVERLAP * narrower
-            and other.bottom - other.top > _BESIDE_HEIGHT * height
-            and other.mass > _BESIDE_MASS * self.mass
-        )
-
-
 def _groups(
     boxes: npt.NDArray[np.int32], mass: npt.NDArray[np.int64], shape: tuple[int, ...]
-) -> list[_Group]:
+) -> list[Group]:
     """Return connected components grouped to digits, the likeliest digit first.
 
     Args:
@@ -291,13 +255,13 @@ def _groups(
     enough = mass >= max(1, _LEAST_PART * mass.max())
     order = [int(part) for part in np.argsort(-likely) if enough[part]][:_MOST_PARTS]
     sides = np.stack([left, top, right, bottom], axis=1).tolist()
-    one = {part: _Group([part], mass[part], *sides[part]) for part in order}
-    groups: list[_Group] = []
+    one = {part: Group.of(part, int(mass[part]), *sides[part]) for part in order}
+    groups: list[Group] = []
     while order:
         first = order.pop(0)
         group, size = one[first], 0
-        while size < len(group.parts):
-            size = len(group.parts)
+        while size < len(group.labels):
+            size = len(group.labels)
             for part in list(order):
                 apart = strip[part] or (touches[part] and not touches[first])
                 if not apart and group.owns(one[part]):

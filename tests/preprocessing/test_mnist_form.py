@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -20,30 +18,8 @@ from mnist_batch import _kernels
 from mnist_batch.errors import PredictionsError
 from mnist_batch.options import Prepare
 from mnist_batch.preprocessing.mnist_form import in_mnist_form, prepare_batch, to_mnist_form
-from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import draw_digits
-
-Pixels = npt.NDArray[np.uint8]
-
-
-def batch_of(images: Pixels | list[bytes], **how: object) -> ImageBatch:
-    """Return a batch of raw pixels or of encoded images."""
-    count = len(images)
-    return ImageBatch(
-        source=pa.array(["here"] * count),
-        row=pa.array(range(count), pa.int64()),
-        label=pa.nulls(count, pa.int8()),
-        images=pa.array(images, pa.binary()) if isinstance(images, list) else images,
-        error=pa.nulls(count, pa.string()),
-        **how,  # type: ignore[arg-type] # prepared, formed
-    )
-
-
-def encoded(pixels: Pixels, kind: str = "PNG") -> bytes:
-    """Return a picture as a file."""
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, kind)
-    return content.getvalue()
+from tests.support.images import Pixels, batch_of, encoded
 
 
 def enlarged(image: Pixels, side: int) -> Pixels:
