@@ -15,8 +15,9 @@ dash or a piece of a line."""
 _FULLEST, _NARROW = 0.86, 0.5
 """Share of its box that a digit covers at most, if it is not narrow: a 1, whose width is at most
 this share of its height, may cover all. Digits cover up to 0.66, a bold 1 up to 0.86."""
-_MOST_HOLES, _LEAST_HOLE = 3, 2
-"""Holes of a digit at most, of at least so many pixels: an 8 has two, in noise a third."""
+_MOST_HOLES, _LEAST_HOLE, _LEAST_HOLE_PIXELS = 3, 0.0015, 2
+"""Holes of a digit at most, where an 8 has two, and in noise one has a third; only holes of this
+share of its ink and of so many pixels count, since there are specks in strokes."""
 _ROUGHEST = 1.35
 """Length of the outline at most, in lengths of both sides of a stroke of the same width and area.
 Digits have up to 1.27, in the strongest noise; grain more."""
@@ -32,9 +33,7 @@ def is_digit_shaped(mask: Mask) -> bool:
     area = int(digit.sum())
     if width > _WIDEST * height or (width > _NARROW * height and area > _FULLEST * width * height):
         return False
-    if _holes(digit) > _MOST_HOLES:
-        return False
-    if _is_wedge(mask, digit):
+    if _holes(digit, area) > _MOST_HOLES or _is_wedge(mask, digit):
         return False
     outlines, _ = cv2.findContours(digit, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     length = sum(cv2.arcLength(outline, True) for outline in outlines)
@@ -53,9 +52,10 @@ def _is_wedge(mask: Mask, digit: Mask) -> bool:
     return bool(middle.std() > _UNEVEN * middle.mean())
 
 
-def _holes(digit: Mask) -> int:
-    """Return the number of holes."""
+def _holes(digit: Mask, area: int) -> int:
+    """Return the number of holes in a digit of an area, without specks."""
     framed = cv2.copyMakeBorder(1 - digit, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     _, _, stats, _ = cv2.connectedComponentsWithStats(framed, connectivity=4)
     # The first is the digit, the largest of the others what is around it.
-    return int((np.asarray(stats)[1:, cv2.CC_STAT_AREA] >= _LEAST_HOLE).sum()) - 1
+    least = max(_LEAST_HOLE_PIXELS, _LEAST_HOLE * area)
+    return int((np.asarray(stats)[1:, cv2.CC_STAT_AREA] >= least).sum()) - 1

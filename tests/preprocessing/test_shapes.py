@@ -56,6 +56,15 @@ def test_a_sieve_has_not() -> None:
     assert not is_digit_shaped(mask)
 
 
+def test_specks_in_strokes_do_no_harm() -> None:
+    """Of noise, or of a pen that runs dry: however many there are."""
+    mask = (sheet((written(8, 190), 5, 20)) > INK / 2).astype(np.uint8)
+    inside = np.argwhere(ndimage.binary_erosion(mask, iterations=4))
+    for row, column in inside[np.random.default_rng(0).integers(0, len(inside), 20)]:
+        mask[row, column : column + 2] = 0
+    assert is_digit_shaped(mask)
+
+
 def test_grain_has_not() -> None:
     """A cloud of specks that run together."""
     rng = np.random.default_rng(0)
