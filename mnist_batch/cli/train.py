@@ -16,7 +16,7 @@ import mnist_batch
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import metrics_page, report_line
 from mnist_batch.cli.shared import gates, groups, parameters
-from mnist_batch.options import AUGMENTED, LARGEST_BATCH, MNIST, PLAIN
+from mnist_batch.options import AUGMENTED, LARGEST_BATCH, MNIST, PLAIN, Prepare
 
 _Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled digits, as for predict.")]
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="The model: .h5 or .keras.")]
@@ -53,6 +53,12 @@ _ValidationSplit = Annotated[
         f"{PLAIN.validation_split}, or {AUGMENTED.validation_split} with --augment.",
     ),
 ]
+_PrepareChoice = Annotated[
+    Prepare | None,
+    parameters.running(
+        help="Which images are brought to MNIST form: of digits auto, of other classes never."
+    ),
+]
 _Seed = Annotated[
     int, parameters.running(min=0, max=2**32 - 1, help="Same seed and machine, same weights.")
 ]
@@ -68,6 +74,7 @@ def train(
     batch_size: _BatchSize = None,
     validation_split: _ValidationSplit = None,
     seed: _Seed = 0,
+    prepare: _PrepareChoice = None,
     report: parameters.ReportFolder = None,
     no_report: parameters.NoReport = False,
     overwrite: parameters.Overwrite = False,
@@ -84,6 +91,7 @@ def train(
             batch_size=batch_size,
             validation_split=validation_split,
             seed=seed,
+            prepare=prepare,
             report=gates.report_argument(report, no_report=no_report),
             overwrite=overwrite,
             progress=progress,

@@ -81,7 +81,7 @@ def evaluate_line(
 def train_line(
     data: str | Path,
     out: Path,
-    settings: Mapping[str, float | None],
+    settings: Mapping[str, float | str | None],
     *,
     augment: bool,
     read: ReadOptions,

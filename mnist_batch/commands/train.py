@@ -22,8 +22,7 @@ from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import HUB, open_inputs
-from mnist_batch.mnist import CLASSES
-from mnist_batch.options import AUGMENTED, MNIST, PLAIN, ReadArguments, ReadOptions
+from mnist_batch.options import AUGMENTED, MNIST, PLAIN, Prepare, ReadArguments, ReadOptions
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
@@ -160,6 +159,7 @@ def train(
     batch_size: int | None = None,
     validation_split: float | None = None,
     seed: int = 0,
+    prepare: Prepare | str | None = None,
     report: str | Path | bool = True,
     overwrite: bool = False,
     progress: Callable[[TrainingProgress], None] | None = None,
@@ -182,6 +182,8 @@ def train(
         validation_split: share of the training rows, the last ones, to validate with; below 1; by
             default 0.2, with `augment` 0.1.
         seed: of the first weights and the order of the rows, 0 to 2**32 - 1.
+        prepare: which images are brought to MNIST form; None for those of digits that are not in
+            it, and for none of other classes. The model file tells it, and `predict` follows.
         report: the report's folder; True for `<out without suffix>.report`, False for none.
         overwrite: replace a model and a report that exist.
         progress: called after each epoch, in the calling thread.
@@ -199,12 +201,13 @@ def train(
     chosen = {name: number for name, number in given.items() if number is not None}
     settings = Settings(**(defaults | chosen), seed=seed)
     read = ReadOptions.of(**reading)
-    again = train_line(data, Path(out), {**given, "seed": seed or None}, augment=augment, read=read)
+    more = {**given, "seed": seed or None, "prepare": prepare}
+    again = train_line(data, Path(out), more, augment=augment, read=read)
     # What can be refused is refused before hours of training.
     report_writer = _check_outputs(Path(out), report, data, overwrite=overwrite)
     with OutputLock(Path(out)) as out_lock, report_writer or nullcontext():
         check_writable(Path(out), overwrite=overwrite)  # another run may have been faster
-        digits = _read(os.fspath(data), read)
+        digits = _read(os.fspath(data), read, Prepare(prepare) if prepare else None)
         settings.check_enough(digits.rows)
         progress = progress or bar(_epoch)
         fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
@@ -231,13 +234,17 @@ def _check_outputs(
     return Report(folder, overwrite=overwrite) if folder else None
 
 
-def _read(data: str, read: ReadOptions) -> _Digits:
+def _read(data: str, read: ReadOptions, prepare: Prepare | None) -> _Digits:
     splits = find_splits(data)
+    training = read_images(splits.train, read, prepare=prepare)
+    test = None
+    if splits.test:
+        test = read_images(splits.test, read, training.classes, training.prepare)
     return _Digits(
         # Model files go to other people; a whole path would show them this machine's folders.
         name=data if data.startswith(HUB) else Path(data).absolute().name,
-        training=read_images(splits.train, read),
-        test=read_images(splits.test, read) if splits.test else None,
+        training=training,
+        test=test,
         test_inputs=splits.test,
         read=read,
     )
@@ -256,7 +263,7 @@ def _save(
 
     `command` is the line that trains it again; `started` is when this run began.
     """
-    network = build_network()
+    network = build_network(digits.training.classes)
     network.set_weights(fitted.weights)  # compiled, without the state of its optimizer
     write_model(network, staged)
     tested, notes = _UNTESTED, list[str]()
@@ -264,6 +271,7 @@ def _save(
         tested = _test(staged.path, digits, seed, report_writer)
     except (InputError, MachineError) as error:  # hours of training are worth more
         notes.append(f"the model is complete, but not tested: {error}")
+    notes += _notes_of_classes(digits.training)
     record = _record(fitted, digits, tested)
     describe_model(staged, record)
     sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
@@ -314,10 +322,12 @@ def _test(model: Path, digits: _Digits, seed: int, report: Report | None) -> _Te
     """Test a saved model; without inputs nothing is tested."""
     if not digits.test_inputs:
         return _UNTESTED
-    evaluator, tested = Evaluator(seed, mistakes=report.mistakes if report else None), DigitsHash()
+    classes, prepare = digits.training.classes, digits.training.prepare
+    mistakes = report.mistakes if report else None
+    evaluator, tested = Evaluator(seed, mistakes=mistakes, classes=classes), DigitsHash()
     network, wanted = load_model(model, scale=SCALE), report is not None
-    opened = open_inputs(digits.test_inputs, digits.read)
-    for batch in predict_batches(opened, network, for_report=wanted):
+    opened = open_inputs(digits.test_inputs, digits.read, classes)
+    for batch in predict_batches(opened, network, prepare=prepare, for_report=wanted):
         evaluator.add(batch.predictions, batch, counts_of_images(batch))
         errors, labels = (batch.predictions.column(name) for name in ("error", "label"))
         scored = pc.and_(errors.is_null(), labels.is_valid())
@@ -326,13 +336,45 @@ def _test(model: Path, digits: _Digits, seed: int, report: Report | None) -> _Te
     return _Tested(evaluator.evaluation(), tested.hexdigest())
 
 
+def _notes_of_classes(training: LabelledImages) -> list[str]:
+    """Return the note that other classes than digits were learned, and how images were prepared."""
+    classes = training.classes
+    if classes.are_digits:
+        return []
+    named = ", ".join(classes.short_names(20)[:_NAMED]) + (
+        ", ..." if classes.count > _NAMED else ""
+    )
+    return [
+        f"{classes.count} classes were learned, not the digits: {named}; images were prepared as "
+        f"with --prepare {training.prepare}, and predict does the same with this model"
+    ]
+
+
+_NAMED = 3
+"""Classes that are named in a note, at most."""
+
+
+def _told_classes(training: LabelledImages) -> dict[str, Any]:
+    """Return what a model file tells of its classes, and how their images were prepared.
+
+    Of digits it tells their names alone, as in every file before there were other classes.
+    """
+    classes = training.classes
+    names = [*classes.names] if classes.names else None
+    if classes.are_digits:
+        names = [str(digit) for digit in range(classes.count)]
+    told = {} if names is None else {"class_names": names}
+    default = Prepare.AUTO if classes.are_digits else None
+    return told if training.prepare is default else {**told, "prepare": str(training.prepare)}
+
+
 def _record(fitted: Fitted, digits: _Digits, tested: _Tested) -> dict[str, Any]:
     """Return the record that goes into the model file."""
     keras = import_keras()
     return {
         "version": __version__,
         "scale": str(SCALE),
-        "class_names": [str(digit) for digit in range(CLASSES)],
+        **_told_classes(digits.training),
         "training": {
             **fitted.recipe,
             "backend": keras.backend.backend(),

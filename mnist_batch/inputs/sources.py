@@ -137,11 +137,8 @@ def open_inputs(
         if (twin := _twin(found)) is not None:
             raise InputError(f"{twin}: named by two INPUTs; name each file once")
     settings = replace(_settings(options, found, classes), named_by_folders=named_by_folders)
-    shards = _open_files(found, settings)
-    if classes is None:
-        settings = _settings(options, found, _classes_among(shards, settings.label_file))
-        shards = _open_files(found, settings)
-    stated = [names for shard in shards for names in shard.stated_names]
+    settings, shards = _with_classes(settings, found, options)
+    classes = with_stated_names(settings.classes or DIGITS, _stated_names(shards))
     if options.orientation is Orientation.TRANSPOSED:
         shards = [TransposedShard(shard) for shard in shards]
     return OpenInputs(
@@ -154,7 +151,7 @@ def open_inputs(
         labels=settings.label_file,
         notes=[note for one in found for note in one.notes],
         formats=_files_of_formats(found),
-        classes=with_stated_names(settings.classes or DIGITS, stated),
+        classes=classes,
     )
 
 
@@ -166,10 +163,24 @@ def _files_of_formats(found: Sequence[_Found]) -> Counter[str]:
     return counts
 
 
+def _with_classes(
+    settings: ReadSettings, found: Sequence[_Found], options: ReadOptions
+) -> tuple[ReadSettings, list[Shard]]:
+    """Return the settings with the classes of which labels are numbers, and the shards."""
+    shards = _open_files(found, settings)
+    if settings.classes is not None:
+        return settings, shards
+    settings = _settings(options, found, _classes_among(shards, settings.label_file))
+    return settings, _open_files(found, settings)
+
+
+def _stated_names(shards: Sequence[Shard]) -> list[tuple[str, ...]]:
+    return [names for shard in shards for names in shard.stated_names]
+
+
 def _classes_among(shards: Sequence[Shard], labels: LabelFile | None) -> Classes:
     """Return the classes that labels are of, without a model: by the names of the data, if any."""
-    stated = [names for shard in shards for names in shard.stated_names]
-    if stated:
+    if stated := _stated_names(shards):
         return stated_classes(stated)
     if labels:
         return classes_of(labels.texts)

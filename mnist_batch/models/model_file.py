@@ -15,7 +15,7 @@ from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network
 from mnist_batch.models.network_config import own_scale
 from mnist_batch.models.reading_process import read_in_child
-from mnist_batch.options import Scale
+from mnist_batch.options import Prepare, Scale
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "MNIST.h5"
 MAX_FILE_BYTES = 2**30
@@ -58,6 +58,21 @@ class ModelFile(StoredNetwork):
                 raise ModelError(why) from error
         own = own_scale(self.config)
         return (own, ScaleSource.FIRST_LAYERS) if own else None
+
+    def stated_prepare(self) -> Prepare | None:
+        """Return how the images of the training were prepared, or None where nothing tells.
+
+        Raises:
+            ModelError: the training record names an unknown way.
+        """
+        if "prepare" not in self.training:
+            return None
+        try:
+            return Prepare(self.training["prepare"])
+        except ValueError as error:
+            named = quoted(self.training["prepare"])
+            why = f"{self.path}: names an unknown way to prepare images, {named}; pass --prepare"
+            raise ModelError(why) from error
 
     def class_names(self) -> tuple[str, ...] | None:
         """Return the names of the classes in their order, as the training record has them, or None.

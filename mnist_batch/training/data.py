@@ -21,12 +21,12 @@ from mnist_batch.inputs.formats import PARQUET, glob_inputs, list_inputs
 from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import SIDE
-from mnist_batch.options import BATCH_ROWS, ReadOptions
+from mnist_batch.options import BATCH_ROWS, Prepare, ReadOptions
 from mnist_batch.preprocessing.mnist_form import prepare_batch
-from mnist_batch.schema import ImageBatch, Images, reason
+from mnist_batch.schema import DIGITS, Classes, ImageBatch, Images, reason
 
-Labels = npt.NDArray[np.int8]
-"""True digits int8 (n,), 0 to 9."""
+Labels = npt.NDArray[np.int8] | npt.NDArray[np.int16]
+"""True classes (n,) from 0 on: int8, or int16 of over 128 classes."""
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -52,16 +52,19 @@ class Splits(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Images with their true digits, in input order.
+    """Images with their true digits or other classes, in input order.
 
     `sha256` names the digits whatever file they came in and in whatever order: SHA-256 over the
-    sorted SHA-256 of each row, which is its 784 pixels and its label as one byte.
+    sorted SHA-256 of each row, which is its 784 pixels and its label as one byte, or as two of over
+    128 classes.
     """
 
     images: Images  # uint8 (n, 28, 28), 0 black to 255 white
     labels: Labels
     sha256: str
     unreadable: dict[str, int]  # rows that are left out, per reason
+    classes: Classes = DIGITS
+    prepare: Prepare = Prepare.AUTO  # how the images were prepared
 
     def shuffled_if_sorted(self, seed: int) -> tuple[Images, Labels]:
         """Return images and labels shuffled if they come digit by digit, else as they are.
@@ -147,27 +150,46 @@ def _split_of(name: str) -> str | None:
     return splits[0] if splits else None
 
 
-def read_images(inputs: Sequence[str], read: ReadOptions | None = None) -> LabelledImages:
+def read_images(
+    inputs: Sequence[str],
+    read: ReadOptions | None = None,
+    classes: Classes | None = None,
+    prepare: Prepare | None = None,
+) -> LabelledImages:
     """Read all images and labels of INPUTs into memory, 785 bytes a row.
 
-    They are prepared as `predict` does it: images that are not in MNIST form are brought to it.
+    Args:
+        inputs: what to read.
+        read: how it is read.
+        classes: what labels are numbers of; None for what the data itself tells: digits, other
+            classes that it names or numbers, or folders named for classes.
+        prepare: which images are brought to MNIST form; None for those of digits that are not in
+            it, and for none of other classes.
 
     Raises:
         InputError: there are no rows, or none that can be read, or a file is packed from both
             training and test data.
-        LabelError: a row has no label, or one that is not a digit.
+        LabelError: a row has no label, or one of no class; or there is only one class.
     """
-    opened = open_inputs(inputs, read)
+    opened = open_inputs(inputs, read, classes, named_by_folders=True)
+    classes = opened.classes or DIGITS
+    if classes.count < _FEWEST:
+        raise LabelError(f"{inputs[0]}: all labels are {classes.name(0)!r}; expected two or more")
+    if prepare is None:
+        prepare = Prepare.AUTO if classes.are_digits else Prepare.NEVER
     for file in opened.files:
         if file.lower().endswith(".parquet"):
             _refuse_packed_together(Path(file))
     images = np.empty((opened.rows, SIDE, SIDE), np.uint8)
-    labels = np.empty(opened.rows, np.int8)
+    labels = np.empty(opened.rows, classes.dtype.to_pandas_dtype())
     unreadable: Counter[str] = Counter()
     rows = 0
     workers = available_workers()
     batches = map_batches(
-        opened.shards, lambda shard: shard.read(BATCH_ROWS), _readable_rows, workers=workers
+        opened.shards,
+        lambda shard: shard.read(BATCH_ROWS),
+        lambda batch: _readable_rows(batch, prepare),
+        workers=workers,
     )
     for some, digits, reasons in batches:
         end = rows + len(digits)
@@ -179,7 +201,11 @@ def read_images(inputs: Sequence[str], read: ReadOptions | None = None) -> Label
         more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
         raise InputError(f"{inputs[0]}{more}: no digits to train on or to test on: {causes}")
     images, labels = images[:rows], labels[:rows]
-    return LabelledImages(images, labels, _sha256(images, labels), dict(unreadable))
+    sha256 = _sha256(images, labels)
+    return LabelledImages(images, labels, sha256, dict(unreadable), classes, prepare)
+
+
+_FEWEST = 2
 
 
 def _refuse_packed_together(file: Path) -> None:
@@ -196,9 +222,9 @@ def _refuse_packed_together(file: Path) -> None:
         )
 
 
-def _readable_rows(batch: ImageBatch) -> tuple[Images, Labels, Counter[str]]:
+def _readable_rows(batch: ImageBatch, prepare: Prepare) -> tuple[Images, Labels, Counter[str]]:
     """Return the rows of a batch that can be read, and how many cannot, per reason."""
-    decoded = prepare_batch(batch)
+    decoded = prepare_batch(batch, prepare)
     unlabelled = pc.and_(batch.label.is_null(), decoded.error.is_null())
     if (row := pc.index(unlabelled, True).as_py()) >= 0:
         raise LabelError(

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from mnist_batch.errors import InputError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.predictors import scaled
-from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import Images
+from mnist_batch.schema import Classes, Images
 from mnist_batch.training.augmentation import Augmentation, augmented_batches
 from mnist_batch.training.data import LabelledImages, Labels
 from mnist_batch.training.network import LOSS, OPTIMIZER, SCALE, build_logits_network, build_network
@@ -27,7 +26,7 @@ Weights = list[npt.NDArray[np.float32]]
 """The arrays of a network in the order of Keras' `get_weights`."""
 
 Logits = npt.NDArray[np.float32]
-"""What the network gives before its softmax, float32 (n, 10)."""
+"""What the network gives before its softmax, float32 (n, classes)."""
 
 _Digits = tuple[Images, Labels]
 
@@ -117,7 +116,7 @@ class Fitted:
 def fit(training: LabelledImages, settings: Settings, progress: OnEpoch | None) -> Fitted:
     """Fit the network by the original recipe, and take it as it is after the last epoch."""
     keras = _seeded_keras(settings.seed)
-    network = build_network()
+    network = build_network(training.classes)
     images, labels = training.shuffled_if_sorted(settings.seed)
     fitted = network.fit(
         scaled(images, SCALE),
@@ -135,7 +134,7 @@ def fit(training: LabelledImages, settings: Settings, progress: OnEpoch | None) 
 def fit_augmented(training: LabelledImages, settings: Settings, progress: OnEpoch | None) -> Fitted:
     """Fit the network to digits that are changed at random, anew in each epoch.
 
-    Beside the training rows it learns digits drawn in ways that MNIST hardly has, see `styles`.
+    Beside training rows of digits it learns some drawn in ways that MNIST hardly has, see `styles`.
 
     AdamW minimizes the cross-entropy, with a learning rate that falls to 0 along half a cosine:
     I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, and "SGDR:
@@ -147,12 +146,13 @@ def fit_augmented(training: LabelledImages, settings: Settings, progress: OnEpoc
     images, labels = training.shuffled_if_sorted(settings.seed)
     start = settings.validation_start(len(labels))
     validation = images[start:], labels[start:]
-    drawn, drawn_labels = draw_styles(round(DRAWN_SHARE * start), settings.seed)
+    share = DRAWN_SHARE if training.classes.are_digits else 0
+    drawn, drawn_labels = draw_styles(round(share * start), settings.seed)
     learned = (
         np.concatenate([images[:start], drawn]),
         np.concatenate([labels[:start], drawn_labels]),
     )
-    network, epoch, history = _fit_best(learned, validation, settings, progress)
+    network, epoch, history = _fit_best(learned, validation, training.classes, settings, progress)
     weights, calibration = _calibrated(network, *validation)
     accuracies = history.get("val_accuracy")
     recipe = {
@@ -197,12 +197,16 @@ class BestEpoch:
 
 
 def _fit_best(
-    training: _Digits, validation: _Digits, settings: Settings, progress: OnEpoch | None
+    training: _Digits,
+    validation: _Digits,
+    classes: Classes,
+    settings: Settings,
+    progress: OnEpoch | None,
 ) -> tuple[Any, int, History]:
     """Return the network of logits after its best epoch, that epoch's number, and the history."""
     keras = _seeded_keras(settings.seed)
-    network = build_logits_network()
-    one_hot = np.eye(CLASSES, dtype=np.float32)
+    network = build_logits_network(classes)
+    one_hot = np.eye(classes.count, dtype=np.float32)
     (images, labels), (validation_images, validation_labels) = training, validation
     steps = math.ceil(len(labels) / settings.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, settings.epochs * steps)

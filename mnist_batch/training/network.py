@@ -10,38 +10,39 @@ from typing import Any, NamedTuple
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.keras_network import import_keras
-from mnist_batch.mnist import CLASSES, PIXELS
+from mnist_batch.mnist import PIXELS
 from mnist_batch.models.formats import ATTRIBUTE
 from mnist_batch.options import Scale
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.targets import output_errors
+from mnist_batch.schema import DIGITS, Classes
 
 SCALE = Scale.ZERO_TO_ONE
 OPTIMIZER = "adam"
 LOSS = "sparse_categorical_crossentropy"
 
 
-def build_network() -> Any:  # noqa: ANN401 - Keras has no types
+def build_network(classes: Classes = DIGITS) -> Any:  # noqa: ANN401 - Keras has no types
     """Return the network, compiled and with random weights.
 
-    784 inputs, float32 from 0 to 1; 128 and 64 units with ReLU; the probabilities of ten digits.
-    Adam at Keras' defaults minimizes the cross-entropy with the true digit.
+    784 inputs, float32 from 0 to 1; 128 and 64 units with ReLU; the probabilities of the classes.
+    Adam at Keras' defaults minimizes the cross-entropy with the true class.
     """
-    network = _dense("softmax")
+    network = _dense("softmax", classes)
     network.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
     return network
 
 
-def build_logits_network() -> Any:  # noqa: ANN401 - Keras has no types
+def build_logits_network(classes: Classes = DIGITS) -> Any:  # noqa: ANN401 - Keras has no types
     """Return the same network without its last softmax, and not compiled.
 
     Its weights fit `build_network`. A loss of logits is exact, whereas one of probabilities has to
     clip them, as those of a confident network round to 0 and 1.
     """
-    return _dense("linear")
+    return _dense("linear", classes)
 
 
-def _dense(activation: str) -> Any:  # noqa: ANN401 - Keras has no types
+def _dense(activation: str, classes: Classes) -> Any:  # noqa: ANN401 - Keras has no types
     keras = import_keras()
     layers = keras.layers
     return keras.Sequential(
@@ -49,7 +50,7 @@ def _dense(activation: str) -> Any:  # noqa: ANN401 - Keras has no types
             keras.Input((PIXELS,)),
             layers.Dense(128, activation="relu", name="hidden_1"),
             layers.Dense(64, activation="relu", name="hidden_2"),
-            layers.Dense(CLASSES, activation=activation, name="digits"),
+            layers.Dense(classes.count, activation=activation, name=classes.noun_of_many),
         ],
         name="mnist",
     )
