@@ -27,6 +27,7 @@ from mnist_batch.inputs.listing import (
 )
 from mnist_batch.inputs.parquet.files import open_parquet
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource
+from mnist_batch.inputs.tables.csv_files import is_table, open_csv
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import Reason, error_text
 
@@ -146,7 +147,14 @@ IDX = Format(
     "IDX files", IDX_SUFFIXES, one_by_one(open_idx), held=_held_by_idx, begins=IDX_BEGINNINGS
 )
 
-FORMATS = [IMAGES, PARQUET, NUMPY, IDX]
+CSV = Format(
+    "CSV files",
+    {".csv", ".csv.gz", ".tsv", ".tsv.gz"},
+    one_by_one(open_csv),
+    held=lambda path: Held.IMAGES if is_table(path) else Held.NEITHER,
+)
+
+FORMATS = [IMAGES, PARQUET, NUMPY, IDX, CSV]
 """A new format is a module or a folder beside this one, and a line here."""
 
 

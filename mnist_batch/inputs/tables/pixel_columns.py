@@ -71,7 +71,7 @@ def _consecutive(numbers: Iterable[int]) -> bool:
 
 def side_of(pixels: int) -> int:
     """Return the side of a square picture of so many pixels; 0 where it is none."""
-    side = math.isqrt(pixels)
+    side = math.isqrt(max(0, pixels))
     return side if side * side == pixels and side >= _LEAST_SIDE else 0
 
 

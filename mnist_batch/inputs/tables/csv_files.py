@@ -1,0 +1,290 @@
+"""CSV files of one column per pixel, plain or packed by gzip, read in batches."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from mnist_batch.errors import ColumnError, InputError, LabelError
+from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, Reader, StoredBytes
+from mnist_batch.inputs.labels import digits
+from mnist_batch.inputs.listing import UNREADABLE, cause, file_states, text_of_path, unreadable
+from mnist_batch.inputs.parquet.footers import identity_of
+from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
+from mnist_batch.inputs.tables.csv_layout import CsvLayout, LayoutError, layout_of
+from mnist_batch.inputs.tables.csv_lines import (
+    MAX_LINE,
+    LineIndex,
+    LineTooLongError,
+    index_lines,
+)
+from mnist_batch.inputs.tables.csv_rows import parse_rows
+from mnist_batch.inputs.tables.pixel_columns import table_images
+from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.mnist import PIXELS, SIDE
+from mnist_batch.schema import ImageBatch, Reason, error_text
+
+_ROWS_PER_BYTE = 100
+"""Rows for each byte of a file, at most, as of Parquet files: each becomes a row of the output."""
+
+_FIRST_BYTES = 2**20
+_SAMPLES = 16
+"""Places all over a file from which a line is looked at, to tell labels from pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class CsvFile:
+    """A CSV file, and what its columns are."""
+
+    path: str
+    source: str  # the column `source` of its rows
+    content: Checkpoints
+    layout: CsvLayout
+    lines: LineIndex
+    label: int | None  # where the column of labels stands; None to read none
+    kept: tuple[int, ...]  # where the columns stand that the predictions keep
+    settings: ReadSettings
+
+    def shards(self) -> Iterator["CsvShard"]:
+        """Yield the rows, cut into shards of `SHARD_ROWS`."""
+        ends = [*self.lines.starts[1:], self.lines.end]
+        for number, (start, end) in enumerate(zip(self.lines.starts, ends, strict=True)):
+            first = number * SHARD_ROWS
+            yield CsvShard(self, first, min(SHARD_ROWS, self.lines.rows - first), start, end)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CsvShard(Shard):
+    """Consecutive rows of a CSV file, which lie between two of its bytes."""
+
+    file: CsvFile
+    first_row: int
+    rows: int
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:  # type: ignore[override] # a constant of the protocol
+        """Bytes of the text."""
+        return self.end - self.start
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the images are of another size than MNIST's: then they are PGM."""
+        return len(self.file.layout.pixels) != PIXELS
+
+    @property
+    def source(self) -> str:
+        """The file."""
+        return self.file.source
+
+    @property
+    def kept(self) -> Sequence[pa.Field]:
+        """Columns of text."""
+        return [pa.field(self.file.layout.names[place], pa.string()) for place in self.file.kept]
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return the state of the file, its layout, what labels it, and the rows."""
+        file = self.file
+        label_file = file.settings.label_file
+        return [
+            file.source,
+            file_states([file.path]).tobytes(),
+            repr((file.layout, file.label)),
+            label_file.sha256 if label_file else "",
+            f"{self.first_row} {self.rows}",
+        ]
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the shard as it is."""
+        yield Piece(self, self.fingerprint(), self.size, self.rows / SHARD_ROWS)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the file and the row; nothing is read."""
+        return text_of_path(self.source), self.first_row + row
+
+    def read(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows as any `Shard` does; those after damage have an error."""
+        done, error = 0, ""
+        with ExitStack() as stack:
+            try:
+                reader = self.file.content.open(self.start)
+                stack.callback(reader.close)
+            except OSError as failure:
+                error = self._why(failure)
+            rest = b""
+            while done < self.rows and not error:
+                try:
+                    more = reader.read(min(BATCH_BYTES, self.end - reader.place))
+                    rest += more
+                    if not more:
+                        raise OSError("it ends sooner than when it was listed")
+                except OSError as failure:
+                    error = self._why(failure)
+                cut = len(rest) if reader.place >= self.end else rest.rfind(b"\n") + 1
+                if error or (reader.place >= self.end and self._is_cut_off):
+                    cut = rest.rfind(b"\n") + 1
+                for batch in self._batches(rest[:cut], done, batch_size):
+                    yield batch
+                    done += len(batch)
+                rest = rest[cut:]
+                if not error and done < self.rows and reader.place >= self.end:
+                    error = error_text(Reason.UNREADABLE_FILE, self.file.lines.damage)
+        for start in range(done, self.rows, batch_size):
+            yield self._lost(start, min(batch_size, self.rows - start), error)
+
+    @property
+    def _is_cut_off(self) -> bool:
+        last = self.first_row + self.rows == self.file.lines.rows
+        return last and bool(self.file.lines.damage)
+
+    def _why(self, failure: OSError) -> str:
+        raise_if_of_machine(failure, text_of_path(self.file.path))
+        return unreadable(failure)
+
+    def _batches(self, text: bytes, done: int, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield the rows of some whole lines."""
+        file, layout = self.file, self.file.layout
+        texts = [*([file.label] if file.label is not None else []), *file.kept]
+        rows = parse_rows(text, layout, texts)
+        for start in range(0, rows.count, batch_size):
+            some = rows.slice(start, batch_size)
+            first = self.first_row + done + start
+            images, error = table_images([some.columns[place] for place in layout.pixels])
+            yield ImageBatch(
+                source=self._sources(some.count),
+                row=pa.array(np.arange(first, first + some.count)),
+                label=self._labels(some.columns, first, some.count),
+                images=images,
+                error=some.with_errors(error),
+                kept=self._kept(some.columns),
+            )
+
+    def _kept(self, columns: dict[int, pa.Array]) -> pa.RecordBatch | None:
+        places = self.file.kept
+        names = [self.file.layout.names[place] for place in places]
+        return pa.record_batch([columns[place] for place in places], names=names) if names else None
+
+    def _labels(self, columns: dict[int, pa.Array], first: int, count: int) -> pa.Array:
+        file = self.file
+        if file.settings.label_file:
+            rows = np.arange(first, first + count)
+            return file.settings.label_file.lookup([text_of_path(file.source)], rows)
+        if file.label is None:
+            return pa.nulls(count, pa.int8())
+        name = file.layout.names[file.label]
+        return digits(columns[file.label], lambda i: f"{file.path}, row {first + i}, {name}")
+
+    def _lost(self, start: int, count: int, error: str) -> ImageBatch:
+        first = self.first_row + start
+        none = np.zeros((count, SIDE, SIDE), np.uint8)
+        return ImageBatch(
+            source=self._sources(count),
+            row=pa.array(np.arange(first, first + count)),
+            label=pa.nulls(count, pa.int8()),
+            images=pa.nulls(count, pa.binary()) if self.encoded else none,
+            error=pa.repeat(pa.scalar(error, pa.string()), count),
+        )
+
+    def _sources(self, count: int) -> pa.Array:
+        return pa.repeat(pa.scalar(text_of_path(self.source), pa.string()), count)
+
+
+def open_csv(path: Path, source: str, settings: ReadSettings) -> Iterator[CsvShard]:
+    """Find the columns and rows of a CSV file, and cut it into shards; it is read once for that.
+
+    Raises:
+        InputError: it cannot be read, or is no table of pixels.
+        LabelError: the settings' file of labels does not tell rows apart.
+        ColumnError: a column to be kept is there twice.
+    """
+    try:
+        content = _content(path)
+        layout = read_layout(content)
+        lines = index_lines(content, layout.start)
+    except LayoutError as error:
+        raise InputError(f"{path}: {error}") from error
+    except LineTooLongError as error:
+        why = f"a line of over {MAX_LINE:,} bytes; expected rows of numbers"
+        raise InputError(f"{path}: {why}") from error
+    except UNREADABLE as error:
+        raise_if_of_machine(error, str(path))
+        raise InputError(
+            f"{path}: not a readable CSV file: {cause(error)}; write it again, or leave it out"
+        ) from error
+    if lines.rows > _ROWS_PER_BYTE * content.stored.size:
+        raise InputError(f"{path}: {lines.rows:,} lines in {content.stored.size:,} bytes")
+    label_file = settings.label_file
+    if label_file and not label_file.has_rows:
+        raise LabelError(f"{label_file.path}: no column row, which labels of {path} need")
+    label = None if label_file or settings.unlabelled else _label(path, layout, settings)
+    kept = tuple(_kept_place(path, layout, name) for name in settings.keep if name in layout.names)
+    yield from CsvFile(str(path), source, content, layout, lines, label, kept, settings).shards()
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a CSV file is a table of pixels, by its first lines."""
+    try:
+        read_layout(_content(path))
+    except LayoutError:
+        return False
+    except UNREADABLE as error:
+        raise_if_of_machine(error, str(path))
+        return False
+    return True
+
+
+def _content(path: Path) -> Checkpoints:
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise OSError("not a regular file")
+    identity, size = identity_of(str(path)), path.stat().st_size
+    coding = GZIP if path.name.lower().endswith(".gz") else None
+    return Checkpoints(StoredBytes(str(path), identity, 0, size, coding))
+
+
+def read_layout(content: Checkpoints) -> CsvLayout:
+    """Find the columns of a file.
+
+    Raises:
+        LayoutError: it is no table of pixels.
+        OSError: it cannot be read.
+    """
+    reader = content.open(0)
+    try:
+        first = reader.read(_FIRST_BYTES)
+        if len(first) < _FIRST_BYTES and first and not first.endswith(b"\n"):
+            first += b"\n"
+        return layout_of(first, [*_samples(content, reader)])
+    finally:
+        reader.close()
+
+
+def _samples(content: Checkpoints, reader: Reader) -> Iterator[bytes]:
+    """Yield a whole line from each of some places, where that does not read all between them."""
+    if content.stored.coding is not None:
+        return
+    for number in range(1, _SAMPLES):
+        place = content.stored.size * number // _SAMPLES
+        if place >= _FIRST_BYTES:
+            reader.seek(place)
+            lines = io.BytesIO(reader.read(2**16)).readlines()[1:-1]
+            yield from lines[:1]
+
+
+def _label(path: Path, layout: CsvLayout, settings: ReadSettings) -> int | None:
+    wanted = settings.label_column
+    if wanted is None:
+        return layout.label
+    if wanted not in layout.names:
+        raise InputError(f"{path}: no column {wanted!r} beside those of pixels")
+    return layout.names.index(wanted)
+
+
+def _kept_place(path: Path, layout: CsvLayout, name: str) -> int:
+    if (count := layout.names.count(name)) > 1:
+        raise ColumnError(f"{path}: {count} columns {name!r}; rename all but one")
+    return layout.names.index(name)

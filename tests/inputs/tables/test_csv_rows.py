@@ -1,0 +1,54 @@
+"""A damaged line or cell costs its row, and no other."""
+
+import numpy as np
+import pytest
+
+from mnist_batch.inputs.tables.csv_layout import layout_of
+from mnist_batch.inputs.tables.csv_rows import parse_rows
+from mnist_batch.inputs.tables.pixel_columns import table_images
+from tests.support.forms.form import IMAGES, LABELS
+from tests.support.forms.tables import KAGGLE, PIXELS, csv_text
+
+LINES = csv_text(LABELS, PIXELS).encode().split(b"\n")[:-1]
+LAYOUT = layout_of(csv_text(LABELS, PIXELS, header=["label", *KAGGLE]).encode())
+
+
+@pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        (b"", "bad pixels: expected numbers"),
+        (b"?", "bad pixels: expected numbers"),
+        (b"256", "bad pixels: expected numbers"),
+        (b"99999999999999999999", "bad pixels: expected numbers"),
+        (b"1,2", "bad pixels: a line of 786 cells, expected 785"),
+    ],
+)
+def test_a_bad_cell_costs_its_row(cell: bytes, error: str) -> None:
+    """All others are read with their labels."""
+    lines = list(LINES)
+    cells = lines[40].split(b",")
+    cells[300] = cell
+    lines[40] = b",".join(cells)
+    rows = parse_rows(b"\n".join([*lines, b""]), LAYOUT, [0])
+    images, found = table_images([rows.columns[place] for place in LAYOUT.pixels])
+    errors = rows.with_errors(found).to_pylist()
+    assert [row for row, text in enumerate(errors) if text] == [40]
+    assert errors[40].startswith(error)
+    others = np.arange(100) != 40
+    np.testing.assert_array_equal(np.asarray(images)[others], IMAGES[others])
+    assert np.array(rows.columns[0].to_pylist())[others].tolist() == [
+        str(label) for label in LABELS[others]
+    ]
+
+
+def test_blank_lines_are_no_rows() -> None:
+    """And the last needs no end."""
+    rows = parse_rows(b"\n\n" + b"\n\r\n".join(LINES[:3]), LAYOUT, [0])
+    assert rows.count == 3
+    assert rows.columns[0].to_pylist() == [str(label) for label in LABELS[:3]]
+
+
+def test_lines_that_are_no_text_have_an_error() -> None:
+    """A label that is no UTF-8 cannot be told."""
+    rows = parse_rows(b"\xff\xfe" + LINES[0][1:] + b"\n", LAYOUT, [0])
+    assert rows.errors.to_pylist() == ["bad pixels: lines that are no CSV in UTF-8"]
