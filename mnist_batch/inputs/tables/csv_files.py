@@ -2,8 +2,8 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import ColumnError, InputError, LabelError
 from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, Reader, StoredBytes
-from mnist_batch.inputs.labels import digits
+from mnist_batch.inputs.labels import class_numbers, texts_of
 from mnist_batch.inputs.listing import UNREADABLE, cause, file_states, text_of_path, unreadable
 from mnist_batch.inputs.parquet.footers import identity_of
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
@@ -109,42 +109,54 @@ class CsvShard(Shard):
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows as any `Shard` does; those after damage have an error."""
-        done, error = 0, ""
-        with ExitStack() as stack:
-            try:
-                reader = self.file.content.open(self.start)
-                stack.callback(reader.close)
-            except OSError as failure:
-                error = self._why(failure)
-            rest = b""
-            while done < self.rows and not error:
-                try:
-                    more = reader.read(min(BATCH_BYTES, self.end - reader.place))
-                    rest += more
-                    if not more:
-                        raise OSError("it ends sooner than when it was listed")
-                except OSError as failure:
-                    error = self._why(failure)
-                cut = len(rest) if reader.place >= self.end else rest.rfind(b"\n") + 1
-                if error or (reader.place >= self.end and self._is_cut_off):
-                    cut = rest.rfind(b"\n") + 1
-                for batch in self._batches(rest[:cut], done, batch_size):
+        done, error = 0, error_text(Reason.UNREADABLE_FILE, "fewer rows than when it was listed")
+        try:
+            for text in self._lines():
+                for batch in self._batches(text, done, batch_size):
                     yield batch
                     done += len(batch)
-                rest = rest[cut:]
-                if not error and done < self.rows and reader.place >= self.end:
-                    error = error_text(Reason.UNREADABLE_FILE, self.file.lines.damage)
+        except OSError as failure:
+            raise_if_of_machine(failure, text_of_path(self.file.path))
+            error = unreadable(failure)
         for start in range(done, self.rows, batch_size):
             yield self._lost(start, min(batch_size, self.rows - start), error)
+
+    def label_texts(self) -> Iterator[str]:
+        """Yield the labels, of which nothing else is parsed; those before any damage."""
+        label = self.file.label
+        if label is None:
+            return
+        layout = replace(self.file.layout, pixels=())
+        try:
+            for text in self._lines():
+                yield from texts_of(parse_rows(text, layout, [label]).columns[label])
+        except OSError as failure:
+            raise_if_of_machine(failure, text_of_path(self.file.path))
+
+    def _lines(self) -> Iterator[bytes]:
+        """Yield the text of the rows, some whole lines at a time.
+
+        Raises:
+            OSError: while iterating, where the file is damaged or was replaced.
+        """
+        rest = b""
+        with closing(self.file.content.open(self.start)) as reader:
+            while reader.place < self.end:
+                more = reader.read(min(BATCH_BYTES, self.end - reader.place))
+                if not more:
+                    raise OSError("it ends sooner than when it was listed")
+                rest += more
+                is_last = reader.place >= self.end and not self._is_cut_off
+                cut = len(rest) if is_last else rest.rfind(b"\n") + 1
+                yield rest[:cut]
+                rest = rest[cut:]
+        if self._is_cut_off:
+            raise OSError(self.file.lines.damage)
 
     @property
     def _is_cut_off(self) -> bool:
         last = self.first_row + self.rows == self.file.lines.rows
         return last and bool(self.file.lines.damage)
-
-    def _why(self, failure: OSError) -> str:
-        raise_if_of_machine(failure, text_of_path(self.file.path))
-        return unreadable(failure)
 
     def _batches(self, text: bytes, done: int, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows of some whole lines."""
@@ -174,10 +186,14 @@ class CsvShard(Shard):
         if file.settings.label_file:
             rows = np.arange(first, first + count)
             return file.settings.label_file.lookup([text_of_path(file.source)], rows)
+        numbering = file.settings.numbering()
         if file.label is None:
-            return pa.nulls(count, pa.int8())
+            return pa.nulls(count, numbering.dtype)
         name = file.layout.names[file.label]
-        return digits(columns[file.label], lambda i: f"{file.path}, row {first + i}, {name}")
+        where = f"{file.path}, row "
+        return class_numbers(
+            columns[file.label], lambda i: f"{where}{first + i}, column {name}", numbering
+        )
 
     def _lost(self, start: int, count: int, error: str) -> ImageBatch:
         first = self.first_row + start
@@ -185,7 +201,7 @@ class CsvShard(Shard):
         return ImageBatch(
             source=self._sources(count),
             row=pa.array(np.arange(first, first + count)),
-            label=pa.nulls(count, pa.int8()),
+            label=pa.nulls(count, self.file.settings.numbering().dtype),
             images=pa.nulls(count, pa.binary()) if self.encoded else none,
             error=pa.repeat(pa.scalar(error, pa.string()), count),
         )

@@ -80,7 +80,7 @@ def test_a_bad_label_ends_the_run_and_says_where(tmp_path: Path) -> None:
     labels = LABELS.astype(str)
     labels[45] = "cat"
     path = csv(labels, PIXELS, header=["label", *KAGGLE])(tmp_path)
-    with pytest.raises(LabelError, match=r"digits\.csv, row 45, label: label 'cat'"):
+    with pytest.raises(LabelError, match=r"digits\.csv, row 45, column label: label 'cat'"):
         rows_of(path)
 
 
