@@ -154,21 +154,26 @@ PREDICTION_NAME = pa.field("prediction_name", pa.string())
 """Where classes have names: that of the prediction."""
 
 DIGIT = pa.field("digit", pa.int16())
-"""With `--several split`: the place of the digit in its picture, from the left, from 0. Then
-(source, row, digit) identifies a row; it is null where the picture has no digit."""
+"""With `--several split`: the number of the digit in its picture, from 0, line by line from the top
+and each line from the left. Then (source, row, digit) identifies a row; it is null where the
+picture has no digit or could not be read."""
 
 BOX = pa.field("box", pa.list_(pa.int32(), 4))
-"""With `--several split`: left, top, width and height of the digit in pixels of the picture as
-it is decoded; null where `digit` is."""
+"""With `--several split`: left, top, width and height of the digit in pixels of the picture, as it
+is seen upright; null where `digit` is. In CSV: the four numbers with a space between them."""
 
 
 def predictions_schema(
-    *, with_probabilities: bool, further: Iterable[pa.Field] = (), classes: Classes = DIGITS
+    *,
+    with_probabilities: bool,
+    further: Iterable[pa.Field] = (),
+    classes: Classes = DIGITS,
+    split: bool = False,
 ) -> pa.Schema:
     """Return the schema of predictions, with or without the column of probabilities.
 
-    Names follow where classes have any, and then `further` columns: `DIGIT` and `BOX`, `CONTENT`,
-    `PATH` and those of the input that are kept.
+    Names follow where classes have any, `DIGIT` and `BOX` where pictures are split, and then
+    `further` columns: `CONTENT`, `PATH` and those of the input that are kept.
     """
     columns = [
         field.with_type(classes.dtype) if field.name in ("label", "prediction") else field
@@ -176,7 +181,17 @@ def predictions_schema(
     ]
     probabilities = [probabilities_field(classes)] if with_probabilities else []
     names = [LABEL_NAME, PREDICTION_NAME] if classes.names else []
-    return pa.schema([*columns, *probabilities, *names, *further])
+    of_split = [DIGIT, BOX] if split else []
+    return pa.schema([*columns, *probabilities, *names, *of_split, *further])
+
+
+def first_rows(predictions: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Return which rows are the first of their picture: bool (n,), all but where it is split."""
+    if DIGIT.name not in predictions.schema.names:
+        return np.ones(len(predictions), np.bool_)
+    numbers = predictions.column(DIGIT.name)
+    first: npt.NDArray[np.bool_] = numbers.fill_null(0).to_numpy(zero_copy_only=False) == 0
+    return first
 
 
 class Reason(StrEnum):

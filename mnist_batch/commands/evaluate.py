@@ -23,6 +23,7 @@ from mnist_batch.options import (
     Orientation,
     Prepare,
     ReadOptions,
+    Several,
     input_list,
 )
 from mnist_batch.outputs.places import (
@@ -269,7 +270,7 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
     evaluation, notes = evaluator.evaluation(), read.notes
     if wanted.inputs is not None:
         opened = read.open_images(wanted.inputs)
-        evaluation = _with_images(evaluation, opened, evaluator.rows, read.ways_to_prepare())
+        evaluation = _with_images(evaluation, opened, read.ways_to_prepare())
     of_images = [(run or {}).get("images") for run in read.runs]
     evaluation = replace(evaluation, profile=evaluation.profile.with_images(of_images))
     run = common_run(read.runs)
@@ -304,9 +305,7 @@ def _without_images(report: Report) -> str:
     return f"{page}, and samples.png is not drawn: pass --images INPUT for them"
 
 
-def _with_images(
-    evaluation: Evaluation, opened: OpenInputs, rows: int, ways: Sequence[Prepare]
-) -> Evaluation:
+def _with_images(evaluation: Evaluation, opened: OpenInputs, ways: Sequence[Prepare]) -> Evaluation:
     """Return an evaluation with images, read from the inputs that were predicted.
 
     Of several ways to prepare them it is the first one that prepares just those images that are
@@ -314,8 +313,10 @@ def _with_images(
     """
     prepared = {one.index: one.prepared for cell in evaluation.gallery for one in cell.images}
 
+    several = Several.SPLIT if evaluation.is_split else Several.ERROR
+
     def find(places: Sequence[Place]) -> Mapping[int, FoundImage]:
-        attempts = (find_images(places, opened, rows, way) for way in ways)
+        attempts = (find_images(places, opened, evaluation.pictures, way, several) for way in ways)
         first = next(attempts)
         for found in chain([first], attempts):
             if all(found[index].prepared == told for index, told in prepared.items()):

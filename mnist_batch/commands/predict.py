@@ -213,7 +213,9 @@ def _predict(
                 outputs.pictures.write(found.evaluator.rows, rows.batch)
             found.add(rows)
             if progress:
-                progress(Progress(found.evaluator.rows, run.opened.rows, found.evaluator.errors))
+                progress(
+                    Progress(found.evaluator.pictures, run.opened.rows, found.evaluator.errors)
+                )
             if run.options.fail_fast and found.evaluator.errors:
                 raise _first_error(rows.predictions)
         evaluation = found.evaluator.evaluation()
@@ -394,8 +396,10 @@ def _with_images(evaluation: Evaluation, run: Run) -> Evaluation:
     """Return it with its images; they are read again where an earlier run predicted the rows."""
     if evaluation.has_images:
         return evaluation
-    rows, prepare = evaluation.metrics.rows, run.options.prepare
-    return evaluation.with_images(lambda places: find_images(places, run.opened, rows, prepare))
+    how = run.options.prepare, run.options.several
+    return evaluation.with_images(
+        lambda places: find_images(places, run.opened, evaluation.pictures, *how)
+    )
 
 
 def _first_error(predictions: pa.RecordBatch) -> InputError:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
+from mnist_batch.errors import InputError
 from mnist_batch.evaluation.evaluator import Evaluation, Unreadable, counts_of_images
 from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile
 from mnist_batch.evaluation.metrics import Metrics
@@ -21,10 +22,10 @@ from mnist_batch.evaluation.slices import Slice
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
-from mnist_batch.inputs.kept import further_columns
+from mnist_batch.inputs.kept import check_names_beside_split, further_columns
 from mnist_batch.inputs.shards import sha256_of
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
-from mnist_batch.options import PredictOptions, PredictorChoice, Prepare
+from mnist_batch.options import PredictOptions, PredictorChoice, Prepare, Several
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
@@ -139,10 +140,15 @@ class Run:
 
         Raises:
             ModelError: the model cannot be loaded.
-            InputError: an input cannot be listed.
+            InputError: an input cannot be listed, or digits are to be split that nobody prepares.
             LabelError: a file of labels cannot be read.
         """
         self.options = options
+        if options.several is Several.SPLIT and options.prepare is Prepare.NEVER:
+            raise InputError(
+                "--several split finds the digits of a picture when it prepares it; leave out "
+                "--prepare never, or --several split"
+            )
         if not isinstance(model, Predictor):
             model = load_model(model, **vars(options.model))
         self.predictor = model
@@ -151,12 +157,15 @@ class Run:
             self.opened = inputs
         else:
             self.inputs, self.opened = inputs, open_inputs(inputs, options.read, model.classes)
+        if options.several is Several.SPLIT:
+            check_names_beside_split(self.opened.kept)
         self.classes = self.opened.classes or self.predictor.classes
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
         self.schema = predictions_schema(
             with_probabilities=options.probabilities,
             further=further_columns(self.opened.kept, content_hash=options.content_hash),
             classes=self.classes,
+            split=options.several is Several.SPLIT,
         )
 
     def predict(
@@ -167,6 +176,7 @@ class Run:
             replace(self.opened, shards=[shard for part in parts for shard in part.shards]),
             self.predictor,
             prepare=self.options.prepare,
+            several=self.options.several,
             batch_size=self.options.model.batch_size,
             workers=self.options.workers,
             block_ends=frozenset(accumulate(part.rows for part in parts)),
@@ -309,7 +319,7 @@ def _predict_part(
             counts = counts_of_images(batch)
             # What only the images tell, for a run that resumes this one and does not see them.
             writer.write(predictions, json.dumps(counts.record()).encode() if counts else b"")
-            rows += len(predictions)
+            rows += batch.pictures
             yield PartRows(predictions, batch, counts)
 
 

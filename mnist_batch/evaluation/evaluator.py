@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,10 +13,10 @@ from mnist_batch.evaluation.gallery import GalleryCell, GalleryChooser, GalleryI
 from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile, ProfileCounts
 from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
-from mnist_batch.evaluation.samples import SampleChooser, Samples
+from mnist_batch.evaluation.samples import PICTURE, SampleChooser, Samples
 from mnist_batch.evaluation.slices import Slice, SliceCounts
 from mnist_batch.outputs.mistakes import Mistakes
-from mnist_batch.schema import DIGITS, Classes, reason
+from mnist_batch.schema import DIGIT, DIGITS, Classes, first_rows, reason
 
 if TYPE_CHECKING:
     from mnist_batch.inference.pipeline import PredictedBatch
@@ -49,6 +50,8 @@ class Evaluation:
         profile: what the input looks like.
         unreadable: the first rows without a prediction per reason, in the order of
             `Metrics.errors_by_reason`.
+        pictures: how many rows the input has, of which each may be several here.
+        is_split: whether pictures were split into their digits.
     """
 
     metrics: Metrics
@@ -57,6 +60,8 @@ class Evaluation:
     slices: Sequence[Slice]
     profile: InputProfile
     unreadable: Mapping[str, Sequence[Unreadable]]
+    pictures: int = 0
+    is_split: bool = False
 
     @property
     def has_images(self) -> bool:
@@ -75,10 +80,9 @@ class Evaluation:
             find: returns the images of rows, by index, which are in ascending order; see
                 `found_images.find_images`.
         """
-        samples = zip(self.samples.index, self.samples.source, self.samples.row, strict=True)
-        places = {int(index): Place(int(index), source, int(row)) for index, source, row in samples}
+        places = {place.index: place for place in self.samples.places()}
         for cell in self.gallery:
-            places |= {one.index: Place(one.index, one.source, one.row) for one in cell.images}
+            places |= {one.index: one.place() for one in cell.images}
         found = find([places[index] for index in sorted(places)])
         return replace(
             self,
@@ -106,7 +110,11 @@ def counts_of_images(batch: "PredictedBatch") -> ImageCounts | None:
 
 
 class Evaluator:
-    """Evaluates rows batch by batch, in order, wherever batches are cut; memory stays flat."""
+    """Evaluates rows batch by batch, in order, wherever batches are cut; memory stays flat.
+
+    Attributes:
+        pictures: rows of the input so far, of which each may be several of the predictions.
+    """
 
     def __init__(
         self,
@@ -135,6 +143,8 @@ class Evaluator:
         self._slices = SliceCounts(slices)
         self._profile = ProfileCounts(classes)
         self._unreadable: dict[str, list[Unreadable]] = {}
+        self.pictures = 0
+        self._is_split = False
 
     @property
     def rows(self) -> int:
@@ -159,6 +169,11 @@ class Evaluator:
             batch: the same rows with their images, where they are at hand.
             counts: of their images, as `counts_of_images` returns them; None where not known.
         """
+        written = predictions
+        if DIGIT.name in predictions.schema.names:
+            predictions = self._with_pictures(predictions)
+        else:
+            self.pictures += len(predictions)
         start, outcomes = self.rows, Outcomes.of(predictions, self._classes)
         images, report = (batch.images, batch.report) if batch else (None, None)
         self._samples.add(start, predictions, images)
@@ -168,9 +183,17 @@ class Evaluator:
         self._profile.add(outcomes, counts)
         self._counts.add_outcomes(outcomes)
         if self._mistakes:
-            self._mistakes.add(predictions, outcomes.scored & ~outcomes.right)
+            self._mistakes.add(written, outcomes.scored & ~outcomes.right)
         if not outcomes.predicted.all():
             self._add_unreadable(predictions.filter(pa.array(~outcomes.predicted)))
+
+    def _with_pictures(self, predictions: pa.RecordBatch) -> pa.RecordBatch:
+        """Return rows with the places of their pictures, and count these."""
+        places = self.pictures - 1 + np.cumsum(first_rows(predictions))
+        self._is_split = True
+        if len(places):
+            self.pictures = int(places[-1]) + 1
+        return predictions.append_column(PICTURE, pa.array(places, pa.int64()))
 
     def evaluation(self) -> Evaluation:
         """Return what there is to say of the rows so far."""
@@ -186,6 +209,8 @@ class Evaluator:
                 for one in metrics.errors_by_reason
                 if one in self._unreadable
             },
+            pictures=self.pictures,
+            is_split=self._is_split,
         )
 
     def _add_unreadable(self, rows: pa.RecordBatch) -> None:

@@ -13,7 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.decoding.decode import DecodedBatch
+from mnist_batch.evaluation.found_images import Place
 from mnist_batch.evaluation.outcomes import Outcomes, number_of_cells, unlabelled
+from mnist_batch.evaluation.samples import of_split
 from mnist_batch.schema import DIGITS, Classes, Grey, Images
 
 MOST_WRONG = 4760
@@ -40,6 +42,7 @@ class GalleryImage:
         image: uint8 (28, 28), as the network saw it; None where the images are not at hand.
         original: a grey picture uint8 (h, w) of what was read, reduced to at most 64 pixels on its
             longer side; None unless the image was prepared and what was read is at hand.
+        digit, picture: as of `found_images.Place`.
     """
 
     index: int
@@ -51,6 +54,12 @@ class GalleryImage:
     prepared: bool
     image: NDArray[np.uint8] | None
     original: Grey | None
+    digit: int | None = None
+    picture: int | None = None
+
+    def place(self) -> Place:
+        """Return where its image is to be found."""
+        return Place(self.index, self.source, self.row, digit=self.digit, picture=self.picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,12 +133,13 @@ class GalleryChooser:
             return  # as in most batches of a long stream that is mostly right
         if len(places) > _MOST_NEW:
             places = places[self._first(cells[places], keys[places], places)]
+        columns = [*_COLUMNS, *of_split(outcomes.batch)]
         self._parts.append(
             _Rows(
                 cells[places],
                 keys[places],
                 start + places,
-                outcomes.batch.select(_COLUMNS).take(pa.array(places)),
+                outcomes.batch.select(columns).take(pa.array(places)),
                 None if images is None else images[places],
                 _originals(decoded, start, places[outcomes.prepared[places]]) if decoded else {},
             )

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
-from mnist_batch.schema import DIGITS, PREDICTIONS, Classes, shortened
+from mnist_batch.schema import DIGITS, PREDICTIONS, Classes, first_rows, shortened
 
 _INSTEAD = "correct it, or evaluate without --labels, with those that the predictions have"
 _LABEL = PREDICTIONS.get_field_index("label")
@@ -32,6 +33,8 @@ class LateLabels:
     def label(self, batch: pa.RecordBatch, predictions: Path) -> pa.RecordBatch:
         """Return rows of a predictions file with the file's labels alone, null where it has none.
 
+        A label counts only where its picture has one digit. No batch ends within a picture.
+
         Raises:
             LabelError: the file does not tell rows of a source apart.
         """
@@ -41,6 +44,9 @@ class LateLabels:
                 f"{self._file.path}: no column row, which labels of {predictions} need"
             )
         labels = self._file.lookup(sources.to_pylist(), rows.to_numpy())
+        first = first_rows(batch)
+        alone = first & np.append(first[1:], True)
+        labels = pc.if_else(pa.array(alone), labels, pa.scalar(None, labels.type))
         if self._named is None and len(batch):
             self._named = sources[0].as_py()
         self._rows += len(batch)

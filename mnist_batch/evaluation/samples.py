@@ -10,10 +10,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mnist_batch.evaluation.found_images import Place
 from mnist_batch.mnist import SIDE
-from mnist_batch.schema import Images
+from mnist_batch.schema import DIGIT, Images
 
 _MASK = 2**64 - 1
+
+PICTURE = "picture"
+"""A column beside those of predictions where pictures are split: the place of each row's picture
+among those of the input, from 0."""
+
+
+def of_split(batch: pa.RecordBatch) -> list[str]:
+    """Return the columns that tell which digit of which picture rows are, if they are there."""
+    return [DIGIT.name, PICTURE] if PICTURE in batch.schema.names else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +38,7 @@ class Samples:
         prediction: the predicted classes.
         confidence: of the predictions, 0 to 1; None where a file gives none.
         images: uint8 (k, 28, 28), light strokes on black, 0 to 255; None where not given.
+        digit, picture: as of `found_images.Place`.
     """
 
     index: NDArray[np.int64]
@@ -37,6 +48,18 @@ class Samples:
     prediction: list[int]
     confidence: list[float | None]
     images: NDArray[np.uint8] | None
+    digit: Sequence[int | None] = ()
+    picture: Sequence[int | None] = ()
+
+    def places(self) -> list[Place]:
+        """Return where the images of these rows are to be found."""
+        count = len(self.index)
+        digits, pictures = self.digit or [None] * count, self.picture or [None] * count
+        rows = zip(self.index.tolist(), self.source, self.row.tolist(), strict=True)
+        return [
+            Place(*row, digit=digit, picture=picture)
+            for row, digit, picture in zip(rows, digits, pictures, strict=True)
+        ]
 
     def with_images(self, images: Sequence[Images] | Images) -> "Samples":
         """Return these rows with `images`, uint8 (k, 28, 28), in the same order."""
@@ -53,6 +76,8 @@ class _Row:
     prediction: int
     confidence: float | None
     image: NDArray[np.uint8] | None
+    digit: int | None = None
+    picture: int | None = None
 
 
 class SampleChooser:
@@ -79,7 +104,8 @@ class SampleChooser:
 
         Args:
             start: place in the whole stream of the batch's first row, from 0.
-            batch: predictions, columns of `schema.PREDICTIONS`.
+            batch: predictions, columns of `schema.PREDICTIONS`, and where pictures are split
+                `digit` and `PICTURE`.
             images: uint8 (n, 28, 28), one per row of the batch; kept by copy.
         """
         keys = _splitmix64(self.seed, start, batch.num_rows)
@@ -90,7 +116,7 @@ class SampleChooser:
         if not len(candidates):
             return  # as in nearly every batch of a long stream
         smallest = candidates[np.argsort(keys[candidates])][: self.size]
-        columns = ["source", "row", "label", "prediction", "confidence"]
+        columns = ["source", "row", "label", "prediction", "confidence", *of_split(batch)]
         rows = batch.select(columns).take(pa.array(smallest))
         new = [
             _Row(
@@ -115,6 +141,8 @@ class SampleChooser:
             prediction=[row.prediction for row in rows],
             confidence=[row.confidence for row in rows],
             images=np.stack(images) if images and len(images) == len(rows) else None,
+            digit=[row.digit for row in rows],
+            picture=[row.picture for row in rows],
         )
 
 

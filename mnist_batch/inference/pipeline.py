@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import _kernels
-from mnist_batch.decoding.decode import DecodedBatch
+from mnist_batch.decoding.decode import DecodedBatch, Split
 from mnist_batch.inference.content import content_hashes
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
@@ -23,7 +23,7 @@ from mnist_batch.inputs.kept import columns_as, further_columns
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import SIDE
-from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare
+from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare, Several
 from mnist_batch.preprocessing.mnist_form import mean_pixels, prepare_batch
 from mnist_batch.schema import (
     CONTENT,
@@ -56,6 +56,12 @@ class PredictedBatch:
     images: Images  # uint8 (n, 28, 28); black where a row has an error
     originals: ImageBatch | None = None  # the rows as they were read, if they were asked for
     report: ForReport | None = None  # if it was asked for
+    split: Split | None = None  # if pictures were split into rows; `originals` are not
+
+    @property
+    def pictures(self) -> int:
+        """The number of rows of the input."""
+        return len(self.images) if self.split is None else len(self.split.alone)
 
 
 def predict_batches(
@@ -63,6 +69,7 @@ def predict_batches(
     predictor: Predictor,
     *,
     prepare: Prepare = Prepare.AUTO,
+    several: Several = Several.ERROR,
     batch_size: int = BATCH_ROWS,
     workers: int | None = None,
     block_ends: Collection[int] = (),
@@ -76,6 +83,7 @@ def predict_batches(
         inputs: what to read.
         predictor: what predicts.
         prepare: which images are brought to MNIST form.
+        several: what becomes of a picture of several digits.
         batch_size: rows in a batch at most, at least 1. The predictions do not depend on it. Keras
             runs the predictor's `block_rows` at once, across the bounds of batches.
         workers: threads, at least 1; None for one a core. The predictions do not depend on it.
@@ -95,13 +103,16 @@ def predict_batches(
     _kernels.load_where_it_pays(inputs.encoded_rows)
     further = further_columns(inputs.kept, content_hash=content_hash)
     classes = inputs.classes or predictor.classes
-    schema = predictions_schema(with_probabilities=True, further=further, classes=classes)
+    split = several is Several.SPLIT
+    schema = predictions_schema(
+        with_probabilities=True, further=further, classes=classes, split=split
+    )
     shown = {"with_originals": with_originals, "for_report": for_report}
 
     def predicted(batch: Decoded, probabilities: Array) -> PredictedBatch:
         return _predicted(batch, probabilities, classes, schema, **shown)
 
-    prepared = partial(prepare_batch, choice=prepare, with_thumbnails=for_report)
+    prepared = partial(prepare_batch, choice=prepare, several=several, with_thumbnails=for_report)
 
     def read(shard: Shard) -> Iterator[ImageBatch]:
         return shard.read(batch_size)
@@ -155,6 +166,7 @@ def _run_on_keras(
                 batches,
                 lambda batch: batch[1].images,
                 predictor.probabilities,
+                lambda batch: len(batch[0]),
                 rows=predictor.block_rows,
                 columns=predictor.classes.count,
                 ends=block_ends,
@@ -173,7 +185,11 @@ def _predicted(
     for_report: bool,
 ) -> PredictedBatch:
     """Return the columns of predictions; a row whose probabilities overflowed gets an error."""
-    rows, decoded = batch
+    read, decoded = batch
+    rows, content = read, content_hashes(read) if CONTENT in schema else None
+    if decoded.split is not None:
+        rows = _split_rows(read, decoded.split)
+        content = content and content.take(pa.array(decoded.split.parents))
     predictions = probabilities.argmax(axis=1)
     unreadable = decoded.error.is_valid().to_numpy(zero_copy_only=False)
     failed, error = unreadable, decoded.error
@@ -198,12 +214,25 @@ def _predicted(
     if classes.names:
         names = pa.array(classes.names)
         columns += [names.take(columns[2]), names.take(columns[3])]
-    if CONTENT in schema:
-        columns.append(content_hashes(rows))
+    if decoded.split is not None:
+        columns += [decoded.split.number, decoded.split.box]
+    if content is not None:
+        columns.append(content)
     columns += columns_as(rows.kept, [*schema][len(columns) :], len(rows))
     table = pa.record_batch(columns, schema=schema)
     report = ForReport(mean_pixels(decoded.images), decoded) if for_report else None
-    return PredictedBatch(table, decoded.images, rows if with_originals else None, report)
+    originals = read if with_originals else None
+    return PredictedBatch(table, decoded.images, originals, report, decoded.split)
+
+
+def _split_rows(read: ImageBatch, split: Split) -> ImageBatch:
+    """Return rows as they are split, without their images.
+
+    A label counts only where the picture has one digit.
+    """
+    label = pc.if_else(pa.array(split.alone), read.label, pa.scalar(None, read.label.type))
+    nothing = np.empty((len(read), 0, 0), np.uint8)
+    return replace(read, label=label, images=nothing).take(split.parents)
 
 
 class _OneBlasThread:
@@ -258,6 +287,7 @@ def map_blocks(
     items: Iterable[ItemT],
     images_of: Callable[[ItemT], Images],
     work: Callable[[Images], Array],
+    rows_of: Callable[[ItemT], int],
     *,
     rows: int,
     columns: int,
@@ -272,9 +302,10 @@ def map_blocks(
         images_of: returns an item's images, uint8 (n, 28, 28).
         work: maps images uint8 (m, 28, 28) to results float32 (m, columns); the images are
             overwritten afterwards.
+        rows_of: returns how many rows of the input an item is, which may have several images each.
         rows: how many images `work` gets at once, across the bounds of items; fewer the last time.
         columns: how many numbers an image's result has.
-        ends: numbers of images, each up to the end of an item, after which a block ends even if it
+        ends: numbers of rows, each up to the end of an item, after which a block ends even if it
             is not full.
     """
     waiting: deque[tuple[ItemT, Array]] = deque()
@@ -283,7 +314,7 @@ def map_blocks(
     filled = done = 0
     for item in items:
         images = images_of(item)
-        done += len(images)
+        done += rows_of(item)
         results = np.empty((len(images), columns), np.float32)
         waiting.append((item, results))
         first_cut = rows - filled

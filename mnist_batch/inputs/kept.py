@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import ColumnError
 from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import CONTENT, PATH, PREDICTIONS, PROBABILITIES, shortened
+from mnist_batch.schema import BOX, CONTENT, DIGIT, PATH, PREDICTIONS, PROBABILITIES, shortened
 
 OWN_COLUMNS = frozenset(
     [
@@ -40,6 +40,20 @@ def check_names(names: Iterable[str]) -> None:
             raise ColumnError(
                 f"column {name!r} cannot be kept: predictions have a column of that name; rename "
                 "it in the input"
+            )
+
+
+def check_names_beside_split(kept: Iterable[pa.Field]) -> None:
+    """Check that columns of the input may be kept beside those of `--several split`.
+
+    Raises:
+        ColumnError: one of them has the name of one of these.
+    """
+    for field in kept:
+        if field.name in (DIGIT.name, BOX.name):
+            raise ColumnError(
+                f"column {field.name!r} cannot be kept with --several split, which writes a column "
+                "of that name; rename it in the input"
             )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.outputs.writer import escaped, guarded
+from mnist_batch.outputs.writer import as_cell, guarded
 from mnist_batch.schema import PREDICTIONS, PROBABILITIES
 
 _LEFT_OUT = ("error", PROBABILITIES.name)
@@ -91,10 +91,7 @@ class Mistakes:
 
         try:
             rows = pa.concat_batches(self._waiting)
-            columns = [
-                escaped(column) if pa.types.is_string(column.type) else column
-                for column in rows.columns
-            ]
+            columns = [as_cell(column) for column in rows.columns]
             rows = pa.record_batch(columns, names=self._columns)
             options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
             lines = pa.BufferOutputStream()

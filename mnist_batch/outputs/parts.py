@@ -24,6 +24,7 @@ import pyarrow as pa
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.inputs.shards import SHARD_BYTES, Piece, Shard
 from mnist_batch.outputs.targets import output_errors
+from mnist_batch.schema import first_rows
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -155,7 +156,7 @@ class PartIdentity:
 
     run: str  # as `Manifest.run` returns it
     number: int
-    rows: int
+    rows: int  # of the input; each may be several of the predictions
 
     def metadata(self) -> dict[bytes, bytes]:
         """Return it as metadata of an Arrow schema."""
@@ -245,7 +246,7 @@ def read_part(path: Path, identity: PartIdentity, checksum: int) -> Iterator[Kep
     rows = 0
     for number in range(reader.num_record_batches):
         batch, metadata = reader.get_batch_with_custom_metadata(number)
-        rows += len(batch)
+        rows += int(first_rows(batch).sum())
         note = metadata[_NOTE] if metadata and _NOTE in metadata else b""
         yield KeptRows(batch.replace_schema_metadata(), note)
     if rows != identity.rows:

@@ -8,7 +8,7 @@ two hexadecimal digits a byte, as in a URL (RFC 3986, 2.1): names stay readable 
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from mnist_batch.decoding.decode import decode_to_show
+from mnist_batch.decoding.limits import read_header
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.mnist import SIDE
@@ -33,6 +34,12 @@ PANEL, GAP = 10 * SIDE, 8
 
 _BACKGROUND = "#808080"
 """Grey, from which paper and a dark screen both stand out."""
+
+_ENOUGH = 2048
+"""Pixels of the sides, at least, of a large JPEG that is decoded smaller to cut a digit out."""
+
+_MARGIN = 0.15
+"""Margin around one of several digits on each side, in its longer sides."""
 
 _MARK = ("Software", "mnist-batch --save-prepared")
 """Keyword and text of the tEXt chunk (PNG specification, 11.3.3) that marks our pictures. Pillow
@@ -144,10 +151,19 @@ class PreparedFolder(StagedFolder):
         sources, rows = batch.predictions.column("source"), batch.predictions.column("row")
         shown = _shown(batch.predictions)
         originals = _originals(batch.originals)
+        parents = np.arange(len(originals))
+        numbers, boxes = pa.nulls(len(shown)), pa.nulls(len(shown))
+        if batch.split is not None:
+            parents = batch.split.parents
+            alone = pa.array(batch.split.alone[parents])
+            numbers = pc.if_else(alone, None, batch.split.number)
+            boxes = pc.if_else(alone, None, batch.split.box)
+        originals = originals[parents]
         self.left_out += int((shown & ~originals).sum())
         for place in np.flatnonzero(shown & originals).tolist():
-            name = picture_name(sources[place].as_py(), rows[place].as_py())
-            picture = side_by_side(_original(batch.originals, place), batch.images[place])
+            name = picture_name(sources[place].as_py(), rows[place].as_py(), numbers[place].as_py())
+            original = _original(batch.originals, int(parents[place]), boxes[place].as_py())
+            picture = side_by_side(original, batch.images[place])
             self._write(name, first + place, picture)
             self.written += 1
 
@@ -188,9 +204,25 @@ def _fitted(original: Image.Image) -> Image.Image:
     return original.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
-def _original(read: ImageBatch, place: int) -> Image.Image:
+def _original(read: ImageBatch, place: int, box: Sequence[int] | None) -> Image.Image:
+    """Return the image at a place; of one of several digits the box, with a margin."""
+    if box is None:
+        return _whole(read, place, PANEL)
+    original = _whole(read, place, _ENOUGH)
+    stored = SIDE
     if isinstance(read.images, pa.Array):
-        shown = decode_to_show(read.images[place].as_py(), PANEL)
+        header = read_header(read.images[place].as_py())
+        stored = max(header.width, header.height)
+    left, top, width, height = (edge * max(original.size) / stored for edge in box)
+    margin = _MARGIN * max(width, height)
+    return original.crop(
+        (left - margin, top - margin, left + width + margin, top + height + margin)
+    )
+
+
+def _whole(read: ImageBatch, place: int, side: int) -> Image.Image:
+    if isinstance(read.images, pa.Array):
+        shown = decode_to_show(read.images[place].as_py(), side)
     else:
         shown = Image.fromarray(read.images[place])
     return shown.transpose(Image.Transpose.TRANSPOSE) if read.transposed else shown
@@ -232,20 +264,22 @@ _FORBIDDEN = frozenset('"%*:<>?\\|')
 also of the two below: https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
-_NUMBER = re.compile("-?[0-9]+")
+_NUMBER = re.compile("-?[0-9]+(-[0-9]+)?")
 _LOST_END = re.compile(r"[. ]$")
 _LIKE_A_PICTURE = re.compile(rf"\{SUFFIX}$", re.IGNORECASE)
 
 
-def picture_name(source: str, row: int) -> str:
+def picture_name(source: str, row: int, digit: int | None = None) -> str:
     """Return the name of the picture of a row: a relative path, `/`-separated, that never climbs.
 
     For an image file it is `<source>.png`; for a row of a Parquet file, or any row but the first of
-    a source, `<source>/<row>.png`. A name that is too long is cut, and ends in a hash of all of it.
+    a source, `<source>/<row>.png`; for one of several digits `<source>/<row>-<digit>.png`. A name
+    that is too long is cut, and ends in a hash of all of it.
     """
     *folders, last = map(_harmless, source.split("/"))
-    if source.lower().endswith(".parquet") or row:
-        folders, last = [*folders, last], str(row)
+    if source.lower().endswith(".parquet") or row or digit is not None:
+        number = str(row) if digit is None else f"{row}-{digit}"
+        folders, last = [*folders, last], number
     elif _NUMBER.fullmatch(last):  # a file of this name is no row
         last = _first_escaped(last)
     name = "/".join([*(_as_folder(folder) for folder in folders), last])

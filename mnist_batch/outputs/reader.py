@@ -6,7 +6,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count as count_from
 from pathlib import Path
@@ -26,6 +26,8 @@ from mnist_batch.inputs.labels import shown
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import (
+    BOX,
+    DIGIT,
     DIGITS,
     FORMULA,
     LABEL_NAME,
@@ -71,6 +73,10 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         self._columns = list(PREDICTIONS.names)
         probabilities = self._format.probabilities(count) if count else []
         self._columns += probabilities
+        # Columns of an input may be called so too, but hardly both.
+        of_split = [name for name in (DIGIT.name, BOX.name) if name in columns]
+        is_split = len(of_split) == 2
+        self._columns += of_split if is_split else []
         missing = [name for name in self._columns if name not in columns]
         if missing:
             raise PredictionsError(
@@ -80,8 +86,10 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         with _predictions_errors(path):
             self.classes = self._classes(columns, count)
         numbered = Classes(self.classes.count)
-        self._schema = predictions_schema(with_probabilities=bool(count), classes=numbered)
-        own = {*PREDICTIONS.names, *probabilities}
+        self._schema = predictions_schema(
+            with_probabilities=bool(count), classes=numbered, split=is_split
+        )
+        own = {*self._columns}
         self.further = [name for name in columns if name not in own]
 
     def __exit__(self, *_: object) -> None:
@@ -91,7 +99,8 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
     def batches(self, further: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the rows in the file's order, with or without the column of probabilities.
 
-        `further` names columns to add after these, as text: as CSV has them, null where null.
+        `further` names columns to add after these, as text: as CSV has them, null where null. Where
+        pictures were split into their digits, no batch ends within a picture.
 
         Raises:
             PredictionsError: one of the further columns is missing, twice there, or nested; or,
@@ -107,7 +116,8 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
                 )
         start = 0
         with _predictions_errors(self.path):
-            for batch in self._format.batches(self._file, [*self._columns, *further]):
+            read = self._format.batches(self._file, [*self._columns, *further])
+            for batch in _whole_pictures(read) if DIGIT in self._schema else read:
                 yield _with_further(self._checked(batch, start), batch, further)
                 start += batch.num_rows
             if self._stat() != self._state:
@@ -161,7 +171,8 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         wrong = pc.invert(sound.fill_null(True))
         self._refuse(wrong, batch, "confidence", start, "a number from 0 to 1 or nothing")
         if PROBABILITIES.name in self._schema.names:
-            wrong = _outside_0_to_1(columns[-1])
+            place = self._schema.get_field_index(PROBABILITIES.name)
+            wrong = _outside_0_to_1(columns[place])
             count = "ten" if self.classes.are_digits else self.classes.count
             self._refuse(wrong, batch, PROBABILITIES.name, start, f"{count} numbers from 0 to 1")
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
@@ -173,6 +184,21 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         if index >= 0:
             found, where = batch.column(name)[index].as_py(), f"{self.path}, row {start + index}"
             raise PredictionsError(f"{where}: {name} is {shown(found)}; expected {expected}")
+
+
+def _whole_pictures(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield rows anew in batches, so that the digits of one picture are in one."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        numbers = batch.column(DIGIT.name).cast(pa.int16()).fill_null(0).to_numpy()
+        starts = np.flatnonzero(numbers == 0)
+        if len(starts):
+            *whole, last = waiting
+            yield pa.concat_batches([*whole, last.slice(0, starts[-1])])
+            waiting = [last.slice(starts[-1])]
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
 def holds_predictions(path: Path) -> bool:
@@ -242,6 +268,9 @@ def _is_class(column: pa.Array, count: int) -> pa.Array:
 def _typed(column: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_string(column.type) and target in (pa.int8(), pa.int16()):
         column = column.cast(pa.float64())
+    if pa.types.is_string(column.type) and target == BOX.type:
+        boxes = [text and [*map(int, text.split())] for text in column.to_pylist()]
+        return pa.array(boxes, target)
     return column.cast(target)
 
 
@@ -281,7 +310,7 @@ def _parquet_header(opened: pa.NativeFile) -> tuple[list[str], dict[str, Any] | 
 
 def _is_readable(field: pa.Field) -> bool:
     """Tell whether a column is of the schema, or can be read as text."""
-    return field.name == PROBABILITIES.name or kept_type(field.type) is not None
+    return field.name in (PROBABILITIES.name, BOX.name) or kept_type(field.type) is not None
 
 
 def _is_run(run: Any) -> bool:  # noqa: ANN401 - JSON

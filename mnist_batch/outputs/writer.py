@@ -13,7 +13,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.targets import check_writable, output_errors
-from mnist_batch.schema import CONTENT, FORMULA, METADATA_KEY, PATH, PROBABILITIES
+from mnist_batch.schema import BOX, CONTENT, FORMULA, METADATA_KEY, PATH, PROBABILITIES
 
 ROW_GROUP_ROWS = 32_768
 """Rows of a row group: enough to compress well; writing them takes 10 ms, for which the workers
@@ -118,7 +118,7 @@ class CsvWriter:
                 places = range(column.type.list_size)
                 columns += [pc.list_element(column, place) for place in places]
             else:
-                columns.append(escaped(column) if pa.types.is_string(column.type) else column)
+                columns.append(as_cell(column))
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
 
     def close(self, run: Mapping[str, Any]) -> None:
@@ -130,6 +130,8 @@ class CsvWriter:
 
 def _flat(field: pa.Field) -> list[pa.Field]:
     """Return the columns of CSV for one of the schema: probabilities have one a class."""
+    if field == BOX:
+        return [pa.field(BOX.name, pa.string())]
     if field.name != PROBABILITIES.name:
         return [field]
     return [pa.field(f"p{place}", pa.float32()) for place in range(field.type.list_size)]
@@ -138,6 +140,14 @@ def _flat(field: pa.Field) -> list[pa.Field]:
 def guarded(name: str) -> str:
     """Put a `'` before a name of a column that a spreadsheet would run as a formula."""
     return f"'{name}" if re.match(FORMULA, name) else name
+
+
+def as_cell(column: pa.Array) -> pa.Array:
+    """Return a column as CSV has it: text escaped, and the numbers of a box as text."""
+    if column.type == BOX.type:
+        texts = [None if box is None else " ".join(map(str, box)) for box in column.to_pylist()]
+        return pa.array(texts, pa.string())
+    return escaped(column) if pa.types.is_string(column.type) else column
 
 
 def escaped(column: pa.Array) -> pa.Array:

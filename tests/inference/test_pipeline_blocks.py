@@ -35,7 +35,16 @@ def test_each_item_gets_the_results_of_its_own_images(sizes: list[int], rows: in
         return _numbers(images)
 
     items = _numbered(sizes)
-    results = list(map_blocks(enumerate(items), lambda item: item[1], work, rows=rows, columns=10))
+    results = list(
+        map_blocks(
+            enumerate(items),
+            lambda item: item[1],
+            work,
+            lambda item: len(item[1]),
+            rows=rows,
+            columns=10,
+        )
+    )
     assert [number for (number, _), _ in results] == list(range(len(sizes)))
     for (_, images), values in results:
         np.testing.assert_array_equal(values, _numbers(images))
@@ -55,7 +64,9 @@ def test_no_block_reaches_over_an_end(parts: list[list[int]], rows: int) -> None
         return _numbers(images)
 
     items = _numbered(sizes) if sizes else []
-    results = list(map_blocks(items, lambda images: images, work, rows=rows, columns=10, ends=ends))
+    results = list(
+        map_blocks(items, lambda images: images, work, len, rows=rows, columns=10, ends=ends)
+    )
     assert len(results) == len(sizes)
     for images, values in results:
         np.testing.assert_array_equal(values, _numbers(images))
@@ -68,7 +79,7 @@ def test_no_block_reaches_over_an_end(parts: list[list[int]], rows: int) -> None
 
 def test_no_items_give_nothing() -> None:
     """And no work."""
-    assert list(map_blocks([], lambda images: images, _numbers, rows=3, columns=10)) == []
+    assert list(map_blocks([], lambda images: images, _numbers, len, rows=3, columns=10)) == []
 
 
 @pytest.mark.parametrize("rows", [1, 4, 7])
@@ -83,7 +94,7 @@ def test_no_more_is_read_than_fills_a_block(rows: int) -> None:
             yield images
 
     for taken, _ in enumerate(
-        map_blocks(items(), lambda images: images, _numbers, rows=rows, columns=10)
+        map_blocks(items(), lambda images: images, _numbers, len, rows=rows, columns=10)
     ):
         assert read <= (taken // rows + 1) * rows
     assert read == 50

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
-from mnist_batch.schema import CONTENT, PATH, PREDICTIONS
+from mnist_batch.schema import CONTENT, DIGIT, PATH, PREDICTIONS
 
 SOURCE_AND_ROW = "source and row"
 """By what images are known where nothing else is asked for: both columns together."""
@@ -22,6 +22,9 @@ KNOWN_BY = (PATH.name, CONTENT.name)
 
 UNKNOWN = -1
 """The key of a row that has no value."""
+
+_PER_DIGIT = 2**40
+"""What each digit of a picture adds to the key of its source and row: no file has as many rows."""
 
 _NIGHT = "predictions.parquet"
 """What `mnist-batch nightly` calls the predictions in the folder of a night."""
@@ -89,7 +92,7 @@ def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> Predicte
         for batch in file.batches(further):
             kept.append(batch.select(PREDICTIONS.names))
             sources, rows = _hashes(batch.column("source")), batch.column("row").to_numpy()
-            keys[SOURCE_AND_ROW].append(sources + rows)
+            keys[SOURCE_AND_ROW].append(sources + rows + _of_digits(batch))
             for name in named:
                 keys[name].append(_hashes(batch.column(name)))
         run = file.run
@@ -99,6 +102,14 @@ def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> Predicte
         pa.Table.from_batches(kept, PREDICTIONS),
         {name: np.concatenate(parts) for name, parts in keys.items()},
     )
+
+
+def _of_digits(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Return what a row's number in its picture adds to its key; 0 for the first or only one."""
+    if DIGIT.name not in batch.schema.names:
+        return np.zeros(len(batch), np.int64)
+    numbers = batch.column(DIGIT.name).fill_null(0).to_numpy()
+    return np.asarray(numbers, np.int64) * _PER_DIGIT
 
 
 def key_of(text: str) -> int:
