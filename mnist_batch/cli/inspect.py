@@ -174,6 +174,9 @@ def input_page(found: "mnist_batch.InputInspection") -> "terminal.Page":
         width = max(4, len(str(max(found.labels))))
         counts, digits = [list(map(str, found.labels))], list(map(str, range(CLASSES)))
         labels = table("r" * CLASSES, counts, header=digits, gap=1, width=width)
+        if not found.classes.are_digits:
+            names = found.classes.short_names(40)
+            labels = table("lr", list(zip(names, counts[0], strict=True)), gap=2)
         parts.append(titled("Labels", labels))
     if odd := list(_odd(found)):
         odd_rows = table("rll", odd, header=("rows", "what", "the first of them"))

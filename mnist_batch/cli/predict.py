@@ -145,11 +145,12 @@ def _refuse_options_of_outputs(ctx: typer.Context) -> None:
 def _refuse_many(inputs: Sequence[str], reading: groups.Reading) -> None:
     """Refuse more images than a quick look takes, as soon as they are listed."""
     from mnist_batch.inputs.sources import STDIN, open_inputs  # pyarrow: not for --help
-    from mnist_batch.options import ReadOptions
+    from mnist_batch.options import NO_LABELS, ReadOptions
 
     if STDIN in inputs:  # which can be read once
         return
-    images = open_inputs(inputs, ReadOptions.of(**vars(reading))).rows
+    unlabelled = {**vars(reading), "labels": NO_LABELS, "class_names": None}
+    images = open_inputs(inputs, ReadOptions.of(**unlabelled)).rows
     if images > _LOOK_ROWS:
         raise _too_many(f"{images:,} images: ")
 

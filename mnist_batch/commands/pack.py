@@ -17,7 +17,7 @@ from mnist_batch.commands.run import reading_notes
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
-from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY
+from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY, packed_schema
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.machine.memory import within
@@ -37,7 +37,7 @@ from mnist_batch.outputs.targets import check_writable, output_errors
 from mnist_batch.outputs.writer import ParquetWriter
 from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.reports.notebook import image_bar
-from mnist_batch.schema import ImageBatch, reason
+from mnist_batch.schema import DIGITS, Classes, ImageBatch, reason
 
 ROW_GROUP_ROWS = SHARD_ROWS
 """Rows of a row group: a shard is one, and shards of raw pixels are cut where batches are. Larger
@@ -137,7 +137,8 @@ def pack(
     check_writable(out, overwrite=overwrite)
     check_outside([out], [], inputs)
     with OutputLock(out) as out_lock:
-        opened = open_inputs(inputs, read)
+        opened = open_inputs(inputs, read, None)
+        prepare = _prepare_of(prepare, opened)
         check_not_read([out], [*opened.files, *([read.labels] if read.labels else [])])
         _kernels.load_where_it_pays(opened.encoded_rows)  # what that takes is no speed of packing
         started = time.perf_counter()
@@ -164,18 +165,24 @@ def pack(
     )
 
 
+def _prepare_of(choice: Prepare, opened: OpenInputs) -> Prepare:
+    """Return how images are prepared: only digits are brought to MNIST form unless asked for."""
+    are_digits = opened.classes is None or opened.classes.are_digits
+    return choice if are_digits or choice is not Prepare.AUTO else Prepare.NEVER
+
+
 class PackedWriter(ParquetWriter):
-    """Writes rows of `PACKED`, in order.
+    """Writes rows of `packed_schema`, in order.
 
     Level 1 of zstd makes MNIST's pixels as small as levels 2 and 3, 166 bytes an image, in less
     time. Without checksums of the pages most damage would be read as other pixels.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Begin a file."""
+    def __init__(self, path: Path, classes: Classes = DIGITS) -> None:
+        """Begin a file, whose labels are numbers of some classes."""
         super().__init__(
             path,
-            PACKED,
+            packed_schema(classes),
             PACKED_KEY,
             ROW_GROUP_ROWS,
             exact=True,
@@ -222,12 +229,14 @@ def _write(
 ) -> _Counts:
     """Read, decode and write all rows, and count them; `options` go into the metadata."""
     counts = _Counts()
+    classes = opened.classes or DIGITS
+    schema = packed_schema(classes)
     with output_errors(staged.target):
-        writer = PackedWriter(staged.path)
+        writer = PackedWriter(staged.path, classes)
     for batch in map_batches(
         opened.shards,
         lambda shard: shard.read(BATCH_ROWS),
-        lambda batch: _packed_batch(batch, prepare),
+        lambda batch: _packed_batch(batch, prepare, schema),
         workers=workers,
     ):
         with output_errors(staged.target):
@@ -249,8 +258,8 @@ def _write(
     return counts
 
 
-def _packed_batch(batch: ImageBatch, prepare: Prepare) -> pa.RecordBatch:
-    """Return the rows of a batch as those of `PACKED`."""
+def _packed_batch(batch: ImageBatch, prepare: Prepare, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the rows of a batch as those of a packed file of a schema."""
     decoded = prepare_batch(batch, prepare)
     pixels = pa.py_buffer(np.ascontiguousarray(decoded.images))
     # A mask of Arrow's booleans has the layout of the buffer that tells which values are valid.
@@ -258,4 +267,4 @@ def _packed_batch(batch: ImageBatch, prepare: Prepare) -> pa.RecordBatch:
     image = pa.Array.from_buffers(PACKED.field("image").type, len(batch), [valid, pixels])
     prepared = pa.array(decoded.prepared)
     columns = [image, batch.label, batch.source, batch.row, prepared, decoded.error]
-    return pa.record_batch(columns, schema=PACKED)
+    return pa.record_batch(columns, schema=schema)

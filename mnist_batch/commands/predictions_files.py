@@ -11,7 +11,6 @@ import numpy as np
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.inputs.listing import list_glob, naturally_sorted
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.mnist import CLASSES
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile, holds_predictions
 from mnist_batch.outputs.targets import behind_links
 from mnist_batch.schema import shortened
@@ -107,12 +106,13 @@ def run_of_report(predictions: Path) -> Mapping[str, Any] | None:
 
 
 def _counts(predictions: Path) -> tuple[int, list[int]]:
-    """Return how many rows there are, and how many are read as each digit."""
-    rows, read = 0, np.zeros(CLASSES, np.int64)
+    """Return how many rows there are, and how many are read as each class."""
     with PredictionsFile(predictions) as file:
+        count = file.classes.count
+        rows, read = 0, np.zeros(count, np.int64)
         for batch in file.batches():
             digits = batch.column("prediction").drop_null().to_numpy()
-            rows, read = rows + len(batch), read + np.bincount(digits, minlength=CLASSES)
+            rows, read = rows + len(batch), read + np.bincount(digits, minlength=count)
     return rows, read.tolist()
 
 

@@ -21,9 +21,9 @@ from mnist_batch.inspection.images import (
     find_duplicates,
     inspect_batch,
 )
-from mnist_batch.mnist import CLASSES
 from mnist_batch.options import BATCH_ROWS, Inputs, ReadArguments, ReadOptions, input_list
 from mnist_batch.reports.notebook import image_bar
+from mnist_batch.schema import DIGITS, Classes
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class InputInspection:
             centred. Such an image is light on dark and holds one digit.
         no_digit: rows whose image shows no digit; these have no polarity.
         several_digits: rows whose image shows several separate digits.
-        labels: rows per label, 10 counts.
+        labels: rows per label, a count for each class.
+        classes: what labels are: digits, or the classes that the data names or numbers.
         repeats: rows with the image of an earlier row, each with the first row of that image.
         conflicts: images with several labels, each with two rows that differ so.
         passed_over: files in folders that are no input, by suffix.
@@ -91,6 +92,7 @@ class InputInspection:
     conflicts: Pairs
     passed_over: Mapping[str, int]
     notes: Sequence[str]
+    classes: Classes = DIGITS
 
     @property
     def readable(self) -> int:
@@ -103,8 +105,9 @@ class InputInspection:
 
     def record(self) -> dict[str, Any]:
         """Return all attributes as JSON takes them, `readable` after `rows`."""
-        labels = {str(digit): count for digit, count in enumerate(self.labels)}
-        return {"rows": self.rows, "readable": self.readable, **asdict(self), "labels": labels}
+        labels = {self.classes.name(number): count for number, count in enumerate(self.labels)}
+        told = {name: value for name, value in asdict(self).items() if name != "classes"}
+        return {"rows": self.rows, "readable": self.readable, **told, "labels": labels}
 
 
 def inspect_input(
@@ -127,9 +130,9 @@ def inspect_input(
     """
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
-    opened = open_inputs(input_list(inputs), ReadOptions.of(**reading))
+    opened = open_inputs(input_list(inputs), ReadOptions.of(**reading), None)
     _kernels.load_where_it_pays(opened.encoded_rows)
-    totals = _Totals(opened.rows)
+    totals = _Totals(opened.rows, opened.classes or DIGITS)
     workers, progress = workers or available_workers(), progress or image_bar()
     for findings in map_batches(
         opened.shards, lambda shard: shard.read(BATCH_ROWS), inspect_batch, workers=workers
@@ -143,10 +146,11 @@ def inspect_input(
 class _Totals:
     """The findings of all rows, gathered batch by batch in their order."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, classes: Classes) -> None:
         self.rows = 0
+        self._classes = classes
         self.counts = ImageCounts()
-        self._labels = np.empty(rows, np.int8)
+        self._labels = np.empty(rows, classes.dtype.to_pandas_dtype())
         self._sizes = np.empty(rows, np.uint64)
         self._fingerprints = np.empty(rows, np.uint64)
 
@@ -163,7 +167,8 @@ class _Totals:
         """Return the inspection, once all rows are added."""
         counts, sizes = self.counts, _sizes(self._sizes)
         duplicates = find_duplicates(self._fingerprints, self._sizes > 0, self._labels, FEW)
-        unlabelled, *labels = np.bincount(self._labels - NO_LABEL, minlength=1 + CLASSES).tolist()
+        numbers = self._labels.astype(np.int64) - NO_LABEL
+        unlabelled, *labels = np.bincount(numbers, minlength=1 + self._classes.count).tolist()
         unreadable = sorted(counts.unreadable.items(), key=lambda item: -item[1].count)
         return InputInspection(
             rows=self.rows,
@@ -184,6 +189,7 @@ class _Totals:
             conflicts=_pairs(opened, duplicates.conflicts, duplicates.first_conflicts),
             passed_over=dict(opened.passed_over.most_common()),
             notes=[*_kernels.notes(), *opened.notes],
+            classes=self._classes,
         )
 
 

@@ -31,10 +31,11 @@ from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
-from mnist_batch.mnist import CLASSES, SIDE
+from mnist_batch.mnist import SIDE
 from mnist_batch.options import (
     BATCH_ROWS,
     BATCH_SIZES,
+    NO_LABELS,
     Device,
     Inputs,
     PredictorChoice,
@@ -44,7 +45,7 @@ from mnist_batch.options import (
     input_list,
 )
 from mnist_batch.preprocessing.mnist_form import prepare_batch
-from mnist_batch.schema import PROBABILITIES, ImageBatch
+from mnist_batch.schema import PROBABILITIES, Classes, ImageBatch
 from mnist_batch.synthetic import generator
 from mnist_batch.tuning.recommendation import (
     BenchmarkResult,
@@ -131,7 +132,7 @@ def benchmark(
         "device": None if device is Device.AUTO else device,
         **columns.record(),
     }
-    with _without_retracing_warnings(), _opened(inputs, columns) as opened:
+    with _without_retracing_warnings(), _opened(inputs, columns, first.classes) as opened:
         bench = _Bench(opened, load, first, device, sizes, seconds, progress or (lambda _: None))
         return bench.result(input_list(inputs), chosen)
 
@@ -383,9 +384,9 @@ class _Bench:
 
 
 def probabilities_of(batches: Iterable[pa.RecordBatch]) -> Array:
-    """Return the probabilities of predictions, float32 (n, 10): NaN where there is none."""
+    """Return the probabilities of predictions, float32 (n, classes): NaN where there is none."""
     column = pa.Table.from_batches(batches)[PROBABILITIES.name].combine_chunks()
-    values = column.values.to_numpy().reshape(-1, CLASSES)
+    values = column.values.to_numpy().reshape(-1, column.type.list_size)
     return np.where(column.is_valid().to_numpy(zero_copy_only=False)[:, None], values, np.nan)
 
 
@@ -578,15 +579,15 @@ def _without_retracing_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(inputs: Inputs, options: ReadOptions) -> Iterator[OpenInputs]:
+def _opened(inputs: Inputs, options: ReadOptions, classes: Classes) -> Iterator[OpenInputs]:
     """Open the inputs, or where there are none a file of generated digits."""
     if listed := input_list(inputs):
-        yield open_inputs(listed, options)
+        yield open_inputs(listed, options, classes)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "generated.parquet")
         generator.write_parquet(path, _GENERATED_ROWS)
-        yield open_inputs([path], options)
+        yield open_inputs([path], replace(options, labels=NO_LABELS), classes)
 
 
 def _machine(*, keras: bool) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from mnist_batch.inputs.tables.pixel_columns import find_pixel_columns, is_pixel
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
-from mnist_batch.schema import MOST_CLASSES, PATH, Reason, error_text, reason, shortened
+from mnist_batch.schema import MOST_CLASSES, PATH, Classes, Reason, error_text, reason, shortened
 
 PACKED = pa.schema(
     [
@@ -40,6 +40,17 @@ PACKED = pa.schema(
 image: 784 pixels row by row from the top, 0 black to 255 white; null where there is an error.
 Fixed-size binary, because a list of uint8 is 784 integers in Parquet and six times as slow to read.
 """
+
+
+def packed_schema(classes: Classes) -> pa.Schema:
+    """Return the schema of a packed file whose labels are numbers of some classes.
+
+    Names of classes are in its metadata, as `datasets` keeps them.
+    """
+    label = PACKED.get_field_index("label")
+    schema = PACKED.set(label, PACKED.field(label).with_type(classes.dtype))
+    return schema.with_metadata(naming_metadata(classes.names)) if classes.names else schema
+
 
 PACKED_KEY = b"mnist_batch_packed"
 """Key of the JSON in the file's key-value metadata by which a packed file is known.
@@ -154,6 +165,8 @@ def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
         )
     for field in PACKED:
         types = [str(column.type) for column in schema if column.name == field.name]
+        if field.name == "label" and types == [str(Classes(MOST_CLASSES).dtype)]:
+            continue  # of over 128 classes
         if types != [str(field.type)]:
             found = shortened(" and ".join(types)) or "missing"
             raise InputError(
