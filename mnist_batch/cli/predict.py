@@ -29,6 +29,7 @@ from mnist_batch.options import ErrorBudget
 
 if TYPE_CHECKING:
     from mnist_batch.cli.printing.look import Row
+    from mnist_batch.schema import Classes
 
 _Out = Annotated[
     Path | None,
@@ -86,8 +87,8 @@ def predict(
     if out is None:
         _refuse_options_of_outputs(ctx)
         _refuse_many(inputs, reading)
-        rows = _looked_at(inputs, model, running, reading, predicting)
-        _show_look(rows, inputs, budget, quiet=quiet, as_json=as_json)
+        rows, classes = _looked_at(inputs, model, running, reading, predicting)
+        _show_look(rows, inputs, classes, budget, quiet=quiet, as_json=as_json)
         return
     report_to = gates.report_argument(report, no_report=no_report, draw_ahead=True)
     with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
@@ -168,8 +169,8 @@ def _looked_at(
     running: groups.Running,
     reading: groups.Reading,
     predicting: groups.Predicting,
-) -> "list[Row]":
-    """Predict up to 20 images; more are wrong usage."""
+) -> "tuple[list[Row], Classes]":
+    """Predict up to 20 images, and return their classes too; more are wrong usage."""
     from mnist_batch.cli.printing.look import Row
 
     rows: list[Row] = []
@@ -188,12 +189,13 @@ def _looked_at(
         rows += [Row.of(row) for row in batch.slice(0, _LOOK_ROWS + 1).to_pylist()]
         if len(rows) > _LOOK_ROWS:
             raise _too_many()
-    return rows
+    return rows, loaded.classes
 
 
 def _show_look(
     rows: "Sequence[Row]",
     inputs: Sequence[str],
+    classes: "Classes",
     budget: ErrorBudget,
     *,
     quiet: bool,
@@ -203,9 +205,9 @@ def _show_look(
     from mnist_batch.evaluation.evaluator import Unreadable  # pyarrow: not for --help
 
     if as_json:
-        terminal.show([row.record() for row in rows])
+        terminal.show([row.record(classes) for row in rows])
     elif not quiet:
-        terminal.show(look.look_page(rows, inputs))
+        terminal.show(look.look_page(rows, inputs, classes))
     unread = [
         Unreadable(look.as_typed(row.source, inputs), row.row, row.error)
         for row in rows

@@ -85,8 +85,8 @@ def _predictions_among(paths: Iterable[Path]) -> Iterator[Path]:
 def run_of_report(predictions: Path) -> Mapping[str, Any] | None:
     """Return how predictions were made, by the report beside them; a CSV file does not say so.
 
-    None where there is none, or where its rows and the digits read are not those of the file: it is
-    of other predictions then.
+    None where there is none, or where its rows and the classes read are not those of the file: it
+    is of other predictions then.
 
     Raises:
         PredictionsError: the predictions cannot be read.

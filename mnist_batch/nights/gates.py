@@ -5,15 +5,20 @@ from dataclasses import dataclass, replace
 
 from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, Verdict
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.verdict import chance
 from mnist_batch.options import ErrorBudget
 from mnist_batch.reports.number_text import percent
 
 ERRORS, LABELS, ACCURACY, REGRESSION, DRIFT = "errors", "labels", "accuracy", "regression", "drift"
-_OF_A_DIGIT = "digit "
-"""Gates; those of the digits are `digit 0` to `digit 9`."""
+_OF_A_CLASS = ("digit ", "class ")
+"""Gates; how those of the classes begin: `digit 0` to `digit 9`, `class Coat` or `class 17`."""
+
+_NAME = 40
+"""Characters of the name of a class."""
+
+_TOLD = 20
+"""Classes that missed their gates and are told apart; of digits all are."""
 
 _STATUS = {ERRORS: 3, LABELS: 4, ACCURACY: 4}
 _WORSE = 5
@@ -69,7 +74,7 @@ def ask_gates(
         *_labels(evidence.metrics, limits),
         _accuracy(evidence.metrics.accuracy, limits.min_accuracy),
         _regression(evidence),
-        *(_digit(evidence, digit) for digit in range(CLASSES)),
+        *_classes(evidence),
         _drift(evidence),
     ]
     return tuple(_with_patience(gate, limits.patience, earlier) for gate in gates)
@@ -90,32 +95,50 @@ def status_of(gates: Sequence[GateResult]) -> int:
     return min((_STATUS.get(gate.name, _WORSE) for gate in gates if gate.fails), default=0)
 
 
+def is_of_a_class(gate: GateResult) -> bool:
+    """Tell whether a gate is that of a digit or of another class."""
+    return gate.name.startswith(_OF_A_CLASS)
+
+
 def folded(gates: Sequence[GateResult]) -> Iterator[GateResult]:
-    """Yield gates for a reader: the digits of which there is nothing to tell are one."""
+    """Yield gates for a reader: the classes of which there is nothing to tell are one."""
     told: set[bool | None] = set()
+    left = _TOLD
     for gate in gates:
-        if not gate.name.startswith(_OF_A_DIGIT) or gate.passed is False:
+        is_missed = gate.passed is False
+        if not is_of_a_class(gate):
+            yield gate
+        elif is_missed and left:
+            left -= 1
             yield gate
         elif gate.passed not in told:
             told.add(gate.passed)
-            alike = [
-                int(one.name.removeprefix(_OF_A_DIGIT))
-                for one in gates
-                if one.name.startswith(_OF_A_DIGIT) and one.passed is gate.passed
-            ]
+            alike = [one for one in gates if is_of_a_class(one) and one.passed is gate.passed]
             message = "none is worse beyond chance" if gate.passed else gate.message
-            name = f"digits {_ranges(alike)}" if len(alike) > 1 else gate.name
-            yield replace(gate, name=name, message=message)
+            if is_missed:
+                alike, message = alike[_TOLD:], "worse beyond chance too"
+            yield replace(gate, name=_name_of(alike), message=message)
 
 
-def _ranges(digits: Sequence[int]) -> str:
-    """Return ascending digits in short, as `0-3, 5, 7-9`."""
+def _name_of(gates: Sequence[GateResult]) -> str:
+    """Return what gates of classes are called together: by numbers, else how many they are."""
+    if len(gates) == 1:
+        return gates[0].name
+    noun, numbers = gates[0].name.split(" ")[0], [gate.name.partition(" ")[2] for gate in gates]
+    nouns = "digits" if noun == "digit" else "classes"
+    if all(number.isdecimal() for number in numbers):
+        return f"{nouns} {_ranges(list(map(int, numbers)))}"
+    return f"{len(gates):,} {nouns}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in short, as `0-3, 5, 7-9`."""
     runs: list[list[int]] = []
-    for digit in digits:
-        if runs and digit == runs[-1][-1] + 1:
-            runs[-1].append(digit)
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
         else:
-            runs.append([digit])
+            runs.append([number])
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
@@ -177,16 +200,22 @@ def _regression(evidence: Evidence) -> GateResult:
     return GateResult(REGRESSION, passed=not is_worse, message=message)
 
 
-def _digit(evidence: Evidence, digit: int) -> GateResult:
-    name, comparison = f"{_OF_A_DIGIT}{digit}", evidence.comparison
+def _classes(evidence: Evidence) -> Iterator[GateResult]:
+    classes = evidence.metrics.classes
+    for number, name in enumerate(classes.short_names(_NAME)):
+        yield _class(evidence, f"{classes.noun} {name}", number)
+
+
+def _class(evidence: Evidence, name: str, number: int) -> GateResult:
+    comparison = evidence.comparison
     if comparison is None:
         return GateResult(name, passed=None, message=evidence.why_not_compared)
-    scores = comparison.per_digit[digit]
+    scores = comparison.per_digit[number]
     if scores.difference is None:
         message = f"no row of it that {evidence.base} has too has a label"
         return GateResult(name, passed=None, message=message)
     message = f"{_change(scores)} {_whence(evidence)}"
-    return GateResult(name, passed=digit not in comparison.regressed_digits, message=message)
+    return GateResult(name, passed=number not in comparison.regressed_digits, message=message)
 
 
 def _whence(evidence: Evidence) -> str:

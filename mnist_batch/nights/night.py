@@ -8,7 +8,6 @@ from typing import Any
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.proportions import interval
-from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.records import from_record
 from mnist_batch.schema import shortened
 
@@ -21,7 +20,8 @@ class GateResult:
     """What a gate says of a night.
 
     Attributes:
-        name: `accuracy`, `regression`, `errors`, `drift`, `labels`, `digit 0` to `digit 9`.
+        name: `accuracy`, `regression`, `errors`, `drift`, `labels`, `digit 0` to `digit 9`, or
+            `class` and the name or number of another class.
         passed: True, False, or None where it was not asked, as accuracy without labels.
         message: why, in a sentence.
         missed_nights: nights in a row, this one included, on which it was missed; 0 if passed.
@@ -72,7 +72,7 @@ class Night:
         options: what the predictions depend on, see `PredictOptions.record`.
         rows, scored, correct, errors: counts, as of `Metrics`.
         errors_by_reason: rows without a prediction, per reason.
-        per_digit: support and right rows of each digit, ten pairs.
+        per_digit: support and right rows of each class.
         profile: what the input looked like.
         elapsed_s, images_per_s: how fast it was.
         against: the comparison; None where there was nothing to compare with.
@@ -191,7 +191,10 @@ class Night:
 
     def _check_profile(self) -> None:
         profile = self.profile
-        if len(profile.predictions) != CLASSES or sum(profile.predictions) != profile.rows:
+        if (
+            len(profile.predictions) != len(self.per_digit)
+            or sum(profile.predictions) != profile.rows
+        ):
             raise ValueError("profile: predictions: are no counts of the rows")
         counts = (profile.predictions, profile.confidence, profile.ink, profile.size)
         if not 0 <= profile.prepared <= profile.rows <= self.rows or any(

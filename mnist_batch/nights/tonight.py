@@ -23,6 +23,9 @@ from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import ComparedWith, Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
 
+_NAME = 40
+"""Characters of the name of a class."""
+
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
@@ -133,8 +136,8 @@ class Tonight:
             errors=metrics.errors,
             errors_by_reason=metrics.errors_by_reason,
             per_digit=tuple(
-                (int(row.sum()), int(row[digit]))
-                for digit, row in enumerate(metrics.confusion_matrix)
+                (int(row.sum()), int(row[number]))
+                for number, row in enumerate(metrics.confusion_matrix)
             ),
             profile=profile,
             elapsed_s=run["elapsed_s"],
@@ -162,9 +165,10 @@ class Tonight:
             return
         table = self.compared.changes
         rows = table.filter(pc.equal(table["change"], str(Change.NEWLY_WRONG))).slice(0, most)
+        names = self.compared.comparison.classes.short_names(_NAME)
         for row in rows.to_pylist():
             sure = f"confidence {row['new_confidence'] or 0.0:.4f}"
-            what = f"{row['label']} read as {row['new_prediction']}, {sure}"
+            what = f"{names[row['label']]} read as {names[row['new_prediction']]}, {sure}"
             yield row["source"], row["row"], what
 
     @property

@@ -52,13 +52,13 @@ def metrics_record(metrics: Metrics, run: Mapping[str, Any] | None) -> dict[str,
     }
 
 
-def of_class(number: int | None, classes: Classes) -> dict[str, object]:
-    """Return what tells a class in a record, where others than digits have names; None is all."""
+def of_class(number: int, classes: Classes) -> dict[str, object]:
+    """Return what tells a class in a record: a number, and a name if it has any."""
     if classes.are_digits:
         return {"digit": number}
     if classes.names is None:
         return {"class": number}
-    return {"class": number, "name": None if number is None else classes.names[number]}
+    return {"class": number, "name": classes.names[number]}
 
 
 def _scores_of_class(scores: ClassMetrics, classes: Classes) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Print what `compare` returns: the verdict, what changed, and where the page is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import mnist_batch
@@ -9,9 +9,13 @@ from mnist_batch.cli.printing.terminal import UNKNOWN, named_lines, page, table,
 
 if TYPE_CHECKING:
     from mnist_batch.evaluation.comparison.result import Comparison, PairedScores
+    from mnist_batch.schema import Classes
 
 _MOST_CONFUSED = 5
-"""Pairs of digits that are named."""
+"""Pairs of classes that are named."""
+
+_MOST_CLASSES, _MOST_NAMED, _NAME = 15, 5, 12
+"""Classes that are listed and named, where they are not the digits, and characters of a name."""
 
 
 def comparison_page(result: "mnist_batch.ComparisonResult") -> "terminal.Page":
@@ -23,12 +27,17 @@ def why_worse(found: "Comparison") -> str:
     """Return in a sentence why the new run is worse."""
     from mnist_batch.evaluation.comparison.result import Verdict  # takes long: not for --help
 
-    worse = ", ".join(map(str, found.regressed_digits))
-    digits = f"on digit{'s' if len(found.regressed_digits) > 1 else ''} {worse}"
+    worse, classes = found.regressed_digits, found.classes
+    names, most = classes.short_names(_NAME), None if classes.are_digits else _MOST_NAMED
+    named = ", ".join(names[number] for number in worse[:most])
+    noun = classes.noun if len(worse) == 1 else classes.noun_of_many
+    which = f"on {noun} {named}"
+    if more := len(worse) - len(worse[:most]):
+        which += f" and {more} more"
     if found.verdict is not Verdict.REGRESSED:
-        where = digits
+        where = which
     else:
-        where = f"in all, and {digits}" if found.regressed_digits else "in all"
+        where = f"in all, and {which}" if worse else "in all"
     return f"worse than the base beyond chance and --max-drop {100 * found.max_drop:g}: {where}"
 
 
@@ -42,13 +51,13 @@ def _parts(result: "mnist_batch.ComparisonResult") -> "Iterator[terminal.Page]":
     counts = [(f"{number:,}", name) for name, number in _counts(found).items() if number]
     images = f"Of {found.pairs:,} image{'s' * (found.pairs != 1)}"
     yield titled(images, table("rl", counts or [("0", "changed")], gap=2))
-    if digits := [scores for scores in found.per_digit if scores.newly_wrong + scores.newly_right]:
-        yield titled(
-            "Per digit that changed; p is corrected for there being ten", _digits(digits, found)
-        )
+    if changed := [one for one in found.per_digit if one.newly_wrong + one.newly_right]:
+        yield titled(_title(changed, found.classes), _table(changed, found))
     if found.newly_confused:
+        names = found.classes.short_names(22)
         lines = (
-            f"{true} read as {predicted}: {'once' if rows == 1 else f'{rows:,} times'}"
+            f"{names[true]} read as {names[predicted]}: "
+            f"{'once' if rows == 1 else f'{rows:,} times'}"
             for true, predicted, rows in found.newly_confused[:_MOST_CONFUSED]
         )
         yield titled("Most often newly wrong", text(*lines))
@@ -85,10 +94,23 @@ def _counts(found: "Comparison") -> dict[str, int]:
     }
 
 
-def _digits(digits: "list[PairedScores]", found: "Comparison") -> "terminal.Page":
+def _title(changed: "Sequence[PairedScores]", classes: "Classes") -> str:
+    """Return what the table of classes is of."""
+    count = "ten" if classes.are_digits else f"{classes.count:,}"
+    worst = f": the {_MOST_CLASSES} worst of {len(changed)}"
+    part = worst if len(changed) > _MOST_CLASSES else ""
+    return f"Per {classes.noun} that changed{part}; p is corrected for there being {count}"
+
+
+def _table(changed: "Sequence[PairedScores]", found: "Comparison") -> "terminal.Page":
+    """Return the scores of classes that changed, the worst of many first."""
+    classes = found.classes
+    names = classes.short_names(_NAME)
+    if len(changed) > _MOST_CLASSES:
+        changed = sorted(changed, key=lambda one: one.difference or 0.0)[:_MOST_CLASSES]
     rows = [
         (
-            str(scores.digit),
+            names[scores.digit or 0],
             f"{scores.pairs:,}",
             f"{scores.base_accuracy:.4f}",
             f"{scores.new_accuracy:.4f}",
@@ -98,10 +120,12 @@ def _digits(digits: "list[PairedScores]", found: "Comparison") -> "terminal.Page
             _p_value(scores.adjusted_p).removeprefix("p ").removeprefix("= "),
             "worse" if scores.digit in found.regressed_digits else "",
         )
-        for scores in digits
+        for scores in changed
     ]
-    header = ("digit", "images", "before", "now", "wrong", "right", "points", "p", "")
-    return table("rrrrrrrrl", rows, header=header)
+    header = (classes.noun, "images", "before", "now", "wrong", "right", "points", "p", "")
+    if classes.names is None:
+        return table("rrrrrrrrl", rows, header=header)
+    return table("lrrrrrrrl", rows, header=header, gap=2)
 
 
 def _places(result: "mnist_batch.ComparisonResult") -> list[tuple[str, str]]:

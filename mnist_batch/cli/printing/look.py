@@ -1,18 +1,23 @@
-"""Print a quick look: a few images, each with the digit that it was read as."""
+"""Print a quick look: a few images, each with the class that it was read as."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_batch.cli.printing import terminal
-from mnist_batch.mnist import CLASSES
+
+if TYPE_CHECKING:
+    from mnist_batch.schema import Classes
+
+_NAME = 16
+"""Characters of the name of a class."""
 
 
 @dataclass(frozen=True)
 class RunnerUp:
-    """The second most probable digit, and its probability, 0 to 1."""
+    """The second most probable class, and its probability, 0 to 1."""
 
     digit: int
     probability: float
@@ -20,7 +25,7 @@ class RunnerUp:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the predictions, with the digit that came next; see `schema.PREDICTIONS`."""
+    """A row of the predictions, with the class that came next; see `schema.PREDICTIONS`."""
 
     source: str
     row: int
@@ -38,14 +43,25 @@ class Row:
         probabilities = row["probabilities"]
         second = None
         if probabilities is not None:
-            others = {*range(CLASSES)} - {row["prediction"]}
-            digit = max(sorted(others), key=probabilities.__getitem__)
-            second = RunnerUp(digit, probabilities[digit])
+            others = {*range(len(probabilities))} - {row["prediction"]}
+            number = max(sorted(others), key=probabilities.__getitem__)
+            second = RunnerUp(number, probabilities[number])
         return cls(**{name: row[name] for name in names}, runner_up=second)
 
-    def record(self) -> dict[str, Any]:
+    def record(self, classes: "Classes") -> dict[str, Any]:
         """Return the row as `--json` prints it."""
-        return asdict(self)
+        record = asdict(self)
+        if classes.are_digits:
+            return record
+        if second := self.runner_up:
+            record["runner_up"] = {"class": second.digit, "probability": second.probability}
+        if classes.names:
+            named: dict[int | None, str | None] = {None: None, **dict(enumerate(classes.names))}
+            record["label_name"] = named[self.label]
+            record["prediction_name"] = named[self.prediction]
+            if second:
+                record["runner_up"]["name"] = named[second.digit]
+        return record
 
     def name(self, inputs: Sequence[str]) -> str:
         """Return the file as it was typed and, where a file has several rows, which it is."""
@@ -68,21 +84,32 @@ def as_typed(source: str, inputs: Sequence[str]) -> str:
     return source
 
 
-def look_page(rows: Sequence[Row], inputs: Sequence[str]) -> "terminal.Page":
-    """Return a line per image: digit, confidence, the runner-up, and the file.
+def look_page(rows: Sequence[Row], inputs: Sequence[str], classes: "Classes") -> "terminal.Page":
+    """Return a line per image: class, confidence, the runner-up, and the file.
 
     The file is last, as it was typed, so that it can be copied; a reason follows where there is no
-    digit.
+    class.
     """
-    lines = [("digit", "confidence", "runner-up", "file")]
+    from rich.cells import cell_len, set_cell_size  # some letters are two columns wide
+
+    names = classes.short_names(_NAME)
+    lines = [(classes.noun, "confidence", "runner-up", "file")]
     for row in rows:
-        digit, confidence, runner_up = (terminal.UNKNOWN,) * 3
-        if row.runner_up and row.confidence is not None:
-            digit, confidence = str(row.prediction), f"{row.confidence:.4f}"
-            runner_up = f"{row.runner_up.digit} {row.runner_up.probability:.4f}"
+        read, confidence, runner_up = (terminal.UNKNOWN,) * 3
+        if row.runner_up and row.prediction is not None and row.confidence is not None:
+            read, confidence = names[row.prediction], f"{row.confidence:.4f}"
+            runner_up = f"{names[row.runner_up.digit]} {row.runner_up.probability:.4f}"
         name = row.name(inputs)
         name = f"{name}: {row.error}" if row.error else name
-        lines.append((digit, confidence, runner_up, name))
+        lines.append((read, confidence, runner_up, name))
+    if classes.names is None:
+        return terminal.text(
+            *(f"{read:>5}  {sure:>10}  {second:>9}  {name}" for read, sure, second, name in lines)
+        )
+    first, third = (max(cell_len(line[place]) for line in lines) for place in (0, 2))
     return terminal.text(
-        *(f"{digit:>5}  {sure:>10}  {next_one:>9}  {name}" for digit, sure, next_one, name in lines)
+        *(
+            f"{set_cell_size(read, first)}  {sure:>10}  {set_cell_size(second, third)}  {name}"
+            for read, sure, second, name in lines
+        )
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
@@ -17,6 +18,7 @@ from mnist_batch.evaluation.comparison.predicted_rows import (
     KNOWN_BY,
     SOURCE_AND_ROW,
     UNKNOWN,
+    Numbers,
     PredictedRows,
     read_rows,
 )
@@ -27,8 +29,7 @@ from mnist_batch.evaluation.comparison.verdict import (
     reservations,
     verdict_of,
 )
-from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import CONTENT, PATH
+from mnist_batch.schema import CONTENT, DIGITS, PATH, Classes, shortened
 
 MAX_DROP = 0.001
 """The drop of accuracy, 0 to 1, that is let pass unless another is named."""
@@ -63,7 +64,7 @@ CHANGES = pa.schema(
         ("content_key", pa.int64()),
     ]
 )
-"""Columns of the rows that changed.
+"""Columns of the rows that changed, of digits; see `changes_schema` for other classes.
 
 - change: a `Change`.
 - source, row, label, prepared: of the new run; label of the base where the new run has none.
@@ -75,6 +76,19 @@ CHANGES = pa.schema(
 """
 
 
+_NAMED = ("label", "base_prediction", "new_prediction")
+"""Columns of classes: of those that have names, columns as `label_name` follow."""
+
+
+def changes_schema(classes: Classes = DIGITS) -> pa.Schema:
+    """Return the columns of the rows that changed, with the names of classes that have any."""
+    columns = [
+        field.with_type(classes.dtype) if field.name in _NAMED else field for field in CHANGES
+    ]
+    names = [pa.field(f"{name}_name", pa.string()) for name in _NAMED] if classes.names else []
+    return pa.schema([*columns, *names])
+
+
 @dataclass(frozen=True, eq=False)
 class Compared:
     """A comparison, and what it was made of.
@@ -83,8 +97,8 @@ class Compared:
         comparison: what was found.
         base, new: the predictions files.
         base_run, new_run: how they were made; None where the file does not say.
-        changes: the rows that changed, `CHANGES`: by the kind of change, and within it the most
-            confident of the new run first.
+        changes: the rows that changed, `changes_schema`: by the kind of change, and within it the
+            most confident of the new run first.
     """
 
     comparison: Comparison
@@ -121,8 +135,9 @@ def compare_rows(
     Raises:
         PredictionsError: these are not runs over the same images.
     """
+    classes = _common_classes(base, new)
     pairing = pair_rows(base, new, on)
-    pairs = _Pairs.of(base, new, pairing)
+    pairs = _Pairs.of(base, new, pairing, classes)
     pairs.check_same_images()
     overall, per_digit = paired_scores(pairs.counts())
     changes = pairs.changes()
@@ -146,24 +161,28 @@ def compare_rows(
         newly_confused=pairs.newly_confused(),
         max_drop=max_drop,
         notes=(*_notes(base, new, pairing, pairs), *reservations(overall, max_drop)),
+        classes=classes,
     )
     return Compared(comparison, base.path, new.path, base.run, new.run, changes)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """The pairs of two files: digits as int8 (pairs,), -1 where there is none."""
+    """The pairs of two files: classes as `Numbers` (pairs,), -1 where there is none."""
 
     rows: tuple[PredictedRows, PredictedRows]
     pairing: Pairing
-    label: NDArray[np.int8]
-    base: NDArray[np.int8]
-    new: NDArray[np.int8]
+    classes: Classes
+    label: Numbers
+    base: Numbers
+    new: Numbers
     other_label: NDArray[np.bool_]
     kinds: dict[Change, NDArray[np.bool_]]
 
     @classmethod
-    def of(cls, base: PredictedRows, new: PredictedRows, pairing: Pairing) -> "_Pairs":
+    def of(
+        cls, base: PredictedRows, new: PredictedRows, pairing: Pairing, classes: Classes
+    ) -> "_Pairs":
         base_label, new_label = base.labels[pairing.base], new.labels[pairing.new]
         label = np.where(new_label < 0, base_label, new_label)
         before, after = base.predictions[pairing.base], new.predictions[pairing.new]
@@ -178,7 +197,7 @@ class _Pairs:
             Change.GAINED: (before < 0) & (after >= 0),
         }
         other_label = (base_label >= 0) & (new_label >= 0) & (base_label != new_label)
-        return cls((base, new), pairing, label, before, after, other_label, kinds)
+        return cls((base, new), pairing, classes, label, before, after, other_label, kinds)
 
     def check_same_images(self) -> None:
         """Refuse pairs of which most have another label: a name was given to other images.
@@ -202,7 +221,8 @@ class _Pairs:
         scored = self.is_scored & ~self.is_repeat
         label = self.label[scored].astype(np.int64)
         cells = 4 * label + 2 * (self.base[scored] == label) + (self.new[scored] == label)
-        return np.bincount(cells, minlength=4 * CLASSES).reshape(CLASSES, 2, 2)
+        count = self.classes.count
+        return np.bincount(cells, minlength=4 * count).reshape(count, 2, 2)
 
     @cached_property
     def is_scored(self) -> NDArray[np.bool_]:
@@ -227,16 +247,17 @@ class _Pairs:
 
     def newly_confused(self) -> tuple[tuple[int, int, int], ...]:
         """Return what the newly wrong pairs are read as, see `Comparison.newly_confused`."""
-        wrong = self.kinds[Change.NEWLY_WRONG]
-        cells = self.label[wrong].astype(np.int64) * CLASSES + self.new[wrong]
-        counts = np.bincount(cells, minlength=CLASSES**2).tolist()
-        found = [(*divmod(cell, CLASSES), count) for cell, count in enumerate(counts) if count]
+        wrong, of = self.kinds[Change.NEWLY_WRONG], self.classes.count
+        cells = self.label[wrong].astype(np.int64) * of + self.new[wrong]
+        counts = np.bincount(cells).tolist()
+        found = [(*divmod(cell, of), count) for cell, count in enumerate(counts) if count]
         return tuple(sorted(found, key=lambda cell: (-cell[2], cell)))
 
     def changes(self) -> pa.Table:
-        """Return the rows that changed, `CHANGES`."""
+        """Return the rows that changed, `changes_schema`."""
         base, new = (rows.table for rows in self.rows)
-        tables = [CHANGES.empty_table()]
+        schema = changes_schema(self.classes)
+        tables, dtype = [schema.empty_table()], self.classes.dtype
         for change, changed in self.kinds.items():
             places = np.flatnonzero(changed)
             confidence = new["confidence"].take(pa.array(self.pairing.new[places])).to_numpy()
@@ -249,9 +270,9 @@ class _Pairs:
                 "change": pa.array([str(change)] * len(places), pa.string()),
                 "source": after["source"],
                 "row": after["row"],
-                "label": pa.array(label, mask=label < 0),
-                "base_prediction": before["prediction"],
-                "new_prediction": after["prediction"],
+                "label": pa.array(label, mask=label < 0).cast(dtype),
+                "base_prediction": before["prediction"].cast(dtype),
+                "new_prediction": after["prediction"].cast(dtype),
                 "base_confidence": before["confidence"],
                 "new_confidence": after["confidence"],
                 "prepared": after["prepared"],
@@ -261,8 +282,35 @@ class _Pairs:
                 "index": pa.array(self.pairing.new[places]),
                 "content_key": pa.array(contents, mask=contents == UNKNOWN),
             }
-            tables.append(pa.table(columns, schema=CHANGES))
+            if self.classes.names:
+                names = pa.array(self.classes.names)
+                for name in _NAMED:
+                    columns[f"{name}_name"] = pc.take(names, columns[name])
+            tables.append(pa.table(columns, schema=schema))
         return pa.concat_tables(tables)
+
+
+def _common_classes(base: PredictedRows, new: PredictedRows) -> Classes:
+    """Return the classes of both: names of either, where the other has none.
+
+    Raises:
+        PredictionsError: they are not the same ones.
+    """
+    first, second = base.classes, new.classes
+    if first.count != second.count and base.run and new.run:
+        raise PredictionsError(
+            f"{new.path} has {second.count:,} classes, {base.path} {first.count:,}; compare runs "
+            "of models that tell the same classes apart"
+        )
+    if first.names and second.names:
+        for number, (name, other) in enumerate(zip(first.names, second.names, strict=False)):
+            if name != other:
+                raise PredictionsError(
+                    f"{new.path} calls class {number} {shortened(other)!r}, {base.path} "
+                    f"{shortened(name)!r}; compare runs of models that tell the same classes apart"
+                )
+    # A file that does not say how many there are has at least those that it holds.
+    return max(first, second, key=lambda one: (one.count, one.names is not None))
 
 
 def _data_of(rows: PredictedRows) -> str | None:

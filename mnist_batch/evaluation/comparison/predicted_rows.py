@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
-from mnist_batch.schema import CONTENT, DIGIT, PATH, PREDICTIONS
+from mnist_batch.schema import (
+    CONTENT,
+    DIGIT,
+    DIGITS,
+    PATH,
+    PREDICTIONS,
+    Classes,
+    predictions_schema,
+)
 
 SOURCE_AND_ROW = "source and row"
 """By what images are known where nothing else is asked for: both columns together."""
@@ -25,6 +33,9 @@ UNKNOWN = -1
 
 _PER_DIGIT = 2**40
 """What each digit of a picture adds to the key of its source and row: no file has as many rows."""
+
+Numbers = NDArray[np.int8] | NDArray[np.int16]
+"""Classes of rows, of the type that `schema.Classes.dtype` says."""
 
 _NIGHT = "predictions.parquet"
 """What `mnist-batch nightly` calls the predictions in the folder of a night."""
@@ -42,12 +53,14 @@ class PredictedRows:
             equal where these are, in every file of this process, else `UNKNOWN`. They are hashes
             of 64 bits, a quarter of what the texts take: among two million of them two are
             equal by chance once in ten million comparisons.
+        classes: those of labels and predictions.
     """
 
     path: Path
     run: Mapping[str, Any] | None
     table: pa.Table
     keys: Mapping[str, NDArray[np.int64]]
+    classes: Classes = DIGITS
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -64,17 +77,17 @@ class PredictedRows:
         return np.full(len(places), UNKNOWN) if keys is None else keys[places]
 
     @cached_property
-    def labels(self) -> NDArray[np.int8]:
-        """The true digits, -1 where a row has no label: int8 (n,)."""
-        return self._digits("label")
+    def labels(self) -> Numbers:
+        """The true classes, -1 where a row has no label: (n,)."""
+        return self._numbers("label")
 
     @cached_property
-    def predictions(self) -> NDArray[np.int8]:
-        """The predicted digits, -1 where a row has no prediction: int8 (n,)."""
-        return self._digits("prediction")
+    def predictions(self) -> Numbers:
+        """The predicted classes, -1 where a row has no prediction: (n,)."""
+        return self._numbers("prediction")
 
-    def _digits(self, name: str) -> NDArray[np.int8]:
-        return np.asarray(self.table[name].fill_null(-1).to_numpy(), np.int8)
+    def _numbers(self, name: str) -> Numbers:
+        return np.asarray(self.table[name].fill_null(-1).to_numpy())
 
 
 def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> PredictedRows:
@@ -95,12 +108,14 @@ def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> Predicte
             keys[SOURCE_AND_ROW].append(sources + rows + _of_digits(batch))
             for name in named:
                 keys[name].append(_hashes(batch.column(name)))
-        run = file.run
+        run, classes = file.run, file.classes
+    numbered = Classes(classes.count)
     return PredictedRows(
         path,
         run,
-        pa.Table.from_batches(kept, PREDICTIONS),
+        pa.Table.from_batches(kept, predictions_schema(with_probabilities=False, classes=numbered)),
         {name: np.concatenate(parts) for name, parts in keys.items()},
+        classes,
     )
 
 

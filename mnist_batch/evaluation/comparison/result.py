@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mnist_batch.schema import DIGITS, Classes
+
 
 class Verdict(StrEnum):
     """Whether the new run is better or worse than the one it is held against."""
@@ -21,13 +23,13 @@ class PairedScores:
     An image that several rows of a file hold counts once, where both files know the content.
 
     Attributes:
-        digit: the true digit; None for all.
+        digit: the true class by its number; None for all.
         both_right: images that both read correctly.
         newly_wrong: images that the base read correctly, and the new run did not.
         newly_right: images that the new run read correctly, and the base did not.
         both_wrong: images that neither read correctly.
         p_value: two-sided mid-p of McNemar's test; None without rows.
-        adjusted_p: of a digit, after Holm's correction for the ten; else as `p_value`.
+        adjusted_p: of a class, after Holm's correction for all of them; else as `p_value`.
         difference: accuracy of the new run less that of the base, -1 to 1; None without rows.
         interval: 95 % confidence interval of the difference; None without rows.
     """
@@ -71,17 +73,18 @@ class Comparison:
             told apart.
         overall: the scores of the pairs with labels.
         repeats: pairs with labels that are left out of the scores, since their image is in them.
-        per_digit: the same for each true digit, 0 to 9.
+        per_digit: the same for each true class, in order.
         regressed_digits: those that are worse beyond chance and beyond the least effect.
         newly_wrong, newly_right: pairs, as of `overall`, with the repeats.
         otherwise_wrong: pairs that both read wrongly, and differently.
         changed_unlabelled: pairs without a label whose prediction differs.
         lost, gained: pairs that only the base, or only the new run, has a prediction for.
         changed_labels: pairs whose labels differ; those of the new run count.
-        newly_confused: of the newly wrong, true digit, the new run's prediction, and how many, the
+        newly_confused: of the newly wrong, true class, the new run's prediction, and how many, the
             most first.
         max_drop: the drop of accuracy, 0 to 1, that is let pass.
         notes: what the user should know, one sentence each.
+        classes: those of labels and predictions.
     """
 
     verdict: Verdict
@@ -103,8 +106,9 @@ class Comparison:
     newly_confused: tuple[tuple[int, int, int], ...]
     max_drop: float
     notes: tuple[str, ...]
+    classes: Classes = DIGITS
 
     @property
     def is_worse(self) -> bool:
-        """Whether the new run is worse, in all or on a digit: exit status 5."""
+        """Whether the new run is worse, in all or on a class: exit status 5."""
         return self.verdict is Verdict.REGRESSED or bool(self.regressed_digits)

@@ -16,11 +16,11 @@ _LARGE_DROP = 0.05
 """A drop that any comparison should find; with fewer rows there are too few to tell."""
 
 PairCounts = NDArray[np.int64]
-"""Pairs by true digit; by whether the base is right, 0 or 1; and the new run: int64 (10, 2, 2)."""
+"""Pairs by true class; by whether the base is right, 0 or 1; and the new run: int64 (n, 2, 2)."""
 
 
 def paired_scores(counts: PairCounts) -> tuple[PairedScores, tuple[PairedScores, ...]]:
-    """Return the scores of all pairs, and of each digit with Holm's correction."""
+    """Return the scores of all pairs, and of each class with Holm's correction."""
     digits = [_scores(digit, table) for digit, table in enumerate(counts)]
     p_values = {
         digit: scores.p_value for digit, scores in enumerate(digits) if scores.p_value is not None
@@ -84,7 +84,7 @@ def reservations(scores: PairedScores, max_drop: float) -> Iterator[str]:
 
 
 def regressed_digits(digits: Sequence[PairedScores], max_drop: float) -> tuple[int, ...]:
-    """Return the digits that are worse beyond chance and by more than `max_drop`, 0 to 1."""
+    """Return the classes that are worse beyond chance and by more than `max_drop`, 0 to 1."""
     return tuple(digit for digit, scores in enumerate(digits) if is_regressed(scores, max_drop))
 
 

@@ -1,7 +1,7 @@
 """Suspicion: what looks wrong with a run without a look at its labels.
 
 A model that is given pixels in a wrong range, or a folder of the wrong images, predicts without an
-error. It is seen by what it predicts: one digit nearly always, other digits, another confidence or
+error. It is seen by what it predicts: one class nearly always, other classes, another confidence or
 more refused images than in an earlier run.
 """
 
@@ -25,8 +25,12 @@ wrong range, networks gave one digit for 57 to 100 % of them."""
 _UNEXPLAINED = 0.25
 """By how much the share of a digit among predictions exceeds that among labels."""
 
-_HARDLY_SURE = 0.3
-"""Mean confidence; guessing has 0.1, and networks have 0.96 and more on images of digits."""
+_HARDLY_SURE = 3
+"""Mean confidence, as a multiple of what guessing has, which is 0.1 with ten digits; networks have
+0.96 and more on images of these."""
+
+_NAME = 40
+"""Characters of the name of a class."""
 
 _TOO_SURE = 0.9999
 """Mean confidence; networks have 0.990 to 0.999 on images that they were not trained on. Given
@@ -99,19 +103,21 @@ def other_labels(comparison: Comparison, name: str) -> Iterator[str]:
 def _alone(metrics: Metrics, profile: InputProfile) -> list[str]:
     """Return what one run tells."""
     found = []
-    digit = max(range(len(profile.predictions)), key=profile.predictions.__getitem__)
-    share = profile.predictions[digit] / profile.rows
-    if share >= _NEARLY_ALWAYS and not _labels_have(metrics, digit, share):
+    number = max(range(len(profile.predictions)), key=profile.predictions.__getitem__)
+    share = profile.predictions[number] / profile.rows
+    if share >= _NEARLY_ALWAYS and not _labels_have(metrics, number, share):
+        read = metrics.classes.short_names(_NAME)[number]
         found.append(
-            f"{_percent(share)} of {profile.rows:,} rows are read as {digit}; unless nearly all "
+            f"{_percent(share)} of {profile.rows:,} rows are read as {read}; unless nearly all "
             "images show it, look at them: their pixels may not be 0 to 255, or --scale is wrong"
         )
     mean = profile.mean_confidence
     accuracy = _told_accuracy(metrics)
-    if mean is not None and mean < _HARDLY_SURE and (accuracy is None or accuracy < 0.5):
+    guess = 1 / len(profile.predictions)
+    if mean is not None and mean < _HARDLY_SURE * guess and (accuracy is None or accuracy < 0.5):
         found.append(
-            f"the mean confidence is {mean:.2f}, and guessing has 0.10; check that the model is "
-            "one of digits, and the range of the pixels (--scale)"
+            f"the mean confidence is {mean:.2f}, and guessing has {guess:.2f}; check that the "
+            f"model is one of {_images_of(metrics)}, and the range of the pixels (--scale)"
         )
     if mean is not None and mean > _TOO_SURE and _is_surer_than_right(mean, accuracy):
         found.append(
@@ -131,10 +137,12 @@ def _drifted(metrics: Metrics, profile: InputProfile, earlier: Earlier) -> list[
             (count / profile.rows, before / base.rows)
             for count, before in zip(profile.predictions, base.predictions, strict=True)
         ]
-        digit = max(range(len(shares)), key=lambda digit: abs(shares[digit][0] - shares[digit][1]))
-        now, before = shares[digit]
+        number = max(range(len(shares)), key=lambda one: abs(shares[one][0] - shares[one][1]))
+        now, before = shares[number]
+        read, classes = metrics.classes.short_names(_NAME)[number], metrics.classes
         found.append(
-            f"the predicted digits are far from those of {name}: {digit} is {_percent(now)} of "
+            f"the predicted {classes.noun_of_many} are far from those of {name}: {read} is "
+            f"{_percent(now)} of "
             f"them, and was {_percent(before)} ({_distance(drift)}){fall}"
         )
     is_explained = _compares_well(metrics, earlier) or _labels_confirm(metrics, profile, earlier)
@@ -180,11 +188,15 @@ def _more_errors(metrics: Metrics, earlier: Earlier) -> list[str]:
     ]
 
 
-def _labels_have(metrics: Metrics, digit: int, share: float) -> bool:
-    """Tell whether labels of most rows say that a digit is as frequent as it is predicted."""
+def _images_of(metrics: Metrics) -> str:
+    return "digits" if metrics.classes.are_digits else "these images"
+
+
+def _labels_have(metrics: Metrics, number: int, share: float) -> bool:
+    """Tell whether labels of most rows say that a class is as frequent as it is predicted."""
     if _told_accuracy(metrics) is None:
         return False
-    labelled = int(metrics.confusion_matrix[digit].sum()) / metrics.scored
+    labelled = int(metrics.confusion_matrix[number].sum()) / metrics.scored
     return share - labelled <= _UNEXPLAINED
 
 

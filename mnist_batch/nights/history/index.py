@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mnist_batch.errors import InputError
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.mnist import CLASSES
 from mnist_batch.nights.gates import ask_late
 from mnist_batch.nights.history.page import history_page
 from mnist_batch.nights.night import Night
@@ -82,7 +81,7 @@ def _changed(path: Path) -> int:
 
 def _with_late_labels(runs: Path, night: Night, earlier: Sequence[Night]) -> Night:
     """Return a night with the scores of its report where its record has others, or none."""
-    matrix = _confusion_matrix(runs / night.name / REPORT / _METRICS, night.rows)
+    matrix = _confusion_matrix(runs / night.name / REPORT / _METRICS, night)
     if matrix is None or not matrix.any():
         return night
     per_digit = tuple(zip(matrix.sum(axis=1).tolist(), matrix.diagonal().tolist(), strict=True))
@@ -98,8 +97,9 @@ def _with_late_labels(runs: Path, night: Night, earlier: Sequence[Night]) -> Nig
     return replace(scored, gates=ask_late(scored, earlier))
 
 
-def _confusion_matrix(path: Path, rows: int) -> NDArray[np.int64] | None:
-    """Return the confusion matrix of a report; None without one of a night of so many rows."""
+def _confusion_matrix(path: Path, night: Night) -> NDArray[np.int64] | None:
+    """Return the confusion matrix of a report; None without one of the rows of a night."""
+    rows, count = night.rows, len(night.per_digit)
     try:
         record = read_json(path)
         if record["rows"] != rows:
@@ -110,7 +110,7 @@ def _confusion_matrix(path: Path, rows: int) -> NDArray[np.int64] | None:
         return None
     except (ValueError, TypeError, KeyError, RecursionError):  # it is no report, or damaged
         return None
-    is_whole = matrix.shape == (CLASSES, CLASSES) and matrix.dtype == np.int64
+    is_whole = matrix.shape == (count, count) and matrix.dtype == np.int64
     # Each count too, for the sum of forged ones may wrap around.
     fits = is_whole and ((matrix >= 0) & (matrix <= rows)).all() and matrix.sum() <= rows
     return matrix if fits else None

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from mnist_batch.evaluation.drift.distance import Drift
 from mnist_batch.evaluation.proportions import interval
-from mnist_batch.nights.gates import DRIFT
+from mnist_batch.nights.gates import DRIFT, is_of_a_class
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import COMPARISON, INDEX, REPORT, SUMMARY
 from mnist_batch.nights.verdict import state
@@ -119,9 +119,8 @@ def _options(night: Night) -> dict[str, object]:
 
 
 def _told(gate: GateResult) -> str:
-    """Return what a gate says, with the digit that it is about."""
-    is_of_digit = gate.name.startswith("digit ")
-    return f"{gate.name}: {gate.message}" if is_of_digit else gate.message
+    """Return what a gate says, with the class that it is about."""
+    return f"{gate.name}: {gate.message}" if is_of_a_class(gate) else gate.message
 
 
 def _links(runs: Path, night: Night) -> dict[str, str]:

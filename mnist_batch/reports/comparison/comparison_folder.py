@@ -9,10 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from mnist_batch.evaluation.comparison.comparing import Compared
+from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.found_images import FoundImage
 from mnist_batch.outputs.writer import CsvWriter
 from mnist_batch.reports.comparison.comparison_page import comparison_page
 from mnist_batch.reports.page import Around
+from mnist_batch.reports.records import of_class
 
 PAGE, CHANGES_TABLE, RECORD = "index.html", "changes.csv", "comparison.json"
 FILES = (PAGE, CHANGES_TABLE, RECORD)
@@ -57,11 +59,26 @@ def write_comparison(
 def comparison_record(compared: Compared, changed: Sequence[str]) -> dict[str, Any]:
     """Return the content of `comparison.json`; a number that is undefined is None, null in JSON."""
     return {
-        **asdict(compared.comparison),
+        **_of_comparison(compared.comparison),
         "changed": list(changed),
         "base": _of_run(compared.base, compared.base_run),
         "new": _of_run(compared.new, compared.new_run),
     }
+
+
+def _of_comparison(found: Comparison) -> dict[str, Any]:
+    """Return what was found as JSON holds it: of digits, or of classes with their names."""
+    record, classes = asdict(found), found.classes
+    del record["classes"]
+    if classes.are_digits:
+        return record
+    told = {"per_digit": "per_class", "regressed_digits": "regressed_classes"}
+    record = {told.get(name, name): value for name, value in record.items()}
+    for scores in (record["overall"], *record["per_class"]):
+        number = scores.pop("digit")
+        if number is not None:
+            scores |= of_class(number, classes)
+    return record if classes.names is None else {**record, "class_names": classes.names}
 
 
 def _of_run(path: Path, run: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,8 @@ from markupsafe import Markup
 from mnist_batch.evaluation.comparison.comparing import Change, Compared
 from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, Verdict
 from mnist_batch.evaluation.found_images import FoundImage, Place
-from mnist_batch.reports.charts import Difference, differences
+from mnist_batch.reports import charts
+from mnist_batch.reports.evaluation.matrix import NAME, isolated
 from mnist_batch.reports.number_text import (
     UNKNOWN,
     confidence,
@@ -23,12 +24,19 @@ from mnist_batch.reports.number_text import (
 )
 from mnist_batch.reports.page import Around, render
 from mnist_batch.reports.thumbnails import Group, Picture, Shown, fit, short_name
+from mnist_batch.schema import Classes
 
 _GALLERY_BYTES = 1_600_000
 """What of `page.PAGE_BYTES` the images may take."""
 
 _MOST_OF_A_KIND = 1_500
 """Rows of one kind of change whose images are looked up: more do not fit on the page."""
+
+_CLASSES_DRAWN, _CLASSES_LISTED, _CLASSES_NAMED = 30, 100, 10
+"""Classes in the chart, in the table and in the sentence, where they are not the digits."""
+
+_GROUPS = 100
+"""Groups of a kind of change that are shown, of other classes than digits."""
 
 _LISTED = 20
 """Rows without an image that are listed, of each kind."""
@@ -92,7 +100,10 @@ def comparison_page(
         changed=changed,
         table=_table(found.overall),
         chart=_chart(found),
-        digits=_digits(found),
+        noun=found.classes.noun,
+        digits=_classes(found),
+        side="number" if found.classes.names is None else "text",
+        classes_left_out=found.classes.count - len(_shown(found, _CLASSES_LISTED)),
         sections=list(_sections(compared, images)),
         has_images=bool(images),
         lost=_listed(compared, Change.LOST),
@@ -106,7 +117,8 @@ def _sentence(found: Comparison) -> str:
     before, now = found.overall.base_accuracy, found.overall.new_accuracy
     if before is None or now is None:
         verb = "is" if found.changed_unlabelled == 1 else "are"
-        changed = f"{found.changed_unlabelled:,} of {counted(found.pairs, 'digit')} {verb}"
+        one = "digit" if found.classes.are_digits else "image"
+        changed = f"{found.changed_unlabelled:,} of {counted(found.pairs, one)} {verb}"
         return f"No labels to tell by; {changed} read otherwise"
     change = f"{percent(now)} are read correctly, {percent(before)} before"
     return {
@@ -118,18 +130,28 @@ def _sentence(found: Comparison) -> str:
     }[found.verdict]
 
 
-def _why(found: Comparison) -> str:
-    """Return what a reader wants to know next: which digits, and which mistakes are new."""
-    sentences = []
-    if found.regressed_digits:
-        digits = ", ".join(map(str, found.regressed_digits))
-        sentences.append(f"Worse beyond chance: the digit{'s' * (',' in digits)} {digits}.")
+def _why(found: Comparison) -> Markup:
+    """Return what a reader wants to know next: which classes, and which mistakes are new."""
+    sentences: list[Markup] = []
+    names = _names(found.classes)
+    if worse := found.regressed_digits:
+        noun = found.classes.noun if len(worse) == 1 else found.classes.noun_of_many
+        named = Markup(", ").join(names[number] for number in worse[:_CLASSES_NAMED])
+        more = f" and {len(worse) - _CLASSES_NAMED} more" if len(worse) > _CLASSES_NAMED else ""
+        sentences.append(Markup("Worse beyond chance: the {} {}{}.").format(noun, named, more))
     if found.newly_confused:
-        named = (
-            f"{true} as {read} ({count(rows)})" for true, read, rows in found.newly_confused[:3]
+        named = Markup(", ").join(
+            Markup("{} as {} ({})").format(names[true], names[read], count(rows))
+            for true, read, rows in found.newly_confused[:3]
         )
-        sentences.append(f"Most often newly misread: {', '.join(named)}.")
-    return " ".join(sentences)
+        sentences.append(Markup("Most often newly misread: {}.").format(named))
+    return Markup(" ").join(sentences)
+
+
+def _names(classes: Classes) -> list[str]:
+    """Return what each class is called: a number, or a name on its own."""
+    names = classes.short_names(NAME)
+    return [*names] if classes.names is None else [isolated(name) for name in names]
 
 
 def _facts(compared: Compared) -> list[tuple[str, str, str]]:
@@ -183,21 +205,34 @@ def _linked(number: int, change: Change) -> str:
     return link.format(_ID[change], shown, change, shown) if number else shown
 
 
+def _shown(found: Comparison, most: int) -> Sequence[PairedScores]:
+    """Return the digits in order; of other classes those that changed the most for the worse."""
+    if found.classes.are_digits:
+        return found.per_digit
+    return sorted(
+        found.per_digit,
+        key=lambda one: (one.difference is None, one.difference or 0.0, -one.pairs),
+    )[:most]
+
+
 def _chart(found: Comparison) -> Markup:
-    rows = [("all", found.overall), *((str(one.digit), one) for one in found.per_digit)]
-    return differences(
-        "Difference of accuracy with its 95 % interval, of all and of each digit",
+    names = found.classes.short_names(charts.NAME)
+    shown = _shown(found, _CLASSES_DRAWN)
+    rows = [("all", found.overall), *((names[one.digit or 0], one) for one in shown)]
+    return charts.differences(
+        f"Difference of accuracy with its 95 % interval, of all and of each {found.classes.noun}",
         [
-            Difference(name, scores.difference, scores.interval, points(scores.difference))
+            charts.Difference(name, scores.difference, scores.interval, points(scores.difference))
             for name, scores in rows
         ],
     )
 
 
-def _digits(found: Comparison) -> list[list[object]]:
+def _classes(found: Comparison) -> list[list[object]]:
+    names = _names(found.classes)
     return [
         [
-            str(scores.digit),
+            names[scores.digit or 0],
             count(scores.pairs),
             percent(scores.base_accuracy),
             percent(scores.new_accuracy),
@@ -208,7 +243,7 @@ def _digits(found: Comparison) -> list[list[object]]:
             p_value(scores.adjusted_p),
             "worse" if scores.digit in found.regressed_digits else "",
         ]
-        for scores in found.per_digit
+        for scores in _shown(found, _CLASSES_LISTED)
     ]
 
 
@@ -232,23 +267,47 @@ _GROUPED_BY = {
 }
 
 
-def _sections(
-    compared: Compared, images: Mapping[int, FoundImage]
-) -> Iterator[tuple[str, Change, list[Shown]]]:
-    """Yield id, kind and groups of pictures of the changes; the first kinds have room first."""
+class Section(NamedTuple):
+    """A kind of changes.
+
+    Attributes:
+        id: what links to it name.
+        name: the kind.
+        groups: its pictures, by what they are and how they are read.
+        rows: how many rows there are in all.
+        groups_left_out: how many more groups there are.
+    """
+
+    id: str
+    name: Change
+    groups: Sequence[Shown]
+    rows: int
+    groups_left_out: int
+
+
+def _sections(compared: Compared, images: Mapping[int, FoundImage]) -> Iterator[Section]:
+    """Yield the kinds of changes that there are; the first kinds have room first."""
     room = _GALLERY_BYTES
+    most = None if compared.comparison.classes.are_digits else _GROUPS
     for change in _SHOWN:
         groups = list(_groups(compared, change, images))
         if groups:
-            shown = fit(groups, room)
+            shown = fit(groups[:most], room)
             room -= sum(len(one.html.encode("utf-8", "replace")) for one in shown)
-            yield _ID[change], change, shown
+            yield Section(
+                _ID[change],
+                change,
+                shown,
+                sum(one.rows for one in groups),
+                len(groups) - len(shown),
+            )
 
 
 def _groups(
     compared: Compared, change: Change, images: Mapping[int, FoundImage]
 ) -> Iterator[Group]:
     """Yield the rows of a kind of change by what they are and how they are read, the most first."""
+    names = compared.comparison.classes.short_names(NAME)
     columns = _GROUPED_BY.get(change, ["label", "base_prediction", "new_prediction"])
     counts = {
         tuple(group[name] for name in columns): group["count_all"]
@@ -259,30 +318,31 @@ def _groups(
     }
     pictures: dict[tuple[int | None, ...], list[Picture]] = {key: [] for key in counts}
     for row in _rows(compared, change, _MOST_OF_A_KIND):
-        pictures[tuple(row[name] for name in columns)].append(_picture(row, images))
+        pictures[tuple(row[name] for name in columns)].append(_picture(row, images, names))
     for key in sorted(counts, key=lambda key: -counts[key]):
         name = f"{_ID[change]}-{'-'.join(map(str, key))}"
-        yield Group(name, _heading(change, key), counts[key], pictures[key])
+        yield Group(name, _heading(change, key, names), counts[key], pictures[key])
 
 
-def _heading(change: Change, key: tuple[int | None, ...]) -> str:
+def _heading(change: Change, key: tuple[int | None, ...], names: Sequence[str]) -> str:
+    label, *read = (None if number is None else names[number] for number in key)
     if change is Change.NEWLY_WRONG:
-        return f"{key[0]} read as {key[1]}"
+        return f"{label} read as {read[0]}"
     if change is Change.NEWLY_RIGHT:
-        return f"{key[0]}, read as {key[1]} before"
-    label, before, now = key
-    read = "Read" if label is None else f"{label} read"
-    return f"{read} as {now}" if change is Change.GAINED else f"{read} as {now}, as {before} before"
+        return f"{label}, read as {read[0]} before"
+    before, now = read
+    told = "Read" if label is None else f"{label} read"
+    return f"{told} as {now}" if change is Change.GAINED else f"{told} as {now}, as {before} before"
 
 
-def _picture(row: Row, images: Mapping[int, FoundImage]) -> Picture:
+def _picture(row: Row, images: Mapping[int, FoundImage], names: Sequence[str]) -> Picture:
     found = images.get(row["index"])
-    before = _reading(row["base_prediction"], row["base_confidence"])
-    title = f"{_reading(row['new_prediction'], row['new_confidence'])}, was {before}"
-    label = "" if row["label"] is None else f"{row['label']} "
+    now = _reading(row["new_prediction"], row["new_confidence"], names)
+    before = _reading(row["base_prediction"], row["base_confidence"], names)
+    label = "" if row["label"] is None else f"{names[row['label']]} "
     return Picture(
-        f"{label}read as {row['new_prediction']}",
-        title,
+        f"{label}read as {names[row['new_prediction']]}",
+        f"{now}, was {before}",
         row["source"],
         row["row"],
         found.image if found else None,
@@ -290,10 +350,11 @@ def _picture(row: Row, images: Mapping[int, FoundImage]) -> Picture:
     )
 
 
-def _reading(prediction: int | None, sure: float | None) -> str:
+def _reading(prediction: int | None, sure: float | None, names: Sequence[str]) -> str:
     if prediction is None:
         return "nothing"
-    return f"{prediction}" if sure is None else f"{prediction} ({confidence(sure)})"
+    name = names[prediction]
+    return name if sure is None else f"{name} ({confidence(sure)})"
 
 
 def _rows(compared: Compared, change: Change, most: int) -> list[Row]:
@@ -307,8 +368,15 @@ def _of_kind(compared: Compared, change: Change) -> pa.Table:
 
 
 def _listed(compared: Compared, change: Change) -> list[list[object]]:
+    classes = compared.comparison.classes
+    names: Sequence[object] = range(classes.count) if classes.names is None else _names(classes)
     return [
-        [short_name(row["source"]), count(row["row"]), row["base_prediction"], row["error"] or ""]
+        [
+            short_name(row["source"]),
+            count(row["row"]),
+            names[row["base_prediction"]],
+            row["error"] or "",
+        ]
         for row in _rows(compared, change, _LISTED)
     ]
 

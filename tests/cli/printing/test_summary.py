@@ -8,6 +8,8 @@ import pytest
 from mnist_batch.cli.printing.summary import metrics_page
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.mnist import CLASSES
+from mnist_batch.schema import Classes
+from tests.support.class_predictions import CHARACTERS, GARMENTS, HOSTILE, class_evaluation
 from tests.support.command import printed
 from tests.support.example_metrics import METRICS
 
@@ -144,3 +146,51 @@ def test_foreign_text_is_shown_as_it_is() -> None:
     lines = shown(metrics)
     assert any("[bold]not[/] an [link=x]image" in line for line in lines)
     assert any("[/]" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "classes", [GARMENTS, CHARACTERS, Classes(200), Classes(len(HOSTILE), HOSTILE)]
+)
+def test_any_number_of_classes_fits_a_terminal(classes: Classes) -> None:
+    """In 80 columns and a screen and a half, whatever they are called."""
+    metrics = class_evaluation(classes, 5000).metrics
+    unlabelled = replace(
+        metrics, labelled=0, confusion_matrix=np.zeros_like(metrics.confusion_matrix)
+    )
+    for one in (metrics, unlabelled):
+        lines = shown(one)
+        assert max(map(len, lines)) <= 80
+        assert len(lines) <= 60
+        assert all(line.isprintable() for line in lines)
+        assert not any("digit" in line for line in lines)
+
+
+def test_a_few_classes_have_their_matrix_by_number_and_name() -> None:
+    """The columns are numbers, for names side by side would be too wide."""
+    metrics = class_evaluation(GARMENTS, 500).metrics
+    lines = shown(metrics)
+    head, *rows = after(lines, "Confusion matrix: rows true, columns predicted")
+    assert head == ["0", "1", "2", "3"]
+    counts = metrics.confusion_matrix.tolist()
+    assert rows[0] == ["0", "T-shirt/top", *map(str, counts[0])]
+    assert rows[3] == ["3", "Ankle", "boot", *map(str, counts[3])]
+    true, predicted, count = metrics.confused_pairs()[0]
+    pair = f"{GARMENTS.name(true)} read as {GARMENTS.name(predicted)}: {count} times"
+    assert pair in lines
+
+
+def test_many_classes_have_their_worst_and_their_pairs() -> None:
+    """Instead of a matrix of 62 times 62."""
+    metrics = class_evaluation(CHARACTERS, 5000).metrics
+    lines = shown(metrics)
+    head, *rows = after(lines, "Per class: the 15 with the lowest recall, of 62")
+    assert head == ["class", "support", "precision", "recall", "F1"]
+    assert [row[0] for row in rows] == [
+        CHARACTERS.name(one.digit) for one in metrics.worst_first()[:15]
+    ]
+    assert not any(line.startswith("Confusion matrix") for line in lines)
+    pairs = after(lines, "Most often confused")
+    assert len(pairs) == 10
+    true, predicted, count = metrics.confused_pairs()[0]
+    first = f"{CHARACTERS.name(true)} read as {CHARACTERS.name(predicted)}: {count} times"
+    assert " ".join(pairs[0]) == first
