@@ -191,10 +191,8 @@ class Night:
 
     def _check_profile(self) -> None:
         profile = self.profile
-        if (
-            len(profile.predictions) != len(self.per_digit)
-            or sum(profile.predictions) != profile.rows
-        ):
+        count = len(self.per_digit) or len(profile.predictions)
+        if len(profile.predictions) != count or sum(profile.predictions) != profile.rows:
             raise ValueError("profile: predictions: are no counts of the rows")
         counts = (profile.predictions, profile.confidence, profile.ink, profile.size)
         if not 0 <= profile.prepared <= profile.rows <= self.rows or any(

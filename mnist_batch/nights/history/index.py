@@ -99,7 +99,7 @@ def _with_late_labels(runs: Path, night: Night, earlier: Sequence[Night]) -> Nig
 
 def _confusion_matrix(path: Path, night: Night) -> NDArray[np.int64] | None:
     """Return the confusion matrix of a report; None without one of the rows of a night."""
-    rows, count = night.rows, len(night.per_digit)
+    rows, count = night.rows, len(night.profile.predictions)
     try:
         record = read_json(path)
         if record["rows"] != rows:
