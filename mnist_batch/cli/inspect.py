@@ -232,5 +232,7 @@ def _lines(names: Iterable[str], count: int) -> "terminal.Page":
 
 def _place(place: "Place") -> str:
     """Return the name of a row; an image file has but the one row 0."""
-    parquet = place.source.lower().endswith(".parquet")
-    return f"{place.source} row {place.row}" if place.row or parquet else place.source
+    from mnist_batch.inputs.formats import holds_rows  # pyarrow: not for --help
+
+    has_rows = holds_rows(place.source)
+    return f"{place.source} row {place.row}" if place.row or has_rows else place.source

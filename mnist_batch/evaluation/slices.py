@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mnist_batch.evaluation.outcomes import THRESHOLDS, Outcomes, among
 from mnist_batch.evaluation.proportions import interval, ratio
+from mnist_batch.inputs.formats import HOLDS_ROWS, holds_rows
 
 FOLDER, FILE, PREPARED, CONFIDENCE = "folder", "file", "prepared", "confidence"
 """The kinds of slices that every run has."""
@@ -99,11 +100,11 @@ class SliceCounts:
             return
         if pc.all(pc.equal(sources, sources[0])).as_py():  # the usual case of a Parquet file
             first = sources[0].as_py()
-            is_file = first.lower().endswith(".parquet")
+            is_file = holds_rows(first)
             kind, value = (FILE, first) if is_file else (FOLDER, first.rpartition("/")[0])
             self._by_text[kind].add_value(value, states)
             return
-        files = pc.ends_with(sources, ".parquet", ignore_case=True)
+        files = pc.match_substring_regex(sources, HOLDS_ROWS)
         in_files = files.true_count
         if in_files:
             where = slice(None) if in_files == len(files) else _numpy(files)

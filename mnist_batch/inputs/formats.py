@@ -1,6 +1,7 @@
 """The registry of input formats: which files are read, and by what."""
 
 import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -195,9 +196,18 @@ def read_from_any_folder() -> Set[str]:
     return {suffix for one in FORMATS if one.held is None for suffix in one.suffixes}
 
 
+HOLDS_ROWS = (
+    r"(?i)(\.(parquet|parq|pq|npz|npy|idx|csv|tsv)|[-._]idx[1-4]-[a-z]+)(\.gz)?$|\.npz/[^/]*$"
+)
+"""Matches sources that may hold more rows than row 0, by their names; Arrow knows it too."""
+
+
 def holds_rows(source: str) -> bool:
     """Tell whether a source may hold more rows than row 0, by its name: it is no picture."""
-    return suffix_of(source) in file_kinds().keys() - IMAGES.suffixes - IMAGES.unread
+    return _HOLDS_ROWS.search(source) is not None
+
+
+_HOLDS_ROWS = re.compile(HOLDS_ROWS)
 
 
 def list_inputs(folder: Path) -> FolderListing:

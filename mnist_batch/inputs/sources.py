@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from mnist_batch.decoding.kinds import told
 from mnist_batch.errors import InputError
+from mnist_batch.inputs.arrays.numpy_files import names_array
 from mnist_batch.inputs.formats import (
     FORMATS,
     IMAGES,
+    NUMPY,
     PARQUET,
     file_kinds,
     first_bytes,
@@ -286,6 +288,8 @@ def _find(text: str) -> list[_Found]:
             return [_find_in_folder(path, text)]
         if path.is_file():
             return [_find_file(path, text)]
+        if names_array(path):
+            return [_find_array(path, text)]
         if has_magic(text):
             return [_find_globbed(text)]
         if path.exists():
@@ -361,6 +365,12 @@ def _find_file(path: Path, typed: str) -> _Found:
     name = typed.rpartition("/")[2]
     folder = typed.removesuffix(name)  # with its `/`, which for a file in the root is all of it
     return _Found(kind, _named([name], path.parent), folder)
+
+
+def _find_array(path: Path, typed: str) -> _Found:
+    """Return an array in a file of NumPy's as one file, whose name is that of both."""
+    name = "/".join(path.parts[-2:])
+    return _Found(NUMPY.name, _named([name], path.parent.parent), typed.removesuffix(name))
 
 
 def _find_globbed(pattern: str) -> _Found:

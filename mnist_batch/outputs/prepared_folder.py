@@ -22,6 +22,7 @@ from mnist_batch.decoding.decode import decode_to_show
 from mnist_batch.decoding.limits import read_header
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
+from mnist_batch.inputs.formats import holds_rows
 from mnist_batch.mnist import SIDE
 from mnist_batch.outputs.atomic import StagedFolder
 from mnist_batch.outputs.output_lock import OutputLock
@@ -277,7 +278,7 @@ def picture_name(source: str, row: int, digit: int | None = None) -> str:
     that is too long is cut, and ends in a hash of all of it.
     """
     *folders, last = map(_harmless, source.split("/"))
-    if source.lower().endswith(".parquet") or row or digit is not None:
+    if holds_rows(source) or row or digit is not None:
         number = str(row) if digit is None else f"{row}-{digit}"
         folders, last = [*folders, last], number
     elif _NUMBER.fullmatch(last):  # a file of this name is no row

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_batch.inputs.formats import holds_rows
 from mnist_batch.mnist import SIDE
 from mnist_batch.reports.figures import (
     QUIET,
@@ -143,7 +144,7 @@ def _least_confident_last(image: "GalleryImage") -> tuple[float, int]:
 
 
 def _row(source: str, row: int) -> int | None:
-    return row if row or source.lower().endswith(".parquet") else None
+    return row if row or holds_rows(source) else None
 
 
 def _title(tile: Tile) -> str:

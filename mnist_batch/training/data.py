@@ -17,7 +17,9 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inputs.arrays.numpy_files import split_arrays
 from mnist_batch.inputs.formats import PARQUET, glob_inputs, list_inputs
+from mnist_batch.inputs.listing import FolderListing
 from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import SIDE
@@ -35,7 +37,7 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _WORDS = {
     TRAIN: "train|training",
     VALIDATION: "validation|valid|val|dev",
-    TEST: "test|testing|eval|evaluation",
+    TEST: "test|testing|eval|evaluation|t10k",  # MNIST's own name
 }
 _PATTERNS = {
     split: re.compile(rf"(?:^|[-._ 0-9])(?:{words})(?:[-._ 0-9]|$)", re.IGNORECASE)
@@ -86,8 +88,8 @@ def find_splits(data: str) -> Splits:
     name holds a split's word (`train`, `test`, `validation` and their synonyms) gives the split of
     the files in it. Where no folder's name does, the names of files give it
     (`train-00000-of-00001.parquet`). All other files, and those for validation, are then ignored.
-    Where no name holds such a word, all is training data, as is a single file. `data` is an INPUT
-    as `open_inputs` takes it.
+    Where no name holds such a word, all is training data, as is a single file; but an .npz file is
+    a folder of its arrays, as `x_train` and `x_test`. `data` is an INPUT as `open_inputs` takes it.
 
     Raises:
         InputError: there is test or validation data but none for training, a name holds the words
@@ -104,8 +106,11 @@ def find_splits(data: str) -> Splits:
     elif has_magic(data) and not os.path.exists(path):  # noqa: PTH110 - as above
         (root, listing), whole = glob_inputs(data), False
     else:
+        root, listing, whole = path.parent, None, False
+    names = [path.name] if listing is None else _names(listing)
+    names = [member for name in names for member in _members(root, name)]
+    if listing is None and names == [path.name]:
         return Splits([str(path)], [])
-    names = listing.files.get(PARQUET.name) or next(iter(listing.files.values()), [])
     splits = _by_split(names, whole=whole)
     if not splits:
         return Splits([str(path)], [])
@@ -116,6 +121,21 @@ def find_splits(data: str) -> Splits:
         )
     train, test = splits[TRAIN], splits.get(TEST, [])
     return Splits([str(root / name) for name in train], [str(root / name) for name in test])
+
+
+def _names(listing: FolderListing) -> Sequence[str]:
+    return listing.files.get(PARQUET.name) or next(iter(listing.files.values()), [])
+
+
+def _members(root: Path, name: str) -> list[str]:
+    """Return a file, or its arrays where it is an .npz file that holds several of images."""
+    if not name.lower().endswith(".npz"):
+        return [name]
+    try:
+        arrays = split_arrays(root / name)
+    except InputError:  # it is one row with an error
+        return [name]
+    return [f"{name}/{one}" for one in arrays] if len(arrays) > 1 else [name]
 
 
 def _by_split(names: Sequence[str], *, whole: bool) -> dict[str, list[str]]:

@@ -27,5 +27,8 @@ def test_a_suffix_is_what_tells_the_format(path: str, suffix: str) -> None:
 def test_all_but_pictures_hold_rows() -> None:
     """So that row 0 of them is named as such."""
     assert holds_rows("a/digits.PARQUET")
+    assert holds_rows("digits.npz/x_test")
+    assert holds_rows("train-images-idx3-ubyte.gz")
+    assert holds_rows("train.csv.gz")
     assert not holds_rows("a/7.png")
     assert not holds_rows("a/7")

@@ -12,6 +12,8 @@ from mnist_batch import pack
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from mnist_batch.training.data import LabelledImages, Splits, find_splits, read_images
+from tests.support.forms.arrays import npz, write_idx
+from tests.support.forms.form import IMAGES, LABELS
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -292,3 +294,25 @@ def test_the_same_seed_mixes_alike() -> None:
     data = labelled([digit for digit in range(10) for _ in range(20)])
     first, again, other = (data.shuffled_if_sorted(seed)[1].tolist() for seed in (1, 1, 2))
     assert first == again != other
+
+
+def test_arrays_of_an_npz_file_are_its_splits(tmp_path: Path) -> None:
+    """As those of files in a folder; the file may lie in one."""
+    few = (IMAGES[:3], LABELS[:3])
+    path = npz(x_train=IMAGES, y_train=LABELS, x_test=few[0], y_test=few[1])(tmp_path)
+    for data in (path, tmp_path):
+        splits = find_splits(str(data))
+        assert splits == Splits([f"{path}/x_train"], [f"{path}/x_test"])
+    assert read_images(splits.train).labels.tolist() == LABELS.tolist()
+    assert read_images(splits.test).labels.tolist() == LABELS[:3].tolist()
+
+
+def test_t10k_is_the_test_of_a_folder_of_idx_files(tmp_path: Path) -> None:
+    """So MNIST calls it; the files of labels are read with the images."""
+    write_idx(tmp_path, IMAGES[:3], LABELS[:3])
+    names = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
+    train = write_idx(tmp_path, names=names)
+    splits = find_splits(str(tmp_path))
+    assert splits == Splits([str(train)], [str(tmp_path / "t10k-images-idx3-ubyte")])
+    assert read_images(splits.train).labels.tolist() == LABELS.tolist()
+    assert read_images(splits.test).labels.tolist() == LABELS[:3].tolist()

@@ -65,7 +65,9 @@ class Row:
 
     def name(self, inputs: Sequence[str]) -> str:
         """Return the file as it was typed and, where a file has several rows, which it is."""
-        has_rows = self.row or self.source.lower().endswith(".parquet")
+        from mnist_batch.inputs.formats import holds_rows  # pyarrow: not for --help
+
+        has_rows = self.row or holds_rows(self.source)
         file = as_typed(self.source, inputs)
         return f"{file}, row {self.row:,}" if has_rows else file
 

@@ -98,7 +98,9 @@ _LONGEST_NAME = 80
 
 
 def _named(row: "Unreadable") -> str:
-    has_rows = row.row or row.source.lower().endswith(".parquet")
+    from mnist_batch.inputs.formats import holds_rows  # pyarrow: not for --help
+
+    has_rows = row.row or holds_rows(row.source)
     place = f", row {row.row:,}" if has_rows else ""
     return f"{_shortened(row.source)}{place}: {row.error}"
 

@@ -4,6 +4,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_batch.inputs.arrays.array_shards import ArrayShard
@@ -29,12 +30,17 @@ _SUFFIX = re.compile(r"\.npy$", re.IGNORECASE)
 
 
 def open_numpy(path: Path, source: str, settings: ReadSettings) -> Iterator[ArrayShard]:
-    """Open a file of NumPy's and cut its images into shards.
+    """Open a file of NumPy's, or an array in one, and cut its images into shards.
+
+    An array is named as if its file were a folder: `mnist.npz/x_test`.
 
     Raises:
         InputError: it cannot be read, or holds no images.
         LabelError: its labels are not one for each image.
     """
+    if names_array(path):
+        settings = replace(settings, image_column=path.name)
+        path = path.parent
     with as_input_error(path, "NumPy file"):
         arrays = arrays_in(path)
     if not _is_npz(path):
@@ -46,6 +52,11 @@ def open_numpy(path: Path, source: str, settings: ReadSettings) -> Iterator[Arra
         if labels is None and len(chosen) == 1 and not settings.label_column:
             labels = labels_beside(path, numpy_labels)
         yield from with_labels(path, name, images, labels, settings)
+
+
+def names_array(path: Path) -> bool:
+    """Tell whether a path names an array in an .npz file."""
+    return _is_npz(path.parent) and os.path.isfile(path.parent)  # noqa: PTH113 - never raises
 
 
 def holds_images(path: Path) -> bool:
