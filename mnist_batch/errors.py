@@ -33,8 +33,8 @@ def in_arguments(text: str) -> str:
     `--overwrite` is `overwrite=True`, `--labels none` is `labels="none"`, `--report DIR` is
     `report=DIR`, and `--scale` alone is `scale`. A line of the shell to copy stays as it is.
     """
-    told, shell, line = text.partition("mnist-batch ")
-    return _OPTION.sub(_argument, told) + shell + line
+    told, *line = _SHELL.split(text, maxsplit=1)
+    return _OPTION.sub(_argument, told) + "".join(line)
 
 
 def _argument(found: re.Match[str]) -> str:
@@ -55,6 +55,9 @@ _OPTION = re.compile(
     r"|transposed|passed|previous|best|-?[0-9.]+-[0-9.]+)(?!\w|\.\w))?"
 )
 """An option, and where one follows its value: a placeholder, a choice, or a scale."""
+
+_SHELL = re.compile(r"(mnist-batch |python -m )")
+"""How a line of the shell begins."""
 
 _FLAGS = frozenset(
     [

@@ -1,7 +1,7 @@
 """Show what a model file or an input holds, and what in it is worth a look.
 
-MODEL ends in .h5 or .keras: its layers, what would run it and why, which pixel range it expects.
-Where the file does not say that, --data finds it.
+MODEL ends in .h5, .keras or .onnx: its layers, what would run it and why, which pixel range it
+expects. Where the file does not say that, --data finds it.
 
 INPUT is what predict takes: how many images of which formats and sizes, how many are as MNIST's
 are, labels, duplicates, and what cannot be read.
@@ -62,11 +62,11 @@ def inspect(
 
 def _model_among(names: Sequence[str], data: str | None) -> str | None:
     """Return the MODEL that the arguments name; None where they name INPUTs."""
-    models = [name for name in names if name.lower().endswith((".h5", ".keras"))]
+    models = [name for name in names if name.lower().endswith((".h5", ".keras", ".onnx"))]
     if models and len(names) > 1:
         raise typer.BadParameter(f"{models[0]} is a MODEL, which has to stand alone")
     if data and not models:
-        raise typer.BadParameter("--data is for a MODEL, a file that ends in .h5 or .keras")
+        raise typer.BadParameter("--data is for a MODEL, a file that ends in .h5, .keras or .onnx")
     return models[0] if models else None
 
 

@@ -25,7 +25,7 @@ from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.kept import check_names_beside_split, further_columns
 from mnist_batch.inputs.shards import sha256_of
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
-from mnist_batch.options import PredictOptions, PredictorChoice, Prepare, Several
+from mnist_batch.options import PredictOptions, Prepare, Several
 from mnist_batch.outputs.parts import Manifest, Part, parts_of
 from mnist_batch.outputs.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
@@ -300,12 +300,7 @@ class Run:
         from importlib.metadata import version
 
         versions = {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
-        if self.predictor.name is PredictorChoice.KERAS:
-            # Imported already, by what loaded the model.
-            from mnist_batch.inference import keras_network
-
-            versions |= keras_network.versions()
-        return versions
+        return versions | self.predictor.versions()
 
 
 def _predict_part(

@@ -162,6 +162,7 @@ class KerasNetwork:
         [given], [result] = self._model.inputs, self._model.outputs
         self.input_shape = digit_shape(given.shape[1:])
         self.class_count = count_classes(result.shape[1:])
+        self.activation = file.activation
         self._input = getattr(self._model, "input", 0)  # a Sequential model may have none
         fixed: int | None = given.shape[0]
         self.block_rows = fixed or batch_size

@@ -52,6 +52,7 @@ class DenseNetwork:
     operations: Sequence[Operation]
     layers: Sequence[Layer]  # with the weights that are stored
     class_count: int
+    activation: str
     block_rows: int = BLOCK_ROWS
 
     def outputs(self, inputs: Array) -> Array:
@@ -106,7 +107,7 @@ def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
     classes = count_classes(shape)
     if shape != (classes,):
         raise UnsupportedNetworkError(f"its outputs are of shape {shape}")
-    return DenseNetwork(inputs, operations, shown, classes)
+    return DenseNetwork(inputs, operations, shown, classes, file.activation)
 
 
 def _with_scaling(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:

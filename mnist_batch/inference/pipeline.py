@@ -23,7 +23,7 @@ from mnist_batch.inputs.kept import columns_as, further_columns
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import SIDE
-from mnist_batch.options import BATCH_ROWS, PredictorChoice, Prepare, Several
+from mnist_batch.options import BATCH_ROWS, Prepare, Several
 from mnist_batch.preprocessing.mnist_form import mean_pixels, prepare_batch
 from mnist_batch.schema import (
     CONTENT,
@@ -117,14 +117,14 @@ def predict_batches(
     def read(shard: Shard) -> Iterator[ImageBatch]:
         return shard.read(batch_size)
 
-    if predictor.name is PredictorChoice.KERAS:
+    if not predictor.in_workers:
         decode = partial(_decoded, prepare=prepared)
         decoded = partial(map_batches, inputs.shards, read, decode, workers=workers)
         with closing(_run_on_keras(decoded, predictor, block_ends)) as results:
             for batch, probabilities in results:
                 yield predicted(batch, probabilities)
     else:
-        run = partial(_run_on_numpy, predictor=predictor, prepare=prepared)
+        run = partial(_run_in_workers, predictor=predictor, prepare=prepared)
         yield from map_batches(
             inputs.shards, read, lambda batch: predicted(*run(batch)), workers=workers
         )
@@ -141,7 +141,7 @@ def _decoded(batch: ImageBatch, prepare: Callable[[ImageBatch], DecodedBatch]) -
         return batch, prepare(batch)
 
 
-def _run_on_numpy(
+def _run_in_workers(
     batch: ImageBatch, predictor: Predictor, prepare: Callable[[ImageBatch], DecodedBatch]
 ) -> tuple[Decoded, Array]:
     with _one_blas_thread:

@@ -13,8 +13,14 @@ from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.models.layers import Layer, colour_axis
-from mnist_batch.models.model_file import DEFAULT_MODEL, ModelFile, ScaleSource, read_model_file
-from mnist_batch.models.network_config import output_activation
+from mnist_batch.models.model_file import (
+    DEFAULT_MODEL,
+    AnyModelFile,
+    ModelFile,
+    OnnxFile,
+    ScaleSource,
+    read_model_file,
+)
 from mnist_batch.options import BATCH_ROWS, Device, ModelOptions, PredictorChoice, Scale
 from mnist_batch.schema import DIGITS, Classes, Images
 
@@ -76,6 +82,10 @@ class Network(Protocol):
         """How many classes it tells apart."""
 
     @property
+    def activation(self) -> str:
+        """The activation of its outputs, as `softmax`; `linear` for none."""
+
+    @property
     def block_rows(self) -> int:
         """How many rows `outputs` takes."""
 
@@ -91,7 +101,7 @@ class Predictor:
 
     Attributes:
         model: the model file.
-        name: what runs the network, `numpy` or `keras`.
+        name: what runs the network: `numpy`, `keras` or `onnx`.
         why: why that runs it, one clause.
         scale: the range to which pixels are scaled.
         notes: what the user should know of how the file is read and the network run, one sentence
@@ -99,7 +109,7 @@ class Predictor:
         classes: what the network tells apart, with the names that its file gives them.
     """
 
-    model: ModelFile
+    model: AnyModelFile
     name: PredictorChoice
     why: str
     scale: Scale
@@ -131,6 +141,24 @@ class Predictor:
         """The layers of the network in order, without its input."""
         return self._network.layers
 
+    @property
+    def in_workers(self) -> bool:
+        """Whether each worker runs the network on its own; Keras runs it in one thread."""
+        return self.name is not PredictorChoice.KERAS
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the libraries that run the network, beside NumPy's."""
+        # Each is imported already, by what loaded the model.
+        if self.name is PredictorChoice.KERAS:
+            from mnist_batch.inference import keras_network
+
+            return keras_network.versions()
+        if self.name is PredictorChoice.ONNX:
+            from mnist_batch.inference.onnx import runtime
+
+            return runtime.versions()
+        return {}
+
     def probabilities(self, images: Images) -> Array:
         """Return the probability of each class, in the order of `classes`.
 
@@ -144,7 +172,7 @@ class Predictor:
 
         Raises:
             ValueError: `images` are of another type or shape.
-            ModelError: Keras cannot run the network.
+            ModelError: Keras or ONNX Runtime cannot run the network.
         """
         _check_images(images)
         result = np.empty((len(images), self.classes.count), np.float32)
@@ -160,7 +188,7 @@ class Predictor:
     def at_scale(self, scale: Scale) -> "Predictor":
         """Return a predictor of the same network at another scale.
 
-        The two share a network on Keras; it is not built anew.
+        The two share a network on Keras or ONNX Runtime; it is not built anew.
         """
         if scale is self.scale:
             return self
@@ -213,7 +241,7 @@ def _check_images(images: object) -> None:
     )
 
 
-def _built_again(file: ModelFile, options: ModelOptions, classes: Classes) -> Predictor:
+def _built_again(file: AnyModelFile, options: ModelOptions, classes: Classes) -> Predictor:
     return replace(build_predictor(file, **vars(options)), classes=classes)
 
 
@@ -228,13 +256,16 @@ def load_model(
     """Load a model file.
 
     Args:
-        path: a model file of Keras, `.h5` or `.keras`; None for the one of this package.
-        predictor: `numpy` or `keras`; `auto` takes NumPy where it can run the network.
+        path: a model file of Keras, `.h5` or `.keras`, or of ONNX; None for the one of this
+            package.
+        predictor: `numpy`, `keras` or, for an ONNX file, `onnx`; `auto` takes NumPy for a model of
+            Keras where it can run it.
         scale: the range to which the network wants its pixels scaled; None for the one that the
             file tells, or else 0-1.
-        device: where Keras runs it; with `gpu`, `auto` takes Keras.
-        batch_size: how many images Keras runs at once, at least 1; half as many each time that
-            memory runs out. A network that was saved for a fixed number gets that number.
+        device: where Keras or ONNX Runtime runs it; with `gpu`, `auto` does not take NumPy.
+        batch_size: how many images Keras, or ONNX Runtime on a GPU, runs at once, at least 1; Keras
+            half as many each time that memory runs out. A network that was saved for a fixed number
+            gets that number.
 
     Raises:
         ModelError: the file cannot be read; its network does not classify 28x28 images,
@@ -252,7 +283,7 @@ def load_model(
 
 
 def build_predictor(
-    file: ModelFile,
+    file: AnyModelFile,
     *,
     predictor: PredictorChoice | str = PredictorChoice.AUTO,
     scale: Scale | str | None = None,
@@ -268,16 +299,14 @@ def build_predictor(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: expected at least 1")
     choice, device = PredictorChoice(predictor), Device(device)
-    if device is Device.GPU:
-        if choice is PredictorChoice.NUMPY:
-            raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
-        choice = PredictorChoice.KERAS
+    if device is Device.GPU and choice is PredictorChoice.NUMPY:
+        raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
     notes = list(file.notes)
     wanted = _scale(file, scale, notes)
     network, name, why = _network(file, choice, device, wanted, batch_size, notes)
     if colour_axis(network.input_shape) is not None:
         notes.append("takes images in colour: it gets the grey picture three times")
-    activation = output_activation(file.config)
+    activation = network.activation
     if activation == "sigmoid":
         count = "ten" if network.class_count == DIGITS.count else network.class_count
         notes.append(f"its {count} sigmoid outputs were divided by their sum to give probabilities")
@@ -299,7 +328,7 @@ def build_predictor(
 
 
 def _network(
-    file: ModelFile,
+    file: AnyModelFile,
     choice: PredictorChoice,
     device: Device,
     scale: Scale,
@@ -307,8 +336,33 @@ def _network(
     notes: list[str],
 ) -> tuple[Network, PredictorChoice, str]:
     """Return the network, what runs it, and why that does; add to the notes."""
+    if isinstance(file, OnnxFile):
+        if choice not in (PredictorChoice.AUTO, PredictorChoice.ONNX):
+            raise ModelError(f"{file.path}: an ONNX file, not run by {choice}; {_ONNX_RUNS}")
+        from mnist_batch.inference.onnx.network import OnnxNetwork
+
+        found = OnnxNetwork(file, device, batch_size, notes.append)
+        return found, PredictorChoice.ONNX, "it is an ONNX file"
+    return _keras_or_numpy(file, choice, device, scale, batch_size, notes)
+
+
+_ONNX_RUNS = "pass --predictor onnx or auto"
+
+
+def _keras_or_numpy(
+    file: ModelFile,
+    choice: PredictorChoice,
+    device: Device,
+    scale: Scale,
+    batch_size: int,
+    notes: list[str],
+) -> tuple[Network, PredictorChoice, str]:
+    """Do what `_network` does for a model of Keras."""
+    if choice is PredictorChoice.ONNX:
+        why = "a model of Keras, which ONNX Runtime does not run"
+        raise ModelError(f"{file.path}: {why}; pass --predictor numpy, keras or auto")
     why = "it was asked for"
-    if choice is not PredictorChoice.KERAS:
+    if choice is not PredictorChoice.KERAS and device is not Device.GPU:
         scaling = None if scale is Scale.BYTES else _SCALES[scale]
         try:
             network = dense_network(file, scaling)
@@ -327,15 +381,17 @@ def _network(
     return KerasNetwork(file, device, batch_size, notes.append), PredictorChoice.KERAS, why
 
 
-def _classes(file: ModelFile, count: int) -> Classes:
+def _classes(file: AnyModelFile, count: int) -> Classes:
     """Return the classes that a network tells apart, by the names that its file gives them."""
     names = file.class_names()
+    if isinstance(file, OnnxFile) and names is not None and len(names) != count:
+        names = None  # in the metadata anything may stand
     if names is not None and len(names) != count:
         raise ModelError(f"{file.path}: names {len(names):,} classes, and tells {count:,} apart")
     return Classes.of(count, names)
 
 
-def _scale(file: ModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
+def _scale(file: AnyModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
     if wanted is not None:
         return Scale(wanted)
     scale, source = file.stated_scale() or (Scale.ZERO_TO_ONE, None)

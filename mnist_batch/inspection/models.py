@@ -10,9 +10,8 @@ from mnist_batch.inference.predictors import build_predictor
 from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, try_scales
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.models.layers import Layer, described
-from mnist_batch.models.model_file import ModelFile, ScaleSource, read_model_file
-from mnist_batch.models.network_config import output_activation, own_scale, unnested
+from mnist_batch.models.layers import Layer
+from mnist_batch.models.model_file import AnyModelFile, ScaleSource, read_model_file
 from mnist_batch.options import (
     Inputs,
     PredictorChoice,
@@ -113,9 +112,9 @@ def inspect_model(
     Keras is imported only for a network that NumPy does not run. Of a model that nothing runs, the
     inspection holds what the file says.
 
-    `model` is a Keras model, `.h5` or `.keras`. `data` are INPUTs with labels, as `predict` takes
-    them: each scale is tried on up to `TRIAL_ROWS` of their images, spread over them. The other
-    arguments are those of `predict`.
+    `model` is a Keras model, `.h5` or `.keras`, or an ONNX file. `data` are INPUTs with labels, as
+    `predict` takes them: each scale is tried on up to `TRIAL_ROWS` of their images, spread over
+    them. The other arguments are those of `predict`.
 
     Raises:
         ModelError: the file cannot be read as a model.
@@ -151,16 +150,11 @@ def inspect_model(
     )
 
 
-def _unrunnable(file: ModelFile) -> ModelInspection:
+def _unrunnable(file: AnyModelFile) -> ModelInspection:
     """Return what the file alone says, as of a model that nothing runs."""
     scale, source = file.stated_scale() or (Scale.ZERO_TO_ONE, None)
     try:
-        layers = [
-            described(layer, None, None)
-            for layer in unnested(file.config)
-            if layer["class_name"] != "InputLayer"
-        ]
-        activation = output_activation(file.config)
+        layers, activation = file.shown_layers(), file.activation
     except (AttributeError, LookupError, TypeError):
         layers, activation = [], "unknown"  # a damaged configuration, and `why` says so
     return ModelInspection(
@@ -180,10 +174,10 @@ def _unrunnable(file: ModelFile) -> ModelInspection:
     )
 
 
-def _odd_scale(file: ModelFile, trials: ScaleTrials | None) -> Iterator[str]:
+def _odd_scale(file: AnyModelFile, trials: ScaleTrials | None) -> Iterator[str]:
     named, source = file.stated_scale() or (None, None)
     says = source.says if source else ""
-    own = own_scale(file.config)
+    own = file.own_scale()
     if named and own and named is not own:
         yield f"{says} that pixels come as {named}, but its first layers take them as {own}"
     if trials is None:
@@ -229,7 +223,7 @@ def _odd_output(activation: str) -> Iterator[str]:
         )
 
 
-def _optimizer(file: ModelFile) -> Iterator[str]:
+def _optimizer(file: AnyModelFile) -> Iterator[str]:
     share = file.optimizer_bytes / file.size_bytes
     if share:
         yield f"{share:.0%} of the file is its optimizer's state, of use for more training only"

@@ -33,6 +33,7 @@ from mnist_batch.models.network_config import (
     layers_of,
     parsed,
 )
+from mnist_batch.models.other_kinds import FILE, STEM, said_of_zip
 
 if TYPE_CHECKING:
     import h5py
@@ -136,8 +137,8 @@ def _read_hdf5(content: bytes) -> StoredNetwork:
         text = _text(file, "model_config")
         if text is None:
             raise ModelError(
-                "holds no configuration of a network, as a file of weights alone; "
-                "save the whole model with model.save(...)"
+                "holds weights alone, no configuration of a network; build the network as for "
+                f'training, then: model.load_weights("{FILE}"); model.save("{STEM}.keras")'
             )
         config = checked_config(parsed(text, "configuration"))
         compilation = parsed(_text(file, "training_config") or "{}", "training configuration")
@@ -213,7 +214,7 @@ def _read_keras_v3(content: bytes) -> StoredNetwork:
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if _CONFIG not in archive.namelist():
-            raise ModelError(f"{_zip_kind(archive.namelist())}; expected a Keras v3 file (.keras)")
+            raise ModelError(said_of_zip(archive.namelist()))
         known = (_CONFIG, _METADATA, _WEIGHTS, _RECORD)
         members = read_members(archive, known, room_for(len(content)))
     whole = parsed(members[_CONFIG], "configuration")
@@ -244,20 +245,6 @@ def _notes(compiled: Sequence[object]) -> list[str]:
         return []
     shown = ", ".join(map(quoted, names[:3])) + (" and others" if len(names) > 3 else "")
     return [f"was compiled with {shown}, not of Keras: it is not needed to predict"]
-
-
-def _zip_kind(names: Sequence[str]) -> str:
-    """Tell what a zip file without `config.json` is, by the names of its members."""
-    kinds = (kind for pattern, kind in _ZIP_KINDS if any(re.fullmatch(pattern, n) for n in names))
-    return next(kinds, "a zip file without a config.json")
-
-
-_ZIP_KINDS = (
-    (r"(.*/)?data\.pkl", "a PyTorch file, which is a program"),
-    (r"(.*/)?saved_model\.pb", "a packed TensorFlow SavedModel"),
-    (r".*\.npy", "arrays of NumPy without a network"),
-    (r".*\.(h5|hdf5|keras)", "a packed folder with a model in it, which must be unpacked first"),
-)
 
 
 _Folder = dict[str, Any]

@@ -29,11 +29,12 @@ class Layer:
     output_shape: tuple[int | None, ...] | None  # for one image, None for an open size
     activation: str | None  # `linear` for none; None where its class has no such setting
     weights: Weights | None = field(repr=False)  # the kernel of a Dense layer before the bias
+    values: int | None = None  # in its arrays, where these are not read
 
     @property
     def parameters(self) -> int | None:
         """The number of values in the arrays, trained or not; None where they are unknown."""
-        return None if self.weights is None else sum(array.size for array in self.weights)
+        return self.values if self.weights is None else sum(one.size for one in self.weights)
 
     def record(self) -> dict[str, Any]:
         """Return all but the arrays as JSON takes it."""

@@ -2,25 +2,28 @@
 
 import hashlib
 import os
-import re
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network
-from mnist_batch.models.network_config import own_scale
+from mnist_batch.models.layers import Layer, described
+from mnist_batch.models.network_config import output_activation, own_scale, unnested
+from mnist_batch.models.onnx_graph import WHOLE_NUMBERS, OnnxGraph, is_onnx
+from mnist_batch.models.other_kinds import said_of_file, said_of_folder, with_names
 from mnist_batch.models.reading_process import read_in_child
 from mnist_batch.options import Prepare, Scale
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "MNIST.h5"
 MAX_FILE_BYTES = 2**30
 
-_EXPECTED = "expected a file, .h5 or .keras"
+_EXPECTED = "expected a file, .h5, .keras or .onnx"
 
 
 class ScaleSource(StrEnum):
@@ -37,11 +40,28 @@ class ScaleSource(StrEnum):
 
 @dataclass(frozen=True)
 class ModelFile(StoredNetwork):
-    """A model file and the network that it stores, read but not run."""
+    """A model file of Keras and the network that it stores, read but not run."""
 
     path: Path
     sha256: str  # of its bytes, in hexadecimal
     size_bytes: int
+
+    @property
+    def activation(self) -> str:
+        """The activation of its outputs, as `softmax`; `linear` for none."""
+        return output_activation(self.config)
+
+    def shown_layers(self) -> list[Layer]:
+        """Return its layers as the file alone tells them, without its inputs."""
+        return [
+            described(layer, None, None)
+            for layer in unnested(self.config)
+            if layer["class_name"] != "InputLayer"
+        ]
+
+    def own_scale(self) -> Scale | None:
+        """Return the scale of pixels that its first layers take, None if they do not tell."""
+        return own_scale(self.config)
 
     def stated_scale(self) -> tuple[Scale, ScaleSource] | None:
         """Return the scale that the network wants its pixels in and what tells it, or None.
@@ -56,7 +76,7 @@ class ModelFile(StoredNetwork):
                 named = quoted(self.training["scale"])
                 why = f"{self.path}: names an unknown scale, {named}; pass --scale"
                 raise ModelError(why) from error
-        own = own_scale(self.config)
+        own = self.own_scale()
         return (own, ScaleSource.FIRST_LAYERS) if own else None
 
     def stated_prepare(self) -> Prepare | None:
@@ -89,28 +109,68 @@ class ModelFile(StoredNetwork):
         return tuple(names)
 
 
-def read_model_file(path: Path) -> ModelFile:
+@dataclass(frozen=True)
+class OnnxFile(OnnxGraph):
+    """An ONNX file and its network, read but not run."""
+
+    path: Path
+    sha256: str  # of its bytes, in hexadecimal
+    content: bytes = field(repr=False)  # what ONNX Runtime gets
+
+    notes: Sequence[str] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)  # no record of our own `train`
+    optimizer_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of the file."""
+        return len(self.content)
+
+    def shown_layers(self) -> list[Layer]:
+        """Return its operations, with the number of values that they store."""
+        return [
+            Layer(one.name, one.operator, None, None, None, self.values_of(one))
+            for one in self.nodes
+        ]
+
+    def class_names(self) -> tuple[str, ...] | None:
+        """Return the names of the classes in their order, None where the file tells none."""
+        return self.names or None
+
+    def own_scale(self) -> Scale | None:
+        """Return 0-255 for a network that takes whole numbers, else None."""
+        return Scale.BYTES if self.input.kind in WHOLE_NUMBERS.values() else None
+
+    def stated_scale(self) -> tuple[Scale, ScaleSource] | None:
+        """Return the same and what tells it."""
+        own = self.own_scale()
+        return (own, ScaleSource.FIRST_LAYERS) if own else None
+
+
+AnyModelFile = ModelFile | OnnxFile
+
+
+def read_model_file(path: Path) -> AnyModelFile:
     """Read a model file; any but that of this package in a process of its own.
 
     Raises:
-        ModelError: there is no such file, it is of neither format, too large or damaged, holds
-            weights without a configuration, or something that `allowlist` or `containers` refuse.
+        ModelError: there is no such file, it is of no format that is read, too large or damaged,
+            holds weights without a configuration, or something that `allowlist`, `containers` or
+            `onnx_graph` refuse.
     """
     content = _content(path)
-    if not content.startswith(SIGNATURES):
-        kind = _file_kind(content)
-        raise ModelError(
-            f"{path}: not a Keras model{f' but {kind}' if kind else ''}; "
-            "expected HDF5 (.h5) or a Keras v3 file (.keras)"
-        )
+    if not (content.startswith(SIGNATURES) or is_onnx(content)):
+        raise ModelError(f"{path}: {with_names(said_of_file(content, path.name), path)}")
     read = read_stored_network if path == DEFAULT_MODEL else read_in_child
     try:
         stored = read(content)
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{path}: {with_names(str(error), path)}") from error
     except MachineError as error:
         raise MachineError(f"{path}: {error}") from error
     sha256 = hashlib.sha256(content).hexdigest()
+    if isinstance(stored, OnnxGraph):
+        return OnnxFile(**vars(stored), path=path, sha256=sha256, content=content)
     return ModelFile(**vars(stored), path=path, sha256=sha256, size_bytes=len(content))
 
 
@@ -118,9 +178,7 @@ def _content(path: Path) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            is_saved_model = (path / "saved_model.pb").exists()
-            more = " with a TensorFlow SavedModel" if is_saved_model else ""
-            raise ModelError(f"{path}: a folder{more}; {_EXPECTED}")
+            raise ModelError(f"{path}: {with_names(said_of_folder(path), path)}")
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end
             raise ModelError(f"{path}: neither a file nor a folder; {_EXPECTED}")
         with path.open("rb") as file:
@@ -137,28 +195,3 @@ def _content(path: Path) -> bytes:
     if len(content) != size:
         raise ModelError(f"{path}: changed while it was read; load it again")
     return content
-
-
-# Pickles of PyTorch before 1.6 start with its magic number; later ones are zip files. The messages
-# of ONNX and of TensorFlow start with their version and the field that follows it.
-_KINDS: Sequence[tuple[bytes, str]] = (
-    (rb"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", "a PyTorch file, which is a program"),
-    (rb"\x80[\x02-\x05]", "a pickle, which is a program"),
-    (rb".{4}TFL3", "a TensorFlow Lite file"),
-    (rb"\x08\x01\x12", "the graph of a TensorFlow SavedModel"),
-    (rb"\x08[\x02-\x20][\x12\x1a\x22\x3a\x42]", "an ONNX file"),
-    (rb"GGUF", "a GGUF file"),
-    (rb".{8}\{\"", "a safetensors file, weights without a network"),
-    (rb"\x93NUMPY", "a NumPy array"),
-    (rb"\s*\{[^}]*\"class_name\"", "the configuration of a network without its weights"),
-    (rb"\x1f\x8b|BZh|\xfd7zXZ\x00", "a packed file, which must be unpacked first"),
-    (rb"version https://git-lfs", "a Git LFS pointer, in place of a file that was not downloaded"),
-    (rb"\s*<", "a page of HTML or XML"),
-    (rb"$", "an empty file"),
-)
-
-
-def _file_kind(content: bytes) -> str | None:
-    """Tell what a file of neither format is, None where its first bytes do not tell."""
-    kinds = (kind for start, kind in _KINDS if re.match(start, content[:1000], re.DOTALL))
-    return next(kinds, None)

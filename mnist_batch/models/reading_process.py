@@ -23,6 +23,7 @@ from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.machine import isolated_python
 from mnist_batch.machine.failures import not_started
 from mnist_batch.models.formats import ArrayOrder, StoredNetwork, read_stored_network, room_for
+from mnist_batch.models.onnx_graph import OnnxGraph, is_onnx, read_onnx
 
 CPU_S = 30
 WALL_S = 300
@@ -38,19 +39,39 @@ _NO_PLUGINS = {"HDF5_PLUGIN_PRELOAD": "::"}
 """No filters that a file names (HDF5, H5PLpublic.h)."""
 
 
-def read_in_child(content: bytes) -> StoredNetwork:
-    """Do what `read_stored_network` does, in a child process.
+def read_in_child(content: bytes) -> StoredNetwork | OnnxGraph:
+    """Do what `read_stored_network` does, or `read_onnx` with a file of ONNX, in a child process.
 
     Raises:
-        ModelError: as there; or the child crashed, took too long, or would have needed more memory
-            than a file of this size may.
+        ModelError: as there, or as `limited_output` does.
+        MachineError: as `limited_output` does.
+    """
+    return _received(limited_output(_PROGRAM, content, own_memory(len(content)), "reading"))
+
+
+def own_memory(size: int) -> int:
+    """Return how many bytes of memory a child may take that reads a file of so many bytes."""
+    return _OWN_MEMORY + 4 * room_for(size)
+
+
+def limited_output(program: str, content: bytes, memory: int, doing: str) -> bytes:
+    """Return what a program says of a model, run as a child that takes little.
+
+    Args:
+        program: its source. It gets the limits, bytes of memory and seconds of processor time, as
+            arguments, and calls `begun` with them.
+        content: what it reads from standard input.
+        memory: bytes of address space that it may take.
+        doing: what it does, for messages.
+
+    Raises:
+        ModelError: the child crashed, took too long, or would have needed more memory.
         MachineError: the child could not be started, was killed, or had less memory than it may
             take.
     """
-    memory = _OWN_MEMORY + 4 * room_for(len(content))
     try:
         child = subprocess.run(
-            isolated_python.command(_PROGRAM, str(memory), str(CPU_S)),
+            isolated_python.command(program, str(memory), str(CPU_S)),
             input=content,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -59,7 +80,7 @@ def read_in_child(content: bytes) -> StoredNetwork:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ModelError(_slow(WALL_S)) from error
+        raise ModelError(_slow(doing, WALL_S)) from error
     except OSError as error:
         raise not_started(error, "a process to read a model") from error
     if not child.stdout.startswith(_BEGUN):
@@ -67,13 +88,13 @@ def read_in_child(content: bytes) -> StoredNetwork:
     if child.returncode == -signal.SIGKILL:  # a file can do much, but not that
         raise MachineError(_UNREAD.format("was killed"))
     if child.returncode == -signal.SIGXCPU:
-        raise ModelError(_slow(CPU_S))
+        raise ModelError(_slow(doing, CPU_S))
     if child.returncode != 0 and _is_limited(memory):
         raise MachineError(_UNREAD.format("crashed, with little memory"))
     if child.returncode != 0:
         how = f"signal {-child.returncode}" if child.returncode < 0 else "no result"
-        raise ModelError(f"damaged model file: reading it crashed ({how}); copy or save it anew")
-    return _received(child.stdout)
+        raise ModelError(f"damaged model file: {doing} it crashed ({how}); copy or save it anew")
+    return child.stdout[len(_BEGUN) :]
 
 
 _BEGUN = b"\n"
@@ -85,8 +106,8 @@ _UNREAD = (
 )
 
 
-def _slow(limit_s: int) -> str:
-    return f"damaged model file: it was not read within {limit_s} s; copy or save it anew"
+def _slow(doing: str, limit_s: int) -> str:
+    return f"damaged model file: {doing} it takes more than {limit_s} s; copy or save it anew"
 
 
 def main(memory: int, cpu_s: int) -> None:
@@ -99,20 +120,37 @@ def main(memory: int, cpu_s: int) -> None:
 
     for codec in ("ascii", "cp437"):  # of names in HDF5, of members in a zip
         codecs.lookup(codec)
+    content = begun(memory, cpu_s)
+    try:
+        stored = read_onnx(content) if is_onnx(content) else read_stored_network(content)
+    except (ModelError, MachineError) as error:
+        said = {"error": str(error)}
+        if isinstance(error, MachineError):
+            said = {"machine": str(error)} if _is_limited(memory) else {"error": _GREEDY}
+        say(said)
+    else:
+        if isinstance(stored, OnnxGraph):
+            say({"onnx": stored.record()})
+        else:
+            _send(stored, sys.stdout.buffer)
+
+
+def begun(memory: int, cpu_s: int) -> bytes:
+    """Let this process take no more than so much, and return what it is to read.
+
+    No file can be opened from here on, not even that of a module.
+    """
     _end_with_parent()
     _limit(memory, cpu_s)
     content = sys.stdin.buffer.read()
     sys.stdout.buffer.write(_BEGUN)
     sys.stdout.buffer.flush()
-    try:
-        stored = read_stored_network(content)
-    except (ModelError, MachineError) as error:
-        said = {"error": str(error)}
-        if isinstance(error, MachineError):
-            said = {"machine": str(error)} if _is_limited(memory) else {"error": _GREEDY}
-        sys.stdout.buffer.write(json.dumps(said).encode() + b"\n")
-    else:
-        _send(stored, sys.stdout.buffer)
+    return content
+
+
+def say(said: object) -> None:
+    """Write a line of JSON to standard output."""
+    sys.stdout.buffer.write(json.dumps(said).encode() + b"\n")
 
 
 _GREEDY = "damaged or incomplete model file (MemoryError); copy or save it anew"
@@ -157,14 +195,15 @@ def _send(stored: StoredNetwork, out: BinaryIO) -> None:
             out.write(np.ascontiguousarray(array).data)
 
 
-def _received(content: bytes) -> StoredNetwork:
+def _received(content: bytes) -> StoredNetwork | OnnxGraph:
     stream = io.BytesIO(content)  # without a copy, as long as it is only read
-    stream.seek(len(_BEGUN))
     head = json.loads(stream.readline())
     if "error" in head:
         raise ModelError(head["error"])
     if "machine" in head:
         raise MachineError(head["machine"])
+    if "onnx" in head:
+        return OnnxGraph.of(head["onnx"])
     weights = [[_array(stream, *array) for array in arrays] for arrays in head["weights"]]
     order = ArrayOrder(head["array_order"])
     return StoredNetwork(**head | {"weights": weights, "array_order": order})

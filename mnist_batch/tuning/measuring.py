@@ -224,6 +224,8 @@ class _Bench:
         if device is not Device.AUTO:
             return [device]
         reason = "NumPy runs this model, on the CPU"
+        if self._first.name is PredictorChoice.ONNX:
+            reason = "pass --device gpu to measure ONNX Runtime there"
         if self._first.name is PredictorChoice.KERAS:
             from mnist_batch.inference.keras_network import sees_gpu
 
@@ -235,8 +237,8 @@ class _Bench:
 
     def _predictor(self, device: Device, batch_size: int) -> Predictor:
         """Return the model as `predict` would load it."""
-        if self._first.name is PredictorChoice.NUMPY:
-            return self._first  # the workers alone cut batches for NumPy
+        if self._first.in_workers and device is self._devices[0]:
+            return self._first  # the workers alone cut batches
         key = (device, batch_size)
         if key not in self._predictors:
             self._predictors[key] = self._load(device=device, batch_size=batch_size)
@@ -255,7 +257,7 @@ class _Bench:
             found["device"] = whole.device
         notes = [note for one in self._predictors.values() for note in one.notes]
         return BenchmarkResult(
-            machine=_machine(keras=first.name is PredictorChoice.KERAS),
+            machine=_machine(first.versions()),
             model={**model, "scale": str(first.scale)},
             inputs=list(map(str, inputs)),
             rows=self._input_rows,
@@ -331,7 +333,7 @@ class _Bench:
     def _network_round(self, device: Device, size: int, rate: float) -> Round:
         """Return a round of full batches in memory: a short one would tell of another size."""
         count, times = max(1, 2 * SHARD_ROWS // size), 1
-        if self._first.name is PredictorChoice.NUMPY:
+        if self._first.in_workers:
             times = self._workers  # each runs a batch: as many batches for each
         else:
             # A fifth of a second is enough to time.
@@ -590,14 +592,11 @@ def _opened(inputs: Inputs, options: ReadOptions, classes: Classes) -> Iterator[
         yield open_inputs([path], replace(options, labels=NO_LABELS), classes)
 
 
-def _machine(*, keras: bool) -> dict[str, Any]:
+def _machine(running: Mapping[str, str]) -> dict[str, Any]:
     """Return what the speeds depend on, as far as it is known."""
     versions = {"mnist_batch": __version__, "python": platform.python_version()}
     versions |= {package: version(package) for package in ("numpy", "numba", "pyarrow", "pillow")}
-    if keras:
-        from mnist_batch.inference import keras_network
-
-        versions |= keras_network.versions()
+    versions |= running
     return {
         "cores": available_workers(),
         "cpu": _cpu_model(),

@@ -12,9 +12,9 @@ from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.models.model_file import read_model_file
 from mnist_batch.options import PredictorChoice
 from mnist_batch.synthetic.generator import draw_digits
+from tests.support.model_files import keras_file
 
 pytestmark = pytest.mark.usefixtures("models_read_here")
 
@@ -259,7 +259,7 @@ def test_what_numpy_does_not_run_is_named(name: str, suffix: str, tmp_path: Path
     path = tmp_path / f"model{suffix}"
     make().save(path)
     with pytest.raises(UnsupportedNetworkError) as caught:
-        dense_network(read_model_file(path), None)
+        dense_network(keras_file(path), None)
     assert reason in str(caught.value)
     with pytest.raises(ModelError) as caught_outside:
         load_model(path, predictor=PredictorChoice.NUMPY)
@@ -271,7 +271,7 @@ def test_a_network_of_another_task_is_refused_here(tmp_path: Path) -> None:
     """Keras need not be asked what it is."""
     functional((784,), Dense(784)).save(tmp_path / "model.h5")
     with pytest.raises(ModelError, match=r"^gives 784 values, an image as an autoencoder does"):
-        dense_network(read_model_file(tmp_path / "model.h5"), None)
+        dense_network(keras_file(tmp_path / "model.h5"), None)
 
 
 def test_softmax_survives_large_values() -> None:

@@ -164,6 +164,7 @@ def test_a_network_that_overflows_gives_no_prediction(
         layers = predictor.layers
         block_rows = predictor.block_rows
         class_count = 10
+        activation = "softmax"
 
         def outputs(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             outputs = np.zeros((len(inputs), 10), np.float32)

@@ -18,7 +18,16 @@ from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.models import model_file
 from mnist_batch.models.model_file import DEFAULT_MODEL, read_model_file
-from tests.support.model_files import BIAS, CONFIG, FORMATS, INPUT, KERNEL, hdf5_model, keras_model
+from tests.support.model_files import (
+    BIAS,
+    CONFIG,
+    FORMATS,
+    INPUT,
+    KERNEL,
+    hdf5_model,
+    keras_file,
+    keras_model,
+)
 
 
 def png() -> bytes:
@@ -53,7 +62,7 @@ def test_arrays_and_configuration_come_as_stored(
     """Each format gives the same configuration and the same arrays, layer by layer."""
     path = tmp_path / "model"
     path.write_bytes(content())
-    file = read_model_file(path)
+    file = keras_file(path)
     assert file.config == CONFIG
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     [[kernel, bias]] = file.weights
@@ -66,7 +75,7 @@ def test_names_cut_in_numbered_attributes_are_joined(tmp_path: Path) -> None:
     """Keras cuts a list of names above 64 KB into attributes with numbers."""
     path = tmp_path / "model.h5"
     path.write_bytes(hdf5_model(chunked=True))
-    [[kernel, bias]] = read_model_file(path).weights
+    [[kernel, bias]] = keras_file(path).weights
     assert (kernel.shape, bias.shape) == ((784, 10), (10,))
 
 
@@ -127,8 +136,8 @@ def test_other_file_is_no_model(content: bytes, name: str, tmp_path: Path) -> No
     path = tmp_path / name
     path.write_bytes(content)
     message = refusal(path)
-    assert "not a Keras model" in message
-    assert message.endswith("; expected HDF5 (.h5) or a Keras v3 file (.keras)")
+    assert ("not a Keras model" if content else "an empty file") in message
+    assert message.endswith("; expected a file of Keras (.h5, .keras) or ONNX (.onnx)")
 
 
 def test_other_zip_is_no_model(tmp_path: Path) -> None:
@@ -141,7 +150,7 @@ def test_other_zip_is_no_model(tmp_path: Path) -> None:
 def test_missing_file_and_folder_cannot_be_read(tmp_path: Path) -> None:
     """No file, and a folder, are refused with what the system says."""
     assert "No such file" in refusal(tmp_path / "none.h5")
-    assert "expected a file, .h5 or .keras" in refusal(tmp_path)
+    assert "expected a file of Keras (.h5, .keras) or ONNX (.onnx)" in refusal(tmp_path)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
@@ -180,7 +189,7 @@ def test_weights_alone_are_refused_with_the_remedy(tmp_path: Path) -> None:
         file["layers/dense/vars/0"] = KERNEL
     message = refusal(path)
     assert "weights alone" in message
-    assert "model.save(...)" in message
+    assert f'model.load_weights("{path}"); model.save("model.weights.keras")' in message
 
 
 def test_array_in_another_file_is_refused(tmp_path: Path) -> None:
@@ -236,7 +245,7 @@ def stored_as(path: Path, classes: list[str], groups: dict[str, int]) -> list[li
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", weights.getvalue())
-    return [[float(array) for array in arrays] for arrays in read_model_file(path).weights]
+    return [[float(array) for array in arrays] for arrays in keras_file(path).weights]
 
 
 def test_classes_are_written_in_paths_as_keras_does(tmp_path: Path) -> None:
@@ -288,8 +297,8 @@ def test_a_file_says_what_wrote_it(tmp_path: Path) -> None:
     path.write_bytes(hdf5_model())
     with h5py.File(path, "a") as file:
         file.attrs["keras_version"], file.attrs["backend"] = b"2.1.6", "theano"
-    file = read_model_file(path)
+    file = keras_file(path)
     assert (file.keras_version, file.backend) == ("2.1.6", "theano")
     path.write_bytes(keras_model())
-    file = read_model_file(path)
+    file = keras_file(path)
     assert (file.keras_version, file.backend) == ("", "")

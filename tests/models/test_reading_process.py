@@ -19,7 +19,7 @@ from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.models import reading_process
 from mnist_batch.models.formats import read_stored_network
 from mnist_batch.models.reading_process import read_in_child
-from tests.support.model_files import CONFIG, FORMATS, hdf5_model
+from tests.support.model_files import CONFIG, FORMATS, hdf5_model, stored_in
 
 
 def faulty(statement: str) -> str:
@@ -49,7 +49,7 @@ def refusal(statement: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("content", FORMATS)
 def test_the_child_finds_what_reading_here_finds(content: Callable[[], bytes]) -> None:
     """All of it, arrays in their types and shapes."""
-    there, here = read_in_child(content()), read_stored_network(content())
+    there, here = stored_in(content()), read_stored_network(content())
     assert there.config == here.config == CONFIG
     assert vars(there) | {"weights": None} == vars(here) | {"weights": None}
     for theirs, ours in zip(there.weights, here.weights, strict=True):
@@ -67,7 +67,7 @@ def test_what_is_no_array_of_two_dimensions_comes_as_it_is() -> None:
             layer[f"n{number}"] = value
         layer.attrs["weight_names"] = ["n0", "n1", "n2"]
 
-    [arrays] = read_in_child(hdf5_model(change=change)).weights
+    [arrays] = stored_in(hdf5_model(change=change)).weights
     for array, value in zip(arrays, values, strict=True):
         np.testing.assert_array_equal(array, value, strict=True)
 
@@ -87,7 +87,7 @@ def test_a_crash_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_loop_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time of the processor that reading may take."""
     monkeypatch.setattr(reading_process, "CPU_S", 1)
-    assert "it was not read within 1 s" in refusal("while True: pass", monkeypatch)
+    assert "reading it takes more than 1 s" in refusal("while True: pass", monkeypatch)
 
 
 def looping_model() -> bytes:
@@ -130,7 +130,7 @@ def test_what_no_library_gets_by_is_refused(
 def test_waiting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time that reading may take."""
     monkeypatch.setattr(reading_process, "WALL_S", 2)
-    assert "it was not read within 2 s" in refusal("time.sleep(600)", monkeypatch)
+    assert "reading it takes more than 2 s" in refusal("time.sleep(600)", monkeypatch)
 
 
 def test_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_modules_of_the_working_folder_are_not_imported(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert read_in_child(hdf5_model()).config == CONFIG
+    assert stored_in(hdf5_model()).config == CONFIG
     assert not (tmp_path / "canary").exists()
 
 
@@ -219,7 +219,7 @@ def test_the_child_is_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("removed_working_folder")
 def test_a_working_folder_that_is_gone_does_not_matter() -> None:
     """The model was found by another path."""
-    assert read_in_child(hdf5_model()).config == CONFIG
+    assert stored_in(hdf5_model()).config == CONFIG
 
 
 def test_the_same_package_reads_in_the_child(tmp_path: Path) -> None:

@@ -4,11 +4,16 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
+
+from mnist_batch.models.formats import StoredNetwork
+from mnist_batch.models.model_file import ModelFile, read_model_file
+from mnist_batch.models.reading_process import read_in_child
 
 KERNEL = np.random.default_rng(5).normal(size=(784, 10)).astype(np.float32)
 BIAS = np.arange(10, dtype=np.float32)
@@ -103,3 +108,17 @@ def deflated_model() -> bytes:
 
 FORMATS: list[Callable[[], bytes]] = [hdf5_model, keras_model, deflated_model]
 BUILDERS: list[Callable[..., bytes]] = [hdf5_model, keras_model]
+
+
+def keras_file(path: Path) -> ModelFile:
+    """Read a model file of Keras."""
+    file = read_model_file(path)
+    assert isinstance(file, ModelFile)
+    return file
+
+
+def stored_in(content: bytes) -> StoredNetwork:
+    """Read the bytes of a model file of Keras in the child process."""
+    stored = read_in_child(content)
+    assert isinstance(stored, StoredNetwork)
+    return stored

@@ -17,9 +17,8 @@ from mnist_batch.errors import ModelError
 from mnist_batch.models import reading_process
 from mnist_batch.models.allowlist import checked_config
 from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network, room_for
-from mnist_batch.models.reading_process import read_in_child
 from tests.support.damaged_files import damaged_variants
-from tests.support.model_files import CONFIG, DENSE, config_of, hdf5_model, keras_model
+from tests.support.model_files import CONFIG, DENSE, config_of, hdf5_model, keras_model, stored_in
 
 
 def packed(file: h5py.File) -> None:
@@ -112,7 +111,7 @@ def check(model: StoredNetwork, content: bytes) -> None:
 def outcome_in_child(content: bytes) -> str:
     """Return the same of the way that files really go."""
     try:
-        check(read_in_child(content), content)
+        check(stored_in(content), content)
     except ModelError as error:
         return str(error)
     return "model"

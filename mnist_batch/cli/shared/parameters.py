@@ -104,7 +104,7 @@ Memory = Annotated[
 ]
 ModelFile = Annotated[
     Path | None,
-    running(metavar="FILE", help="Keras model, .h5 or .keras, instead of the one in the package."),
+    running(metavar="FILE", help="Keras or ONNX model instead of the one in the package."),
 ]
 PredictorName = Annotated[
     PredictorChoice, running(help="What runs the model; auto takes numpy where it can.")

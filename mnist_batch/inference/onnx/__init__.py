@@ -1,0 +1,1 @@
+"""Run networks of ONNX files on ONNX Runtime."""

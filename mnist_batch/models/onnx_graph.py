@@ -1,0 +1,415 @@
+"""Read an ONNX file as data: what its network takes and gives, and whether it may be run.
+
+ONNX Runtime gets the file only after this: it may bring no other file, no operators of its own and
+no loops. The messages and their fields are those of onnx.proto (github.com/onnx/onnx, IR version
+13), the operators those of onnx.ai/onnx/operators.
+"""
+
+import ast
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mnist_batch.errors import ModelError
+from mnist_batch.models import protobuf
+from mnist_batch.models.allowlist import quoted
+from mnist_batch.models.network_config import words
+from mnist_batch.models.protobuf import Value, message, text, whole
+
+# A message of ONNX as libraries write it: its version, and one of the fields that may follow. A
+# producer is a text; Core ML has a message there, which starts with a field 1.
+_START = re.compile(
+    rb"\x08[\x03-\x20](?!\x12[\x80-\xff]*[\x00-\x7f]\x0a)[\x12\x1a\x22\x2a\x32\x3a\x42]"
+)
+
+
+def is_onnx(content: bytes) -> bool:
+    """Tell whether bytes start as an ONNX file does."""
+    return _START.match(content) is not None
+
+
+FLOATS = {1: "float32", 10: "float16", 11: "float64"}
+WHOLE_NUMBERS = {2: "uint8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32"}
+_TYPES = FLOATS | WHOLE_NUMBERS
+
+_DOMAINS = frozenset(("", "ai.onnx", "ai.onnx.ml"))
+_LOOPS = words("If Loop SequenceMap")  # a Scan ends: it goes through a tensor
+_RANDOM = words("""
+    Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike
+    """)
+_NUMBERS = frozenset((7, 8))  # `floats` and `ints` of an attribute
+MAX_NODES = 20_000
+MAX_DIMENSIONS = 8
+
+_REMEDY = "export it with the operators of ai.onnx and ai.onnx.ml alone"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What a network takes or gives: a tensor, or a list of maps from class to probability."""
+
+    name: str
+    kind: str  # its type of numbers, as `float32`; `maps` for such a list, empty for another
+    shape: tuple[int | None, ...] | None  # the batch first; None where the file does not tell
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of the network."""
+
+    name: str
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """The network of an ONNX file.
+
+    Attributes:
+        input: what it takes.
+        output: what it gives for each class; of a list of maps, the tensor that it is made of.
+        extra_output: bytes to add to those of the file so that it gives that tensor.
+        nodes: its operations in order.
+        sizes: the number of values in each stored array, by its name.
+        producer: the program that wrote it and its version.
+        names: of the classes, in order; empty where the file tells none.
+        metadata: what else the file tells of itself.
+    """
+
+    input: Tensor
+    output: Tensor
+    extra_output: bytes = field(repr=False)
+    nodes: Sequence[Node] = field(repr=False)
+    sizes: Mapping[str, int] = field(repr=False)
+    producer: str
+    names: tuple[str, ...]
+    metadata: Mapping[str, str]
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON takes it, for `OnnxGraph.of`."""
+        return {
+            **vars(self),
+            "input": vars(self.input),
+            "output": vars(self.output),
+            "extra_output": self.extra_output.hex(),
+            "nodes": [vars(node) for node in self.nodes],
+        }
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "OnnxGraph":
+        """Return what `record` gave."""
+        nodes = [
+            Node(one["name"], one["operator"], tuple(one["inputs"]), tuple(one["outputs"]))
+            for one in record["nodes"]
+        ]
+        return cls(
+            **{
+                **record,
+                "input": _tensor(record["input"]),
+                "output": _tensor(record["output"]),
+                "extra_output": bytes.fromhex(record["extra_output"]),
+                "nodes": nodes,
+                "names": tuple(record["names"]),
+            }
+        )
+
+    def values_of(self, node: Node) -> int:
+        """Return the number of values in the arrays that an operation takes."""
+        return sum(self.sizes.get(name, 0) for name in node.inputs)
+
+    @property
+    def activation(self) -> str:
+        """The activation of its outputs as the last operation tells it, as `softmax`."""
+        made_by = {name: node for node in self.nodes for name in node.outputs}
+        name = self.output.name
+        while (node := made_by.get(name)) and node.operator in _SAME_NUMBERS:
+            name = node.inputs[0]
+        return _ACTIVATIONS.get(node.operator, "linear") if node else "linear"
+
+
+_SAME_NUMBERS = frozenset(("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"))
+_ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}
+
+
+def _tensor(record: Mapping[str, Any]) -> Tensor:
+    shape = record["shape"]
+    return Tensor(record["name"], record["kind"], None if shape is None else tuple(shape))
+
+
+def read_onnx(content: bytes) -> OnnxGraph:
+    """Read the bytes of an ONNX file.
+
+    Raises:
+        ModelError: it is damaged; it names another file, an operator of its own, a loop or a random
+            number; it does not have one input of an image, or tells no probabilities apart.
+    """
+    try:
+        return _Reader().model(memoryview(content))
+    except (UnicodeDecodeError, ValueError, OverflowError, IndexError) as error:
+        raise ModelError(f"damaged ONNX file ({error}); export or copy it anew") from error
+
+
+class _Reader:
+    """Reads the messages of one file."""
+
+    def __init__(self) -> None:
+        self._fields = protobuf.Fields()
+        self._nodes: list[Node] = []
+        self._sizes: dict[str, int] = {}
+        self._names: tuple[str, ...] = ()
+        self._within_scan = False
+
+    def model(self, content: memoryview) -> OnnxGraph:
+        about: dict[int, str] = {}
+        metadata: dict[str, str] = {}
+        graphs = []
+        for number, value in self._fields.of(content):
+            if number in (2, 3):
+                about[number] = _printable(value)
+            elif number == 7:
+                graphs.append(message(value))
+            elif number == 14:
+                key, said = self._entry(message(value))
+                metadata[key] = said
+            elif number == 25:
+                raise ModelError(
+                    "defines functions of its own; inline them: "
+                    "onnx.save(onnx.inliner.inline_local_functions(onnx.load(FILE)), OUT)"
+                )
+        if len(graphs) != 1:
+            raise ValueError(f"{len(graphs)} graphs")
+        inputs, outputs = self._graph(graphs[0])
+        taken = [one for one in inputs if one.name not in self._sizes]
+        if len(taken) != 1:
+            raise ModelError(f"has {len(taken)} inputs; expected one, an image")
+        output, extra = self._output(outputs)
+        return OnnxGraph(
+            input=_checked_input(taken[0]),
+            output=output,
+            extra_output=extra,
+            nodes=self._nodes,
+            sizes=self._sizes,
+            producer=" ".join(about.values()),
+            names=_stated_names(metadata) or self._names,
+            metadata=metadata,
+        )
+
+    def _entry(self, content: memoryview) -> tuple[str, str]:
+        """Return key and value of an entry of the metadata."""
+        entry = {1: "", 2: ""}
+        for number, value in self._fields.of(content):
+            if number in entry:
+                # Some put large texts there; only short ones are names.
+                is_short = not isinstance(value, int) and len(value) <= 4000
+                entry[number] = _printable(value) if is_short else ""
+        return entry[1], entry[2]
+
+    def _graph(self, content: memoryview) -> tuple[list[Tensor], list[Tensor]]:
+        inputs, outputs = [], []
+        for number, value in self._fields.of(content):
+            if number == 1:
+                self._node(message(value))
+            elif number == 5:
+                self._array(message(value))
+            elif number == 11:
+                inputs.append(self._value_info(message(value)))
+            elif number == 12:
+                outputs.append(self._value_info(message(value)))
+            elif number == 15:
+                raise ModelError(
+                    "holds sparse arrays, which are not read; store them as plain ones"
+                )
+        return inputs, outputs
+
+    def _node(self, content: memoryview) -> None:
+        inputs, outputs, name, operator, domain, attributes = [], [], "", "", "", []
+        for number, value in self._fields.of(content):
+            if number == 1:
+                inputs.append(text(value))
+            elif number == 2:
+                outputs.append(text(value))
+            elif number == 3:
+                name = _printable(value)
+            elif number == 4:
+                operator = _printable(value)
+            elif number == 5:
+                attributes.append(message(value))
+            elif number == 7:
+                domain = _printable(value)
+        if domain not in _DOMAINS:
+            raise ModelError(
+                f"has the operator {quoted(operator)} of {quoted(domain)}, not run here; {_REMEDY}"
+            )
+        if operator in _LOOPS:
+            raise ModelError(
+                f"runs parts of itself in a loop or not at all ({operator}); {_REMEDY}"
+            )
+        if operator in _RANDOM:
+            raise ModelError(f"draws random numbers ({operator}); export it as for prediction")
+        for attribute in attributes:
+            self._attribute(attribute, operator)
+        self._nodes.append(Node(name, operator, tuple(inputs), tuple(outputs)))
+        if len(self._nodes) > MAX_NODES:
+            raise ModelError(f"has more than {MAX_NODES:,} operations")
+
+    def _attribute(self, content: memoryview, operator: str) -> None:
+        name, numbers, texts = "", [], []
+        # Lists of numbers are long: a forest has millions, each a field of its own.
+        for number, value in self._fields.of(content, skipped=_NUMBERS):
+            if number == 1:
+                name = text(value)
+            elif number == 3:
+                numbers.append(whole(value))
+            elif number in (5, 10):
+                self._array(message(value))
+            elif number == 6 and operator == "Scan" and not self._within_scan:
+                self._scan(message(value))
+            elif number in (6, 11):
+                raise ModelError(f"holds a network within {quoted(operator)}; {_REMEDY}")
+            elif number == 9 and name.startswith("classlabels"):
+                texts.append(_printable(value))
+            elif number in (22, 23):
+                raise ModelError(
+                    "holds sparse arrays, which are not read; store them as plain ones"
+                )
+        if name == "training_mode" and any(numbers):
+            raise ModelError(
+                f"{operator} computes as in training; export it as for prediction: model.eval()"
+            )
+        if name.startswith("classlabels"):
+            of_list = (value for number, value in self._fields.of(content) if number == 8)
+            numbers = [one for value in of_list for one in self._fields.numbers(value)]
+        if name.startswith("classlabels") and (texts or numbers):
+            plain = numbers == list(range(len(numbers)))  # their places: no names
+            self._names = tuple(texts) or (() if plain else tuple(map(str, numbers)))
+
+    def _scan(self, content: memoryview) -> None:
+        """Check the network that goes through a tensor, as scikit-learn's neighbours need it."""
+        outer, self._nodes, self._within_scan = self._nodes, [], True
+        self._graph(content)
+        self._nodes, self._within_scan = outer, False
+
+    def _array(self, content: memoryview) -> None:
+        """Check a stored array: it lies within the file and is not larger than that."""
+        dimensions: list[int] = []
+        name, size = "", 0
+        for number, value in self._fields.of(content):
+            if number == 1:
+                dimensions += self._fields.numbers(value)
+            elif number == 8:
+                name = text(value)
+            elif number == 13 or (number == 14 and value == 1):
+                raise ModelError(
+                    "keeps its arrays in another file; store them within: "
+                    "onnx.save(onnx.load(FILE), OUT), or torch.onnx.export(..., "
+                    "external_data=False)"
+                )
+            elif number in (4, 5, 7, 9, 10, 11):
+                size += 8 if isinstance(value, int) else len(value)
+            elif number == 6:
+                size += 8
+        values = math.prod(dimensions)
+        if len(dimensions) > MAX_DIMENSIONS or any(one < 0 for one in dimensions):
+            raise ValueError("an array of impossible shape")
+        if values > 2 * size:  # two numbers of 4 bits take a byte
+            raise ValueError(f"an array of {values:,} numbers in {size:,} bytes")
+        if name:
+            self._sizes[name] = values
+
+    def _value_info(self, content: memoryview) -> Tensor:
+        name, kind, shape = "", "", None
+        for number, value in self._fields.of(content):
+            if number == 1:
+                name = text(value)
+            elif number == 2:
+                kind, shape = self._type(message(value))
+        return Tensor(name, kind, shape)
+
+    def _type(self, content: memoryview) -> tuple[str, tuple[int | None, ...] | None]:
+        for number, value in self._fields.of(content):
+            if number == 1:
+                kind, shape = "", None
+                for inner, of in self._fields.of(message(value)):
+                    if inner == 1:
+                        kind = _TYPES.get(whole(of), "")
+                    elif inner == 2:
+                        shape = tuple(self._shape(message(of)))
+                return kind, shape
+            if number == 4 and self._is_of_maps(message(value)):
+                return MAPS, None
+        return "", None
+
+    def _is_of_maps(self, content: memoryview) -> bool:
+        types = [message(value) for number, value in self._fields.of(content) if number == 1]
+        return any(number == 5 for one in types for number, _ in self._fields.of(one))
+
+    def _shape(self, content: memoryview) -> Iterator[int | None]:
+        for number, value in self._fields.of(content):
+            if number == 1:
+                sizes = [whole(of) for inner, of in self._fields.of(message(value)) if inner == 1]
+                yield sizes[0] if sizes and 0 < sizes[0] < 2**31 else None
+
+    def _output(self, outputs: Sequence[Tensor]) -> tuple[Tensor, bytes]:
+        """Return the output that tells the classes apart, and bytes that add it to the file."""
+        floats = [one for one in outputs if one.kind in FLOATS.values()]
+        maps = [one for one in outputs if one.kind == MAPS]
+        if len(floats) == 1:
+            return floats[0], b""
+        if not floats and len(maps) == 1:
+            # Each map is made in Python, row by row; what they are made of is a tensor.
+            made = [one for one in self._nodes if maps[0].name in one.outputs]
+            if made and made[0].operator == "ZipMap" and made[0].inputs:
+                tensor = Tensor(made[0].inputs[0], "float32", None)
+                return tensor, protobuf.field(7, protobuf.field(12, _declared(tensor.name)))
+        shown = ", ".join(quoted(one.name) for one in outputs[:5])
+        if not floats and not maps:
+            raise ModelError(f"gives {shown or 'nothing'}, no probabilities; export it with them")
+        raise ModelError(f"gives {shown}; expected one output with a number for each class")
+
+
+MAPS = "maps"
+
+
+def _declared(name: str) -> bytes:
+    """Return the message that declares a tensor of float32 of any shape."""
+    of_floats = protobuf.field(1, b"\x08\x01")
+    return protobuf.field(1, name.encode()) + protobuf.field(2, of_floats)
+
+
+def _printable(value: Value) -> str:
+    found = text(value)
+    return found if found.isprintable() else quoted(found)
+
+
+def _checked_input(taken: Tensor) -> Tensor:
+    if not taken.kind:
+        raise ModelError(f"its input {quoted(taken.name)} is not of numbers; expected an image")
+    if not taken.shape:
+        why = f"does not say the shape of its input {quoted(taken.name)}"
+        raise ModelError(f"{why}; export it with one, as (n, 1, 28, 28)")
+    return taken
+
+
+def _stated_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the classes that the metadata tell, in order; none where they do not.
+
+    They are a list or an object from number to name, in JSON or as Python writes them, or stand
+    between commas. Ultralytics calls them `names`.
+    """
+    for key in ("class_names", "classes", "names", "labels"):
+        said = metadata.get(key, "")
+        try:
+            found: Any = ast.literal_eval(said)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            found = said.split(",")
+        if isinstance(found, dict):
+            found = [found.get(place, found.get(str(place))) for place in range(len(found))]
+        if isinstance(found, list | tuple) and len(found) > 1:
+            names = tuple(str(name).strip() for name in found)
+            if len(set(names)) == len(names):
+                return names
+    return ()
