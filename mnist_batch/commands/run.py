@@ -351,6 +351,8 @@ def reading_notes(
             if prepare is Prepare.NEVER
             else f"images that were not in MNIST form, brought to it: {prepared:,}"
         )
+    if rows and not labelled and (note := opened.label_note()):
+        notes.append(note)
     if opened.labels and labelled < rows:
         notes.append(opened.labels.note(labelled, rows))
     return notes

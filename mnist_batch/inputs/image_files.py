@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
-from mnist_batch.inputs.labelling.folders import folder_labels, folder_names
+from mnist_batch.inputs.labelling.folders import folder_labels, folder_names, partition_values
+from mnist_batch.inputs.labelling.hints import hint_of_files
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.metadata import metadata_columns, metadata_labels
+from mnist_batch.inputs.labels import class_numbers, texts_of
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
@@ -62,6 +65,7 @@ class ImageFileShard(Shard):
     columns: pa.RecordBatch | None = None  # those that are kept, as long as `paths`; None for none
     # Among which the labels are, where it is not known what these mean.
     texts: tuple[str, ...] = ()
+    hint: str = ""  # as `label_hint` returns it
     encoded = True
 
     @property
@@ -87,6 +91,10 @@ class ImageFileShard(Shard):
     def label_texts(self) -> Sequence[str]:
         """Return the labels; nothing is read."""
         return self.texts or [*map(str, self.labels.drop_null().unique().to_pylist())]
+
+    def label_hint(self) -> str:
+        """Return what the names of all files of the run tell; nothing is read."""
+        return self.hint
 
     def read_from(self, states: FileStates | None = None) -> Sequence[str | bytes]:
         """Return names, states, labels and columns; without `states` it asks the files for them."""
@@ -116,6 +124,7 @@ class ImageFileShard(Shard):
             labels=self.labels.take(pa.array(places)),
             columns=None if self.columns is None else self.columns.take(pa.array(places)),
             texts=self.texts,
+            hint=self.hint,
         )
 
     def place(self, row: int) -> tuple[str, int]:
@@ -130,6 +139,7 @@ class ImageFileShard(Shard):
             self.labels[start:stop],
             None if self.columns is None else self.columns.slice(start, stop - start),
             self.texts,
+            self.hint,
         )
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
@@ -163,15 +173,21 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
         names = [*map(text_of_path, sources)]
         settings.label_file.find_spellings(dict(zip(names, paths, strict=True)))
         labels = settings.label_file.lookup(names, np.zeros(len(names), np.int64))
+    elif settings.label_pattern:
+        named = settings.label_pattern.texts(paths)
+        labels, texts = _named_labels(named, paths, settings), texts_of(named)
     elif settings.unlabelled:
         labels = pa.nulls(len(sources), settings.numbering().dtype)
     else:
         own = [_own_labels(files, settings) for files in groups]
         labels = pa.concat_arrays([found for found, _ in own])
         texts = [text for _, some in own for text in some]
-    whole = ImageFileShard(
-        paths, sources, labels, _kept_columns(groups, settings.keep), tuple(dict.fromkeys(texts))
-    )
+    hint = ""
+    if labels.null_count == len(labels) and not (settings.label_file or settings.unlabelled):
+        first = groups[0]
+        hint = hint_of_files(first.names, first.paths, first.metadata, settings.label_pattern)
+    kept = _kept_columns(groups, settings.keep)
+    whole = ImageFileShard(paths, sources, labels, kept, tuple(dict.fromkeys(texts)), hint)
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
 
 
@@ -200,8 +216,11 @@ def _own_labels(files: NamedFiles, settings: ReadSettings) -> tuple[pa.Array, li
     of classes. Those of folders are among them only where folders are to name classes.
     """
     labels = folder_labels(files.paths, settings.numbering())
+    partitions = partition_values(files.paths, settings.partition_key)
+    if partitions.null_count < len(partitions):
+        labels = pc.coalesce(labels, _named_labels(partitions, files.paths, settings))
     named = settings.classes is None and settings.named_by_folders
-    texts = folder_names(files.paths) if named else []
+    texts = [*(folder_names(files.paths) if named else []), *texts_of(partitions)]
     column = settings.label_column or "label"
 
     def read(path: Path) -> LabelFile:
@@ -218,6 +237,11 @@ def _own_labels(files: NamedFiles, settings: ReadSettings) -> tuple[pa.Array, li
     whole = pa.concat_arrays([labels, *(found for _, found, _ in told)])
     texts = [text for _, _, file in told for text in file.texts]
     return whole.take(pa.array(places)), texts
+
+
+def _named_labels(texts: pa.Array, paths: Sequence[str], settings: ReadSettings) -> pa.Array:
+    """Return the labels that paths name, given the texts of these: Arrow integers or null."""
+    return class_numbers(texts, lambda place: text_of_path(paths[place]), settings.numbering())
 
 
 def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:

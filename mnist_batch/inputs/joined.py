@@ -21,6 +21,9 @@ from mnist_batch.inputs.shards import (
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Images
 
+_ASKED = 8
+"""Shards that are asked what would give labels, at most."""
+
 
 def joined(shards: Iterable[Shard]) -> Iterator[Shard]:
     """Yield consecutive shards as one, up to `SHARD_ROWS` and `SHARD_BYTES`; large ones as are."""
@@ -85,6 +88,10 @@ class JoinedShards(Shard):
     def label_texts(self) -> Iterable[str]:
         """Return those of all."""
         return chain.from_iterable(shard.label_texts() for shard in self.shards)
+
+    def label_hint(self) -> str:
+        """Return that of the first that has one."""
+        return next(filter(None, (shard.label_hint() for shard in self.shards[:_ASKED])), "")
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return the fingerprint of each."""

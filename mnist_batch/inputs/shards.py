@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
+from mnist_batch.inputs.labelling.pattern import LabelPattern
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.schema import DIGITS, Classes, ImageBatch
@@ -114,6 +115,10 @@ class Shard(Protocol):
         for batch in self.read(BATCH_ROWS):
             found.update(batch.label.drop_null().unique().to_pylist())
         return map(str, found)
+
+    def label_hint(self) -> str:
+        """Return what would give the rows labels, where none has one; empty where nobody knows."""
+        return ""
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of `read_from`, in hexadecimal."""
@@ -274,6 +279,7 @@ class ReadSettings:
     # Labels from elsewhere, which then count alone; None to take the inputs' own.
     label_file: LabelFile | None = None
     unlabelled: bool = False  # read no labels at all
+    label_pattern: LabelPattern | None = None  # finds labels in the names of files
     # What labels are numbers of; None where this is to be found, see `Numbering`.
     classes: Classes | None = DIGITS
     named_by_folders: bool = False  # whether folders of images give classes their names
@@ -281,6 +287,11 @@ class ReadSettings:
     # No other file is read. Then the rows of a packed file have just the sources that they were
     # packed from; else the packed file's own source and a `/` stand in front of them.
     alone: bool = True
+
+    @property
+    def partition_key(self) -> str:
+        """The key of `key=value` in the names of folders that hold one label."""
+        return self.label_column or "label"
 
     def numbering(self, stated: tuple[str, ...] | None = None) -> Numbering:
         """Return what labels mean, of data that states such names itself."""

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mnist_batch.decoding.kinds import told
-from mnist_batch.errors import InputError
+from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.arrays.numpy_files import names_array
 from mnist_batch.inputs.formats import (
     FORMATS,
@@ -37,6 +37,7 @@ from mnist_batch.inputs.labelling.names import (
     with_stated_names,
 )
 from mnist_batch.inputs.labelling.numbering import Numbering
+from mnist_batch.inputs.labelling.pattern import LabelPattern
 from mnist_batch.inputs.listing import FolderListing, suffix_of
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
@@ -63,6 +64,7 @@ class OpenInputs:
     uncounted: Sequence[str] = ()
     kept: Sequence[pa.Field] = ()  # the columns of the input that the predictions keep
     labels: LabelFile | None = None  # the user's own
+    unlabelled: bool = False  # whether labels were not to be read
     notes: Sequence[str] = ()  # what the user should know of the INPUTs, one sentence each
     formats: Mapping[str, int] = field(default_factory=dict)  # the number of files of each format
     classes: Classes | None = None  # of the labels; None for those of the model
@@ -72,9 +74,24 @@ class OpenInputs:
         """The number of rows whose images have to be decoded."""
         return sum(shard.rows for shard in self.shards if shard.encoded)
 
+    def label_note(self) -> str | None:
+        """Return the note on what would give labels to rows of which none has one.
+
+        None where none were to be read, or where a file of labels is asked, which says so itself.
+        """
+        if self.unlabelled or self.labels:
+            return None
+        hints = filter(None, (shard.label_hint() for shard in self.shards[:_ASKED]))
+        how = "pass --labels FILE.csv with the columns source, row and label"
+        return f"no image has a label: {next(hints, how)}"
+
     def place(self, row: int) -> tuple[str, int]:
         """Return the columns `source` and `row` of a row, by its place in the input from 0."""
         return JoinedShards(self.shards).place(row)
+
+
+_ASKED = 32
+"""Shards that are asked what would give labels, at most."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,7 @@ def open_inputs(
         uncounted=[source for shard in shards for source in shard.uncounted],
         kept=kept_fields((field for shard in shards for field in shard.kept), options.keep_columns),
         labels=settings.label_file,
+        unlabelled=settings.unlabelled,
         notes=[note for one in found for note in one.notes],
         formats=_files_of_formats(found),
         classes=classes,
@@ -194,12 +212,16 @@ def _settings(
 ) -> ReadSettings:
     """Return how files are read; a file of labels is read here."""
     unlabelled = options.labels == NO_LABELS
+    pattern = options.label_pattern
+    if pattern is not None and options.labels is not None:
+        raise LabelError("--labels and --label-pattern both say where labels are; pass one")
     file = None if unlabelled else options.labels
     return ReadSettings(
         image_column=options.image_column,
         label_column=options.label_column,
         label_file=None if file is None else _label_file(file, options.label_column, classes),
         unlabelled=unlabelled,
+        label_pattern=None if pattern is None else LabelPattern(pattern),
         classes=classes,
         alone=sum(len(one.files.names) for one in found) == 1,
         keep=options.keep_columns,

@@ -169,6 +169,7 @@ class _Totals:
         duplicates = find_duplicates(self._fingerprints, self._sizes > 0, self._labels, FEW)
         numbers = self._labels.astype(np.int64) - NO_LABEL
         unlabelled, *labels = np.bincount(numbers, minlength=1 + self._classes.count).tolist()
+        note = opened.label_note() if self.rows and unlabelled == self.rows else None
         unreadable = sorted(counts.unreadable.items(), key=lambda item: -item[1].count)
         return InputInspection(
             rows=self.rows,
@@ -188,7 +189,7 @@ class _Totals:
             repeats=_pairs(opened, duplicates.repeats, duplicates.first_repeats),
             conflicts=_pairs(opened, duplicates.conflicts, duplicates.first_conflicts),
             passed_over=dict(opened.passed_over.most_common()),
-            notes=[*_kernels.notes(), *opened.notes],
+            notes=[*_kernels.notes(), *opened.notes, *([note] if note else [])],
             classes=self._classes,
         )
 

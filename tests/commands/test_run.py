@@ -95,7 +95,7 @@ def test_notes_name_five_sources_and_the_kinds_that_were_passed_over() -> None:
 
 def test_nothing_to_note_is_nothing() -> None:
     """Without labels of the user's own, images need none."""
-    opened = OpenInputs(shards=[], files=[], rows=7, passed_over=Counter())
+    opened = OpenInputs(shards=[], files=[], rows=7, passed_over=Counter(), unlabelled=True)
     assert reading_notes(opened, Prepare.AUTO, 7, 0, 0) == _kernels.notes()
 
 

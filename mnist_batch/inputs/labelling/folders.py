@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -31,6 +32,27 @@ def folder_names(paths: Sequence[str]) -> list[str]:
     """Return the names of the folders that hold image files, each once."""
     folders = dict.fromkeys(path[: path.rfind("/") + 1] for path in paths if path[-1:] != "/")
     return [*dict.fromkeys(Path(folder).absolute().name for folder in folders)]
+
+
+def partition_values(paths: Sequence[str], key: str) -> pa.Array:
+    """Return the values of `key=value` in the names of folders above files, as Hive writes them.
+
+    Returns:
+        Arrow strings (n,), null where no folder has the key, or where Hive had a null.
+    """
+    if not any(f"{key}=" in path for path in paths):
+        return pa.nulls(len(paths), pa.string())
+    value = lru_cache(1000)(lambda folder: _partition(folder, f"{key}="))
+    return pa.array([value(path[: path.rfind("/") + 1]) for path in paths], pa.string())
+
+
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+def _partition(folder: str, start: str) -> str | None:
+    parts = Path(folder).absolute().parts
+    values = [unquote(part[len(start) :]) for part in parts if part.startswith(start)]
+    return values[-1] if values and values[-1] != _NULL else None
 
 
 def _label(folder: str, numbering: Numbering) -> int | None:

@@ -290,9 +290,12 @@ def find_label_column(
 ) -> str | None:
     """Return the name of the label column: the one wanted, or `label`; None where there is none.
 
-    In a table of pixels it may have another name.
+    In a table of pixels it may have another name. It need not be there where a folder `wanted=7`
+    holds the file.
     """
     if wanted is not None and wanted not in schema.names:
+        if f"/{wanted}=" in str(path.absolute()):
+            return None
         raise InputError(f"{path}: no column {wanted!r}; it has {_columns_text(schema)}")
     if wanted is None and image.pixels:
         return find_table_label(schema.names, image.pixels)

@@ -39,6 +39,7 @@ from mnist_batch.inputs.parquet.columns import (
     values_type,
 )
 from mnist_batch.inputs.parquet.footers import Footer, identity_of, open_listed, read_footer
+from mnist_batch.inputs.parquet.label_sources import hint_of_file, label_of_name
 from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.pixel_columns import table_images
@@ -83,6 +84,7 @@ class ParquetFile:
     identity: bytes  # as `identity_of` returns it
     content: Content
     settings: ReadSettings
+    label: int | None = None  # that of all its rows, by its name; None to look into the column
 
     @property
     def folder(self) -> str:
@@ -124,6 +126,9 @@ class ParquetShard(Shard):
     def label_texts(self) -> Iterable[str]:
         """Return the labels in the row groups, of which no other column is read."""
         file, label = self.file, self.file.content.label
+        if file.label is not None:
+            yield str(file.label)
+            return
         if label is None:
             return
         with open_listed(file.path, file.identity) as opened:
@@ -132,6 +137,10 @@ class ParquetShard(Shard):
             for rows in groups.read(self.row_groups, SHARD_ROWS):
                 if rows.columns is not None:
                     yield from texts_of(rows.columns.column(label))
+
+    def label_hint(self) -> str:
+        """Return which column looks like labels, by the first rows, or what the names tell."""
+        return hint_of_file(self.file.path, self.file.identity, self.file.content.image)
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return the state of the file, what labels it, the rows, and the columns."""
@@ -145,6 +154,7 @@ class ParquetShard(Shard):
             content.image.path,
             *content.image.pixels,
             content.label or "",
+            *([] if file.label is None else [f"label={file.label}"]),
         ]
 
     def pieces(self) -> Iterator[Piece]:
@@ -257,6 +267,8 @@ class ParquetShard(Shard):
         file, label = self.file, self.file.content.label
         if file.settings.label_file:
             return file.settings.label_file.lookup([text_of_path(file.source)], numbers)
+        if file.label is not None:
+            return pa.repeat(pa.scalar(file.label, file.content.numbering.dtype), len(numbers))
         if label is None or columns is None:
             return pa.nulls(len(numbers), file.content.numbering.dtype)
         return class_numbers(
@@ -283,7 +295,8 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
         schema = pq.ParquetSchema(footer.metadata).to_arrow_schema()
         _check_row_count(footer)
     content = _content(path, footer.metadata, schema, settings)
-    file = ParquetFile(str(path), source, identity, _shared(content), settings)
+    named = None if content.packed else label_of_name(path, content.label, settings)
+    file = ParquetFile(str(path), source, identity, _shared(content), settings, named)
     return list(_shards(file, footer.metadata))
 
 

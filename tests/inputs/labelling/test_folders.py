@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from mnist_batch.inputs.labelling.folders import folder_labels
+from mnist_batch.inputs.labelling.folders import folder_labels, partition_values
 
 
 def test_folder_names_are_labels_by_value() -> None:
@@ -27,3 +27,13 @@ def test_folder_of_a_bare_name_is_the_working_directory(
     (tmp_path / "4").mkdir()
     monkeypatch.chdir(tmp_path / "4")
     assert folder_labels(["x.png", "./x.png", "../x.png"]).to_pylist() == [4, 4, None]
+
+
+def test_folders_of_partitions_name_values() -> None:
+    """`key=value` anywhere above the file, percent-encoded; Hive's null is null."""
+    paths = [
+        "/in/label=7/a.parquet", "/in/label=3/year=2026/a.parquet", "/in/other=1/a.parquet",
+        "/in/label=%37/a.parquet", "/in/label=__HIVE_DEFAULT_PARTITION__/a", "/in/label=1.parquet",
+    ]  # fmt: skip
+    assert partition_values(paths, "label").to_pylist() == ["7", "3", None, "7", None, None]
+    assert partition_values(paths, "other").to_pylist() == [None, None, "1", None, None, None]
