@@ -189,7 +189,8 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _files(found: "mnist_batch.InputInspection") -> str:
-    kinds = (("image", found.image_files), ("Parquet", found.parquet_files))
+    own = (("image", found.image_files), ("Parquet", found.parquet_files))
+    kinds = (*own, *found.other_files.items())
     return " and ".join(
         f"{count:,} {kind} file{'s' if count > 1 else ''}" for kind, count in kinds if count
     )

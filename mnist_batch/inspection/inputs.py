@@ -1,7 +1,7 @@
 """Inspect INPUTs: formats and sizes of their images, labels, unreadable images, duplicates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Unpack
 
 import numpy as np
@@ -72,6 +72,7 @@ class InputInspection:
         conflicts: images with several labels, each with two rows that differ so.
         passed_over: files in folders that are no input, by suffix.
         notes: what the user should know, one sentence each.
+        other_files: files of other formats, by the names of these, as `CSV`.
     """
 
     rows: int
@@ -92,6 +93,7 @@ class InputInspection:
     conflicts: Pairs
     passed_over: Mapping[str, int]
     notes: Sequence[str]
+    other_files: Mapping[str, int] = field(default_factory=dict)
     classes: Classes = DIGITS
 
     @property
@@ -175,6 +177,11 @@ class _Totals:
             rows=self.rows,
             image_files=opened.formats.get(IMAGES.name, 0),
             parquet_files=opened.formats.get(PARQUET.name, 0),
+            other_files={
+                name.removesuffix(" files"): count
+                for name, count in opened.formats.items()
+                if name not in (IMAGES.name, PARQUET.name)
+            },
             unreadable=dict(unreadable),
             formats=dict(counts.formats.most_common()),
             colours=dict(counts.colours.most_common()),

@@ -18,6 +18,7 @@ from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import Size, inspect_input
 from mnist_batch.synthetic import generator
 from tests.support.deep_folders import deep_folder
+from tests.support.forms.arrays import write_idx
 
 DIGITS, _ = generator.draw_digits(20)  # in MNIST form, 0 to 9 twice
 Picture = NDArray[np.uint8]
@@ -315,3 +316,12 @@ def test_what_cannot_be_read_as_a_whole_is_an_error(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": contents, "label": [1, 11]}), tmp_path / "a.parquet")
     with pytest.raises(LabelError, match="label 11 is not a digit"):
         inspect_input(tmp_path / "a.parquet")
+
+
+def test_files_of_other_formats_are_counted_by_their_names(tmp_path: Path) -> None:
+    """Beside images and Parquet."""
+    write_idx(tmp_path)
+    found = inspect_input(tmp_path)
+    assert (found.image_files, found.parquet_files) == (0, 0)
+    assert found.other_files == {"IDX": 1}
+    assert (found.rows, found.unlabelled, found.formats) == (100, 0, {"raw pixels": 100})
