@@ -1,9 +1,10 @@
 """Extract the ink of the digit from a picture: paper and ink, screens, photographs.
 
-Pictures of few pixels are read by `small_pictures`. The steps for all others: working size, noise,
-polarity and ink strength (`ink`); ruled lines (`ruled_lines`), specks, edges and other digits left
-out (`segmentation`); contrast stretched, stroke width brought into MNIST's range. This and the
-modules named import OpenCV, so `mnist_form` imports this late.
+Pictures of few pixels are read by `small_pictures`, pictures within a page found by `tiles`. The
+steps for all others: working size, noise, polarity and ink strength (`ink`); ruled lines
+(`ruled_lines`), specks, edges and other digits left out (`segmentation`); contrast stretched,
+stroke width brought into MNIST's range. This and the modules named import OpenCV, so `mnist_form`
+imports this late.
 
 Thresholds here and in these modules say their unit, and their source where one is known. All others
 were chosen by trial on the pictures of `make reading` and on real digits. Each was tried at 0.5,
@@ -34,6 +35,7 @@ from mnist_batch.preprocessing.ink import (
 )
 from mnist_batch.preprocessing.segmentation import find_digit
 from mnist_batch.preprocessing.small_pictures import SMALL_SIDE, extract_small
+from mnist_batch.preprocessing.tiles import Tile, find_tiles
 from mnist_batch.schema import Box, Grey
 
 _WIDEST_STROKE = 0.35
@@ -89,12 +91,22 @@ class DigitInk(NamedTuple):
 def extract_digit(picture: Grey) -> Extracted:
     """Extract the largest digit, its strokes about as wide as MNIST's for its size.
 
-    Where polarity is doubtful, both are tried: the digit with the narrower strokes counts. The
-    picture is of any size from 1x1.
+    Where polarity is doubtful, both are tried: the digit with the narrower strokes counts. Of a
+    page with pictures on it, it is the digit of the largest of these. The picture is of any size
+    from 1x1.
     """
     if max(picture.shape) < SMALL_SIDE:
         ink, dark_ink = extract_small(picture)
         return Extracted(ink, dark_ink, int(ink is not None))
+    tiles = [extract_digit(tile.picture) for tile in find_tiles(picture)]
+    if inside := [tile for tile in tiles if tile.digits]:
+        digits = sum(tile.digits for tile in inside)
+        return replace(inside[0], digits=digits, lines=max(tile.lines for tile in inside))
+    return _extract_from_page(picture)
+
+
+def _extract_from_page(picture: Grey) -> Extracted:
+    """Extract the largest digit of a picture without others in it."""
     seen, found = _located(picture)
     if found is None:
         return Extracted(None, seen.dark_ink, 0)
@@ -113,16 +125,34 @@ def extract_digits(picture: Grey) -> list[DigitInk]:
     if max(picture.shape) < SMALL_SIDE:
         ink, _ = extract_small(picture)
         return [] if ink is None else [DigitInk(ink, (0, 0, picture.shape[1], picture.shape[0]))]
+    if inside := _digits_of_tiles(find_tiles(picture)):
+        return inside
     seen, found = _located(picture)
     if found is None:
         return []
     masks = [mask for line in found.lines for mask in line]
     if len(masks) == 1:
-        ink = extract_digit(picture).ink
+        ink = _extract_from_page(picture).ink
         assert ink is not None
         return [DigitInk(ink, found.box_in(picture, seen.scale))]
     all_digits = np.bitwise_or.reduce(masks)
     return [_extract_one(picture, seen, found.of(mask), all_digits - mask) for mask in masks]
+
+
+def _digits_of_tiles(tiles: Sequence[Tile]) -> list[DigitInk]:
+    """Extract the digits of the pictures on a page: line by line, each line from the left."""
+    found = [
+        DigitInk(ink, tile.box_in_page(box)) for tile in tiles
+        for ink, box in extract_digits(tile.picture)
+    ]  # fmt: skip
+    lines: list[list[DigitInk]] = []
+    for digit in sorted(found, key=lambda digit: digit.box[1]):
+        _, top, _, height = digit.box
+        if lines and top + height / 2 < lines[-1][0].box[1] + lines[-1][0].box[3]:
+            lines[-1].append(digit)
+        else:
+            lines.append([digit])
+    return [one for line in lines for one in sorted(line, key=lambda digit: digit.box[0])]
 
 
 def _extract_one(picture: Grey, seen: View, found: "_Found", others: Mask) -> DigitInk:
