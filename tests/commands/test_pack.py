@@ -235,6 +235,8 @@ class _Opened:
     uncounted: tuple[str, ...] = ()
     encoded_rows = 0
     labels = None
+    classes = None
+    notes: tuple[str, ...] = ()
 
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:
         self.rows = len(rows)

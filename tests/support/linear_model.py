@@ -17,17 +17,17 @@ def write_linear_model(
     before: Sequence[Mapping[str, object]] = (),
     record: object = None,
 ) -> None:
-    """Write an HDF5 model of one Dense layer of ten units on 784 inputs, without Keras.
+    """Write an HDF5 model of one Dense layer on 784 inputs, of ten units, without Keras.
 
     Args:
         path: the file.
-        weights: kernel (784, 10) and bias (10,), instead of those of `linear_probabilities`.
+        weights: kernel (784, n) and bias (n,), instead of those of `linear_probabilities`.
         activation: of the layer.
         before: configurations of layers without arrays that come first.
         record: what training by this package would say of the model.
     """
     kernel, bias = weights or _weights()
-    layer = {"name": "dense", "units": 10, "activation": activation, "use_bias": True}
+    layer = {"name": "dense", "units": len(bias), "activation": activation, "use_bias": True}
     config = {
         "class_name": "Sequential",
         "config": {

@@ -1,0 +1,98 @@
+"""Training on other classes than digits: what the model file says of them, and what follows it."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import mnist_batch
+from mnist_batch.errors import LabelError
+from mnist_batch.schema import Classes
+from mnist_batch.training.data import read_images
+from tests.support.parquet_files import encoded
+from tests.support.spotted import spotted_images
+
+
+def _write_folders(root: Path, names: str, each: int) -> Path:
+    """Write images in a folder per name."""
+    for label, name in enumerate(names):
+        (root / name).mkdir(parents=True)
+        for number in range(each):
+            Image.fromarray(spotted_images([label])[0]).save(root / name / f"{number}.png")
+    return root
+
+
+def _write(path: Path, labels: object) -> Path:
+    images = spotted_images(range(len(labels)))  # type: ignore[arg-type] # a list or an array
+    pictures = [{"bytes": encoded(image), "path": None} for image in images]
+    pq.write_table(pa.table({"image": pictures, "label": labels}), path)
+    return path
+
+
+def test_a_model_of_letters_is_trained_predicts_and_knows_their_names(tmp_path: Path) -> None:
+    """From folders a to e: a plain white pixel is no digit, and no image is prepared as one."""
+    _write_folders(tmp_path / "data" / "train", "abcde", 20)
+    _write_folders(tmp_path / "data" / "test", "abcde", 2)
+    model = tmp_path / "letters.h5"
+    result = mnist_batch.train(
+        tmp_path / "data", model, epochs=30, batch_size=10, validation_split=0, report=False
+    )
+    assert result.accuracy == 1.0
+    assert result.metrics is not None
+    assert result.metrics.classes == Classes(5, tuple("abcde"))
+    assert any(
+        "5 classes were learned, not the digits: a, b, c, ..." in one for one in result.notes
+    )
+    with h5py.File(model) as file:
+        record = json.loads(file.attrs["mnist_batch"])
+    assert record["class_names"] == list("abcde")
+    assert record["prepare"] == "never"
+    loaded = mnist_batch.load_model(model)
+    assert loaded.classes == Classes(5, tuple("abcde"))
+    np.testing.assert_array_equal(
+        loaded.probabilities(spotted_images(range(5))).argmax(axis=1), range(5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (list(range(47)), Classes(47)),
+        (list(range(1, 27)), Classes(27)),
+        (list(range(200)), Classes(200)),
+        ([*"cab"], Classes(3, ("a", "b", "c"))),
+        ([*"0123456789ABCDEF"], Classes(16, tuple("0123456789ABCDEF"))),
+    ],
+)
+def test_data_tells_its_classes(tmp_path: Path, labels: list[int], classes: Classes) -> None:
+    """Numbers stay, and names are sorted; images stay as they are."""
+    read = read_images([str(_write(tmp_path / "data.parquet", labels))])
+    assert read.classes == classes
+    found = [classes.name(number) for number in read.labels.tolist()]
+    assert found == [str(label) for label in labels]
+    np.testing.assert_array_equal(read.images, spotted_images(range(len(labels))))
+
+
+def test_given_names_make_classes_of_ten_numbers(tmp_path: Path) -> None:
+    """Which would be digits without: nothing in the file says that they are garments."""
+    names = "top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot"
+    file = _write(tmp_path / "data.parquet", list(range(10)))
+    read = read_images([str(file)], mnist_batch.options.ReadOptions(class_names=names))
+    assert read.classes == Classes(10, tuple(names.split(",")))
+    assert read.labels.tolist() == list(range(10))
+
+
+def test_a_wrong_label_among_digits_makes_no_class(tmp_path: Path) -> None:
+    """It is an error as ever."""
+    for wrong in (12, 10):
+        file = _write(tmp_path / "data.parquet", [*range(10), wrong])
+        with pytest.raises(LabelError, match=f"label {wrong} is not a digit"):
+            read_images([str(file)])
+    file = _write(tmp_path / "data.parquet", [*"0123456789", "x"])
+    with pytest.raises(LabelError, match="label 'x' is not a digit"):
+        read_images([str(file)])
