@@ -280,6 +280,8 @@ class ReadSettings:
     label_file: LabelFile | None = None
     unlabelled: bool = False  # read no labels at all
     label_pattern: LabelPattern | None = None  # finds labels in the names of files
+    # The folder of files that Parquet files name, without links in its path; None to read none.
+    image_root: str | None = None
     # What labels are numbers of; None where this is to be found, see `Numbering`.
     classes: Classes | None = DIGITS
     named_by_folders: bool = False  # whether folders of images give classes their names

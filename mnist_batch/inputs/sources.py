@@ -39,6 +39,7 @@ from mnist_batch.inputs.labelling.names import (
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.labelling.pattern import LabelPattern
 from mnist_batch.inputs.listing import FolderListing, suffix_of
+from mnist_batch.inputs.parquet.named_files import check_root
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.inputs.transposed import TransposedShard
@@ -221,6 +222,7 @@ def _settings(
         label_column=options.label_column,
         label_file=None if file is None else _label_file(file, options.label_column, classes),
         unlabelled=unlabelled,
+        image_root=None if options.image_root is None else check_root(options.image_root),
         label_pattern=None if pattern is None else LabelPattern(pattern),
         classes=classes,
         alone=sum(len(one.files.names) for one in found) == 1,

@@ -213,8 +213,12 @@ class ImageColumn(NamedTuple):
         return f"{self.name}.{PATH.name}"
 
 
-def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> ImageColumn:
+def find_image_column(
+    schema: pa.Schema, wanted: str | None, path: Path, *, named: bool = False
+) -> ImageColumn:
     """Return the image column: the one wanted, else `image`, else the only one, else pixels'.
+
+    Where files are read that a column of text names (`named`), it is such a column, if no other is.
 
     Raises:
         InputError: there is no such column, or several could be meant.
@@ -222,6 +226,8 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
     found = {field.name: column for field in schema if (column := _as_images(field))}
     if wanted is not None and wanted not in schema.names:
         raise InputError(f"{path}: no column {wanted!r}; it has {_columns_text(schema)}")
+    if named and (text := _find_paths(schema, wanted, found)):
+        return ImageColumn(text, text)
     if wanted is not None and wanted not in found:
         kind = shortened(str(schema.field(wanted).type))
         raise InputError(f"{path}: column {wanted!r} is {kind}; expected {_EXPECTED}")
@@ -230,7 +236,10 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
             [field.name for field in schema if is_pixel_column(field.type)]
         ):
             return ImageColumn("", "", pixels)
-        raise InputError(f"{path}: no column of images among {_columns_text(schema)}; {_EXPECTED}")
+        hint = _EXPECTED
+        if text := _find_paths(schema, wanted, found):
+            hint = f"the column {shortened(text)!r} may hold their paths: pass --image-root DIR"
+        raise InputError(f"{path}: no column of images among {_columns_text(schema)}; {hint}")
     if wanted is None and "image" not in found and len(found) > 1:
         raise InputError(
             f"{path}: several columns could hold the images: {_listed(map(shortened, found))}; "
@@ -238,6 +247,23 @@ def find_image_column(schema: pa.Schema, wanted: str | None, path: Path) -> Imag
         )
     name = wanted or ("image" if "image" in found else next(iter(found)))
     return ImageColumn(name, found[name])
+
+
+def _find_paths(schema: pa.Schema, wanted: str | None, found: Iterable[str]) -> str | None:
+    """Return the column of text that may name the files of images; None where others hold them."""
+    texts = [field.name for field in schema if is_text(values_type(field.type))]
+    if wanted is not None:
+        return wanted if wanted in texts else None
+    return None if [*found] else next((name for name in _OF_PATHS if name in texts), None)
+
+
+_OF_PATHS = ("image", "path", "file_name", "image_path", "filename", "file", "img")
+"""What columns of paths are called, the likeliest first."""
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether a column holds text."""
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def find_image_names(

@@ -35,17 +35,19 @@ from mnist_batch.inputs.parquet.columns import (
     find_stated_names,
     is_formed,
     is_packed,
+    is_text,
     read_origins,
     values_type,
 )
 from mnist_batch.inputs.parquet.footers import Footer, identity_of, open_listed, read_footer
 from mnist_batch.inputs.parquet.label_sources import hint_of_file, label_of_name
+from mnist_batch.inputs.parquet.named_files import with_named_files
 from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS, SIDE
-from mnist_batch.schema import PATH, ImageBatch, Images, Reason
+from mnist_batch.schema import PATH, ImageBatch, Images
 
 PART_SHARDS = 4
 """Shards of Parquet that are read in the time of one shard of image files."""
@@ -177,10 +179,12 @@ class ParquetShard(Shard):
         first_row = self.first_row
         for rows in self._read(batch_size):
             # An error may hold for very many rows, and even those are not made at once.
-            for start in range(0, rows.count, batch_size):
+            start = 0
+            while start < rows.count:
                 cut = rows.slice(start, batch_size)
-                yield self._batch(cut, np.arange(first_row, first_row + cut.count))
-                first_row += cut.count
+                batch = self._batch(cut, np.arange(first_row, first_row + cut.count))
+                yield batch
+                start, first_row = start + len(batch), first_row + len(batch)
 
     def _read(self, batch_size: int) -> Iterator[RowSlice]:
         path, identity, content = self.file.path, self.file.identity, self.file.content
@@ -197,12 +201,13 @@ class ParquetShard(Shard):
             yield from groups.read(self.row_groups, batch_size)
 
     def _batch(self, rows: RowSlice, numbers: npt.NDArray[np.int64]) -> ImageBatch:
-        """Return rows as a batch, given their numbers in the file.
+        """Return rows as a batch, given their numbers in the file; the first of them at least.
 
         Of a packed file, sources, rows and errors come from its columns.
         """
         name = text_of_path(self.file.source)
         images, error = self._images(rows)
+        rows, numbers = rows.slice(0, len(error)), numbers[: len(error)]
         content, label_file = self.file.content, self.file.settings.label_file
         if not content.packed:
             return ImageBatch(
@@ -243,7 +248,10 @@ class ParquetShard(Shard):
         return pa.record_batch([columns.column(path) for path in read.values()], names=list(read))
 
     def _images(self, rows: RowSlice) -> tuple[pa.Array | Images, pa.Array]:
-        """Return the images of rows, and the errors of rows without one."""
+        """Return the images of the first rows, and the errors of those without one.
+
+        These are all rows, unless large files are read for them.
+        """
         if rows.error is not None:
             none = np.zeros((rows.count, SIDE, SIDE), np.uint8)
             images = pa.nulls(rows.count, pa.binary()) if self.encoded else none
@@ -259,8 +267,13 @@ class ParquetShard(Shard):
             images = images.flatten()[images.type.get_field_index("bytes")]
         if is_pixel_type(images.type):
             return pixels_of(images)
+        names = rows.columns.schema.names
+        if is_text(images.type):
+            root = self.file.settings.image_root
+            return with_named_files(pa.nulls(len(images), pa.binary()), images, root)
         if images.null_count:
-            error = pc.if_else(pc.is_null(images), str(Reason.NO_BYTES), error)
+            paths = rows.columns.column(image.names) if image.names in names else None
+            return with_named_files(images, paths, self.file.settings.image_root)
         return images, error
 
     def _labels(self, columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64]) -> pa.Array:
@@ -304,7 +317,9 @@ def _content(
     path: Path, metadata: pq.FileMetaData, schema: pa.Schema, settings: ReadSettings
 ) -> Content:
     packed = is_packed(path, metadata, schema)
-    image = find_image_column(schema, settings.image_column, path)
+    image = find_image_column(
+        schema, settings.image_column, path, named=settings.image_root is not None
+    )
     label = find_label_column(schema, settings.label_column, path, image)
     for name in (image.name, label):
         if (count := schema.names.count(name)) > 1:
