@@ -126,6 +126,9 @@ def predict(
 _LOOK_ROWS = 20
 """Images of a quick look, at most."""
 
+_MOST_OF_A_LOOK = 1000
+"""Digits in these images, below which they are printed."""
+
 _OF_A_LOOK = {
     *("inputs", "out", "model", "prepare", "several", "workers", "max_errors", "quiet", "as_json"),
     *(field.name for group in (groups.Reading, groups.Running) for field in fields(group)),
@@ -186,8 +189,9 @@ def _looked_at(
         **vars(reading),
     )
     for batch in batches:
-        rows += [Row.of(row) for row in batch.slice(0, _LOOK_ROWS + 1).to_pylist()]
-        if len(rows) > _LOOK_ROWS:
+        rows += [Row.of(row) for row in batch.slice(0, _MOST_OF_A_LOOK).to_pylist()]
+        pictures = sum(not row.digit for row in rows)
+        if pictures > _LOOK_ROWS or len(rows) >= _MOST_OF_A_LOOK:
             raise _too_many()
     return rows, loaded.classes
 

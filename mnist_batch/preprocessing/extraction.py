@@ -28,6 +28,7 @@ from mnist_batch.preprocessing.ink import (
     Mask,
     View,
     distance_to_edge,
+    extent,
     ink_strength,
     quantile,
     stroke_width,
@@ -238,7 +239,7 @@ def _find(seen: View, hidden: Mask | None = None) -> _Found | None:
     Twice, since the background depends on the stroke width: the first closing allows for a very
     thick pen. Then corners of a shadow may count as ink, which the second, smaller one leaves out.
     """
-    side = max(seen.grey.shape)
+    side = extent(seen.grey.shape)
     closing_side = int(_WIDEST_STROKE * side) | 1
     strength, noise = _strength(seen, closing_side, hidden)
     digit = find_digit(strength, noise)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
+from mnist_batch.preprocessing.ink import Mask, extent, quantile, stroke_width
 from mnist_batch.schema import Grey
 
 _THICKEST = 0.05
@@ -164,7 +164,7 @@ def _level_lines(mask: Mask) -> list[_Line]:
 def _pieces(mask: Mask) -> list[_Piece]:
     """Return the pieces that may be of lines, from left to right."""
     width = mask.shape[1]
-    thickest = max(2, int(_THICKEST * max(mask.shape)))
+    thickest = max(2, int(_THICKEST * extent(mask.shape)))
     thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8))
     thin = cv2.subtract(mask, np.asarray(thick, np.uint8))
     # Closing bridges the lines that cross it.

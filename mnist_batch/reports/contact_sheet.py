@@ -4,7 +4,7 @@ Each function returns a matplotlib figure, see `figures`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +69,7 @@ class Tile:
         prediction: the predicted class.
         confidence: of the prediction, 0 to 1; None where it is not known.
         names: of the label and the prediction; None for their numbers.
+        digit: its number in a picture that was split; None for others.
     """
 
     image: NDArray[np.uint8]
@@ -78,6 +79,7 @@ class Tile:
     prediction: int
     confidence: float | None
     names: tuple[str, str] | None = None
+    digit: int | None = None
 
 
 def sample_tiles(samples: "Samples", classes: Classes = DIGITS) -> list[Tile]:
@@ -98,7 +100,9 @@ def sample_tiles(samples: "Samples", classes: Classes = DIGITS) -> list[Tile]:
         strict=True,
     )
     names = classes.short_names(_NAME)
-    return [_tile(names, *row) for row in rows]
+    digits = samples.digit or [None] * len(samples.index)
+    tiles = (_tile(names, *row) for row in rows)
+    return [replace(tile, digit=digit) for tile, digit in zip(tiles, digits, strict=True)]
 
 
 def mistake_tiles(gallery: "Sequence[GalleryCell]", classes: Classes = DIGITS) -> list[Tile]:
@@ -112,7 +116,10 @@ def mistake_tiles(gallery: "Sequence[GalleryCell]", classes: Classes = DIGITS) -
     chosen = sorted(mistakes, key=_least_confident_last)
     names = classes.short_names(_NAME)
     tiles = [
-        _tile(names, one.image, one.source, one.row, one.label, one.prediction, one.confidence)
+        replace(
+            _tile(names, one.image, one.source, one.row, one.label, one.prediction, one.confidence),
+            digit=one.digit,
+        )
         for one in chosen
         if one.image is not None
     ]
@@ -198,6 +205,8 @@ def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
         heading.set(fontsize=12 if _is_short(tile) else SMALL, parse_math=False)
         confidence = "" if tile.confidence is None else f"  {decimal(tile.confidence, 3)}"
         which = "" if tile.row is None else f", row {tile.row:,}"
+        if tile.digit is not None:  # as in names of --save-prepared, where there is little room
+            which += f"-{tile.digit}" if which else f", digit {tile.digit}"
         end = f"{which}{confidence}"
         room = _POINTS - len(end) * 0.6 * SMALL  # few characters of these are wider
         name = fitted(tile.name, room, SMALL)

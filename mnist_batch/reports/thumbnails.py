@@ -70,6 +70,7 @@ class Picture:
         row: the row in it.
         image: as the network saw it; None where it is not at hand.
         original: of what it was prepared from; None for none.
+        digit: its number in a picture that was split; None for others.
     """
 
     read: str
@@ -78,6 +79,7 @@ class Picture:
     row: int
     image: Grey | None
     original: Grey | None = None
+    digit: int | None = None
 
     def html(self, *, with_source: bool) -> Markup:
         """Return the item of the list, without more bytes than it needs: there are thousands."""
@@ -88,7 +90,8 @@ class Picture:
         )
         title = f"<b>{escape(self.title)}</b>" if self.title else ""
         name = f"<bdi>{escape(short_name(self.source))}</bdi>" if with_source else ""
-        return Markup(f"<li>{images}{title}{name}<span>row {self.row}</span></li>")
+        which = f"row {self.row}" + ("" if self.digit is None else f", digit {self.digit}")
+        return Markup(f"<li>{images}{title}{name}<span>{which}</span></li>")
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,11 +35,13 @@ class Row:
     prepared: bool
     error: str | None
     runner_up: RunnerUp | None
+    digit: int | None = None
+    box: Sequence[int] | None = None
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Row":
         """Return a row of `stream`, with its probabilities."""
-        names = (field.name for field in fields(cls) if field.name != "runner_up")
+        names = (field.name for field in fields(cls) if field.name in row)
         probabilities = row["probabilities"]
         second = None
         if probabilities is not None:
@@ -49,8 +51,10 @@ class Row:
         return cls(**{name: row[name] for name in names}, runner_up=second)
 
     def record(self, classes: "Classes") -> dict[str, Any]:
-        """Return the row as `--json` prints it."""
+        """Return the row as `--json` prints it: of a picture's digits with number and box."""
         record = asdict(self)
+        if self.digit is None:
+            record = _without(record, "digit", "box")
         if classes.are_digits:
             return record
         if second := self.runner_up:
@@ -69,7 +73,13 @@ class Row:
 
         has_rows = self.row or holds_rows(self.source)
         file = as_typed(self.source, inputs)
-        return f"{file}, row {self.row:,}" if has_rows else file
+        row = f", row {self.row:,}" if has_rows else ""
+        digit = "" if self.digit is None else f", digit {self.digit}"
+        return f"{file}{row}{digit}"
+
+
+def _without(record: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in names}
 
 
 def as_typed(source: str, inputs: Sequence[str]) -> str:

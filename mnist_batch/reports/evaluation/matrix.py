@@ -186,7 +186,8 @@ def _cell(link: str, name: str, rows: int, share: float, linked: set[str]) -> Ce
 
 def _picture(image: GalleryImage, read: str) -> Picture:
     title = "" if image.confidence is None else confidence(image.confidence)
-    return Picture(read, title, image.source, image.row, image.image, image.original)
+    shown = image.image, image.original
+    return Picture(read, title, image.source, image.row, *shown, digit=image.digit)
 
 
 def _read_as(label: int | None, prediction: int, names: Sequence[str]) -> str:
