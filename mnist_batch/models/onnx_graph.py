@@ -16,6 +16,7 @@ from mnist_batch.errors import ModelError
 from mnist_batch.models import protobuf
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.network_config import words
+from mnist_batch.models.other_kinds import FILE, STEM
 from mnist_batch.models.protobuf import Value, message, text, whole
 
 # A message of ONNX as libraries write it: its version, and one of the fields that may follow. A
@@ -177,8 +178,8 @@ class _Reader:
                 metadata[key] = said
             elif number == 25:
                 raise ModelError(
-                    "defines functions of its own; inline them: "
-                    "onnx.save(onnx.inliner.inline_local_functions(onnx.load(FILE)), OUT)"
+                    "defines functions of its own; inline them: onnx.save(onnx.inliner."
+                    f'inline_local_functions(onnx.load("{FILE}")), "{STEM}-whole.onnx")'
                 )
         if len(graphs) != 1:
             raise ValueError(f"{len(graphs)} graphs")
@@ -305,8 +306,7 @@ class _Reader:
             elif number == 13 or (number == 14 and value == 1):
                 raise ModelError(
                     "keeps its arrays in another file; store them within: "
-                    "onnx.save(onnx.load(FILE), OUT), or torch.onnx.export(..., "
-                    "external_data=False)"
+                    f'onnx.save(onnx.load("{FILE}"), "{STEM}-whole.onnx")'
                 )
             elif number in (4, 5, 7, 9, 10, 11):
                 size += 8 if isinstance(value, int) else len(value)
