@@ -113,7 +113,7 @@ PREDICTIONS = pa.schema(
 
 - source: image or Parquet file, relative to the INPUT that named it, `/`-separated.
 - row: row in the source, from 0; 0 for an image file.
-- label: the truth, 0 to 9; null where the input carries none.
+- label: the truth, 0 to 9 or the number of another class; null where the input carries none.
 - prediction: argmax of the probabilities; null where the image could not be read.
 - confidence: probability of the prediction, 0 to 1.
 - prepared: true where the image was not in MNIST form and was brought to it; with `--prepare never`
@@ -264,7 +264,7 @@ class ImageBatch:
     Attributes:
         source: Arrow strings (n,), the column `source` of the predictions.
         row: Arrow int64 (n,), the column `row`.
-        label: Arrow int8 (n,), 0 to 9 or null, the column `label`.
+        label: Arrow int8 or int16 (n,), numbers of classes or null, the column `label`.
         images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
         error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
             then null, or black.

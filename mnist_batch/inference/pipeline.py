@@ -95,18 +95,14 @@ def predict_batches(
 
     Raises:
         InputError: while iterating, where a source as a whole cannot be read.
-        LabelError: while iterating, where a label is not a digit.
+        LabelError: while iterating, where a label is of no class.
         ModelError: while iterating, where Keras cannot run the network.
         ValueError: while iterating, where `batch_size` or `workers` is below 1.
     """
     workers = _number_of_workers(batch_size, workers)
     _kernels.load_where_it_pays(inputs.encoded_rows)
-    further = further_columns(inputs.kept, content_hash=content_hash)
     classes = inputs.classes or predictor.classes
-    split = several is Several.SPLIT
-    schema = predictions_schema(
-        with_probabilities=True, further=further, classes=classes, split=split
-    )
+    schema = _schema(inputs, classes, several, content_hash=content_hash)
     shown = {"with_originals": with_originals, "for_report": for_report}
 
     def predicted(batch: Decoded, probabilities: Array) -> PredictedBatch:
@@ -128,6 +124,17 @@ def predict_batches(
         yield from map_batches(
             inputs.shards, read, lambda batch: predicted(*run(batch)), workers=workers
         )
+
+
+def _schema(
+    inputs: OpenInputs, classes: Classes, several: Several, *, content_hash: bool
+) -> pa.Schema:
+    """Return all columns that predictions may have."""
+    further = further_columns(inputs.kept, content_hash=content_hash)
+    split = several is Several.SPLIT
+    return predictions_schema(
+        with_probabilities=True, further=further, classes=classes, split=split
+    )
 
 
 def _number_of_workers(batch_size: int, workers: int | None) -> int:

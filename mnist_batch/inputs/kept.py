@@ -10,7 +10,19 @@ import pyarrow as pa
 
 from mnist_batch.errors import ColumnError
 from mnist_batch.mnist import CLASSES
-from mnist_batch.schema import BOX, CONTENT, DIGIT, PATH, PREDICTIONS, PROBABILITIES, shortened
+from mnist_batch.schema import (
+    BOX,
+    CONTENT,
+    DIGIT,
+    DIGITS,
+    LABEL_NAME,
+    PATH,
+    PREDICTION_NAME,
+    PREDICTIONS,
+    PROBABILITIES,
+    Classes,
+    shortened,
+)
 
 OWN_COLUMNS = frozenset(
     [
@@ -24,19 +36,25 @@ OWN_COLUMNS = frozenset(
 place."""
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str], classes: Classes = DIGITS) -> None:
     """Check that columns of the input may be kept under their names.
+
+    Args:
+        names: of the columns.
+        classes: what predictions are numbers of; they may bring columns of their own.
 
     Raises:
         ColumnError: predictions have a column of one of these names.
     """
+    own = {*OWN_COLUMNS, *(f"p{number}" for number in range(classes.count))}
+    own |= {LABEL_NAME.name, PREDICTION_NAME.name} if classes.names else set()
     for name in names:
         if name == CONTENT.name:
             raise ColumnError(
                 f"column {name!r} cannot be kept, nor counted by: it is the hash of each image "
                 "that --content-hash writes; a column of the input needs another name"
             )
-        if name in OWN_COLUMNS:
+        if name in own:
             raise ColumnError(
                 f"column {name!r} cannot be kept: predictions have a column of that name; rename "
                 "it in the input"

@@ -150,7 +150,6 @@ def open_inputs(
     options = options or ReadOptions()
     if options.class_names is not None:
         classes = with_given_names(classes, options.class_names)
-    check_names(options.keep_columns)
     found = [one for item in inputs for one in _find(os.fspath(item))]
     if _twin(found) is not None:
         found = [one.qualified() for one in found]
@@ -159,6 +158,7 @@ def open_inputs(
     settings = replace(_settings(options, found, classes), named_by_folders=named_by_folders)
     settings, shards = _with_classes(settings, found, options)
     classes = with_stated_names(settings.classes or DIGITS, _stated_names(shards))
+    check_names(options.keep_columns, classes)
     if options.orientation is Orientation.TRANSPOSED:
         shards = [TransposedShard(shard) for shard in shards]
     return OpenInputs(

@@ -238,6 +238,9 @@ class _Opened:
     classes = None
     notes: tuple[str, ...] = ()
 
+    def label_note(self) -> None:
+        """No note."""
+
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:
         self.rows = len(rows)
         self.passed_over: Counter[str] = Counter()
