@@ -4,6 +4,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_batch.errors import InputError, LabelError
@@ -47,7 +48,12 @@ def as_input_error(path: Path, kind: str) -> Iterator[None]:
         ) from error
 
 
+_BY_COLUMNS = "it is compressed column by column, as Fortran stores arrays"
+
+
 def _remedy(error: HeaderError) -> str:
+    if str(error) == _BY_COLUMNS:
+        return "save np.ascontiguousarray(array)"
     if "pickle" in str(error):
         return "save numbers, as labels.astype('int64'); pickles are never read"
     return "save the array again"
@@ -65,7 +71,7 @@ def check_size(array: StoredArray) -> None:
             f"it has {stored.size:,} bytes where its header counts {array.start + array.size:,}"
         )
     if array.by_columns and stored.coding is not None:
-        raise HeaderError("it is compressed column by column; save np.ascontiguousarray of it")
+        raise HeaderError(_BY_COLUMNS)
 
 
 def choose(
@@ -137,6 +143,8 @@ def with_labels(
     if pictures is None:
         what = f"array {images.name!r}" if images.name else "an array"
         raise InputError(f"{path}: {what} of {_shape(images)}; {EXPECTED}")
+    if pictures.count != images.rows:  # a single picture
+        images = replace(images, shape=(1, *images.shape))
     size = images.content.stored.size
     if pictures.count > _ROWS_PER_BYTE * max(1, size):
         raise InputError(

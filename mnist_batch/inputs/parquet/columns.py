@@ -214,11 +214,17 @@ class ImageColumn(NamedTuple):
 
 
 def find_image_column(
-    schema: pa.Schema, wanted: str | None, path: Path, *, named: bool = False
+    schema: pa.Schema,
+    wanted: str | None,
+    path: Path,
+    *,
+    label: str | None = None,
+    named: bool = False,
 ) -> ImageColumn:
     """Return the image column: the one wanted, else `image`, else the only one, else pixels'.
 
-    Where files are read that a column of text names (`named`), it is such a column, if no other is.
+    `label` is the column of labels, where one is wanted, and no pixel. Where files are read that a
+    column of text names (`named`), it is such a column, if no other is.
 
     Raises:
         InputError: there is no such column, or several could be meant.
@@ -233,7 +239,7 @@ def find_image_column(
         raise InputError(f"{path}: column {wanted!r} is {kind}; expected {_EXPECTED}")
     if not found:
         if pixels := find_pixel_columns(
-            [field.name for field in schema if is_pixel_column(field.type)]
+            [one.name for one in schema if one.name != label and is_pixel_column(one.type)]
         ):
             return ImageColumn("", "", pixels)
         hint = _EXPECTED

@@ -318,7 +318,11 @@ def _content(
 ) -> Content:
     packed = is_packed(path, metadata, schema)
     image = find_image_column(
-        schema, settings.image_column, path, named=settings.image_root is not None
+        schema,
+        settings.image_column,
+        path,
+        label=settings.label_column,
+        named=settings.image_root is not None,
     )
     label = find_label_column(schema, settings.label_column, path, image)
     for name in (image.name, label):

@@ -114,7 +114,11 @@ def _parsed(text: bytes, layout: CsvLayout, texts: Sequence[int], kind: pa.DataT
         ),
         parse_options=pa_csv.ParseOptions(delimiter=layout.delimiter),
         convert_options=pa_csv.ConvertOptions(
-            column_types=types, include_columns=[*types], strings_can_be_null=True
+            column_types=types,
+            include_columns=[*types],
+            strings_can_be_null=True,
+            # With semicolons between cells, as Excel writes them where a comma starts fractions.
+            decimal_point="," if layout.delimiter == ";" and b"," in text else ".",
         ),
     )
 

@@ -162,3 +162,11 @@ def test_memory_is_that_of_batches(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_single_picture_may_be_an_array(tmp_path: Path) -> None:
+    """Of two axes of one length."""
+    np.save(tmp_path / "seven.npy", IMAGES[7])
+    images, labels, errors = read(list(open_numpy(tmp_path / "seven.npy", "s", ReadSettings())))
+    np.testing.assert_array_equal(images, IMAGES[7:8])
+    assert (labels, errors) == ([None], [None])

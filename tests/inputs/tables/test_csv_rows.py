@@ -52,3 +52,13 @@ def test_lines_that_are_no_text_have_an_error() -> None:
     """A label that is no UTF-8 cannot be told."""
     rows = parse_rows(b"\xff\xfe" + LINES[0][1:] + b"\n", LAYOUT, [0])
     assert rows.errors.to_pylist() == ["bad pixels: lines that are no CSV in UTF-8"]
+
+
+def test_commas_start_fractions_between_semicolons() -> None:
+    """As Excel writes them in many countries."""
+    text = csv_text(LABELS, PIXELS / 255, header=["label", *KAGGLE])
+    layout = layout_of(text.replace(",", ";").encode())
+    body = text.split("\n", 1)[1].replace(",", ";").replace(".", ",").encode()
+    columns = parse_rows(body, layout, [0]).columns
+    images, _ = table_images([columns[one] for one in layout.pixels])
+    np.testing.assert_array_equal(images, IMAGES)

@@ -17,6 +17,7 @@ from mnist_batch.inputs.tables.pixel_columns import (
     numbers_of,
     side_of,
 )
+from mnist_batch.options import ReadOptions
 from mnist_batch.schema import ImageBatch
 from tests.support.forms.form import IMAGES, LABELS
 from tests.support.parquet_files import chunk_of, damage
@@ -152,3 +153,14 @@ def test_pixels_of_a_table_that_is_none_are_refused(tmp_path: Path) -> None:
     pq.write_table(_table(PIXELS).drop_columns(["pixel5"]), tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r"no column of images .* or a column each"):
         open_inputs([tmp_path / "a.parquet"])
+
+
+def test_the_label_column_may_have_to_be_named(tmp_path: Path) -> None:
+    """Of 785 numbered columns any could be the label."""
+    names = [f"{place}" for place in range(785)]
+    columns = dict(zip(names, np.c_[LABELS, PIXELS].T, strict=True))
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    opened = open_inputs([tmp_path / "a.parquet"], ReadOptions(label_column="0"))
+    batch = next(opened.shards[0].read(100))
+    np.testing.assert_array_equal(batch.images, IMAGES)
+    assert batch.label.to_pylist() == LABELS.tolist()
