@@ -39,6 +39,11 @@ _LEAST_SIGMA, _NOISE_PER_SIGMA, _MOST_SIGMA = 0.3, 40, 1.2
 most in pixels; more would close the loop of a 6 where strokes are two pixels wide."""
 _DEVIATIONS_OF_MEDIAN = 0.6745
 """Median of |x| of a normal distribution, in standard deviations."""
+_STRIP, _STRIP_BLUR = 0.07, 2
+"""Depth of a strip along a side at most, as a share of the picture; and rows over which its edge
+may be blurred."""
+_STRIP_STEP, _STRIP_STRAIGHT = 4, 0.97
+"""Step in grey levels at its edge at least, and the share of the side along which there is one."""
 _POLARITY_SIDE, _POLARITY_SHORTEST = 64, 8
 """Longer side in pixels of the copy on which polarity is decided (at 32, 3 pictures are misread),
 and the least shorter side, of however narrow a picture."""
@@ -82,7 +87,7 @@ def extent(shape: tuple[int, ...]) -> int:
 
 
 def view(picture: Grey) -> View:
-    """Return a picture at its working size, smoothed, with dark ink."""
+    """Return a picture at its working size, smoothed, with dark ink and no strips at its sides."""
     grey, scale = picture, 1.0
     longest = max(picture.shape)
     shorter = min(picture.shape)
@@ -91,6 +96,7 @@ def view(picture: Grey) -> View:
     if longest > most:
         scale = most / longest
         grey = _scaled(picture, scale, cv2.INTER_AREA)
+    grey = _without_strips(grey)
     noise = _noise(grey)
     if noise > _SMOOTHED_NOISE:
         sigma = min(_MOST_SIGMA, _LEAST_SIGMA + noise / _NOISE_PER_SIGMA)
@@ -105,6 +111,35 @@ def view(picture: Grey) -> View:
     doubtful, split = abs(border) < _CLEAR_VOTE, thin * border < 0
     seen = View(grey, scale, noise, dark_ink=True, doubtful=doubtful, split=split)
     return seen if thin + border > 0 else seen.negative()
+
+
+def _without_strips(picture: Grey) -> Grey:
+    """Return a picture whose straight strips along its sides look as what is beside them.
+
+    The edge of the next sheet or of a page in a book may be stronger than the ink.
+    """
+    grey = picture
+    for turns in range(4):
+        turned = np.rot90(grey, turns)
+        depth = _strip_depth(turned)
+        if depth:
+            turned = turned.copy()
+            turned[:depth] = turned[depth]
+        grey = np.rot90(turned, -turns)
+    return np.ascontiguousarray(grey)
+
+
+def _strip_depth(picture: Grey) -> int:
+    """Return the rows of a strip at the top, with the blur of its edge; 0 without one."""
+    deepest = int(_STRIP * len(picture))
+    blur = _STRIP_BLUR
+    if deepest < 1 or len(picture) < deepest + 2 * blur:
+        return 0
+    rows = picture[: deepest + 2 * blur].astype(np.int16)
+    steps = rows[blur:] - rows[:-blur]
+    darker, lighter = ((sign * steps >= _STRIP_STEP).mean(axis=1) for sign in (1, -1))
+    edges = np.flatnonzero(np.maximum(darker, lighter)[:deepest] >= _STRIP_STRAIGHT)
+    return int(edges[-1]) + blur if len(edges) else 0
 
 
 def _scaled(picture: Grey, scale: float, how: int, least: int = 1) -> Grey:

@@ -24,6 +24,12 @@ Digits have up to 1.27, in the strongest noise; grain more."""
 _ALONG, _UNEVEN = 0.6, 0.45
 """Share of its box along which a shadow's corner touches a side of the picture, and the deviation
 of its width from which it is one, in mean widths."""
+_FOLD, _FOLD_INKED = 0.03, 0.95
+"""Thickness of a fold at most, as a share of the picture's longer side; and share of the straight
+line between its ends that is ink at least."""
+_FOLD_EMPTY, _SHORTEST_FOLD, _MOST_ENDS = 0.4, 0.5, 12
+"""Share of the lines beside it that is empty at least; its length at least, in the picture's longer
+sides; and places at the sides that are looked at."""
 
 
 def is_digit_shaped(mask: Mask) -> bool:
@@ -33,7 +39,7 @@ def is_digit_shaped(mask: Mask) -> bool:
     area = int(digit.sum())
     if width > _WIDEST * height or (width > _NARROW * height and area > _FULLEST * width * height):
         return False
-    if _holes(digit, area) > _MOST_HOLES or _is_wedge(mask, digit):
+    if _holes(digit, area) > _MOST_HOLES or _is_wedge(mask, digit) or _has_fold(mask):
         return False
     outlines, _ = cv2.findContours(digit, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     length = sum(cv2.arcLength(outline, True) for outline in outlines)
@@ -50,6 +56,48 @@ def _is_wedge(mask: Mask, digit: Mask) -> bool:
     distance = distance_to_edge(digit)
     middle = distance[(distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (digit > 0)]
     return bool(middle.std() > _UNEVEN * middle.mean())
+
+
+def _has_fold(mask: Mask) -> bool:
+    """Tell whether a thin straight line runs through from one side of the picture to another."""
+    height, width = mask.shape
+    thickest = max(2.0, _FOLD * max(mask.shape))
+    ends: list[tuple[int, float, float]] = []
+    for side, pixels in enumerate((mask[0], mask[-1], mask[:, 0], mask[:, -1])):
+        edges = np.flatnonzero(np.diff(np.pad(pixels, 1).astype(np.int8)))
+        for first, last in zip(edges[::2], edges[1::2], strict=True):
+            if last - first <= 2 * thickest:  # it may be slanted
+                middle = (first + last - 1) / 2
+                row = (0, height - 1, middle, middle)[side]
+                ends.append((side, row, (middle, middle, 0, width - 1)[side]))
+    return any(
+        one[0] != other[0] and _is_thin_line(mask, one[1:], other[1:], thickest)
+        for place, one in enumerate(ends[:_MOST_ENDS])
+        for other in ends[place + 1 : _MOST_ENDS]
+    )
+
+
+def _is_thin_line(
+    mask: Mask, start: tuple[float, float], end: tuple[float, float], thickest: float
+) -> bool:
+    """Tell whether there is ink along the straight line between two places, but not beside it."""
+    down, across = end[0] - start[0], end[1] - start[1]
+    length = float(np.hypot(down, across))
+    if length < _SHORTEST_FOLD * max(mask.shape):
+        return False
+    shares = np.linspace(0, 1, int(length) + 1)
+    rows, columns = start[0] + shares * down, start[1] + shares * across
+
+    def inked(aside: float) -> float:
+        """Return the share of ink along the line, moved aside."""
+        y = np.rint(rows + aside * across / length).astype(int).clip(0, mask.shape[0] - 1)
+        x = np.rint(columns - aside * down / length).astype(int).clip(0, mask.shape[1] - 1)
+        return float(mask[y, x].mean())
+
+    return (
+        max(inked(-1), inked(0), inked(1)) >= _FOLD_INKED
+        and max(inked(-thickest), inked(thickest)) < 1 - _FOLD_EMPTY
+    )
 
 
 def _holes(digit: Mask, area: int) -> int:

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from mnist_batch.preprocessing.extraction import extract_digit, size_normalized
 from mnist_batch.synthetic.generator import draw_digit
+from tests.support.reading import shares
 
 Pixels = NDArray[np.uint8]
 
@@ -78,3 +79,21 @@ def test_a_digit_is_cropped_and_resized_in_its_proportions() -> None:
         grey = size_normalized(ink, side)
         assert grey.shape == (side, side // 5)
         assert (grey == 255).all()
+
+
+@pytest.mark.parametrize("depth", [6, 10, 16, 24])
+def test_faint_ink_is_read_or_no_digit_is_found(depth: int) -> None:
+    """Never the page's edges, which are a little darker at two sides."""
+    labels = [digit for digit in range(10) for _ in range(5)]
+    pages = []
+    for place, label in enumerate(labels):
+        image = Image.fromarray(draw_digit(label, np.random.default_rng(place)))
+        ink = np.asarray(image.resize((84, 84), Image.Resampling.BICUBIC)) / 255
+        page = np.full((112, 112), 252.0)
+        page[:, -4:] -= 12
+        page[:4] -= 8
+        page[14:98, 14:98] -= depth * ink
+        pages.append(page.astype(np.uint8))
+    found = shares(pages, labels)
+    assert found["wrong"] == 0
+    assert depth < 24 or found["right"] > 0.95

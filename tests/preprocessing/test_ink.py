@@ -279,3 +279,22 @@ def test_distances_to_the_edge_are_scipys(digit: int, seed: int) -> None:
     mask = (written(digit, 80, seed=seed)[12:-12, 12:-12] > 0.5).astype(np.uint8)
     expected = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     np.testing.assert_allclose(distance_to_edge(mask), expected, rtol=0.05)
+
+
+@pytest.mark.parametrize("side", range(4))
+@pytest.mark.parametrize("step", [-40, 10])
+def test_a_strip_along_a_side_is_no_part_of_the_view(side: int, step: int) -> None:
+    """The next sheet, darker or lighter than the page: the page goes on there."""
+    page = np.full((120, 120), 200, np.uint8)
+    page[40:80, 55:65] = 150
+    edged = np.rot90(page, side).copy()
+    edged[:5] = (edged[:5].astype(int) + step).astype(np.uint8)
+    assert (view(np.ascontiguousarray(np.rot90(edged, -side))).grey == page).all()
+
+
+def test_a_stroke_along_a_side_is_seen() -> None:
+    """It ends short of the corners, as no sheet does."""
+    page = np.full((120, 120), 200, np.uint8)
+    page[:6, 10:110] = 30
+    page[:110, 60:68] = 30
+    assert (view(page).grey == page).all()

@@ -80,3 +80,22 @@ def test_the_corner_of_a_shadow_has_not(turns: int) -> None:
     down, across = np.indices((200, 240))
     wedge = (down + 1.3 * across < 160).astype(np.uint8)
     assert not is_digit_shaped(np.ascontiguousarray(np.rot90(wedge, turns)))
+
+
+@pytest.mark.parametrize("slope", [0.3, -0.8, 1.5])
+def test_a_fold_has_not(slope: float) -> None:
+    """A thin straight line from side to side, at any slope, alone or through a digit."""
+    down, across = np.indices((200, 240))
+    apart = np.abs(down - 100 - slope * (across - 120)) / np.hypot(1, slope)
+    fold = (apart <= 1.5).astype(np.uint8)
+    digit = (sheet((written(3, 120), 40, 60)) > INK / 2).astype(np.uint8)
+    assert not is_digit_shaped(fold)
+    assert not is_digit_shaped(fold | digit)
+
+
+def test_a_slanted_1_that_ends_short_of_the_sides_has_it() -> None:
+    """However thin."""
+    down, across = np.indices((200, 240))
+    line = (np.abs(down - 100 - 1.5 * (across - 120)) <= 3).astype(np.uint8)
+    line[:30] = line[170:] = 0
+    assert is_digit_shaped(line)
