@@ -12,10 +12,10 @@ from mnist_batch.errors import MnistBatchError
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
 from mnist_batch.schema import reason
-from tests.support.forms import arrays, parquet, pictures, tables
+from tests.support.forms import arrays, labels, parquet, pictures, tables
 from tests.support.forms.form import Form
 
-KINDS = [pictures, parquet, tables, arrays]
+KINDS = [pictures, parquet, tables, arrays, labels]
 FORMS: dict[str, Form] = {name: form for kind in KINDS for name, form in kind.FORMS.items()}
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 

@@ -242,7 +242,7 @@ def find_image_column(
             [one.name for one in schema if one.name != label and is_pixel_column(one.type)]
         ):
             return ImageColumn("", "", pixels)
-        hint = _EXPECTED
+        hint = _what_to_do(schema) or _EXPECTED
         if text := _find_paths(schema, wanted, found):
             hint = f"the column {shortened(text)!r} may hold their paths: pass --image-root DIR"
         raise InputError(f"{path}: no column of images among {_columns_text(schema)}; {hint}")
@@ -253,6 +253,24 @@ def find_image_column(
         )
     name = wanted or ("image" if "image" in found else next(iter(found)))
     return ImageColumn(name, found[name])
+
+
+def _what_to_do(schema: pa.Schema) -> str | None:
+    """Return what makes a column of tensors one that is read; None where there is none."""
+    for field in schema:
+        kind = field.type
+        if isinstance(kind, pa.FixedShapeTensorType):
+            shape = "x".join(map(str, kind.shape))
+            found = f"tensors of shape {shortened(shape)}"
+        elif pa.types.is_struct(kind) and kind.get_field_index("shape") >= 0:
+            found = "tensors that carry their shapes"
+        else:
+            continue
+        return (
+            f"the column {shortened(field.name)!r} holds {found}; write grey images of 28x28 as "
+            "lists of 784 numbers, or others as PNG into a binary column"
+        )
+    return None
 
 
 def _find_paths(schema: pa.Schema, wanted: str | None, found: Iterable[str]) -> str | None:
