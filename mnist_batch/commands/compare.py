@@ -13,7 +13,7 @@ from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.found_images import FoundImage, find_images
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.nights.baseline.changes import changes, setting_of
-from mnist_batch.options import NO_LABELS, Inputs, ReadOptions, input_list
+from mnist_batch.options import NO_LABELS, Inputs, ReadOptions, Several, input_list
 from mnist_batch.outputs.atomic import StagedFolder
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
@@ -174,8 +174,11 @@ def images_to_show(compared: Compared, inputs: Sequence[str | Path]) -> Mapping[
     column = options.get("image_column")
     read = ReadOptions(column if isinstance(column, str) else None, labels=NO_LABELS)
     prepare = prepare_of(options, compared.new)
-    rows = compared.comparison.new_rows
-    return find_images(places_to_show(compared), open_inputs(inputs, read), rows, prepare)
+    pictures, several = compared.comparison.new_rows, Several.ERROR
+    if compared.pictures is not None:
+        pictures, several = compared.pictures, Several.SPLIT
+    places, opened = places_to_show(compared), open_inputs(inputs, read)
+    return find_images(places, opened, pictures, prepare, several)
 
 
 def comparison_command(

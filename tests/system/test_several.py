@@ -225,6 +225,22 @@ def test_runs_are_compared_digit_by_digit(forms: Path, tmp_path: Path) -> None:
     assert comparison.pairs == comparison.new_rows == sum(COUNTS)
 
 
+def test_the_page_of_a_comparison_shows_digits_that_changed(forms: Path, tmp_path: Path) -> None:
+    """By their own images, from the pictures that were predicted; changes.csv names the digit."""
+    base, new, page = tmp_path / "a.parquet", tmp_path / "b.parquet", tmp_path / "page"
+    mnist_batch.predict(forms, new, several="split", report=False)
+    table = pq.read_table(new)
+    other = [(one + 1) % 10 if place == 4 else one for place, one in enumerate(TRUTH[: len(table)])]
+    column = table.schema.get_field_index("prediction")
+    pq.write_table(table.set_column(column, "prediction", pa.array(other, pa.int8())), base)
+    mnist_batch.compare(base, new, out=page, images=forms)
+    (row,) = rows_of(page / "changes.csv")
+    assert (row["row"], row["digit"]) == ("2", "0")
+    html = (page / "index.html").read_text()
+    assert "row 2, digit 0" in html
+    assert html.count("data:image/png") == 2  # what the network saw, and what it was made of
+
+
 def test_what_cannot_be_split_is_refused(forms: Path, tmp_path: Path) -> None:
     """Nobody looks for digits in pictures that are not prepared."""
     with pytest.raises(InputError, match="finds the digits of a picture"):

@@ -29,7 +29,7 @@ from mnist_batch.evaluation.comparison.verdict import (
     reservations,
     verdict_of,
 )
-from mnist_batch.schema import CONTENT, DIGITS, PATH, Classes, shortened
+from mnist_batch.schema import CONTENT, DIGIT, DIGITS, PATH, Classes, shortened
 
 MAX_DROP = 0.001
 """The drop of accuracy, 0 to 1, that is let pass unless another is named."""
@@ -80,13 +80,18 @@ _NAMED = ("label", "base_prediction", "new_prediction")
 """Columns of classes: of those that have names, columns as `label_name` follow."""
 
 
-def changes_schema(classes: Classes = DIGITS) -> pa.Schema:
+OF_SPLIT = [DIGIT, pa.field("picture", pa.int64())]
+"""Columns of the rows that changed where the new run split pictures: the number of the digit, and
+the place of its picture among those of the input."""
+
+
+def changes_schema(classes: Classes = DIGITS, *, split: bool = False) -> pa.Schema:
     """Return the columns of the rows that changed, with the names of classes that have any."""
     columns = [
         field.with_type(classes.dtype) if field.name in _NAMED else field for field in CHANGES
     ]
     names = [pa.field(f"{name}_name", pa.string()) for name in _NAMED] if classes.names else []
-    return pa.schema([*columns, *names])
+    return pa.schema([*columns, *names, *(OF_SPLIT if split else [])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +104,7 @@ class Compared:
         base_run, new_run: how they were made; None where the file does not say.
         changes: the rows that changed, `changes_schema`: by the kind of change, and within it the
             most confident of the new run first.
+        pictures: how many pictures the new run split into their digits; None if it split none.
     """
 
     comparison: Comparison
@@ -107,6 +113,7 @@ class Compared:
     base_run: Mapping[str, Any] | None
     new_run: Mapping[str, Any] | None
     changes: pa.Table
+    pictures: int | None = None
 
 
 def compare_predictions(
@@ -163,7 +170,8 @@ def compare_rows(
         notes=(*_notes(base, new, pairing, pairs), *reservations(overall, max_drop)),
         classes=classes,
     )
-    return Compared(comparison, base.path, new.path, base.run, new.run, changes)
+    pictures = None if new.digits is None else int((new.digits.fill_null(0).to_numpy() == 0).sum())
+    return Compared(comparison, base.path, new.path, base.run, new.run, changes, pictures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +264,8 @@ class _Pairs:
     def changes(self) -> pa.Table:
         """Return the rows that changed, `changes_schema`."""
         base, new = (rows.table for rows in self.rows)
-        schema = changes_schema(self.classes)
+        digits, pictures = self.rows[1].digits, self.rows[1].pictures
+        schema = changes_schema(self.classes, split=digits is not None)
         tables, dtype = [schema.empty_table()], self.classes.dtype
         for change, changed in self.kinds.items():
             places = np.flatnonzero(changed)
@@ -286,6 +295,9 @@ class _Pairs:
                 names = pa.array(self.classes.names)
                 for name in _NAMED:
                     columns[f"{name}_name"] = pc.take(names, columns[name])
+            if digits is not None and pictures is not None:
+                columns["digit"] = digits.take(columns["index"])
+                columns["picture"] = pa.array(pictures[self.pairing.new[places]])
             tables.append(pa.table(columns, schema=schema))
         return pa.concat_tables(tables)
 

@@ -54,6 +54,7 @@ class PredictedRows:
             of 64 bits, a quarter of what the texts take: among two million of them two are
             equal by chance once in ten million comparisons.
         classes: those of labels and predictions.
+        digits: the column `digit`; None where pictures were not split.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class PredictedRows:
     table: pa.Table
     keys: Mapping[str, NDArray[np.int64]]
     classes: Classes = DIGITS
+    digits: pa.Array | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -86,6 +88,16 @@ class PredictedRows:
         """The predicted classes, -1 where a row has no prediction: (n,)."""
         return self._numbers("prediction")
 
+    @cached_property
+    def pictures(self) -> NDArray[np.int64] | None:
+        """The place of each row's picture among those of the input, int64 (n,).
+
+        None where pictures were not split into their digits.
+        """
+        if self.digits is None:
+            return None
+        return np.cumsum(self.digits.fill_null(0).to_numpy() == 0) - 1
+
     def _numbers(self, name: str) -> Numbers:
         return np.asarray(self.table[name].fill_null(-1).to_numpy())
 
@@ -102,7 +114,10 @@ def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> Predicte
         further = [name for name in known_by if name in file.further]
         named = [name for name in known_by if name in (*PREDICTIONS.names, *further)]
         keys = {name: [np.empty(0, np.int64)] for name in (SOURCE_AND_ROW, *named)}
+        digits: list[pa.Array] = []
         for batch in file.batches(further):
+            if DIGIT.name in batch.schema.names:
+                digits.append(batch.column(DIGIT.name))
             kept.append(batch.select(PREDICTIONS.names))
             sources, rows = _hashes(batch.column("source")), batch.column("row").to_numpy()
             keys[SOURCE_AND_ROW].append(sources + rows + _of_digits(batch))
@@ -116,6 +131,7 @@ def read_rows(predictions: Path, known_by: Sequence[str] = KNOWN_BY) -> Predicte
         pa.Table.from_batches(kept, predictions_schema(with_probabilities=False, classes=numbered)),
         {name: np.concatenate(parts) for name, parts in keys.items()},
         classes,
+        pa.chunked_array(digits, DIGIT.type).combine_chunks() if digits else None,
     )
 
 

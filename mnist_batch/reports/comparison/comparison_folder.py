@@ -86,7 +86,8 @@ def _of_run(path: Path, run: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _write_table(path: Path, changes: pa.Table) -> None:
-    listed = changes.drop_columns(["index", "content_key"])
+    inner = [name for name in ("index", "content_key", "picture") if name in changes.column_names]
+    listed = changes.drop_columns(inner)
     writer = CsvWriter(path, listed.schema)
     for batch in listed.to_batches():
         writer.write(batch)

@@ -65,7 +65,8 @@ _ID = {
 def places_to_show(compared: Compared) -> list[Place]:
     """Return the rows of the new run whose images the page shows, in its order."""
     rows = (row for change in _SHOWN for row in _rows(compared, change, _MOST_OF_A_KIND))
-    places = [Place(row["index"], row["source"], row["row"], row["content_key"]) for row in rows]
+    names = ("index", "source", "row", "content_key", "digit", "picture")
+    places = [Place(**{name: row[name] for name in names if name in row}) for row in rows]
     return sorted(places, key=lambda place: place.index)
 
 
@@ -347,6 +348,7 @@ def _picture(row: Row, images: Mapping[int, FoundImage], names: Sequence[str]) -
         row["row"],
         found.image if found else None,
         found.original if found else None,
+        row.get("digit"),
     )
 
 
