@@ -3,8 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.data import FORMS, Digits
 from benchmarks.devices import sweep_images, sweep_rows
@@ -12,7 +14,7 @@ from benchmarks.recording import FEW_ROUNDS, Measure
 from benchmarks.results import NETWORK, Row
 from mnist_batch.decoding.decode import DecodedBatch, decode_batch
 from mnist_batch.inference.pipeline import predict_batches
-from mnist_batch.inference.predictors import load_model
+from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import BATCH_ROWS
@@ -65,15 +67,51 @@ def test_reading_decoding_and_predicting_agree_with_the_reference(
     source.check(pa.Table.from_batches(measure(predict, row)))
 
 
+@pytest.fixture(scope="module")
+def predictors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Predictor]:
+    """Return the default model on NumPy, and the same network on ONNX Runtime."""
+    default = load_model()
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    nodes, last = [], "images"
+    for layer in default.layers:
+        assert layer.weights
+        arrays |= {f"{layer.name}_{n}": array for n, array in enumerate(layer.weights)}
+        product = f"{layer.name}_product"
+        given = [last, f"{layer.name}_0", f"{layer.name}_1"]
+        operator = "Softmax" if layer.activation == "softmax" else "Relu"
+        nodes += [
+            helper.make_node("Gemm", given, [product]),
+            helper.make_node(operator, [product], [layer.name]),
+        ]
+        last = layer.name
+    graph = helper.make_graph(
+        nodes,
+        "default",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 784])],
+        [helper.make_tensor_value_info(last, TensorProto.FLOAT, ["n", 10])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    whole = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = tmp_path_factory.mktemp("onnx") / "default.onnx"
+    path.write_bytes(whole.SerializeToString())
+    return {"NumPy": default, "ONNX Runtime": load_model(path)}
+
+
+@pytest.mark.parametrize("name", ["NumPy", "ONNX Runtime"])
 @pytest.mark.parametrize("batch_size", BATCH_SIZES)
 def test_the_network_agrees_with_the_reference(
-    measure: Measure, digits: Digits, batch_size: int
+    measure: Measure,
+    digits: Digits,
+    predictors: dict[str, Predictor],
+    batch_size: int,
+    name: str,
 ) -> None:
-    """Resident pixels become probabilities, by the default model on NumPy."""
-    predictor = load_model()
+    """Resident pixels become probabilities, by the default model, which each of them runs."""
+    predictor = predictors[name]
     batches = sweep_images(digits.images, batch_size)
     expected = sweep_images(digits.expected, batch_size)
-    row = Row(NETWORK, "NumPy", sweep_rows(batch_size), batch_size, threads=CORES)
+    threads = CORES if name == "NumPy" else 1
+    row = Row(NETWORK, name, sweep_rows(batch_size), batch_size, threads=threads)
     probabilities = measure(lambda: [predictor.probabilities(batch) for batch in batches], row)
     predictions = np.concatenate(probabilities).argmax(axis=1)
     assert np.mean(predictions == np.concatenate(expected)) > 0.999

@@ -213,7 +213,12 @@ def test_no_images_give_no_rows(folder: Path) -> None:
             10,
             "takes images of 32x32 in colour (3 channels); expected grey images of 28x28",
         ),
-        ((28, 28), 5, "tells 5 classes apart; expected 10 classes"),
+        (
+            (28, 28),
+            1,
+            "gives one number, as a regression or a network for two classes does; "
+            "expected 2 to 1,000 classes",
+        ),
     ],
 )
 def test_dense_model_of_another_task_is_refused(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -176,6 +177,20 @@ def test_a_damaged_file_is_refused_wherever_it_is_cut() -> None:
     for size in range(0, len(content), 97):
         try:
             read_onnx(content[:size])
+        except ModelError as error:
+            assert "\n" not in str(error)
+
+
+def test_changed_bytes_are_refused_or_read() -> None:
+    """Nothing but an error of models is raised, whatever the bytes say."""
+    content, random = dense(metadata={"names": "a,b"}), np.random.default_rng(0)
+    heads = [*range(200), *range(len(content) - 600, len(content))]  # the arrays lie between
+    for _ in range(500):
+        changed = bytearray(content)
+        for place in random.choice(heads, 3):
+            changed[place] = random.integers(256)
+        try:
+            read_onnx(bytes(changed))
         except ModelError as error:
             assert "\n" not in str(error)
 

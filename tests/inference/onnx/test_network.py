@@ -1,5 +1,6 @@
 """Networks of ONNX files give what the same networks give on NumPy, Keras and scikit-learn."""
 
+import pickle
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -208,6 +209,29 @@ def test_rows_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     for size in (1, 7):
         parts = [loaded.probabilities(IMAGES[start : start + size]) for start in range(0, 56, size)]
         np.testing.assert_allclose(np.concatenate(parts), whole[:56], atol=5e-6)
+
+
+def test_a_predictor_can_be_pickled_and_take_another_scale(tmp_path: Path) -> None:
+    """The bytes of the file travel with it."""
+    path = written(dense(), tmp_path)
+    loaded = load_model(path)
+    path.unlink()
+    again = pickle.loads(pickle.dumps(loaded))
+    np.testing.assert_array_equal(again.probabilities(IMAGES), loaded.probabilities(IMAGES))
+    expected = softmax(PIXELS * 255 @ KERNEL + BIAS)
+    found = again.at_scale(Scale.BYTES).probabilities(IMAGES)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_names_of_classes_come_from_the_file(tmp_path: Path) -> None:
+    """Where there is one for each class."""
+    names = tuple("abcdefghij")
+    path = written(dense(metadata={"names": ",".join(names)}), tmp_path)
+    assert load_model(path).classes.names == names
+    path = written(dense(metadata={"names": "a,b"}), tmp_path)
+    assert load_model(path).classes.names is None
+    path = written(dense(kernel=KERNEL[:, :4], metadata={"names": "a,b,c,d"}), tmp_path)
+    assert load_model(path).classes.names == tuple("abcd")
 
 
 def test_another_predictor_is_refused(tmp_path: Path) -> None:
