@@ -165,6 +165,11 @@ class _Read:
                         with_gallery=shown,
                         classes=classes,
                     )
+                if file.classes != classes:
+                    raise PredictionsError(
+                        f"{path}: its {file.classes.count} {file.classes.noun_of_many} are not "
+                        f"those of {wanted.files[0]} ({classes.count}); evaluate them apart"
+                    )
                 columns = list(dict.fromkeys([*listed, *slices]))
                 there = [name for name in columns if name in file.further]
                 found |= {*there}

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
-from mnist_batch.schema import DIGITS, PREDICTIONS, Classes, first_rows, shortened
+from mnist_batch.schema import DIGITS, LABEL_NAME, PREDICTIONS, Classes, first_rows, shortened
 
 _INSTEAD = "correct it, or evaluate without --labels, with those that the predictions have"
 _LABEL = PREDICTIONS.get_field_index("label")
@@ -27,6 +27,7 @@ class LateLabels:
             LabelError: it cannot be read, or is none.
         """
         self._file = LabelFile(path, Numbering(classes), _INSTEAD)
+        self._classes = classes
         self._named: str | None = None  # a source of the predictions
         self._labelled = self._rows = 0
 
@@ -51,7 +52,11 @@ class LateLabels:
             self._named = sources[0].as_py()
         self._rows += len(batch)
         self._labelled += len(batch) - labels.null_count
-        return batch.set_column(_LABEL, PREDICTIONS.field(_LABEL), labels)
+        batch = batch.set_column(_LABEL, PREDICTIONS.field(_LABEL).with_type(labels.type), labels)
+        place = batch.schema.get_field_index(LABEL_NAME.name)
+        if place < 0 or not self._classes.names:
+            return batch
+        return batch.set_column(place, LABEL_NAME, pa.array(self._classes.names).take(labels))
 
     def notes(self) -> list[str]:
         """Return how many rows have a label, where not all have one.

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import mnist_batch
-from mnist_batch.errors import LabelError, ModelError
+from mnist_batch.errors import ColumnError, LabelError, ModelError, PredictionsError
 from mnist_batch.schema import DIGITS, Classes
 from mnist_batch.synthetic import generator
 from tests.support.parquet_files import encoded
@@ -240,3 +240,31 @@ def test_streams_have_names(tmp_path: Path) -> None:
     [batch] = mnist_batch.stream(file, model=model, prepare="never")
     assert batch["prediction_name"].to_pylist() == ["eel", "dog"]
     assert batch["label_name"].to_pylist() == ["eel", "cat"]
+
+
+def test_labels_that_come_later_are_names_too(tmp_path: Path) -> None:
+    """They take the place of label and name; files of other classes are evaluated apart."""
+    model = write_spotted_model(tmp_path / "model.h5", 3, ["cat", "dog", "eel"])
+    file = _write(tmp_path / "data.parquet", spotted_images([2, 1]), ["eel", "cat"])
+    out, later = tmp_path / "out.parquet", tmp_path / "later.csv"
+    mnist_batch.predict(file, out, model=model, prepare="never", report=False)
+    later.write_text("source,row,label\ndata.parquet,0,EEL\ndata.parquet,1,dog\n")
+    assert mnist_batch.evaluate(out, labels=later, report=False).metrics.accuracy == 1.0
+    images, digits = generator.draw_digits(3)
+    other = tmp_path / "digits.parquet"
+    mnist_batch.predict(_write(tmp_path / "d.parquet", images, digits), other, report=False)
+    with pytest.raises(PredictionsError, match=r"its 10 digits are not those of .* \(3\)"):
+        mnist_batch.evaluate([out, other], report=False)
+
+
+def test_a_column_of_the_input_cannot_take_the_place_of_a_name(tmp_path: Path) -> None:
+    """Only where classes have names is there such a column."""
+    file = _write(tmp_path / "data.parquet", spotted_images([1]), [1])
+    table = pq.read_table(file)
+    pq.write_table(table.append_column("label_name", pa.array(["x"])), file)
+    out = tmp_path / "out.parquet"
+    model = write_spotted_model(tmp_path / "model.h5", 3, ["cat", "dog", "eel"])
+    with pytest.raises(ColumnError, match="'label_name' cannot be kept"):
+        mnist_batch.predict(file, out, model=model, keep_columns=["label_name"])
+    mnist_batch.predict(file, out, keep_columns=["label_name"], report=False)
+    assert pq.read_table(out)["label_name"].to_pylist() == ["x"]
