@@ -17,8 +17,8 @@ from mnist_batch.decoding.limits import MAX_FILE_BYTES
 from mnist_batch.inputs.labelling.folders import folder_labels, folder_names, partition_values
 from mnist_batch.inputs.labelling.hints import hint_of_files
 from mnist_batch.inputs.labelling.label_file import LabelFile
+from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
 from mnist_batch.inputs.labelling.metadata import metadata_columns, metadata_labels
-from mnist_batch.inputs.labels import class_numbers, texts_of
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.inputs.kept import as_text, kept_type
+from mnist_batch.inputs.labelling.labels import shown
 from mnist_batch.inputs.labelling.names import classes_of, whole_number
 from mnist_batch.inputs.labelling.tables import csv_cause
-from mnist_batch.inputs.labels import shown
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import (

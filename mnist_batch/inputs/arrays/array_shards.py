@@ -14,7 +14,7 @@ from mnist_batch.errors import LabelError
 from mnist_batch.inputs.arrays.headers import StoredArray
 from mnist_batch.inputs.arrays.picture_shapes import Pictures
 from mnist_batch.inputs.arrays.stored_bytes import Reader
-from mnist_batch.inputs.labels import INSTEAD, class_numbers, texts_of
+from mnist_batch.inputs.labelling.labels import INSTEAD, class_numbers, texts_of
 from mnist_batch.inputs.listing import file_states, text_of_path, unreadable
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,

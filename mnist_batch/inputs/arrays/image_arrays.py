@@ -16,7 +16,7 @@ from mnist_batch.inputs.arrays.picture_shapes import (
     label_names,
     pictures_of,
 )
-from mnist_batch.inputs.labels import INSTEAD
+from mnist_batch.inputs.labelling.labels import INSTEAD
 from mnist_batch.inputs.listing import UNREADABLE, cause
 from mnist_batch.inputs.shards import ReadSettings
 from mnist_batch.machine.failures import raise_if_of_machine

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
+from mnist_batch.inputs.labelling.labels import INSTEAD, class_numbers, texts_of
 from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering
 from mnist_batch.inputs.labelling.spellings import find_spellings
 from mnist_batch.inputs.labelling.tables import check_once, name_column, read_table
-from mnist_batch.inputs.labels import INSTEAD, class_numbers, texts_of
 from mnist_batch.schema import FORMULA, shortened
 
 _TYPES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.labels import shown
+from mnist_batch.inputs.labelling.labels import shown
 from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
 

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.labelling.label_file import LabelFile
+from mnist_batch.inputs.labelling.labels import check_type, class_numbers, texts_of
 from mnist_batch.inputs.labelling.numbering import Numbering
-from mnist_batch.inputs.labels import check_type, class_numbers, texts_of
 from mnist_batch.inputs.listing import (
     UNREADABLE,
     cause,

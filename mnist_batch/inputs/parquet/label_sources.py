@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from mnist_batch.inputs.labelling.folders import partition_values
 from mnist_batch.inputs.labelling.hints import NAMES, hint_of_columns
-from mnist_batch.inputs.labels import class_numbers
+from mnist_batch.inputs.labelling.labels import class_numbers
 from mnist_batch.inputs.listing import UNREADABLE, text_of_path
 from mnist_batch.inputs.parquet.columns import ImageColumn, values_type
 from mnist_batch.inputs.parquet.footers import open_listed, read_footer

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import ColumnError, InputError, LabelError
 from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, Reader, StoredBytes
-from mnist_batch.inputs.labels import class_numbers, texts_of
+from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
 from mnist_batch.inputs.listing import UNREADABLE, cause, file_states, text_of_path, unreadable
 from mnist_batch.inputs.parquet.footers import identity_of
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.labels import class_numbers
+from mnist_batch.inputs.labelling.labels import class_numbers
 
 
 def where(i: int) -> str:
