@@ -18,12 +18,14 @@ import mnist_batch
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.terminal import UNKNOWN, facts, page, table, text, titled
 from mnist_batch.cli.shared import groups, parameters
-from mnist_batch.mnist import CLASSES
 
 if TYPE_CHECKING:
     from mnist_batch.inference.scale_search import ScaleTrials
     from mnist_batch.inspection.images import Place
     from mnist_batch.inspection.inputs import Sizes
+
+_NAME = 30
+"""Characters of the name of a class."""
 
 _Names = Annotated[
     list[str], typer.Argument(metavar="MODEL|INPUT", help="One MODEL, or one INPUT or several.")
@@ -77,7 +79,7 @@ def model_page(found: "mnist_batch.ModelInspection") -> "terminal.Page":
         "SHA-256": found.sha256,
         "size": _bytes(found.size_bytes),
         "input": _shape(found.input_shape),
-        "output": f"{CLASSES} classes, {found.activation}" if found.predictor else found.activation,
+        "output": _output(found),
         "parameters": _number(found.parameters),
         "runs on": f"{found.predictor or 'nothing'}: {found.why}",
         "pixels": _scale(found),
@@ -92,6 +94,13 @@ def model_page(found: "mnist_batch.ModelInspection") -> "terminal.Page":
         sentences = [("-", sentence) for sentence in found.suspicious]
         parts.append(titled("Worth a look", table("ll", sentences, gap=1)))
     return page(*parts)
+
+
+def _output(found: "mnist_batch.ModelInspection") -> str:
+    shape = found.layers[-1].output_shape if found.layers else None
+    if not (found.predictor and shape and shape[-1]):
+        return found.activation
+    return f"{shape[-1]:,} classes, {found.activation}"
 
 
 def _layers(found: "mnist_batch.ModelInspection") -> "terminal.Page":
@@ -171,17 +180,25 @@ def input_page(found: "mnist_batch.InputInspection") -> "terminal.Page":
         values["passed over"] = _counts(found.passed_over)
     parts = [facts(values)]
     if found.unlabelled < found.rows:
-        width = max(4, len(str(max(found.labels))))
-        counts, digits = [list(map(str, found.labels))], list(map(str, range(CLASSES)))
-        labels = table("r" * CLASSES, counts, header=digits, gap=1, width=width)
-        if not found.classes.are_digits:
-            names = found.classes.short_names(40)
-            labels = table("lr", list(zip(names, counts[0], strict=True)), gap=2)
-        parts.append(titled("Labels", labels))
+        parts.append(titled("Labels", _labels(found)))
     if odd := list(_odd(found)):
         odd_rows = table("rll", odd, header=("rows", "what", "the first of them"))
         parts.append(titled("Worth a look", odd_rows))
     return page(*parts)
+
+
+def _labels(found: "mnist_batch.InputInspection") -> "terminal.Page":
+    """Return how many rows each label has: of digits in a line, of other classes side by side."""
+    counts, width = list(map(str, found.labels)), max(4, len(str(max(found.labels))))
+    names = found.classes.short_names(_NAME)
+    if found.classes.are_digits:
+        return table("r" * len(names), [counts], header=names, gap=1, width=width)
+    across = max(1, terminal.columns() // (max(map(len, names)) + width + 5))
+    down = -(-len(names) // across)  # read from top to bottom
+    cells = [(names[place], counts[place]) for place in range(len(names))]
+    cells += [("", "")] * (across * down - len(cells))
+    rows = [[text for pair in cells[line::down] for text in pair] for line in range(down)]
+    return table("lr" * across, rows, gap=2, width=width)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

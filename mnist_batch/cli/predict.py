@@ -193,7 +193,17 @@ def _looked_at(
         pictures = sum(not row.digit for row in rows)
         if pictures > _LOOK_ROWS or len(rows) >= _MOST_OF_A_LOOK:
             raise _too_many()
-    return rows, loaded.classes
+    return rows, _classes_of(inputs, reading, loaded.classes)
+
+
+def _classes_of(inputs: Sequence[str], reading: groups.Reading, of_model: "Classes") -> "Classes":
+    """Return the classes of a model, with the names that the data or the user has for them."""
+    from mnist_batch.inputs.sources import STDIN, open_inputs
+    from mnist_batch.options import ReadOptions
+
+    if STDIN in inputs or (of_model.are_digits and not reading.class_names):
+        return of_model
+    return open_inputs(inputs, ReadOptions.of(**vars(reading)), of_model).classes or of_model
 
 
 def _show_look(

@@ -9,6 +9,9 @@ from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, folded, status_of
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.options import ErrorBudget
+from mnist_batch.schema import Classes
+from tests.support.class_comparison import class_comparison
+from tests.support.class_predictions import CHARACTERS, GARMENTS, class_evaluation
 from tests.support.example_comparison import COMPARISON
 from tests.support.example_metrics import METRICS
 from tests.support.nights import night
@@ -172,3 +175,37 @@ def test_a_reader_is_told_of_the_digits_at_once_where_there_is_nothing_to_tell()
     alone = replace(EVIDENCE, comparison=None, why_not_compared="it is the first night")
     digits = list(folded(ask_gates(alone, LIMITS, [])))[3]
     assert (digits.name, digits.message) == ("digits 0-9", "it is the first night")
+
+
+def _of_classes(classes: Classes, regressed: tuple[int, ...]) -> list[GateResult]:
+    comparison = replace(class_comparison(classes, 4000).comparison, regressed_digits=regressed)
+    metrics = class_evaluation(classes, 500).metrics
+    evidence = replace(EVIDENCE, metrics=metrics, comparison=comparison)
+    return list(ask_gates(evidence, LIMITS, []))
+
+
+def test_each_class_has_a_gate_of_its_name() -> None:
+    """Those of which there is nothing to tell are one for a reader."""
+    gates = _of_classes(GARMENTS, (1,))
+    names = [f"class {name}" for name in GARMENTS.names or ()]
+    assert [gate.name for gate in gates] == ["errors", "accuracy", "regression", *names, "drift"]
+    assert [gate.name for gate in gates if gate.fails] == ["regression", "class Coat"]
+    assert [gate.name for gate in folded(gates)] == [
+        "errors",
+        "accuracy",
+        "regression",
+        "3 classes",
+        "class Coat",
+        "drift",
+    ]
+    numbered = [gate.name for gate in folded(_of_classes(Classes(62), (7,)))]
+    assert numbered[3:5] == ["classes 0-6, 8-61", "class 7"]
+
+
+def test_of_many_classes_that_are_worse_a_few_are_told_apart() -> None:
+    """All of them fail, and the last line counts the others."""
+    gates = _of_classes(CHARACTERS, tuple(range(40)))
+    assert sum(gate.fails for gate in gates) == 41
+    told = [gate for gate in folded(gates) if gate.fails]
+    assert [gate.name for gate in told][-2:] == ["class J", "20 classes"]
+    assert told[-1].message == "worse beyond chance too"

@@ -10,7 +10,13 @@ from PIL import Image
 
 import mnist_batch
 from mnist_batch.options import Style
+from mnist_batch.reports.comparison.comparison_page import comparison_page
+from mnist_batch.reports.evaluation.report_page import report_page
+from mnist_batch.schema import Classes
 from mnist_batch.synthetic import generator
+from tests.support.class_comparison import class_comparison
+from tests.support.class_predictions import CHARACTERS, class_evaluation
+from tests.support.class_predictions import HOSTILE as CLASS_NAMES
 from tests.support.linear_model import write_linear_model
 
 DIGITS = 100
@@ -87,6 +93,7 @@ def make_pages(folder: Path) -> dict[str, Path]:
         "nights": runs,
         "night compared": runs / "worse" / "comparison",
         **_hostile_reports(folder / "hostile"),
+        **_class_pages(folder),
     }
     return {name: report / "index.html" for name, report in reports.items()}
 
@@ -109,3 +116,22 @@ def _hostile_reports(folder: Path) -> dict[str, Path]:
         "hostile": outs[0].with_suffix(".report"),
         "hostile compared": folder / "compared",
     }
+
+
+def _class_pages(folder: Path) -> dict[str, Path]:
+    """Write pages of 62 classes and of some with hostile names, and return their folders."""
+    hostile = (*HOSTILE, *CLASS_NAMES)
+    folders = {}
+    for name, classes in (("62", CHARACTERS), ("hostile", Classes(len(hostile), hostile))):
+        compared = class_comparison(classes, 3000)
+        pages = {
+            f"{name} classes": report_page(class_evaluation(classes, 5000), {}),
+            f"{name} classes compared": comparison_page(
+                compared, images={}, changed=[], command=None
+            ),
+        }
+        for of, text in pages.items():
+            folders[of] = folder / of
+            folders[of].mkdir()
+            (folders[of] / "index.html").write_text(text, encoding="utf-8")
+    return folders

@@ -21,6 +21,10 @@ PROJECT = Path(__file__).parent.parent.parent
 PAGES = (
     *("labelled", "unlabelled", "evaluated", "trained"),
     *("nights", "night compared", "hostile", "hostile compared"),
+    "62 classes",
+    "62 classes compared",
+    "hostile classes",
+    "hostile classes compared",
 )
 FOCUSABLE = "a[href], [tabindex='0'], summary"
 """What a key can reach on a page without forms."""

@@ -8,6 +8,9 @@ import pytest
 from mnist_batch import ComparisonResult
 from mnist_batch.cli.printing.comparison import comparison_page, why_worse
 from mnist_batch.evaluation.comparison.result import Comparison, Verdict
+from mnist_batch.schema import Classes
+from tests.support.class_comparison import class_comparison
+from tests.support.class_predictions import CHARACTERS, GARMENTS, HOSTILE
 from tests.support.command import printed
 from tests.support.example_comparison import COMPARISON
 
@@ -131,3 +134,30 @@ def test_why_a_run_is_worse_is_said() -> None:
     assert why_worse(replace(COMPARISON, regressed_digits=())) == f"{start}in all"
     improved = replace(COMPARISON, verdict=Verdict.IMPROVED, regressed_digits=(1, 4))
     assert why_worse(improved) == f"{start}on digits 1, 4"
+
+
+@pytest.mark.parametrize(
+    "classes", [GARMENTS, CHARACTERS, Classes(200), Classes(len(HOSTILE), HOSTILE)]
+)
+def test_any_number_of_classes_fits_a_terminal(classes: Classes) -> None:
+    """The worst of many are listed, and the sentence of the exit status names a few."""
+    found = class_comparison(classes, 20_000).comparison
+    lines = shown(found)
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 45
+    assert not any("digit" in line for line in [*lines, why_worse(found)])
+    assert len(why_worse(found)) < 200
+
+
+def test_classes_are_named_in_the_table_and_in_the_sentence() -> None:
+    """In place of their numbers."""
+    found = class_comparison(GARMENTS, 4000).comparison
+    lines = shown(found)
+    start = lines.index("Per class that changed; p is corrected for there being 4")
+    head, *rows = lines[start + 1 : start + 6]
+    assert head.split()[:2] == ["class", "images"]
+    assert [row.split("  ")[0] for row in rows] == list(GARMENTS.names or ())
+    assert why_worse(found).endswith("in all, and on classes T-shirt/top, Coat, Shirt, Ankle boot")
+    assert "on classes 0, 1, 2, 3, 4 and " in why_worse(
+        class_comparison(Classes(20), 8000).comparison
+    )

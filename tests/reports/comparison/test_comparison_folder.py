@@ -6,6 +6,9 @@ from pathlib import Path
 
 from mnist_batch.evaluation.comparison.comparing import Compared, compare_predictions
 from mnist_batch.reports.comparison.comparison_folder import FILES, write_comparison
+from mnist_batch.schema import Classes
+from tests.support.class_comparison import class_comparison
+from tests.support.class_predictions import GARMENTS
 from tests.support.predictions_files import write_predictions
 
 
@@ -56,3 +59,21 @@ def test_the_record_holds_all_numbers(tmp_path: Path) -> None:
     assert record["changed"] == ["the model is another"]
     assert record["base"]["file"] == str(tmp_path / "base.parquet")
     assert record["new"]["images_per_s"] is None
+
+
+def test_classes_that_are_not_the_digits_are_called_classes(tmp_path: Path) -> None:
+    """By number, and by name where they have names; the table has columns of names too."""
+    write_comparison(tmp_path, class_comparison(GARMENTS, 500))
+    record = json.loads((tmp_path / "comparison.json").read_text())
+    assert record["class_names"] == list(GARMENTS.names or ())
+    assert [(one["class"], one["name"]) for one in record["per_class"]] == [
+        *enumerate(record["class_names"])
+    ]
+    assert set(record) & {"per_digit", "regressed_digits", "classes"} == set()
+    assert "digit" not in record["overall"]
+    with (tmp_path / "changes.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    assert row["label_name"] == GARMENTS.name(int(row["label"]))
+    write_comparison(tmp_path, class_comparison(Classes(12), 500))
+    record = json.loads((tmp_path / "comparison.json").read_text())
+    assert ("class_names" in record, record["per_class"][11]["class"]) == (False, 11)

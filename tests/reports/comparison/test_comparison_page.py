@@ -10,6 +10,9 @@ from mnist_batch.evaluation.comparison.comparing import Compared, compare_predic
 from mnist_batch.evaluation.found_images import FoundImage
 from mnist_batch.reports.comparison.comparison_page import comparison_page, places_to_show
 from mnist_batch.reports.page import PAGE_BYTES
+from mnist_batch.schema import Classes
+from tests.support.class_comparison import class_comparison
+from tests.support.class_predictions import CHARACTERS, GARMENTS, HOSTILE
 from tests.support.predictions_files import write_predictions
 
 
@@ -139,3 +142,20 @@ def test_runs_without_labels_have_a_page(tmp_path: Path) -> None:
     found = _Page(page(compared(tmp_path, [None] * 3, [1, 2, 3], [1, 2, 4])))
     assert found.texts["h1"] == ["No labels to tell by; 1 of 3 digits is read otherwise"]
     assert "accuracy" not in found.ids
+
+
+@pytest.mark.parametrize(
+    "classes", [GARMENTS, CHARACTERS, Classes(200), Classes(len(HOSTILE), HOSTILE)]
+)
+def test_the_page_of_any_number_of_classes_names_them(classes: Classes) -> None:
+    """Below its limit, with its links whole, and without a word of digits."""
+    text = page(class_comparison(classes, 20_000))
+    assert len(text.encode()) < PAGE_BYTES
+    found = _Page(text)
+    assert {link.removeprefix("#") for link in found.links if link.startswith("#")} <= {
+        *found.ids,
+        "content",
+    }
+    assert "digit" not in text.partition("</style>")[2]
+    assert "<script" not in text
+    assert "Worse beyond chance: the classes" in text

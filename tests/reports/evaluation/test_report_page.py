@@ -13,7 +13,9 @@ from mnist_batch.evaluation.slices import Slice
 from mnist_batch.mnist import SIDE
 from mnist_batch.reports.evaluation.report_page import report_page
 from mnist_batch.reports.page import PAGE_BYTES
-from mnist_batch.schema import PREDICTIONS
+from mnist_batch.schema import PREDICTIONS, Classes
+from tests.support.class_predictions import CHARACTERS, GARMENTS, class_evaluation
+from tests.support.class_predictions import HOSTILE as HOSTILE_NAMES
 from tests.support.parsed_page import ParsedPage, missing_targets
 
 RUN: dict[str, Any] = {
@@ -262,3 +264,25 @@ def test_a_page_shows_as_many_mistakes_as_fit() -> None:
     page = report_page(replace(evaluation, gallery=cells), RUN)
     assert len(page.encode()) < PAGE_BYTES
     assert len(ParsedPage(page).images) == 4_500
+
+
+LONG = Classes(200, tuple(f"{'<b>&' * 49}{number:04}" for number in range(200)))
+"""Names of 200 characters that are longer once they are escaped."""
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [GARMENTS, CHARACTERS, LONG, Classes(1000), Classes(len(HOSTILE_NAMES), HOSTILE_NAMES)],
+)
+def test_the_page_of_any_number_of_classes_is_below_its_limit(classes: Classes) -> None:
+    """Whatever they are called; its links are whole, and nothing on it speaks of digits."""
+    evaluation = class_evaluation(classes, 20_000)
+    text = report_page(evaluation, RUN, command="mnist-batch")
+    assert len(text.encode()) < PAGE_BYTES
+    assert missing_targets(ParsedPage(text)) == set()
+    told = text.partition("</style>")[2]
+    for name in ("--digits", '"#digits"', 'id="digits"'):  # which nobody reads
+        told = told.replace(name, "")
+    assert "digit" not in told
+    for markup in ("<script", "<b>&"):
+        assert markup not in text
