@@ -1,7 +1,8 @@
 """What travels between the folders: the columns of predictions, and batches of images.
 
 Order of rows is input order: sources in natural order (2.png before 10.png), rows ascending.
-(source, row) is unique and identifies the image.
+(source, row) is unique and identifies the image; where pictures are split into their digits,
+(source, row, digit) does.
 """
 
 from collections import Counter

@@ -1,7 +1,13 @@
 """Pictures of several digits are rows with an error, or are split into rows."""
 
+import io
+import os
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image, ImageOps
 
 from mnist_batch.options import Prepare, Several
 from mnist_batch.preprocessing.mnist_form import prepare_batch, to_mnist_form
@@ -121,3 +127,16 @@ def test_a_moved_image_has_the_box_of_its_ink() -> None:
     split = prepare_batch(batch_of(image), several=Several.SPLIT).split
     assert split is not None
     assert split.box.to_pylist() == [[2, 1, digit.shape[1], digit.shape[0]]]
+
+
+@pytest.mark.skipif("MNIST_DATA" not in os.environ, reason="MNIST_DATA does not name real data")
+def test_single_digits_of_mnist_are_not_several() -> None:
+    """Of test digits on white pages, enlarged to 84 pixels; rates are in docs/formats.md."""
+    table = pq.read_table(Path(os.environ["MNIST_DATA"]) / "test-00000-of-00001.parquet")
+    contents = table["image"].combine_chunks().field("bytes").slice(0, 600).to_pylist()
+    large = [
+        ImageOps.expand(ImageOps.invert(Image.open(io.BytesIO(one))).resize((84, 84)), 9, 255)
+        for one in contents
+    ]
+    decoded = prepare_batch(batch_of([encoded(np.asarray(one)) for one in large]))
+    assert decoded.error.null_count == len(contents)
