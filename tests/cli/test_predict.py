@@ -58,7 +58,8 @@ def test_rows_without_prediction_are_status_3(tmp_path: Path, model: Path) -> No
     """Written all the same; `--max-errors` says how many are still status 0."""
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"not an image")
-    arguments = ("predict", f"{tmp_path}/*.png", "--model", model, "--overwrite", "--out")
+    reading = ("--labels", "none", "--model", model)
+    arguments = ("predict", f"{tmp_path}/*.png", *reading, "--overwrite", "--out")
     out = tmp_path / "out.parquet"
     ended = run(*arguments, out)
     assert ended.returncode == 3

@@ -187,10 +187,11 @@ def _of_names(paths: Sequence[str]) -> str:
                 )
     words = {part[-2].casefold() for part in parts if len(part) > 1}
     if not best and words and words <= {*_WORDS}:
-        return "their folders are called by words; rename these to 0 to 9"
+        return f"their folders are called by words: pass --label-pattern {_quoted(_ANY_FOLDER)}"
     return best
 
 
+_ANY_FOLDER = "/([a-zA-Z]+)/[^/]*$"
 _MOST_LEVELS = 6
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 

@@ -123,3 +123,18 @@ def test_any_names_give_a_hint() -> None:
     """Short paths, one file, and names without digits."""
     for name in ("a", "a.png", "1", "x/1/2"):
         assert hint_of_files([name], [f"/{name}"], {}, None)
+
+
+def test_folders_called_by_words_are_told(tmp_path: Path) -> None:
+    """The pattern that is named reads them."""
+    for name in ("seven/a.png", "Three/b.png", "three/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    pattern = "/([a-zA-Z]+)/[^/]*$"
+    assert open_inputs([tmp_path]).label_note() == (
+        f"no image has a label: their folders are called by words: pass --label-pattern '{pattern}'"
+    )
+    (shard,) = open_inputs([tmp_path], ReadOptions(label_pattern=pattern)).shards
+    (batch,) = shard.read(9)
+    labels = dict(zip(batch.source.to_pylist(), batch.label.to_pylist(), strict=True))
+    assert labels == {"seven/a.png": 7, "Three/b.png": 3, "three/c.png": 3}
