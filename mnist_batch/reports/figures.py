@@ -1,6 +1,6 @@
 """Charts of the metrics of digits and of training; each function returns a matplotlib figure.
 
-Those of other classes are in `class_figures`.
+Those of other classes are in `evaluation.class_figures`.
 
 Figures are made from matplotlib's objects and without pyplot, which would look for a window system
 and keep each figure. A report is drawn after every run, so figures do without what costs time and

@@ -15,8 +15,9 @@ from mnist_batch.outputs.mistakes import Mistakes
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
 from mnist_batch.outputs.targets import behind_links, check_writable, output_errors, why_failed
-from mnist_batch.reports import class_figures, contact_sheet, figures
+from mnist_batch.reports import contact_sheet, figures
 from mnist_batch.reports.drawing_process import Drawings
+from mnist_batch.reports.evaluation import class_figures
 from mnist_batch.reports.page import Around
 from mnist_batch.reports.records import (
     confusion_table,

@@ -1,1 +1,1 @@
-"""An evaluation as a page: verdict, matrix, images, tables, charts."""
+"""An evaluation as a page: verdict, matrix, images, tables; and charts of any classes."""

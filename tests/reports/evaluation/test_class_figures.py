@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.reports.class_figures import (
+from mnist_batch.reports.evaluation.class_figures import (
     LISTED,
     MATRIX,
     confusion_matrix_figure,
