@@ -25,7 +25,7 @@ from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare, ReadOptions
 from mnist_batch.preprocessing.mnist_form import prepare_batch
-from mnist_batch.schema import DIGITS, Classes, ImageBatch, Images, reason
+from mnist_batch.schema import DIGITS, Classes, ImageBatch, Images, reason, shortened
 
 Labels = npt.NDArray[np.int8] | npt.NDArray[np.int16]
 """True classes (n,) from 0 on: int8, or int16 of over 128 classes."""
@@ -193,8 +193,7 @@ def read_images(
     """
     opened = open_inputs(inputs, read, classes, named_by_folders=True)
     classes = opened.classes or DIGITS
-    if classes.count < _FEWEST:
-        raise LabelError(f"{inputs[0]}: all labels are {classes.name(0)!r}; expected two or more")
+    _check_classes(classes, inputs[0])
     if prepare is None:
         prepare = Prepare.AUTO if classes.are_digits else Prepare.NEVER
     for file in opened.files:
@@ -226,6 +225,18 @@ def read_images(
 
 
 _FEWEST = 2
+
+
+def _check_classes(classes: Classes, where: str) -> None:
+    """Raise `LabelError` for a single class, and for names that no model file may hold."""
+    if classes.count < _FEWEST:
+        raise LabelError(f"{where}: all labels are {classes.name(0)!r}; expected two or more")
+    wrong = next((name for name in classes.names or () if not name.isprintable()), None)
+    if wrong is not None:
+        raise LabelError(
+            f"{where}: the class {shortened(wrong)!r} has a character that does not print; name "
+            "the classes with --class-names"
+        )
 
 
 def _refuse_packed_together(file: Path) -> None:

@@ -96,3 +96,16 @@ def test_a_wrong_label_among_digits_makes_no_class(tmp_path: Path) -> None:
     file = _write(tmp_path / "data.parquet", [*"0123456789", "x"])
     with pytest.raises(LabelError, match="label 'x' is not a digit"):
         read_images([str(file)])
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [(["a\nb", "c"], "has a character that does not print"), (["cat"] * 3, "'cat' is not a digit")],
+)
+def test_names_that_no_model_can_keep_are_refused(
+    tmp_path: Path, labels: list[str], said: str
+) -> None:
+    """Before anything is trained; one class alone is none."""
+    file = _write(tmp_path / "data.parquet", labels)
+    with pytest.raises(LabelError, match=said):
+        read_images([str(file)])
