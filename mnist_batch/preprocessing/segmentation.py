@@ -198,7 +198,7 @@ class _Ink:
 
     def _is_of_lines(self, digit: Mask) -> bool:
         """Tell whether a digit is what is left of ruled lines: a piece of one, a blur beside it."""
-        if not self.lines.any():
+        if self.lines.sum() < max(self.lines.shape):  # crumbs of the digit's own
             return False
         strengths = float(self.strength[digit > 0].mean() / self.strength[self.lines > 0].mean())
         if strengths < _LEFT_OF_LINES:

@@ -9,15 +9,15 @@ import numpy as np
 
 from mnist_batch.preprocessing.ink import Mask, distance_to_edge, stroke_width
 
-_WIDEST = 2.5
-"""Width of a digit at most, in its heights, of which digits have at most 2.1: what is wider is a
+_WIDEST = 3
+"""Width of a digit at most, in its heights, of which digits have at most 2.6: what is wider is a
 dash or a piece of a line."""
 _FULLEST, _NARROW = 0.86, 0.5
 """Share of its box that a digit covers at most, if it is not narrow: a 1, whose width is at most
 this share of its height, may cover all. Digits cover up to 0.66, a bold 1 up to 0.86."""
-_MOST_HOLES, _LEAST_HOLE, _LEAST_HOLE_PIXELS = 3, 0.0015, 2
-"""Holes of a digit at most, where an 8 has two, and in noise one has a third; only holes of this
-share of its ink and of so many pixels count, since there are specks in strokes."""
+_MOST_HOLES, _LEAST_HOLE, _LEAST_HOLE_PIXELS = 4, 0.0015, 2
+"""Holes of a digit at most, where an 8 has two, and pixels enlarged to squares add some. Only those
+of this share of its ink and of so many pixels count, since there are specks in strokes."""
 _ROUGHEST = 1.35
 """Length of the outline at most, in lengths of both sides of a stroke of the same width and area.
 Digits have up to 1.27, in the strongest noise; grain more."""

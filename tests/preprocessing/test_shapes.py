@@ -40,8 +40,8 @@ def test_dashes_and_blocks_have_not(height: int, width: int) -> None:
 
 
 def test_what_is_wide_has_not() -> None:
-    """More than two and a half times as wide as high, however empty."""
-    frame = box(40, 110) - np.pad(box(20, 90)[:-10, :-10], ((10, 0), (10, 0)))
+    """More than three times as wide as high, however empty."""
+    frame = box(40, 125) - np.pad(box(20, 105)[:-10, :-10], ((10, 0), (10, 0)))
     assert not is_digit_shaped(frame)
 
 
