@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 _NAME = 30
 """Characters of the name of a class."""
 
+_MODELS = (
+    *(".h5", ".hdf5", ".keras", ".onnx"),
+    # What becomes of these is one line that says how to make one of the above of them.
+    *(".ckpt", ".joblib", ".mlmodel", ".pb", ".pkl", ".pt", ".pt2", ".pth", ".safetensors"),
+    ".tflite",
+)
+"""Suffixes of models; any other name is an INPUT."""
+
 _Names = Annotated[
     list[str], typer.Argument(metavar="MODEL|INPUT", help="One MODEL, or one INPUT or several.")
 ]
@@ -64,7 +72,7 @@ def inspect(
 
 def _model_among(names: Sequence[str], data: str | None) -> str | None:
     """Return the MODEL that the arguments name; None where they name INPUTs."""
-    models = [name for name in names if name.lower().endswith((".h5", ".keras", ".onnx"))]
+    models = [name for name in names if name.lower().endswith(_MODELS)]
     if models and len(names) > 1:
         raise typer.BadParameter(f"{models[0]} is a MODEL, which has to stand alone")
     if data and not models:

@@ -18,6 +18,7 @@ from mnist_batch.models.layers import Layer
 from mnist_batch.models.model_file import ScaleSource
 from mnist_batch.options import PredictorChoice, Scale
 from tests.support.command import printed, run
+from tests.support.onnx_files import dense
 
 ARRAYS = [np.zeros((784, 128), np.float32), np.zeros(128, np.float32)]
 
@@ -311,3 +312,21 @@ def test_an_input_is_inspected(tmp_path: Path, digits_folder: Path) -> None:
     assert re.search(r"\n   1   not an image   bad\.png *\n", ended.stdout)
     result = json.loads(run("inspect", *inputs, "--json").stdout)
     assert (result["rows"], result["readable"]) == (31, 30)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.pt", "model.pkl", "model.onnx"])
+def test_a_model_of_another_kind_is_said_with_what_to_do(name: str, tmp_path: Path) -> None:
+    """It is no INPUT, by its suffix."""
+    (tmp_path / name).write_bytes(b"\x1c\x00\x00\x00TFL3")
+    ended = run("inspect", tmp_path / name)
+    assert ended.returncode == 1
+    assert "python -m tf2onnx.convert --tflite" in ended.stderr
+
+
+def test_an_onnx_file_is_inspected(tmp_path: Path) -> None:
+    """Its operations are its layers."""
+    (tmp_path / "model.onnx").write_bytes(dense())
+    result = json.loads(run("inspect", tmp_path / "model.onnx", "--json").stdout)
+    assert [layer["type"] for layer in result["layers"]] == ["Cast", "Reshape", "Gemm", "Softmax"]
+    assert (result["predictor"], result["output_activation"]) == ("onnx", "softmax")
+    assert result["parameters"] == 2 + 7840 + 10

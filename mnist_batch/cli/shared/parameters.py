@@ -122,7 +122,7 @@ ReportFolder = Annotated[
     ),
 ]
 NoReport = Annotated[bool, writing("--no-report", help="Write no report.")]
-KerasDevice = Annotated[Device, running(help="Where Keras runs the model.")]
+KerasDevice = Annotated[Device, running(help="Where Keras or ONNX Runtime runs the model.")]
 BatchSize = Annotated[
     int,
     reading(min=1, max=LARGEST_BATCH, help="Images per batch; Keras runs up to that many at once."),
