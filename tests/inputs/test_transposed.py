@@ -124,5 +124,5 @@ def test_evaluate_finds_the_images_as_they_were_read(tmp_path: Path) -> None:
     assert found.metrics.correct == 40
     other = tmp_path / "other.parquet"
     mnist_batch.predict(folder, other, report=False)
-    with pytest.raises(PredictionsError, match="--orientation transposed, others without"):
+    with pytest.raises(PredictionsError, match="others without; evaluate them apart"):
         mnist_batch.evaluate([out, other], images=folder, report=False)
