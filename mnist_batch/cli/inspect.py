@@ -120,19 +120,30 @@ def _layers(found: "mnist_batch.ModelInspection") -> "terminal.Page":
 
 
 def _trials(found: "mnist_batch.ModelInspection", trials: "ScaleTrials") -> "terminal.Page":
-    best, rows = None, []
+    usual, best = trials.trials[0].prepare, found.best
+    marked, rows = None, list[tuple[str, ...]]()
     for index, trial in enumerate(trials.trials):
         verdict = "as good" if trial.as_good else ""
-        if trial.scale is found.best_scale:
-            best, verdict = index, "best"
+        if trial is best:
+            marked, verdict = index, "best"
         scores = (f"{trial.accuracy:.4f}", f"{trial.log_loss:.4f}")
-        rows.append((str(trial.scale), *scores, verdict))
-    parts = [table("rrrr", rows, header=("scale", "accuracy", "log loss", ""), bold=best)]
-    if found.best_scale is found.scale:
-        parts.append("predict takes the best without --scale")
-    elif found.best_scale is not None:
-        parts.append(f"pass to predict: --scale {found.best_scale}")
-    return titled(f"Pixel scales, tried on {trials.rows:,} labelled images", *parts)
+        rows.append((str(trial.prepare), str(trial.scale), *scores, verdict))
+    header: tuple[str, ...] = ("prepare", "scale", "accuracy", "log loss", "")
+    if all(trial.prepare is usual for trial in trials.trials):
+        rows, header = [row[1:] for row in rows], header[1:]
+    parts = [table("r" * len(header), rows, header=header, bold=marked)]
+    if best:
+        options = [
+            *([f"--prepare {best.prepare}"] if best.prepare is not usual else []),
+            *([f"--scale {best.scale}"] if best.scale is not found.scale else []),
+        ]
+        parts.append(
+            f"pass to predict: {' '.join(options)}"
+            if options
+            else "predict takes the best without --scale"
+        )
+    title = f"Pixel scales, tried on {trials.rows:,} labelled images"
+    return titled(title, *parts)
 
 
 def _bytes(size: int) -> str:

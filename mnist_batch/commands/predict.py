@@ -18,7 +18,13 @@ from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.predictors import Predictor
-from mnist_batch.inference.scale_search import KeptImages, is_settled, scale_note
+from mnist_batch.inference.scale_search import (
+    KeptImages,
+    is_settled,
+    orientation_note,
+    prepare_note,
+    scale_note,
+)
 from mnist_batch.inference.workers import Progress
 from mnist_batch.machine.memory import within
 from mnist_batch.options import (
@@ -367,7 +373,7 @@ class _Findings:
 
     Attributes:
         evaluator: of all rows.
-        kept: images to search the scale of the pixels with; None where the model file states it.
+        kept: images to try with other scales of pixels, and with rows and columns changed over.
         predicted: the number of rows that this run predicted itself.
     """
 
@@ -380,7 +386,7 @@ class _Findings:
             with_gallery=report is not None,
             classes=run.classes,
         )
-        self.kept = None if is_settled(run.predictor) else KeptImages()
+        self.kept = KeptImages()
         self.predicted = 0
 
     def add(self, rows: PartRows) -> None:
@@ -388,15 +394,14 @@ class _Findings:
         self.evaluator.add(*rows)
         if rows.batch:
             self.predicted += len(rows.batch.images)
-            if self.kept:
-                self.kept.add(rows.predictions, rows.batch.images)
+            self.kept.add(rows.predictions, rows.batch.images)
 
 
 def _with_images(evaluation: Evaluation, run: Run) -> Evaluation:
     """Return it with its images; they are read again where an earlier run predicted the rows."""
     if evaluation.has_images:
         return evaluation
-    how = run.options.prepare, run.options.several
+    how = run.prepare, run.options.several
     return evaluation.with_images(
         lambda places: find_images(places, run.opened, evaluation.pictures, *how)
     )
@@ -411,18 +416,24 @@ def _first_error(predictions: pa.RecordBatch) -> InputError:
     )
 
 
-def _notes(run: Run, metrics: Metrics, kept: KeptImages | None) -> list[str]:
+def _notes(run: Run, metrics: Metrics, kept: KeptImages) -> list[str]:
     """Return what the user should know of the model and of how the inputs were read."""
-    predictor = run.predictor
-    note = None
-    if kept:
-        try:
-            note = scale_note(predictor, metrics.accuracy, kept)
-        except Exception as error:  # noqa: BLE001 - all is predicted, and this is only advice
-            note = f"whether another --scale is better was not found out ({why_failed(error)})"
-    of_model = [*predictor.notes, *([note] if note else [])]
+    predictor, accuracy = run.predictor, metrics.accuracy
+    advice = list[str | None]()
+    try:
+        advice.append(orientation_note(predictor, accuracy, kept, run.options.read.orientation))
+        if not is_settled(predictor):
+            advice.append(scale_note(predictor, accuracy, kept))
+        if not any(advice):
+            advice.append(prepare_note(predictor, accuracy, run.opened, run.prepare))
+    except Exception as error:  # noqa: BLE001 - all is predicted, and this is only advice
+        why = why_failed(error)
+        advice.append(
+            f"whether it reads the images better in another way was not found out ({why})"
+        )
+    of_model = [*predictor.notes, *filter(None, [run.wanted.note, *advice])]
     counts = metrics.rows, metrics.labelled, metrics.prepared
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in of_model),
-        *reading_notes(run.opened, run.options.prepare, *counts),
+        *reading_notes(run.opened, run.prepare, *counts),
     ]

@@ -21,6 +21,7 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.slices import Slice
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
+from mnist_batch.inference.preparing import wanted_prepare
 from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.kept import check_names_beside_split, further_columns
 from mnist_batch.inputs.shards import sha256_of
@@ -125,6 +126,8 @@ class Run:
         parts: their shards, in input order.
         classes: what labels and predictions are numbers of: as many as the model has; names come
             from `--class-names`, or else the model file, or else the data.
+        wanted: how images are prepared, and why not where they are not.
+        prepare: the same without the reason: with `--prepare auto` what the model wants.
         schema: of the predictions that are written.
     """
 
@@ -160,6 +163,8 @@ class Run:
         if options.several is Several.SPLIT:
             check_names_beside_split(self.opened.kept)
         self.classes = self.opened.classes or self.predictor.classes
+        self.wanted = wanted_prepare(self.predictor, self.classes, options.prepare)
+        self.prepare = self.wanted.prepare
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
         self.schema = predictions_schema(
             with_probabilities=options.probabilities,
@@ -175,7 +180,7 @@ class Run:
         return predict_batches(
             replace(self.opened, shards=[shard for part in parts for shard in part.shards]),
             self.predictor,
-            prepare=self.options.prepare,
+            prepare=self.prepare,
             several=self.options.several,
             batch_size=self.options.model.batch_size,
             workers=self.options.workers,
@@ -228,6 +233,7 @@ class Run:
             model=self.predictor.model.sha256,
             options={
                 **self.options.record(),
+                "prepare": str(self.prepare),
                 "predictor": str(self.predictor.name),
                 "scale": str(self.predictor.scale),
                 **self._told_classes,
@@ -255,6 +261,7 @@ class Run:
             "options": {
                 "inputs": [str(item) for item in self.inputs],
                 **self.options.record(),
+                "prepare": str(self.prepare),
                 "workers": self.options.workers or available_workers(),
                 "sample_seed": self.options.output.sample_seed,
                 "scale": str(self.predictor.scale),

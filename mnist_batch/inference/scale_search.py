@@ -1,7 +1,8 @@
-"""Find the scale in which a network wants its pixels by reading labelled images at each scale.
+"""Find how a network wants its images by reading labelled ones in each way.
 
-`inspect --data` tries the scales on rows that are spread over an input. `predict` keeps some of the
-labelled images that it reads anyway, and tries the scales on them where it reads them badly.
+`inspect --data` tries scales of pixels, of images prepared and not, on rows that are spread over an
+input. `predict` keeps some of the labelled images that it reads anyway, and tries scales on them,
+and rows and columns changed over, where it reads them badly.
 """
 
 import math
@@ -20,8 +21,9 @@ from mnist_batch.inference.predictors import Predictor, log_losses
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.shards import spread_rows
 from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.mnist import SIDE
 from mnist_batch.models.model_file import ScaleSource
-from mnist_batch.options import Scale
+from mnist_batch.options import Orientation, Prepare, Scale
 from mnist_batch.schema import Images
 
 TRIAL_ROWS = 2000  # rows that `inspect` tries the scales on: enough to tell 0.98 from 0.97
@@ -46,6 +48,7 @@ class ScaleTrial:
     """How well labelled images are read with their pixels in one scale."""
 
     scale: Scale  # the range to which the pixels were scaled
+    prepare: Prepare  # which of the images were brought to MNIST form
     accuracy: float  # share of the images that were read correctly, 0 to 1
     log_loss: float  # mean of `predictors.log_losses` over the images
     # Whether the images do not tell this scale from the best one: accuracies differ by no more than
@@ -55,31 +58,72 @@ class ScaleTrial:
 
 @dataclass(frozen=True)
 class ScaleTrials:
-    """How well labelled images are read at each scale."""
+    """How well labelled images are read at each scale, and prepared or not where that differs."""
 
     rows: int  # how many images
-    trials: Sequence[ScaleTrial]  # one for each scale, in the order of `Scale`
+    # One for each scale, in the order of `Scale`, of images prepared as `predict` does it by
+    # itself; then as many of the other way, where that gives other images.
+    trials: Sequence[ScaleTrial]
 
-    def best(self, stated: Scale | None) -> Scale | None:
-        """Return the scale at which the images are read best, None where none reads half of them.
+    def best(self, stated: Scale | None) -> ScaleTrial | None:
+        """Return how the images are read best, None where no trial reads half of them.
 
-        Of several that are as good it is the one that is `stated` elsewhere, or else the one with
-        the smallest log loss.
+        Of several that are as good it is one that prepares as `predict` does by itself; of these
+        the one whose scale is `stated` elsewhere, or else the one with the smallest log loss.
         """
         if max(trial.accuracy for trial in self.trials) < _LEAST_ACCURACY:
             return None
         candidates = [trial for trial in self.trials if trial.as_good]
-        if stated in [trial.scale for trial in candidates]:
-            return stated
-        return min(candidates, key=lambda trial: trial.log_loss).scale
+        usual = [trial for trial in candidates if trial.prepare is self.trials[0].prepare]
+        candidates = usual or candidates
+        as_stated = [trial for trial in candidates if trial.scale is stated]
+        return min(as_stated or candidates, key=lambda trial: trial.log_loss)
 
     def at(self, scale: Scale) -> ScaleTrial:
-        """Return the trial of a scale."""
+        """Return the trial of a scale, of images prepared as `predict` does it by itself."""
         return next(trial for trial in self.trials if trial.scale is scale)
 
     def record(self) -> dict[str, Any]:
         """Return all of it as JSON takes it."""
         return {"trial_rows": self.rows, "trials": [asdict(trial) for trial in self.trials]}
+
+
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """Labelled images, prepared in one way."""
+
+    images: Images
+    digits: npt.NDArray[np.int8]
+    failed: npt.NDArray[np.bool_]  # (n,), images that could not be had, which count as wrong
+    prepare: Prepare
+
+    def correct(self, predictor: Predictor) -> tuple[npt.NDArray[np.bool_], float]:
+        """Return which images are read correctly, bool (n,), and the log loss."""
+        # At another scale numbers may overflow and give NaN: no digit is read there.
+        with np.errstate(over="ignore", invalid="ignore"):
+            probabilities = predictor.probabilities(self.images)
+        probabilities = np.nan_to_num(probabilities, nan=0.0)
+        probabilities[self.failed] = 0
+        right = (probabilities.argmax(axis=1) == self.digits) & probabilities.any(axis=1)
+        return right, float(log_losses(probabilities, self.digits).mean())
+
+    def transposed(self) -> "_Labelled":
+        """Return the images with rows and columns changed over."""
+        return replace(self, images=np.ascontiguousarray(self.images.transpose(0, 2, 1)))
+
+
+def _trials(predictor: Predictor, ways: Sequence[_Labelled]) -> ScaleTrials:
+    """Read the same images at each scale, prepared in one way or two."""
+    tried = [(way, scale) for way in ways for scale in Scale]
+    read = [way.correct(predictor.at_scale(scale)) for way, scale in tried]
+    most = max((right for right, _ in read), key=np.sum)
+    close = [differ_by_chance(right, most) for right, _ in read]
+    limit = _EQUAL_LOSSES * min(loss for (_, loss), near in zip(read, close, strict=True) if near)
+    trials = [
+        ScaleTrial(scale, way.prepare, float(right.mean()), loss, near and loss <= limit)
+        for (way, scale), (right, loss), near in zip(tried, read, close, strict=True)
+    ]
+    return ScaleTrials(len(ways[0].digits), trials)
 
 
 class KeptImages:
@@ -112,29 +156,18 @@ class KeptImages:
             self._images = [np.concatenate(self._images)[::2]]
             self._digits = [np.concatenate(self._digits)[::2]]
 
+    def labelled(self, prepare: Prepare = Prepare.AUTO) -> _Labelled:
+        """Return the images, of which there must be one; `prepare` is how they were prepared."""
+        images, digits = np.concatenate(self._images), np.concatenate(self._digits)
+        return _Labelled(images, digits, np.zeros(len(digits), np.bool_), prepare)
+
     def try_scales(self, predictor: Predictor) -> ScaleTrials:
         """Read the images, of which there must be one, at each scale.
 
         Raises:
             ModelError: Keras cannot run the network.
         """
-        images, digits = np.concatenate(self._images), np.concatenate(self._digits)
-        correct: dict[Scale, npt.NDArray[np.bool_]] = {}
-        losses: dict[Scale, float] = {}
-        for scale in Scale:
-            # At another scale numbers may overflow and give NaN: no digit is read there.
-            with np.errstate(over="ignore", invalid="ignore"):
-                probabilities = predictor.at_scale(scale).probabilities(images)
-            probabilities = np.nan_to_num(probabilities, nan=0.0)
-            correct[scale] = (probabilities.argmax(axis=1) == digits) & probabilities.any(axis=1)
-            losses[scale] = float(log_losses(probabilities, digits).mean())
-        most = max(correct.values(), key=np.sum)
-        close = [scale for scale in Scale if differ_by_chance(correct[scale], most)]
-        limit = _EQUAL_LOSSES * min(losses[scale] for scale in close)
-        as_good = [scale in close and losses[scale] <= limit for scale in Scale]
-        accuracies = [float(right.mean()) for right in correct.values()]
-        trials = map(ScaleTrial, Scale, accuracies, losses.values(), as_good)
-        return ScaleTrials(len(digits), list(trials))
+        return _trials(predictor, [self.labelled()])
 
 
 def differ_by_chance(correct: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]) -> bool:
@@ -152,9 +185,10 @@ def differ_by_chance(correct: npt.NDArray[np.bool_], others: npt.NDArray[np.bool
     return probability > _SIGNIFICANCE
 
 
-def try_scales(
+def try_ways(
     predictor: Predictor,
     opened: OpenInputs,
+    usual: Prepare,
     *,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -164,28 +198,71 @@ def try_scales(
     Args:
         predictor: the network, at any scale.
         opened: the input.
+        usual: how `predict` prepares images for it. The other way, `never` or `auto`, is tried too
+            where it gives other images.
         workers: threads that read the images; None for one a core.
         progress: called after each batch of them, in the calling thread.
 
     Raises:
         InputError: none of the rows has a label and pixels; and whatever `predict_batches` raises.
     """
+    ways = _sample_in_each_way(predictor, opened, usual, workers=workers, progress=progress)
+    return _trials(predictor, ways)
+
+
+def _sample_in_each_way(
+    predictor: Predictor,
+    opened: OpenInputs,
+    usual: Prepare,
+    *,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> list[_Labelled]:
+    """Return what `try_ways` reads: the images as usual, and the other way if that differs."""
     shards = spread_rows(opened.shards, TRIAL_ROWS)
     rows = sum(shard.rows for shard in shards)
     sample = replace(opened, shards=shards, rows=rows)
-    kept, done, errors = KeptImages(TRIAL_ROWS), 0, 0
-    for batch in predict_batches(sample, predictor, workers=workers):
-        kept.add(batch.predictions, batch.images)
-        error = batch.predictions["error"]
-        done, errors = done + len(error), errors + len(error) - error.null_count
-        if progress:
-            progress(Progress(done, rows, errors))
-    if not kept.count:
+    other = Prepare.AUTO if usual is Prepare.NEVER else Prepare.NEVER
+    ways = [
+        _read_sample(predictor, sample, prepare, workers=workers, progress=progress)
+        for prepare in (usual, other)
+    ]
+    had = ~np.logical_and.reduce([way.failed for way in ways])
+    if not had.any():
         raise InputError(
             f"{opened.files[0]}: none of {rows:,} images that were looked at has both a label and "
             "pixels that can be read; name labelled digits, or their labels with --labels"
         )
-    return kept.try_scales(predictor)
+    ways = [
+        _Labelled(way.images[had], way.digits[had], way.failed[had], way.prepare) for way in ways
+    ]
+    return ways[:1] if np.array_equal(ways[0].images, ways[1].images) else ways
+
+
+def _read_sample(
+    predictor: Predictor,
+    sample: OpenInputs,
+    prepare: Prepare,
+    *,
+    workers: int | None,
+    progress: Callable[[Progress], None] | None,
+) -> _Labelled:
+    """Return all labelled rows of an input, prepared in one way."""
+    images = [np.zeros((0, SIDE, SIDE), np.uint8)]
+    digits, failed = [np.zeros(0, np.int8)], [np.zeros(0, np.bool_)]
+    done = errors = 0
+    for batch in predict_batches(sample, predictor, prepare=prepare, workers=workers):
+        label, error = batch.predictions["label"], batch.predictions["error"]
+        known = np.flatnonzero(label.is_valid())
+        images.append(batch.images[known])
+        digits.append(label.take(pa.array(known)).to_numpy())
+        failed.append(error.is_valid().to_numpy(zero_copy_only=False)[known])
+        done, errors = done + len(error), errors + len(error) - error.null_count
+        if progress:
+            progress(Progress(done, sample.rows, errors))
+    return _Labelled(
+        np.concatenate(images), np.concatenate(digits), np.concatenate(failed), prepare
+    )
 
 
 def is_settled(predictor: Predictor) -> bool:
@@ -206,9 +283,67 @@ def scale_note(predictor: Predictor, accuracy: float | None, kept: KeptImages) -
         return None
     trials = kept.try_scales(predictor)
     best, here = trials.best(predictor.scale), trials.at(predictor.scale)
-    if best is None or 1 - trials.at(best).accuracy > (1 - here.accuracy) / 2:
+    if best is None or 1 - best.accuracy > (1 - here.accuracy) / 2:
         return None
     return (
         f"{here.accuracy:.0%} of {trials.rows:,} labelled images right with pixels as "
-        f"{here.scale}, {trials.at(best).accuracy:.0%} as {best}; try --scale {best}"
+        f"{here.scale}, {best.accuracy:.0%} as {best.scale}; try --scale {best.scale}"
     )
+
+
+def orientation_note(
+    predictor: Predictor, accuracy: float | None, kept: KeptImages, orientation: Orientation
+) -> str | None:
+    """Return a sentence if a run's images are read far better with rows and columns changed over.
+
+    `orientation` is how the run took them. As for `scale_note`, far better means with no more than
+    half of the errors, and not by chance. Of MNIST's test images 11 to 14 % are read so that lie
+    transposed.
+
+    Raises:
+        ModelError: Keras cannot run the network.
+    """
+    if accuracy is None or accuracy >= _LOW_ACCURACY or kept.count < _LEAST_IMAGES:
+        return None
+    images = kept.labelled()
+    here, _ = images.correct(predictor)
+    turned, _ = images.transposed().correct(predictor)
+    if not _is_far_better(turned, here):
+        return None
+    other = next(one for one in Orientation if one is not orientation)
+    return (
+        f"{here.mean():.0%} of {len(here):,} labelled images right as they lie, "
+        f"{turned.mean():.0%} with rows and columns changed over; try --orientation {other}"
+    )
+
+
+def prepare_note(
+    predictor: Predictor, accuracy: float | None, opened: OpenInputs, prepare: Prepare
+) -> str | None:
+    """Return a sentence if a run's images are read far better prepared in the other way.
+
+    A sample of them is read again in both ways, where the accuracy of the run is low.
+
+    Raises:
+        InputError: none of the sample has a label and pixels; and whatever `predict_batches`
+            raises.
+    """
+    if accuracy is None or accuracy >= _LOW_ACCURACY:
+        return None
+    ways = _sample_in_each_way(predictor, opened, prepare)
+    if len(ways) == 1 or len(ways[0].digits) < _LEAST_IMAGES:
+        return None
+    (here, _), (other, _) = (way.correct(predictor) for way in ways)
+    if not _is_far_better(other, here):
+        return None
+    how = "as they are" if ways[1].prepare is Prepare.NEVER else "brought to MNIST form"
+    return (
+        f"{here.mean():.0%} of {len(here):,} labelled images right, {other.mean():.0%} {how}; "
+        f"try --prepare {ways[1].prepare}"
+    )
+
+
+def _is_far_better(other: npt.NDArray[np.bool_], here: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether the same images are read with half of the errors, and not by chance."""
+    halved = 1 - other.mean() <= (1 - here.mean()) / 2 and other.mean() >= _LEAST_ACCURACY
+    return bool(halved) and not differ_by_chance(other, here)

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.predictors import build_predictor
-from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, try_scales
+from mnist_batch.inference.preparing import wanted_prepare
+from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, try_ways
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.models.layers import Layer
@@ -15,6 +16,7 @@ from mnist_batch.models.model_file import AnyModelFile, ScaleSource, read_model_
 from mnist_batch.options import (
     Inputs,
     PredictorChoice,
+    Prepare,
     ReadArguments,
     ReadOptions,
     Scale,
@@ -38,7 +40,8 @@ class ModelInspection:
         why: the reason for that predictor, or why nothing runs it; one clause.
         scale: the range to which pixels are scaled where `--scale` names no other.
         scale_source: what in the file says so; None where nothing does and 0-1 is taken.
-        trials: accuracy on labelled images at each scale; None where it was not tried.
+        trials: accuracy on labelled images at each scale, and prepared or not where that differs;
+            None where it was not tried.
         training: what `mnist_batch.train` recorded of scale, settings, data and accuracy; empty for
             other models.
         suspicious: what is worth a look, one sentence each.
@@ -71,8 +74,8 @@ class ModelInspection:
         return None if None in counts else sum(filter(None, counts))
 
     @property
-    def best_scale(self) -> Scale | None:
-        """The scale that is best for labelled images; None where none is, or none was tried."""
+    def best(self) -> ScaleTrial | None:
+        """The trial that is best for labelled images; None where none is, or none was tried."""
         stated = self.scale if self.scale_source else None
         return self.trials.best(stated) if self.trials else None
 
@@ -91,7 +94,8 @@ class ModelInspection:
             "scale": {
                 "taken": str(self.scale),
                 "said_by": self.scale_source and str(self.scale_source),
-                "best": None if self.best_scale is None else str(self.best_scale),
+                "best": None if self.best is None else str(self.best.scale),
+                "best_prepare": None if self.best is None else str(self.best.prepare),
                 **(self.trials or ScaleTrials(0, [])).record(),
             },
             "training": dict(self.training),
@@ -113,8 +117,8 @@ def inspect_model(
     inspection holds what the file says.
 
     `model` is a Keras model, `.h5` or `.keras`, or an ONNX file. `data` are INPUTs with labels, as
-    `predict` takes them: each scale is tried on up to `TRIAL_ROWS` of their images, spread over
-    them. The other arguments are those of `predict`.
+    `predict` takes them: each scale, and each way to prepare, is tried on up to `TRIAL_ROWS` of
+    their images, spread over them. The other arguments are those of `predict`.
 
     Raises:
         ModelError: the file cannot be read as a model.
@@ -132,7 +136,9 @@ def inspect_model(
     trials = None
     if data is not None and not nan:
         opened = open_inputs(input_list(data), ReadOptions.of(**reading))
-        trials = try_scales(predictor, opened, workers=workers, progress=progress)
+        classes = opened.classes or predictor.classes
+        usual = wanted_prepare(predictor, classes, Prepare.AUTO).prepare
+        trials = try_ways(predictor, opened, usual, workers=workers, progress=progress)
     oddities = ((layer, one) for layer in predictor.layers for one in layer.oddities())
     return replace(
         found,
@@ -188,17 +194,21 @@ def _odd_scale(file: AnyModelFile, trials: ScaleTrials | None) -> Iterator[str]:
             )
         return
     best = trials.best(named)
-    as_good = [str(trial.scale) for trial in trials.trials if trial.as_good]
+    as_good = [
+        str(trial.scale)
+        for trial in trials.trials
+        if trial.as_good and best is not None and trial.prepare is best.prepare
+    ]
     if best is None:
         most = max(trial.accuracy for trial in trials.trials)
         yield (
             f"at no scale are more than {most:.0%} of the labelled digits predicted correctly: the "
             "model was trained on other images, or on classes in another order"
         )
-    elif named and best is not named:
+    elif named and best.scale is not named:
         yield (
-            f"{says} that pixels come as {named}, but labelled digits are read better as {best}: "
-            f"{_numbers(trials.at(best))} instead of {_numbers(trials.at(named))}"
+            f"{says} that pixels come as {named}, but labelled digits are read better as "
+            f"{best.scale}: {_numbers(best)} instead of {_numbers(trials.at(named))}"
         )
     elif named is None and len(as_good) > 1:
         yield (

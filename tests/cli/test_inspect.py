@@ -16,7 +16,7 @@ from mnist_batch.inspection.inputs import InputInspection, Pairs, Size, Sizes
 from mnist_batch.inspection.models import ModelInspection
 from mnist_batch.models.layers import Layer
 from mnist_batch.models.model_file import ScaleSource
-from mnist_batch.options import PredictorChoice, Scale
+from mnist_batch.options import PredictorChoice, Prepare, Scale
 from tests.support.command import printed, run
 from tests.support.onnx_files import dense
 
@@ -47,10 +47,10 @@ MODEL = ModelInspection(
 TRIALS = ScaleTrials(
     2000,
     [
-        ScaleTrial(Scale.ZERO_TO_ONE, 0.98, 0.1234, as_good=True),
-        ScaleTrial(Scale.BYTES, 0.97949, 0.2, as_good=True),
-        ScaleTrial(Scale.MINUS_ONE_TO_ONE, 0.1, 12.5, as_good=False),
-        ScaleTrial(Scale.MINUS_HALF_TO_HALF, 0.1, 12, as_good=False),
+        ScaleTrial(Scale.ZERO_TO_ONE, Prepare.AUTO, 0.98, 0.1234, as_good=True),
+        ScaleTrial(Scale.BYTES, Prepare.AUTO, 0.97949, 0.2, as_good=True),
+        ScaleTrial(Scale.MINUS_ONE_TO_ONE, Prepare.AUTO, 0.1, 12.5, as_good=False),
+        ScaleTrial(Scale.MINUS_HALF_TO_HALF, Prepare.AUTO, 0.1, 12, as_good=False),
     ],
 )
 
@@ -138,6 +138,21 @@ def test_the_best_scale_is_marked_with_what_to_do() -> None:
     ]
     other = replace(MODEL, trials=TRIALS, scale=Scale.BYTES, scale_source=None)
     assert printed(model_page(other))[-1] == "pass to predict: --scale 0-1"
+    worse = [replace(trial, accuracy=0.2, as_good=False) for trial in TRIALS.trials]
+    unprepared = [replace(trial, prepare=Prepare.NEVER) for trial in TRIALS.trials]
+    both = replace(other, trials=ScaleTrials(2000, [*worse, *unprepared]))
+    assert printed(model_page(both))[-10:] == [
+        "prepare      scale   accuracy   log loss",
+        "   auto        0-1     0.2000     0.1234",
+        "   auto      0-255     0.2000     0.2000",
+        "   auto       -1-1     0.2000    12.5000",
+        "   auto   -0.5-0.5     0.2000    12.0000",
+        "  never        0-1     0.9800     0.1234      best",
+        "  never      0-255     0.9795     0.2000   as good",
+        "  never       -1-1     0.1000    12.5000",
+        "  never   -0.5-0.5     0.1000    12.0000",
+        "pass to predict: --prepare never --scale 0-1",
+    ]
     poor = ScaleTrials(9, [replace(trial, accuracy=0.1) for trial in TRIALS.trials])
     lines = printed(model_page(replace(MODEL, trials=poor)))
     assert lines[-1].split() == ["-0.5-0.5", "0.1000", "12.0000"]

@@ -242,13 +242,13 @@ def test_a_run_without_predictions_leaves_no_samples_of_another(
 def test_advice_that_fails_costs_no_prediction(
     tmp_path: Path, digits_folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other scales are tried when all is predicted; memory may run out then."""
+    """Other ways are tried when all is predicted; memory may run out then."""
 
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("mnist_batch.commands.predict.scale_note", fail)
+    monkeypatch.setattr("mnist_batch.commands.predict.orientation_note", fail)
     summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, report=False)
     assert summary.metrics.rows == 30
-    expected = "model linear.h5: whether another --scale is better was not found out (MemoryError)"
-    assert expected in summary.notes
+    expected = "whether it reads the images better in another way was not found out (MemoryError)"
+    assert f"model linear.h5: {expected}" in summary.notes

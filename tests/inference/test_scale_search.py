@@ -11,10 +11,10 @@ from sklearn.metrics import log_loss
 
 from mnist_batch.errors import InputError
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inference.scale_search import TRIAL_ROWS, try_scales
+from mnist_batch.inference.scale_search import TRIAL_ROWS, ScaleTrials, try_ways
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.options import ReadOptions, Scale
+from mnist_batch.options import Prepare, ReadOptions, Scale
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from tests.support.linear_model import write_linear_model
 
@@ -43,6 +43,17 @@ def write(path: Path, network: LogisticRegression) -> None:
     write_linear_model(path, (kernel, network.intercept_.astype(np.float32)))
 
 
+def tried(model: Path, data: Path) -> ScaleTrials:
+    """Return how well a model reads an input, prepared as usual."""
+    return try_ways(load_model(model), open_inputs([data]), Prepare.AUTO)
+
+
+def best_scale(trials: ScaleTrials) -> Scale | None:
+    """Return the scale of the best trial."""
+    best = trials.best(None)
+    return best.scale if best else None
+
+
 @pytest.mark.parametrize("trained_on", ["0-1", "0-255", "-1-1"])
 def test_accuracy_and_log_loss_are_those_of_scikit_learn(
     trained_on: str, digits_parquet: Path, tmp_path: Path
@@ -50,7 +61,7 @@ def test_accuracy_and_log_loss_are_those_of_scikit_learn(
     """At each scale, on all rows; and the best is the one that was trained on."""
     network = train(trained_on)
     write(tmp_path / "model.h5", network)
-    trials = try_scales(load_model(tmp_path / "model.h5"), open_inputs([digits_parquet]))
+    trials = tried(tmp_path / "model.h5", digits_parquet)
     assert trials.rows == 1050
     assert [trial.scale for trial in trials.trials] == list(RANGES)
     for trial in trials.trials:
@@ -58,7 +69,7 @@ def test_accuracy_and_log_loss_are_those_of_scikit_learn(
         assert trial.accuracy == pytest.approx(network.score(inputs, LABELS), abs=1.5 / 1050)
         probabilities = network.predict_proba(inputs).astype(np.float32)
         assert trial.log_loss == pytest.approx(log_loss(LABELS, probabilities), rel=0.01)
-    assert trials.best(None) == trained_on
+    assert best_scale(trials) == trained_on
 
 
 def test_scales_that_a_network_does_not_tell_apart_are_as_good(
@@ -68,15 +79,15 @@ def test_scales_that_a_network_does_not_tell_apart_are_as_good(
     network = train("0-1")
     network.intercept_[:] = 0
     write(tmp_path / "model.h5", network)
-    found = try_scales(load_model(tmp_path / "model.h5"), open_inputs([digits_parquet]))
+    found = tried(tmp_path / "model.h5", digits_parquet)
     zero_to_one, zero_to_255, *_ = found.trials
     assert zero_to_one.accuracy == pytest.approx(zero_to_255.accuracy, abs=1.5 / 1050)
     assert zero_to_255.log_loss > 2 * zero_to_one.log_loss
     assert (zero_to_one.as_good, zero_to_255.as_good) == (True, False)
     network.coef_ /= 255  # now 0-255 is what 0-1 was, and 0-1 all but tells nothing
     write(tmp_path / "model.h5", network)
-    found = try_scales(load_model(tmp_path / "model.h5"), open_inputs([digits_parquet]))
-    assert found.best(None) == "0-255"
+    found = tried(tmp_path / "model.h5", digits_parquet)
+    assert best_scale(found) == "0-255"
     assert [trial.as_good for trial in found.trials] == [False, True, False, False]
 
 
@@ -85,7 +96,7 @@ def test_numbers_that_overflow_are_no_digits(digits_parquet: Path, tmp_path: Pat
     network = train("0-1")
     network.coef_ *= 1e36
     write(tmp_path / "model.h5", network)
-    found = try_scales(load_model(tmp_path / "model.h5"), open_inputs([digits_parquet]))
+    found = tried(tmp_path / "model.h5", digits_parquet)
     assert found.at(Scale.BYTES).accuracy == 0
     assert found.at(Scale.ZERO_TO_ONE).accuracy > 0.5
 
@@ -98,10 +109,10 @@ def test_only_images_with_label_and_pixels_count(tmp_path: Path, model: Path) ->
     image = next((tmp_path / "digits" / "7").iterdir())
     image.rename(tmp_path / "digits" / "unlabelled" / image.name)
     predictor = load_model(model)
-    assert try_scales(predictor, open_inputs([tmp_path / "digits"])).rows == 29
+    assert try_ways(predictor, open_inputs([tmp_path / "digits"]), Prepare.AUTO).rows == 29
     unlabelled = open_inputs([tmp_path / "digits"], ReadOptions(labels="none"))
     with pytest.raises(InputError, match="none of 31 images that were looked at has both a label"):
-        try_scales(predictor, unlabelled)
+        try_ways(predictor, unlabelled, Prepare.AUTO)
 
 
 def test_of_many_images_some_are_tried(tmp_path: Path, model: Path) -> None:
@@ -109,6 +120,6 @@ def test_of_many_images_some_are_tried(tmp_path: Path, model: Path) -> None:
     write_parquet(tmp_path / "digits.parquet", TRIAL_ROWS + 500)
     told: list[Progress] = []
     opened = open_inputs([tmp_path / "digits.parquet"])
-    found = try_scales(load_model(model), opened, workers=2, progress=told.append)
+    found = try_ways(load_model(model), opened, Prepare.AUTO, workers=2, progress=told.append)
     assert found.rows == TRIAL_ROWS
     assert told[-1] == Progress(TRIAL_ROWS, TRIAL_ROWS, 0)

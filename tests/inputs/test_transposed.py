@@ -126,3 +126,17 @@ def test_evaluate_finds_the_images_as_they_were_read(tmp_path: Path) -> None:
     mnist_batch.predict(folder, other, report=False)
     with pytest.raises(PredictionsError, match="others without; evaluate them apart"):
         mnist_batch.evaluate([out, other], images=folder, report=False)
+
+
+def test_a_note_says_that_images_lie_transposed(tmp_path: Path) -> None:
+    """Where labels tell it, whatever the model's file says; and not where they are upright."""
+    path = write_parquet(tmp_path / "digits.parquet")
+    fifty = pa.concat_tables([pq.read_table(path)] * 2)
+    pq.write_table(fifty, path)
+    found = mnist_batch.predict(path, tmp_path / "out.parquet", report=False)
+    [note] = [note for note in found.notes if "orientation" in note]
+    assert "of 80 labelled images right as they lie, 100% with rows and columns" in note
+    out = tmp_path / "upright.parquet"
+    found = mnist_batch.predict(path, out, report=False, orientation="transposed")
+    assert found.metrics.correct == 80
+    assert not [note for note in found.notes if "orientation" in note]

@@ -21,6 +21,7 @@ from mnist_batch.errors import InputError, LabelError, ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inspection.models import ModelInspection, inspect_model
 from mnist_batch.models.model_file import DEFAULT_MODEL, read_model_file
+from mnist_batch.options import Scale
 from mnist_batch.synthetic.generator import draw_digits
 from tests.support.linear_model import write_linear_model
 
@@ -83,7 +84,14 @@ def test_a_handmade_model_is_told(tmp_path: Path) -> None:
         "output_activation": "softmax",
         "predictor": "numpy",
         "why": "all of its layers are ones that NumPy runs",
-        "scale": {"taken": "0-1", "said_by": None, "best": None, "trial_rows": 0, "trials": []},
+        "scale": {
+            "taken": "0-1",
+            "said_by": None,
+            "best": None,
+            "best_prepare": None,
+            "trial_rows": 0,
+            "trials": [],
+        },
         "training": {},
         "suspicious": [
             "the file does not say which pixel range it expects, so 0-1 is taken; "
@@ -92,13 +100,18 @@ def test_a_handmade_model_is_told(tmp_path: Path) -> None:
     }
 
 
+def best_scale(found: ModelInspection) -> Scale | None:
+    """Return the scale at which labelled images are read best."""
+    return found.best.scale if found.best else None
+
+
 def test_the_model_that_comes_along_is_not_suspicious(digits_parquet: Path) -> None:
     """Its file says how it was made and how it wants the pixels, and labelled digits agree."""
     found = inspect_model(DEFAULT_MODEL, data=digits_parquet)
     assert found.suspicious == []
     assert [layer.parameters for layer in found.layers] == [784 * 128 + 128, 128 * 64 + 64, 650]
     assert found.parameters == 109_386
-    assert (found.scale, found.scale_source, found.best_scale) == (
+    assert (found.scale, found.scale_source, best_scale(found)) == (
         "0-1",
         "training record",
         "0-1",
@@ -111,7 +124,7 @@ def test_the_model_that_comes_along_is_not_suspicious(digits_parquet: Path) -> N
 def test_the_original_model_has_its_optimizer_with_it(seed_model: Path, mnist: Path) -> None:
     """And does not say its scale; MNIST's digits tell."""
     found = inspect_model(seed_model, data=mnist / "test-00000-of-00001.parquet")
-    assert (found.predictor, found.scale_source, found.best_scale) == ("numpy", None, "0-1")
+    assert (found.predictor, found.scale_source, best_scale(found)) == ("numpy", None, "0-1")
     assert found.trials
     accuracies = [round(trial.accuracy, 2) for trial in found.trials.trials]
     assert accuracies == [0.98, 0.98, 0.11, 0.11]
@@ -170,11 +183,11 @@ def test_a_scale_that_is_not_in_the_file_is_found(tmp_path: Path, digits_parquet
     """By labelled digits; then the want of it is no longer suspicious."""
     path = write_trained(tmp_path / "model.h5")
     found = inspect_model(path, data=digits_parquet)
-    assert (found.scale, found.scale_source, found.best_scale) == ("0-1", None, "0-1")
+    assert (found.scale, found.scale_source, best_scale(found)) == ("0-1", None, "0-1")
     assert found.suspicious == []
     kernel, bias = TRAINED
     write_linear_model(path, (kernel / np.float32(255), bias))
-    assert inspect_model(path, data=digits_parquet).best_scale == "0-255"
+    assert best_scale(inspect_model(path, data=digits_parquet)) == "0-255"
 
 
 def test_a_record_against_which_the_digits_speak_is_suspicious(
@@ -185,7 +198,7 @@ def test_a_record_against_which_the_digits_speak_is_suspicious(
     assert inspect_model(right, data=digits_parquet).suspicious == []
     wrong = write_trained(tmp_path / "wrong.h5", record={"scale": "-1-1"})
     found = inspect_model(wrong, data=digits_parquet)
-    assert (found.scale, found.best_scale) == ("-1-1", "0-1")
+    assert (found.scale, best_scale(found)) == ("-1-1", "0-1")
     [said] = found.suspicious
     assert re.fullmatch(
         r"its training record says that pixels come as -1-1, but labelled digits are read better "
@@ -201,7 +214,7 @@ def test_a_network_that_reads_nothing_is_suspicious(
     kernel, bias = TRAINED
     write_linear_model(tmp_path / "turned.h5", (kernel[:, ::-1], bias[::-1]))
     for path in (model, tmp_path / "turned.h5"):
-        assert inspect_model(path, data=digits_parquet).best_scale is None
+        assert best_scale(inspect_model(path, data=digits_parquet)) is None
         [said] = suspicions(path, digits_parquet)
         assert said.startswith("at no scale are more than ")
         assert said.endswith("on other images, or on classes in another order")
