@@ -147,11 +147,6 @@ class Run:
             LabelError: a file of labels cannot be read.
         """
         self.options = options
-        if options.several is Several.SPLIT and options.prepare is Prepare.NEVER:
-            raise InputError(
-                "--several split finds the digits of a picture when it prepares it; leave out "
-                "--prepare never, or --several split"
-            )
         if not isinstance(model, Predictor):
             model = load_model(model, **vars(options.model))
         self.predictor = model
@@ -165,6 +160,11 @@ class Run:
         self.classes = self.opened.classes or self.predictor.classes
         self.wanted = wanted_prepare(self.predictor, self.classes, options.prepare)
         self.prepare = self.wanted.prepare
+        if options.several is Several.SPLIT and self.prepare is Prepare.NEVER:
+            raise InputError(
+                "--several split finds the digits of a picture when it prepares it; leave out "
+                "--several split, or pass another --prepare than never"
+            )
         self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
         self.schema = predictions_schema(
             with_probabilities=options.probabilities,

@@ -3,9 +3,10 @@
 `--prepare auto` is for models of digits. Images of clothes, of other characters or of anything else
 would be spoilt by it, if their own model reads them. Who says what a model reads, in this order:
 
-1. its classes: other than ten, or with names that are no digits, it reads something else;
-2. its training record: models trained by this package on digits have one;
-3. a trial: it gets 100 digits in MNIST form, at each scale of pixels. A model of digits reads most
+1. its training record, where it names the way;
+2. its classes: other than ten, or with names that are no digits, it reads something else;
+3. its having a training record at all: those trained by this package on other things name the way;
+4. a trial: it gets 100 digits in MNIST form, at each scale of pixels. A model of digits reads most
    of them; another one reads one in ten, as chance does.
 
 The answer depends on the model alone, so that an image is read alike whatever it comes with.
@@ -46,10 +47,12 @@ def wanted_prepare(predictor: Predictor, classes: Classes, choice: Prepare) -> W
         choice: what was asked for.
 
     Raises:
-        ModelError: Keras cannot run the network.
+        ModelError: Keras cannot run the network, or the record names an unknown way.
     """
     if choice is not Prepare.AUTO:
         return Wanted(choice)
+    if stated := predictor.model.stated_prepare():
+        return Wanted(stated)
     if not classes.are_digits:
         return Wanted(Prepare.NEVER)
     if predictor.model.training:

@@ -73,6 +73,14 @@ def test_what_the_file_says_counts_before_what_it_reads(tmp_path: Path) -> None:
     assert wanted(path) is Prepare.AUTO
 
 
+def test_the_way_that_a_file_names_counts_first(tmp_path: Path) -> None:
+    """Training on other things names it, and so does training with another --prepare."""
+    record = {"scale": "0-1", "prepare": "always"}
+    path = write_trained(tmp_path / "m.h5", *patches(300, seed=1), record=record)
+    assert wanted(path) is Prepare.ALWAYS
+    assert wanted(path, choice=Prepare.NEVER) is Prepare.NEVER
+
+
 def test_classes_that_are_no_digits_count_before_all(tmp_path: Path) -> None:
     """Letters are none, nor are ten things with names."""
     path = write_trained(tmp_path / "digits.h5", *draw_digits(300, seed=2))
