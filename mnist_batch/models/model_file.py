@@ -133,6 +133,10 @@ class OnnxFile(OnnxGraph):
             for one in self.nodes
         ]
 
+    def stated_prepare(self) -> Prepare | None:
+        """Return None: no file of ONNX tells how images were prepared."""
+        return None
+
     def class_names(self) -> tuple[str, ...] | None:
         """Return the names of the classes in their order, None where the file tells none."""
         return self.names or None
