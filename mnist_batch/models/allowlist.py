@@ -32,8 +32,8 @@ LAYERS = (
     GlobalMaxPooling3D GroupNormalization GroupQueryAttention GroupedQueryAttention Identity
     InputLayer LSTM LSTMCell LSTMV2 LayerNormalization LeakyReLU LocallyConnected1D
     LocallyConnected2D Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum
-    MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization RNN RandomCrop ReLU
-    RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D
+    MultiHeadAttention Multiply Normalization PReLU Permute Pipeline RMSNormalization RNN RandomCrop
+    ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D
     SeparableConvolution1D SeparableConvolution2D SimpleRNN SimpleRNNCell Softmax
     SpectralNormalization StackedRNNCells Subtract SyncBatchNormalization ThresholdedReLU
     TimeDistributed UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D

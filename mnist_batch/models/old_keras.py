@@ -239,6 +239,8 @@ def _renamed(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
             return "GRU", {**settings, "reset_after": True}
         case "GaussianNoise":  # active in training only; Keras 3 allows no more than 1
             return class_name, {**settings, "stddev": min(settings["stddev"], 1.0)}
+        case "Pipeline" if all(one["class_name"] in TRAINING_ONLY for one in settings["layers"]):
+            return "Rescaling", {"scale": 1.0, "offset": 0.0, "dtype": settings.get("dtype")}
         # Keras 3 has none of two of these, and does not take back RandomShear's own settings.
         case _ if class_name in TRAINING_ONLY and not class_name.endswith(_PASSES_MASKS_ON):
             return "Rescaling", {"scale": 1.0, "offset": 0.0, "dtype": settings.get("dtype")}

@@ -131,6 +131,17 @@ def test_layers_that_are_active_in_training_only_do_nothing(keras: Any, tmp_path
         np.testing.assert_allclose(loaded.probabilities(IMAGES), expected, atol=1e-6)
 
 
+def test_a_pipeline_of_such_layers_does_nothing(keras: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    """Keras keeps their settings within its own."""
+    layers = keras.layers
+    pipeline = layers.Pipeline([layers.RandomFlip(), layers.RandomShear(0.1)])
+    model = network(keras, pipeline, layers.Conv2D(2, 5), shape=(28, 28, 1))
+    model.save(tmp_path / "model.keras")
+    expected = given_by(model, IMAGES[..., np.newaxis])
+    found = load_model(tmp_path / "model.keras").probabilities(IMAGES)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_random_layers_pass_whole_numbers_on_as_floats(keras: Any, tmp_path: Path) -> None:  # noqa: ANN401
     """As Keras's own do: a convolution takes no bytes."""
     images = keras.Input((28, 28, 1), dtype="uint8")
