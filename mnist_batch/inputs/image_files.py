@@ -183,7 +183,8 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
         labels = pa.concat_arrays([found for found, _ in own])
         texts = [text for _, some in own for text in some]
     hint = ""
-    if labels.null_count == len(labels) and not (settings.label_file or settings.unlabelled):
+    is_asked = not (settings.label_file or settings.unlabelled)
+    if is_asked and 0 < len(labels) == labels.null_count:
         first = groups[0]
         hint = hint_of_files(first.names, first.paths, first.metadata, settings.label_pattern)
     kept = _kept_columns(groups, settings.keep)

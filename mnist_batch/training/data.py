@@ -260,7 +260,8 @@ def _readable_rows(batch: ImageBatch, prepare: Prepare) -> tuple[Images, Labels,
     if (row := pc.index(unlabelled, True).as_py()) >= 0:
         raise LabelError(
             f"{batch.source[row]}, row {batch.row[row]}: no label, and training needs one; "
-            "expected a Parquet column label, a folder named by its digit, or metadata.csv"
+            "expected a Parquet column label, a folder named by its digit, or metadata.csv; "
+            "--label-column and --label-pattern name others"
         )
     readable = decoded.error.is_null()
     labels = batch.label.filter(readable).to_numpy()

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,9 +24,10 @@ NAMES = ("label", "labels", "digit", "digits", "class", "target", "y", "category
 _SAMPLE = 1000
 """Names that are looked at, spread evenly."""
 
+_MOST_LISTED = 10_000
 _MOST_BESIDE = 10
-_LARGEST_BESIDE = 2**26
-"""Files beside images that are looked at, at most, and their bytes."""
+_LARGEST_BESIDE = 2**23
+"""Entries of a folder and files beside images that are looked at, at most, and their bytes."""
 
 
 def hint_of_columns(table: pa.Table) -> str:
@@ -135,7 +137,7 @@ def _beside(root: Path) -> list[Path]:
             with os.scandir(folder) as entries:
                 found += sorted(
                     Path(entry.path)
-                    for entry in entries
+                    for entry in islice(entries, _MOST_LISTED)
                     if entry.name.lower().endswith((".csv", ".tsv", ".jsonl", ".txt"))
                     and not entry.name.startswith((".", "metadata."))
                     and entry.is_file()
