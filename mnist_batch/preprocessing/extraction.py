@@ -53,6 +53,8 @@ _CLOSE_UP_SIDE = 80
 picture, where it has more."""
 _CLOSE_UP_MARGIN = 0.5
 """Margin of the crop on each side, in longer sides of the digit."""
+_AS_HIGH = 0.9
+"""Height of several digits at least, as a share of that of what may be a tile among them."""
 _OTHERS_REACH, _SAME_BOX = 3, 0.5
 """Side of the square, in pixels of the view, within which other digits are hidden in such a crop;
 and the share of both boxes that what is found there has in common with the digit at least."""
@@ -99,11 +101,26 @@ def extract_digit(picture: Grey) -> Extracted:
     if max(picture.shape) < SMALL_SIDE:
         ink, dark_ink = extract_small(picture)
         return Extracted(ink, dark_ink, int(ink is not None))
-    tiles = [extract_digit(tile.picture) for tile in find_tiles(picture)]
+    tiles = [extract_digit(tile.picture) for tile in _tiles(picture)]
     if inside := [tile for tile in tiles if tile.digits]:
         digits = sum(tile.digits for tile in inside)
         return replace(inside[0], digits=digits, lines=max(tile.lines for tile in inside))
     return _extract_from_page(picture)
+
+
+def _tiles(picture: Grey) -> list[Tile]:
+    """Return the pictures within a picture; none where several digits are as high as these.
+
+    What is enclosed by strokes and the ruled lines that they cross has four corners too.
+    """
+    tiles = find_tiles(picture)
+    if not tiles:
+        return []
+    seen, found = _located(picture)
+    digits = [] if found is None else [mask for line in found.lines for mask in line]
+    heights = sorted(cv2.boundingRect(mask)[3] / seen.scale for mask in digits)
+    highest = max(tile.picture.shape[0] for tile in tiles)
+    return [] if len(heights) > 1 and heights[len(heights) // 2] > _AS_HIGH * highest else tiles
 
 
 def _extract_from_page(picture: Grey) -> Extracted:
@@ -126,7 +143,7 @@ def extract_digits(picture: Grey) -> list[DigitInk]:
     if max(picture.shape) < SMALL_SIDE:
         ink, _ = extract_small(picture)
         return [] if ink is None else [DigitInk(ink, (0, 0, picture.shape[1], picture.shape[0]))]
-    if inside := _digits_of_tiles(find_tiles(picture)):
+    if inside := _digits_of_tiles(_tiles(picture)):
         return inside
     seen, found = _located(picture)
     if found is None:

@@ -129,6 +129,15 @@ def test_a_moved_image_has_the_box_of_its_ink() -> None:
     assert split.box.to_pylist() == [[2, 1, digit.shape[1], digit.shape[0]]]
 
 
+@pytest.mark.parametrize("spacing", [12, 17, 24])
+def test_ruled_lines_across_digits_enclose_no_pictures(spacing: int) -> None:
+    """What strokes and lines enclose has four corners, as a picture on a page has."""
+    page = sheet(DIGITS[10:16], 6)
+    page[4::spacing] = np.minimum(page[4::spacing], 190)
+    decoded = prepare_batch(batch_of([encoded(page)]))
+    assert decoded.error[0].as_py().startswith("several digits: 6 side by side")
+
+
 @pytest.mark.skipif("MNIST_DATA" not in os.environ, reason="MNIST_DATA does not name real data")
 def test_single_digits_of_mnist_are_not_several() -> None:
     """Of test digits on white pages, enlarged to 84 pixels; rates are in docs/formats.md."""
