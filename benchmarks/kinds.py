@@ -15,6 +15,7 @@ from PIL import Image
 Pixels = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.float32]
 Kind = Callable[[Pixels, np.random.Generator], bytes]
+Blank = Callable[[np.random.Generator], bytes]
 
 NOISIEST = "noise 50"
 """The kind of which fewer may be read: noise of 50 grey levels, strokes of 178 levels."""
@@ -172,6 +173,11 @@ class _Sheet:
         for row in range(int(self._rng.integers(apart)) - apart, height + apart, apart):
             cv2.line(self.paper, (0, row), (width, row + down), grey, thickness, cv2.LINE_AA)
 
+    def turn(self) -> None:
+        """Turn the paper by a right angle."""
+        self.paper = np.ascontiguousarray(self.paper.T)
+        self._ink = self._ink.T
+
     def written(self) -> npt.NDArray[np.float64]:
         """Return the paper with the ink on it."""
         dark = np.minimum(self._rng.uniform(20, 110), self.paper)
@@ -212,6 +218,73 @@ def _photographed(image: Pixels, rng: np.random.Generator) -> bytes:
     return _jpeg(_pixels(noisy), int(rng.integers(40, 90)))
 
 
+def _shrunk(side: int) -> Kind:
+    def shrunk(image: Pixels, rng: np.random.Generator) -> bytes:
+        small = Image.fromarray(_either(image, rng))
+        return _encoded(small.resize((side, side), Image.Resampling.LANCZOS), "PNG")
+
+    return shrunk
+
+
+def _tile(image: Pixels, rng: np.random.Generator) -> Pixels:
+    """Return a digit in MNIST's colours on a white page, or the negative."""
+    side = int(rng.integers(60, 300))
+    height, width = (side + int(rng.integers(4, side)) for _ in range(2))
+    page = np.full((height, width), 255, np.uint8)
+    top, left = (int(rng.integers(2, length - side - 1)) for length in (height, width))
+    page[top : top + side, left : left + side] = _large(image, side)
+    return _either(page, rng)
+
+
+def _on_page(image: Pixels, rng: np.random.Generator) -> bytes:
+    return _png(_tile(image, rng))
+
+
+def _screen(image: Pixels, rng: np.random.Generator) -> bytes:
+    """Photograph a tile on a screen: a little rotated, with a slope of light, blur and noise."""
+    page = np.pad(_tile(image, rng), 20, mode="edge")
+    height, width = page.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-6, 6), 1)
+    seen = cv2.warpAffine(page, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    light = np.linspace(0.95, rng.uniform(0.7, 0.95), width)
+    grey = cv2.GaussianBlur((20 + seen * 0.9) * light, (0, 0), rng.uniform(0.5, 1.5))
+    return _jpeg(_pixels(grey + rng.normal(0, rng.uniform(1, 5), grey.shape)), 60)
+
+
+def _faint(image: Pixels, rng: np.random.Generator) -> bytes:
+    """Draw in pale pencil on a page that is darker along two sides."""
+    side = int(rng.integers(80, 240))
+    page = np.full((side + 40, side + 40), rng.uniform(235, 252))
+    page[:, -int(rng.integers(2, 6)) :] -= rng.uniform(5, 40)
+    page[: int(rng.integers(2, 6))] -= rng.uniform(5, 40)
+    page[20 : 20 + side, 20 : 20 + side] -= rng.uniform(24, 50) * (_large(image, side) / 255)
+    return _png(_pixels(page))
+
+
+def _blank(*, squared: bool, photographed: bool) -> Blank:
+    def blank(rng: np.random.Generator) -> bytes:
+        sheet = _Sheet(np.zeros((28, 28), np.uint8), rng, 80, 300)
+        sheet.rule()
+        if squared:
+            sheet.turn()
+            sheet.rule()
+        grey = sheet.written()
+        if photographed:
+            blurred = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.5, 1.5))
+            noisy = blurred + rng.normal(0, rng.uniform(1, 4), grey.shape)
+            return _jpeg(_pixels(noisy), 80)
+        return _png(_pixels(grey))
+
+    return blank
+
+
+BLANKS: Mapping[str, Blank] = {
+    "ruled": _blank(squared=False, photographed=False),
+    "squared": _blank(squared=True, photographed=False),
+    "ruled, photographed": _blank(squared=False, photographed=True),
+}
+"""Blank sheets, in which no digit is to be found, by their names in the table."""
+
 KINDS: Mapping[str, Kind] = {
     "inverted": _inverted,
     "20 pixels": _twenty,
@@ -231,5 +304,10 @@ KINDS: Mapping[str, Kind] = {
     "ruled lines": _ruled,
     "shadow": _in_shadow,
     "photograph": _photographed,
+    "8 pixels": _shrunk(8),
+    "10 pixels": _shrunk(10),
+    "tile on a page": _on_page,
+    "photograph of a screen": _screen,
+    "faint": _faint,
 }
 """The kinds of pictures, by their names in the table."""

@@ -23,7 +23,7 @@ from PIL import Image
 
 import mnist_batch
 from benchmarks.hands import HANDS, draw_hand
-from benchmarks.kinds import KINDS, picture
+from benchmarks.kinds import BLANKS, KINDS, picture
 from mnist_batch.options import Prepare
 
 Images = npt.NDArray[np.uint8]
@@ -85,6 +85,16 @@ def _accuracy(path: Path, reader: Reader) -> float:
         right += pc.sum(pc.equal(batch["prediction"], batch["label"])).as_py() or 0
         rows += len(batch)
     return right / rows
+
+
+def share_read(kind: str, count: int) -> float:
+    """Return the share of blank sheets of one kind in which a digit is found, 0 to 1."""
+    sheets = (BLANKS[kind](np.random.default_rng(seed)) for seed in range(count))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sheets.parquet")
+        _write(path, sheets, np.zeros(count, np.int8))
+        batches = list(mnist_batch.stream(path))
+    return sum(int(pc.count(batch["prediction"]).as_py()) for batch in batches) / count
 
 
 def of_kind(kind: str, images: Images) -> Iterator[bytes]:
@@ -189,6 +199,9 @@ def main() -> None:
         names,
         ((kind, accuracies(of_kind(kind, images[some]), labels[some], readers)) for kind in KINDS),
     )
+    print(f"\n| {len(some):,} blank sheets | read as a digit |\n| --- | ---: |", flush=True)
+    for kind in BLANKS:
+        print(f"| {kind} | {share_read(kind, len(some)):.4f} |", flush=True)
     print()
     rows = (
         (name, accuracies(changed(change, images), labels, readers))
