@@ -164,6 +164,10 @@ class ArrayReader:
         found = columns.reshape(*array.shape[:0:-1], count)
         return found.transpose(*reversed(range(found.ndim)))
 
+    def note(self) -> None:
+        """Keep where a decompressor is now: the next shard starts there."""
+        self._array.content.note(self._reader)
+
     def check_end(self) -> None:
         """Check that a compressed array ends here, and as its checksum says.
 
@@ -245,6 +249,8 @@ class ArrayShard(Shard):
                 if len(values):
                     yield self._batch(values, done, labels.slice(done, len(values)))
                 done += len(values)
+            if not error:
+                images.note()
         for start in range(done, self.rows, batch_size):
             yield self._lost(start, labels.slice(start, batch_size), error)
 
