@@ -75,6 +75,15 @@ _MEMORY_TEXTS = {
     "|ZSTD decompression failed: Allocation error : not enough memory"
     f"|{_LINKER}",
     "cv2.error": r"OpenCV.* error: \(-4:Insufficient memory\)|std::bad_alloc$",  # Error::StsNoMem
+    **dict.fromkeys(
+        (
+            "onnxruntime.capi.onnxruntime_pybind11_state.Fail",
+            "onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException",
+        ),
+        # The end of its message: before that stands the name of an operation.
+        r"(?s)\[ONNXRuntimeError\].*"
+        r"(Failed to allocate memory for requested buffer of size \d+|std::bad_alloc)\s*$",
+    ),
     "zlib.error": "Error -4 while ",  # Z_MEM_ERROR, in CPython's zlibmodule.c
 }
 """How messages begin that say that memory ran out, by the type that libraries raise them as. None

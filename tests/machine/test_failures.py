@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 from PIL import Image, ImageFile
 
 from mnist_batch.errors import InputError, MachineError
@@ -61,6 +62,13 @@ def test_memory_that_a_library_cannot_have_is_the_machines(ask: object) -> None:
         (RuntimeError("can't start new thread"), "no further thread"),
         (zlib.error("Error -4 while decompressing data"), "memory ran out"),
         (cv2.error("std::bad_alloc"), "memory ran out"),
+        (
+            Fail(
+                "[ONNXRuntimeError] : 1 : FAIL : Name:'a' Status Message: "
+                "bfc_arena.cc:359 Failed to allocate memory for requested buffer of size 400000000"
+            ),
+            "memory ran out",
+        ),
         (
             ImportError("/x/libcv.so: failed to map segment from shared object"),
             "memory ran out",
