@@ -47,11 +47,13 @@ def is_digit_shaped(mask: Mask) -> bool:
 
 
 def _is_wedge(mask: Mask, digit: Mask) -> bool:
-    """Tell whether a digit is the corner of a shadow: along a side, and of no even width."""
+    """Tell whether a digit is a corner or a band of the page: along its sides, of no even width."""
     rows, columns = digit.shape
-    along = max(mask[0].sum() / columns, mask[-1].sum() / columns,
-                mask[:, 0].sum() / rows, mask[:, -1].sum() / rows)  # fmt: skip
-    if along < _ALONG:
+    top, bottom = mask[0].sum() / columns, mask[-1].sum() / columns
+    left, right = mask[:, 0].sum() / rows, mask[:, -1].sum() / rows
+    if columns > _NARROW * rows and max(min(top, bottom), min(left, right)) >= _ALONG:
+        return True
+    if max(top, bottom, left, right) < _ALONG:
         return False
     distance = distance_to_edge(digit)
     middle = distance[(distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (digit > 0)]

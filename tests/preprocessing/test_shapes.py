@@ -99,3 +99,14 @@ def test_a_slanted_1_that_ends_short_of_the_sides_has_it() -> None:
     line = (np.abs(down - 100 - 1.5 * (across - 120)) <= 3).astype(np.uint8)
     line[:30] = line[170:] = 0
     assert is_digit_shaped(line)
+
+
+def test_a_band_of_the_page_has_not() -> None:
+    """Paper taken for ink, from side to side; a 1 from top to bottom has a digit's shape."""
+    band = np.zeros((200, 240), np.uint8)
+    band[30:170] = 1
+    band[60:80, 100:200] = 0
+    assert not is_digit_shaped(band)
+    one = np.zeros((200, 240), np.uint8)
+    one[:, 100:130] = 1
+    assert is_digit_shaped(one)
