@@ -105,7 +105,9 @@ def model_page(found: "mnist_batch.ModelInspection") -> "terminal.Page":
 
 
 def _output(found: "mnist_batch.ModelInspection") -> str:
-    shape = found.layers[-1].output_shape if found.layers else None
+    """Return how many classes a model tells apart; a last softmax has the shape of what it gets."""
+    shapes = (layer.output_shape for layer in reversed(found.layers) if layer.output_shape)
+    shape = next(shapes, None)
     if not (found.predictor and shape and shape[-1]):
         return found.activation
     return f"{shape[-1]:,} classes, {found.activation}"
@@ -184,7 +186,8 @@ def input_page(found: "mnist_batch.InputInspection") -> "terminal.Page":
     """Return what INPUTs hold, and what in them is worth a look."""
     images = found.readable
     polarity = {"light on dark": found.light_on_dark, "dark on light": found.dark_on_light}
-    others = "" if found.in_mnist_form == images else "; predict brings others to it"
+    is_told = found.in_mnist_form < images and found.classes.are_digits
+    others = "; predict brings others to it" if is_told else ""
     values = {
         "rows": f"{found.rows:,}, in {_files(found)}",
         "readable": f"{images:,}",
@@ -245,11 +248,10 @@ def _sizes(sizes: "Sizes") -> str:
 
 def _odd(found: "mnist_batch.InputInspection") -> "Iterator[tuple[str, str, terminal.Page]]":
     """Yield the kinds of rows that are worth a look: how many, what they are, and the first few."""
-    for what, rows in (
-        *found.unreadable.items(),
-        ("no digit found", found.no_digit),
-        ("several digits", found.several_digits),
-    ):
+    digits = {"no digit found": found.no_digit, "several digits": found.several_digits}
+    if not found.classes.are_digits:
+        digits = {}  # what is no digit shows none
+    for what, rows in {**found.unreadable, **digits}.items():
         if rows.count:
             yield f"{rows.count:,}", what, _lines(map(_place, rows.first), rows.count)
     for what, link, pairs in (

@@ -17,6 +17,8 @@ from mnist_batch.inspection.models import ModelInspection
 from mnist_batch.models.layers import Layer
 from mnist_batch.models.model_file import ScaleSource
 from mnist_batch.options import PredictorChoice, Prepare, Scale
+from mnist_batch.schema import Classes
+from tests.support.class_predictions import CHARACTERS
 from tests.support.command import printed, run
 from tests.support.onnx_files import dense
 
@@ -84,7 +86,7 @@ def test_a_model_is_told_line_by_line() -> None:
         "SHA-256      " + "0123456789abcdef" * 4,
         "size         1.3 MB",
         "input        28x28x1",
-        "output       10 classes, softmax",
+        "output       128 classes, softmax",  # of the layer before, whose shape is known
         "parameters   100,480",
         "runs on      keras: Conv2D is not a layer that NumPy runs",
         "pixels       0-1, as its training record says",
@@ -345,3 +347,19 @@ def test_an_onnx_file_is_inspected(tmp_path: Path) -> None:
     assert [layer["type"] for layer in result["layers"]] == ["Cast", "Reshape", "Gemm", "Softmax"]
     assert (result["predictor"], result["output_activation"]) == ("onnx", "softmax")
     assert result["parameters"] == 2 + 7840 + 10
+
+
+@pytest.mark.parametrize("classes", [CHARACTERS, Classes(200)])
+def test_labels_of_many_classes_stand_side_by_side(classes: Classes) -> None:
+    """From top to bottom, within 80 columns; what is no digit is not searched for digits."""
+    counts = [1000 + number for number in range(classes.count)]
+    lines = printed(input_page(replace(INPUT, classes=classes, labels=counts)))
+    assert max(map(len, lines)) <= 80
+    start = lines.index("Labels") + 1
+    end = lines.index("", start)
+    words = [line.split() for line in lines[start:end]]
+    pairs = {(row[place], row[place + 1]) for row in words for place in range(0, len(row), 2)}
+    names = classes.short_names(30)
+    assert pairs == {(names[number], f"{count}") for number, count in enumerate(counts)}
+    assert [row[0] for row in words[:2]] == list(names[:2])
+    assert not any("digit" in line or "brings others" in line for line in lines)
