@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mnist_batch.inspection.images import Place
     from mnist_batch.inspection.inputs import Sizes
 
-_NAME = 30
-"""Characters of the name of a class."""
+_NAME, _NAMED = 30, 70
+"""Characters of the name of a class, and names that are listed."""
 
 _MODELS = (
     *(".h5", ".hdf5", ".keras", ".onnx"),
@@ -105,12 +105,15 @@ def model_page(found: "mnist_batch.ModelInspection") -> "terminal.Page":
 
 
 def _output(found: "mnist_batch.ModelInspection") -> str:
-    """Return how many classes a model tells apart; a last softmax has the shape of what it gets."""
-    shapes = (layer.output_shape for layer in reversed(found.layers) if layer.output_shape)
-    shape = next(shapes, None)
-    if not (found.predictor and shape and shape[-1]):
+    """Return how many classes a model tells apart, with their names, and how its outputs end."""
+    if not found.predictor:
         return found.activation
-    return f"{shape[-1]:,} classes, {found.activation}"
+    output = f"{found.classes.count:,} classes, {found.activation}"
+    if found.classes.names is None:
+        return output
+    names = found.classes.short_names(_NAME)
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{output}: {', '.join(names[:_NAMED])}{more}"
 
 
 def _layers(found: "mnist_batch.ModelInspection") -> "terminal.Page":

@@ -22,6 +22,7 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
+from mnist_batch.schema import DIGITS, Classes
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
 
@@ -45,6 +46,8 @@ class ModelInspection:
         training: what `mnist_batch.train` recorded of scale, settings, data and accuracy; empty for
             other models.
         suspicious: what is worth a look, one sentence each.
+        classes: what the model tells apart, with the names that its file has; the digits where
+            nothing runs it.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class ModelInspection:
     trials: ScaleTrials | None
     training: Mapping[str, Any]
     suspicious: Sequence[str]
+    classes: Classes = DIGITS
 
     def __repr__(self) -> str:
         """Return the file and what runs it, in one line."""
@@ -145,6 +149,7 @@ def inspect_model(
         layers=predictor.layers,
         input_shape=predictor.input_shape,
         predictor=predictor.name,
+        classes=predictor.classes,
         why=predictor.why,
         trials=trials,
         suspicious=[

@@ -86,7 +86,7 @@ def test_a_model_is_told_line_by_line() -> None:
         "SHA-256      " + "0123456789abcdef" * 4,
         "size         1.3 MB",
         "input        28x28x1",
-        "output       128 classes, softmax",  # of the layer before, whose shape is known
+        "output       10 classes, softmax",
         "parameters   100,480",
         "runs on      keras: Conv2D is not a layer that NumPy runs",
         "pixels       0-1, as its training record says",
@@ -363,3 +363,13 @@ def test_labels_of_many_classes_stand_side_by_side(classes: Classes) -> None:
     assert pairs == {(names[number], f"{count}") for number, count in enumerate(counts)}
     assert [row[0] for row in words[:2]] == list(names[:2])
     assert not any("digit" in line or "brings others" in line for line in lines)
+
+
+def test_a_model_says_its_classes() -> None:
+    """How many there are, and what they are called."""
+    lines = printed(model_page(replace(MODEL, classes=Classes(3, ("Coat", "Bag", "Shirt")))))
+    assert "output       3 classes, softmax: Coat, Bag, Shirt" in lines
+    assert max(map(len, printed(model_page(replace(MODEL, classes=CHARACTERS))))) <= 80
+    assert "output       200 classes, softmax" in printed(
+        model_page(replace(MODEL, classes=Classes(200)))
+    )
