@@ -177,7 +177,7 @@ class ReadArguments(TypedDict, total=False):
     """How inputs are read: arguments of `predict` and of all that reads inputs, and options.
 
     Attributes:
-        image_column: the Parquet column of images; None to find it.
+        image_column: the Parquet column of images, or the array in an .npz file; None to find it.
         label_column: the column of labels; None for `label`, where there is one.
         labels: a CSV file, see Labels in Formats; `none` for none; None for the inputs'.
         label_pattern: a regular expression that finds a label in the name of a file, in its first
