@@ -139,7 +139,7 @@ def inspect_model(
         return replace(found, why=str(error).removeprefix(f"{file.path}: "))
     trials = None
     if data is not None and not nan:
-        opened = open_inputs(input_list(data), ReadOptions.of(**reading))
+        opened = open_inputs(input_list(data), ReadOptions.of(**reading), predictor.classes)
         classes = opened.classes or predictor.classes
         usual = wanted_prepare(predictor, classes, Prepare.AUTO).prepare
         trials = try_ways(predictor, opened, usual, workers=workers, progress=progress)

@@ -57,6 +57,13 @@ def test_a_model_of_letters_is_trained_predicts_and_knows_their_names(tmp_path: 
     np.testing.assert_array_equal(
         loaded.probabilities(spotted_images(range(5))).argmax(axis=1), range(5)
     )
+    test, out = tmp_path / "data" / "test", tmp_path / "out.parquet"
+    summary = mnist_batch.predict(test, out, model=model, report=False)
+    assert summary.metrics.accuracy == 1.0
+    assert pq.read_table(out)["prediction_name"].to_pylist() == sorted([*"abcde"] * 2)
+    trials = mnist_batch.inspect_model(model, data=test).trials
+    assert trials is not None
+    assert trials.rows == 10
 
 
 @pytest.mark.parametrize(
