@@ -13,6 +13,7 @@ from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inputs.in_memory import Picture, shards_in_memory
 from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.inputs.transposed import oriented
 from mnist_batch.options import (
     Orientation,
     PredictOptions,
@@ -65,7 +66,7 @@ def predict_images(
         workers=workers,
         probabilities=probabilities,
     )
-    run = Run(_opened(images), model, options)
+    run = Run(_opened(images, options.read), model, options)
     batches = [batch.predictions.select(run.schema.names) for batch in run.predict(run.parts)]
     return pa.Table.from_batches(batches, run.schema)
 
@@ -90,7 +91,7 @@ def prepare_images(
         ModelError: the model cannot be loaded or run.
     """
     read = ReadOptions.of(orientation=orientation)
-    run = Run(_opened(images), model, PredictOptions(read, prepare=Prepare(prepare)))
+    run = Run(_opened(images, read), model, PredictOptions(read, prepare=Prepare(prepare)))
     return np.concatenate([*_seen(run.predict(run.parts))])
 
 
@@ -105,7 +106,7 @@ def _seen(batches: Iterable[PredictedBatch]) -> Iterator[Images]:
         yield batch.images
 
 
-def _opened(images: Picture | Iterable[Picture]) -> OpenInputs:
-    shards = shards_in_memory(images)
+def _opened(images: Picture | Iterable[Picture], read: ReadOptions) -> OpenInputs:
+    shards = oriented(shards_in_memory(images), read.orientation)
     rows = sum(shard.rows for shard in shards)
     return OpenInputs(shards=shards, files=[], rows=rows, passed_over=Counter())

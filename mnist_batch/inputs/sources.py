@@ -42,9 +42,9 @@ from mnist_batch.inputs.listing import FolderListing, suffix_of
 from mnist_batch.inputs.parquet.named_files import check_root
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
-from mnist_batch.inputs.transposed import TransposedShard
+from mnist_batch.inputs.transposed import oriented
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.options import NO_LABELS, Orientation, ReadOptions
+from mnist_batch.options import NO_LABELS, ReadOptions
 from mnist_batch.schema import DIGITS, Classes
 
 STDIN = "-"
@@ -156,11 +156,10 @@ def open_inputs(
         if (twin := _twin(found)) is not None:
             raise InputError(f"{twin}: named by two INPUTs; name each file once")
     settings = replace(_settings(options, found, classes), named_by_folders=named_by_folders)
-    settings, shards = _with_classes(settings, found, options)
-    classes = with_stated_names(settings.classes or DIGITS, _stated_names(shards))
+    settings, opened = _with_classes(settings, found, options)
+    shards = oriented(opened, options.orientation)
+    classes = with_stated_names(settings.classes or DIGITS, _stated_names(opened))
     check_names(options.keep_columns, classes)
-    if options.orientation is Orientation.TRANSPOSED:
-        shards = [TransposedShard(shard) for shard in shards]
     return OpenInputs(
         shards=shards,
         files=Texts.joined([one.files.paths for one in found]),

@@ -1,6 +1,6 @@
 """Images that have their rows and columns changed over, as EMNIST is distributed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.inputs.shards import Piece, Shard
+from mnist_batch.options import Orientation
 from mnist_batch.schema import ImageBatch
+
+
+def oriented(shards: Sequence[Shard], orientation: Orientation) -> Sequence[Shard]:
+    """Return shards whose images are as they are seen, given how they are stored."""
+    if orientation is Orientation.UPRIGHT:
+        return shards
+    return [TransposedShard(shard) for shard in shards]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +54,19 @@ class TransposedShard(Shard):
     def failures(self) -> Sequence[str]:
         """Those of the shard."""
         return self.shard.failures
+
+    @property
+    def stated_names(self) -> Sequence[tuple[str, ...]]:
+        """Those of the shard."""
+        return self.shard.stated_names
+
+    def label_texts(self) -> Iterable[str]:
+        """Return those of the shard."""
+        return self.shard.label_texts()
+
+    def label_hint(self) -> str:
+        """Return that of the shard."""
+        return self.shard.label_hint()
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the batches of the shard, to be transposed."""

@@ -140,3 +140,11 @@ def test_a_note_says_that_images_lie_transposed(tmp_path: Path) -> None:
     found = mnist_batch.predict(path, out, report=False, orientation="transposed")
     assert found.metrics.correct == 80
     assert not [note for note in found.notes if "orientation" in note]
+
+
+def test_pictures_in_memory_may_lie_transposed() -> None:
+    """As those in files."""
+    lying = DIGITS.transpose(0, 2, 1).copy()
+    found = mnist_batch.predict_images(lying, orientation="transposed")
+    assert found["prediction"].to_pylist() == LABELS.tolist()
+    assert np.array_equal(mnist_batch.prepare_images(lying, orientation="transposed"), DIGITS)
