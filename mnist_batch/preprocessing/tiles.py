@@ -43,6 +43,9 @@ _ALIKE, _MOST_TILES = 0.5, 100
 """Area of a tile beside the largest at least, in its areas; and tiles that are looked at."""
 _BORDER_STEP, _UNEVEN_BORDER = 48, 0.3
 """Grey levels from which a pixel of a tile's border is ink or a frame, and their share at most."""
+_LEAST_RANGE = 40
+"""Grey levels between a tile's ink and background at least: the empty cells of squared paper have
+grain alone."""
 _INSET, _INSET_PIXELS = 0.03, 1.5
 """Share of each side that is left out: a frame, and the blur of the edge; and pixels at least."""
 
@@ -89,10 +92,12 @@ def find_tiles(page: Grey) -> list[Tile]:
 
 
 def _has_even_border(picture: Grey) -> bool:
-    """Tell whether most of a border is background: around the loop of a 6 it is ink."""
+    """Tell whether most of a border is background, with ink inside: no loop of a 6, no cell."""
     border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     apart = cv2.absdiff(border, np.full_like(border, int(np.median(border))))
-    return bool((np.asarray(apart) > _BORDER_STEP).mean() <= _UNEVEN_BORDER)
+    darkest, lightest = np.percentile(picture, [1, 99])
+    even = (np.asarray(apart) > _BORDER_STEP).mean() <= _UNEVEN_BORDER
+    return bool(even and lightest - darkest >= _LEAST_RANGE)
 
 
 def _outlines(page: Grey) -> Iterator[_Corners]:
