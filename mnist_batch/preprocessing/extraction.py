@@ -101,31 +101,33 @@ def extract_digit(picture: Grey) -> Extracted:
     if max(picture.shape) < SMALL_SIDE:
         ink, dark_ink = extract_small(picture)
         return Extracted(ink, dark_ink, int(ink is not None))
-    tiles = [extract_digit(tile.picture) for tile in _tiles(picture)]
+    on_page, located = _tiles(picture)
+    tiles = [extract_digit(tile.picture) for tile in on_page]
     if inside := [tile for tile in tiles if tile.digits]:
         digits = sum(tile.digits for tile in inside)
         return replace(inside[0], digits=digits, lines=max(tile.lines for tile in inside))
-    return _extract_from_page(picture)
+    return _extract_from_page(picture, *(located or _located(picture)))
 
 
-def _tiles(picture: Grey) -> list[Tile]:
+def _tiles(picture: Grey) -> tuple[list[Tile], "_Located | None"]:
     """Return the pictures within a picture; none where several digits are as high as these.
 
-    What is enclosed by strokes and the ruled lines that they cross has four corners too.
+    What is enclosed by strokes and the ruled lines that they cross has four corners too. Where
+    there are four corners, the digit of the whole picture comes with the tiles.
     """
     tiles = find_tiles(picture)
     if not tiles:
-        return []
+        return [], None
     seen, found = _located(picture)
     digits = [] if found is None else [mask for line in found.lines for mask in line]
     heights = sorted(cv2.boundingRect(mask)[3] / seen.scale for mask in digits)
     highest = max(tile.picture.shape[0] for tile in tiles)
-    return [] if len(heights) > 1 and heights[len(heights) // 2] > _AS_HIGH * highest else tiles
+    as_high = len(heights) > 1 and heights[len(heights) // 2] > _AS_HIGH * highest
+    return [] if as_high else tiles, (seen, found)
 
 
-def _extract_from_page(picture: Grey) -> Extracted:
-    """Extract the largest digit of a picture without others in it."""
-    seen, found = _located(picture)
+def _extract_from_page(picture: Grey, seen: View, found: "_Found | None") -> Extracted:
+    """Extract the digit that was located in a picture without others in it."""
     if found is None:
         return Extracted(None, seen.dark_ink, 0)
     close_up = None
@@ -143,14 +145,15 @@ def extract_digits(picture: Grey) -> list[DigitInk]:
     if max(picture.shape) < SMALL_SIDE:
         ink, _ = extract_small(picture)
         return [] if ink is None else [DigitInk(ink, (0, 0, picture.shape[1], picture.shape[0]))]
-    if inside := _digits_of_tiles(_tiles(picture)):
+    tiles, located = _tiles(picture)
+    if inside := _digits_of_tiles(tiles):
         return inside
-    seen, found = _located(picture)
+    seen, found = located or _located(picture)
     if found is None:
         return []
     masks = [mask for line in found.lines for mask in line]
     if len(masks) == 1:
-        ink = _extract_from_page(picture).ink
+        ink = _extract_from_page(picture, seen, found).ink
         assert ink is not None
         return [DigitInk(ink, found.box_in(picture, seen.scale))]
     all_digits = np.bitwise_or.reduce(masks)
@@ -206,7 +209,7 @@ def _shared(one: Box, other: Box) -> float:
     return both / (one[2] * one[3] + other[2] * other[3] - both)
 
 
-def _located(picture: Grey) -> tuple[View, "_Found | None"]:
+def _located(picture: Grey) -> "_Located":
     """Return the view of a picture in which strokes are dark, and its digit, if there is one."""
     seen = view(picture)
     found = _find(seen)
@@ -248,6 +251,10 @@ class _Found:
         right = min(math.ceil((self.left + width) / scale), picture.shape[1])
         bottom = min(math.ceil((self.top + height) / scale), picture.shape[0])
         return left, top, right - left, bottom - top
+
+
+_Located = tuple[View, _Found | None]
+"""The view of a picture, and its digit, if there is one."""
 
 
 def _find(seen: View, hidden: Mask | None = None) -> _Found | None:

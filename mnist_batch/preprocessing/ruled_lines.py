@@ -28,6 +28,9 @@ _BEND, _BEND_PER_THICKNESS, _LEAST_BEND = 0.006, 0.35, 1
 is not flat, plus so many of its thicknesses (an even line has 0.29), plus pixels."""
 _GAP_ROWS, _GAP_SLOPE = 2, 0.03
 """Rows by which the next piece of a line may be off: pixels, plus so many a column of the gap."""
+_TURN = 0.3
+"""Difference of the slopes of a line's pieces at most: the stems of digits in two lines, one above
+the other, turn more."""
 _MISSING_END = 0.2
 """Share of the width that a line may lack at either end, under a stroke; at 0.4, 3 are misread."""
 _SHORT, _SHORT_PIXELS = 0.02, 2
@@ -143,7 +146,11 @@ class _Piece:
         between = (self.right + other.left) / 2
         gap = max(other.left - self.right, 0)
         apart = abs(self.at(between) - other.at(between))
-        return other.right > self.right and apart <= _GAP_ROWS + _GAP_SLOPE * gap
+        return (
+            other.right > self.right
+            and apart <= _GAP_ROWS + _GAP_SLOPE * gap
+            and abs(self.slope - other.slope) < _TURN
+        )
 
 
 def _level_lines(mask: Mask) -> list[_Line]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mnist_batch.preprocessing.extraction import extract_digits
 from mnist_batch.preprocessing.tiles import find_tiles
@@ -113,6 +113,15 @@ def test_strokes_and_shadows_are_no_tiles() -> None:
     assert [find_tiles(pixels) for pixels in (corner, half)] == [[], []]
     (place,) = extract_digits(six)
     assert place.box[3] >= 158
+
+
+def test_open_thin_strokes_with_four_corners_are_no_tile() -> None:
+    """Their outline, there and back, encloses hardly anything."""
+    page = Image.new("L", (400, 400), 255)
+    loop = [(100, 100), (300, 100), (300, 300), (100, 300), (100, 112)]
+    ImageDraw.Draw(page).line(loop, fill=0, width=2)
+    ImageDraw.Draw(page).line([(300, 300), (200, 200)], fill=0, width=8)
+    assert find_tiles(np.asarray(page)) == []
 
 
 def test_the_box_of_a_digit_is_given_in_the_page() -> None:
