@@ -37,6 +37,10 @@ or a frame, and around a tile, whose digit may touch the edge."""
 _OFF, _OFF_PIXELS = 0.004, 1.5
 """Distance from a side up to which it lies along it: a share of the outline's length, plus
 pixels."""
+_LEAST_FILLED = 0.75
+"""Area within an outline at least, in that between its corners: a stroke encloses hardly any. Of
+1,000 digits of hairlines, 9 had a tile between their strokes without this, of 300 tiles none has
+less than 0.9."""
 _FEWEST_POINTS, _PARALLEL = 8, 0.3
 """Points along a side at least; and the sine of the angle between two sides at least."""
 _ALIKE, _MOST_TILES = 0.5, 100
@@ -137,6 +141,8 @@ def _corners(
     if fitted is None:
         return None
     places = _ordered(fitted)
+    if cv2.contourArea(outline) < _LEAST_FILLED * cv2.contourArea(places):
+        return None
     off = _OFF * len(outline) + _OFF_PIXELS
     if (_distances(points, places).min(axis=1) <= off).mean() < least_straight:
         return None
