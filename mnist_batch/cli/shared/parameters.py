@@ -41,7 +41,7 @@ LabelPattern = Annotated[
     str | None,
     reading(
         metavar="REGEX",
-        help=r"Read the label from a file's name: the first group of the pattern, as '(\d)\.png'.",
+        help=r"Read the label from a file's name: the group of the pattern, as '(\d)\.png'.",
     ),
 ]
 ClassNames = Annotated[

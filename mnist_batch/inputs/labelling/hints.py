@@ -98,7 +98,7 @@ def hint_of_files(
 
 def _of_metadata(path: Path, example: str) -> str:
     """Return what is wrong with a file of labels that labels no image."""
-    table, _ = read_table(path, {})
+    table = read_table(path, {}).table
     if "label" not in table.column_names:
         hint = hint_of_columns(_as_text(path, table.column_names))
         return hint and f"in {path} {hint}"
@@ -115,7 +115,7 @@ def _of_files_beside(root: Path) -> str:
     """Return how to pass a file of labels that lies in the INPUT folder under another name."""
     for path in _beside(root):
         try:
-            table, _ = read_table(path, {})
+            table = read_table(path, {}).table
             if not {"file_name", "source"} & {*table.column_names}:
                 continue
             if "label" in table.column_names:
@@ -153,7 +153,7 @@ def _beside(root: Path) -> list[Path]:
 def _as_text(path: Path, names: Sequence[str]) -> pa.Table:
     """Return the columns of a file that may be labels, as text."""
     others = [name for name in names if name not in ("file_name", "source", "row")]
-    table, _ = read_table(path, dict.fromkeys(others, pa.string()))
+    table = read_table(path, dict.fromkeys(others, pa.string())).table
     return table.select(others) if len({*others}) == len(others) else table.slice(0, 0)
 
 

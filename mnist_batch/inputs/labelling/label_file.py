@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labelling.labels import INSTEAD, class_numbers, texts_of
 from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering
-from mnist_batch.inputs.labelling.spellings import find_spellings
+from mnist_batch.inputs.labelling.spellings import find_spellings, same_path
 from mnist_batch.inputs.labelling.tables import check_once, name_column, read_table
 from mnist_batch.schema import FORMULA, shortened
 
@@ -59,7 +59,8 @@ class LabelFile:
                 that means no class.
         """
         self.path = path
-        table, self.sha256 = read_table(path, {**_TYPES, column: pa.string()})
+        table, self.sha256, lines = read_table(path, {**_TYPES, column: pa.string()})
+        self._lines = lines
         if "row" in table.column_names and table["row"].null_count:
             raise LabelError(f"{path}: the column row has empty cells; expected whole numbers")
         source_column = name_column(path, table)
@@ -67,29 +68,29 @@ class LabelFile:
         self.has_rows = "row" in table.column_names
         source = table[source_column].combine_chunks()
         if source.null_count:
-            line = source.is_null().index(True).as_py() + 2
+            line = lines[source.is_null().index(True).as_py()]
             raise LabelError(f"{path}, line {line}: a label without a {source_column}")
         if source_column == "source":  # written by this package, with formulas guarded
             source = pc.replace_substring_regex(source, f"^'({FORMULA})", r"\1")
         source = source.dictionary_encode()
-        self._codes = {name: code for code, name in enumerate(source.dictionary.to_pylist())}
+        self._codes, codes = _codes(source.dictionary)
         self.example: str | None = next(iter(self._codes), None)
         rows = table["row"].to_numpy() if self.has_rows else np.zeros(len(table), np.int64)
         if len(wrong := np.flatnonzero((rows < 0) | (rows >= _MOST_ROWS))):
             raise LabelError(
-                f"{path}, line {wrong[0] + 2}: row {rows[wrong[0]]}; expected a number from 0 on"
+                f"{path}, line {lines[wrong[0]]}: row {rows[wrong[0]]}; expected a number from 0 on"
             )
-        keys = _keys(source.indices.to_numpy(), rows)
+        keys = _keys(codes[source.indices.to_numpy()], rows)
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
         twice = np.flatnonzero(self._keys[1:] == self._keys[:-1])
         if len(twice):
             line = int(order[twice[0] + 1])
             raise LabelError(
-                f"{path}, line {line + 2}: its image has a label already; name each image once"
+                f"{path}, line {lines[line]}: its image has a label already; name each image once"
             )
         values = table[column].combine_chunks()
-        labels = class_numbers(values, lambda i: f"{path}, line {i + 2}", numbering, instead)
+        labels = class_numbers(values, lambda i: f"{path}, line {lines[i]}", numbering, instead)
         self.texts = texts_of(values)
         self._labels = labels.take(pa.array(order))
         self._names, self._order = source, order
@@ -146,10 +147,19 @@ class LabelFile:
         if len(lines):
             first = self._names[int(lines[0])].as_py()
             said.append(
-                f"lines for none of the images: {len(lines):,}, the first (line {lines[0] + 2}) "
-                f"for {shortened(first)!r}"
+                f"lines for none of the images: {len(lines):,}, the first (line "
+                f"{self._lines[lines[0]]}) for {shortened(first)!r}"
             )
         return "; ".join(said)
+
+
+def _codes(names: pa.Array) -> tuple[dict[str, int], npt.NDArray[np.int64]]:
+    """Return a number for each name, the same for `a.png` and `./a.png`; by name and by place."""
+    codes = {name: code for code, name in enumerate(names.to_pylist())}
+    if pc.any(pc.match_substring_regex(names, r"(^|/)\.?/")).as_py():
+        first: dict[str, int] = {}
+        codes = {name: first.setdefault(same_path(name), code) for name, code in codes.items()}
+    return codes, np.fromiter(codes.values(), np.int64, len(codes))
 
 
 def _place(source: str, row: int) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import ColumnError
 from mnist_batch.inputs.labelling.label_file import LabelFile
-from mnist_batch.inputs.labelling.spellings import find_spellings
+from mnist_batch.inputs.labelling.spellings import find_spellings, same_path
 from mnist_batch.inputs.labelling.tables import JSON_LINES, name_column, read_table
 from mnist_batch.inputs.listing import text_of_path
 
@@ -73,8 +73,7 @@ def has_column(path: Path, name: str) -> bool:
     Raises:
         LabelError: it cannot be read.
     """
-    table, _ = read_table(path, {name: pa.string()})
-    return name in table.column_names
+    return name in read_table(path, {name: pa.string()}).table.column_names
 
 
 def _of_folders(
@@ -145,7 +144,7 @@ class MetadataColumns:
             ColumnError: it has one of the columns twice, or names an image twice.
         """
         types = dict.fromkeys(["file_name", "source", *names], pa.string())
-        table, _ = read_table(path, types, null_values=[""])
+        table, _, numbers = read_table(path, types, null_values=[""])
         self.names = [name for name in names if name in table.column_names]
         for name in self.names:
             if (count := table.column_names.count(name)) > 1:
@@ -153,12 +152,14 @@ class MetadataColumns:
         files = table[name_column(path, table)].to_pylist()
         self._lines = {name: line for line, name in enumerate(files)}
         self.files = self._lines.keys()
-        if len(self._lines) < len(files):
-            line = next(line for line, name in enumerate(files) if self._lines[name] != line)
-            raise ColumnError(
-                f"{path}, line {self._lines[files[line]] + 2}: its image is named already; name "
-                "each image once"
-            )
+        seen: set[str | None] = set()
+        for number, name in zip(numbers, files, strict=True):
+            path_of = name and same_path(name)
+            if path_of in seen:
+                raise ColumnError(
+                    f"{path}, line {number}: its image is named already; name each image once"
+                )
+            seen.add(path_of)
         self._columns = table.select(self.names).combine_chunks()
 
     def column(self, name: str, files: Sequence[str]) -> pa.Array:

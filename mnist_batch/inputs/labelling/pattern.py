@@ -1,6 +1,7 @@
 """Labels from the names of files, found by a pattern that the user gives."""
 
 import os
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ _LONGEST = 1000
 
 
 class LabelPattern:
-    """A regular expression whose first group is the label.
+    """A regular expression whose one group is the label.
 
     It is searched for in the name of a file or, where it has a `/`, in the whole path. Arrow's RE2
     searches in a time that grows with the length of the name alone, whatever the pattern
@@ -25,11 +26,11 @@ class LabelPattern:
         """Check the pattern.
 
         Raises:
-            LabelError: it is no such pattern, or has no group.
+            LabelError: it is no such pattern, or has another number of groups, or an empty one.
         """
         self.pattern = pattern
         self._whole = f"(?s)^.*?(?:{pattern}).*$"
-        expected = r"expected a group that holds the digit, as in '(\d)\.png'"
+        expected = r"expected one group, which holds the label, as in '(\d)\.png'"
         if len(pattern) > _LONGEST:
             raise LabelError(f"--label-pattern has {len(pattern):,} characters; {expected}")
         try:
@@ -39,12 +40,23 @@ class LabelPattern:
             raise LabelError(
                 f"--label-pattern {shortened(pattern)!r}: {why}; {expected}"
             ) from error
+        why = ""
+        if not self._has_group(1):
+            why = "no group in it"
+        elif self._has_group(2):
+            why = "several groups in it; write those that are no label as (?:...)"
+        elif _EMPTY.search(_SINGLE.sub(".", pattern)):
+            why = "its group is empty"
+        if why:
+            raise LabelError(f"--label-pattern {shortened(pattern)!r}: {why}; {expected}")
+
+    def _has_group(self, number: int) -> bool:
+        """Tell whether the pattern has so many groups: else a reference to it is refused."""
         try:
-            pc.replace_substring_regex(_ANY, pattern=self._whole, replacement=r"\1")
-        except pa.ArrowInvalid as error:
-            raise LabelError(
-                f"--label-pattern {shortened(pattern)!r}: no group in it; {expected}"
-            ) from error
+            pc.replace_substring_regex(_ANY, pattern=self._whole, replacement=rf"\{number}")
+        except pa.ArrowInvalid:
+            return False
+        return True
 
     def texts(self, paths: Sequence[str]) -> pa.Array:
         """Return what the group holds in each path: Arrow strings (n,), null where there is none.
@@ -62,3 +74,7 @@ class LabelPattern:
 
 
 _ANY = pa.array([""])
+
+_SINGLE = re.compile(r"\\.|\[\^?\]?[^\]]*\]", re.DOTALL)
+_EMPTY = re.compile(r"\((\?P?<\w+>)?\)")
+"""What stands for one character in a pattern, and a group that holds none."""

@@ -60,10 +60,14 @@ def _parts(path: str) -> list[str]:
     return path.split("/")
 
 
+def same_path(path: str) -> str:
+    """Return a path without `./` and `//`: of names of one file on any system the same."""
+    return _NOTHING.sub("/", path).removeprefix("./")
+
+
 def _plain(path: str) -> str:
     """Return a path with `/` between its folders, without `.` and `//`, in one Unicode form."""
-    path = unicodedata.normalize("NFC", path).replace("\\", "/")
-    return _NOTHING.sub("/", path).removeprefix("./")
+    return same_path(unicodedata.normalize("NFC", path).replace("\\", "/"))
 
 
 _NOTHING = re.compile(r"/(\./|/)*(?:\./)*")

@@ -3,9 +3,13 @@
 import csv
 import hashlib
 import json
+import os
 import re
+from array import array
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -32,9 +36,9 @@ def check_once(path: Path, table: pa.Table, name: str) -> None:
     Raises:
         LabelError: it has none, or several.
     """
-    if (count := table.column_names.count(name)) != 1:
+    if (times := table.column_names.count(name)) != 1:
         wanted = "file_name or source" if name == "source" else name
-        found = f"{count} columns {name}" if count else f"no column {wanted}: {_names(table)}"
+        found = f"{times} columns {name}" if times else f"no column {wanted}: {_names(table)}"
         raise LabelError(
             f"{path}: its first line has {found}; expected file_name (or source) and label once "
             "each, separated by commas"
@@ -51,10 +55,20 @@ _MOST_NAMES = 5
 """Columns in a message, at most."""
 
 
+class ReadTable(NamedTuple):
+    """A file of labels, as it was read."""
+
+    table: pa.Table
+    sha256: str
+    """Of the file, in hexadecimal."""
+    lines: Sequence[int]
+    """The line of the file that holds each row, from 1."""
+
+
 def read_table(
     path: Path, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None = None
-) -> tuple[pa.Table, str]:
-    """Return the table in a file, and the SHA-256 of the file in hexadecimal.
+) -> ReadTable:
+    """Read the table in a file.
 
     The file is CSV, separated by commas, semicolons or tabs, or with the suffix `.jsonl` has a JSON
     object a line. `Filename`, `image` and their like are read as the column `file_name`.
@@ -71,21 +85,27 @@ def read_table(
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise OSError("not a regular file")
+        if kind == "JSON lines":
+            return _read_json_lines(path, types)
         content = path.read_bytes()
-        read = _read_json_lines if kind == "JSON lines" else _read_csv
-        table = read(content, types, null_values)
-    except (OSError, pa.ArrowException, RecursionError, ValueError) as error:
+        table = _read_csv(content, types, null_values)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return ReadTable(table, sha256, range(2, len(table) + 2))
+    except (OSError, pa.ArrowException, OverflowError, ValueError) as error:
         raise_if_of_machine(error, str(path))
         if isinstance(error, OSError):
             message = f"{path}: {cause(error)}; expected a {kind} file of labels; check the path"
         else:
             message = f"{path}: not a readable {kind} file of labels: {csv_cause(error)}"
         raise LabelError(message) from error
-    return table, hashlib.sha256(content).hexdigest()
 
 
 JSON_LINES = ".jsonl"
 """The suffix of files that have a JSON object a line (jsonlines.org)."""
+
+MOST_JSON_BYTES, MOST_LINE_BYTES = 2**28, 2**20
+"""Of a file of JSON lines, and of one of its lines: labels of about four million images, of which
+nothing but the columns that are asked for is kept."""
 
 
 def _read_csv(
@@ -113,25 +133,51 @@ def _read_csv(
 _LONGEST_HEADER = 2**16
 
 
-def _read_json_lines(
-    content: bytes, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None
-) -> pa.Table:
+def _read_json_lines(path: Path, types: Mapping[str, pa.DataType]) -> ReadTable:
     """Read the columns of `types`, numbers as text where they are to be; of others the names."""
-    del null_values
-    rows = []
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        if line.strip():
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} is no JSON object")
-            rows.append(row)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    renamed = _renamed(names)
-    columns = {
-        renamed[name]: _column([row.get(name) for row in rows], types.get(renamed[name]))
-        for name in names
-    }
-    return pa.table(columns)
+    columns: dict[str, list[object]] = {}
+    lines = array("q")
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > MOST_JSON_BYTES:
+            raise ValueError(f"more than {MOST_JSON_BYTES // 2**20} MiB; write a CSV file instead")
+        for number in count(1):
+            line = file.readline(MOST_LINE_BYTES + 1)
+            if not line:
+                break
+            if len(line) > MOST_LINE_BYTES:
+                raise ValueError(f"line {number} has more than {MOST_LINE_BYTES // 2**20} MiB")
+            sha256.update(line)
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if line.strip():
+                for name, value in _json_object(line, number).items():
+                    column = columns.setdefault(name, [])
+                    if name in types or name.strip().casefold() in _NAMING_TOO:
+                        column += [None] * (len(lines) - len(column))
+                        column.append(value)
+                lines.append(number)
+    renamed = _renamed([*columns])
+    for column in columns.values():
+        column += [None] * (len(lines) - len(column))
+    table = pa.table(
+        {
+            renamed[name]: _column(column, types.get(renamed[name]))
+            for name, column in columns.items()
+        }
+    )
+    return ReadTable(table, sha256.hexdigest(), lines)
+
+
+def _json_object(line: bytes, number: int) -> dict[str, object]:
+    """Return the object in a line; what is wrong is said without what Python would say of it."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):  # also of a number of thousands of digits
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f"line {number} is no JSON object")
+    return found
 
 
 def _column(values: Sequence[object], kind: pa.DataType | None) -> pa.Array:
@@ -147,6 +193,7 @@ def _column(values: Sequence[object], kind: pa.DataType | None) -> pa.Array:
 _NAMING = ("file_name", "source")
 _NAMING_TOO = frozenset(
     (
+        *_NAMING,
         "filename",
         "file",
         "image",
@@ -165,7 +212,7 @@ def _renamed(names: Sequence[str]) -> dict[str, str]:
     """Return what each column is called here: its own name, but for one that names images."""
     renamed = {name: name for name in names}
     if not renamed.keys() & {*_NAMING}:
-        others = [name for name in names if name.strip().casefold() in {*_NAMING, *_NAMING_TOO}]
+        others = [name for name in names if name.strip().casefold() in _NAMING_TOO]
         if len(others) == 1:
             renamed[others[0]] = "file_name"
     return renamed

@@ -213,3 +213,23 @@ def test_rows_are_found_whatever_their_order(
         found = file.lookup([source], np.array(rows))
         assert found.type == pa.int8()
         assert found.to_pylist() == [labels.get((source, row)) for row in rows]
+
+
+def test_two_spellings_of_a_path_are_one_image(tmp_path: Path) -> None:
+    """`./a.png` is `a.png`: the second line is named, in JSON lines by its place in the file."""
+    path = tmp_path / "labels.csv"
+    path.write_text("file_name,label\nx/a.png,7\nb.png,1\n./x//a.png,3\n")
+    with pytest.raises(LabelError, match=r"labels\.csv, line 4: its image has a label already"):
+        LabelFile(path)
+    path = tmp_path / "metadata.jsonl"
+    path.write_text('{"file_name": "a.png", "label": 7}\n\n{"file_name": "b.png", "label": "x"}\n')
+    with pytest.raises(LabelError, match=r"metadata\.jsonl, line 3: label 'x' is not a digit"):
+        LabelFile(path)
+    path.write_text('{"file_name": "a.png", "label": 7}\n{"file_name": "./a.png", "label": 7}\n')
+    with pytest.raises(LabelError, match=r"metadata\.jsonl, line 2: its image has a label"):
+        LabelFile(path)
+    path.write_text(
+        '{"file_name": "./a.png", "row": 0, "label": 7}\n'
+        '{"file_name": "a.png", "row": 1, "label": 3}\n'
+    )
+    assert LabelFile(path).lookup(["a.png"], np.array([0, 1])).to_pylist() == [7, 3]

@@ -22,14 +22,15 @@ from mnist_batch.options import ReadOptions
         (r"^(\d)-", "/9-x/a.png", None),
         (r"digit_(\d)/", "/in/digit_4/001.png", "4"),
         (r"(?i)IMG_(\d)", "/in/img_5.png", "5"),
-        (r"_(\d)_(\d)", "/in/a_1_2.png", "1"),
+        (r"_(\d)_(?:\d)", "/in/a_1_2.png", "1"),
+        (r"([()])\(\)", "/in/(()", "("),
         (r"a|x(\d)", "/in/a1.png", None),
         (r"(?P<digit>\d)$", "/in/picture8", "8"),
         (r"(\d)", "/in/line\nbreak6.png", "6"),
         (r"(\d)", "/in/4/", None),
     ],
 )
-def test_the_first_group_is_the_label(pattern: str, path: str, label: str | None) -> None:
+def test_the_group_is_the_label(pattern: str, path: str, label: str | None) -> None:
     """Searched for in the name, or with a `/` in the path."""
     assert LabelPattern(pattern).texts([path]).to_pylist() == [label]
 
@@ -37,14 +38,17 @@ def test_the_first_group_is_the_label(pattern: str, path: str, label: str | None
 @pytest.mark.parametrize(
     ("pattern", "part"),
     [
-        (r"(\d", "missing ): (\\d; expected a group"),
-        (r"\d\.png", "no group in it; expected a group"),
+        (r"(\d", "missing ): (\\d; expected one group"),
+        (r"\d\.png", "no group in it; expected one group"),
         ("", "no group in it"),
         (r"(?=a)(\d)", "invalid perl operator: (?=; expected"),
         (r"(\d)\1", "invalid escape sequence"),
         (r"(\d{1000}){1000}", "invalid repetition size"),
         (r"\d)(", "unexpected )"),
-        ("(a)" * 1000, "label_pattern has 3,000 characters; expected a group"),
+        (r"_(\d)_(\d)", "several groups in it; write those that are no label as (?:...)"),
+        (r"a()\.png", "its group is empty"),
+        (r"a(?P<digit>)", "its group is empty"),
+        ("(a)" * 1000, "label_pattern has 3,000 characters; expected one group"),
     ],
 )
 def test_what_is_no_pattern_is_refused(pattern: str, part: str) -> None:
@@ -55,7 +59,9 @@ def test_what_is_no_pattern_is_refused(pattern: str, part: str) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*(b)", "((a*)*)*b", "(.*)(.*)(.*)(.*)x"])
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "(?:a|a)*(b)", "(?:(?:a*)*)*(b)", "(.*)(?:.*)(?:.*)(?:.*)x"]
+)
 def test_no_pattern_takes_long(pattern: str) -> None:
     """Those that take Python's `re` ages on such a name are searched for at once."""
     assert LabelPattern(pattern).texts(["/" + "a" * 5000 + "!"] * 50).null_count == 50
