@@ -44,8 +44,8 @@ the same accuracy; of 0-1 and 0-255 the wrong one had twice as much and more."""
 
 _SMALL_LOSS = 0.02
 """Log losses below this do not tell scales apart: easy digits are all read, and a network that gets
-larger numbers than it should is only surer of them. On 100 drawn digits the default model has
-0.0037 at its own 0-1 and 0.0000 at 0-255."""
+larger numbers than it should is only surer of them. On 100 drawn digits a model trained as the
+default one had 0.0037 at its own 0-1 and 0.0000 at 0-255."""
 
 
 @dataclass(frozen=True)
