@@ -93,7 +93,7 @@ class Network(Protocol):
         """Return the outputs, float32 (n, class_count), for scaled pixels, float32 (n, 784)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictor:
     """A network with all that it takes to predict; safe to call from several threads.
 

@@ -2,7 +2,8 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,19 @@ _EXPECTED = (
 )
 
 _TOO_DARK = 32
-"""The brightest value of numbers, other than bytes, that are meant in another range than 0 to 255;
-on white paper some pixel has over 200."""
+"""The brightest value of images that are meant in another range than 0 to 255, as truth values 0 and
+1, or scikit-learn's digits, 0 to 16; on white paper some pixel has over 200."""
+
+_ROUNDING = 1e-3
+"""How far floats from 0 to 1 may lie outside."""
 
 _COLOURS = (3, 4)
 """Values of a pixel: red, green, blue, and alpha."""
 
-_SAVED_AS_THEY_ARE = frozenset(("1", "L", "LA", "P", "RGB", "RGBA", "I;16"))
+_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image)
+"""Types of one picture, beside arrays."""
+
+_SAVED_AS_THEY_ARE = frozenset(("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I"))
 """Modes of Pillow that PNG stores without a change."""
 
 
@@ -96,16 +103,17 @@ def shards_in_memory(pictures: Picture | Iterable[Picture]) -> list[PicturesInMe
     Raises:
         InputError: one is of another type, shape or range; there is none.
     """
-    if isinstance(pictures, (str, Path, bytes, Image.Image)):
-        return _encoded([pictures])
-    if not hasattr(pictures, "__array__"):
-        if not isinstance(pictures, Iterable):
+    if isinstance(pictures, _SINGLE):
+        return _of_list([pictures])
+    array = np.asarray(pictures) if hasattr(pictures, "__array__") else None
+    if array is None or array.dtype == object:  # of a column of pandas
+        if not isinstance(pictures, Iterable) or isinstance(pictures, Mapping):
             raise InputError(f"images: {type(pictures).__name__}; {_EXPECTED_OF_A_LIST}")
         listed = [*pictures]
         if not listed:
             raise InputError("images: none were given; expected one or more")
         return _of_list(listed)
-    pixels = _pixels("images", np.asarray(pictures))
+    pixels = _pixels("images", array)
     several = _several(pixels)
     if several is None:
         return _encoded([pixels])
@@ -122,8 +130,8 @@ _EXPECTED_OF_A_LIST = "expected arrays, PIL images, bytes, paths or a list of th
 def _of_list(pictures: Sequence[Any]) -> list[PicturesInMemory]:
     """Return the shards of single pictures; those that are all 28x28 and grey stay pixels."""
     known = [
-        one
-        if isinstance(one, (str, Path, bytes, Image.Image))
+        _file(f"images[{place}]", one)
+        if isinstance(one, _SINGLE)
         else _single(f"images[{place}]", one)
         for place, one in enumerate(pictures)
     ]
@@ -131,6 +139,24 @@ def _of_list(pictures: Sequence[Any]) -> list[PicturesInMemory]:
     if len(images) == len(known):
         return _of_pixels(np.stack(images))
     return _encoded(known)
+
+
+def _file(name: str, picture: Any) -> Any:  # noqa: ANN401 - of `_SINGLE`
+    """Return what an image file holds, or names it; pixels of a PIL image of another range.
+
+    Raises:
+        InputError: it is a folder, or has numbers of another range.
+    """
+    if isinstance(picture, (str, Path)) and Path(picture).is_dir():
+        raise InputError(f"{name}: {picture} is a folder; mnist_batch.predict reads folders")
+    if isinstance(picture, (bytearray, memoryview)):
+        return bytes(picture)
+    if isinstance(picture, Image.Image) and picture.mode in ("F", "I"):
+        with suppress(OSError):  # of its file, which is damaged: an error of the row
+            pixels = np.asarray(picture)
+            if picture.mode == "F" or pixels.max(initial=0) < 256:
+                return _bytes(name, pixels)
+    return picture
 
 
 def _single(name: str, picture: object) -> npt.NDArray[np.uint8]:
@@ -177,26 +203,43 @@ def _pixels(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if len(shape) == 1 and shape[0] == PIXELS:
         array, is_known = array.reshape(1, PIXELS), True
     if not is_known:
-        raise InputError(f"{name}: an array of shape {shape}; {_EXPECTED}")
-    if array.dtype == np.uint8:
-        return array
+        last = len(shape) == 4 and shape[1] in _COLOURS
+        colours = ", colours last: pass images.transpose(0, 2, 3, 1)" if last else ""
+        raise InputError(f"{name}: an array of shape {shape}; {_EXPECTED}{colours}")
+    return _bytes(name, array)
+
+
+def _bytes(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return the values of an array as 0 to 255.
+
+    Raises:
+        InputError: they are no numbers, or of another range than 0 to 255, or 0 to 1 as floats.
+    """
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: an array of {array.dtype}; expected numbers from 0 to 255")
-    least, most = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-    if not 0 <= least <= most <= 255:  # NaN too
+    if not array.size:
+        return array.astype(np.uint8)
+    is_float = array.dtype.kind == "f"
+    if is_float and (lacking := int(np.isnan(array).sum())):
+        raise InputError(f"{name}: {lacking:,} of {array.size:,} values are NaN; leave them out")
+    least, most = float(array.min()), float(array.max())
+    is_share = is_float and least >= -_ROUNDING and most <= 1 + _ROUNDING
+    if is_share:
+        array = array.clip(0, 1) * 255
+    elif not 0 <= least <= most <= 255 or 0 < most <= _TOO_DARK:
+        instead = f"pass images * (255 / {most:g})" if 2 <= most <= _TOO_DARK else ""
+        if is_float and most < 2:
+            instead = "pass images.clip(0, 1)"
         raise InputError(
             f"{name}: values from {least:g} to {most:g}; expected 0 to 255, or 0 to 1 as floats"
+            f"{f': {instead}' if instead else ''}"
         )
-    is_share = array.dtype.kind == "f" and most <= 1
-    if 0 < most <= _TOO_DARK and not is_share:  # as scikit-learn's digits, of 0 to 16
-        raise InputError(
-            f"{name}: values from {least:g} to {most:g}; expected 0 to 255, or 0 to 1 as floats: "
-            f"pass images * (255 / {most:g})"
-        )
-    pixels: npt.NDArray[np.uint8] = np.rint(array * 255 if is_share else array).astype(np.uint8)
-    return pixels
+    values: npt.NDArray[np.uint8] = (
+        np.rint(array).astype(np.uint8) if is_float else array.astype(np.uint8)
+    )
+    return values
 
 
 def _of_pixels(pixels: npt.NDArray[np.uint8]) -> list[PicturesInMemory]:
@@ -239,7 +282,7 @@ def _content(picture: Any) -> tuple[bytes | None, str | None]:  # noqa: ANN401 -
         image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
         image = ImageOps.exif_transpose(image)
         if image.mode not in _SAVED_AS_THEY_ARE:
-            image = image.convert("L" if image.mode in ("I", "F") else "RGB")
+            image = image.convert("RGB")
         file = io.BytesIO()
         image.save(file, "PNG", compress_level=1)
     except (OSError, ValueError) as error:  # of a PIL image whose file is damaged

@@ -34,6 +34,13 @@ def decoded(pictures: Any) -> Grey:  # noqa: ANN401 - of any kind
     return np.concatenate([decode_batch(batch).images for batch in batches])
 
 
+def _objects(images: Grey) -> npt.NDArray[np.object_]:
+    """Return an array of arrays, as a column of pandas is."""
+    column = np.empty(len(images), object)
+    column[:] = [*images]
+    return column
+
+
 @pytest.mark.parametrize(
     "given_as",
     [
@@ -45,6 +52,10 @@ def decoded(pictures: Any) -> Grey:  # noqa: ANN401 - of any kind
         lambda images: images.astype(np.int64),
         lambda images: images.astype(np.float32),
         lambda images: images / 255,
+        lambda images: images / 255 * np.float32(1.0000002),
+        lambda images: [Image.fromarray((image / 255).astype(np.float32)) for image in images],
+        lambda images: [Image.fromarray(image.astype(np.int32)) for image in images],
+        lambda images: _objects(images),
         lambda images: [*images],
         lambda images: (image for image in images),
         lambda images: [image.tolist() for image in images],
@@ -129,7 +140,14 @@ def test_other_contents_have_other_fingerprints() -> None:
         (np.zeros((0, 28, 28)), "which holds none"),
         (np.full((28, 28), -1), "values from -1 to -1; expected 0 to 255"),
         (np.full((28, 28), 256), "values from 256 to 256"),
-        (np.full((28, 28), np.nan), "values from nan to nan"),
+        (np.full((28, 28), np.nan), "784 of 784 values are NaN"),
+        (np.full((28, 28), 1.02), r"values from 1.02 to 1.02; .* pass images.clip\(0, 1\)"),
+        (SOME // 16, r"values from 0 to 15; .* pass images \* \(255 / 15\)"),
+        (SOME // 128, "values from 0 to 1; expected 0 to 255, or 0 to 1 as floats"),
+        (np.zeros((2, 3, 5, 5)), r"colours last: pass images.transpose\(0, 2, 3, 1\)"),
+        ({"image": SOME}, "images: dict; expected arrays"),
+        (Path(__file__).parent, "is a folder; mnist_batch.predict reads folders"),
+        ([Image.fromarray(np.full((9, 9), 7, np.float32))], r"images\[0\]: values from 7 to 7"),
         (np.full((28, 28), 16.0), r"values from 16 to 16; .* pass images \* \(255 / 16\)"),
         (np.full((28, 28), "a"), "an array of <U1"),
         ([SOME, SOME], r"images\[0\]: an array of shape \(5, 28, 28\), which is 5 images"),
