@@ -46,13 +46,14 @@ def _argument(found: re.Match[str]) -> str:
         return f"{name}=True{rest}"
     if value is None:
         return name
-    return f"{name}={value}" if value.isupper() else f'{name}="{value}"'
+    is_number = value.replace(".", "").isdecimal()
+    return f"{name}={value}" if value.isupper() or is_number else f'{name}="{value}"'
 
 
 _OPTION = re.compile(
     r"(?<![\w-])--(?P<name>[a-z]+(?:-[a-z]+)*)"
     r"(?P<rest> (?P<value>[A-Z]{2,}|none|auto|always|never|numpy|keras|onnx|cpu|gpu|split"
-    r"|transposed|passed|previous|best|-?[0-9.]+-[0-9.]+)(?!\w|\.\w))?"
+    r"|transposed|passed|previous|best|-?[0-9.]+-[0-9.]+|[0-9]+(?:\.[0-9]+)?)(?!\w|\.\w))?"
 )
 """An option, and where one follows its value: a placeholder, a choice, or a scale."""
 

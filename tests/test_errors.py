@@ -34,6 +34,7 @@ def test_the_docstring_shows_the_tree() -> None:
         ("--report DIR, or pass --no-report", "report=DIR, or pass report=False"),
         ("try --scale -1-1; or --scale", 'try scale="-1-1"; or scale'),
         ("resized with --prepare never.", 'resized with prepare="never".'),
+        ("pass --validation-split 0, or", "pass validation_split=0, or"),
         ("again with --keep-column, or", "again with keep_columns, or"),
         (
             "--fail-fast: mnist-batch predict a --overwrite",

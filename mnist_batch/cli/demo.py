@@ -2,7 +2,7 @@
 
 They are PNG files in folders named 0 to 9, the digits that they show.
 
-Example: mnist-batch demo digits
+Example: mnist-batch demo samples
 """
 
 from pathlib import Path

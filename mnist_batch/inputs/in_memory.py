@@ -32,8 +32,8 @@ _EXPECTED = (
 )
 
 _TOO_DARK = 32
-"""The brightest value of images that are meant in another range than 0 to 255, as truth values 0 and
-1, or scikit-learn's digits, 0 to 16; on white paper some pixel has over 200."""
+"""The brightest value of images that are meant in another range than 0 to 255, as truth values of 0
+and 1, or scikit-learn's digits of 0 to 16; on white paper some pixel has over 200."""
 
 _ROUNDING = 1e-3
 """How far floats from 0 to 1 may lie outside."""

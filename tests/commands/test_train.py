@@ -572,7 +572,7 @@ def test_a_number_out_of_range_is_refused_at_once(
 def test_too_few_rows_to_split_are_one_line(tmp_path: Path) -> None:
     """What to do is in it; without a validation split one row is enough."""
     write_parquet(tmp_path / "one.parquet", 1)
-    with pytest.raises(InputError, match=r"too few rows \(1\) to split at 0.2.*-split 0"):
+    with pytest.raises(InputError, match=r"too few rows \(1\) to split at 0.2.*_split=0"):
         quick(tmp_path / "one.parquet", tmp_path / "one.h5")
     assert quick(tmp_path / "one.parquet", tmp_path / "one.h5", validation_split=0).rows == 1
 

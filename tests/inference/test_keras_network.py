@@ -171,7 +171,7 @@ def test_gpu_that_is_not_there_is_an_error(cnn_file: Path) -> None:
 
 def test_numpy_has_no_gpu(cnn_file: Path) -> None:
     """NumPy is not to be asked for a GPU."""
-    with pytest.raises(ModelError, match='numpy has no device="gpu"; pass predictor="keras"'):
+    with pytest.raises(ModelError, match='numpy" has no device="gpu"; pass predictor="keras"'):
         load_model(cnn_file, device="gpu", predictor="numpy")
 
 
@@ -180,9 +180,9 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: cnn((32, 32, 3)),
         "takes images of 32x32 in colour (3 channels); expected grey images of 28x28",
     ),
-    "five classes": (
-        lambda: Sequential([Input((28, 28, 1)), Conv2D(5, 28), Flatten()]),
-        "tells 5 classes apart; expected 10 classes",
+    "one number": (
+        lambda: Sequential([Input((28, 28, 1)), Conv2D(1, 28), Flatten()]),
+        "gives one number, as a regression",
     ),
     "two inputs": (two_inputs, "has 2 inputs and 1 output; expected one of each"),
     "two outputs": (two_outputs, "has 1 input and 2 outputs; expected one of each"),

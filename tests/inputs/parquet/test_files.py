@@ -56,8 +56,9 @@ def test_null_bytes_and_null_structs_are_rows_without_bytes(tmp_path: Path) -> N
         ]
     )
     rows, images = read(opened(write(tmp_path / "a.parquet", {"image": image})))
+    only_path = "no bytes: only the path 'x.png'; --image-root DIR reads such files"
     assert [error for _, _, error in rows] == [
-        None, "no bytes", "no bytes", "no bytes", "not an image", None,
+        None, only_path, "no bytes", "no bytes", "not an image", None,
     ]  # fmt: skip
     np.testing.assert_array_equal(images[[0, 5]], IMAGES[[0, 2]])
     assert not images[1:5].any()
@@ -135,7 +136,7 @@ def test_only_what_is_needed_is_read(tmp_path: Path) -> None:
         ({"image": ["a"]}, {}, ["no column of images", "image (string)"]),
         ({"image": [{"path": "a.png"}]}, {}, ["no column of images"]),
         ({"image": [{"bytes": "text"}]}, {}, ["no column of images"]),
-        ({"a": [b"x"], "b": [[1, 2]]}, {}, ["several columns", "a, b", "--image-column"]),
+        ({"a": [b"x"], "b": [[1, 2]]}, {}, ["several columns", "a, b", "image_column"]),
         ({"image": [b"x"]}, {"image_column": "img"}, ["no column 'img'", "image (binary)"]),
         ({"image": [b"x"]}, {"label_column": "y"}, ["no column 'y'", "image (binary)"]),
         ({"image": [b"x"], "y": [1]}, {"image_column": "y"}, ["'y' is int64", "784 raw pixels"]),
@@ -194,7 +195,7 @@ def test_label_columns_of_any_type_are_read(tmp_path: Path, labels: pa.Array) ->
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
-@pytest.mark.parametrize("value", [10, -1])
+@pytest.mark.parametrize("value", [10, -2])
 def test_bad_label_names_file_row_and_column(tmp_path: Path, batch_size: int, value: int) -> None:
     """The row is counted in the file, whatever the batches and row groups."""
     labels = [i % 10 for i in range(250)]
