@@ -16,7 +16,6 @@ from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import find_images
-from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_search import (
     KeptImages,
@@ -57,6 +56,7 @@ from mnist_batch.outputs.writer import Sink, check_output
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.reports.page import Around
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
+from mnist_batch.schema import Reason
 
 
 def stream(
@@ -225,9 +225,8 @@ def _predict(
             if run.options.fail_fast and found.evaluator.errors:
                 raise _first_error(rows.predictions)
         evaluation = found.evaluator.evaluation()
-        metrics = evaluation.metrics
         record = run.record(evaluation, found.predicted, time.perf_counter() - started)
-        notes = [*staging.notes, *_notes(run, metrics, found.kept)]
+        notes = [*staging.notes, *_notes(run, evaluation, found.kept)]
         if report and evaluation.profile.rows and evaluation.profile.ink is None:
             notes.append(
                 "the report tells neither ink nor size of the images: the interrupted run, which "
@@ -416,9 +415,10 @@ def _first_error(predictions: pa.RecordBatch) -> InputError:
     )
 
 
-def _notes(run: Run, metrics: Metrics, kept: KeptImages) -> list[str]:
+def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
     """Return what the user should know of the model and of how the inputs were read."""
-    predictor, accuracy = run.predictor, metrics.accuracy
+    predictor, metrics = run.predictor, evaluation.metrics
+    accuracy = metrics.accuracy
     advice = list[str | None]()
     try:
         advice.append(orientation_note(predictor, accuracy, kept, run.options.read.orientation))
@@ -436,4 +436,18 @@ def _notes(run: Run, metrics: Metrics, kept: KeptImages) -> list[str]:
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in of_model),
         *reading_notes(run.opened, run.prepare, *counts),
+        *_notes_on_several_digits(evaluation),
     ]
+
+
+def _notes_on_several_digits(evaluation: Evaluation) -> Iterator[str]:
+    """Yield what became of pictures of several digits, where there are any."""
+    refused = evaluation.metrics.errors_by_reason.get(str(Reason.SEVERAL_DIGITS), 0)
+    if refused and not evaluation.is_split:
+        yield f"pictures that show several digits: {refused:,}; --several split reads each digit"
+    if evaluation.split_pictures:
+        yield (
+            f"pictures that show several digits: {evaluation.split_pictures:,} of "
+            f"{evaluation.pictures:,}; each digit is a row, which makes "
+            f"{evaluation.metrics.rows:,}, and a label counts only where a picture shows one"
+        )

@@ -52,6 +52,7 @@ class Evaluation:
             `Metrics.errors_by_reason`.
         pictures: how many rows the input has, of which each may be several here.
         is_split: whether pictures were split into their digits.
+        split_pictures: of how many pictures several digits were read.
     """
 
     metrics: Metrics
@@ -62,6 +63,7 @@ class Evaluation:
     unreadable: Mapping[str, Sequence[Unreadable]]
     pictures: int = 0
     is_split: bool = False
+    split_pictures: int = 0
 
     @property
     def has_images(self) -> bool:
@@ -145,6 +147,7 @@ class Evaluator:
         self._unreadable: dict[str, list[Unreadable]] = {}
         self.pictures = 0
         self._is_split = False
+        self._split_pictures = 0
 
     @property
     def rows(self) -> int:
@@ -191,6 +194,8 @@ class Evaluator:
         """Return rows with the places of their pictures, and count these."""
         places = self.pictures - 1 + np.cumsum(first_rows(predictions))
         self._is_split = True
+        # Each such picture has one second digit.
+        self._split_pictures += pc.sum(pc.equal(predictions[DIGIT.name], 1)).as_py() or 0
         if len(places):
             self.pictures = int(places[-1]) + 1
         return predictions.append_column(PICTURE, pa.array(places, pa.int64()))
@@ -211,6 +216,7 @@ class Evaluator:
             },
             pictures=self.pictures,
             is_split=self._is_split,
+            split_pictures=self._split_pictures,
         )
 
     def _add_unreadable(self, rows: pa.RecordBatch) -> None:

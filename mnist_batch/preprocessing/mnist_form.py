@@ -121,8 +121,7 @@ def _the_digit(picture: Grey) -> Images | str | None:
     found = to_mnist_form(picture)
     if found.digits > 1 and not _is_formed(picture):
         where = f"in {found.lines} lines" if found.lines > 1 else "side by side"
-        detail = f"{found.digits} {where}; --several split reads each"
-        return error_text(Reason.SEVERAL_DIGITS, detail)
+        return error_text(Reason.SEVERAL_DIGITS, f"{found.digits} {where}")
     return found.image
 
 

@@ -175,7 +175,7 @@ class _Ink:
         groups = _groups(np.asarray(stats, np.int32), mass, self.mask.shape)
         if not groups:
             return None
-        digits = digits_among(groups)
+        digits = digits_among(groups, labels)
         largest = digits[0]
         digit = _mask_of([largest], labels, count)
         parts = mass[largest.labels]

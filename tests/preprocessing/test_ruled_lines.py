@@ -1,5 +1,6 @@
 """Ruled lines are removed, and the strokes that cross them stay whole."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -139,3 +140,14 @@ def test_a_margin_is_no_1(count: int) -> None:
     for row in range(count):
         lines[30 + 40 * row : 32 + 40 * row] = 90
     assert find_digit(lines, 0) is None
+
+
+def test_stems_of_two_lines_of_digits_are_no_ruled_line() -> None:
+    """A 1 that leans right below a stem that leans left: both are thinner than the rest."""
+    page = np.zeros((145, 256), np.uint8)
+    cv2.line(page, (101, 25), (105, 54), 255, 3)
+    cv2.line(page, (102, 83), (92, 121), 255, 3)
+    cv2.circle(page, (40, 40), 16, 255, 9)
+    cv2.circle(page, (200, 100), 16, 255, 9)
+    mask = (page > 0).astype(np.uint8)
+    assert np.array_equal(without_lines(mask, page), mask)

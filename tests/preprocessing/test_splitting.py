@@ -47,9 +47,9 @@ DIGITS, _ = draw_digits(36, seed=5)
 def test_a_picture_of_several_digits_is_a_row_with_an_error(
     count: int, columns: int, said: str
 ) -> None:
-    """The error tells how many there are, and what reads them."""
+    """The error tells how many there are; a program has no options, so it names none."""
     decoded = prepare_batch(batch_of([encoded(sheet(DIGITS[:count], columns))]))
-    assert decoded.error.to_pylist() == [f"several digits: {said}; --several split reads each"]
+    assert decoded.error.to_pylist() == [f"several digits: {said}"]
     assert not decoded.images.any()
     assert not decoded.prepared.any()
 

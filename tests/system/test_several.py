@@ -74,7 +74,7 @@ def test_one_of_several_digits_is_never_said_to_be_the_picture(forms: Path, tmp_
         if count == 1:
             assert row["prediction"] == row["label"]
         else:
-            said = f"several digits: {count} side by side; --several split reads each"
+            said = f"several digits: {count} side by side"
             assert (row["prediction"], row["error"]) == (None, said)
 
 
