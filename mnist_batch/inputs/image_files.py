@@ -32,7 +32,7 @@ from mnist_batch.inputs.shards import (
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine import memory
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.schema import ImageBatch, Reason, error_text
+from mnist_batch.schema import DIGITS, ImageBatch, Reason, error_text
 
 IMAGE_SUFFIXES = frozenset(
     (
@@ -186,7 +186,10 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
     is_asked = not (settings.label_file or settings.unlabelled)
     if is_asked and 0 < len(labels) == labels.null_count:
         first = groups[0]
-        hint = hint_of_files(first.names, first.paths, first.metadata, settings.label_pattern)
+        hint = hint_of_files(
+            *(first.names, first.paths, first.metadata, settings.label_pattern),
+            settings.classes or DIGITS,
+        )
     kept = _kept_columns(groups, settings.keep)
     whole = ImageFileShard(paths, sources, labels, kept, tuple(dict.fromkeys(texts)), hint)
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]

@@ -28,6 +28,7 @@ from mnist_batch.inputs.formats import (
 )
 from mnist_batch.inputs.joined import JoinedShards
 from mnist_batch.inputs.kept import check_names, kept_fields
+from mnist_batch.inputs.labelling.folders import folders_of_no_class
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.metadata import has_column, metadata_by_folder
 from mnist_batch.inputs.labelling.names import (
@@ -169,10 +170,19 @@ def open_inputs(
         kept=kept_fields((field for shard in shards for field in shard.kept), options.keep_columns),
         labels=settings.label_file,
         unlabelled=settings.unlabelled,
-        notes=[note for one in found for note in one.notes],
+        notes=[note for one in found for note in (*one.notes, *_folder_notes(one, settings))],
         formats=_files_of_formats(found),
         classes=classes,
     )
+
+
+def _folder_notes(found: _Found, settings: ReadSettings) -> list[str]:
+    """Return the note on folders of images that name no class, where folders are the labels."""
+    told_elsewhere = settings.label_file or settings.label_pattern or found.files.metadata
+    if found.format != IMAGES.name or settings.unlabelled or told_elsewhere:
+        return []
+    note = folders_of_no_class(found.files.paths, settings.classes or DIGITS)
+    return [note] if note else []
 
 
 def _files_of_formats(found: Sequence[_Found]) -> Counter[str]:

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering
+from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering, listed
+from mnist_batch.schema import Classes
 
 _FOLDERS = frozenset("0123456789")
 
@@ -32,6 +33,22 @@ def folder_names(paths: Sequence[str]) -> list[str]:
     """Return the names of the folders that hold image files, each once."""
     folders = dict.fromkeys(path[: path.rfind("/") + 1] for path in paths if path[-1:] != "/")
     return [*dict.fromkeys(Path(folder).absolute().name for folder in folders)]
+
+
+def folders_of_no_class(paths: Sequence[str], classes: Classes) -> str:
+    """Return the note on folders that are named for no class where others are; or an empty text.
+
+    Classes are those with names: of digits, folders of any name may stand beside theirs.
+    """
+    folders = folder_names(paths) if classes.names else []
+    numbering = Numbering(classes)
+    others = sorted(name for name in folders if numbering.number(name) is None)
+    if not 0 < len(others) < len(folders):
+        return ""
+    return (
+        f"folders that are named for none of the {classes.count:,} classes: {len(others):,} "
+        f"({listed(others)}); their images have no label"
+    )
 
 
 def partition_values(paths: Sequence[str], key: str) -> pa.Array:

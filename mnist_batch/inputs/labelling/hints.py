@@ -12,11 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
+from mnist_batch.inputs.labelling.folders import folder_names
 from mnist_batch.inputs.labelling.label_file import LabelFile
+from mnist_batch.inputs.labelling.numbering import Numbering, listed
 from mnist_batch.inputs.labelling.pattern import LabelPattern
+from mnist_batch.inputs.labelling.spellings import find_spellings
 from mnist_batch.inputs.labelling.tables import read_table
 from mnist_batch.inputs.listing import text_of_path
-from mnist_batch.schema import shortened
+from mnist_batch.schema import DIGITS, Classes, shortened
 
 NAMES = ("label", "labels", "digit", "digits", "class", "target", "y", "category", "cls", "truth")
 """What columns of labels are called, the likeliest first."""
@@ -30,12 +33,13 @@ _LARGEST_BESIDE = 2**23
 """Entries of a folder and files beside images that are looked at, at most, and their bytes."""
 
 
-def hint_of_columns(table: pa.Table) -> str:
+def hint_of_columns(table: pa.Table, classes: Classes = DIGITS) -> str:
     """Return which column of a table looks like labels, as what to do; empty where none does.
 
-    One of `NAMES` in any case comes first, then others; it has to hold digits alone, more than one.
+    One of `NAMES` in any case comes first, then others; it has to hold digits, or other classes,
+    alone, more than one.
     """
-    found = [name for name in table.column_names if _holds_digits(table, name)]
+    found = [name for name in table.column_names if _holds_labels(table, name, classes)]
     if not found:
         return ""
     ranks = {name: rank for rank, name in enumerate(NAMES)}
@@ -43,7 +47,7 @@ def hint_of_columns(table: pa.Table) -> str:
     return f"the column {shortened(best)!r} looks like labels: pass --label-column {_quoted(best)}"
 
 
-def _holds_digits(table: pa.Table, name: str) -> bool:
+def _holds_labels(table: pa.Table, name: str, classes: Classes) -> bool:
     if table.column_names.count(name) > 1:
         return False
     values = table[name].combine_chunks()
@@ -60,10 +64,17 @@ def _holds_digits(table: pa.Table, name: str) -> bool:
         texts = pc.utf8_trim_whitespace(values.cast(pa.string())).unique().drop_null()
     except (pa.ArrowException, UnicodeDecodeError):
         return False
-    digits = texts.filter(pc.match_substring_regex(texts, "^[0-9]$"))
-    others = len(texts) - len(digits) - bool(pc.index(texts, "-1").as_py() >= 0)
-    named = name.strip().casefold() in NAMES
-    return others == 0 and len(digits) >= (1 if named else 2)
+    known = {*texts.slice(0, 2 * classes.count + 2).to_pylist()} - {"-1"}
+    numbering = Numbering(classes)
+    fewest = 1 if name.strip().casefold() in NAMES else 2
+    if not fewest <= len(known) <= 2 * classes.count:
+        return False
+    if classes.are_digits:
+        return all(text in _DIGITS for text in known)
+    return all(numbering.number(text) is not None for text in known)
+
+
+_DIGITS = frozenset("0123456789")
 
 
 def hint_of_files(
@@ -71,6 +82,7 @@ def hint_of_files(
     paths: Sequence[str],
     metadata: Mapping[str, Path],
     pattern: LabelPattern | None,
+    classes: Classes = DIGITS,
 ) -> str:
     """Return what would give image files labels; it always says something.
 
@@ -79,6 +91,7 @@ def hint_of_files(
         paths: where they are.
         metadata: files of labels in the INPUT by their folders, none of which labels any.
         pattern: what has found no label in them; None where it was not asked for.
+        classes: what the labels are of.
     """
     if pattern:
         example = text_of_path(names[0])
@@ -88,21 +101,52 @@ def hint_of_files(
         )
     root = paths[0][: len(paths[0]) - len(names[0])]
     hints = (
-        *(_of_metadata(path, names[0]) for path in metadata.values()),
-        _of_files_beside(Path(root or ".")) if len(names) else "",
-        _of_names(_sample(paths)),
+        *(_of_metadata(path, names[0], classes) for path in metadata.values()),
+        _of_files_beside(Path(root or "."), names, paths, classes) if len(names) else "",
+        _of_partitions(_sample(paths)),
+        _of_names(_sample(paths)) if classes.are_digits else "",
+        _of_folders(folder_names(paths), classes),
     )
-    usual = "put images into folders called 0 to 9, or pass --labels FILE.csv (file_name,label)"
+    if classes.names is None:
+        called = f"0 to {classes.count - 1}"
+    else:
+        called = f"as the classes of the model ({listed(classes.names)})"
+    usual = f"put images into folders called {called}, or pass --labels FILE.csv (file_name,label)"
     return next(filter(None, hints), usual)
 
 
-def _of_metadata(path: Path, example: str) -> str:
+def _of_folders(folders: Sequence[str], classes: Classes) -> str:
+    """Return that folders are named for something else than the classes; empty where they may be.
+
+    One folder, or those that are numbered, say nothing of classes.
+    """
+    if len(folders) < _FEWEST_FOLDERS or any(_HAS_DIGIT.search(name) for name in folders):
+        return ""
+    called = f"their folders are called {listed(sorted(folders))}"
+    if classes.are_digits:
+        return (
+            f"{called}, which are no digits: to predict other classes pass their --model (train "
+            "makes one), to pack them pass --class-names"
+        )
+    if classes.names is None:
+        return ""
+    return (
+        f"{called}, which are no classes of the model ({listed(classes.names)}): rename them, or "
+        "pass --labels FILE.csv (file_name,label)"
+    )
+
+
+_FEWEST_FOLDERS = 2
+_HAS_DIGIT = re.compile("[0-9]")
+
+
+def _of_metadata(path: Path, example: str, classes: Classes) -> str:
     """Return what is wrong with a file of labels that labels no image."""
     table = read_table(path, {}).table
     if "label" not in table.column_names:
-        hint = hint_of_columns(_as_text(path, table.column_names))
+        hint = hint_of_columns(_as_text(path, table.column_names), classes)
         return hint and f"in {path} {hint}"
-    file = LabelFile(path)
+    file = LabelFile(path, Numbering(classes))
     if file.example is None:
         return ""
     return (
@@ -111,16 +155,23 @@ def _of_metadata(path: Path, example: str) -> str:
     )
 
 
-def _of_files_beside(root: Path) -> str:
-    """Return how to pass a file of labels that lies in the INPUT folder under another name."""
+def _of_files_beside(
+    root: Path, names: Sequence[str], paths: Sequence[str], classes: Classes
+) -> str:
+    """Return how to pass a file that names the images, in the INPUT folder or right above it.
+
+    Predictions that this package wrote are none: their labels are those of an earlier run.
+    """
     for path in _beside(root):
         try:
-            table = read_table(path, {}).table
-            if not {"file_name", "source"} & {*table.column_names}:
+            table = read_table(path, {"file_name": pa.string(), "source": pa.string()}).table
+            if {*_PREDICTED} <= {*table.column_names}:
+                continue
+            if not _names_images(table, names, paths):
                 continue
             if "label" in table.column_names:
-                return f"pass --labels {_quoted(str(path))}, which lies with them"
-            hint = hint_of_columns(_as_text(path, table.column_names))
+                return f"pass --labels {_quoted(str(path))}, which names them"
+            hint = hint_of_columns(_as_text(path, table.column_names), classes)
         except LabelError:
             continue
         if hint:
@@ -129,10 +180,26 @@ def _of_files_beside(root: Path) -> str:
     return ""
 
 
+_PREDICTED = ("source", "prediction", "confidence")
+"""Columns of predictions, see `schema.PREDICTIONS`."""
+
+
+def _names_images(table: pa.Table, names: Sequence[str], paths: Sequence[str]) -> bool:
+    """Tell whether a table names half of the images, or more of them."""
+    column = next((name for name in ("file_name", "source") if name in table.column_names), None)
+    if column is None or table.column_names.count(column) > 1:
+        return False
+    lines = {*table[column].drop_null().to_pylist()}
+    images = {text_of_path(names[place]): paths[place] for place in _places(len(names))}
+    found = sum(name in lines for name in images) + len(find_spellings(images, lines))
+    return 2 * found >= len(images)
+
+
 def _beside(root: Path) -> list[Path]:
     """Return the files of tables in a folder, and right above it."""
     found: list[Path] = []
-    for folder in (root, root.absolute().parent):
+    above = root.absolute().parent
+    for folder in (root, above if root.is_absolute() else Path(os.path.relpath(above))):
         try:
             with os.scandir(folder) as entries:
                 found += sorted(
@@ -159,9 +226,14 @@ def _as_text(path: Path, names: Sequence[str]) -> pa.Table:
 
 def _sample(paths: Sequence[str]) -> list[str]:
     """Return some absolute paths, spread evenly."""
-    count = min(len(paths), _SAMPLE)
-    places = (number * len(paths) // count for number in range(count))
-    return [os.path.abspath(paths[place]) for place in places]  # noqa: PTH100 - text in, text out
+    # Text in, text out.
+    return [os.path.abspath(paths[place]) for place in _places(len(paths))]  # noqa: PTH100
+
+
+def _places(count: int) -> list[int]:
+    """Return some places of so many, spread evenly."""
+    most = min(count, _SAMPLE)
+    return [number * count // most for number in range(most)]
 
 
 def _of_names(paths: Sequence[str]) -> str:
@@ -169,16 +241,13 @@ def _of_names(paths: Sequence[str]) -> str:
 
     Of several it is the one that finds the most digits.
     """
-    parts = [path.split("/") for path in paths]
-    levels = range(1, min(*map(len, parts), _MOST_LEVELS + 1))
-    for level in levels[1:]:
-        keys = {part[-level].partition("=")[0] for part in parts if "=" in part[-level]}
-        if len(keys) == 1 and (key := next(iter(keys))).casefold() in NAMES:
-            folder = _quoted(parts[0][-level])
-            return f"their folders are called {folder}: pass --label-column {key}"
+    parts, levels = _by_level(paths)
+    folders = {part[-2] for part in parts if len(part) > 1}
     best, most = "", 1
     for level in levels:
         own = [part[-level] for part in parts]
+        if level == 1 and len(folders) > 1 and all(map(_COUNTED.fullmatch, own)):
+            continue  # 0.png in each of several folders: the files are counted there
         for pattern in _patterns(own[0], in_folder=level > 1):
             digits = _digits_found(LabelPattern(pattern).texts(paths))
             if digits > most:
@@ -187,10 +256,30 @@ def _of_names(paths: Sequence[str]) -> str:
                 best = (
                     f"if the digit in {where} is the label, pass --label-pattern {_quoted(pattern)}"
                 )
-    words = {part[-2].casefold() for part in parts if len(part) > 1}
+    words = {folder.casefold() for folder in folders}
     if not best and words and words <= {*_WORDS}:
         return f"their folders are called by words: pass --label-pattern {_quoted(_ANY_FOLDER)}"
     return best
+
+
+_COUNTED = re.compile(r"[0-9]+(\.\w+)?")
+
+
+def _of_partitions(paths: Sequence[str]) -> str:
+    """Return which key of folders as `digit=7` names labels; empty for none."""
+    parts, levels = _by_level(paths)
+    for level in levels[1:]:
+        keys = {part[-level].partition("=")[0] for part in parts if "=" in part[-level]}
+        if len(keys) == 1 and (key := next(iter(keys))).casefold() in NAMES:
+            folder = _quoted(parts[0][-level])
+            return f"their folders are called {folder}: pass --label-column {key}"
+    return ""
+
+
+def _by_level(paths: Sequence[str]) -> tuple[list[list[str]], range]:
+    """Return the parts of each path, and the levels that all have: 1 is the file's own name."""
+    parts = [path.split("/") for path in paths]
+    return parts, range(1, min(*map(len, parts), _MOST_LEVELS + 1))
 
 
 _ANY_FOLDER = "/([a-zA-Z]+)/[^/]*$"

@@ -1,7 +1,7 @@
 """What labels mean: which class each is, by its number or by its name."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,7 +56,7 @@ class Numbering:
             return "a digit from 0 to 9"
         if self.classes.names is None:
             return f"a class from 0 to {self.classes.count - 1}"
-        return f"one of the {self.classes.count} classes ({_listed(self.classes.names)})"
+        return f"one of the {self.classes.count} classes ({listed(self.classes.names)})"
 
     def refusal(self) -> str | None:
         """Return why the names that the data gives its labels are not those of the classes."""
@@ -73,7 +73,7 @@ class Numbering:
         other = next((name for name in stated if self._named(name) is None), None)
         if classes.are_digits and other is None and digits_of(stated) is None:
             return (
-                f"two of its names of labels mean the same digit ({_listed(stated)}); pass "
+                f"two of its names of labels mean the same digit ({listed(stated)}); pass "
                 "--labels none"
             )
         if other is None:
@@ -81,7 +81,7 @@ class Numbering:
         what = (
             "a digit"
             if classes.are_digits
-            else f"a class of the model ({_listed(classes.names or ())})"
+            else f"a class of the model ({listed(classes.names or ())})"
         )
         return (
             f"its labels are numbers of names, and {shortened(other)!r} is not {what}; pass "
@@ -150,7 +150,8 @@ class Numbering:
         return found
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of several for a message."""
     more = ", ..." if len(names) > _SHOWN else ""
     return ", ".join(repr(shortened(name, 20)) for name in names[:_SHOWN]) + more
 

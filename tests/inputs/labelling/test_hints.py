@@ -8,6 +8,7 @@ import pytest
 from mnist_batch.inputs.labelling.hints import hint_of_columns, hint_of_files
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
+from mnist_batch.schema import DIGITS, Classes
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_files_of_labels_beside_images_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     said = note_on(folder, notes="a,b\n1,2\n", labels="image,label\na.png,1\n")
-    assert said == f"pass --labels {folder}/labels.csv, which lies with them"
+    assert said == f"pass --labels {folder}/labels.csv, which names them"
     said = note_on(folder, labels="Filename,Class\na.png,1\nb.png,2\n")
     assert said == f"pass --labels {folder}/labels.csv --label-column Class"
 
@@ -138,3 +139,92 @@ def test_folders_called_by_words_are_told(tmp_path: Path) -> None:
     (batch,) = shard.read(9)
     labels = dict(zip(batch.source.to_pylist(), batch.label.to_pylist(), strict=True))
     assert labels == {"seven/a.png": 7, "Three/b.png": 3, "three/c.png": 3}
+
+
+def test_only_files_that_name_the_images_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No predictions, and no labels of other images; the path is as the INPUT was typed."""
+    usual = "put images into folders called 0 to 9, or pass --labels FILE.csv (file_name,label)"
+    folder = tmp_path / "in"
+    folder.mkdir()
+    written = "source,row,label,prediction,confidence\na.png,0,,7,0.9\nb.png,0,,1,0.9\n"
+    (tmp_path / "o.csv").write_text(written)
+    (tmp_path / "p.csv").write_text("file_name,label\nc.png,1\nd.png,2\n")
+    assert note_on(folder) == usual
+    (tmp_path / "z.csv").write_text("file_name,label\n./in/a.png,1\nin/b.png,2\n")
+    assert note_on(folder) == f"pass --labels {tmp_path}/z.csv, which names them"
+    monkeypatch.chdir(tmp_path)
+    assert note_on(Path("in")) == "pass --labels z.csv, which names them"
+    monkeypatch.chdir(folder)
+    assert note_on(Path()) == "pass --labels ../z.csv, which names them"
+
+
+GARMENTS = Classes.of(3, ["Ankle boot", "Bag", "Coat"])
+
+
+def touched(folder: Path, *names: str) -> Path:
+    """Make empty files."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("classes", "names", "note"),
+    [
+        (
+            DIGITS,
+            [f"{name}/{number}.png" for name in ("Coat", "Bag") for number in range(5)],
+            "their folders are called 'Bag', 'Coat', which are no digits: to predict other classes "
+            "pass their --model (train makes one), to pack them pass --class-names",
+        ),
+        (
+            GARMENTS,
+            ["Shirt/0.png", "Hat/0.png"],
+            "their folders are called 'Hat', 'Shirt', which are no classes of the model "
+            "('Ankle boot', 'Bag', 'Coat'): rename them, or pass --labels FILE.csv "
+            "(file_name,label)",
+        ),
+        (
+            GARMENTS,
+            ["a/0_1.png", "a/0_2.png"],
+            "put images into folders called as the classes of the model ('Ankle boot', 'Bag', "
+            "'Coat'), or pass --labels FILE.csv (file_name,label)",
+        ),
+        (
+            Classes(26),
+            ["a/0_1.png", "b/0_2.png"],
+            "put images into folders called 0 to 25, or pass --labels FILE.csv (file_name,label)",
+        ),
+    ],
+)
+def test_hints_are_of_the_classes(
+    tmp_path: Path, classes: Classes, names: list[str], note: str
+) -> None:
+    """Folders have names of these classes, or it is said that they have not."""
+    opened = open_inputs([touched(tmp_path / "in", *names)], classes=classes)
+    assert opened.label_note() == f"no image has a label: {note}"
+
+
+def test_columns_of_other_classes_look_like_labels(tmp_path: Path) -> None:
+    """By their names, in the metadata of a folder as well."""
+    table = pa.table({"kind": ["bag", "coat", "bag"], "lot": ["1", "2", "3"]})
+    said = "the column 'kind' looks like labels: pass --label-column kind"
+    assert hint_of_columns(table, GARMENTS) == said
+    assert hint_of_columns(table) == said.replace("kind", "lot")
+    touched(tmp_path, "a.png", "b.png")
+    (tmp_path / "metadata.csv").write_text("file_name,kind\na.png,Bag\nb.png,Coat\n")
+    note = open_inputs([tmp_path], classes=GARMENTS).label_note()
+    assert note == f"no image has a label: in {tmp_path}/metadata.csv {said}"
+
+
+def test_folders_of_no_class_are_noted_beside_others(tmp_path: Path) -> None:
+    """Where some are named for classes; not where labels come from elsewhere."""
+    touched(tmp_path, "Bag/0.png", "Shoe/0.png", "coat/0.png")
+    assert open_inputs([tmp_path], classes=GARMENTS).notes == [
+        "folders that are named for none of the 3 classes: 1 ('Shoe'); their images have no label"
+    ]
+    assert open_inputs([tmp_path], ReadOptions(labels="none"), GARMENTS).notes == []
+    assert open_inputs([tmp_path / "Bag"], classes=GARMENTS).notes == []
