@@ -8,6 +8,7 @@
         OutputError           an output that exists already or cannot be written
             OutputInUseError  another run is writing it
         PredictionsError      a predictions file that cannot be evaluated
+            OtherClassesError two that are compared, and are not of the same classes
         MachineError          memory, threads or files that the machine does not have now
 
 Each message is one line: what is wrong, where, what was expected, what to do next. It is written
@@ -107,6 +108,10 @@ class OutputInUseError(OutputError):
 
 class PredictionsError(MnistBatchError):
     """A predictions file cannot be read or lacks the columns of the schema."""
+
+
+class OtherClassesError(PredictionsError):
+    """Two predictions files that are compared do not tell the same classes apart."""
 
 
 class MachineError(MnistBatchError):

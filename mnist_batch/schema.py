@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mnist_batch.mnist import CLASSES
 
@@ -53,6 +54,19 @@ class Classes:
     def are_digits(self) -> bool:
         """Whether they are the digits 0 to 9."""
         return self == DIGITS
+
+    def numbers_in(self, other: "Classes") -> npt.NDArray[np.int64] | None:
+        """Return the number that each class has in `other`, int64 (count,).
+
+        Classes are the same by their names, whatever their order; those without names are by
+        their numbers. None where these are not the same.
+        """
+        if self == other:
+            return np.arange(self.count)
+        if self.names is None or other.names is None or sorted(self.names) != sorted(other.names):
+            return None
+        numbers = {name: number for number, name in enumerate(other.names)}
+        return np.array([numbers[name] for name in self.names])
 
     @property
     def noun(self) -> str:
@@ -193,6 +207,33 @@ def first_rows(predictions: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     numbers = predictions.column(DIGIT.name)
     first: npt.NDArray[np.bool_] = numbers.fill_null(0).to_numpy(zero_copy_only=False) == 0
     return first
+
+
+def renumbered(rows: pa.RecordBatch, numbers: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """Return predictions with other numbers for their classes.
+
+    Args:
+        rows: of `predictions_schema`, with or without probabilities.
+        numbers: what the number of each class becomes, int64 (classes,), each once.
+    """
+    if np.array_equal(numbers, np.arange(len(numbers))):
+        return rows
+    for name in ("label", "prediction"):
+        place = rows.schema.get_field_index(name)
+        field = rows.schema.field(place)
+        column = pc.take(pa.array(numbers, field.type), rows.column(place))
+        rows = rows.set_column(place, field, column)
+    place = rows.schema.get_field_index(PROBABILITIES.name)
+    if place < 0:
+        return rows
+    field, column = rows.schema.field(place), rows.column(place)
+    values = np.zeros((len(rows), len(numbers)), np.float32)
+    given = column.is_valid().to_numpy(zero_copy_only=False)
+    there = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, len(numbers))
+    values[given] = there[:, np.argsort(numbers)]
+    mask = pa.array(~given)
+    ordered = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), len(numbers), mask=mask)
+    return rows.set_column(place, field, ordered)
 
 
 class Reason(StrEnum):

@@ -15,6 +15,7 @@ from mnist_batch.schema import (
     error_text,
     predictions_schema,
     reason,
+    renumbered,
 )
 
 
@@ -118,3 +119,33 @@ def test_ten_classes_without_names_are_the_digits() -> None:
     assert Classes(10).are_digits
     for classes in (Classes(62), Classes(10, tuple("abcdefghij"))):
         assert (classes.noun, classes.noun_of_many) == ("class", "classes")
+
+
+def test_predictions_get_the_numbers_of_other_classes() -> None:
+    """Labels, predictions and the order of the probabilities; null stays null, also in a slice."""
+    classes = Classes(3, ("cat", "dog", "eel"))
+    numbers = classes.numbers_in(Classes(3, ("eel", "cat", "dog")))
+    assert numbers is not None
+    assert numbers.tolist() == [1, 2, 0]
+    assert classes.numbers_in(Classes(3, ("eel", "cat", "cow"))) is None
+    assert classes.numbers_in(Classes(3)) is None
+    rows: list[dict[str, object]] = [
+        {"label": 1, "prediction": 2, "probabilities": [0.1, 0.2, 0.7]},
+        {"label": 0, "prediction": None, "probabilities": None},
+        {"label": None, "prediction": 0, "probabilities": [0.5, 0.25, 0.25]},
+    ]
+    whole: dict[str, object] = {
+        "source": "x",
+        "row": 0,
+        "confidence": None,
+        "prepared": False,
+        "error": None,
+    }
+    schema = predictions_schema(with_probabilities=True, classes=Classes(3))
+    batch = pa.RecordBatch.from_pylist([whole | row for row in rows], schema)
+    found = renumbered(batch.slice(1), numbers)
+    assert found.schema == schema
+    assert found.column("label").to_pylist() == [1, None]
+    assert found.column("prediction").to_pylist() == [None, 1]
+    assert found.column("probabilities").to_pylist() == [None, [0.25, 0.5, 0.25]]
+    assert renumbered(batch, numbers).column("label").to_pylist() == [2, 1, None]

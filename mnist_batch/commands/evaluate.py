@@ -6,7 +6,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mnist_batch.commands.command_lines import evaluate_line
 from mnist_batch.commands.predictions_files import common_run, find_predictions
@@ -34,7 +36,7 @@ from mnist_batch.outputs.places import (
 )
 from mnist_batch.outputs.reader import PredictionsFile
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
-from mnist_batch.schema import shortened
+from mnist_batch.schema import renumbered, shortened
 
 
 def evaluate(
@@ -165,7 +167,8 @@ class _Read:
                         with_gallery=shown,
                         classes=classes,
                     )
-                if file.classes != classes:
+                numbers = file.classes.numbers_in(classes)
+                if numbers is None:
                     raise PredictionsError(
                         f"{path}: its {file.classes.count} {file.classes.noun_of_many} are not "
                         f"those of {wanted.files[0]} ({classes.count}); evaluate them apart"
@@ -173,7 +176,7 @@ class _Read:
                 columns = list(dict.fromkeys([*listed, *slices]))
                 there = [name for name in columns if name in file.further]
                 found |= {*there}
-                for batch in self._batches(file, there):
+                for batch in self._batches(file, there, numbers):
                     evaluator.add(_with_columns(batch, columns))
         for name in slices:
             if name not in found:
@@ -186,8 +189,11 @@ class _Read:
         assert evaluator is not None  # there is at least one file
         return evaluator
 
-    def _batches(self, file: PredictionsFile, further: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        for batch in file.batches(further):
+    def _batches(
+        self, file: PredictionsFile, further: Sequence[str], numbers: NDArray[np.int64]
+    ) -> Iterator[pa.RecordBatch]:
+        for read in file.batches(further):
+            batch = renumbered(read, numbers)
             yield self._labels.label(batch, file.path) if self._labels else batch
 
     def ways_to_prepare(self) -> Sequence[Prepare]:

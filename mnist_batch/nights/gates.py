@@ -52,6 +52,7 @@ class Evidence:
         base: the name of the night or file that it is held against.
         comparison: with it; None where there is none.
         why_not_compared: a sentence, where there is none.
+        has_other_classes: whether that is because the base does not tell the same classes apart.
         suspicions: what looks wrong, a sentence each.
         excused: what would look wrong if the comparison said less, a sentence each.
     """
@@ -63,6 +64,7 @@ class Evidence:
     why_not_compared: str
     suspicions: Sequence[str]
     excused: Sequence[str] = ()
+    has_other_classes: bool = False
 
 
 def ask_gates(
@@ -189,7 +191,9 @@ def _accuracy(found: float | None, least: float | None) -> GateResult:
 def _regression(evidence: Evidence) -> GateResult:
     comparison = evidence.comparison
     if comparison is None:
-        return GateResult(REGRESSION, passed=None, message=evidence.why_not_compared)
+        # Missed, or the night would be what the next ones are held against.
+        passed = False if evidence.has_other_classes else None
+        return GateResult(REGRESSION, passed=passed, message=evidence.why_not_compared)
     if comparison.verdict is Verdict.UNLABELLED:
         message = f"no row that {evidence.base} has too has a label"
         return GateResult(REGRESSION, passed=None, message=message)

@@ -1,14 +1,15 @@
 """Tonight: a night that is predicted, held against an earlier one, and judged by the gates."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 
-from mnist_batch.errors import PredictionsError
+from mnist_batch.errors import OtherClassesError, PredictionsError
 from mnist_batch.evaluation.comparison.comparing import Change, Compared, compare_predictions
 from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.drift.distance import Drift, input_drift
@@ -22,6 +23,8 @@ from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import ComparedWith, Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
+
+_OTHER_CLASSES = "; keep nights of other classes in a folder of their own"
 
 _NAME = 40
 """Characters of the name of a class."""
@@ -83,7 +86,9 @@ class Tonight:
         self.compared: Compared | None = None
         self.warnings: tuple[str, ...] = ()
         bases = hold_against(runs, earlier, against, contents)
+        self._has_other_classes = False
         self._compare(bases, predicted.file, max_drop)
+        self._base = self._base_night()
         if self.compared is None and against not in WORDS:
             self.warnings = (f"--against {against}: not compared, {self.why_not_compared}",)
         self.changes_since_base = self._changes_since_base()
@@ -100,13 +105,17 @@ class Tonight:
             try:
                 self.compared = compare_predictions(self.held.predictions, file, max_drop=max_drop)
                 break
-            except PredictionsError as error:  # damaged, or of other images
+            except PredictionsError as error:  # damaged, or of other images or classes
                 self.why_not_compared = str(error).replace(str(file), "this night")
+                self._has_other_classes = isinstance(error, OtherClassesError)
+                if self._has_other_classes:
+                    self.why_not_compared += _OTHER_CLASSES
+                    break
                 self.warnings += (f"not compared with {self.held.name}: {self.why_not_compared}",)
 
     def night(self, name: str, began: datetime, limits: GateLimits) -> Night:
         """Return what `run.json` holds."""
-        metrics, run, base = self._predicted.metrics, self._predicted.run, self.held.night
+        metrics, run, base = self._predicted.metrics, self._predicted.run, self._base
         profile, comparison = self._predicted.profile, self._comparison
         before = _earlier(base, self._drift, comparison) if base else None
         suspicious = suspicions(metrics, profile, before)
@@ -118,6 +127,7 @@ class Tonight:
             base=self.held.name,
             comparison=comparison,
             why_not_compared=self.why_not_compared,
+            has_other_classes=self._has_other_classes,
             suspicions=suspicious,
             excused=excused(metrics, profile, before) if before else (),
         )
@@ -177,8 +187,21 @@ class Tonight:
 
     def _input_drift(self) -> dict[str, Drift]:
         """Return how far the input is from that of the night it is held against, by feature."""
-        base, profile = self.held.night, self._predicted.profile
+        base, profile = self._base, self._predicted.profile
         return input_drift(profile, base.profile) if base else {}
+
+    def _base_night(self) -> Night | None:
+        """Return the night whose numbers tonight's are held against, its classes in their order.
+
+        None where there is none, and where it has other classes, whose numbers tell nothing.
+        """
+        night, numbers = self.held.night, self.compared.base_numbers if self.compared else None
+        if night is None or self._has_other_classes:
+            return None
+        if numbers is None or len(numbers) != len(night.profile.predictions):
+            return night
+        counts = tuple(night.profile.predictions[place] for place in np.argsort(numbers))
+        return replace(night, profile=replace(night.profile, predictions=counts))
 
     def _changes(self, before: Night | None) -> tuple[str, ...]:
         """Return what is not as on a night."""

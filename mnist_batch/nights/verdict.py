@@ -25,6 +25,8 @@ def state(night: Night) -> str:
         return "labels are missing"
     if "accuracy" in failing:
         return "accuracy too low"
+    if "regression" in failing and night.against is None:
+        return "other classes"
     if failing - {"drift"}:
         return "regressed"
     if failing:

@@ -4,6 +4,7 @@ import json
 import string
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -255,6 +256,25 @@ def test_labels_that_come_later_are_names_too(tmp_path: Path) -> None:
     mnist_batch.predict(_write(tmp_path / "d.parquet", images, digits), other, report=False)
     with pytest.raises(PredictionsError, match=r"its 10 digits are not those of .* \(3\)"):
         mnist_batch.evaluate([out, other], report=False)
+
+
+def test_files_are_evaluated_together_where_their_classes_have_another_order(
+    tmp_path: Path,
+) -> None:
+    """They are the same by name: the counts are those of both files, by hand."""
+    outs, names = [], [["cat", "dog", "eel"], ["eel", "cat", "dog"]]
+    for number, order in enumerate(names):
+        model = write_spotted_model(tmp_path / f"{number}.h5", 3, order)
+        # Two are read as they are labelled, a cat as the class at the place of another.
+        shown = [order.index("eel"), order.index("cat"), order.index("dog")]
+        data = tmp_path / f"{number}.parquet"
+        _write(data, spotted_images(shown), ["eel", "cat", "cat"])
+        outs.append(tmp_path / f"out{number}.parquet")
+        options: dict[str, Any] = {"prepare": "never", "probabilities": True}
+        mnist_batch.predict(data, outs[-1], model=model, report=False, **options)
+    metrics = mnist_batch.evaluate(outs, report=False).metrics
+    assert metrics.classes == Classes(3, ("cat", "dog", "eel"))
+    assert metrics.confusion_matrix.tolist() == [[2, 2, 0], [0, 0, 0], [0, 0, 2]]
 
 
 def test_a_column_of_the_input_cannot_take_the_place_of_a_name(tmp_path: Path) -> None:

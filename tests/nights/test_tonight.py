@@ -1,9 +1,11 @@
 """A night that is predicted, held against an earlier one, and judged."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.evaluation.comparison.result import Verdict
@@ -14,6 +16,7 @@ from mnist_batch.nights.night_folder import PREDICTIONS
 from mnist_batch.nights.tonight import Predicted, Tonight
 from mnist_batch.options import ErrorBudget
 from mnist_batch.outputs.reader import PredictionsFile
+from mnist_batch.schema import METADATA_KEY, Classes
 from tests.support.nights import night, write_night
 from tests.support.predictions_files import write_predictions
 
@@ -125,6 +128,45 @@ def test_a_comparison_that_is_refused_names_the_place_of_the_night(
     tonight = Tonight(tmp_path / "nights", [earlier], predicted, against, 0.001)
     assert "this night" in tonight.why_not_compared
     assert "hidden" not in tonight.why_not_compared
+
+
+def _named(path: Path, names: str) -> Predicted:
+    """Write right predictions of ten classes with one letter each, in an order; half are `a`."""
+    shown = ["a" if row % 2 else "abcdefghij"[row // 2 % 10] for row in range(ROWS)]
+    numbers = [names.find(letter) % 10 for letter in shown]
+    content = {"content": [f"{row:032x}" for row in range(ROWS)]}
+    write_predictions(path, numbers, numbers, further=content)
+    options = {"inputs": ["letters"], "prepare": "never", "sample_seed": 0}
+    record = {**RUN, "options": options, "classes": {"count": 10, "names": [*names]}}
+    table = pq.read_table(path).replace_schema_metadata({METADATA_KEY: json.dumps(record)})
+    pq.write_table(table, path)
+    evaluator = Evaluator(classes=Classes(10, tuple(names)))
+    with PredictionsFile(path) as file:
+        for batch in file.batches():
+            evaluator.add(batch)
+    found = evaluator.evaluation()
+    return Predicted(path, found.metrics, found.profile, record, 0)
+
+
+def test_classes_are_compared_by_name_and_other_ones_miss_the_gate(tmp_path: Path) -> None:
+    """In another order they are the same; the night of others is no base for those to come."""
+    nights, when = tmp_path / "nights", datetime(2024, 11, 2, tzinfo=UTC)
+    first = _named(tmp_path / "p.parquet", "abcdefghij")
+    base = Tonight(nights, [], first, "passed", 0.001).night("before", when, LIMITS)
+    first.file.rename(write_night(nights, base) / PREDICTIONS)
+    turned = _named(tmp_path / "p.parquet", "jihgfedcba")
+    made = Tonight(nights, [base], turned, "passed", 0.001).night("n", when, LIMITS)
+    assert made.against is not None
+    assert (made.against.verdict, made.against.pairs) == (Verdict.NO_DIFFERENCE, ROWS)
+    assert (made.status, made.suspicions, made.is_base) == (0, (), True)
+    others = _named(tmp_path / "p.parquet", "abcdefghiz")
+    for against in ("passed", "previous", "before"):
+        tonight = Tonight(nights, [base], others, against, 0.001)
+        made = tonight.night("n", when, LIMITS)
+        (gate,) = (gate for gate in made.gates if gate.name == "regression")
+        assert gate.message.startswith("this night has a class 'z', and ")
+        assert gate.message.endswith("; keep nights of other classes in a folder of their own")
+        assert (made.status, made.is_base, made.suspicions, made.against) == (5, False, (), None)
 
 
 def test_a_drop_that_is_let_pass_is_no_regression(tmp_path: Path, earlier: Night) -> None:

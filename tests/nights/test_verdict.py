@@ -32,6 +32,11 @@ def test_what_fails_comes_first_in_the_order_of_the_statuses(
     assert state(replace(NIGHT, gates=_missed(*gates))) == expected
 
 
+def test_other_classes_are_no_regression() -> None:
+    """Nothing was compared."""
+    assert state(replace(NIGHT, gates=_missed("regression"), against=None)) == "other classes"
+
+
 def test_a_gate_that_may_still_be_missed_leaves_the_verdict_of_the_comparison() -> None:
     """Then the comparison is told as it is."""
     assert NIGHT.against

@@ -1,18 +1,18 @@
 """Compare two predictions files, row by row: counts, statistics, and the rows that changed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mnist_batch.errors import PredictionsError
+from mnist_batch.errors import OtherClassesError, PredictionsError
 from mnist_batch.evaluation.comparison.pairing import Pairing, has_repeated, pair_rows
 from mnist_batch.evaluation.comparison.predicted_rows import (
     KNOWN_BY,
@@ -29,7 +29,7 @@ from mnist_batch.evaluation.comparison.verdict import (
     reservations,
     verdict_of,
 )
-from mnist_batch.schema import CONTENT, DIGIT, DIGITS, PATH, Classes, shortened
+from mnist_batch.schema import CONTENT, DIGIT, DIGITS, PATH, Classes, renumbered, shortened
 
 MAX_DROP = 0.001
 """The drop of accuracy, 0 to 1, that is let pass unless another is named."""
@@ -105,6 +105,8 @@ class Compared:
         changes: the rows that changed, `changes_schema`: by the kind of change, and within it the
             most confident of the new run first.
         pictures: how many pictures the new run split into their digits; None if it split none.
+        base_numbers: the number in the new run of each class of the base, int64 (classes,); None
+            where the base has them in the same order.
     """
 
     comparison: Comparison
@@ -114,6 +116,7 @@ class Compared:
     new_run: Mapping[str, Any] | None
     changes: pa.Table
     pictures: int | None = None
+    base_numbers: NDArray[np.int64] | None = None
 
 
 def compare_predictions(
@@ -141,8 +144,13 @@ def compare_rows(
 
     Raises:
         PredictionsError: these are not runs over the same images.
+        OtherClassesError: they do not tell the same classes apart.
     """
-    classes = _common_classes(base, new)
+    classes, numbers = _common_classes(base, new)
+    if numbers is not None:
+        batches = [renumbered(batch, numbers) for batch in base.table.to_batches()]
+        table = pa.Table.from_batches(batches, base.table.schema)
+        base = replace(base, table=table, classes=classes)
     pairing = pair_rows(base, new, on)
     pairs = _Pairs.of(base, new, pairing, classes)
     pairs.check_same_images()
@@ -171,7 +179,7 @@ def compare_rows(
         classes=classes,
     )
     pictures = None if new.digits is None else int((new.digits.fill_null(0).to_numpy() == 0).sum())
-    return Compared(comparison, base.path, new.path, base.run, new.run, changes, pictures)
+    return Compared(comparison, base.path, new.path, base.run, new.run, changes, pictures, numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,27 +310,68 @@ class _Pairs:
         return pa.concat_tables(tables)
 
 
-def _common_classes(base: PredictedRows, new: PredictedRows) -> Classes:
-    """Return the classes of both: names of either, where the other has none.
+def _common_classes(
+    base: PredictedRows, new: PredictedRows
+) -> tuple[Classes, NDArray[np.int64] | None]:
+    """Return the classes of both, by their numbers in the new run: names of either.
+
+    With them the number in the new run of each class of the base, int64 (classes,); None where the
+    base has them in the same order.
 
     Raises:
-        PredictionsError: they are not the same ones.
+        OtherClassesError: they are not the same ones.
     """
     first, second = base.classes, new.classes
     if first.count != second.count and base.run and new.run:
-        raise PredictionsError(
+        raise OtherClassesError(
             f"{new.path} has {second.count:,} classes, {base.path} {first.count:,}; compare runs "
             "of models that tell the same classes apart"
         )
-    if first.names and second.names:
-        for number, (name, other) in enumerate(zip(first.names, second.names, strict=False)):
-            if name != other:
-                raise PredictionsError(
-                    f"{new.path} calls class {number} {shortened(other)!r}, {base.path} "
-                    f"{shortened(name)!r}; compare runs of models that tell the same classes apart"
-                )
+    if first.names and second.names and not (_may_be(base, second) or _may_be(new, first)):
+        numbers = first.numbers_in(second)
+        if numbers is None:
+            _refuse_names(base, new)
+        return second, numbers
+    for one, other in ((base, new), (new, base)):
+        if one.run and one.classes.are_digits and other.classes.names:
+            raise OtherClassesError(
+                f"{one.path} has the digits 0 to 9, {other.path} classes with names, such as "
+                f"{shortened(other.classes.names[0])!r}; compare runs of models that tell the same "
+                "classes apart: of one, predict again with --class-names where its model knows no "
+                "names"
+            )
     # A file that does not say how many there are has at least those that it holds.
-    return max(first, second, key=lambda one: (one.count, one.names is not None))
+    return max(first, second, key=lambda one: (one.count, one.names is not None)), None
+
+
+def _may_be(rows: PredictedRows, classes: Classes) -> bool:
+    """Tell whether the classes of a file are these in their order, as far as the file says.
+
+    One without a record, as CSV is, names those of its rows, and the others by their numbers.
+    """
+    if rows.classes == classes or rows.run is not None:
+        return rows.classes == classes
+    names = enumerate(rows.classes.names or ())
+    return rows.classes.count <= classes.count and all(
+        name in (str(number), classes.name(number)) for number, name in names
+    )
+
+
+def _refuse_names(base: PredictedRows, new: PredictedRows) -> Never:
+    """Refuse classes with other names: the message tells one that only one of them has."""
+    first, second = base.classes.names or (), new.classes.names or ()
+    for rows, names, others in ((new, second, first), (base, first, second)):
+        for name in names:
+            if name not in others:
+                other = base if rows is new else new
+                raise OtherClassesError(
+                    f"{rows.path} has a class {shortened(name)!r}, and {other.path} has not; "
+                    "compare runs of models that tell the same classes apart"
+                )
+    raise OtherClassesError(
+        f"{new.path} and {base.path} have a class of the same name twice; name each another with "
+        "--class-names, and predict again"
+    )
 
 
 def _data_of(rows: PredictedRows) -> str | None:
