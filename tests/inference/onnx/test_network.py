@@ -15,10 +15,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.onnx.network import OnnxNetwork
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.options import PredictorChoice, Scale
+from mnist_batch.models.model_file import OnnxFile, read_model_file
+from mnist_batch.options import Device, PredictorChoice, Scale
 from tests.support.onnx_files import BIAS, KERNEL, dense, model
 
 IMAGES = np.random.default_rng(7).integers(0, 256, (300, 28, 28)).astype(np.uint8)
@@ -250,3 +252,36 @@ def test_other_tasks_are_refused_with_what_they_are(tmp_path: Path) -> None:
         load_model(written(dense(("n", 1, 8, 8), kernel=KERNEL[:64]), tmp_path))
     with pytest.raises(ModelError, match="gives one number"):
         load_model(written(dense(kernel=KERNEL[:, :1], ends="Sigmoid"), tmp_path))
+
+
+class Small:
+    """A session that has memory for a few images."""
+
+    def __init__(self, session: Any, most: int) -> None:  # noqa: ANN401 - no types
+        """Take the session that runs them."""
+        self.session, self.most = session, most
+
+    def run(self, names: Any, given: dict[str, Any]) -> Any:  # noqa: ANN401 - no types
+        """Run it, or fail."""
+        [images] = given.values()
+        if len(images) > self.most:
+            raise MemoryError
+        return self.session.run(names, given)
+
+
+def test_where_memory_runs_out_batches_get_half_as_many(tmp_path: Path) -> None:
+    """With a note each time; the results stay, and where not even one fits a line says so."""
+    file = read_model_file(written(dense(ends=""), tmp_path))
+    assert isinstance(file, OnnxFile)
+    notes: list[str] = []
+    network = OnnxNetwork(file, Device.CPU, 2048, notes.append)
+    inputs = PIXELS[:256].astype(np.float32)
+    network._session = Small(network._session, 100)
+    np.testing.assert_allclose(network.outputs(inputs), LOGITS[:256], atol=1e-4)
+    assert notes == [
+        "this machine ran out of memory at batches of 256; went on with 128",
+        "this machine ran out of memory at batches of 128; went on with 64",
+    ]
+    network._session.most = 0
+    with pytest.raises(MachineError, match="even at batches of 1; free memory"):
+        network.outputs(inputs)

@@ -107,3 +107,38 @@ def test_a_network_that_was_exported_for_one_image_runs_one_at_a_time(tmp_path: 
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype(np.uint8)
     logits = images.reshape(-1, 784) / 255 @ KERNEL + BIAS
     assert (loaded.probabilities(images).argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def expanded(times: int, rows: int | str = "n") -> bytes:
+    """Return a network that makes each image so many times as large and small again."""
+    nodes = [
+        helper.make_node("Reshape", ["images", "apart"], ["one"]),
+        helper.make_node("Expand", ["one", "size"], ["many"]),
+        helper.make_node("ReduceMax", ["many"], ["more"], axes=[1], keepdims=0),
+    ]
+    arrays = {"apart": np.array([-1, 1, 784]), "size": np.array([1, times, 784])}
+    return network(nodes, arrays, rows)
+
+
+def test_a_network_gets_as_many_images_as_fit_the_memory(tmp_path: Path) -> None:
+    """25 MB an image would be 6.4 GB for a block of 256; half as many, until it runs in 1 GiB."""
+    (tmp_path / "model.onnx").write_bytes(expanded(8000))
+    loaded = load_model(tmp_path / "model.onnx")
+    assert loaded.block_rows in (16, 32)  # as the address space of Python leaves room
+    [note] = [note for note in loaded.notes if "takes much memory" in note]
+    assert f"it gets {loaded.block_rows} images at once, not 256" in note
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28)).astype(np.uint8)
+    logits = images.reshape(-1, 784) / 255 @ KERNEL + BIAS
+    assert (loaded.probabilities(images).argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def test_an_image_that_takes_more_than_the_memory_is_refused(tmp_path: Path) -> None:
+    """4 GB for each."""
+    assert "ONNX Runtime cannot run this model" in refusal(expanded(1_300_000), tmp_path)
+
+
+@pytest.mark.parametrize("rows", [2**15 + 1, 2_000_000_000])
+def test_a_fixed_number_of_images_has_a_limit(rows: int, tmp_path: Path) -> None:
+    """It is checked before memory is taken."""
+    message = refusal(network([helper.make_node("Relu", ["images"], ["more"])], {}, rows), tmp_path)
+    assert f"takes {rows:,} images at once; expected 32,768 at most; export it with" in message
