@@ -21,7 +21,10 @@ from mnist_batch.inputs.labelling.tables import read_table
 from mnist_batch.inputs.listing import text_of_path
 from mnist_batch.schema import DIGITS, Classes, shortened
 
-NAMES = ("label", "labels", "digit", "digits", "class", "target", "y", "category", "cls", "truth")
+NAMES = (
+    *("label", "labels", "digit", "digits", "class", "classes", "target", "y"),
+    *("category", "cls", "truth"),
+)
 """What columns of labels are called, the likeliest first."""
 
 _SAMPLE = 1000

@@ -1,5 +1,6 @@
 """Parquet files of images: opening them, cutting them into shards, and reading these in batches."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -325,8 +326,9 @@ def _content(
         named=settings.image_root is not None,
     )
     label = find_label_column(schema, settings.label_column, path, image)
-    for name in (image.name, label):
-        if (count := schema.names.count(name)) > 1:
+    counts = Counter(schema.names)
+    for name in (image.name, label, *image.pixels):
+        if name is not None and (count := counts[name]) > 1:
             raise InputError(f"{path}: {count} columns {name!r}; rename all but one")
     label_file = settings.label_file
     if label_file and not label_file.has_rows and not packed:

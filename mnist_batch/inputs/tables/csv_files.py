@@ -1,6 +1,5 @@
 """CSV files of one column per pixel, plain or packed by gzip, read in batches."""
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -10,12 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from mnist_batch.errors import ColumnError, InputError, LabelError
-from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, Reader, StoredBytes
+from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, StoredBytes
+from mnist_batch.inputs.labelling.hints import hint_of_columns
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
 from mnist_batch.inputs.listing import UNREADABLE, cause, file_states, text_of_path, unreadable
 from mnist_batch.inputs.parquet.footers import identity_of
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
-from mnist_batch.inputs.tables.csv_layout import CsvLayout, LayoutError, layout_of
+from mnist_batch.inputs.tables.csv_layout import (
+    CsvLayout,
+    LayoutError,
+    layout_of,
+    with_label_at_end,
+)
 from mnist_batch.inputs.tables.csv_lines import (
     MAX_LINE,
     LineIndex,
@@ -32,8 +37,9 @@ _ROWS_PER_BYTE = 100
 """Rows for each byte of a file, at most, as of Parquet files: each becomes a row of the output."""
 
 _FIRST_BYTES = 2**20
-_SAMPLES = 16
-"""Places all over a file from which a line is looked at, to tell labels from pixels."""
+
+_MOST_COLUMNS = 20
+"""What is looked at to find labels, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +139,21 @@ class CsvShard(Shard):
         except OSError as failure:
             raise_if_of_machine(failure, text_of_path(self.file.path))
 
+    def label_hint(self) -> str:
+        """Return which column looks like labels, by the first rows."""
+        layout = self.file.layout
+        others = {*range(len(layout.names))}.difference(layout.pixels)
+        places = [place for place in sorted(others) if layout.names.count(layout.names[place]) == 1]
+        try:
+            text = next(self._lines(), b"")
+        except OSError as failure:
+            raise_if_of_machine(failure, text_of_path(self.file.path))
+            return ""
+        columns = parse_rows(text, replace(layout, pixels=()), places[:_MOST_COLUMNS]).columns
+        return hint_of_columns(
+            pa.table({layout.names[place]: column for place, column in columns.items()})
+        )
+
     def _lines(self) -> Iterator[bytes]:
         """Yield the text of the rows, some whole lines at a time.
 
@@ -220,8 +241,10 @@ def open_csv(path: Path, source: str, settings: ReadSettings) -> Iterator[CsvSha
     """
     try:
         content = _content(path)
-        layout = read_layout(content)
+        layout = read_layout(content, settings.label_column)
         lines = index_lines(content, layout.start)
+        if not layout.pixels:
+            layout = with_label_at_end(layout, lines.ends)
     except LayoutError as error:
         raise InputError(f"{path}: {error}") from error
     except LineTooLongError as error:
@@ -262,8 +285,8 @@ def _content(path: Path) -> Checkpoints:
     return Checkpoints(StoredBytes(str(path), identity, 0, size, coding))
 
 
-def read_layout(content: Checkpoints) -> CsvLayout:
-    """Find the columns of a file.
+def read_layout(content: Checkpoints, label_column: str | None = None) -> CsvLayout:
+    """Find the columns of a file, as far as its header tells them.
 
     Raises:
         LayoutError: it is no table of pixels.
@@ -271,24 +294,9 @@ def read_layout(content: Checkpoints) -> CsvLayout:
     """
     reader = content.open(0)
     try:
-        first = reader.read(_FIRST_BYTES)
-        if len(first) < _FIRST_BYTES and first and not first.endswith(b"\n"):
-            first += b"\n"
-        return layout_of(first, [*_samples(content, reader)])
+        return layout_of(reader.read(_FIRST_BYTES), label_column)
     finally:
         reader.close()
-
-
-def _samples(content: Checkpoints, reader: Reader) -> Iterator[bytes]:
-    """Yield a whole line from each of some places, where that does not read all between them."""
-    if content.stored.coding is not None:
-        return
-    for number in range(1, _SAMPLES):
-        place = content.stored.size * number // _SAMPLES
-        if place >= _FIRST_BYTES:
-            reader.seek(place)
-            lines = io.BytesIO(reader.read(2**16)).readlines()[1:-1]
-            yield from lines[:1]
 
 
 def _label(path: Path, layout: CsvLayout, settings: ReadSettings) -> int | None:

@@ -1,5 +1,9 @@
-"""Lines of a CSV file to columns of numbers; a line that is damaged costs its row alone."""
+"""Lines of a CSV file to columns of numbers; a line that is damaged costs its row alone.
 
+A line is a row: a cell with a line break in it makes two rows, which say so.
+"""
+
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +44,7 @@ class Rows:
 
 
 def parse_rows(text: bytes, layout: CsvLayout, texts: Sequence[int]) -> Rows:
-    """Parse whole lines; blank ones are none.
+    """Parse whole lines; those of white space alone are none.
 
     Args:
         text: the lines.
@@ -62,14 +66,10 @@ def parse_rows(text: bytes, layout: CsvLayout, texts: Sequence[int]) -> Rows:
 def _line_by_line(text: bytes, layout: CsvLayout, texts: Sequence[int]) -> Rows:
     """Parse lines some of which are not as expected."""
     wanted = [*layout.pixels, *texts]
-    lines = [line for line in text.split(b"\n") if line.strip(b"\r")]
-    counts = [line.count(layout.delimiter.encode()) + 1 for line in lines]
-    whole = np.array([count == len(layout.names) for count in counts], np.bool_)
-    errors: list[str | None] = [
-        None if good else _wrong(count, len(layout.names))
-        for good, count in zip(whole, counts, strict=True)
-    ]
-    good_lines = [line for line, good in zip(lines, whole, strict=True) if good]
+    checked = [_checked(line, layout, wanted) for line in text.split(b"\n") if line.strip()]
+    errors: list[str | None] = [error for _, error in checked]
+    good = np.array([error is None for error in errors], np.bool_)
+    good_lines = [line for line, error in checked if error is None]
     table = None
     for kind in _KINDS:
         try:
@@ -80,18 +80,48 @@ def _line_by_line(text: bytes, layout: CsvLayout, texts: Sequence[int]) -> Rows:
     if table is None or len(table) != len(good_lines):
         found = error_text(Reason.BAD_PIXELS, "lines that are no CSV in UTF-8")
         errors = [one or found for one in errors]
-        table, whole = None, np.zeros(len(lines), np.bool_)
-    places = pa.array(np.cumsum(whole) - 1, mask=~whole)
+        table, good = None, np.zeros(len(errors), np.bool_)
+    places = pa.array(np.cumsum(good) - 1, mask=~good)
     columns = (
         [column.take(places) for column in _columns(table)]
         if table is not None
-        else [pa.nulls(len(lines), pa.string())] * len(wanted)
+        else [pa.nulls(len(errors), pa.string())] * len(wanted)
     )
-    return Rows(len(lines), dict(zip(wanted, columns, strict=True)), pa.array(errors, pa.string()))
+    return Rows(len(errors), dict(zip(wanted, columns, strict=True)), pa.array(errors, pa.string()))
 
 
-def _wrong(count: int, expected: int) -> str:
-    return error_text(Reason.BAD_PIXELS, f"a line of {count} cells, expected {expected}")
+def _checked(line: bytes, layout: CsvLayout, wanted: Sequence[int]) -> tuple[bytes, str | None]:
+    """Return a line as it can be parsed, and why it cannot be; null where it can.
+
+    Cells that are not wanted may be of another encoding than UTF-8.
+    """
+    count = line.count(layout.delimiter.encode()) + 1
+    is_text = _is_utf8(line)
+    if b'"' in line or not is_text:
+        if line.count(b'"') % 2:
+            return line, error_text(Reason.BAD_PIXELS, "a line on which a quote is not closed")
+        try:
+            # Latin-1 gives each byte a character.
+            cells = next(csv.reader([line.decode("latin-1")], delimiter=layout.delimiter))
+        except csv.Error as error:
+            return line, error_text(Reason.BAD_PIXELS, f"a line that is no CSV: {error}")
+        count = len(cells)
+        if not is_text and count == len(layout.names):
+            if not all(_is_utf8(cells[place].encode("latin-1")) for place in wanted):
+                return line, error_text(Reason.BAD_PIXELS, "a line that is not UTF-8")
+            line = line.decode(errors="replace").encode()
+    if count != len(layout.names):
+        found = f"a line of {count} cells, expected {len(layout.names)}"
+        return line, error_text(Reason.BAD_PIXELS, found)
+    return line, None
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parsed(text: bytes, layout: CsvLayout, texts: Sequence[int], kind: pa.DataType) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.decoding.pixels import as_images, as_pictures
+from mnist_batch.inputs.labelling.hints import NAMES
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import Images
 
@@ -18,10 +19,6 @@ _NUMBERED = re.compile(r"(.*?)([0-9]{1,6})", re.DOTALL)
 _GRID = re.compile(r"([^0-9]*)([0-9]{1,4})([^0-9]+)([0-9]{1,4})")
 _LEAST_SIDE = 8
 """Of pictures, as scikit-learn's digits have it."""
-
-_LABEL_NAMES = ("label", "labels", "class", "classes", "target", "y", "digit")
-_INDEX_NAMES = frozenset(("", "id", "index", "imageid", "image_id", "__index_level_0__"))
-"""Names of columns that number rows; pandas calls one without a name `Unnamed: 0`."""
 
 
 def find_pixel_columns(names: Sequence[str]) -> tuple[str, ...]:
@@ -76,22 +73,17 @@ def side_of(pixels: int) -> int:
 
 
 def find_label_column(names: Sequence[str], pixels: Iterable[str]) -> str | None:
-    """Return the column of labels in a table of pixels: `label` or a name like it, or the only one.
+    """Return the column of labels in a table of pixels: one of `NAMES`; else None.
 
-    A column that numbers the rows is none.
+    Another column may be anything, as `fold`: the user has to name it.
     """
     known = set(pixels)
-    others = [name for name in names if name not in known and not _is_index(name)]
-    for wanted in _LABEL_NAMES:
+    others = [name for name in names if name not in known]
+    for wanted in NAMES:
         for name in others:
-            if name.strip().lower() == wanted:
+            if name.strip().casefold() == wanted:
                 return name
-    return others[0] if len(others) == 1 else None
-
-
-def _is_index(name: str) -> bool:
-    folded = name.strip().lower()
-    return folded in _INDEX_NAMES or folded.startswith("unnamed: ")
+    return None
 
 
 def table_images(columns: Sequence[pa.Array]) -> tuple[pa.Array | Images, pa.Array]:

@@ -21,7 +21,7 @@ def checkpoints(path: Path, content: bytes, coding: int | None = None) -> Checkp
 
 @settings(deadline=None, max_examples=60)
 @given(
-    lines=st.lists(st.sampled_from([b"1,2", b"345", b"", b"x" * 11]), max_size=40),
+    lines=st.lists(st.sampled_from([b"1,2", b"345", b"", b" \t", b" 7", b"x" * 11]), max_size=40),
     end=st.sampled_from([b"\n", b"\r\n"]),
     last=st.booleans(),
 )
@@ -34,7 +34,7 @@ def test_rows_start_where_their_lines_do(
         patch.setattr(csv_lines, "_PIECE", 7)
         patch.setattr(csv_lines, "SHARD_ROWS", 3)
         found = index_lines(checkpoints(tmp_path_factory.mktemp("c") / "c", content), 0)
-    rows = [line for line in lines if line]
+    rows = [line for line in lines if line.strip()]
     assert found.rows == len(rows)
     assert found.damage == ""
     assert [content[start:].split(end)[0] for start in found.starts] == rows[::3]

@@ -71,15 +71,15 @@ def test_smaller_pictures_have_fewer_columns() -> None:
         (["label"], "label"),
         (["Class", "writer"], "Class"),
         (["y", "label"], "label"),
-        (["what"], "what"),
-        (["Unnamed: 0", "what"], "what"),
+        (["what"], None),
+        (["Unnamed: 0", " Target"], " Target"),
         (["id"], None),
         (["writer", "school"], None),
         ([], None),
     ],
 )
-def test_the_label_is_the_column_that_is_no_pixel(others: list[str], label: str | None) -> None:
-    """Known names count first; numbers of rows are no labels."""
+def test_the_label_is_the_column_of_a_known_name(others: list[str], label: str | None) -> None:
+    """Others may be anything, even where there is only one."""
     names = [*others, *NAMES["x"]]
     assert find_label_column(names, NAMES["x"]) == label
 
@@ -164,3 +164,12 @@ def test_the_label_column_may_have_to_be_named(tmp_path: Path) -> None:
     batch = next(opened.shards[0].read(100))
     np.testing.assert_array_equal(batch.images, IMAGES)
     assert batch.label.to_pylist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("name", ["label", "pixel3"])
+def test_a_column_twice_is_refused(tmp_path: Path, name: str) -> None:
+    """In Parquet, which allows it, too."""
+    table = _table(PIXELS, label=LABELS).append_column(name, pa.array(LABELS))
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=f"2 columns '{name}'; rename all but one"):
+        open_inputs([tmp_path / "a.parquet"])
