@@ -49,6 +49,10 @@ _UPRIGHT_REST = 0.25
 _THINNEST = 0.02
 """Thickness, as a share of the longer side, up to which a line from side to side is printed if it
 has a sibling, or lies alone: a margin."""
+_JOINED, _NEAR_END = 0.15, 0.15
+"""What is joined to a lone line from side to side makes it a stem, if it is so long and so near
+to an end of the line, as shares of the line's length. Of 8 sevens with margins up to 0.06 five lose
+their stem without this; of 320 blank sheets as many are read with it as without."""
 _FAINTER = 0.7
 """Strength of a line as a share of the strokes' mean, below which it is printed and no stroke."""
 _THINNER = 0.6
@@ -86,6 +90,8 @@ def without_lines(mask: Mask, strength: Grey) -> Mask:
         alone = (
             len(upright) == 1 and len(level) <= 1 and upright[0].thickness > _THINNEST * len(mask)
         )
+        if not strokes and len(lines) == 1 and _is_stem(lines[0], rest, strength):
+            strokes = lines
         if not strokes and alone and rest.sum() <= _UPRIGHT_REST * upright[0].pixels.sum():
             strokes = upright
         if not strokes:
@@ -98,6 +104,31 @@ def without_lines(mask: Mask, strength: Grey) -> Mask:
         if not fainter and line.thickness >= _THINNER * width:
             rest[line.pixels] = 1
     return rest
+
+
+def _is_stem(line: "_Line", rest: Mask, strength: Grey) -> bool:
+    """Tell whether a lone line is a digit's stem: a stroke of the same pen starts near its end."""
+    count, labels = cv2.connectedComponents(rest, connectivity=8)
+    square = np.ones((_CRUMB_REACH, _CRUMB_REACH), np.uint8)
+    beside = cv2.dilate(line.pixels.astype(np.uint8), square) > 0
+    joined = np.bincount(np.asarray(labels)[beside & (rest > 0)], minlength=count).argmax()
+    if not joined:
+        return False
+    stroke = (labels == joined).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(stroke)
+    whole = cv2.boundingRect(line.pixels.astype(np.uint8))
+    length = max(whole[2:])
+    before, after = (
+        (top - whole[1], whole[1] + whole[3] - top - height)
+        if whole[3] == length
+        else (left - whole[0], whole[0] + whole[2] - left - width)
+    )
+    return (
+        max(width, height) >= _JOINED * length
+        and min(before, after) <= _NEAR_END * length
+        and bool(strength[line.pixels].mean() >= _FAINTER * strength[stroke > 0].mean())
+        and line.thickness >= _THINNER * stroke_width(stroke)
+    )
 
 
 def _without_crumbs(rest: Mask, mask: Mask, thickness: int) -> Mask:
