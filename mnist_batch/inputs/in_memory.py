@@ -27,13 +27,17 @@ IN_MEMORY = "image"
 """The column `source` of a picture that is no file."""
 
 _EXPECTED = (
-    "expected (h, w) or (h, w, 3) for one image, (n, h, w), (n, 1, h, w), (n, h, w, 3) or (n, 784) "
-    "for several"
+    "expected (h, w) or (h, w, 3) for one image, (n, h, w), (n, 1, h, w), (n, h, w, 3), (n, 784) "
+    "or (n, 64) for several"
 )
 
 _TOO_DARK = 32
 """The brightest value of images that are meant in another range than 0 to 255, as truth values of 0
 and 1, or scikit-learn's digits of 0 to 16; on white paper some pixel has over 200."""
+
+_MOST_OF_8X8 = 16
+"""The brightest value of scikit-learn's digits, pictures of 8x8; `.npz` files of them are read so
+too."""
 
 _ROUNDING = 1e-3
 """How far floats from 0 to 1 may lie outside."""
@@ -96,8 +100,8 @@ def shards_in_memory(pictures: Picture | Iterable[Picture]) -> list[PicturesInMe
 
     Args:
         pictures: an array (h, w) or (h, w, 3 or 4) of one picture, (n, h, w), (n, 1, h, w),
-            (n, h, w, 1, 3 or 4) or (n, 784) of several: whole numbers from 0 to 255, floats from
-            0 to 1, or truth values; a PIL image; the bytes of an image file; the path of one; or an
+            (n, h, w, 1, 3 or 4), (n, 784) or (n, 64) of several: whole numbers from 0 to 255,
+            floats from 0 to 1, truth values, or in 8x8 scikit-learn's 0 to 16; a PIL image; the bytes of an image file; the path of one; or an
             iterable of any of these, each one picture.
 
     Raises:
@@ -180,6 +184,8 @@ def _several(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
     """Return the array (n, h, w) or (n, h, w, 3 or 4) of several images; None where it is one."""
     shape = pixels.shape
     if len(shape) == 2:
+        if _is_8x8(shape) and shape[1] == 64:
+            return pixels.reshape(-1, 8, 8)
         is_rows = shape[1] == PIXELS and shape[0] != PIXELS
         return pixels.reshape(-1, SIDE, SIDE) if is_rows else None
     if len(shape) == 3:
@@ -228,6 +234,8 @@ def _bytes(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     is_share = is_float and least >= -_ROUNDING and most <= 1 + _ROUNDING
     if is_share:
         array = array.clip(0, 1) * 255
+    elif _is_8x8(array.shape) and least >= 0 and 1 < most <= _MOST_OF_8X8:
+        array = array * (255 / _MOST_OF_8X8)
     elif not 0 <= least <= most <= 255 or 0 < most <= _TOO_DARK:
         instead = f"pass images * (255 / {most:g})" if 2 <= most <= _TOO_DARK else ""
         if is_float and most < 2:
@@ -236,10 +244,15 @@ def _bytes(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
             f"{name}: values from {least:g} to {most:g}; expected 0 to 255, or 0 to 1 as floats"
             f"{f': {instead}' if instead else ''}"
         )
-    values: npt.NDArray[np.uint8] = (
-        np.rint(array).astype(np.uint8) if is_float else array.astype(np.uint8)
-    )
+    if array.dtype.kind == "f":
+        array = np.rint(array)
+    values: npt.NDArray[np.uint8] = array.astype(np.uint8)
     return values
+
+
+def _is_8x8(shape: tuple[int, ...]) -> bool:
+    """Tell whether an array holds pictures of 8x8, as (n, 8, 8) or (n, 64)."""
+    return shape[-2:] == (8, 8) or (len(shape) == 2 and shape[1] == 64 != shape[0])
 
 
 def _of_pixels(pixels: npt.NDArray[np.uint8]) -> list[PicturesInMemory]:

@@ -108,6 +108,20 @@ def test_a_picture_is_turned_as_its_camera_says() -> None:
     np.testing.assert_array_equal(decoded([picture])[0], np.rot90(SOME[0], -1))
 
 
+def test_pictures_of_8x8_are_those_of_scikit_learn() -> None:
+    """As 64 values in a line or 8x8, of 0 to 16, with white for 16."""
+    lines = RNG.integers(0, 17, (5, 64)).astype(np.float64)
+    lines[0, 0] = 16
+    for given_as in (lines, lines.reshape(-1, 8, 8), lines.astype(np.uint8)):
+        [shard] = shards_in_memory(given_as)
+        [batch] = shard.read(10)
+        assert isinstance(batch.images, pa.Array)
+        stored = [np.asarray(Image.open(io.BytesIO(one))) for one in batch.images.to_pylist()]
+        np.testing.assert_array_equal(
+            np.stack(stored).reshape(-1, 64), np.rint(lines * 255 / 16).astype(np.uint8)
+        )
+
+
 def test_truth_values_are_black_and_white() -> None:
     """True is white."""
     np.testing.assert_array_equal(decoded(SOME > 127), np.where(SOME > 127, 255, 0))
