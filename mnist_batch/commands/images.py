@@ -40,8 +40,8 @@ def predict_images(
     Args:
         images: an array (h, w) or (h, w, 3) of one picture, (n, h, w), (n, 1, h, w), (n, h, w, 3),
             (n, 784) or (n, 64) of several: whole numbers from 0 to 255, floats from 0 to 1, truth
-            values, or in 8x8 scikit-learn's 0 to 16; a PIL image; the bytes of an image file; its path; or an iterable of these, each
-            one picture.
+            values, or in 8x8 scikit-learn's 0 to 16; a PIL image; the bytes of an image file; its
+            path; or an iterable of these, each one picture.
         model: a model file, a loaded model, or None for the one of this package.
         prepare: which images are brought to MNIST form, see `options.Prepare`.
         several: what becomes of a picture of several digits, see `options.Several`.

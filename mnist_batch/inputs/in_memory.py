@@ -101,8 +101,8 @@ def shards_in_memory(pictures: Picture | Iterable[Picture]) -> list[PicturesInMe
     Args:
         pictures: an array (h, w) or (h, w, 3 or 4) of one picture, (n, h, w), (n, 1, h, w),
             (n, h, w, 1, 3 or 4), (n, 784) or (n, 64) of several: whole numbers from 0 to 255,
-            floats from 0 to 1, truth values, or in 8x8 scikit-learn's 0 to 16; a PIL image; the bytes of an image file; the path of one; or an
-            iterable of any of these, each one picture.
+            floats from 0 to 1, truth values, or in 8x8 scikit-learn's 0 to 16; a PIL image; the
+            bytes of an image file; its path; or an iterable of any of these, each one picture.
 
     Raises:
         InputError: one is of another type, shape or range; there is none.
