@@ -175,7 +175,8 @@ picture has no digit or could not be read."""
 
 BOX = pa.field("box", pa.list_(pa.int32(), 4))
 """With `--several split`: left, top, width and height of the digit in pixels of the picture, as it
-is seen upright; null where `digit` is. In CSV: the four numbers with a space between them."""
+is read: turned upright by its EXIF orientation, and transposed where that was asked for. Null where
+`digit` is. In CSV: the four numbers with a space between them."""
 
 
 def predictions_schema(

@@ -248,19 +248,20 @@ def _fitted(picture: _Picture | str, fit: Fit, reduce: Reduce | None) -> _Fitted
     if isinstance(found, np.ndarray):
         image = found
     else:
-        digits = [_as_stored(digit, picture, reduce, alone=len(found) == 1) for digit in found]
+        digits = [_in_its_pixels(digit, picture, reduce, alone=len(found) == 1) for digit in found]
         image = digits[0].image
     prepared = image is not picture.grey
     thumbnail = reduce(picture.grey) if reduce and prepared else None
     return _Fitted(image, prepared, picture.side, thumbnail, digits)
 
 
-def _as_stored(
+def _in_its_pixels(
     digit: FoundDigit, picture: _Picture, reduce: Reduce | None, *, alone: bool
 ) -> FoundDigit:
-    """Return a digit with its box in pixels of the picture as it is stored.
+    """Return a digit with its box in pixels of the picture's own size, upright.
 
-    A large JPEG is decoded smaller. Beside others in its picture it has a thumbnail of its own.
+    That is after its EXIF orientation and `--orientation`. A large JPEG is decoded smaller.
+    Beside others in its picture the digit has a thumbnail of its own.
     """
     scale = picture.side / max(picture.grey.shape)
     left, top, width, height = digit.box

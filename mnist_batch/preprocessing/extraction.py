@@ -35,7 +35,12 @@ from mnist_batch.preprocessing.ink import (
     view,
 )
 from mnist_batch.preprocessing.segmentation import find_digit
-from mnist_batch.preprocessing.small_pictures import SMALL_SIDE, extract_small
+from mnist_batch.preprocessing.small_pictures import (
+    SMALL_SIDE,
+    columns_of_digits,
+    extract_small,
+    small_box,
+)
 from mnist_batch.preprocessing.tiles import Tile, find_tiles
 from mnist_batch.schema import Box, Grey
 
@@ -100,7 +105,8 @@ def extract_digit(picture: Grey) -> Extracted:
     """
     if max(picture.shape) < SMALL_SIDE:
         ink, dark_ink = extract_small(picture)
-        return Extracted(ink, dark_ink, int(ink is not None))
+        count = 0 if ink is None else len(columns_of_digits(ink))
+        return Extracted(ink, dark_ink, count)
     on_page, located = _tiles(picture)
     tiles = [extract_digit(tile.picture) for tile in on_page]
     if inside := [tile for tile in tiles if tile.digits]:
@@ -144,7 +150,10 @@ def extract_digits(picture: Grey) -> list[DigitInk]:
     """
     if max(picture.shape) < SMALL_SIDE:
         ink, _ = extract_small(picture)
-        return [] if ink is None else [DigitInk(ink, (0, 0, picture.shape[1], picture.shape[0]))]
+        if ink is None:
+            return []
+        columns = columns_of_digits(ink)
+        return [DigitInk(np.ascontiguousarray(ink[:, one]), small_box(ink, one)) for one in columns]
     tiles, located = _tiles(picture)
     if inside := _digits_of_tiles(tiles):
         return inside

@@ -14,6 +14,7 @@ from mnist_batch.errors import ColumnError
 from mnist_batch.inputs.kept import (
     as_text,
     check_names,
+    check_names_beside_split,
     columns_as,
     common_type,
     kept_fields,
@@ -78,6 +79,15 @@ def test_names_of_the_predictions_own_columns_are_refused(name: str) -> None:
     """Two columns of a name cannot be told apart."""
     with pytest.raises(ColumnError, match=f"'{name}' cannot be kept: predictions have"):
         check_names(["lot", name])
+
+
+@pytest.mark.parametrize("name", ["digit", "box"])
+def test_names_of_what_split_writes_are_refused(name: str) -> None:
+    """They are kept where pictures are not split, which writes no such column."""
+    kept = [pa.field("writer", pa.string()), pa.field(name, pa.int32())]
+    with pytest.raises(ColumnError, match=f"column '{name}' cannot be kept with"):
+        check_names_beside_split(kept)
+    check_names_beside_split(kept[:1])
 
 
 def test_a_hash_is_no_column_to_ask_for() -> None:

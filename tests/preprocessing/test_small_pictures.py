@@ -1,11 +1,14 @@
 """Pictures of few pixels are enlarged smoothly, and their digits read."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from mnist_batch.preprocessing.extraction import extract_digits
 from mnist_batch.preprocessing.mnist_form import to_mnist_form
 from mnist_batch.preprocessing.small_pictures import SMALL_SIDE, extract_small
 from mnist_batch.synthetic.generator import draw_digit
@@ -49,6 +52,44 @@ def test_small_pictures_are_read(side: int, least: float) -> None:
 def test_a_digit_may_fill_its_small_picture(side: int, least: float) -> None:
     """Cropped to the ink, so that strokes touch the border on all sides."""
     assert shares(*drawn(side, cropped=True))["right"] >= least
+
+
+@pytest.mark.parametrize("side", [6, 8, 9])
+@pytest.mark.parametrize("dark", [False, True])
+def test_two_digits_of_a_small_picture_are_two(side: int, dark: bool) -> None:
+    """Side by side, each squeezed into a square; each has its own columns."""
+    pictures, labels = drawn(28)
+    tiny = [
+        np.asarray(Image.fromarray(one[3:25, 4:24]).resize((side, side), Image.Resampling.BOX))
+        for one, label in zip(pictures, labels, strict=True)
+        if label != 1
+    ]
+    right = 0
+    for one, other in pairwise(tiny):
+        pair = np.hstack([one, other])
+        found = extract_digits(255 - pair if dark else pair)
+        assert to_mnist_form(255 - pair if dark else pair).digits == len(found)
+        ends = [left + width for _, (left, _, width, _) in found]
+        right += len(found) == 2 and ends[0] <= found[1].box[0] + 1
+    assert right >= 0.95 * (len(tiny) - 1)
+
+
+@pytest.mark.parametrize("side", [8, 11, 15, 19])
+@pytest.mark.parametrize("cropped", [False, True])
+def test_one_digit_of_a_small_picture_is_one(side: int, cropped: bool) -> None:
+    """However wide, and of scikit-learn's too."""
+    pictures, _ = drawn(side, cropped=cropped)
+    pictures += [*np.rint(load_digits().images[:300] * 255 / 16).astype(np.uint8)]
+    assert max(to_mnist_form(one).digits for one in pictures) == 1
+
+
+def test_the_box_of_a_small_digit_is_that_of_its_ink() -> None:
+    """Four pixels of background lie on each side of it."""
+    for picture in drawn(10, cropped=True)[0]:
+        ((_, (left, top, width, height)),) = extract_digits(np.pad(picture, 4))
+        rows, columns = (np.flatnonzero((picture > 100).any(axis=axis)) for axis in (1, 0))
+        expected = columns[0] + 4, rows[0] + 4, columns[-1] + 5, rows[-1] + 5
+        assert np.abs(np.subtract((left, top, left + width, top + height), expected)).max() <= 1
 
 
 def test_slopes_of_light_and_faint_ink_are_read() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from mnist_batch.options import Prepare, Several
 from mnist_batch.preprocessing.mnist_form import prepare_batch, to_mnist_form
@@ -73,7 +73,7 @@ def test_each_digit_becomes_a_row_in_reading_order(count: int, columns: int, gap
         assert np.abs(np.subtract(box, expected)).max() <= 4
 
 
-def test_a_box_is_in_pixels_of_the_picture_as_stored() -> None:
+def test_a_box_is_in_pixels_of_the_picture_in_its_own_size() -> None:
     """A large JPEG is decoded smaller; its boxes are not."""
     small = sheet(DIGITS[:3], 3)
     large = small.repeat(16, axis=0).repeat(16, axis=1)
@@ -85,6 +85,21 @@ def test_a_box_is_in_pixels_of_the_picture_as_stored() -> None:
     assert second is not None
     boxes = np.array(first.box.to_pylist()), np.array(second.box.to_pylist())
     assert np.abs(16 * boxes[0] - boxes[1]).max() <= 48
+
+
+def test_a_box_is_that_of_the_picture_upright() -> None:
+    """A picture that lies on its side and says so has the boxes of the upright one."""
+    upright = Image.fromarray(sheet(DIGITS[:3], 3))
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned to the right by 90 degrees
+    upright.transpose(Image.Transpose.ROTATE_90).save(file, "PNG", exif=exif)
+    boxes = [
+        prepare_batch(batch_of([content]), several=Several.SPLIT).split
+        for content in (encoded(np.asarray(upright)), file.getvalue())
+    ]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[1].box.equals(boxes[0].box)
 
 
 def test_one_digit_is_number_0_and_what_cannot_be_read_has_no_number() -> None:
