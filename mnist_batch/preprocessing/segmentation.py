@@ -37,6 +37,10 @@ _SPECKS_MASS = 0.2
 """A digit's share of all ink at least: what has less is one of many specks."""
 _SPECKS_PARTS, _SPECKS_LARGEST = 12, 0.3
 """More parts than this are grain that lies together, unless one has this share of their ink."""
+_MOST_BLOTS, _BESIDE_BLOT = 3, 0.2
+"""Blots that are passed over at most, and ink of a digit at least, as a share of the largest's."""
+_AS_HIGH = 1.5
+"""Height of a bold digit at most, in heights of another one on the page."""
 _STRIP, _STRIP_WEIGHT = 0.08, 0.1
 """Width of a strip along a side, as a share of the picture, up to which it is the table, a frame or
 the next sheet; and the factor on its likelihood of being the digit."""
@@ -175,17 +179,19 @@ class _Ink:
         groups = _groups(np.asarray(stats, np.int32), mass, self.mask.shape)
         if not groups:
             return None
-        digits = digits_among(groups, labels)
+        digits, blots = self._shaped(groups, labels, count)
+        if not digits:
+            return None
         largest = digits[0]
         digit = _mask_of([largest], labels, count)
         parts = mass[largest.labels]
         grainy = len(parts) > _SPECKS_PARTS and parts.max() < _SPECKS_LARGEST * largest.mass
-        others = digit if len(digits) == 1 else _mask_of(digits, labels, count)
+        others = _mask_of([*digits, *blots], labels, count)
+        inked = sum(one.mass for one in (*digits, *blots))
         plausible = (
             largest.side >= max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
-            and sum(one.mass for one in digits) >= _SPECKS_MASS * mass.sum()
+            and inked >= _SPECKS_MASS * mass.sum()
             and not grainy
-            and is_digit_shaped(digit)
             and not self._is_of_lines(digit)
             and _stands_out(self.strength, digit, others | self.lines, self.noise)
         )
@@ -195,6 +201,33 @@ class _Ink:
             return Digit(digit, [[digit]])
         lines = lines_of(digits)
         return Digit(digit, [[_mask_of([one], labels, count) for one in line] for line in lines])
+
+    def _shaped(
+        self, groups: Sequence[Group], labels: npt.NDArray[Any], count: int
+    ) -> tuple[list[Group], list[Group]]:
+        """Return the digits among some groups, the first of a digit's shape, and what is none.
+
+        A blot beside a digit is passed over. On a page of digits a bold one may be as full as it.
+        """
+        left = list(groups)
+        blots: list[Group] = []
+        while left and len(blots) <= _MOST_BLOTS:
+            digits = digits_among(left, labels)
+            first = digits[0]
+            if blots and first.mass < _BESIDE_BLOT * blots[0].mass:
+                break
+            shapes = [is_digit_shaped(_mask_of([one], labels, count)) for one in digits]
+            if shapes[0]:
+                if sum(shapes) == 1:
+                    return [first], [*blots, *digits[1:]]
+                bold = [blot for blot in blots if _is_as_high(blot, digits)]
+                return [*digits, *bold], [blot for blot in blots if blot not in bold]
+            rows, columns = self.mask.shape
+            if min(first.left, first.top) == 0 or first.right == columns or first.bottom == rows:
+                break
+            blots.append(first)
+            left = [one for one in left if not set(first.labels) & set(one.labels)]
+        return [], blots
 
     def _is_of_lines(self, digit: Mask) -> bool:
         """Tell whether a digit is what is left of ruled lines: a piece of one, a blur beside it."""
@@ -209,6 +242,16 @@ class _Ink:
             and strengths < _STRONGER_PEN
             and stroke_width(digit) < _PIECE_WIDTH * stroke_width(self.lines)
         )
+
+
+def _is_as_high(one: Group, digits: Sequence[Group]) -> bool:
+    """Tell whether a blot may be a bold digit: about as high as one of the digits beside it."""
+    return any(
+        1 / _AS_HIGH < one.height / digit.height < _AS_HIGH
+        and one.top < digit.bottom
+        and digit.top < one.bottom
+        for digit in digits
+    )
 
 
 def _mask_of(groups: Sequence[Group], labels: npt.NDArray[Any], count: int) -> Mask:

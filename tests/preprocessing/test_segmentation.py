@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mnist_batch.preprocessing.segmentation import find_digit
+from mnist_batch.preprocessing.shapes import is_digit_shaped
 from tests.support.ink_sheets import INK, found, overlap, sheet, written
 
 
@@ -29,6 +30,27 @@ def test_a_digit_alone_is_all_of_the_ink(digit: int, seed: int) -> None:
     alone = found(ink)
     assert overlap(alone.mask, ink) == 1
     assert alone.count == 1
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("radius", [12, 20])
+def test_a_blot_beside_a_digit_is_none(digit: int, radius: int) -> None:
+    """Larger or smaller than the digit: only the digit counts."""
+    ink = sheet((written(digit), 60, 120))
+    y, x = np.indices(ink.shape)
+    blot = np.hypot(y - 100, x - 40) < radius
+    alone = found(np.where(blot, np.uint8(INK), ink))
+    assert overlap(alone.mask, ink) == 1
+    assert alone.count == 1
+
+
+def test_a_bold_digit_on_a_page_counts() -> None:
+    """A 0 so bold that it is full: alone it would be a blot."""
+    ink = sheet((written(3, 64), 60, 8), (written(4, 64), 60, 168))
+    y, x = np.indices(ink.shape)
+    bold = np.hypot((y - 92) / 1.2, x - 122) < 27
+    assert not is_digit_shaped(bold.astype(np.uint8))
+    assert found(np.where(bold, np.uint8(INK), ink)).count == 3
 
 
 @pytest.mark.parametrize("strength", [0, 11])
