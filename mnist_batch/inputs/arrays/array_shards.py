@@ -26,7 +26,7 @@ from mnist_batch.inputs.shards import (
 )
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import SIDE
-from mnist_batch.schema import ImageBatch, Reason, error_text
+from mnist_batch.schema import ImageBatch, Reason, error_text, shortened
 
 PART_SHARDS = 4
 """Shards of raw pixels that are read in the time of one shard of image files."""
@@ -43,6 +43,7 @@ class ImageArray:
         pictures: what its axes mean.
         labels: the array of labels; None where there is none, or others count.
         settings: how files are read.
+        hint: what would give labels, where there are none; empty where nobody knows.
     """
 
     path: str
@@ -51,6 +52,7 @@ class ImageArray:
     pictures: Pictures
     labels: StoredArray | None
     settings: ReadSettings
+    hint: str = ""
 
     def shards(self) -> Iterator["ArrayShard"]:
         """Yield the rows, cut into shards of `SHARD_ROWS` or about `SHARD_BYTES`."""
@@ -107,7 +109,10 @@ def _plain(values: npt.NDArray[Any], where: str) -> pa.Array:
                 f"not zeros with a single one; {INSTEAD}"
             )
         values = values.argmax(axis=1)
-    if values.ndim != 1 or values.dtype.kind not in "buifSU":
+    if values.dtype.kind not in "buifSU":
+        kind = shortened(str(values.dtype))
+        raise LabelError(f"{where}: labels of type {kind}; expected numbers or text; {INSTEAD}")
+    if values.ndim != 1:
         raise LabelError(
             f"{where}: labels of shape {values.shape[1:]}; expected one a row; {INSTEAD}"
         )
@@ -211,6 +216,10 @@ class ArrayShard(Shard):
             raise_if_of_machine(failure, text_of_path(self.array.path))
             return []
         return texts_of(values)
+
+    def label_hint(self) -> str:
+        """Return which array may hold labels."""
+        return self.array.hint
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return the states of the files, the arrays, what labels them, and the rows."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from mnist_batch.inputs.arrays.stored_bytes import Checkpoints
+from mnist_batch.schema import shortened
 
 MAX_HEADER = 2**16
 """Bytes of a header of NumPy's, at most; usual ones have 118."""
@@ -18,6 +19,7 @@ IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """The third byte of an IDX file (Yann LeCun's description at the end of the page of MNIST)."""
 
 _MOST_AXES = 4
+_MOST_BYTES = 2**63 - 1
 
 
 class HeaderError(Exception):
@@ -90,7 +92,11 @@ def read_npy(name: str, content: Checkpoints) -> StoredArray:
         dtype = np.dtype(descr)
     except (TypeError, ValueError) as error:
         raise HeaderError("its header names no type of NumPy's") from error
+    if dtype.subdtype is not None or not dtype.itemsize:
+        raise HeaderError(f"its values are of the type {shortened(descr)}")
     assert isinstance(shape, tuple)
+    if math.prod(shape) * dtype.itemsize > _MOST_BYTES:
+        raise HeaderError("its header counts more bytes than a file can have")
     return StoredArray(name, content, start, dtype, shape, by_columns and len(shape) > 1)
 
 

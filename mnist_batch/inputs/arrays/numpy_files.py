@@ -3,6 +3,7 @@
 import os
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,19 @@ from mnist_batch.inputs.arrays.image_arrays import (
     as_input_error,
     check_size,
     choose,
+    image_arrays,
     labels_beside,
     with_labels,
 )
-from mnist_batch.inputs.arrays.picture_shapes import is_label_name, pictures_of
+from mnist_batch.inputs.arrays.picture_shapes import (
+    is_image_name,
+    is_label_name,
+    pictures_of,
+)
 from mnist_batch.inputs.arrays.stored_bytes import DEFLATE, Checkpoints, StoredBytes
 from mnist_batch.inputs.parquet.footers import identity_of, open_listed
 from mnist_batch.inputs.shards import ReadSettings
+from mnist_batch.schema import shortened
 
 _MAX_DIRECTORY = 2**20
 """Bytes of the directory of a zip file, at most: `zipfile` reads all of it."""
@@ -47,11 +54,11 @@ def open_numpy(path: Path, source: str, settings: ReadSettings) -> Iterator[Arra
         yield from with_labels(path, source, arrays[0], labels_beside(path, numpy_labels), settings)
         return
     chosen = choose(path, arrays, settings)
-    for images, labels in chosen:
+    for images, labels, hint in chosen:
         name = source if len(chosen) == 1 else f"{source}/{images.name}"
         if labels is None and len(chosen) == 1 and not settings.label_column:
             labels = labels_beside(path, numpy_labels)
-        yield from with_labels(path, name, images, labels, settings)
+        yield from with_labels(path, name, images, labels, settings, hint)
 
 
 def names_array(path: Path) -> bool:
@@ -66,11 +73,10 @@ def holds_images(path: Path) -> bool:
         HeaderError: or `OSError` or `zipfile.BadZipFile`: it cannot be read.
     """
     arrays = arrays_in(path)
-    names = [path.stem] if not _is_npz(path) else [one.name for one in arrays]
-    return any(
-        pictures_of(one.shape, one.dtype) and not is_label_name(name)
-        for one, name in zip(arrays, names, strict=True)
-    )
+    if not _is_npz(path):
+        is_images = pictures_of(arrays[0].shape, arrays[0].dtype) is not None
+        return is_images and not is_label_name(path.stem)
+    return bool(image_arrays(arrays))
 
 
 def numpy_labels(path: Path) -> StoredArray | None:
@@ -83,11 +89,7 @@ def split_arrays(path: Path) -> list[str]:
     """Return the names of the arrays of images in an .npz file, in order; none of other files."""
     with as_input_error(path, "NumPy file"):
         arrays = arrays_in(path) if _is_npz(path) else []
-    return [
-        one.name
-        for one in arrays
-        if pictures_of(one.shape, one.dtype) and not is_label_name(one.name)
-    ]
+    return [one.name for one in image_arrays(arrays)]
 
 
 def _is_npz(path: Path) -> bool:
@@ -97,7 +99,8 @@ def _is_npz(path: Path) -> bool:
 def arrays_in(path: Path) -> list[StoredArray]:
     """Return the arrays in a file, by their headers.
 
-    An array of an .npz file that cannot be read is left out, unless it is of Python objects.
+    An array of an .npz file that cannot be read is left out, unless it is called as images or
+    labels are, or there is no other.
 
     Raises:
         HeaderError: or `OSError` or `zipfile.BadZipFile`: it cannot be read.
@@ -122,26 +125,49 @@ def _members(path: str, identity: bytes) -> Iterator[StoredArray]:
             members = archive.infolist()
         if len(members) > _MOST_MEMBERS:
             raise HeaderError(f"it holds {len(members):,} files")
+        members = [one for one in members if _SUFFIX.search(one.filename)]
+        counts = Counter(_SUFFIX.sub("", one.filename) for one in members)
+        wrong, found = None, 0
         for member in members:
-            if not _SUFFIX.search(member.filename):
+            name = _SUFFIX.sub("", member.filename)
+            if counts[name] > 1:
+                raise HeaderError(f"it holds {counts[name]} arrays {shortened(name)!r}")
+            try:
+                array = _member(path, identity, member, descriptor)
+            except HeaderError as error:
+                wrong = HeaderError(f"array {shortened(name)!r}: {error}")
+                if is_image_name(name) or is_label_name(name):
+                    raise wrong from error
                 continue
-            if member.flag_bits & _ENCRYPTED:
-                raise HeaderError(f"{member.filename} is encrypted")
-            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise HeaderError(f"{member.filename} is compressed in another way than NumPy does")
-            start = _start(descriptor, member.header_offset)
-            coding = DEFLATE if member.compress_type == zipfile.ZIP_DEFLATED else None
-            if start + member.compress_size > size:
-                raise HeaderError(f"{member.filename} ends beyond the file")
-            stored = StoredBytes(path, identity, start, member.compress_size, coding, member.CRC)
-            array = read_npy(_SUFFIX.sub("", member.filename), Checkpoints(stored))
-            if array.start + array.size != member.file_size:
-                raise HeaderError(
-                    f"{member.filename} has {member.file_size:,} bytes where its header counts "
-                    f"{array.start + array.size:,}"
-                )
-            check_size(array)
+            found += 1
             yield array
+        if wrong is not None and not found:
+            raise wrong
+
+
+def _member(path: str, identity: bytes, member: zipfile.ZipInfo, descriptor: int) -> StoredArray:
+    """Return an array of an .npz file.
+
+    Raises:
+        HeaderError: or `OSError`: it cannot be read.
+    """
+    if member.flag_bits & _ENCRYPTED:
+        raise HeaderError("it is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise HeaderError("it is compressed in another way than NumPy does")
+    start = _start(descriptor, member.header_offset)
+    coding = DEFLATE if member.compress_type == zipfile.ZIP_DEFLATED else None
+    if start + member.compress_size > os.fstat(descriptor).st_size:
+        raise HeaderError("it ends beyond the file")
+    stored = StoredBytes(path, identity, start, member.compress_size, coding, member.CRC)
+    array = read_npy(_SUFFIX.sub("", member.filename), Checkpoints(stored))
+    if array.start + array.size != member.file_size:
+        raise HeaderError(
+            f"it has {member.file_size:,} bytes where its header counts "
+            f"{array.start + array.size:,}"
+        )
+    check_size(array)
+    return array
 
 
 def _check_directory(descriptor: int, size: int) -> None:

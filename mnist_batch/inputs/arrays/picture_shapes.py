@@ -14,7 +14,7 @@ from mnist_batch.mnist import SIDE
 
 EXPECTED = (
     "expected numbers of shape (n, 28, 28), (n, 784), (n, 1, 28, 28), (n, 28, 28, 1), or pictures "
-    "of another size"
+    "of another size, one after the other along the first axis"
 )
 
 _LEAST_SIDE = 8
@@ -70,10 +70,11 @@ def _by_axes(shape: tuple[int, ...]) -> Pictures | None:
     if len(shape) == 2 and shape[0] == shape[1] and shape != (SIDE**2, SIDE**2):
         return Pictures(1, *shape)
     if len(shape) == 2:
-        side = math.isqrt(shape[1])
-        return Pictures(shape[0], side, side) if side * side == shape[1] else None
+        # 784 rows of another length are pixels, and the pictures columns.
+        return None if shape[0] == SIDE**2 != shape[1] else of_lines(shape)
     if len(shape) == 3:
-        return Pictures(*shape)
+        # Two equal sides come last: in front of another number they are those of MATLAB's.
+        return None if shape[0] == shape[1] != shape[2] else Pictures(*shape)
     if len(shape) == 4 and shape[3] in (1, 3):
         return Pictures(shape[0], shape[1], shape[2], shape[3])
     if len(shape) == 4 and shape[1] in (1, 3):
@@ -81,13 +82,17 @@ def _by_axes(shape: tuple[int, ...]) -> Pictures | None:
     return None
 
 
+def of_lines(shape: tuple[int, ...]) -> Pictures | None:
+    """Return the square pictures whose pixels are the rows of an array; None where none are."""
+    side = math.isqrt(shape[1])
+    return Pictures(shape[0], side, side) if side * side == shape[1] else None
+
+
 def label_names(images: str) -> Iterator[str]:
     """Yield the names that the labels of images may have, likely ones first.
 
-    As `y_test` to `x_test`, `train-labels` to `train-images`, `arr_1` to `arr_0`.
+    As `y_test` to `x_test` and `train-labels` to `train-images`.
     """
-    if images == "arr_0":
-        yield "arr_1"
     for pattern in _ROLES:
         for found in reversed([*pattern.finditer(images)]):  # as of `emnist-digits-test-images`
             for word in _LABELS.get(found[1].lower(), _WORDS):
@@ -97,6 +102,16 @@ def label_names(images: str) -> Iterator[str]:
 def is_label_name(name: str) -> bool:
     """Tell whether an array is called as labels are."""
     return any(pattern.search(name) for pattern in _LABEL_ROLES)
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether an array is called as images are, or has the name that NumPy gives one."""
+    return is_numbered(name) or any(pattern.search(name) for pattern in _ROLES)
+
+
+def is_numbered(name: str) -> bool:
+    """Tell whether an array is called by its place, as NumPy's `savez` calls those without name."""
+    return re.fullmatch(r"arr_[0-9]+", name) is not None
 
 
 _IMAGE_WORDS = "x|images?|imgs?|data|features?|inputs?|pixels|samples|digits"

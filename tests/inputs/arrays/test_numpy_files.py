@@ -26,11 +26,83 @@ def test_splits_of_one_file_are_sources_of_their_own(tmp_path: Path) -> None:
     assert next(only.read(9)).label.to_pylist() == LABELS[:3].tolist()
 
 
-def test_the_only_other_array_of_that_length_holds_the_labels(tmp_path: Path) -> None:
-    """Whatever it is called."""
-    path = npz(pictures=IMAGES, what=LABELS, seed=np.array(7))(tmp_path)
-    (shard,) = open_inputs([path]).shards
-    assert next(shard.read(200)).label.to_pylist() == LABELS.tolist()
+def test_an_array_of_another_name_is_no_label(tmp_path: Path) -> None:
+    """A note names it, and how it becomes one."""
+    path = npz(pictures=IMAGES, fold=LABELS, seed=np.array(7))(tmp_path)
+    opened = open_inputs([path])
+    assert next(opened.shards[0].read(200)).label.null_count == 100
+    assert "the array 'fold' may hold labels: pass --label-column fold" in str(opened.label_note())
+    assert labels_in(path, label_column="fold") == LABELS.tolist()
+
+
+def labels_in(path: Path, **read: str) -> list[int | None]:
+    """Return the labels of all arrays of images."""
+    shards = open_inputs([path], ReadOptions(**read)).shards  # type: ignore[arg-type]
+    return [label for one in shards for batch in one.read(9) for label in batch.label.to_pylist()]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 1, 3)])
+def test_arrays_without_names_are_labelled_in_order(tmp_path: Path, order: list[int]) -> None:
+    """As of `savez(x_train, y_train, x_test, y_test)`, or all images first."""
+    arrays = (IMAGES, LABELS, IMAGES[:30], LABELS[:30])
+    path = tmp_path / "d.npz"
+    np.savez(path, *(arrays[place] for place in order))
+    assert labels_in(path) == [*LABELS.tolist(), *LABELS[:30].tolist()]
+    name = f"arr_{order.index(2)}"
+    assert labels_in(path / name) == LABELS[:30].tolist()
+
+
+def test_other_arrays_are_no_images(tmp_path: Path) -> None:
+    """Features of 64 numbers are no pictures beside the digits; alone they may be."""
+    path = npz(x=IMAGES, y=LABELS, embeddings=np.random.default_rng(1).random((100, 64)))(tmp_path)
+    assert labels_in(path) == LABELS.tolist()
+    (shard,) = open_inputs(
+        [npz(data=np.zeros((64, 64)), target=np.arange(64) % 10)(tmp_path)]
+    ).shards
+    assert (shard.rows, next(shard.read(1)).images[0].as_py()[:7]) == (64, b"P5 8 8 ")
+    with pytest.raises(InputError, match=r"several arrays could hold the images.* image_column"):
+        open_inputs([npz(a=np.zeros((9, 32, 32)), b=np.zeros((9, 64)))(tmp_path)])
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 200), (784, 2500)])
+def test_pictures_along_the_last_axis_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """They would be read as other pictures."""
+    with pytest.raises(InputError, match="one after the other along the first axis"):
+        open_inputs([npz(x=np.zeros(shape, np.uint8))(tmp_path)])
+
+
+def test_an_array_of_objects_is_left_out_where_it_is_of_no_use(tmp_path: Path) -> None:
+    """As are records; as labels they are refused by name."""
+    other = np.array({"a": 1}, dtype=object)
+    path = npz(x=IMAGES, y=LABELS, meta=other, notes=np.zeros(3, "u1,u1"))(tmp_path)
+    assert labels_in(path) == LABELS.tolist()
+    with pytest.raises(InputError, match="array 'y': it holds Python objects, a pickle"):
+        open_inputs([npz(x=IMAGES, y=LABELS.astype(object))(tmp_path)])
+    with pytest.raises(InputError, match="array 'meta': it holds Python objects"):
+        open_inputs([npz(meta=other)(tmp_path)])
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Their rows could not be told apart."""
+    path = npz(x=IMAGES)(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("x.npy", archive.read("x.npy"))
+    with pytest.raises(InputError, match="it holds 2 arrays 'x'"):
+        open_inputs([path])
+
+
+@pytest.mark.parametrize("kind", ["<M8[s]", "<c8", "f4,f4"])
+def test_labels_of_other_types_are_named(tmp_path: Path, kind: str) -> None:
+    """In one line."""
+    dtype = np.dtype(kind)
+    header = repr({"descr": kind, "fortran_order": False, "shape": (100,)}).encode()
+    content = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
+    path = npz(x=IMAGES)(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("y.npy", content + bytes(100 * dtype.itemsize))
+    with pytest.raises(LabelError, match="; expected numbers or text") as caught:
+        labels_in(path)
+    assert f"y: labels of type {dtype}" in str(caught.value)
 
 
 def test_labels_may_lie_in_a_file_of_their_own(tmp_path: Path) -> None:

@@ -52,7 +52,6 @@ def test_text_is_no_picture() -> None:
         ("train_images", "train_labels"),
         ("test-image", "test-label"),
         ("data", "target"),
-        ("arr_0", "arr_1"),
         ("xtest", "ytest"),
         ("trainX", "trainY"),
         ("kmnist-test-imgs.npz", "kmnist-test-labels.npz"),
