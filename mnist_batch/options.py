@@ -180,10 +180,10 @@ class ReadArguments(TypedDict, total=False):
         image_column: the Parquet column of images, or the array in an .npz file; None to find it.
         label_column: the column of labels; None for `label`, where there is one.
         labels: a CSV file, see Labels in Formats; `none` for none; None for the inputs'.
-        label_pattern: a regular expression that finds a label in the name of a file, in its first
+        label_pattern: a regular expression that finds a label in the name of a file, in its only
             group; None to read none from names.
         class_names: the names of the classes in order, separated by commas, or a file that has one
-            a line; None for those of the data or of the model.
+            a line; None for those of the model, else of the data.
         image_root: the folder of the files that a column of paths names, where there are no bytes.
         orientation: how images are stored, see `options.Orientation`.
     """

@@ -3,7 +3,7 @@
 Every image is a row of the output, in input order, with a prediction or the reason why there is
 none. A report stands beside it: metrics, confusion matrix, accuracy per class and ten samples.
 
-INPUT is a folder of images or of Parquet files, an image, a Parquet file, a quoted glob,
+INPUT is an image or a Parquet, CSV, .npz, .npy or IDX file, a folder of these, a quoted glob,
 hf://datasets/OWNER/NAME, or - for a list of paths on standard input.
 
 Without --out, up to 20 images are read for a quick look: each is printed with its digit, and
@@ -86,9 +86,12 @@ def predict(
     budget = gates.error_budget(max_errors)
     if out is None:
         _refuse_options_of_outputs(ctx)
+        loaded = mnist_batch.load_model(model, **vars(running))
         _refuse_many(inputs, reading)
-        rows, classes = _looked_at(inputs, model, running, reading, predicting)
-        _show_look(rows, inputs, classes, budget, quiet=quiet, as_json=as_json)
+        rows, classes = _looked_at(inputs, loaded, running, reading, predicting)
+        _show_look(rows, inputs, classes, quiet=quiet, as_json=as_json)
+        _say_unlabelled(rows, reading.labels, quiet=quiet)
+        _check_look(rows, inputs, budget if _is_given(ctx, "max_errors") else None, quiet=quiet)
         return
     report_to = gates.report_argument(report, no_report=no_report, draw_ahead=True)
     with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
@@ -138,12 +141,15 @@ _OF_A_LOOK = {
 
 def _refuse_options_of_outputs(ctx: typer.Context) -> None:
     for option in ctx.command.params:
-        source = ctx.get_parameter_source(str(option.name))
-        is_given = source is not None and source.name == "COMMANDLINE"
-        if is_given and option.name not in _OF_A_LOOK:
+        if option.name not in _OF_A_LOOK and _is_given(ctx, str(option.name)):
             raise typer.BadParameter(
                 "is about what is written; give --out FILE too", param_hint=f"'{option.opts[0]}'"
             )
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _refuse_many(inputs: Sequence[str], reading: groups.Reading) -> None:
@@ -168,7 +174,7 @@ def _too_many(found: str = "") -> typer.BadParameter:
 
 def _looked_at(
     inputs: Sequence[str],
-    model: Path | None,
+    loaded: "mnist_batch.Predictor",
     running: groups.Running,
     reading: groups.Reading,
     predicting: groups.Predicting,
@@ -177,7 +183,6 @@ def _looked_at(
     from mnist_batch.cli.printing.look import Row
 
     rows: list[Row] = []
-    loaded = mnist_batch.load_model(model, **vars(running))
     batches = mnist_batch.stream(
         inputs,
         model=loaded,
@@ -210,25 +215,53 @@ def _show_look(
     rows: "Sequence[Row]",
     inputs: Sequence[str],
     classes: "Classes",
-    budget: ErrorBudget,
     *,
     quiet: bool,
     as_json: bool,
 ) -> None:
     from mnist_batch.cli.printing import look
-    from mnist_batch.evaluation.evaluator import Unreadable  # pyarrow: not for --help
 
     if as_json:
         terminal.show([row.record(classes) for row in rows])
     elif not quiet:
         terminal.show(look.look_page(rows, inputs, classes))
+
+
+def _say_unlabelled(rows: "Sequence[Row]", labels: str | None, *, quiet: bool) -> None:
+    """Say where a file of labels labels none of the pictures."""
+    from mnist_batch.options import NO_LABELS
+    from mnist_batch.schema import shortened  # pyarrow: not for --help
+
+    if labels in (None, NO_LABELS) or quiet or not rows:
+        return
+    if all(row.label is None for row in rows):
+        terminal.say(
+            f"note: {labels} labels none of the pictures; it has to name them as "
+            f"{shortened(rows[0].source)!r}"
+        )
+
+
+def _check_look(
+    rows: "Sequence[Row]", inputs: Sequence[str], budget: ErrorBudget | None, *, quiet: bool
+) -> None:
+    """Exit with the status of errors where more rows have one than a budget allows, or any has."""
+    from mnist_batch.cli.printing import look
+    from mnist_batch.evaluation.evaluator import Unreadable  # pyarrow: not for --help
+
     unread = [
         Unreadable(look.as_typed(row.source, inputs), row.row, row.error)
         for row in rows
         if row.error
     ]
-    counts = len(unread), len(rows), 0
-    gates.check_errors(budget, *counts, lacking="a prediction", examples=unread)
+    if budget is not None:
+        counts = len(unread), len(rows), 0
+        gates.check_errors(budget, *counts, lacking="a prediction", examples=unread)
+    elif unread:
+        pictures = "picture has" if len(rows) == 1 else "pictures have"
+        first = unread[0]
+        why = f" ({first.source}: {first.error})" if quiet else ""  # else its line says so
+        terminal.say(f"error: {len(unread)} of {len(rows)} {pictures} no prediction{why}")
+        raise typer.Exit(gates.ERRORS_STATUS)
 
 
 @contextmanager
@@ -244,9 +277,7 @@ def _naming_kept_rows(out: Path, *, quiet: bool) -> Iterator[None]:
     except BaseException:
         kept, is_there = rows_kept(out), bool(committed_outputs(out))
         if is_there and not was_there and not quiet:
-            terminal.say(
-                f"note: {out} is complete, what belongs to it may not be; --resume completes it"
-            )
+            terminal.say(f"note: {out} is complete, its report may not be; --resume completes it")
         elif kept > before and not quiet:
             terminal.say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
         raise

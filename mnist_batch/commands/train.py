@@ -15,14 +15,22 @@ import pyarrow.compute as pc
 
 from mnist_batch import __version__
 from mnist_batch.commands.command_lines import shell_line, train_line
-from mnist_batch.errors import InputError, MachineError
+from mnist_batch.errors import InputError, LabelError, MachineError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator, counts_of_images
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import HUB, open_inputs
-from mnist_batch.options import AUGMENTED, MNIST, PLAIN, Prepare, ReadArguments, ReadOptions
+from mnist_batch.options import (
+    AUGMENTED,
+    MNIST,
+    NO_LABELS,
+    PLAIN,
+    Prepare,
+    ReadArguments,
+    ReadOptions,
+)
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
@@ -193,7 +201,7 @@ def train(
         ValueError: a number is out of range.
         OutputError: the suffix is unknown, the model or the report exists, or cannot be written.
         InputError: the data cannot be read, or is too little to split.
-        LabelError: a row has no label.
+        LabelError: a row has no label, or `labels` is `none`.
     """
     started = time.perf_counter()
     given = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
@@ -201,6 +209,8 @@ def train(
     chosen = {name: number for name, number in given.items() if number is not None}
     settings = Settings(**(defaults | chosen), seed=seed)
     read = ReadOptions.of(**reading)
+    if read.labels == NO_LABELS:
+        raise LabelError(f"--labels {NO_LABELS}: train learns from labels; leave it out")
     more = {**given, "seed": seed or None, "prepare": prepare}
     again = train_line(data, Path(out), more, augment=augment, read=read)
     # What can be refused is refused before hours of training.

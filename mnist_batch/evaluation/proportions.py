@@ -23,8 +23,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     centre = (share + z_squared / (2 * trials)) / scale
     spread = share * (1 - share) / trials + z_squared / (4 * trials**2)
     half = _Z_95 * math.sqrt(spread) / scale
-    # The bounds are within 0 to 1; rounding may not take them out.
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Of none and of all a bound is the end itself, which rounding misses.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == trials else min(1.0, centre + half)
+    return low, high
 
 
 def difference_p(successes: int, trials: int, base_successes: int, base_trials: int) -> float:

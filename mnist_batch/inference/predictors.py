@@ -270,7 +270,7 @@ def load_model(
     Raises:
         ModelError: the file cannot be read; its network does not classify 28x28 images,
             gives NaN, or cannot be run in the way that was asked for.
-        ValueError: `batch_size` is below 1.
+        ValueError: `batch_size` is below 1, or `scale` is none of `Scale`.
     """
     file = read_model_file(Path(path) if path else DEFAULT_MODEL)
     loaded = build_predictor(
@@ -393,7 +393,10 @@ def _classes(file: AnyModelFile, count: int) -> Classes:
 
 def _scale(file: AnyModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
     if wanted is not None:
-        return Scale(wanted)
+        try:
+            return Scale(wanted)
+        except ValueError as error:
+            raise ValueError(f"scale {wanted!r}: expected one of {', '.join(Scale)}") from error
     scale, source = file.stated_scale() or (Scale.ZERO_TO_ONE, None)
     if source is ScaleSource.FIRST_LAYERS:
         notes.append(f"takes pixels as {scale.value}, as {source.says}")

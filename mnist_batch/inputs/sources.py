@@ -125,8 +125,8 @@ def open_inputs(
 ) -> OpenInputs:
     """List INPUTs and cut them into shards.
 
-    An INPUT is a folder of images or of Parquet files (searched through, in natural order), an
-    image file, a Parquet file, a glob of either, `hf://datasets/OWNER/NAME`, or `-` for a list of
+    An INPUT is an image or a Parquet, CSV, .npz, .npy or IDX file, a folder of files of one kind
+    (searched through, in natural order), a glob, `hf://datasets/OWNER/NAME`, or `-` for a list of
     paths on standard input, one a line. Sources are named relative to their INPUT; where two
     INPUTs hold the same name, all sources get their INPUT as typed in front. The rows of a packed
     file have the sources that they were packed from; beside other files the packed file is the

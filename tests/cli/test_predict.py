@@ -216,10 +216,7 @@ def test_without_an_output_there_is_a_quick_look(
     arguments = ["predict", *pictures, tmp_path / "b.png", "--model", model]
     ended = run(*arguments, "--json", cwd=tmp_path)
     assert ended.returncode == 3
-    assert ended.stderr == (
-        f"error: rows without a prediction: 1 of {len(pictures) + 1}, more than --max-errors 0 "
-        f"({tmp_path}/b.png: not an image)\n"
-    )
+    assert ended.stderr == f"error: 1 of {len(pictures) + 1} pictures have no prediction\n"
     assert {path.name for path in tmp_path.iterdir()} == {"b.png"}
     out = tmp_path / "out.parquet"
     run(*arguments, "--out", out, "--no-report", "--probabilities")
@@ -257,3 +254,30 @@ def test_a_quick_look_takes_few_images_and_no_option_of_an_output(
     ended = run("predict", digits_folder, "--model", model, *more)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert message in " ".join(ended.stderr.replace("│", " ").split())
+
+
+def test_a_quick_look_names_the_wrong_model_first(tmp_path: Path, digits_folder: Path) -> None:
+    """Before it counts the images."""
+    ended = run("predict", digits_folder, "--model", tmp_path / "none.h5")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"error: {tmp_path}/none.h5: ")
+
+
+def test_a_quick_look_says_that_a_file_labels_nothing(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """And of a picture that cannot be read how many there are; with -q also why."""
+    picture = min((digits_folder / "1").iterdir())
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file_name,label\nother.png,1\n")
+    arguments = ["predict", picture, "--model", model, "--labels", labels]
+    note = f"note: {labels} labels none of the pictures; it has to name them as {picture.name!r}\n"
+    assert run(*arguments).stderr == note
+    assert run(*arguments, "-q").stderr == ""
+    labels.write_text(f"file_name,label\n{picture.name},1\n")
+    assert run(*arguments).stderr == ""
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"none")
+    said = "error: 1 of 1 picture has no prediction"
+    assert run("predict", bad, "--model", model).stderr == f"{said}\n"
+    assert run("predict", bad, "--model", model, "-q").stderr == f"{said} ({bad}: not an image)\n"

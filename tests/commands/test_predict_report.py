@@ -250,7 +250,7 @@ def test_a_run_that_is_stopped_while_it_draws_has_predicted(
     assert out.read_bytes() != before
     assert not (tmp_path / "out.report" / "metrics.json").exists()
     if sent != signal.SIGKILL:
-        note = f"note: {out} is complete, what belongs to it may not be; --resume completes it"
+        note = f"note: {out} is complete, its report may not be; --resume completes it"
         assert ended.stderr.splitlines() == [note, "interrupted"]
     ended = run(*arguments, "--resume")
     assert ended.returncode == 0, ended.stderr

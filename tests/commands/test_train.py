@@ -622,3 +622,10 @@ def test_a_report_among_the_data_is_refused(data: Path) -> None:
     """The next training would take its pictures for digits."""
     with pytest.raises(OutputError, match="lies in the INPUT folder"):
         train(data, data / "digits.h5", epochs=1)
+
+
+def test_training_without_labels_is_refused(tmp_path: Path) -> None:
+    """In train the labels are what is learned."""
+    with pytest.raises(LabelError, match=r"^labels=.none.: train learns from labels; leave it out"):
+        train(tmp_path, tmp_path / "out.h5", labels="none")
+    assert [*tmp_path.iterdir()] == []

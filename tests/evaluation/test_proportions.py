@@ -19,9 +19,10 @@ def test_the_interval_is_scipys(successes: int, trials: int) -> None:
 def test_the_interval_of_a_perfect_score_ends_at_one() -> None:
     """And starts below it: ten of ten do not prove that there are no mistakes."""
     low, high = wilson_interval(10, 10)
-    assert high == pytest.approx(1)
-    assert high <= 1
+    assert high == 1
     assert 0.7 < low < 0.73
+    assert all(wilson_interval(number, number)[1] == 1 for number in range(1, 200))
+    assert all(wilson_interval(0, number)[0] == 0 for number in range(1, 200))
 
 
 @pytest.mark.parametrize("counts", [(967, 1000, 992, 1000), (985, 1000, 992, 1000), (1, 9, 50, 70)])

@@ -289,3 +289,9 @@ def test_log_losses_are_those_of_scikit_learn() -> None:
     assert losses.dtype == np.float64
     assert losses[:2] == pytest.approx([2**-23, 23 * np.log(2)], rel=1e-6)
     assert losses.mean() == pytest.approx(log_loss(digits, probabilities, labels=range(10)))
+
+
+def test_an_unknown_scale_is_answered_with_the_known_ones() -> None:
+    """In the words of the option."""
+    with pytest.raises(ValueError, match=r"^scale '0-2': expected one of 0-1, 0-255, -1-1, -0.5-"):
+        load_model(scale="0-2")

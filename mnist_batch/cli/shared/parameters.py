@@ -27,8 +27,16 @@ gating = partial(typer.Option, rich_help_panel="Gates")
 InputList = Annotated[
     list[str], typer.Argument(metavar="INPUT", help="What to read; several may follow one another.")
 ]
-ImageColumn = Annotated[str | None, reading(help="Parquet column of images, where several fit.")]
-LabelColumn = Annotated[str | None, reading(help="Parquet column of labels, if not label.")]
+ImageColumn = Annotated[
+    str | None, reading(help="Column of images in Parquet, or array in .npz, where several fit.")
+]
+LabelColumn = Annotated[
+    str | None,
+    reading(
+        help="Column of labels in any table or metadata.csv, or array in .npz, if not label; also "
+        "KEY of folders KEY=7."
+    ),
+]
 Labels = Annotated[
     str | None,
     reading(
@@ -48,8 +56,8 @@ ClassNames = Annotated[
     str | None,
     reading(
         metavar="FILE|A,B,...",
-        help="Names of the classes in order, one a line of FILE, or with commas; by default those "
-        "of the data or of the model.",
+        help="Names of the classes in order, one a line of FILE, or with commas; else those of "
+        "the model that predicts, else of the data.",
     ),
 ]
 ImageRoot = Annotated[
@@ -76,7 +84,8 @@ SeveralChoice = Annotated[
 PrepareChoice = Annotated[
     Prepare,
     reading(
-        help="Which images to bring to MNIST form: auto takes those not in it; never only resizes."
+        help="Which images to bring to MNIST form: auto, for models of digits, takes those not in "
+        "it; never only resizes."
     ),
 ]
 Workers = Annotated[
@@ -131,7 +140,7 @@ Probabilities = Annotated[
     bool,
     writing(
         "--probabilities",
-        help="Write the probability of each digit; log loss and Brier score need them.",
+        help="Write the probability of each class; log loss and Brier score need them.",
     ),
 ]
 SampleSeed = Annotated[int, writing(help="Seed that chooses the ten samples.")]
@@ -140,7 +149,7 @@ KeepColumns = Annotated[
     writing(
         "--keep-column",
         metavar="COLUMN",
-        help="Column of Parquet or metadata.csv to keep in the predictions; repeat for several.",
+        help="Column of a table or metadata.csv to keep in the predictions; repeat for several.",
     ),
 ]
 Slices = Annotated[

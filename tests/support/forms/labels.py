@@ -129,6 +129,13 @@ def ragged(folder: Path) -> Path:
     return folder / "a.parquet"
 
 
+def paths_as_text(folder: Path) -> Path:
+    """Write the paths of pictures that are not there, and labels."""
+    table = pa.table({"file": ["a/0.png", "a/1.png"], "label": [0, 1]})
+    pq.write_table(table, folder / "a.parquet")
+    return folder / "a.parquet"
+
+
 FORMS = {
     "a folder with `metadata.jsonl`": Form(lines),
     r"a folder with `metadata.csv`, paths as `.\imgs\a.png`": Form(of_windows),
@@ -141,7 +148,12 @@ FORMS = {
     "Parquet in folders `label=7` (Hive)": Form(partitioned),
     "Parquet without a suffix (`part-00000`)": Form(spark),
     "a folder of Delta Lake": Form(delta),
-    "Parquet with paths alone": Form(paths_alone, images=None, labels=None, error="no bytes"),
+    "Parquet with paths alone (`struct<bytes, path>`, no bytes)": Form(
+        paths_alone, images=None, labels=None, error="no bytes"
+    ),
+    "Parquet with paths alone, a column of text": Form(
+        paths_as_text, refused="may hold their paths: pass --image-root DIR"
+    ),
     "Parquet with paths alone, and `--image-root`": Form(
         paths_alone, reading={"image_root": FOLDER}
     ),
