@@ -33,7 +33,7 @@ from mnist_batch.models.network_config import (
     layers_of,
     parsed,
 )
-from mnist_batch.models.other_kinds import FILE, STEM, said_of_zip
+from mnist_batch.models.other_kinds import in_python, said_of_zip
 
 if TYPE_CHECKING:
     import h5py
@@ -138,7 +138,8 @@ def _read_hdf5(content: bytes) -> StoredNetwork:
         if text is None:
             raise ModelError(
                 "holds weights alone, no configuration of a network; build the network as for "
-                f'training, then: model.load_weights("{FILE}"); model.save("{STEM}.keras")'
+                f"training, then: model.load_weights({in_python('FILE')}); "
+                f"model.save({in_python('STEM.keras')})"
             )
         config = checked_config(parsed(text, "configuration"))
         compilation = parsed(_text(file, "training_config") or "{}", "training configuration")

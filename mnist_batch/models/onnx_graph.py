@@ -16,7 +16,7 @@ from mnist_batch.errors import ModelError
 from mnist_batch.models import protobuf
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.network_config import words
-from mnist_batch.models.other_kinds import FILE, STEM
+from mnist_batch.models.other_kinds import in_python
 from mnist_batch.models.protobuf import Value, message, text, whole
 
 # A message of ONNX as libraries write it: its version, and one of the fields that may follow. A
@@ -178,8 +178,9 @@ class _Reader:
                 metadata[key] = said
             elif number == 25:
                 raise ModelError(
-                    "defines functions of its own; inline them: onnx.save(onnx.inliner."
-                    f'inline_local_functions(onnx.load("{FILE}")), "{STEM}-whole.onnx")'
+                    "defines functions of its own; inline them: pip install onnx, then in Python: "
+                    "import onnx, onnx.inliner; onnx.save(onnx.inliner.inline_local_functions("
+                    f"onnx.load({in_python('FILE')})), {in_python('STEM-whole.onnx')})"
                 )
         if len(graphs) != 1:
             raise ValueError(f"{len(graphs)} graphs")
@@ -305,8 +306,9 @@ class _Reader:
                 name = text(value)
             elif number == 13 or (number == 14 and value == 1):
                 raise ModelError(
-                    "keeps its arrays in another file; store them within: "
-                    f'onnx.save(onnx.load("{FILE}"), "{STEM}-whole.onnx")'
+                    "keeps its arrays in another file; store them within: pip install onnx, then "
+                    f"in Python: import onnx; onnx.save(onnx.load({in_python('FILE')}), "
+                    f"{in_python('STEM-whole.onnx')})"
                 )
             elif number in (4, 5, 7, 9, 10, 11):
                 size += 8 if isinstance(value, int) else len(value)

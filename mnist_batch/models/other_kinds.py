@@ -5,6 +5,7 @@ Nothing is loaded: a pickle, and so most of what PyTorch and scikit-learn save, 
 """
 
 import re
+import shlex
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,21 @@ from typing import NamedTuple
 
 EXPECTED = "expected a file of Keras (.h5, .keras) or ONNX (.onnx)"
 
-FILE, STEM = "<FILE>", "<STEM>"
-"""What stands in a remedy for the name of the file, and for its name without a suffix."""
+
+def in_python(name: str) -> str:
+    """Return what stands in a remedy for a text of Python; `with_names` puts it in.
+
+    `FILE` in it is the name of the file, and `STEM` that without folder and suffix.
+    """
+    return f"<python {name}>"
+
+
+def in_shell(name: str) -> str:
+    """Return the same for a word of the shell."""
+    return f"<shell {name}>"
+
+
+_NAMES = re.compile(r"<(python|shell) ([^<>]*)>")
 
 
 class _Kind(NamedTuple):
@@ -23,76 +37,94 @@ class _Kind(NamedTuple):
     remedy: str = ""
 
 
+_TRUSTED = "it is a program: load it only where you trust who made it"
+_OF_784 = "; for a network of rows of 784 write torch.zeros(1, 784)"
+
+
 def _exported(net: str) -> str:
     return (
-        f'torch.onnx.export({net}, (torch.zeros(1, 1, 28, 28),), "{STEM}.onnx", dynamo=False, '
-        'input_names=["images"], dynamic_axes={"images": {0: "n"}})'
+        f"torch.onnx.export({net}, (torch.zeros(1, 1, 28, 28),), {in_python('STEM.onnx')}, "
+        'dynamo=False, input_names=["images"], dynamic_axes={"images": {0: "n"}})' + _OF_784
     )
 
 
 def _with_tf2onnx(options: str) -> str:
-    return f"pip install tf2onnx, then: python -m tf2onnx.convert {options} --output '{STEM}.onnx'"
+    convert = f"python -m tf2onnx.convert {options} --output {in_shell('STEM.onnx')}"
+    return f"pip install tensorflow tf2onnx, then: {convert}"
 
 
-_TYPES = (
-    f'[("x", onnxmltools.convert.common.data_types.FloatTensorType([None, 784]))]), "{STEM}.onnx")'
-)
+def _with_onnxmltools(library: str, lines: str) -> str:
+    return (
+        f"pip install {library} onnx onnxmltools, then in Python: import onnx, onnxmltools, "
+        f"{library}; from onnxmltools.convert.common.data_types import FloatTensorType; {lines}, "
+        f'initial_types=[("x", FloatTensorType([None, 784]))]), {in_python("STEM.onnx")})'
+    )
+
 
 _TORCH = _Kind(
-    "a PyTorch file: a program",
-    f'build the network as for training, then: net.load_state_dict(torch.load("{FILE}")); '
+    "a PyTorch file",
+    f"pip install torch onnx, then in Python, once net is built as for training: import torch; "
+    f"net.load_state_dict(torch.load({in_python('FILE')}, weights_only=True)); "
     + _exported("net.eval()"),
 )
 _TORCH_SCRIPT = _Kind(
-    "a TorchScript file: a program",
-    "in Python: " + _exported(f'torch.jit.load("{FILE}").eval()'),
+    "a TorchScript file",
+    f"{_TRUSTED}; pip install torch onnx, then in Python: import torch; "
+    + _exported(f"torch.jit.load({in_python('FILE')}).eval()"),
 )
 _TORCH_EXPORT = _Kind(
     "a program of torch.export",
-    "in Python: " + _exported(f'torch.export.load("{FILE}").module()'),
+    f"{_TRUSTED}; pip install torch onnx, then in Python: import torch; "
+    + _exported(f"torch.export.load({in_python('FILE')}).module()"),
 )
 _SAFETENSORS = _Kind(
     "a safetensors file, weights without a network",
-    "build the network as for training, then: "
-    f'net.load_state_dict(safetensors.torch.load_file("{FILE}")); ' + _exported("net.eval()"),
+    "pip install torch onnx safetensors, then in Python, once net is built as for training: "
+    "import torch, safetensors.torch; "
+    f"net.load_state_dict(safetensors.torch.load_file({in_python('FILE')})); "
+    + _exported("net.eval()"),
 )
 _SKLEARN = _Kind(
-    "a pickle of scikit-learn: a program",
-    "pip install skl2onnx, then in Python: "
-    f'open("{STEM}.onnx", "wb").write(skl2onnx.to_onnx(joblib.load("{FILE}"), '
-    'numpy.zeros((1, 784), "float32")).SerializeToString())',
+    "a pickle of scikit-learn",
+    f"{_TRUSTED}; pip install joblib scikit-learn skl2onnx, then in Python: import joblib, numpy, "
+    f'skl2onnx; open({in_python("STEM.onnx")}, "wb").write(skl2onnx.to_onnx(joblib.load('
+    f'{in_python("FILE")}), numpy.zeros((1, 784), "float32")).SerializeToString())',
 )
 _PICKLE = _Kind(
-    "a pickle: a program",
-    "load it where it was saved and export the model to ONNX: torch.onnx.export for PyTorch, "
-    "skl2onnx.to_onnx for scikit-learn",
+    "a pickle",
+    f"{_TRUSTED}; load it where it was saved and export the model to ONNX: torch.onnx.export for "
+    "PyTorch, skl2onnx.to_onnx for scikit-learn",
 )
 _XGBOOST = _Kind(
     "a model of XGBoost",
-    "pip install onnxmltools, then in Python: model = xgboost.XGBClassifier(); "
-    f'model.load_model("{FILE}"); onnx.save(onnxmltools.convert_xgboost(model, initial_types='
-    + _TYPES,
+    _with_onnxmltools(
+        "xgboost",
+        f"model = xgboost.XGBClassifier(); model.load_model({in_python('FILE')}); "
+        "onnx.save(onnxmltools.convert_xgboost(model",
+    ),
 )
 _LIGHTGBM = _Kind(
     "a model of LightGBM",
-    "pip install onnxmltools, then in Python: onnx.save(onnxmltools.convert_lightgbm("
-    f'lightgbm.Booster(model_file="{FILE}"), initial_types=' + _TYPES,
+    _with_onnxmltools(
+        "lightgbm",
+        f"onnx.save(onnxmltools.convert_lightgbm(lightgbm.Booster(model_file={in_python('FILE')})",
+    ),
 )
-_TFLITE = _Kind("a TensorFlow Lite file", _with_tf2onnx(f"--tflite '{FILE}'"))
-_SAVED_MODEL = _Kind("a TensorFlow SavedModel", _with_tf2onnx(f"--saved-model '{FILE}'"))
+_TFLITE = _Kind("a TensorFlow Lite file", _with_tf2onnx(f"--tflite {in_shell('FILE')}"))
+_SAVED_MODEL = _Kind("a TensorFlow SavedModel", _with_tf2onnx(f"--saved-model {in_shell('FILE')}"))
 _FROZEN = _Kind(
     "a frozen graph of TensorFlow",
-    _with_tf2onnx(f"--graphdef '{FILE}' --inputs INPUT:0 --outputs OUTPUT:0")
+    _with_tf2onnx(f"--graphdef {in_shell('FILE')} --inputs INPUT:0 --outputs OUTPUT:0")
     + " (INPUT and OUTPUT: its nodes)",
 )
 _CHECKPOINT = _Kind(
     "a part of a TensorFlow checkpoint, weights without a network",
     "build the network as for training, then, in the version of Keras that wrote it: "
-    f'model.load_weights("{STEM}"); model.save("{STEM}.h5")',
+    f"model.load_weights({in_python('STEM')}); model.save({in_python('STEM.h5')})",
 )
 _CORE_ML = _Kind(
     "a Core ML model",
-    "export what it was made from instead; for PyTorch: " + _exported("net.eval()"),
+    "export what it was made from instead; for PyTorch: import torch; " + _exported("net.eval()"),
 )
 _LFS = _Kind("a Git LFS pointer, in place of a file that was not downloaded", "run: git lfs pull")
 _PACKED = _Kind("a packed file", "unpack it first")
@@ -143,7 +175,10 @@ _FOLDERS = (
     ("Manifest.json", _CORE_ML),
     (
         "model.weights.h5",
-        _Kind("an unpacked .keras file", f"pack it: cd '{FILE}' && zip -r '../{STEM}.keras' ."),
+        _Kind(
+            "an unpacked .keras file",
+            f"pack it: cd {in_shell('FILE')} && zip -r {in_shell('../STEM.keras')} .",
+        ),
     ),
     ("checkpoint", _CHECKPOINT),
     ("model.safetensors", _SAFETENSORS),
@@ -154,8 +189,8 @@ _FOLDERS = (
 def said_of_file(content: bytes, name: str) -> str:
     """Return what a file is that is not read, and what to do; one clause each.
 
-    Its first bytes have to be neither those of Keras's formats nor those of ONNX. `FILE` and `STEM`
-    stand for its name.
+    Its first bytes have to be neither those of Keras's formats nor those of ONNX. `with_names`
+    puts its name in.
     """
     start = content[:_LOOKED_AT]
     if content.endswith(_TABLE_END) or re.search(r"\.data-\d{5}-of-\d{5}$", name):
@@ -198,6 +233,15 @@ def _said(kind: _Kind | None) -> str:
 
 
 def with_names(said: str, path: Path) -> str:
-    """Return what is said of a file with its name in it."""
+    """Return what is said of a file with its name in it, quoted for Python or for the shell."""
     stem = re.sub(r"(\.index|\.data-\d{5}-of-\d{5}|\.\w+)$", "", path.name)
-    return said.replace(FILE, str(path)).replace(STEM, stem)
+
+    def quoted(found: re.Match[str]) -> str:
+        language, name = found.groups()
+        name = str(path) if name == "FILE" else name.replace("STEM", stem)
+        if language == "python":
+            return repr(name)
+        # A name that begins with a dash is none of an option.
+        return shlex.quote(f"./{name}" if name.startswith("-") else name)
+
+    return _NAMES.sub(quoted, said)

@@ -102,7 +102,7 @@ MODELS: Mapping[str, Model] = {
     "ONNX of scikit-learn, with tensors or maps of probabilities": (learnt, "onnx"),
     "ONNX with arrays in another file": (
         lambda: dense(change=elsewhere),
-        'model"), "model-whole.onnx")',
+        "model'), 'model-whole.onnx')",
     ),
     "ONNX with operators of its own, loops or random numbers": (
         lambda: dense(change=evil),
