@@ -1,7 +1,8 @@
 """Decode images once, into a Parquet file that gives the same predictions but faster.
 
 Every image is a row of raw pixels, in input order, with its source, label and, where it cannot be
-read, the reason. The predictions of the file are those of the INPUT.
+read, the reason. The predictions of the file are those of the INPUT, prepared so: for other classes
+than digits pass --prepare never, or name them with --class-names.
 
 INPUT is what predict takes.
 

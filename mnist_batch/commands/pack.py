@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
-from mnist_batch.commands.run import reading_notes
+from mnist_batch.commands.run import reading_notes, without_digit_note
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
@@ -116,8 +116,9 @@ def pack(
     """Decode all images of the inputs into one Parquet file, which predicts as they do but faster.
 
     Every row of the input is a row of the file, in input order, with its source, row, label and
-    error: predictions of the file are those of the inputs. Nothing is at `out` before all of it
-    is; on an error nothing is left.
+    error: predictions of the file are those of the inputs, prepared so. Other classes than digits
+    need `prepare` never where neither data nor `class_names` name them. Nothing is at `out` before
+    all of it is; on an error nothing is left.
 
     The arguments are those of `predict`. Inputs may be packed files too; `out` has the suffix
     `.parquet`. The file does not depend on `workers` and `memory`. It records `prepare`: what was
@@ -125,7 +126,7 @@ def pack(
 
     Raises:
         OutputError: the output exists, cannot be written, or lies within an input folder.
-        InputError: an input cannot be read, or a label is not a digit (`LabelError`).
+        InputError: an input cannot be read, or a label is of no class (`LabelError`).
         ValueError: `workers` is below 1, or `memory` no size or too little.
     """
     most, read = memory_size(memory), ReadOptions.of(**reading)
@@ -160,7 +161,11 @@ def pack(
         unreadable=counts.unreadable[:EXAMPLES],
         size_bytes=size_bytes,
         elapsed_s=elapsed_s,
-        notes=[*out_lock.notes, *reading_notes(opened, prepare, *read_rows)],
+        notes=[
+            *out_lock.notes,
+            *reading_notes(opened, prepare, *read_rows),
+            *without_digit_note(prepare, counts.rows, counts.errors),
+        ],
         uncounted_sources=len(opened.uncounted),
     )
 

@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+import numpy as np
 import pyarrow as pa
 
 from mnist_batch.commands.command_lines import evaluate_line, predict_line
-from mnist_batch.commands.run import PartRows, Run, Summary, reading_notes
+from mnist_batch.commands.run import PartRows, Run, Summary, reading_notes, without_digit_note
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import find_images
+from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.scale_search import (
     KeptImages,
@@ -79,7 +81,7 @@ def stream(
 
     Raises:
         InputError: while iterating, an input cannot be read.
-        LabelError: while iterating, a label is not a digit.
+        LabelError: while iterating, a label is of no class.
         ModelError: while iterating, the model cannot be loaded or run.
         ValueError: while iterating, an argument is out of range.
     """
@@ -131,12 +133,12 @@ def predict(
         model: a model file, a loaded model, or None for the one of this package.
         predictor: see `load_model`; as the next two, not for a loaded model.
         scale: how the model wants its pixels; None for what the file says.
-        device: where Keras runs the model.
+        device: where Keras or ONNX Runtime runs the model.
         prepare: which images are brought to MNIST form, see `options.Prepare`.
         batch_size: rows in a batch at most, at least 1; Keras runs just so many at once.
         workers: threads, at least 1; None for one a core.
         memory: what the process aims to stay below, as `2G`; None for the default, see Speed.
-        probabilities: add the ten probabilities of each row; log loss and Brier score need them.
+        probabilities: add the probabilities of each row; log loss and Brier score need them.
         keep_columns: columns of Parquet or of metadata.csv that the predictions keep.
         slices: such columns too; the report counts by their values.
         content_hash: add a hash of each image's bytes, the column `content`.
@@ -158,8 +160,18 @@ def predict(
     read = ReadOptions.of([*keep_columns, *slices], **reading)
     running = ModelOptions(predictor, scale, device, batch_size)
     output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume, tuple(slices))
-    flags = probabilities, fail_fast, memory_size(memory), content_hash, Several(several)
-    how = PredictOptions(read, running, output, Prepare(prepare), workers, *flags)
+    how = PredictOptions(
+        read,
+        running,
+        output,
+        Prepare(prepare),
+        workers,
+        probabilities=probabilities,
+        fail_fast=fail_fast,
+        memory=memory_size(memory),
+        content_hash=content_hash,
+        several=Several(several),
+    )
     progress = progress or image_bar()
     summary = predict_with(input_list(inputs), Path(out), model, how, progress)
     # A night is held against an earlier one, which may explain what a run alone does not.
@@ -188,7 +200,7 @@ def predict_with(
             `resume` is to continue had other inputs, options or another model.
         InputError: an input cannot be read, or with `fail_fast` a row has no prediction.
         ColumnError: a column of the input that is to be kept is not there, or cannot be kept.
-        LabelError: a label is not a digit.
+        LabelError: a label is of no class.
         ModelError: the model cannot be loaded or run.
     """
     # What can be refused at once is refused before a model is loaded or a large folder is listed.
@@ -436,8 +448,26 @@ def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
     return [
         *(f"model {predictor.model.path.name}: {note}" for note in of_model),
         *reading_notes(run.opened, run.prepare, *counts),
+        *without_digit_note(run.prepare, metrics.rows, metrics.errors_by_reason),
         *_notes_on_several_digits(evaluation),
+        *_labels_from_1(metrics),
     ]
+
+
+def _labels_from_1(metrics: Metrics) -> Iterator[str]:
+    """Yield that labels may be counted otherwise than the classes of the model are.
+
+    EMNIST numbers its 26 letters from 1 on; of its 62 classes they are 10 to 35.
+    """
+    labels = np.flatnonzero(metrics.confusion_matrix.sum(axis=1))
+    count, last = metrics.classes.count, len(labels)
+    is_from_1 = last > 1 and labels[0] == 1 and labels[-1] == last
+    if is_from_1 and not metrics.classes.are_digits and 2 * metrics.correct < metrics.scored:
+        yield (
+            f"the labels are 1 to {last} of {count} classes, which are 0 to {count - 1}, and most "
+            "predictions differ from them: they may begin at 1, or number other classes; pass "
+            "labels that are names or numbers of these classes, or --labels none"
+        )
 
 
 def _notes_on_several_digits(evaluation: Evaluation) -> Iterator[str]:

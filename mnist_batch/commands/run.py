@@ -368,3 +368,15 @@ def reading_notes(
 def _enumerated(texts: Sequence[str]) -> str:
     more = len(texts) - _NAMED
     return f"{', '.join(texts[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+
+
+def without_digit_note(
+    prepare: Prepare, rows: int, errors_by_reason: Mapping[str, int]
+) -> Iterator[str]:
+    """Yield what to do where most of the rows that were prepared have no digit."""
+    missing = errors_by_reason.get(Reason.NO_DIGIT, 0)
+    if prepare is not Prepare.NEVER and 2 * missing > rows:
+        yield (
+            f"no digit was found in {missing:,} of {rows:,} rows: if the images show something "
+            f"else, pass --prepare never, or name their classes with --class-names A,B,..."
+        )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
+import numpy as np
 import pyarrow.compute as pc
 
 from mnist_batch import __version__
@@ -347,17 +348,24 @@ def _test(model: Path, digits: _Digits, seed: int, report: Report | None) -> _Te
 
 
 def _notes_of_classes(training: LabelledImages) -> list[str]:
-    """Return the note that other classes than digits were learned, and how images were prepared."""
+    """Return notes on other classes than digits: how they were learned, and which were not."""
     classes = training.classes
     if classes.are_digits:
         return []
     named = ", ".join(classes.short_names(20)[:_NAMED]) + (
         ", ..." if classes.count > _NAMED else ""
     )
-    return [
+    notes = [
         f"{classes.count} classes were learned, not the digits: {named}; images were prepared as "
         f"with --prepare {training.prepare}, and predict does the same with this model"
     ]
+    absent = np.flatnonzero(np.bincount(training.labels, minlength=classes.count) == 0)
+    if len(absent):
+        names = classes.short_names(20)
+        told = ", ".join(names[number] for number in absent[:_NAMED])
+        more = ", ..." if len(absent) > _NAMED else ""
+        notes.append(f"classes without an image to train on: {len(absent):,} ({told}{more})")
+    return notes
 
 
 _NAMED = 3

@@ -12,6 +12,7 @@ from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.schema import DIGITS, LABEL_NAME, PREDICTIONS, Classes, first_rows, shortened
 
 _INSTEAD = "correct it, or evaluate without --labels, with those that the predictions have"
+_NO_NAMES = "; where labels are names of other classes, predict again with --class-names"
 _LABEL = PREDICTIONS.get_field_index("label")
 
 
@@ -26,7 +27,8 @@ class LateLabels:
         Raises:
             LabelError: it cannot be read, or is none.
         """
-        self._file = LabelFile(path, Numbering(classes), _INSTEAD)
+        instead = _INSTEAD if classes.names else f"{_INSTEAD}{_NO_NAMES}"
+        self._file = LabelFile(path, Numbering(classes), instead)
         self._classes = classes
         self._named: str | None = None  # a source of the predictions
         self._labelled = self._rows = 0

@@ -25,7 +25,7 @@ from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare, ReadOptions
 from mnist_batch.preprocessing.mnist_form import prepare_batch
-from mnist_batch.schema import DIGITS, Classes, ImageBatch, Images, reason, shortened
+from mnist_batch.schema import DIGITS, Classes, ImageBatch, Images, Reason, reason, shortened
 
 Labels = npt.NDArray[np.int8] | npt.NDArray[np.int16]
 """True classes (n,) from 0 on: int8, or int16 of over 128 classes."""
@@ -218,7 +218,15 @@ def read_images(
     if not rows:
         causes = ", ".join(f"{count} x {text}" for text, count in unreadable.items()) or "no rows"
         more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
-        raise InputError(f"{inputs[0]}{more}: no digits to train on or to test on: {causes}")
+        advice = ""
+        if 2 * unreadable[Reason.NO_DIGIT] > unreadable.total():
+            advice = (
+                "; if the images show something else, pass --prepare never, or name their classes "
+                "with --class-names A,B,..."
+            )
+        raise InputError(
+            f"{inputs[0]}{more}: no images to train on or to test on: {causes}{advice}"
+        )
     images, labels = images[:rows], labels[:rows]
     sha256 = _sha256(images, labels)
     return LabelledImages(images, labels, sha256, dict(unreadable), classes, prepare)

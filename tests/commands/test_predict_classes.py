@@ -288,3 +288,28 @@ def test_a_column_of_the_input_cannot_take_the_place_of_a_name(tmp_path: Path) -
         mnist_batch.predict(file, out, model=model, keep_columns=["label_name"])
     mnist_batch.predict(file, out, keep_columns=["label_name"], report=False)
     assert pq.read_table(out)["label_name"].to_pylist() == ["x"]
+
+
+def test_labels_of_another_count_are_told(tmp_path: Path) -> None:
+    """Labels 1 to 3 of 5 classes that the model reads as 0 to 2: most are wrong, and it is said."""
+    model = write_spotted_model(tmp_path / "model.h5", 5, list("abcde"))
+    shown = [0, 1, 2] * 5
+    file = _write(tmp_path / "data.parquet", spotted_images(shown), [one + 1 for one in shown])
+    out = tmp_path / "out.parquet"
+    notes = mnist_batch.predict(file, out, model=model, report=False).notes
+    told = [note for note in notes if note.startswith("the labels are 1 to 3 of 5 classes")]
+    assert len(told) == 1
+    right = _write(tmp_path / "right.parquet", spotted_images([1, 2, 3]), [1, 2, 3])
+    notes = mnist_batch.predict(right, out, model=model, report=False, overwrite=True).notes
+    assert not any(note.startswith("the labels are 1 to") for note in notes)
+
+
+def test_late_labels_that_are_names_of_unnamed_classes_say_what_to_do(tmp_path: Path) -> None:
+    """The predictions need names."""
+    model = write_spotted_model(tmp_path / "model.h5", 3)
+    file = _write(tmp_path / "data.parquet", spotted_images([2, 1]), [2, 1])
+    out, later = tmp_path / "out.parquet", tmp_path / "later.csv"
+    mnist_batch.predict(file, out, model=model, prepare="never", report=False)
+    later.write_text("source,row,label\ndata.parquet,0,eel\ndata.parquet,1,dog\n")
+    with pytest.raises(LabelError, match="names of other classes, predict again with class_names"):
+        mnist_batch.evaluate(out, labels=later, report=False)

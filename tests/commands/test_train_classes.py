@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import mnist_batch
-from mnist_batch.errors import LabelError
+from mnist_batch.errors import InputError, LabelError
 from mnist_batch.schema import Classes
 from mnist_batch.training.data import read_images
 from tests.support.parquet_files import encoded
@@ -116,3 +116,31 @@ def test_names_that_no_model_can_keep_are_refused(
     file = _write(tmp_path / "data.parquet", labels)
     with pytest.raises(LabelError, match=said):
         read_images([str(file)])
+
+
+def test_labels_that_begin_at_1_and_classes_without_an_image_are_told(tmp_path: Path) -> None:
+    """EMNIST numbers its letters so: 1 to 26 with 26 names is refused with what to do."""
+    data = _write(tmp_path / "letters.parquet", [1, 2, 3] * 10)
+    with pytest.raises(LabelError, match=r"label 3 is not .* one more name, first in class_names"):
+        mnist_batch.train(data, tmp_path / "m.h5", class_names="A,B,C", report=False)
+    result = mnist_batch.train(
+        data, tmp_path / "m.h5", class_names="none,A,B,C", report=False, epochs=1, batch_size=10
+    )
+    assert "classes without an image to train on: 1 (none)" in result.notes
+
+
+def test_pictures_without_a_digit_are_told_what_other_classes_need(tmp_path: Path) -> None:
+    """A plain set of other images with labels 0 to 9 looks like digits."""
+    data = tmp_path / "plain.parquet"
+    blank = np.full((28, 28), 128, np.uint8)
+    pictures = [{"bytes": encoded(blank), "path": None}] * 20
+    pq.write_table(pa.table({"image": pictures, "label": [*range(10)] * 2}), data)
+    with pytest.raises(InputError, match=r'20 x no digit found; .* prepare="never", or .* class_n'):
+        mnist_batch.train(data, tmp_path / "m.h5", report=False)
+    told = "no digit was found in 20 of 20 rows: if the images show something else, pass"
+    packed = mnist_batch.pack(data, tmp_path / "packed.parquet")
+    assert any(note.startswith(told) for note in packed.notes)
+    predicted = mnist_batch.predict(data, tmp_path / "out.parquet", report=False)
+    assert any(note.startswith(told) for note in predicted.notes)
+    plain = mnist_batch.pack(data, tmp_path / "as_is.parquet", prepare="never")
+    assert not any(note.startswith(told) for note in plain.notes)

@@ -254,7 +254,7 @@ def test_no_rows_are_one_clear_error(tmp_path: Path) -> None:
     """An empty Parquet file is no data."""
     write_rows(tmp_path / "empty.parquet", [], [])
     with pytest.raises(
-        InputError, match=r"empty.parquet: no digits to train on or to test on: no rows"
+        InputError, match=r"empty.parquet: no images to train on or to test on: no rows"
     ):
         read_images([str(tmp_path / "empty.parquet")])
 

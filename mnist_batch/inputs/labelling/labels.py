@@ -59,9 +59,10 @@ def class_numbers(
     bad = pc.indices_nonzero(pc.and_(found.is_null(), values.is_valid()))
     if len(bad) and not (numbering.classes is None and pa.types.is_string(values.type)):
         first = bad[0].as_py()
+        value = values[first].as_py()
         raise LabelError(
-            f"{where(first)}: label {shown(values[first].as_py())} is not {numbering.expected}; "
-            f"{instead}"
+            f"{where(first)}: label {shown(value)} is not {numbering.expected}; "
+            f"{numbering.advice(value)}{instead}"
         )
     return found
 

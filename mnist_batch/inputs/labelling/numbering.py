@@ -58,6 +58,19 @@ class Numbering:
             return f"a class from 0 to {self.classes.count - 1}"
         return f"one of the {self.classes.count} classes ({listed(self.classes.names)})"
 
+    def advice(self, label: object) -> str:
+        """Return what may mend a label that is none of the classes, with `; `; empty for nothing.
+
+        The number after the last one tells of labels that begin at 1, as those of EMNIST's letters.
+        """
+        classes = self.classes
+        if classes is None or classes.are_digits or whole_number(label) != classes.count:
+            return ""
+        return (
+            f"if these labels are 1 to {classes.count}, lower them by 1, or train with one more "
+            "name, first in --class-names, for the 0 that no label is; "
+        )
+
     def refusal(self) -> str | None:
         """Return why the names that the data gives its labels are not those of the classes."""
         classes, stated = self.classes, self.stated
