@@ -219,7 +219,10 @@ def ink_strength(seen: View, closing_side: int) -> tuple[Grey, float]:
     """
     # The picture goes on beyond its sides, or else the dark end of a slope would be a hollow.
     margin = closing_side // 2
-    wide = cv2.copyMakeBorder(seen.grey, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    wide = _u8(cv2.copyMakeBorder(seen.grey, margin, margin, margin, margin, cv2.BORDER_REPLICATE))
+    for turned in (np.rot90(wide, turns) for turns in range(4)):
+        side = turned[margin, margin:-margin]
+        turned[:margin, margin:-margin] = _without_hollows(side)
     square = np.ones((closing_side, closing_side), np.uint8)
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, square, borderType=cv2.BORDER_REPLICATE)
     background = _u8(closed)[margin:-margin, margin:-margin]
@@ -231,6 +234,16 @@ def ink_strength(seen: View, closing_side: int) -> tuple[Grey, float]:
         usual = np.uint8(0)
     strength = _u8(cv2.divide(np.maximum(difference, usual) - usual, light, scale=255))
     return strength, seen.noise * 255 / quantile(light, _DARK_BACKGROUND)
+
+
+def _without_hollows(side: Grey) -> Grey:
+    """Return the pixels along a side, as light as what is lighter on both ends of a stroke there.
+
+    A stroke along the side does not go on beyond it; a slope, darkest at one end, does.
+    """
+    before = np.maximum.accumulate(side)
+    after = np.maximum.accumulate(side[::-1])[::-1]
+    return np.minimum(before, after)
 
 
 def stroke_width(mask: Mask) -> float:

@@ -188,11 +188,18 @@ def seen(levels: NDArray[Any], noise: float = 0.0) -> View:
 
 @pytest.mark.parametrize("reach", [5, 21, 55])
 def test_strength_is_the_darkness_as_a_share_of_the_closed_ground(reach: int) -> None:
-    """By SciPy's closing of the picture, which goes on beyond its sides."""
+    """By SciPy's closing of the picture, which goes on beyond its sides, but for strokes there."""
     random = np.random.default_rng(reach)
     levels = picture((200 - 150 * written(6, 90)) * np.linspace(1, 0.1, 90))
     levels = picture(levels + random.normal(0, 3, levels.shape))
-    padded = np.pad(levels, reach // 2, mode="edge")
+    margin = reach // 2
+    padded = np.pad(levels, margin, mode="edge")
+    for turns in range(4):
+        turned = np.rot90(padded, turns)
+        side = turned[margin, margin:-margin]
+        turned[:margin, margin:-margin] = [
+            min(side[: place + 1].max(), side[place:].max()) for place in range(len(side))
+        ]
     closed = ndimage.grey_closing(padded, size=(reach, reach), mode="nearest")
     ground = closed[reach // 2 : -(reach // 2), reach // 2 : -(reach // 2)].astype(float)
     difference = ground - levels
@@ -202,6 +209,15 @@ def test_strength_is_the_darkness_as_a_share_of_the_closed_ground(reach: int) ->
     assert np.abs(found - expected).max() <= 0.51
     rather_dark = np.quantile(np.maximum(ground, 48), 0.4, method="inverted_cdf")
     assert noise == pytest.approx(2.0 * 255 / rather_dark)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_thick_bar_along_a_side_is_ink(turns: int) -> None:
+    """The bar of a 7 that touches the side: it does not go on beyond it, as a shadow does."""
+    levels = np.full((100, 100), 255, np.uint8)
+    levels[:12, 20:80] = 0
+    strength, _ = ink_strength(seen(np.rot90(levels, turns)), 35)
+    assert np.rot90(strength, -turns)[:12, 20:80].min() == 255
 
 
 @pytest.mark.parametrize("digit", [0, 2, 3, 5, 8])
