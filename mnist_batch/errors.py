@@ -3,7 +3,7 @@
     MnistBatchError
         InputError            an INPUT that cannot be read as images
             ColumnError       a column that the predictions cannot keep
-            LabelError        a label that is not a digit, or a label file that cannot be read
+            LabelError        a label of no class, or a label file that cannot be read
         ModelError            a model file that cannot be loaded or does not classify ten digits
         OutputError           an output that exists already or cannot be written
             OutputInUseError  another run is writing it
@@ -91,7 +91,7 @@ class ColumnError(InputError):
 
 
 class LabelError(InputError):
-    """A label is not a digit from 0 to 9, or a file of labels cannot be read."""
+    """A label is neither a digit nor of another class, or a file of labels cannot be read."""
 
 
 class ModelError(MnistBatchError):

@@ -205,17 +205,27 @@ def input_page(found: "mnist_batch.InputInspection") -> "terminal.Page":
         values["passed over"] = _counts(found.passed_over)
     parts = [facts(values)]
     if found.unlabelled < found.rows:
-        parts.append(titled("Labels", _labels(found)))
+        part = ""
+        if len(found.labels) > _ALL:
+            part = f": the {_LISTED} most frequent of {len(found.labels):,}"
+        parts.append(titled(f"Labels{part}", _labels(found)))
     if odd := list(_odd(found)):
         odd_rows = table("rll", odd, header=("rows", "what", "the first of them"))
         parts.append(titled("Worth a look", odd_rows))
     return page(*parts)
 
 
+_ALL, _LISTED = 100, 15
+"""Classes up to which the labels of all are told, and how many of more: 62 take 11 lines."""
+
+
 def _labels(found: "mnist_batch.InputInspection") -> "terminal.Page":
     """Return how many rows each label has: of digits in a line, of other classes side by side."""
     counts, width = list(map(str, found.labels)), max(4, len(str(max(found.labels))))
     names = found.classes.short_names(_NAME)
+    if len(names) > _ALL:
+        most = sorted(range(len(names)), key=lambda place: -found.labels[place])[:_LISTED]
+        names, counts = tuple(names[place] for place in most), [counts[place] for place in most]
     if found.classes.are_digits:
         return table("r" * len(names), [counts], header=names, gap=1, width=width)
     across = max(1, terminal.columns() // (max(map(len, names)) + width + 5))

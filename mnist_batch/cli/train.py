@@ -1,8 +1,9 @@
-"""Train Dense 128-64-10 on labelled digits, and test it on their test split.
+"""Train a network on labelled images of digits or of other classes, and test it.
 
-The model, its report and its learning curves are written; a plain keras.models.load_model reads the
-model. Files or folders named train and test, as train-00000-of-00001.parquet, hold the data for
-training and for the test; without such names all of it is for training.
+It has layers of 128 and 64 units and one output per class. The model, its report and its learning
+curves are written; a plain keras.models.load_model reads the model. Files or folders named train
+and test, as train-00000-of-00001.parquet, hold the data for training and for the test; without such
+names all of it is for training.
 
 Example: mnist-batch train --data mnist/ --epochs 20 --out MNIST.h5
 """
@@ -18,7 +19,7 @@ from mnist_batch.cli.printing.summary import metrics_page, report_line
 from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.options import AUGMENTED, LARGEST_BATCH, MNIST, PLAIN, Prepare
 
-_Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled digits, as for predict.")]
+_Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled images, as for predict.")]
 _Out = Annotated[Path, parameters.writing(metavar="FILE", help="The model: .h5 or .keras.")]
 _Augment = Annotated[
     bool,
@@ -56,7 +57,8 @@ _ValidationSplit = Annotated[
 _PrepareChoice = Annotated[
     Prepare | None,
     parameters.running(
-        help="Which images are brought to MNIST form: of digits auto, of other classes never."
+        help="Which images to bring to MNIST form: auto takes those not in it, always all; never "
+        "only resizes. By default auto for digits, never for other classes."
     ),
 ]
 _Seed = Annotated[
@@ -106,8 +108,9 @@ def training_page(result: "mnist_batch.TrainingResult") -> "terminal.Page":
     scores = f"loss {kept['loss']:.4f}, accuracy {kept['accuracy']:.4f}"
     if "val_accuracy" in kept:
         scores += f", validation accuracy {kept['val_accuracy']:.4f}"
+    noun = "digits" if result.classes.are_digits else "images"
     lines = [
-        ("data", f"{result.rows:,} digits, in {result.elapsed_s:.0f} s"),
+        ("data", f"{result.rows:,} {noun}, in {result.elapsed_s:.0f} s"),
         ("last epoch" if is_last else f"epoch {result.epoch}", scores),
         *(("left out", f"{reason}: {count:,}") for reason, count in result.unreadable.items()),
         ("model", str(result.out)),

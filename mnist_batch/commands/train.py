@@ -39,6 +39,7 @@ from mnist_batch.outputs.targets import check_writable
 from mnist_batch.reports.notebook import BarState, bar, result_html, scores
 from mnist_batch.reports.records import metrics_record
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
+from mnist_batch.schema import DIGITS, Classes
 from mnist_batch.training.data import DigitsHash, LabelledImages, find_splits, read_images
 from mnist_batch.training.fitting import (
     Fitted,
@@ -77,6 +78,7 @@ class TrainingResult:
         elapsed_s: seconds for all of it.
         report_missing: the names of files of the report that could not be made; a note says why.
         notes: what the user should know, one sentence each.
+        classes: what was learned: the digits, or other classes.
     """
 
     out: Path
@@ -93,6 +95,7 @@ class TrainingResult:
     elapsed_s: float
     report_missing: Sequence[str] = ()
     notes: Sequence[str] = ()
+    classes: Classes = DIGITS
 
     @property
     def accuracy(self) -> float | None:
@@ -308,6 +311,7 @@ def _save(
         report_missing=list(report_writer.missing) if report_writer else [],
         notes=notes,
         elapsed_s=time.perf_counter() - started,
+        classes=digits.training.classes,
     )
 
 

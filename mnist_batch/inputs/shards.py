@@ -75,7 +75,7 @@ class Shard(Protocol):
         an error.
 
         Raises:
-            LabelError: while iterating, where a label is not a digit.
+            LabelError: while iterating, where a label is of no class.
         """
 
     @abstractmethod

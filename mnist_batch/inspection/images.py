@@ -28,6 +28,7 @@ RAW, PACKED = "raw pixels", "packed"
 _BLANK = np.zeros((SIDE, SIDE), np.uint8)
 
 _Numbers = npt.NDArray[np.uint64]
+_Labels = npt.NDArray[np.int8] | npt.NDArray[np.int16]
 _Indices = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
@@ -87,7 +88,7 @@ class ImageCounts:
 class BatchFindings:
     """What the rows of a batch are; each array has an element per row."""
 
-    labels: npt.NDArray[np.int8]  # 0 to 9, or `NO_LABEL`
+    labels: _Labels  # numbers of classes, or `NO_LABEL`
     sizes: _Numbers  # the width times 2**32 plus the height; 0 where there is no image
     fingerprints: _Numbers
     counts: ImageCounts
@@ -189,7 +190,7 @@ def fingerprint(picture: npt.NDArray[np.uint8]) -> int:
 
 
 def find_duplicates(
-    fingerprints: _Numbers, readable: _Mask, labels: npt.NDArray[np.int8], few: int
+    fingerprints: _Numbers, readable: _Mask, labels: _Labels, few: int
 ) -> Duplicates:
     """Find the images that occur more than once, and name a `few` of each kind at most.
 
@@ -229,9 +230,7 @@ def _among(numbers: _Numbers, chosen: _Numbers) -> _Mask:
     return found
 
 
-def _conflicts(
-    fingerprints: _Numbers, rows: _Indices, labels: npt.NDArray[np.int8]
-) -> list[tuple[int, int]]:
+def _conflicts(fingerprints: _Numbers, rows: _Indices, labels: _Labels) -> list[tuple[int, int]]:
     """Return for each image with several labels its first row and the first of another label."""
     rows, starts = _groups(fingerprints, rows)
     if not len(rows):

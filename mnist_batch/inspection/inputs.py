@@ -127,7 +127,7 @@ def inspect_input(
 
     Raises:
         InputError: an input cannot be read.
-        LabelError: a label is not a digit.
+        LabelError: a label is of no class.
         ValueError: `workers` is below 1.
     """
     if workers is not None and workers < 1:

@@ -127,7 +127,7 @@ def inspect_model(
     Raises:
         ModelError: the file cannot be read as a model.
         InputError: the data cannot be read, or no image of it that can be read has a label.
-        LabelError: a label is not a digit.
+        LabelError: a label is of no class.
         ValueError: `workers` is below 1.
     """
     file = read_model_file(Path(model))

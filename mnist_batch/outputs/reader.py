@@ -104,8 +104,8 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
 
         Raises:
             PredictionsError: one of the further columns is missing, twice there, or nested; or,
-                while iterating, the file is damaged, a digit is not 0 to 9, or a confidence or a
-                probability not 0 to 1; it names the row, counted from 0.
+                while iterating, the file is damaged, a number is of no class, or a confidence or a
+                probability is not 0 to 1; it names the row, counted from 0.
         """
         for name in further:
             if (count := self.further.count(name)) != 1:

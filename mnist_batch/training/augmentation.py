@@ -51,7 +51,8 @@ def augmented_batches(
 
     A batch is a pair of inputs, float32 (batch, 784) from 0 to 1, and targets; the last one of an
     epoch may be shorter. Images uint8 (n, 28, 28) are changed anew in each epoch; targets float32
-    (n, 10) are passed on unchanged. The seed is that of the changes and of the order of the rows.
+    (n, classes) are passed on unchanged. The seed is that of the changes and of the order of the
+    rows.
     """
     import tensorflow as tf
 

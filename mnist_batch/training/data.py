@@ -242,8 +242,8 @@ def _check_classes(classes: Classes, where: str) -> None:
     wrong = next((name for name in classes.names or () if not name.isprintable()), None)
     if wrong is not None:
         raise LabelError(
-            f"{where}: the class {shortened(wrong)!r} has a character that does not print; name "
-            "the classes with --class-names"
+            f"{where}: the class {shortened(wrong)!r} has a character that does not print; rename "
+            "it, be it a folder or a label, or pass --class-names where labels are numbers"
         )
 
 

@@ -115,7 +115,7 @@ def benchmark(
 
     Raises:
         InputError: an input cannot be read, or holds no images.
-        LabelError: a label is not a digit.
+        LabelError: a label is of no class.
         ModelError: the model cannot be loaded or run, or its predictions differ between settings.
         ValueError: there is no batch size, or one below 1.
     """
@@ -396,7 +396,7 @@ def check_same(found: Array, expected: Array, *, tolerance: float, made: str) ->
     """Check that predictions are the same however they were made: a fast wrong answer is none.
 
     Args:
-        found: probabilities (n, 10), NaN where an image has no prediction.
+        found: probabilities (n, classes), NaN where an image has no prediction.
         expected: those of the first round.
         tolerance: how far probabilities may differ.
         made: how `found` was predicted, for the message.

@@ -349,7 +349,7 @@ def test_an_onnx_file_is_inspected(tmp_path: Path) -> None:
     assert result["parameters"] == 2 + 7840 + 10
 
 
-@pytest.mark.parametrize("classes", [CHARACTERS, Classes(200)])
+@pytest.mark.parametrize("classes", [CHARACTERS, Classes(100)])
 def test_labels_of_many_classes_stand_side_by_side(classes: Classes) -> None:
     """From top to bottom, within 80 columns; what is no digit is not searched for digits."""
     counts = [1000 + number for number in range(classes.count)]
@@ -363,6 +363,15 @@ def test_labels_of_many_classes_stand_side_by_side(classes: Classes) -> None:
     assert pairs == {(names[number], f"{count}") for number, count in enumerate(counts)}
     assert [row[0] for row in words[:2]] == list(names[:2])
     assert not any("digit" in line or "brings others" in line for line in lines)
+
+
+def test_of_a_thousand_labels_the_most_frequent_are_told() -> None:
+    """As many as a screen holds."""
+    counts = [1000 + number for number in range(1000)]
+    lines = printed(input_page(replace(INPUT, classes=Classes(1000), labels=counts)))
+    start = lines.index("Labels: the 15 most frequent of 1,000") + 1
+    words = " ".join(lines[start : lines.index("", start)]).split()
+    assert {*words} == {str(one) for number in range(985, 1000) for one in (number, 1000 + number)}
 
 
 def test_a_model_says_its_classes() -> None:

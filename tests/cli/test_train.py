@@ -10,6 +10,7 @@ import pytest
 
 from mnist_batch.cli.train import epoch_bar, training_page
 from mnist_batch.commands.train import TrainingResult
+from mnist_batch.schema import Classes
 from mnist_batch.training.fitting import TrainingProgress
 from tests.support.command import printed, run
 from tests.support.example_metrics import METRICS
@@ -66,6 +67,12 @@ def test_training_says_which_epoch_was_taken() -> None:
         "model        MNIST?.h5",
         "report       MNIST.report",
     ]
+
+
+def test_other_classes_are_images() -> None:
+    """Clothes are no digits."""
+    clothes = replace(TRAINED, classes=Classes(4, ("Coat", "Bag", "Shirt", "Boot")))
+    assert after_training(clothes)[0] == "data         60,000 images, in 712 s"
 
 
 def test_the_last_epoch_is_called_that() -> None:

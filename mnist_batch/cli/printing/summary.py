@@ -77,10 +77,13 @@ def _scores(metrics: "mnist_batch.Metrics") -> "Iterator[terminal.Page]":
             f"{metrics.errors:,} without a prediction"
         )
     listed = list(metrics.per_class)
+    which = "with the lowest recall"
     if len(listed) > _ALL:
         listed = metrics.worst_first()[:_LISTED]
+        if listed[0].recall == 1:
+            which = "first in order, for all have a recall of 1"
     yield titled(
-        f"Per {metrics.classes.noun}{_part(metrics, listed, 'with the lowest recall')}",
+        f"Per {metrics.classes.noun}{_part(metrics, listed, which)}",
         _class_table(metrics, listed),
     )
     matrix = _confusion_table(metrics)

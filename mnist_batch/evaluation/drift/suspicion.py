@@ -116,8 +116,8 @@ def _alone(metrics: Metrics, profile: InputProfile) -> list[str]:
     guess = 1 / len(profile.predictions)
     if mean is not None and mean < _HARDLY_SURE * guess and (accuracy is None or accuracy < 0.5):
         found.append(
-            f"the mean confidence is {mean:.2f}, and guessing has {guess:.2f}; check that the "
-            f"model is one of {_images_of(metrics)}, and the range of the pixels (--scale)"
+            f"the mean confidence is {_share(mean)}, and guessing has {_share(guess)}; check that "
+            f"the model is one of {_images_of(metrics)}, and the range of the pixels (--scale)"
         )
     if mean is not None and mean > _TOO_SURE and _is_surer_than_right(mean, accuracy):
         found.append(
@@ -257,6 +257,11 @@ def _is_surer_than_right(confidence: float, accuracy: float | None) -> bool:
 
 def _distance(drift: Drift) -> str:
     return f"distance {drift.distance:.2f}, by chance at most {drift.band:.2f}"
+
+
+def _share(share: float) -> str:
+    """Return a share with two digits that tell something: of 1,000 classes guessing has 0.001."""
+    return f"{share:.2f}" if share >= 0.1 else f"{share:.2g}"
 
 
 def _percent(share: float) -> str:

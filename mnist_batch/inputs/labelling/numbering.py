@@ -96,11 +96,13 @@ class Numbering:
             if classes.are_digits
             else f"a class of the model ({listed(classes.names or ())})"
         )
-        return (
+        refused = (
             f"its labels are numbers of names, and {shortened(other)!r} is not {what}; pass "
-            "--labels none to predict without labels, or name the classes of the model with "
-            "--class-names"
+            "--labels none to predict without labels"
         )
+        if len(stated) != classes.count:  # names would not make the model one of these
+            return refused
+        return f"{refused}, or name the classes of the model with --class-names"
 
     def number(self, label: object) -> int | None:
         """Return the number of the class that a label means, a number or a text; or None."""

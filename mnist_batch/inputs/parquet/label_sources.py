@@ -27,7 +27,7 @@ def label_of_name(path: Path, column: str | None, settings: ReadSettings) -> int
     that holds the file, as Hive partitions data.
 
     Raises:
-        LabelError: it is no digit.
+        LabelError: it is of no class.
     """
     if settings.unlabelled or settings.label_file:
         return None

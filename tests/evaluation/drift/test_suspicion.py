@@ -10,6 +10,7 @@ from mnist_batch.evaluation.drift.distance import Drift, input_drift
 from mnist_batch.evaluation.drift.suspicion import Earlier, excused, other_labels, suspicions
 from mnist_batch.evaluation.input_profile import InputProfile
 from mnist_batch.evaluation.metrics import Metrics
+from mnist_batch.schema import Classes
 from tests.support.example_comparison import COMPARISON
 
 EVEN = (200,) * 10
@@ -87,6 +88,14 @@ def test_guessing_is_suspicious() -> None:
     (sentence,) = suspicions(_metrics(EVEN), _profile(EVEN, confidence=0.12))
     assert sentence.startswith("the mean confidence is 0.12, and guessing has 0.10;")
     assert suspicions(_metrics(EVEN, EVEN), _profile(EVEN, confidence=0.12)) == ()
+
+
+def test_guessing_among_many_classes_has_digits_that_tell() -> None:
+    """Of 1,000 classes it is 0.001, which is 0.00 with two decimals."""
+    many = (2,) * 1000
+    metrics = replace(_metrics(EVEN), predictions=many, classes=Classes(1000))
+    (sentence,) = suspicions(metrics, _profile(many, confidence=0.0022))
+    assert sentence.startswith("the mean confidence is 0.0022, and guessing has 0.001;")
 
 
 def test_a_confidence_of_one_is_suspicious() -> None:

@@ -87,3 +87,13 @@ def test_classes_without_names_are_numbers() -> None:
 def test_without_a_model_numbers_stay() -> None:
     """Until it is known what they are of."""
     assert [Numbering(None).number(label) for label in (46, "46", "cat")] == [46, 46, None]
+
+
+def test_names_are_advised_only_where_they_would_help() -> None:
+    """Ten names may be those of a model of ten classes; two are not."""
+    ten = Numbering(DIGITS, tuple("abcdefghij")).refusal()
+    assert ten is not None
+    assert "--class-names" in ten
+    two = Numbering(DIGITS, ("cat", "dog")).refusal()
+    assert two is not None
+    assert two.endswith("pass --labels none to predict without labels")
