@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
+from mnist_batch.inputs.labelling.names import digits_of
 from mnist_batch.mnist import PIXELS, SIDE
+from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.layers import Layer, colour_axis
 from mnist_batch.models.model_file import (
     DEFAULT_MODEL,
@@ -118,6 +120,7 @@ class Predictor:
     _input_scale: Scale
     _activation: str
     _options: ModelOptions  # which build the same again, but for the scale
+    _columns: Sequence[int] | None = None  # the class of each output, where they stand otherwise
     classes: Classes = DIGITS
     _threads: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
@@ -175,14 +178,18 @@ class Predictor:
             ModelError: Keras or ONNX Runtime cannot run the network.
         """
         _check_images(images)
-        result = np.empty((len(images), self.classes.count), np.float32)
+        # Digits that the network does not know have a probability of 0.
+        shape = (len(images), self.classes.count)
+        result = (np.empty if self._columns is None else np.zeros)(shape, np.float32)
         inputs = self._own_inputs()
         for start in range(0, len(images), self.block_rows):
             block = images[start : start + self.block_rows]
             scaled(block, self._input_scale, out=inputs[: len(block)])
             inputs[len(block) :] = 0
             outputs = self._network.outputs(inputs)[: len(block)]
-            result[start : start + len(block)] = _as_probabilities(outputs, self._activation)
+            columns = slice(None) if self._columns is None else self._columns
+            shares = _as_probabilities(outputs, self._activation)
+            result[start : start + len(block), columns] = shares
         return result
 
     def at_scale(self, scale: Scale) -> "Predictor":
@@ -312,6 +319,7 @@ def build_predictor(
         notes.append(f"its {count} sigmoid outputs were divided by their sum to give probabilities")
     elif activation != "softmax":
         notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
+    classes, columns = _classes(file, network.class_count, notes)
     return Predictor(
         model=file,
         name=name,
@@ -323,7 +331,8 @@ def build_predictor(
         _input_scale=Scale.BYTES if name is PredictorChoice.NUMPY else wanted,
         _activation=activation,
         _options=ModelOptions(name, wanted, device, batch_size),
-        classes=_classes(file, network.class_count),
+        _columns=columns,
+        classes=classes,
     )
 
 
@@ -381,14 +390,36 @@ def _keras_or_numpy(
     return KerasNetwork(file, device, batch_size, notes.append), PredictorChoice.KERAS, why
 
 
-def _classes(file: AnyModelFile, count: int) -> Classes:
-    """Return the classes that a network tells apart, by the names that its file gives them."""
+def _classes(
+    file: AnyModelFile, count: int, notes: list[str]
+) -> tuple[Classes, Sequence[int] | None]:
+    """Return the classes that a network tells apart, by the names that its file gives them.
+
+    Those of an ONNX file that are digits, in any order or some of them, are these digits: then the
+    digit of each output is returned too.
+    """
     names = file.class_names()
-    if isinstance(file, OnnxFile) and names is not None and len(names) != count:
-        names = None  # in the metadata anything may stand
-    if names is not None and len(names) != count:
-        raise ModelError(f"{file.path}: names {len(names):,} classes, and tells {count:,} apart")
-    return Classes.of(count, names)
+    if not isinstance(file, OnnxFile):
+        if names is not None and len(names) != count:
+            why = f"names {len(names):,} classes, and tells {count:,} apart"
+            raise ModelError(f"{file.path}: {why}")
+        return Classes.of(count, names), None
+    known = len(file.labels)
+    if known > 3 and count == known * (known - 1) // 2:
+        raise ModelError(
+            f"{file.path}: gives {count} numbers for its {known} classes, one for each pair; "
+            "export one for each class: SVC(decision_function_shape='ovr')"
+        )
+    if names is not None and len(names) != count:  # in the metadata anything may stand
+        notes.append(f"names {len(names):,} classes and tells {count:,} apart: goes without names")
+        return Classes(count), None
+    digits = names and digits_of(names)
+    if digits:
+        return DIGITS, None if digits == tuple(range(DIGITS.count)) else digits
+    if names is not None:
+        first = ", ".join(f"{place} is {quoted(name)}" for place, name in enumerate(names[:3]))
+        notes.append(f"numbers its classes as its file names them: {first}; so do labels")
+    return Classes.of(count, names), None
 
 
 def _scale(file: AnyModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
@@ -398,7 +429,7 @@ def _scale(file: AnyModelFile, wanted: Scale | str | None, notes: list[str]) -> 
         except ValueError as error:
             raise ValueError(f"scale {wanted!r}: expected one of {', '.join(Scale)}") from error
     scale, source = file.stated_scale() or (Scale.ZERO_TO_ONE, None)
-    if source is ScaleSource.FIRST_LAYERS:
+    if source is not None and source is not ScaleSource.RECORD:
         notes.append(f"takes pixels as {scale.value}, as {source.says}")
     return scale
 

@@ -31,11 +31,12 @@ class ScaleSource(StrEnum):
 
     RECORD = "training record"
     FIRST_LAYERS = "first layers"
+    INPUT_TYPE = "input type"
 
     @property
     def says(self) -> str:
         """Subject and verb of a sentence about it."""
-        return f"its {self.value} {'says' if self is ScaleSource.RECORD else 'say'}"
+        return f"its {self.value} {'say' if self is ScaleSource.FIRST_LAYERS else 'says'}"
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,12 @@ class OnnxFile(OnnxGraph):
         return None
 
     def class_names(self) -> tuple[str, ...] | None:
-        """Return the names of the classes in their order, None where the file tells none."""
-        return self.names or None
+        """Return the names of the classes in their order, None where the file tells none.
+
+        Labels that are places from 0 on are no names.
+        """
+        is_numbered = self.labels == tuple(map(str, range(len(self.labels))))
+        return self.names or (() if is_numbered else self.labels) or None
 
     def own_scale(self) -> Scale | None:
         """Return 0-255 for a network that takes whole numbers, else None."""
@@ -148,7 +153,7 @@ class OnnxFile(OnnxGraph):
     def stated_scale(self) -> tuple[Scale, ScaleSource] | None:
         """Return the same and what tells it."""
         own = self.own_scale()
-        return (own, ScaleSource.FIRST_LAYERS) if own else None
+        return (own, ScaleSource.INPUT_TYPE) if own else None
 
 
 AnyModelFile = ModelFile | OnnxFile

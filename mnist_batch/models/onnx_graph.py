@@ -34,6 +34,7 @@ def is_onnx(content: bytes) -> bool:
 FLOATS = {1: "float32", 10: "float16", 11: "float64"}
 WHOLE_NUMBERS = {2: "uint8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32"}
 _TYPES = FLOATS | WHOLE_NUMBERS
+_NOT_TAKEN = {3: "int8", 8: "string", 9: "bool", 13: "uint64", 16: "bfloat16"}
 
 _DOMAINS = frozenset(("", "ai.onnx", "ai.onnx.ml"))
 _LOOPS = words("If Loop SequenceMap")  # a Scan ends: it goes through a tensor
@@ -77,7 +78,8 @@ class OnnxGraph:
         nodes: its operations in order.
         sizes: the number of values in each stored array, by its name.
         producer: the program that wrote it and its version.
-        names: of the classes, in order; empty where the file tells none.
+        names: of the classes, in order, as the metadata tell; empty where they do not.
+        labels: of a classifier's classes, in order; empty where there is none.
         metadata: what else the file tells of itself.
     """
 
@@ -88,6 +90,7 @@ class OnnxGraph:
     sizes: Mapping[str, int] = field(repr=False)
     producer: str
     names: tuple[str, ...]
+    labels: tuple[str, ...]
     metadata: Mapping[str, str]
 
     def record(self) -> dict[str, Any]:
@@ -115,6 +118,7 @@ class OnnxGraph:
                 "extra_output": bytes.fromhex(record["extra_output"]),
                 "nodes": nodes,
                 "names": tuple(record["names"]),
+                "labels": tuple(record["labels"]),
             }
         )
 
@@ -161,7 +165,7 @@ class _Reader:
         self._fields = protobuf.Fields()
         self._nodes: list[Node] = []
         self._sizes: dict[str, int] = {}
-        self._names: tuple[str, ...] = ()
+        self._labels: tuple[str, ...] = ()
         self._within_scan = False
 
     def model(self, content: memoryview) -> OnnxGraph:
@@ -196,7 +200,8 @@ class _Reader:
             nodes=self._nodes,
             sizes=self._sizes,
             producer=" ".join(about.values()),
-            names=_stated_names(metadata) or self._names,
+            names=_stated_names(metadata),
+            labels=self._labels,
             metadata=metadata,
         )
 
@@ -267,7 +272,7 @@ class _Reader:
             elif number == 3:
                 numbers.append(whole(value))
             elif number in (5, 10):
-                self._array(message(value))
+                self._array(message(value), is_of_graph=False)
             elif number == 6 and operator == "Scan" and not self._within_scan:
                 self._scan(message(value))
             elif number in (6, 11):
@@ -286,8 +291,7 @@ class _Reader:
             of_list = (value for number, value in self._fields.of(content) if number == 8)
             numbers = [one for value in of_list for one in self._fields.numbers(value)]
         if name.startswith("classlabels") and (texts or numbers):
-            plain = numbers == list(range(len(numbers)))  # their places: no names
-            self._names = tuple(texts) or (() if plain else tuple(map(str, numbers)))
+            self._labels = tuple(texts) or tuple(map(str, numbers))
 
     def _scan(self, content: memoryview) -> None:
         """Check the network that goes through a tensor, as scikit-learn's neighbours need it."""
@@ -295,8 +299,11 @@ class _Reader:
         self._graph(content)
         self._nodes, self._within_scan = outer, False
 
-    def _array(self, content: memoryview) -> None:
-        """Check a stored array: it lies within the file and is not larger than that."""
+    def _array(self, content: memoryview, *, is_of_graph: bool = True) -> None:
+        """Check a stored array: it lies within the file and is not larger than that.
+
+        One of the graph has a name that operations take; that of an attribute tells nothing.
+        """
         dimensions: list[int] = []
         name, size = "", 0
         for number, value in self._fields.of(content):
@@ -319,7 +326,7 @@ class _Reader:
             raise ValueError("an array of impossible shape")
         if values > 2 * size:  # two numbers of 4 bits take a byte
             raise ValueError(f"an array of {values:,} numbers in {size:,} bytes")
-        if name:
+        if name and is_of_graph:
             self._sizes[name] = values
 
     def _value_info(self, content: memoryview) -> Tensor:
@@ -337,7 +344,7 @@ class _Reader:
                 kind, shape = "", None
                 for inner, of in self._fields.of(message(value)):
                     if inner == 1:
-                        kind = _TYPES.get(whole(of), "")
+                        kind = (_TYPES | _NOT_TAKEN).get(whole(of), "")
                     elif inner == 2:
                         shape = tuple(self._shape(message(of)))
                 return kind, shape
@@ -388,8 +395,12 @@ def _printable(value: Value) -> str:
 
 
 def _checked_input(taken: Tensor) -> Tensor:
-    if not taken.kind:
-        raise ModelError(f"its input {quoted(taken.name)} is not of numbers; expected an image")
+    if taken.kind not in _TYPES.values():
+        of = taken.kind or "another type"
+        raise ModelError(
+            f"its input {quoted(taken.name)} is of {of}, which is not run here; export it with an "
+            "image of float32 or uint8"
+        )
     if not taken.shape:
         why = f"does not say the shape of its input {quoted(taken.name)}"
         raise ModelError(f"{why}; export it with one, as (n, 1, 28, 28)")
@@ -407,11 +418,12 @@ def _stated_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
         try:
             found: Any = ast.literal_eval(said)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found = said.split(",")
+            # `labels` is said of much else too: there a list or an object has to stand.
+            found = () if key == "labels" else said.split(",")
         if isinstance(found, dict):
             found = [found.get(place, found.get(str(place))) for place in range(len(found))]
         if isinstance(found, list | tuple) and len(found) > 1:
             names = tuple(str(name).strip() for name in found)
-            if len(set(names)) == len(names):
+            if len(set(names)) == len(names) and all(isinstance(one, str | int) for one in found):
                 return names
     return ()

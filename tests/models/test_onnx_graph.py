@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from mnist_batch.errors import ModelError
 from mnist_batch.models import onnx_graph
@@ -47,6 +47,9 @@ def test_the_last_operation_tells_the_activation(ends: str, activation: str) -> 
         ({"class_names": "a, b,c d"}, ("a", "b", "c d")),
         ({"labels": "['a', 'a']"}, ()),
         ({"labels": "a"}, ()),
+        ({"labels": "mnist, test"}, ()),
+        ({"labels": '["a", "b"]'}, ("a", "b")),
+        ({"names": '{"1": "b", "2": "a"}'}, ()),
         ({"author": "a,b"}, ()),
         ({"names": "__import__('os').system('true')"}, ()),
     ],
@@ -145,7 +148,7 @@ REFUSED = {
     "two outputs": (dense(change=two_outputs), "expected one output with a number for each class"),
     "no graph": (dense(change=no_graph), "damaged ONNX file"),
     "no shape": (dense(change=no_shape), "does not say the shape of its input 'images'"),
-    "texts": (dense(kind=TensorProto.STRING), "its input 'images' is not of numbers"),
+    "texts": (dense(kind=TensorProto.STRING), "its input 'images' is of string, which is not run"),
 }
 
 
@@ -209,9 +212,25 @@ def test_labels_of_a_classifier_are_names() -> None:
         return model(nodes, [images], [maps], {"kernel": KERNEL})
 
     graph = read_onnx(classifier(classlabels_strings=list(NAMES)))
-    assert graph.names == NAMES
+    assert graph.labels == NAMES
     assert graph.output.name == "p"
     added = onnx.ModelProto.FromString(classifier() + graph.extra_output)
     assert [one.name for one in added.graph.output] == ["maps", "p"]
-    assert read_onnx(classifier(classlabels_int64s=list(range(10)))).names == ()
-    assert read_onnx(classifier(classlabels_int64s=[3, 5])).names == ("3", "5")
+    assert read_onnx(classifier(classlabels_int64s=[0, 1, 2])).labels == ("0", "1", "2")
+    assert read_onnx(classifier(classlabels_int64s=[3, 5])).labels == ("3", "5")
+
+
+def test_the_array_of_an_attribute_takes_no_name_of_the_input() -> None:
+    """A constant may be called as the input is."""
+
+    def named(whole: onnx.ModelProto) -> None:
+        one = numpy_helper.from_array(np.ones(1, np.float32), "images")
+        whole.graph.node.append(helper.make_node("Constant", [], ["one"], value=one))
+
+    assert read_onnx(dense(change=named)).input.name == "images"
+
+
+def test_a_type_that_is_not_run_is_named() -> None:
+    """Numbers of 8 bits with a sign reach 127 alone."""
+    with pytest.raises(ModelError, match="its input 'images' is of int8, which is not run here"):
+        read_onnx(dense(kind=TensorProto.INT8))
