@@ -27,7 +27,7 @@ def class_numbers(
 
     Args:
         values: Arrow integers, floats or decimals that are whole, or text such as "7" or "seven";
-            unknown where null, NaN, -1 or blank.
+            unknown where null, NaN, -1 or blank. Booleans are 0 and 1 of two classes.
         where: returns the place of the i-th value, for the message.
         numbering: what the values mean.
         instead: what to do about a bad one, for the message.
@@ -35,10 +35,10 @@ def class_numbers(
     Raises:
         LabelError: a value means no class.
     """
-    check_type(values.type, where)
+    check_type(values.type, where, numbering)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if pa.types.is_null(values.type):
+    if pa.types.is_null(values.type) or pa.types.is_boolean(values.type):
         return values.cast(numbering.dtype)
     if pa.types.is_integer(values.type) and numbering.keeps_digits and _within_digits(values):
         return values.cast(numbering.dtype)
@@ -62,7 +62,7 @@ def class_numbers(
         value = values[first].as_py()
         raise LabelError(
             f"{where(first)}: label {shown(value)} is not {numbering.expected}; "
-            f"{numbering.advice(value)}{instead}"
+            f"{numbering.advice(value, distinct.dictionary.to_pylist())}{instead}"
         )
     return found
 
@@ -81,16 +81,28 @@ def texts_of(values: pa.Array) -> list[str]:
     return []
 
 
-def check_type(kind: pa.DataType, where: Callable[[int], str]) -> None:
+def check_type(
+    kind: pa.DataType, where: Callable[[int], str], numbering: Numbering = DIGIT_LABELS
+) -> None:
     """Check that a column of a type can hold what `class_numbers` takes, by its type alone.
 
     Raises:
         LabelError: it cannot; the message names the place of the first value.
     """
     stored = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_boolean(stored) and (
+        numbering.classes is None or numbering.classes.count == _TRUTHS
+    ):
+        return
     if not any(holds(stored) for holds in _LABEL_TYPES):
         text = shortened(str(stored))
-        raise LabelError(f"{where(0)}: labels of type {text}; expected digits from 0 to 9")
+        raise LabelError(
+            f"{where(0)}: labels of type {text}; each should be {numbering.expected}; pass "
+            "another --label-column, or --labels none"
+        )
+
+
+_TRUTHS = 2
 
 
 _LABEL_TYPES = (

@@ -1,7 +1,7 @@
 """What labels mean: which class each is, by its number or by its name."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,14 +58,20 @@ class Numbering:
             return f"a class from 0 to {self.classes.count - 1}"
         return f"one of the {self.classes.count} classes ({listed(self.classes.names)})"
 
-    def advice(self, label: object) -> str:
+    def advice(self, label: object, labels: Iterable[object] = ()) -> str:
         """Return what may mend a label that is none of the classes, with `; `; empty for nothing.
 
-        The number after the last one tells of labels that begin at 1, as those of EMNIST's letters.
+        The number after the last one tells of labels that begin at 1, as those of EMNIST's letters;
+        of digits, among which a lone 10 is an error, where most of `labels` are there, and no 0.
         """
         classes = self.classes
-        if classes is None or classes.are_digits or whole_number(label) != classes.count:
+        if classes is None or whole_number(label) != classes.count:
             return ""
+        if classes.are_digits:
+            numbers = {whole_number(one) for one in labels}
+            if not numbers <= {*range(1, classes.count + 1)} or 2 * len(numbers) <= classes.count:
+                return ""
+            return f"these labels look as if they were 1 to {classes.count}: lower them by 1; "
         return (
             f"if these labels are 1 to {classes.count}, lower them by 1, or train with one more "
             "name, first in --class-names, for the 0 that no label is; "

@@ -335,9 +335,10 @@ def _content(
         raise _lacks_rows(label_file, path)
     if settings.unlabelled or label_file:
         label = None
-    if label and metadata.num_rows:
-        check_type(schema.field(label).type, lambda row: f"{path}, row {row}, column {label}")
     numbering = settings.numbering(find_stated_names(metadata, label) if label else None)
+    if label and metadata.num_rows:
+        kind = schema.field(label).type
+        check_type(kind, lambda row: f"{path}, row {row}, column {label}", numbering)
     if (refusal := numbering.refusal()) is not None:
         raise LabelError(f"{path}: {refusal}")
     with _as_input_error(path):

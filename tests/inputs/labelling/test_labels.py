@@ -1,6 +1,7 @@
 """What a label may be: a digit, as a number or as text."""
 
 import decimal
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.labelling.labels import class_numbers
+from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
+from mnist_batch.inputs.labelling.numbering import Numbering
+from mnist_batch.schema import Classes
 
 
 def where(i: int) -> str:
@@ -124,9 +127,12 @@ def test_text_may_say_that_a_label_is_unknown(text: str) -> None:
     ids=lambda column: str(column.type),
 )  # fmt: skip
 def test_other_types_are_an_error_that_names_the_type(column: pa.Array) -> None:
-    """A column of booleans, bytes, lists or times holds no labels."""
+    """A column of booleans, bytes, lists or times holds no digits, nor one of three classes."""
     with pytest.raises(LabelError, match=r"^row 0: labels of type ") as caught:
         class_numbers(column, where)
+    assert "each should be a digit from 0 to 9; pass " in str(caught.value)
+    with pytest.raises(LabelError, match="each should be a class from 0 to 2"):
+        class_numbers(column, where, Numbering(Classes(3)))
     assert str(column.type) in str(caught.value)
 
 
@@ -190,3 +196,32 @@ def test_any_value_is_a_digit_or_an_error(values: list[Any]) -> None:
     unknown = ("", "nan", "-1", "-1.0")
     assert found == [None if text in unknown else int(float(text)) for text in texts]
     assert all(value is None or 0 <= value <= 9 for value in found)
+
+
+def test_true_and_false_are_the_classes_of_two() -> None:
+    """0 and 1, whatever the two are called; as texts they name them where no model does."""
+    column = pa.array([True, None, False])
+    for classes in (Classes(2), Classes.of(2, ["cat", "dog"]), None):
+        assert class_numbers(column, where, Numbering(classes)).to_pylist() == [1, None, 0]
+    assert sorted(texts_of(column)) == ["false", "true"]
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "is_said"),
+    [
+        (range(1, 11), Classes(), True),
+        ([str(number) for number in range(1, 11)], Classes(), True),
+        ([float(number) for number in (10, 1, 2, 3, 4, 5)], Classes(), True),
+        (range(1, 27), Classes(26), True),
+        (range(11), Classes(), False),
+        ([1, 2, 10], Classes(), False),
+        (range(1, 12), Classes(), False),
+    ],
+)
+def test_labels_that_begin_at_one_are_told(
+    values: Iterable[Any], classes: Classes, is_said: bool
+) -> None:
+    """Where there is no 0, the last is as many as the classes, and most of them are there."""
+    with pytest.raises(LabelError, match=r"^row \d+: label ") as caught:
+        class_numbers(pa.array(list(values)), where, Numbering(classes))
+    assert ("lower them by 1" in str(caught.value)) == is_said
