@@ -40,7 +40,14 @@ from mnist_batch.reports.notebook import BarState, bar, result_html, scores
 from mnist_batch.reports.records import metrics_record
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.schema import DIGITS, Classes
-from mnist_batch.training.data import DigitsHash, LabelledImages, find_splits, read_images
+from mnist_batch.training.data import (
+    DigitsHash,
+    LabelledImages,
+    UnlabelledError,
+    find_splits,
+    has_labels,
+    read_images,
+)
 from mnist_batch.training.fitting import (
     Fitted,
     History,
@@ -139,6 +146,7 @@ class _Digits:
     test: LabelledImages | None  # None without a test split
     test_inputs: Sequence[str]  # of the test, for the pipeline that tests the saved file
     read: ReadOptions  # how the inputs are read
+    notes: Sequence[str]  # what the user should know of them
 
     @property
     def rows(self) -> int:
@@ -205,7 +213,8 @@ def train(
         ValueError: a number is out of range.
         OutputError: the suffix is unknown, the model or the report exists, or cannot be written.
         InputError: the data cannot be read, or is too little to split.
-        LabelError: a row has no label, or `labels` is `none`.
+        LabelError: a row to train on has no label, or some to test on have none; or `labels` is
+            `none`.
     """
     started = time.perf_counter()
     given = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
@@ -251,16 +260,25 @@ def _check_outputs(
 def _read(data: str, read: ReadOptions, prepare: Prepare | None) -> _Digits:
     splits = find_splits(data)
     training = read_images(splits.train, read, prepare=prepare)
-    test = None
-    if splits.test:
-        test = read_images(splits.test, read, training.classes, training.prepare)
+    test, test_inputs, notes = None, splits.test, list[str]()
+    try:
+        if test_inputs:
+            test = read_images(test_inputs, read, training.classes, training.prepare)
+    except UnlabelledError:
+        if has_labels(test_inputs, read, training.classes):
+            raise
+        test_inputs = []  # as test.csv of Kaggle's contests
+        names = ", ".join(Path(one).name for one in splits.test[:_NAMED])
+        more = f" and {len(splits.test) - _NAMED} more" if len(splits.test) > _NAMED else ""
+        notes.append(f"the model is complete, but not tested: no row of {names}{more} has a label")
     return _Digits(
         # Model files go to other people; a whole path would show them this machine's folders.
         name=data if data.startswith(HUB) else Path(data).absolute().name,
         training=training,
         test=test,
-        test_inputs=splits.test,
+        test_inputs=test_inputs,
         read=read,
+        notes=notes,
     )
 
 
@@ -280,7 +298,7 @@ def _save(
     network = build_network(digits.training.classes)
     network.set_weights(fitted.weights)  # compiled, without the state of its optimizer
     write_model(network, staged)
-    tested, notes = _UNTESTED, list[str]()
+    tested, notes = _UNTESTED, [*digits.notes]
     try:
         tested = _test(staged.path, digits, seed, report_writer)
     except (InputError, MachineError) as error:  # hours of training are worth more
@@ -373,7 +391,7 @@ def _notes_of_classes(training: LabelledImages) -> list[str]:
 
 
 _NAMED = 3
-"""Classes that are named in a note, at most."""
+"""Classes or files that are named in a note, at most."""
 
 
 def _told_classes(training: LabelledImages) -> dict[str, Any]:

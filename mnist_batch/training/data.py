@@ -45,6 +45,10 @@ _PATTERNS = {
 }
 
 
+class UnlabelledError(LabelError):
+    """A row has no label."""
+
+
 class Splits(NamedTuple):
     """INPUTs to train on and INPUTs to test on; `test` may be empty."""
 
@@ -189,7 +193,8 @@ def read_images(
     Raises:
         InputError: there are no rows, or none that can be read, or a file is packed from both
             training and test data.
-        LabelError: a row has no label, or one of no class; or there is only one class.
+        UnlabelledError: a row has no label.
+        LabelError: a label is of no class, or there is only one class.
     """
     opened = open_inputs(inputs, read, classes, named_by_folders=True)
     classes = opened.classes or DIGITS
@@ -232,6 +237,12 @@ def read_images(
     return LabelledImages(images, labels, sha256, dict(unreadable), classes, prepare)
 
 
+def has_labels(inputs: Sequence[str], read: ReadOptions, classes: Classes) -> bool:
+    """Tell whether any row of INPUTs that can be opened has a label; as few are read as tell it."""
+    opened = open_inputs(inputs, read, classes)
+    return any(True for shard in opened.shards for _ in shard.label_texts())
+
+
 _FEWEST = 2
 
 
@@ -266,7 +277,7 @@ def _readable_rows(batch: ImageBatch, prepare: Prepare) -> tuple[Images, Labels,
     decoded = prepare_batch(batch, prepare)
     unlabelled = pc.and_(batch.label.is_null(), decoded.error.is_null())
     if (row := pc.index(unlabelled, True).as_py()) >= 0:
-        raise LabelError(
+        raise UnlabelledError(
             f"{batch.source[row]}, row {batch.row[row]}: no label, and training needs one; "
             "expected a Parquet column label, a folder named by its digit, or metadata.csv; "
             "--label-column and --label-pattern name others"

@@ -388,11 +388,35 @@ def test_unreadable_images_are_left_out_and_counted(data: Path, tmp_path: Path) 
     assert result.unreadable == {"not an image": 2}
 
 
+def test_a_test_file_without_labels_is_not_tested_on(tmp_path: Path) -> None:
+    """As Kaggle's test.csv; where some of its rows have a label, the others are damage."""
+    images, labels = draw_digits(60, seed=3)
+    pixels = [f"pixel{place}" for place in range(784)]
+    rows = images.reshape(60, -1).tolist()
+    labelled = [[label, *row] for label, row in zip(labels.tolist(), rows, strict=True)]
+    write_csv(tmp_path / "train.csv", [["label", *pixels], *labelled])
+    write_csv(tmp_path / "test.csv", [pixels, *rows])
+    result = quick(tmp_path, tmp_path / "m.h5")
+    assert (result.rows, result.test_rows, result.metrics) == (60, 0, None)
+    assert "the model is complete, but not tested: no row of test.csv has a label" in result.notes
+    write_csv(tmp_path / "test.csv", [["label", *pixels], labelled[0], ["", *rows[1]]])
+    with pytest.raises(LabelError, match=r"test\.csv, row 1: no label"):
+        quick(tmp_path, tmp_path / "n.h5")
+
+
+def write_csv(path: Path, rows: list[list[Any]]) -> None:
+    """Write rows of cells."""
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
 def test_a_row_without_a_label_stops_training(data: Path, tmp_path: Path) -> None:
     """In the test split too, and before an epoch is trained."""
     table = pq.read_table(data / "test.parquet")
-    pq.write_table(table.drop_columns("label"), tmp_path / "test.parquet")
     pq.write_table(table, tmp_path / "train.parquet")
+    place, labels = table.schema.get_field_index("label"), table["label"].to_pylist()
+    table = table.set_column(place, "label", pa.array([None, *labels[1:]], pa.int64()))
+    pq.write_table(table, tmp_path / "test.parquet")
     with pytest.raises(LabelError, match=r"test.parquet, row 0: no label"):
         quick(tmp_path, tmp_path / "digits.h5", progress=pytest.fail)
     assert not (tmp_path / "digits.h5").exists()
