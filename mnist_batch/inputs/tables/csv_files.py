@@ -31,7 +31,7 @@ from mnist_batch.inputs.tables.csv_rows import parse_rows
 from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS, SIDE
-from mnist_batch.schema import ImageBatch, Reason, error_text
+from mnist_batch.schema import DIGITS, ImageBatch, Reason, error_text
 
 _ROWS_PER_BYTE = 100
 """Rows for each byte of a file, at most, as of Parquet files: each becomes a row of the output."""
@@ -150,9 +150,8 @@ class CsvShard(Shard):
             raise_if_of_machine(failure, text_of_path(self.file.path))
             return ""
         columns = parse_rows(text, replace(layout, pixels=()), places[:_MOST_COLUMNS]).columns
-        return hint_of_columns(
-            pa.table({layout.names[place]: column for place, column in columns.items()})
-        )
+        named = {layout.names[place]: column for place, column in columns.items()}
+        return hint_of_columns(pa.table(named), self.file.settings.classes or DIGITS)
 
     def _lines(self) -> Iterator[bytes]:
         """Yield the text of the rows, some whole lines at a time.
