@@ -32,6 +32,7 @@ class ScaleSource(StrEnum):
     RECORD = "training record"
     FIRST_LAYERS = "first layers"
     INPUT_TYPE = "input type"
+    FIRST_OPERATION = "first operation"
 
     @property
     def says(self) -> str:
@@ -147,13 +148,15 @@ class OnnxFile(OnnxGraph):
         return self.names or (() if is_numbered else self.labels) or None
 
     def own_scale(self) -> Scale | None:
-        """Return 0-255 for a network that takes whole numbers, else None."""
-        return Scale.BYTES if self.input.kind in WHOLE_NUMBERS.values() else None
+        """Return 0-255 for a network that takes whole numbers or has learnt such, else None."""
+        stated = self.stated_scale()
+        return stated and stated[0]
 
     def stated_scale(self) -> tuple[Scale, ScaleSource] | None:
         """Return the same and what tells it."""
-        own = self.own_scale()
-        return (own, ScaleSource.INPUT_TYPE) if own else None
+        if self.input.kind in WHOLE_NUMBERS.values():
+            return Scale.BYTES, ScaleSource.INPUT_TYPE
+        return (Scale.BYTES, ScaleSource.FIRST_OPERATION) if self.has_learnt_bytes else None
 
 
 AnyModelFile = ModelFile | OnnxFile

@@ -6,8 +6,10 @@ no loops. The messages and their fields are those of onnx.proto (github.com/onnx
 """
 
 import ast
+import itertools
 import math
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +43,8 @@ _LOOPS = words("If Loop SequenceMap")  # a Scan ends: it goes through a tensor
 _RANDOM = words("""
     Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike
     """)
+_OF_PIXELS = words("nodes_values offset support_vectors")  # of trees, Scaler, SVM
+_ENOUGH = 10_000  # of these numbers; a forest has millions
 _NUMBERS = frozenset((7, 8))  # `floats` and `ints` of an attribute
 MAX_NODES = 20_000
 MAX_DIMENSIONS = 8
@@ -80,6 +84,8 @@ class OnnxGraph:
         producer: the program that wrote it and its version.
         names: of the classes, in order, as the metadata tell; empty where they do not.
         labels: of a classifier's classes, in order; empty where there is none.
+        has_learnt_bytes: whether the operation that takes the input holds thresholds, support
+            vectors or means that only pixels from 0 to 255 have.
         metadata: what else the file tells of itself.
     """
 
@@ -91,6 +97,7 @@ class OnnxGraph:
     producer: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
+    has_learnt_bytes: bool
     metadata: Mapping[str, str]
 
     def record(self) -> dict[str, Any]:
@@ -166,6 +173,7 @@ class _Reader:
         self._nodes: list[Node] = []
         self._sizes: dict[str, int] = {}
         self._labels: tuple[str, ...] = ()
+        self._learnt_bytes: set[str] = set()  # what is taken by operations that show it
         self._within_scan = False
 
     def model(self, content: memoryview) -> OnnxGraph:
@@ -202,6 +210,7 @@ class _Reader:
             producer=" ".join(about.values()),
             names=_stated_names(metadata),
             labels=self._labels,
+            has_learnt_bytes=taken[0].name in self._learnt_bytes,
             metadata=metadata,
         )
 
@@ -258,12 +267,14 @@ class _Reader:
         if operator in _RANDOM:
             raise ModelError(f"draws random numbers ({operator}); export it as for prediction")
         for attribute in attributes:
-            self._attribute(attribute, operator)
+            if self._attribute(attribute, operator):
+                self._learnt_bytes.update(inputs[:1])
         self._nodes.append(Node(name, operator, tuple(inputs), tuple(outputs)))
         if len(self._nodes) > MAX_NODES:
             raise ModelError(f"has more than {MAX_NODES:,} operations")
 
-    def _attribute(self, content: memoryview, operator: str) -> None:
+    def _attribute(self, content: memoryview, operator: str) -> bool:
+        """Check an attribute; tell whether it holds what only pixels from 0 to 255 have."""
         name, numbers, texts = "", [], []
         # Lists of numbers are long: a forest has millions, each a field of its own.
         for number, value in self._fields.of(content, skipped=_NUMBERS):
@@ -292,6 +303,16 @@ class _Reader:
             numbers = [one for value in of_list for one in self._fields.numbers(value)]
         if name.startswith("classlabels") and (texts or numbers):
             self._labels = tuple(texts) or tuple(map(str, numbers))
+        return name in _OF_PIXELS and self._are_of_bytes(content)
+
+    def _are_of_bytes(self, content: memoryview) -> bool:
+        """Tell whether the first numbers of an attribute are from 0 on, and some well above 1."""
+        lists = (value for number, value in self._fields.of(content) if number == 7)
+        found: list[float] = []
+        for value in itertools.islice(lists, _ENOUGH):
+            packed = value.to_bytes(4, "little") if isinstance(value, int) else value[: 4 * _ENOUGH]
+            found += (number for (number,) in struct.iter_unpack("<f", packed))
+        return bool(found) and min(found) >= 0 and 1.5 < max(found) <= 255.5
 
     def _scan(self, content: memoryview) -> None:
         """Check the network that goes through a tensor, as scikit-learn's neighbours need it."""

@@ -14,6 +14,8 @@ from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from mnist_batch.errors import MachineError, ModelError
@@ -339,3 +341,30 @@ def test_a_note_says_how_names_are_numbered_or_left_out(tmp_path: Path) -> None:
     assert "as its file names them: 0 is 'a', 1 is 'b', 2 is 'c'; so do labels" in note
     path = written(dense(metadata={"names": "a,b,c"}), tmp_path)
     assert load_model(path).notes == ["names 3 classes and tells 10 apart: goes without names"]
+
+
+@pytest.mark.parametrize("largest", [1, 255])
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        RandomForestClassifier(5, random_state=0),
+        SVC(),
+        make_pipeline(StandardScaler(), MLPClassifier((4,), max_iter=30, random_state=0)),
+    ],
+    ids=["forest", "SVC", "scaler"],
+)
+def test_what_was_learnt_tells_the_range_of_the_pixels(
+    classifier: Any,  # noqa: ANN401 - of scikit-learn
+    largest: int,
+    tmp_path: Path,
+) -> None:
+    """Thresholds, support vectors and means above 1 are of pixels from 0 to 255."""
+    pixels = (PIXELS * largest).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few iterations do
+        classifier.fit(pixels, np.arange(300) % 10)
+    content = to_onnx(classifier, pixels[:1], options={"zipmap": False}).SerializeToString()
+    loaded = load_model(written(content, tmp_path))
+    assert loaded.scale is (Scale.BYTES if largest == 255 else Scale.ZERO_TO_ONE)
+    note = "takes pixels as 0-255, as its first operation says"
+    assert (note in loaded.notes) == (largest == 255)
