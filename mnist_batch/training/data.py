@@ -208,12 +208,11 @@ def read_images(
     labels = np.empty(opened.rows, classes.dtype.to_pandas_dtype())
     unreadable: Counter[str] = Counter()
     rows = 0
-    workers = available_workers()
     batches = map_batches(
         opened.shards,
         lambda shard: shard.read(BATCH_ROWS),
         lambda batch: _readable_rows(batch, prepare),
-        workers=workers,
+        workers=available_workers(),
     )
     for some, digits, reasons in batches:
         end = rows + len(digits)
