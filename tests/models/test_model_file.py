@@ -189,7 +189,7 @@ def test_weights_alone_are_refused_with_the_remedy(tmp_path: Path) -> None:
         file["layers/dense/vars/0"] = KERNEL
     message = refusal(path)
     assert "weights alone" in message
-    assert f'model.load_weights("{path}"); model.save("model.weights.keras")' in message
+    assert f"model.load_weights('{path}'); model.save('model.weights.keras')" in message
 
 
 def test_array_in_another_file_is_refused(tmp_path: Path) -> None:
