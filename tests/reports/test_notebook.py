@@ -55,7 +55,7 @@ def test_a_summary_shows_its_figures(cells: list[list[dict[str, Any]]]) -> None:
         r"<Summary of predictions.parquet: 100 rows, accuracy (0.99..|1.0000)>", text
     )
     assert text.removesuffix(">").rpartition(" ")[2] in html
-    assert html.count("data:image/png;base64,") == 2
+    assert html.count("data:image/png;base64,") in (2, 3)  # mistakes, where there are any
     assert "<script" not in html
     [printed] = cells[3]
     assert printed["text"] == text + "\n"

@@ -101,11 +101,11 @@ def some_of_mnist(mnist: Path) -> tuple[Pixels, npt.NDArray[np.int8]]:
 def test_pictures_made_from_mnist_are_read(
     kind: str, some_of_mnist: tuple[Pixels, npt.NDArray[np.int8]]
 ) -> None:
-    """The 1,000 of each kind in the model card hold 97 of 100; 200 may be a standard error off."""
+    """Of 1,000 of each kind 97 of 100 are read, of 8 pixels 93; 200 may be a standard error off."""
     images, labels = some_of_mnist
     step = 4 if kind == "2,000 pixels" else 1  # each takes a tenth of a second
     right = accuracies(of_kind(kind, images[::step]), labels[::step], [Reader()])[0]
-    assert right >= (0.93 if kind == NOISIEST else 0.96)
+    assert right >= {NOISIEST: 0.93, "8 pixels": 0.9}.get(kind, 0.96)
 
 
 def test_real_digits_that_are_not_mnists_are_read() -> None:
