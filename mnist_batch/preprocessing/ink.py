@@ -218,7 +218,7 @@ def ink_strength(seen: View, closing_side: int) -> tuple[Grey, float]:
         where the background is rather dark.
     """
     # The picture goes on beyond its sides, or else the dark end of a slope would be a hollow.
-    margin = closing_side // 2
+    margin = max(1, closing_side // 2)  # of a picture one pixel high the square is one pixel
     wide = _u8(cv2.copyMakeBorder(seen.grey, margin, margin, margin, margin, cv2.BORDER_REPLICATE))
     for turned in (np.rot90(wide, turns) for turns in range(4)):
         side = turned[margin, margin:-margin]

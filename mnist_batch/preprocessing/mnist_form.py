@@ -188,7 +188,7 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
 
         formed = np.empty(len(images), np.bool_)
         # Always read-only: Numba compiles anew for writable memory, another type.
-        pixels = images.reshape(-1, PIXELS)[:]
+        pixels = np.ascontiguousarray(images.reshape(-1, PIXELS))[:]
         pixels.flags.writeable = False
         check_form(pixels, BOX, CENTRE, SLACK, formed)
         return formed
@@ -203,7 +203,7 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
 
 def mean_pixels(images: Images) -> npt.NDArray[np.float32]:
     """Return the mean pixel of each image, uint8 (n, 28, 28): float32 (n,), 0 to 255."""
-    pixels = images.reshape(-1, PIXELS)[:]
+    pixels = np.ascontiguousarray(images.reshape(-1, PIXELS))[:]
     sums = np.empty(len(images), np.uint32)
     if _kernels.ready():
         from mnist_batch._kernels.images import sum_pixels

@@ -24,9 +24,12 @@ Digits have up to 1.27, in the strongest noise; grain more."""
 _ALONG, _UNEVEN = 0.6, 0.45
 """Share of its box along which a shadow's corner touches a side of the picture, and the deviation
 of its width from which it is one, in mean widths."""
-_FOLD, _FOLD_INKED = 0.03, 0.95
+_FOLD, _FOLD_INKED = 0.02, 0.95
 """Thickness of a fold at most, as a share of the picture's longer side; and share of the straight
 line between its ends that is ink at least."""
+_FOLD_END = 6
+"""Distance from the end of a line, in thicknesses, within which no other stroke begins beside a
+fold."""
 _FOLD_EMPTY, _SHORTEST_FOLD, _MOST_ENDS = 0.4, 0.5, 12
 """Share of the lines beside it that is empty at least; its length at least, in the picture's longer
 sides; and places at the sides that are looked at."""
@@ -73,10 +76,23 @@ def _has_fold(mask: Mask) -> bool:
                 row = (0, height - 1, middle, middle)[side]
                 ends.append((side, row, (middle, middle, 0, width - 1)[side]))
     return any(
-        one[0] != other[0] and _is_thin_line(mask, one[1:], other[1:], thickest)
+        one[0] != other[0]
+        and _is_thin_line(mask, one[1:], other[1:], thickest)
+        and not any(_begins_stroke(mask, end[1:], _FOLD_END * thickest) for end in (one, other))
         for place, one in enumerate(ends[:_MOST_ENDS])
         for other in ends[place + 1 : _MOST_ENDS]
     )
+
+
+def _begins_stroke(mask: Mask, end: tuple[float, float], radius: float) -> bool:
+    """Tell whether another stroke begins near the end of a line, as above the foot of a 2."""
+    angles = np.linspace(0, 2 * np.pi, 360, endpoint=False)
+    rows = np.rint(end[0] + radius * np.sin(angles)).astype(int)
+    columns = np.rint(end[1] + radius * np.cos(angles)).astype(int)
+    inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
+    inked = np.zeros(len(angles), bool)
+    inked[inside] = mask[rows[inside], columns[inside]] > 0
+    return int((inked & ~np.roll(inked, 1)).sum()) > 1
 
 
 def _is_thin_line(

@@ -27,7 +27,8 @@ def metrics_of(*batches: pa.RecordBatch) -> Metrics:
 
 def everything(metrics: Metrics) -> dict[str, Any]:
     """Return all numbers of `metrics`, for comparison."""
-    names = [name for name in dir(metrics) if not name.startswith("_") and name != "confused_pairs"]
+    methods = {"confused_pairs", "most_confused", "worst_first"}
+    names = [name for name in dir(metrics) if not name.startswith("_") and name not in methods]
     values = {name: getattr(metrics, name) for name in names}
     return values | {"confusion_matrix": metrics.confusion_matrix.tolist()}
 

@@ -94,7 +94,7 @@ def with_size(kind: str, width: int, height: int) -> bytes:
 
 def hostile() -> Iterator[tuple[str, bytes, str]]:
     """Yield the name of a picture, its bytes, and how its error begins; empty where it is read."""
-    large, none = "too large: ", "no digit found"
+    large, none, several = "too large: ", "no digit found", "several digits"
     for kind in ("PNG", "JPEG", "BMP", "GIF"):
         yield f"{kind} of 50,000x50,000", with_size(kind, 50_000, 50_000), large
     yield "TIFF of 50,000x50,000", with_tiff_size(50_000), large
@@ -156,9 +156,9 @@ def hostile() -> Iterator[tuple[str, bytes, str]]:
         none,
     )
     loop = b"II*\0\x08\0\0\0" + struct.pack("<HHHII", 1, 274, 3, 1, 6) + struct.pack("<I", 8)
-    yield "EXIF that leads to itself", with_exif(loop), ""
+    yield "EXIF that leads to itself", with_exif(loop), several
     for exif in (b"", b"II*\0", b"II*\0\xff\xff\xff\xff", bytes(range(256)) * 4):
-        yield f"EXIF of {len(exif)} bytes of garbage", with_exif(exif), ""
+        yield f"EXIF of {len(exif)} bytes of garbage", with_exif(exif), several
     for name, content in FOREIGN.items():
         yield name, content, "not an image"
 

@@ -134,6 +134,11 @@ def _class_pages(folder: Path) -> dict[str, Path]:
             folders[of] = folder / of
             folders[of].mkdir()
             (folders[of] / "index.html").write_text(text, encoding="utf-8")
-            for file in ("mistakes.csv", "changes.csv"):  # which the pages lead to
+            for file in (
+                "mistakes.csv",
+                "changes.csv",
+                "metrics.json",
+                "comparison.json",
+            ):  # which the pages lead to
                 (folders[of] / file).touch()
     return folders

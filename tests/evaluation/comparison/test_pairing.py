@@ -206,7 +206,9 @@ def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """The message names the file and the option that keeps the column."""
     with pytest.raises(PredictionsError, match=r"base\.parquet has no column scan .*keep_columns"):
         pairing(tmp_path, of("a", 0), of("a", 0), on="scan")
-    with pytest.raises(PredictionsError, match=r"base\.parquet has no column content .*-hash"):
+    with pytest.raises(
+        PredictionsError, match=r"base\.parquet has no column content .*content_hash=True"
+    ):
         pairing(tmp_path, of("a", 0), of("a", 0), on="content")
 
 

@@ -152,7 +152,7 @@ FORMS = {
         paths_alone, images=None, labels=None, error="no bytes"
     ),
     "Parquet with paths alone, a column of text": Form(
-        paths_as_text, refused="may hold their paths: pass --image-root DIR"
+        paths_as_text, refused="may hold their paths: pass image_root=DIR"
     ),
     "Parquet with paths alone, and `--image-root`": Form(
         paths_alone, reading={"image_root": FOLDER}
