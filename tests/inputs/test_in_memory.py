@@ -136,6 +136,13 @@ def test_many_images_are_cut_into_shards_that_workers_share() -> None:
     np.testing.assert_array_equal(decoded(many), many)
 
 
+def test_rows_of_encoded_pictures_go_on_from_shard_to_shard() -> None:
+    """Each has its place in the list, whichever shard it is in."""
+    shards = shards_in_memory([b"\x89PNG"] * 9000)
+    found = [row for shard in shards for batch in shard.read(5000) for row in batch.row.to_pylist()]
+    assert (len(shards), found) == (2, [*range(9000)])
+
+
 def test_other_contents_have_other_fingerprints() -> None:
     """Of pixels and of encoded pictures."""
     for one, other in ((SOME, 255 - SOME), (SOME[:, 1:], SOME[:, :-1])):

@@ -97,3 +97,10 @@ def test_faint_ink_is_read_or_no_digit_is_found(depth: int) -> None:
     found = shares(pages, labels)
     assert found["wrong"] == 0
     assert depth < 24 or found["right"] > 0.95
+
+
+@pytest.mark.parametrize("shape", [(1, 256), (256, 1), (1, 1), (2, 300), (65_535, 1)])
+def test_a_picture_of_a_line_of_pixels_has_no_digit(shape: tuple[int, int]) -> None:
+    """However long it is, it is looked at like any other."""
+    noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    assert extract_digit(noise).ink is None
