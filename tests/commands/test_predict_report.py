@@ -30,6 +30,8 @@ _FAILS = "report.Drawings.wait = None"
 
 _MAIN = """
 from mnist_batch.__main__ import main
+from mnist_batch.machine import environment
+environment.settle()  # as the command does before NumPy is loaded, whose sums it decides
 from mnist_batch.reports import drawing_process, report
 from types import SimpleNamespace
 {}
