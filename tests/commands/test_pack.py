@@ -205,7 +205,7 @@ def test_every_row_is_packed_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, rows: list[_Row], cuts: list[int], group_rows: int
 ) -> None:
     """However the batches are cut, whatever the row groups, good images between bad ones."""
-    out = tmp_path_factory.getbasetemp() / "property.parquet"
+    out = tmp_path_factory.mktemp("property") / "property.parquet"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mnist_batch.commands.pack.ROW_GROUP_ROWS", group_rows)
         patch.setattr(pack, "open_inputs", lambda *_: _Opened(rows, cuts))

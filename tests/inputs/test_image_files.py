@@ -75,7 +75,7 @@ def test_any_cut_gives_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], batch_size: int, batch_bytes: int
 ) -> None:
     """Whatever limits rows and bytes of a batch, all rows come once and in order."""
-    folder = tmp_path_factory.getbasetemp() / "cuts"
+    folder = tmp_path_factory.mktemp("cuts")
     folder.mkdir(exist_ok=True)
     paths = [str(folder / f"{i}.png") for i in range(len(sizes))]
     for path, size in zip(paths, sizes, strict=True):

@@ -205,7 +205,7 @@ def test_rows_are_found_whatever_their_order(
     labels = {(f"{source}.parquet", row): label for (source, row), label in labels.items()}
     lines = [f"{s},{r},{'' if label is None else label}" for (s, r), label in labels.items()]
     random.shuffle(lines)
-    path = tmp_path_factory.getbasetemp() / "rows.csv"
+    path = tmp_path_factory.mktemp("labels") / "rows.csv"
     file = LabelFile(write(path, "\n".join(["source,row,label", *lines]) + "\n"))
     assert file.has_rows
     for source in ("a.parquet", "b.parquet", "x.parquet"):

@@ -58,7 +58,7 @@ def test_values_stay_with_their_rows(
     as_dictionary: bool,
 ) -> None:
     """However row groups and batches are cut, they are what pyarrow reads of the file."""
-    path = tmp_path_factory.getbasetemp() / "kept.parquet"
+    path = tmp_path_factory.mktemp("property") / "kept.parquet"
     column = pa.array(lots, pa.string())
     table = numbered(len(lots)).append_column(
         "lot", column.dictionary_encode() if as_dictionary else column

@@ -61,7 +61,7 @@ def test_any_row_groups_give_the_same_rows(
 ) -> None:
     """Empty row groups before, between and after full ones lose no row, however shards are cut."""
     table = numbered(sum(sizes))
-    path = tmp_path_factory.getbasetemp() / "groups.parquet"
+    path = tmp_path_factory.mktemp("property") / "groups.parquet"
     at = 0
     with pq.ParquetWriter(path, table.schema) as writer:
         for size in sizes:
