@@ -6,36 +6,27 @@ cache, since they were read before. The predictions of every round have to equal
 
 import logging
 import math
-import platform
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
-from itertools import cycle, repeat
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch import __version__, _kernels
-from mnist_batch.errors import InputError, ModelError
+from mnist_batch import _kernels
+from mnist_batch.errors import InputError
 from mnist_batch.evaluation.metrics import PredictionCounts
-from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
+from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.workers import available_workers, map_batches
-from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
-from mnist_batch.inputs.sources import OpenInputs, open_inputs
+from mnist_batch.inputs.shards import SHARD_ROWS
+from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import (
     BATCH_ROWS,
     BATCH_SIZES,
-    NO_LABELS,
     Device,
     Inputs,
     PredictorChoice,
@@ -45,8 +36,7 @@ from mnist_batch.options import (
     input_list,
 )
 from mnist_batch.preprocessing.mnist_form import prepare_batch
-from mnist_batch.schema import PROBABILITIES, Classes, ImageBatch
-from mnist_batch.synthetic import generator
+from mnist_batch.tuning import agreement, samples
 from mnist_batch.tuning.recommendation import (
     BenchmarkResult,
     Measurement,
@@ -57,25 +47,12 @@ from mnist_batch.tuning.recommendation import (
     noise_notes,
     predict_command,
 )
-
-Array = npt.NDArray[np.float32]
-ResultT = TypeVar("ResultT")
+from mnist_batch.tuning.rounds import Round, time_in_turn, timed
+from mnist_batch.tuning.surroundings import machine
 
 SAMPLE_ROWS = 20_000
-_SAMPLE_BYTES = 32 * 2**20
-"""The benchmark uses the first images, up to so many rows and so many bytes of encoded images."""
+"""The benchmark uses the first images, up to so many rows; see `SAMPLE_BYTES` too."""
 
-CPU_TOLERANCE = 1e-4
-"""How far probabilities may differ; sums in another order differ by 1e-6."""
-
-GPU_TOLERANCE = 1e-2
-"""The same on a GPU: TensorFlow lets NVIDIA's multiply with the ten bits of TF32,
-https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution."""
-
-_GENERATED_ROWS = 2000
-"""Digits that are drawn where there is no input."""
-
-_LEAST_ROUNDS = 3
 _LONGEST_BATCH_S = 3.0
 """A batch size whose batches would take longer is not measured."""
 
@@ -132,45 +109,9 @@ def benchmark(
         "device": None if device is Device.AUTO else device,
         **columns.record(),
     }
-    with _without_retracing_warnings(), _opened(inputs, columns, first.classes) as opened:
+    with _without_retracing_warnings(), samples.opened(inputs, columns, first.classes) as opened:
         bench = _Bench(opened, load, first, device, sizes, seconds, progress or (lambda _: None))
         return bench.result(input_list(inputs), chosen)
-
-
-class Round(NamedTuple):
-    """A stage of the work at one setting, to be timed.
-
-    Attributes:
-        setting: what is measured, without a time yet.
-        work: does it once, and is timed.
-        check: called with the result of `work` after the clock has stopped; raises an error where
-            the result is wrong.
-    """
-
-    setting: Measurement
-    work: Callable[[], Any]
-    check: Callable[[Any], None] = lambda _: None
-
-    def time(self) -> float:
-        """Do the work once, check its result, and return the seconds that the work took."""
-        seconds, result = _timed(self.work)
-        self.check(result)
-        return seconds
-
-
-def time_in_turn(rounds: Sequence[Round], seconds: float) -> list[Measurement]:
-    """Run each round once to warm up, then all rounds in turn, and return their measurements.
-
-    They take turns because other programs slow a machine down for seconds at a time: all that is
-    compared is slowed down alike. Each runs for `seconds` on average, and three times at least.
-    """
-    for one in rounds:
-        one.time()
-    taken: list[list[float]] = []
-    while len(taken) < _LEAST_ROUNDS or sum(map(sum, taken)) < seconds * len(rounds):
-        taken.append([one.time() for one in rounds])
-    times = zip(*taken, strict=True)
-    return [replace(one.setting, seconds=each) for one, each in zip(rounds, times, strict=True)]
 
 
 class _Bench:
@@ -203,18 +144,18 @@ class _Bench:
             raise InputError("the INPUT holds no images; name one that does")
         # Of a network that takes seconds for 20,000 images, use as many as it predicts in one.
         limit = min(SAMPLE_ROWS, max(int(_images_per_s(first)), batch_sizes[0]))
-        predicted = sample(repeated(opened.shards, min(limit, opened.rows)), first)
+        predicted = samples.sample(samples.repeated(opened.shards, min(limit, opened.rows)), first)
         self._rows = sum(len(one.images) for one in predicted)
-        shards = list(first_rows(opened.shards, self._rows))
+        shards = list(samples.first_rows(opened.shards, self._rows))
         # Few images are repeated, unless they are large or slow to decode.
         batch = predicted[0].originals
         assert batch
-        affordable = int(len(batch) / _timed(lambda: prepare_batch(batch))[0] * seconds / 4)
-        by_size = len(batch) * _SAMPLE_BYTES // (batch.images.nbytes + 1)
+        affordable = int(len(batch) / timed(lambda: prepare_batch(batch))[0] * seconds / 4)
+        by_size = len(batch) * samples.SAMPLE_BYTES // (batch.images.nbytes + 1)
         self._round_rows = max(self._rows, min(limit, SHARD_ROWS, by_size, affordable))
-        self._files = partial(repeated, shards)
-        self._reference = probabilities_of(one.predictions for one in predicted)
-        self._pixels = _pixels(predicted)
+        self._files = partial(samples.repeated, shards)
+        self._reference = agreement.probabilities_of(one.predictions for one in predicted)
+        self._pixels = samples.pixels(predicted)
         self._counts = PredictionCounts()
         for one in predicted:
             self._counts.add(one.predictions)
@@ -257,7 +198,7 @@ class _Bench:
             found["device"] = whole.device
         notes = [note for one in self._predictors.values() for note in one.notes]
         return BenchmarkResult(
-            machine=_machine(first.versions()),
+            machine=machine(first.versions()),
             model={**model, "scale": str(first.scale)},
             inputs=list(map(str, inputs)),
             rows=self._input_rows,
@@ -341,7 +282,7 @@ class _Bench:
         # As many places in memory as a run has, else small batches would stay in the caches.
         places = np.arange(count * size) % self._rows
         batches = [self._pixels.take(row) for row in places.reshape(count, size)]
-        source = inputs_of([shard_of(batch) for batch in batches] * times)
+        source = samples.inputs_of([samples.shard_of(batch) for batch in batches] * times)
         return self._round(Stage.NETWORK, source, device, size, self._workers, count * size)
 
     def _whole(
@@ -373,11 +314,11 @@ class _Bench:
             return [batch.predictions for batch in batches]
 
         def check(batches: list[pa.RecordBatch]) -> None:
-            found = probabilities_of(batches)
-            check_same(
+            found = agreement.probabilities_of(batches)
+            agreement.check_same(
                 found,
                 self._reference[np.arange(len(found)) % period % self._rows],
-                tolerance=GPU_TOLERANCE if device is Device.GPU else CPU_TOLERANCE,
+                tolerance=agreement.tolerance(device),
                 made=f"{predictor.name} on {device} in batches of {size}",
             )
 
@@ -385,167 +326,9 @@ class _Bench:
         return Round(setting, work, check)
 
 
-def probabilities_of(batches: Iterable[pa.RecordBatch]) -> Array:
-    """Return the probabilities of predictions, float32 (n, classes): NaN where there is none."""
-    column = pa.Table.from_batches(batches)[PROBABILITIES.name].combine_chunks()
-    values = column.values.to_numpy().reshape(-1, column.type.list_size)
-    return np.where(column.is_valid().to_numpy(zero_copy_only=False)[:, None], values, np.nan)
-
-
-def check_same(found: Array, expected: Array, *, tolerance: float, made: str) -> None:
-    """Check that predictions are the same however they were made: a fast wrong answer is none.
-
-    Args:
-        found: probabilities (n, classes), NaN where an image has no prediction.
-        expected: those of the first round.
-        tolerance: how far probabilities may differ.
-        made: how `found` was predicted, for the message.
-
-    Raises:
-        ModelError: they differ.
-    """
-    same = np.isclose(found, expected, rtol=0, atol=tolerance, equal_nan=True).all(axis=1)
-    if not same.all():
-        row = int(np.flatnonzero(~same)[0])
-        raise ModelError(
-            f"predictions differ: {made} reads an image as {_digit(found[row])}, before it was "
-            f"{_digit(expected[row])}; no speed of such a run counts, please report it"
-        )
-
-
-def _digit(probabilities: Array) -> str:
-    if np.isnan(probabilities[0]):
-        return "no digit"
-    return f"{probabilities.argmax()} ({probabilities.max():.4f})"
-
-
 def worker_counts(cores: int) -> list[int]:
     """Return the numbers of workers to measure: powers of two, and one a core."""
     return [*(2**i for i in range(cores.bit_length()) if 2**i < cores), cores]
-
-
-@dataclass(frozen=True)
-class _FunctionShard(Shard):
-    """Rows that a function of the batch size, `batches`, returns; no message names a source."""
-
-    rows: int
-    encoded: bool
-    batches: Callable[[int], Iterable[ImageBatch]]
-    source: str = ""
-
-    def read_from(self) -> Sequence[str | bytes]:
-        """Return nothing: no fingerprint is taken."""
-        return ()
-
-    def read(self, batch_size: int) -> Iterator[ImageBatch]:
-        """Yield the rows in order."""
-        yield from self.batches(batch_size)
-
-
-def shard_of(batch: ImageBatch) -> Shard:
-    """Return a shard of a batch in memory, which is read whole."""
-    return _FunctionShard(len(batch), isinstance(batch.images, pa.Array), lambda _: [batch])
-
-
-def inputs_of(shards: Sequence[Shard]) -> OpenInputs:
-    """Return the input that some shards are."""
-    return OpenInputs(shards, [], sum(shard.rows for shard in shards), Counter())
-
-
-def first_rows(shards: Iterable[Shard], rows: int) -> Iterator[Shard]:
-    """Yield shards of the first rows of others, as many as there are or are wanted."""
-    for shard in shards:
-        if shard.rows >= rows:
-            yield shard if shard.rows == rows else shard.take(np.arange(rows))
-            return
-        yield shard
-        rows -= shard.rows
-
-
-def repeated(shards: Sequence[Shard], rows: int) -> OpenInputs:
-    """Return an input of so many rows: those of some shards, and again from the first.
-
-    Few rows are joined to shards of the size that a large input has, in batches as full. Ten images
-    that are read again and again in batches of ten would tell how long a batch takes, and not how
-    long an image takes.
-
-    Raises:
-        ValueError: the shards have no rows.
-    """
-    available = sum(shard.rows for shard in shards)
-    if not available:
-        raise ValueError("shards without rows cannot be repeated")
-    if available >= SHARD_ROWS:
-        return inputs_of(list(first_rows(cycle(shards), rows)))
-    encoded = any(shard.encoded for shard in shards)
-    step = math.ceil(SHARD_ROWS / available) * available
-    sizes = [min(step, rows - start) for start in range(0, rows, step)]
-    # Each reads just as many rows as it has.
-    full = [partial(_full_batches, list(first_rows(cycle(shards), size))) for size in sizes]
-    return inputs_of(list(map(_FunctionShard, sizes, repeat(encoded), full)))
-
-
-def _full_batches(shards: Sequence[Shard], batch_size: int) -> Iterator[ImageBatch]:
-    """Yield the rows of shards in order, in batches as full as those of one large shard."""
-    waiting: list[ImageBatch] = []
-    rows = size = 0
-    for batch in (batch for shard in shards for batch in shard.read(batch_size)):
-        rows, size = rows + len(batch), size + batch.images.nbytes
-        full = rows > batch_size or size > BATCH_BYTES
-        if waiting and (full or _kind(batch) != _kind(waiting[0])):
-            yield _joined(waiting)
-            waiting, rows, size = [], len(batch), batch.images.nbytes
-        waiting.append(batch)
-    if waiting:
-        yield _joined(waiting)
-
-
-def _joined(batches: Sequence[ImageBatch]) -> ImageBatch:
-    """Return batches of one kind as one batch."""
-
-    def column(name: str) -> Any:  # noqa: ANN401 - of Arrow or of NumPy
-        parts = [getattr(batch, name) for batch in batches]
-        if parts[0] is None:
-            return None
-        return pa.concat_arrays(parts) if isinstance(parts[0], pa.Array) else np.concatenate(parts)
-
-    if len(batches) == 1:
-        return batches[0]
-    names = ("source", "row", "label", "images", "error", "prepared")
-    return replace(batches[0], **{name: column(name) for name in names})
-
-
-def _kind(batch: ImageBatch) -> tuple[object, bool, bool]:
-    """Return what batches that can be joined have in common."""
-    # NumPy's arrays have no type.
-    return getattr(batch.images, "type", None), batch.prepared is None, batch.formed
-
-
-def sample(
-    inputs: OpenInputs, predictor: Predictor, size_bytes: int = _SAMPLE_BYTES
-) -> list[PredictedBatch]:
-    """Predict the batches of an input, up to the one that goes beyond a size of its images."""
-    found: list[PredictedBatch] = []
-    for one in predict_batches(inputs, predictor, with_originals=True):
-        found.append(one)
-        assert one.originals
-        size_bytes -= one.originals.images.nbytes
-        if size_bytes <= 0:
-            break
-    return found
-
-
-def _pixels(predicted: Sequence[PredictedBatch]) -> ImageBatch:
-    """Return the images of predictions as a batch of raw pixels."""
-    images = np.concatenate([one.images for one in predicted])
-    n = len(images)
-    return ImageBatch(
-        source=pa.repeat("image", n),
-        row=pa.array(np.arange(n)),
-        label=pa.nulls(n, pa.int8()),
-        images=images,
-        error=pa.concat_arrays([one.predictions.column("error") for one in predicted]),
-    )
 
 
 def _images_per_s(predictor: Predictor) -> float:
@@ -554,15 +337,8 @@ def _images_per_s(predictor: Predictor) -> float:
     taken: list[float] = []
     # A block of NumPy's takes less time than another program may hold the processor.
     while not taken or (sum(taken) < _PROBE_S and len(taken) < _PROBES):
-        taken.append(_timed(lambda: predictor.probabilities(images))[0])
+        taken.append(timed(lambda: predictor.probabilities(images))[0])
     return len(images) / min(taken)
-
-
-def _timed(work: Callable[[], ResultT]) -> tuple[float, ResultT]:
-    """Return the seconds that some work takes, and its result."""
-    started = time.perf_counter()
-    result = work()
-    return time.perf_counter() - started, result
 
 
 @contextmanager
@@ -578,37 +354,3 @@ def _without_retracing_warnings() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_other)
-
-
-@contextmanager
-def _opened(inputs: Inputs, options: ReadOptions, classes: Classes) -> Iterator[OpenInputs]:
-    """Open the inputs, or where there are none a file of generated digits."""
-    if listed := input_list(inputs):
-        yield open_inputs(listed, options, classes)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "generated.parquet")
-        generator.write_parquet(path, _GENERATED_ROWS)
-        yield open_inputs([path], replace(options, labels=NO_LABELS), classes)
-
-
-def _machine(running: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the speeds depend on, as far as it is known."""
-    versions = {"mnist_batch": __version__, "python": platform.python_version()}
-    versions |= {package: version(package) for package in ("numpy", "numba", "pyarrow", "pillow")}
-    versions |= running
-    return {
-        "cores": available_workers(),
-        "cpu": _cpu_model(),
-        "platform": platform.platform(),
-        "versions": versions,
-    }
-
-
-def _cpu_model() -> str | None:
-    """Return the processor's name, which Linux keeps in a file."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or None
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), None)

@@ -13,7 +13,7 @@ from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_parquet
-from mnist_batch.tuning.measuring import first_rows, repeated, sample, shard_of
+from mnist_batch.tuning.samples import first_rows, repeated, sample, shard_of
 
 
 def rows_of(shards: Sequence[Shard], batch_size: int) -> list[int]:

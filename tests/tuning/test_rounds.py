@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mnist_batch.tuning.measuring import Round, time_in_turn
 from mnist_batch.tuning.recommendation import Measurement, Stage
+from mnist_batch.tuning.rounds import Round, time_in_turn
 
 
 def round_of(work: Callable[[], object], check: Callable[[object], None]) -> Round:

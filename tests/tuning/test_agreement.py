@@ -7,7 +7,7 @@ import pytest
 
 from mnist_batch.errors import ModelError
 from mnist_batch.schema import PROBABILITIES
-from mnist_batch.tuning.measuring import check_same, probabilities_of
+from mnist_batch.tuning.agreement import check_same, probabilities_of
 
 Row = dict[int, float] | None
 """Probabilities by digit, the others 0; None where there is no prediction."""

@@ -1,0 +1,55 @@
+"""Time pieces of work in turn, so that what else runs on the machine slows all of them alike."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+from mnist_batch.tuning.recommendation import Measurement
+
+ResultT = TypeVar("ResultT")
+
+_LEAST_ROUNDS = 3
+
+
+class Round(NamedTuple):
+    """A stage of the work at one setting, to be timed.
+
+    Attributes:
+        setting: what is measured, without a time yet.
+        work: does it once, and is timed.
+        check: called with the result of `work` after the clock has stopped; raises an error where
+            the result is wrong.
+    """
+
+    setting: Measurement
+    work: Callable[[], Any]
+    check: Callable[[Any], None] = lambda _: None
+
+    def time(self) -> float:
+        """Do the work once, check its result, and return the seconds that the work took."""
+        seconds, result = timed(self.work)
+        self.check(result)
+        return seconds
+
+
+def time_in_turn(rounds: Sequence[Round], seconds: float) -> list[Measurement]:
+    """Run each round once to warm up, then all rounds in turn, and return their measurements.
+
+    They take turns because other programs slow a machine down for seconds at a time: all that is
+    compared is slowed down alike. Each runs for `seconds` on average, and three times at least.
+    """
+    for one in rounds:
+        one.time()
+    taken: list[list[float]] = []
+    while len(taken) < _LEAST_ROUNDS or sum(map(sum, taken)) < seconds * len(rounds):
+        taken.append([one.time() for one in rounds])
+    times = zip(*taken, strict=True)
+    return [replace(one.setting, seconds=each) for one, each in zip(rounds, times, strict=True)]
+
+
+def timed(work: Callable[[], ResultT]) -> tuple[float, ResultT]:
+    """Return the seconds that some work takes, and its result."""
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result

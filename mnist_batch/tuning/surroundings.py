@@ -1,0 +1,32 @@
+"""What the speed of a machine depends on, as far as it is known."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mnist_batch import __version__
+from mnist_batch.inference.workers import available_workers
+
+
+def machine(running: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the speeds depend on, as far as it is known."""
+    versions = {"mnist_batch": __version__, "python": platform.python_version()}
+    versions |= {package: version(package) for package in ("numpy", "numba", "pyarrow", "pillow")}
+    versions |= running
+    return {
+        "cores": available_workers(),
+        "cpu": _cpu_model(),
+        "platform": platform.platform(),
+        "versions": versions,
+    }
+
+
+def _cpu_model() -> str | None:
+    """Return the processor's name, which Linux keeps in a file."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), None)
