@@ -371,10 +371,10 @@ def _keras_or_numpy(
         why = "a model of Keras, which ONNX Runtime does not run"
         raise ModelError(f"{file.path}: {why}; pass --predictor numpy, keras or auto")
     why = "it was asked for"
-    if choice is not PredictorChoice.KERAS and device is not Device.GPU:
-        scaling = None if scale is Scale.BYTES else _SCALES[scale]
+    dense = None
+    if choice is not PredictorChoice.KERAS:
         try:
-            network = dense_network(file, scaling)
+            dense = dense_network(file, None if scale is Scale.BYTES else _SCALES[scale])
         except UnsupportedNetworkError as error:
             why = str(error)
             if choice is PredictorChoice.NUMPY:
@@ -383,11 +383,21 @@ def _keras_or_numpy(
         except ModelError as error:
             raise ModelError(f"{file.path}: {error}") from error
         else:
-            return network, PredictorChoice.NUMPY, "all of its layers are ones that NumPy runs"
-    # Keras takes seconds to import; a Dense network never gets here.
-    from mnist_batch.inference.keras_network import KerasNetwork
+            if device is not Device.GPU:
+                return dense, PredictorChoice.NUMPY, "all of its layers are ones that NumPy runs"
+            why = "the GPU was asked for; NumPy runs it too, on the CPU"
+            notes.insert(0, f"runs on Keras: {why}")
+    # Keras takes seconds to import; a Dense network gets here on a GPU alone.
+    try:
+        from mnist_batch.inference.keras_network import KerasNetwork
 
-    return KerasNetwork(file, device, batch_size, notes.append), PredictorChoice.KERAS, why
+        network = KerasNetwork(file, device, batch_size, notes.append)
+    except ModelError as error:
+        if dense is None:
+            raise
+        way = "with --device cpu NumPy runs this model, without Keras"
+        raise ModelError(f"{error.args[0]}; {way}") from error
+    return network, PredictorChoice.KERAS, why
 
 
 def _classes(

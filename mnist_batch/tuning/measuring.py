@@ -164,7 +164,7 @@ class _Bench:
         """Return the devices to measure."""
         if device is not Device.AUTO:
             return [device]
-        reason = "NumPy runs this model, on the CPU"
+        reason = "NumPy runs this model, on the CPU; --device gpu measures Keras there"
         if self._first.name is PredictorChoice.ONNX:
             reason = "pass --device gpu to measure ONNX Runtime there"
         if self._first.name is PredictorChoice.KERAS:
