@@ -85,7 +85,7 @@ examples: nightly-demo ## Make the digits and the pictures in examples/ again, a
 lock: $(READY) ## Choose the newest releases for requirements.lock and benchmarks/peers.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
-		--group dev --output-file requirements.lock pyproject.toml
+		--all-extras --group dev --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
 		--group peers --output-file benchmarks/peers.lock

@@ -10,6 +10,7 @@
         PredictionsError      a predictions file that cannot be evaluated
             OtherClassesError two that are compared, and are not of the same classes
         MachineError          memory, threads or files that the machine does not have now
+            MissingExtraError a library of an extra of this package, which is not installed
 
 Each message is one line: what is wrong, where, what was expected, what to do next. It is written
 with the options of the command line, which prints it and exits with status 1; in a program it tells
@@ -119,3 +120,7 @@ class MachineError(MnistBatchError):
 
     The run stops, and what it has finished is kept: the same run on a healthy machine works.
     """
+
+
+class MissingExtraError(MachineError):
+    """A library is not installed that an extra of this package brings."""

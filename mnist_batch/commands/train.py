@@ -23,6 +23,7 @@ from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import HUB, open_inputs
+from mnist_batch.machine import extras
 from mnist_batch.options import (
     AUGMENTED,
     MNIST,
@@ -215,6 +216,7 @@ def train(
         InputError: the data cannot be read, or is too little to split.
         LabelError: a row to train on has no label, or some to test on have none; or `labels` is
             `none`.
+        MissingExtraError: Keras, or what it runs on, is not installed.
     """
     started = time.perf_counter()
     given = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split}
@@ -224,6 +226,7 @@ def train(
     read = ReadOptions.of(**reading)
     if read.labels == NO_LABELS:
         raise LabelError(f"--labels {NO_LABELS}: train learns from labels; leave it out")
+    _require_libraries(data, augment=augment)
     more = {**given, "seed": seed or None, "prepare": prepare}
     again = train_line(data, Path(out), more, augment=augment, read=read)
     # What can be refused is refused before hours of training.
@@ -237,6 +240,16 @@ def train(
         with StagedFile(Path(out), overwrite=overwrite) as staged:
             result = _save(staged, fitted, digits, report_writer, settings.seed, again, started)
     return replace(result, notes=[*out_lock.notes, *result.notes])
+
+
+def _require_libraries(data: str | Path, *, augment: bool) -> None:
+    """Refuse to read a data set, or to download it, where Keras is missing that learns from it."""
+    needed = extras.for_keras()
+    if augment:  # which TensorFlow does, whatever Keras runs on
+        needed.append(extras.TENSORFLOW)
+    if str(data).startswith(HUB):
+        needed.append(extras.HUB)
+    extras.require("train", *needed)
 
 
 def _epoch(step: TrainingProgress) -> BarState:

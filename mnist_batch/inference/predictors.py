@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MissingExtraError, ModelError
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
 from mnist_batch.inputs.labelling.names import digits_of
+from mnist_batch.machine import extras
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.layers import Layer, colour_axis
@@ -277,6 +278,7 @@ def load_model(
     Raises:
         ModelError: the file cannot be read; its network does not classify 28x28 images,
             gives NaN, or cannot be run in the way that was asked for.
+        MissingExtraError: what runs it is not installed.
         ValueError: `batch_size` is below 1, or `scale` is none of `Scale`.
     """
     file = read_model_file(Path(path) if path else DEFAULT_MODEL)
@@ -301,6 +303,7 @@ def build_predictor(
 
     Raises:
         ModelError: as there, but for what is wrong with the file and for NaN.
+        MissingExtraError: what runs it is not installed.
         ValueError: `batch_size` is below 1.
     """
     if batch_size < 1:
@@ -387,16 +390,20 @@ def _keras_or_numpy(
                 return dense, PredictorChoice.NUMPY, "all of its layers are ones that NumPy runs"
             why = "the GPU was asked for; NumPy runs it too, on the CPU"
             notes.insert(0, f"runs on Keras: {why}")
+    needing = f"its network ({why})" if dense is None else "--device gpu"
+    if choice is PredictorChoice.KERAS:
+        needing = "--predictor keras"
     # Keras takes seconds to import; a Dense network gets here on a GPU alone.
     try:
+        extras.require(f"{file.path}: {needing}", *extras.for_keras())
         from mnist_batch.inference.keras_network import KerasNetwork
 
         network = KerasNetwork(file, device, batch_size, notes.append)
-    except ModelError as error:
+    except (ModelError, MissingExtraError) as error:
         if dense is None:
             raise
         way = "with --device cpu NumPy runs this model, without Keras"
-        raise ModelError(f"{error.args[0]}; {way}") from error
+        raise type(error)(f"{error.args[0]}; {way}") from error
     return network, PredictorChoice.KERAS, why
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mnist_batch.errors import InputError
+from mnist_batch.machine import extras
 from mnist_batch.schema import shortened
 
 # The grammar of `hf://` is https://huggingface.co/docs/huggingface_hub/package_reference/hf_uris;
@@ -63,8 +64,10 @@ def local_copy(uri: str) -> Path:
     Raises:
         InputError: the URI is malformed, there is no such data set, revision or file, or it can
             be neither reached nor found in the cache.
+        MissingExtraError: huggingface_hub is not installed.
     """
     location = _parsed(uri)
+    extras.require(uri, extras.HUB)
     try:
         with _quiet(), _replies_checked():
             path = Path(_download(location)) / location.path

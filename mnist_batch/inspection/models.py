@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import MissingExtraError, ModelError
 from mnist_batch.inference.predictors import build_predictor
 from mnist_batch.inference.preparing import wanted_prepare
 from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, try_ways
@@ -135,7 +135,7 @@ def inspect_model(
     try:
         predictor = build_predictor(file)
         nan = predictor.gives_nan()
-    except ModelError as error:
+    except (ModelError, MissingExtraError) as error:
         return replace(found, why=str(error).removeprefix(f"{file.path}: "))
     trials = None
     if data is not None and not nan:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.inference.onnx import runtime
 from mnist_batch.inference.onnx.trial import BLOCK_ROWS, tried
+from mnist_batch.machine import extras
 from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
 from mnist_batch.models.layers import Layer, as_taken, count_classes, digit_shape
 from mnist_batch.models.model_file import OnnxFile
@@ -32,9 +33,10 @@ class OnnxNetwork:
             note: called with a sentence for the user.
 
         Raises:
-            ModelError: ONNX Runtime is not installed; there is no such device; the network cannot
-                be run, see `trial.tried`.
+            MissingExtraError: ONNX Runtime is not installed.
+            ModelError: there is no such device; the network cannot be run, see `trial.tried`.
         """
+        extras.require(f"{file.path}: an ONNX file", extras.ONNX_RUNTIME)
         self._file = file
         try:
             library = runtime.import_onnxruntime()

@@ -1,10 +1,11 @@
-"""Import ONNX Runtime where it is installed, and open networks in it."""
+"""Import ONNX Runtime, and open networks in it."""
 
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from mnist_batch.errors import ModelError
+from mnist_batch.machine.failures import loading
 from mnist_batch.models.model_file import OnnxFile
 from mnist_batch.options import Device
 
@@ -16,15 +17,10 @@ def import_onnxruntime() -> ModuleType:
     """Import ONNX Runtime, which takes a tenth of a second.
 
     Raises:
-        ModelError: it is not installed.
+        MachineError: it cannot be loaded.
     """
-    try:
+    with loading("ONNX Runtime"):
         import onnxruntime
-    except ImportError as error:
-        raise ModelError(
-            "an ONNX file needs ONNX Runtime, which is not installed; "
-            "pip install 'mnist-batch[onnx]'"
-        ) from error
     onnxruntime.set_default_logger_severity(_FATAL)
     module: ModuleType = onnxruntime
     return module

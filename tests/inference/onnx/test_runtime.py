@@ -4,43 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.onnx import runtime
 from mnist_batch.inference.predictors import load_model
 from tests.support.onnx_files import dense
-
-
-def test_without_onnx_runtime_a_line_says_how_to_install_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is an extra."""
-    (tmp_path / "model.onnx").write_bytes(dense())
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ModelError, match=r"not installed; pip install 'mnist-batch\[onnx\]'"):
-        load_model(tmp_path / "model.onnx")
-
-
-def test_without_onnx_runtime_the_command_says_so_in_one_line(tmp_path: Path) -> None:
-    """In a process whose import of it fails."""
-    (tmp_path / "model.onnx").write_bytes(dense())
-    np.save(tmp_path / "x.npy", np.zeros((2, 28, 28), np.uint8))
-    program = (
-        "import sys; sys.modules['onnxruntime'] = None; from mnist_batch.__main__ import main; "
-        "sys.argv = 'mnist-batch predict x.npy --model model.onnx --out o.csv'.split(); main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
-    assert done.returncode == 1
-    assert done.stdout == ""
-    [line] = done.stderr.splitlines()
-    assert line == (
-        "error: model.onnx: an ONNX file needs ONNX Runtime, which is not installed; "
-        "pip install 'mnist-batch[onnx]'"
-    )
 
 
 def test_a_gpu_that_is_not_there_is_said(tmp_path: Path) -> None:
