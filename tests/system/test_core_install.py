@@ -19,6 +19,8 @@ CONV = {
 }
 FOR_KERAS = "needs Keras and TensorFlow, which are not installed; pip install 'mnist-batch[keras]'"
 
+WITHOUT_KERAS = "NumPy runs this model, without Keras"
+
 
 @pytest.fixture(scope="module")
 def core(tmp_path_factory: pytest.TempPathFactory) -> CoreEnvironment:
@@ -94,8 +96,7 @@ def test_the_commands_work_in_the_core(core: CoreEnvironment, folder: Path) -> N
         ),
         (
             "predict digits --out o.parquet --device gpu --model linear.h5",
-            f"linear.h5: --device gpu {FOR_KERAS}; with --device cpu NumPy runs this model, without "
-            "Keras",
+            f"linear.h5: --device gpu {FOR_KERAS}; with --device cpu {WITHOUT_KERAS}",
         ),
         (
             "predict digits --out o.parquet --model cnn.h5",
@@ -164,8 +165,7 @@ def test_a_model_that_nothing_runs_here_is_inspected_all_the_same(
 
 CALLS = {
     "load_model('cnn.h5')": FOR_KERAS,
-    "load_model('linear.h5', device='gpu')": f'linear.h5: device="gpu" {FOR_KERAS}; with device="cpu" NumPy runs '
-    "this model, without Keras",
+    "load_model('linear.h5', device='gpu')": f'{FOR_KERAS}; with device="cpu" {WITHOUT_KERAS}',
     "load_model('linear.h5', predictor='keras')": f'linear.h5: predictor="keras" {FOR_KERAS}',
     "train('digits')": f"train {FOR_KERAS}",
     "predict('digits', 'o.csv', model='model.onnx')": "pip install 'mnist-batch[onnx]'",
