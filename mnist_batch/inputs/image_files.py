@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +147,7 @@ class ImageFileShard(Shard):
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
         start = 0
         while start < len(self.paths):
-            paths = [*self.paths[start : start + batch_size]]
+            paths = Texts.joined([self.paths[start : start + batch_size]])
             encoded, error = _read_at_once(paths) or _read_each(paths)
             yield ImageBatch(
                 source=texts_of_paths(self.sources[start : start + len(encoded)]),
@@ -248,20 +249,20 @@ def _named_labels(texts: pa.Array, paths: Sequence[str], settings: ReadSettings)
     return class_numbers(texts, lambda place: text_of_path(paths[place]), settings.numbering())
 
 
-def _read_at_once(paths: Sequence[str]) -> tuple[pa.Array, pa.Array] | None:
+def _read_at_once(paths: Texts) -> tuple[pa.Array, pa.Array] | None:
     """Do what `_read_each` does, by compiled code; return None where that is not loaded."""
-    if not _kernels.ready():
+    if not (_kernels.ready() and sys.getfilesystemencoding() == "utf-8"):
         return None
     from mnist_batch._kernels.images import MAX_BYTES, read_files
 
-    joined = np.frombuffer(os.fsencode("\0".join([*paths, ""])), np.uint8)
-    ends = np.flatnonzero(joined == 0)
-    if len(ends) != len(paths):  # a null character in a path
+    joined, ends = paths.joined_bytes()
+    if not joined.all():  # a null character in a path
         return None
+    joined = np.insert(joined, ends[1:], 0)
     # With room for the file that fills the batch.
     data = np.empty(max(BATCH_BYTES - 1, 0) + MAX_BYTES, np.uint8)
     bounds = np.empty(len(paths) + 1, np.int32)
-    count = read_files(joined, np.append(0, ends[:-1] + 1), READING, data, bounds)
+    count = read_files(joined, ends[:-1] + np.arange(len(paths)), READING, data, bounds)
     bounds = bounds[: count + 1]
     buffers = [None, pa.py_buffer(bounds), pa.py_buffer(data[: bounds[-1]])]
     encoded = pa.Array.from_buffers(pa.binary(), count, buffers)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from glob import has_magic
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.errors import InputError
+from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import Reason, error_text, shortened
 
@@ -79,10 +80,11 @@ _BEFORE_ESCAPE = re.compile(r"(\\+)(?=[\udc80-\udcff]|udc[89a-f][0-9a-f])")
 
 def texts_of_paths(paths: Sequence[str]) -> pa.Array:
     """Return paths as Arrow strings, as `text_of_path` does."""
-    if _ESCAPE not in "\0".join(paths):
-        with suppress(UnicodeEncodeError):  # as nearly always; it takes a tenth of the time
-            return pa.array(paths, pa.string())
-    return pa.array(map(text_of_path, paths), pa.string())
+    texts = Texts.joined([paths])
+    if _ESCAPE.encode() not in texts.joined_bytes()[0].tobytes():
+        with suppress(pa.ArrowInvalid):  # as nearly always all is UTF-8; it takes a hundredth
+            return texts.encoded.cast(pa.string())
+    return pa.array(map(text_of_path, texts), pa.string())
 
 
 def file_states(paths: Sequence[str | Path]) -> FileStates:
@@ -126,7 +128,7 @@ class FolderListing:
         """Tell whether a file is an input; count it as passed over where it is none."""
         if _is_link_to_folder(entry):
             reason = "link to a folder"
-        elif suffix_of(entry.name) not in self._by_suffix:
+        elif self._alike(entry.name) is None:
             reason = entry.name[max(0, entry.name.rfind(".")) :].lower()
             reason = reason if reason.startswith(".") else "no suffix"
             if entry.name.endswith(_ICEBERG_LOG):
@@ -140,7 +142,16 @@ class FolderListing:
 
     def add_file(self, name: str) -> None:
         """Add a file that `takes` is true of."""
-        self._by_suffix[suffix_of(name)].append(name)
+        names = self._alike(name)
+        assert names is not None
+        names.append(name)
+
+    def _alike(self, name: str) -> list[str] | None:
+        """Return the names of the files of the same kind; None for a file that is no input."""
+        # No suffix of a format is the end of another's, so that `suffix_of` says the same.
+        dot = name.rfind(".")
+        names = self._by_suffix.get(name[dot:]) if dot > 0 else None
+        return self._by_suffix.get(suffix_of(name)) if names is None else names
 
     def add_unreadable_folder(self, name: str, error: InputError) -> None:
         """Add a folder that cannot be listed: nobody knows which kind of file it holds."""
@@ -246,8 +257,9 @@ def naturally_sorted(names: Iterable[str]) -> list[str]:
     joined = "".join(numbers)
     if len(numbers) < len(in_order) or not all(numbers) or joined.strip(digits):
         return sorted(in_order, key=natural_key)
-    of_one_length = len(set(map(len, numbers))) == 1
-    if not of_one_length and any(number[0] == "0" < number for number in numbers):
+    if len(set(map(len, numbers))) == 1:
+        return in_order
+    if any(number[0] == "0" < number for number in numbers):
         return sorted(in_order, key=natural_key)
     return sorted(in_order, key=len)
 
@@ -267,6 +279,7 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
         InputError: the folder cannot be read, or one in it, and nothing else was found.
     """
     listing = FolderListing(kinds)
+    plain = kinds.keys() - {*map(suffix_of, METADATA_NAMES)}
 
     def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
         if is_folder and entry.name in _LOGS:
@@ -279,7 +292,7 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
             return False
         return is_folder or listing.takes(entry)
 
-    pending = [("", iter(_sorted_names(folder, wanted)))]
+    pending = [("", iter(_sorted_names(folder, wanted, plain)))]
     while pending:
         above, names = pending[-1]
         for name in names:
@@ -288,7 +301,7 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
                 continue
             below = above + name
             try:
-                pending.append((below, iter(_sorted_names(folder / below, wanted))))
+                pending.append((below, iter(_sorted_names(folder / below, wanted, plain))))
             except InputError as error:
                 listing.add_unreadable_folder(below, error)
                 continue
@@ -380,20 +393,27 @@ def _path_key(path: str) -> list[tuple[str, str]]:
     return [natural_key(part) for part in path.split("/")]
 
 
-def _sorted_names(folder: Path, wanted: _Wanted) -> list[str]:
+def _sorted_names(folder: Path, wanted: _Wanted, plain: Set[str] = frozenset()) -> list[str]:
     """Return the names in a folder that are wanted, in natural order; a `/` ends those of folders.
 
-    Only names are kept: a million entries take 400 MB.
+    Regular files whose names end in one of `plain`, from their last dot on, are wanted unless they
+    are hidden: to ask would take as long as all else. Only names are kept: a million entries take
+    400 MB.
     """
     names, folders = [], set()
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
+                name = entry.name
+                is_plain = name[name.rfind(".") :] in plain and name[0] != "."
+                if is_plain and entry.is_file(follow_symlinks=False):
+                    names.append(name)
+                    continue
                 is_folder = entry.is_dir(follow_symlinks=False)
                 if wanted(entry, is_folder=is_folder):
-                    names.append(entry.name)
+                    names.append(name)
                     if is_folder:
-                        folders.add(entry.name)
+                        folders.add(name)
     except OSError as error:
         raise_if_of_machine(error, str(folder))
         raise InputError(f"{folder}: folder cannot be read: {error.strerror}") from error

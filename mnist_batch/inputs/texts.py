@@ -5,6 +5,7 @@ from itertools import chain, islice
 from typing import overload
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 _AT_ONCE = 8192
@@ -16,6 +17,9 @@ class Texts(Sequence[str]):
 
     A slice shares the memory of the whole. Bytes in a name that are not UTF-8 come and go as
     Python's escapes, `\udcXX`.
+
+    Attributes:
+        encoded: the texts in UTF-8, Arrow's large_binary.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
@@ -29,7 +33,7 @@ class Texts(Sequence[str]):
             lengths.append(np.fromiter(map(len, counted), np.int64, len(some)))
         offsets = np.cumsum(np.concatenate(lengths))
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
-        self._array = pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+        self.encoded = pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
 
     @classmethod
     def joined(cls, groups: Sequence[Sequence[str]]) -> "Texts":
@@ -37,18 +41,31 @@ class Texts(Sequence[str]):
         each = [group if isinstance(group, cls) else cls(group) for group in groups]
         if len(each) == 1:
             return each[0]
-        arrays = [texts._array for texts in each]
+        arrays = [texts.encoded for texts in each]
         return cls._of(pa.chunked_array(arrays, pa.large_binary()).combine_chunks())
 
     @classmethod
     def _of(cls, array: pa.Array) -> "Texts":
         texts = cls.__new__(cls)
-        texts._array = array
+        texts.encoded = array
         return texts
+
+    def joined_bytes(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """Return the UTF-8 of all texts, one after the other, and where each begins and the next.
+
+        Neither is a copy, unless this is a slice.
+        """
+        _, bounds, content = self.encoded.buffers()
+        if not content:
+            return np.zeros(0, np.uint8), np.zeros(len(self) + 1, np.int64)
+        offsets = np.frombuffer(bounds, np.int64, len(self) + 1, 8 * self.encoded.offset)
+        start = offsets[0]
+        joined = np.frombuffer(content, np.uint8, offsets[-1] - start, start)
+        return joined, offsets - start if start else offsets
 
     def __len__(self) -> int:
         """Return the number of texts."""
-        return len(self._array)
+        return len(self.encoded)
 
     @overload
     def __getitem__(self, place: int) -> str: ...
@@ -57,8 +74,8 @@ class Texts(Sequence[str]):
     def __getitem__(self, place: int | slice) -> "str | Texts":
         """Return a text, or a slice, which shares the memory."""
         if isinstance(place, slice):
-            return self._of(self._array[place])
-        return _decoded(self._array[place].as_py())
+            return self._of(self.encoded[place])
+        return _decoded(self.encoded[place].as_py())
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the texts, some decoded at a time."""
@@ -66,7 +83,7 @@ class Texts(Sequence[str]):
         return chain.from_iterable(self._some(start) for start in starts)
 
     def _some(self, start: int) -> list[str]:
-        encoded = self._array.slice(start, _AT_ONCE)
+        encoded = self.encoded.slice(start, _AT_ONCE)
         try:
             texts: list[str] = encoded.cast(pa.large_string()).to_pylist()
         except pa.ArrowInvalid:  # not UTF-8

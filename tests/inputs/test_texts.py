@@ -1,6 +1,7 @@
 """Many texts in little memory."""
 
 import tracemalloc
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -32,6 +33,16 @@ def test_groups_are_joined_in_order() -> None:
     assert list(Texts.joined([found[2:], ["x"], Texts(), found[:1]])) == [*ODD[2:], "x", "a"]
     assert Texts.joined([found]) is found
     assert list(Texts.joined([])) == []
+
+
+def test_their_bytes_are_one_after_the_other() -> None:
+    """Of a slice too; where each begins counts from its own first."""
+    found = Texts(ODD)
+    for part in (found, found[1:3], found[4:], found[:0], Texts()):
+        joined, bounds = part.joined_bytes()
+        each = [joined[start:stop].tobytes() for start, stop in pairwise(bounds.tolist())]
+        assert each == [text.encode("utf-8", "surrogateescape") for text in part]
+        assert joined.tobytes() == b"".join(each)
 
 
 def test_a_text_takes_its_bytes_and_eight_more() -> None:

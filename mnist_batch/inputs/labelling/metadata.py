@@ -81,6 +81,8 @@ def _of_folders(
 ) -> list[tuple[str, npt.NDArray[np.int64]]]:
     """Return for each folder the places of the names for which it is the next one above."""
     known = {*folders}
+    if not known:
+        return []
     if known == {""}:
         return [("", np.arange(len(names)))]
 
