@@ -82,29 +82,39 @@ examples: nightly-demo ## Make the digits and the pictures in examples/ again, a
 	$(BIN)/python examples/handwriting.py
 	$(BIN)/python examples/nightly/picture.py
 
-lock: $(READY) ## Choose the newest releases for requirements.lock and benchmarks/peers.lock
+lock: $(READY) ## Choose the newest releases for requirements.lock, benchmarks/peers.lock and compiler.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
 		--all-extras --group dev --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
 		--group peers --output-file benchmarks/peers.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet \
+		--group compiler --output-file compiler.lock
 
 clean: ## Remove .venv, build and all caches
-	rm -rf .venv .venv-peers build dist *.egg-info .benchmarks \
+	rm -rf .venv .venv-peers build dist *.egg-info mnist_batch/_kernels/*.so .benchmarks \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The version, which is installed too, stands in __init__.py.
-$(READY): requirements.lock pyproject.toml mnist_batch/__init__.py
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	--no-build-isolation --editable .
+COMPILED = $(BIN)/python -c 'from mnist_batch import _kernels; raise SystemExit(not _kernels.ready())'
+
+# The version, which is installed too, stands in __init__.py; the kernels are compiled.
+$(READY): requirements.lock pyproject.toml setup.py mnist_batch/__init__.py \
+		$(wildcard mnist_batch/_kernels/*.[ch])
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
 		f"Python {v[0]}.{v[1]} found; mnist-batch needs 3.11, 3.12 or 3.13: make PYTHON=python3.12 ...")'
 	@echo "Setting up .venv from the package index: one to three minutes"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		--no-build-isolation --editable .
+	@$(INSTALL)
+	@$(COMPILED) || { echo "No C compiler found: setting up Zig's from the package index"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement compiler.lock && $(INSTALL) && $(COMPILED); }
 	@touch $@
 
 .venv-peers/.ready: benchmarks/peers.lock

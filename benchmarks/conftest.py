@@ -16,7 +16,6 @@ from benchmarks import machine
 from benchmarks.data import Digits
 from benchmarks.plain_network import PlainNetwork, read_network
 from benchmarks.recording import Measure, NotRun
-from mnist_batch import _kernels
 from mnist_batch.models.model_file import DEFAULT_MODEL
 
 ROWS, QUICK_ROWS = 60_000, 10_000
@@ -116,12 +115,6 @@ def facts(request: pytest.FixtureRequest, digits: Digits) -> Mapping[str, str]:
         model_sha256=hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest(),
     )
     return found
-
-
-@pytest.fixture(scope="session")
-def compiled() -> None:
-    """The compiled code is loaded, as in a process that has done a large job before."""
-    _kernels.load()
 
 
 @pytest.fixture

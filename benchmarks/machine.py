@@ -8,7 +8,7 @@ from typing import Any
 
 from mnist_batch.inference.workers import available_workers
 
-PACKAGES = ("numpy", "pyarrow", "pillow", "numba", "h5py", "keras", "tensorflow", "jax", "torch")
+PACKAGES = ("numpy", "pyarrow", "pillow", "h5py", "keras", "tensorflow", "jax", "torch")
 
 
 def describe() -> Mapping[str, Any]:

@@ -46,7 +46,6 @@ def source(digits: Digits, cnn: Predictor) -> Source:
     return Source(path, "parquet-100", digits.labels, expected.astype(np.int8))
 
 
-@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("way", [ALONE, *REPORTS])
 def test_the_network_and_the_command_agree_with_keras(
     measure: Measure,

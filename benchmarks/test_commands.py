@@ -22,7 +22,6 @@ from mnist_batch.options import BATCH_ROWS
 INPUTS = [(form, False) for form in FORMS] + [(form, True) for form in FORMS if form != "mixed"]
 
 
-@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize(("form", "large"), INPUTS)
 def test_a_job_agrees_with_the_reference(
     measure: Measure, digits: Digits, tmp_path: Path, form: str, large: bool

@@ -24,7 +24,6 @@ CORES = available_workers()
 THREADS = [1] if CORES == 1 else [1, CORES]
 
 
-@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("form", ["parquet-100", "mixed"])
 def test_decoding_gives_the_pixels(
@@ -49,7 +48,6 @@ def test_decoding_gives_the_pixels(
     assert len(images) == source.rows
 
 
-@pytest.mark.usefixtures("compiled")
 def test_reading_decoding_and_predicting_agree_with_the_reference(
     measure: Measure, digits: Digits
 ) -> None:

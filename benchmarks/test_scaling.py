@@ -16,7 +16,6 @@ CORES = available_workers()
 WORKERS = sorted({2**power for power in range(CORES.bit_length())} | {CORES})
 
 
-@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("form", ["parquet-100", "packed"])
 @pytest.mark.parametrize("workers", WORKERS)
 def test_the_number_of_workers_changes_no_prediction(

@@ -30,11 +30,7 @@ BATCH_ROWS = 2048
 
 def mnist_batch_job(_: Path) -> Predict:
     """This project, by its library: `mnist_batch.predict` without the report."""
-    from mnist_batch import _kernels
     from mnist_batch.commands.predict import predict
-
-    # Else the first job would begin without the compiled code, and load it meanwhile.
-    _kernels.load()
 
     def run(source: Path, out: Path) -> None:
         predict(source, out, report=False, overwrite=True)

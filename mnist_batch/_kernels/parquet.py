@@ -3,25 +3,17 @@
 Read here and not by pyarrow 26, which ends the process when it is asked for a column whose entry in
 the footer is damaged or encrypted, and takes up to 2 GB for a page that says it has so many. The
 formats are those of Apache Parquet's `parquet.thrift` and of Thrift's compact protocol.
-
-Each function is written once, of what Numba can compile, and takes bytes as well as an array of
-them. Plain, it serves few images without the wait for Numba; compiled, it takes a fiftieth of the
-time on a file with row groups of 100 rows.
 """
 
 import os
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch import _kernels
-
 _Numbers = npt.NDArray[np.int64]
 _Data = Any  # bytes to read from, or room for them: an array where the code is compiled
-_Function = TypeVar("_Function", bound=Callable[..., object])
 
 CODEC, VALUES, STORED_BYTES, DATA_PAGE, DICTIONARY_PAGE, NULLS = range(6)
 """What the footer says of a column chunk (a column in a row group): the number of its codec,
@@ -88,9 +80,6 @@ def find_chunks(footer: bytes, places: _Numbers, chunks: _Numbers) -> bool:
     Returns:
         Whether exactly these row groups are there, each with these columns, and none is encrypted.
     """
-    if _kernels.ready():
-        data = np.frombuffer(footer, np.uint8)
-        return bool(_compiled["find_chunks"](data, places, chunks))
     return _find_chunks(footer, places, chunks)
 
 
@@ -107,56 +96,10 @@ def check_pages(descriptor: int, chunks: _Numbers, max_page_bytes: int, found: _
     if not hasattr(_of_thread, "buffer"):
         _of_thread.buffer = np.empty(_BUFFER_BYTES, np.uint8)
     buffer: npt.NDArray[np.uint8] = _of_thread.buffer
-    if _kernels.ready():
-        _compiled["check_pages"](descriptor, chunks, max_page_bytes, buffer, found)
-    else:
-        _check_pages(descriptor, chunks, max_page_bytes, buffer.data, found)
+    _check_pages(descriptor, chunks, max_page_bytes, buffer.data, found)
 
 
 _of_thread = threading.local()
-
-_compiled: dict[str, Callable[..., Any]] = {}
-"""The compiled forms of `_find_chunks` and `_check_pages`, once they are loaded."""
-
-_helpers: list[Callable[..., object]] = []
-
-
-def load() -> None:
-    """Compile both functions, or load what an earlier process compiled."""
-    from numba import extending, types
-
-    for function in _helpers:
-        extending.register_jitable(function)
-    # POSIX, of the C library that this process runs on.
-    pread: Any = types.ExternalFunction(
-        "pread", types.intp(types.int32, types.uintp, types.uintp, types.int64)
-    )
-
-    # Numba wants both signatures to be the same, annotations too.
-    @extending.overload(_read_at)
-    def _(descriptor: int, buffer: _Data, at: int, size: int) -> Callable[..., int]:
-        del descriptor, buffer, at, size  # their types
-
-        def read_at(descriptor: int, buffer: _Data, at: int, size: int) -> int:
-            count = max(0, pread(descriptor, buffer.ctypes.data, np.uintp(size), at))
-            buffer[count : count + len(PADDING)] = 0
-            return count
-
-        return read_at
-
-    find, check = _kernels.compiled(_find_chunks), _kernels.compiled(_check_pages)
-    none = np.zeros(0, np.int64)
-    # Memory that is only read is another type for Numba.
-    find(np.frombuffer(bytes(64), np.uint8), none, none.reshape(0, 0, 6))
-    buffer = np.empty(_BUFFER_BYTES, np.uint8)
-    check(0, none.reshape(0, 6), 1, buffer, none.reshape(0, 4))
-    _compiled.update(find_chunks=find, check_pages=check)
-
-
-def _helper(function: _Function) -> _Function:
-    """Let compiled code call a function, which stays as it is for plain code."""
-    _helpers.append(function)
-    return function
 
 
 def _find_chunks(footer: _Data, places: _Numbers, chunks: _Numbers) -> bool:
@@ -179,7 +122,6 @@ def _find_chunks(footer: _Data, places: _Numbers, chunks: _Numbers) -> bool:
             at = _skip(footer, at, kind)
 
 
-@_helper
 def _read_row_group(footer: _Data, at: int, places: _Numbers, chunks: _Numbers) -> int:
     """Read a row group; return where it ends, -1 if it is not as expected."""
     number, kind, found = 0, 0, False
@@ -203,7 +145,6 @@ def _read_row_group(footer: _Data, at: int, places: _Numbers, chunks: _Numbers) 
             at = _skip(footer, at, kind)
 
 
-@_helper
 def _read_column(footer: _Data, at: int, chunk: _Numbers) -> int:
     """Read the metadata of a column chunk; return where it ends, -1 if it is not as expected."""
     number, kind, found = 0, 0, False
@@ -234,7 +175,6 @@ def _read_column(footer: _Data, at: int, chunk: _Numbers) -> int:
                 at = _skip(footer, at, kind)
 
 
-@_helper
 def _read_statistics(footer: _Data, at: int, chunk: _Numbers) -> int:
     """Read the number of null values; return where the statistics end, -1 if they do not."""
     number, kind = 0, 0
@@ -257,7 +197,6 @@ def _check_pages(
         _follow_pages(descriptor, chunks[i], most, buffer, held, found[i])
 
 
-@_helper
 def _follow_pages(
     descriptor: int, chunk: _Numbers, most: int, buffer: _Data, held: _Numbers, found: _Numbers
 ) -> None:
@@ -297,7 +236,6 @@ def _follow_pages(
     found[AT], found[SEEN_VALUES], found[VALUE_BYTES], found[STATE] = at, seen, value_bytes, state
 
 
-@_helper
 def _read_page_header_at(
     descriptor: int, at: int, end: int, buffer: _Data, held: _Numbers, header: _Numbers
 ) -> int:
@@ -331,7 +269,6 @@ def _read_at(descriptor: int, buffer: _Data, at: int, size: int) -> int:
     return count
 
 
-@_helper
 def _read_page_header(data: _Data, at: int, header: _Numbers) -> int:
     """Read a page's kind, size decompressed and as it is stored, number of values, and encoding.
 
@@ -359,7 +296,6 @@ def _read_page_header(data: _Data, at: int, header: _Numbers) -> int:
             at = _skip(data, at, kind)
 
 
-@_helper
 def _read_details(data: _Data, at: int, encoding: int, header: _Numbers) -> int:
     """Read what the header of one kind of page says; return where that ends, -1 where not."""
     number, kind = 0, 0
@@ -376,7 +312,6 @@ def _read_details(data: _Data, at: int, encoding: int, header: _Numbers) -> int:
             at = _skip(data, at, kind)
 
 
-@_helper
 def _next_field(data: _Data, at: int, number: int) -> tuple[int, int, int]:
     """Return where a field's value begins, its type, and its number; type 0 at a struct's end.
 
@@ -396,7 +331,6 @@ def _next_field(data: _Data, at: int, number: int) -> tuple[int, int, int]:
     return (at if number > before else -1), head & 15, number
 
 
-@_helper
 def _list_of(data: _Data, at: int) -> tuple[int, int, int]:
     """Return where a list's values begin, their type, and how many there are."""
     head = int(data[at])
@@ -407,7 +341,6 @@ def _list_of(data: _Data, at: int) -> tuple[int, int, int]:
     return at, head & 15, count
 
 
-@_helper
 def _skip(data: _Data, at: int, kind: int) -> int:
     """Return where a value ends, -1 where it does not end within the data."""
     size = len(data) - len(PADDING)
@@ -467,7 +400,6 @@ def _skip(data: _Data, at: int, kind: int) -> int:
             return -1
 
 
-@_helper
 def _read_size(data: _Data, at: int) -> tuple[int, int]:
     """Return a number that is a count or a place, and where it ends; -1 for one that is neither.
 
@@ -477,7 +409,6 @@ def _read_size(data: _Data, at: int) -> tuple[int, int]:
     return (number >> 1 if number & 1 == 0 and 0 <= number <= _MAX_NUMBER else -1), at
 
 
-@_helper
 def _read_varint(data: _Data, at: int) -> tuple[int, int]:
     """Return a number stored in sevens of bits, the lowest first, and where it ends."""
     number, shift = 0, 0

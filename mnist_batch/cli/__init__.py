@@ -93,7 +93,9 @@ def _main_options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        print(f"mnist-batch {__version__}")
+        from mnist_batch._kernels.library import described
+
+        print(f"mnist-batch {__version__}\nPNG decoder: {described()}")
         raise typer.Exit
     # NumPy's OpenBLAS ends the process without a word where it gets no memory while it is loaded.
     require_room(_TO_BEGIN, "mnist-batch")

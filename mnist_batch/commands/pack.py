@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch import __version__, _kernels
+from mnist_batch import __version__
 from mnist_batch.commands.run import reading_notes, without_digit_note
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
@@ -141,7 +141,6 @@ def pack(
         opened = open_inputs(inputs, read, None)
         prepare = _prepare_of(prepare, opened)
         check_not_read([out], [*opened.files, *([read.labels] if read.labels else [])])
-        _kernels.load_where_it_pays(opened.encoded_rows)  # what that takes is no speed of packing
         started = time.perf_counter()
         with within(most), StagedFile(out, overwrite=overwrite) as staged:
             options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **read.record()}

@@ -180,9 +180,7 @@ def _decode_pngs(
     contents = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
     if len(contents) >= 2**31:
         return decoded
-    # Always the same types, or Numba compiles anew: integers of one size, memory read only.
     places = (offsets - offsets[0]).astype(np.int32)
-    contents.flags.writeable = places.flags.writeable = False
     decode_pngs(contents, places, wanted, images, decoded)
     return decoded
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch import _kernels
 from mnist_batch.decoding.decode import DecodedBatch, Split
 from mnist_batch.inference.content import content_hashes
 from mnist_batch.inference.predictors import Predictor
@@ -100,7 +99,6 @@ def predict_batches(
         ValueError: while iterating, where `batch_size` or `workers` is below 1.
     """
     workers = _number_of_workers(batch_size, workers)
-    _kernels.load_where_it_pays(inputs.encoded_rows)
     classes = inputs.classes or predictor.classes
     schema = _schema(inputs, classes, several, content_hash=content_hash)
     shown = {"with_originals": with_originals, "for_report": for_report}

@@ -71,11 +71,6 @@ class OpenInputs:
     formats: Mapping[str, int] = field(default_factory=dict)  # the number of files of each format
     classes: Classes | None = None  # of the labels; None for those of the model
 
-    @property
-    def encoded_rows(self) -> int:
-        """The number of rows whose images have to be decoded."""
-        return sum(shard.rows for shard in self.shards if shard.encoded)
-
     def label_note(self) -> str | None:
         """Return the note on what would give labels to rows of which none has one.
 

@@ -133,7 +133,6 @@ def inspect_input(
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
     opened = open_inputs(input_list(inputs), ReadOptions.of(**reading), None)
-    _kernels.load_where_it_pays(opened.encoded_rows)
     totals = _Totals(opened.rows, opened.classes or DIGITS)
     workers, progress = workers or available_workers(), progress or image_bar()
     for findings in map_batches(

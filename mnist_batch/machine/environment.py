@@ -27,7 +27,6 @@ _IGNORED = {
         "BLIS_ GOMP_ GOTO_ KMP_ MKL_ OMP_ OPENBLAS_ VECLIB_"
     ),
     "NumPy's instruction sets and promotion": "NPY_ NUMPY_",
-    "Numba's compiler, its messages and its cache": "LLVMLITE_ NUMBA_",
     "Arrow's instruction sets, threads and allocators": (
         "ARROW_ JE_ARROW_MALLOC_CONF MALLOC_CONF MIMALLOC_"
     ),

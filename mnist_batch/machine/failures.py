@@ -57,7 +57,7 @@ _BY_NUMBER = {
 """What the operating system lacks, by the number of its error."""
 
 _MEMORY_TYPES = {
-    "MemoryError",  # Python; NumPy's _ArrayMemoryError, Numba and pyarrow.ArrowMemoryError are such
+    "MemoryError",  # Python; NumPy's _ArrayMemoryError and pyarrow.ArrowMemoryError are such
     "ResourceExhaustedError",  # TensorFlow
     "OutOfMemoryError",  # PyTorch on a GPU
 }

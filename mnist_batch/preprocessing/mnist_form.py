@@ -187,10 +187,7 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
         from mnist_batch._kernels.images import check_form
 
         formed = np.empty(len(images), np.bool_)
-        # Always read-only: Numba compiles anew for writable memory, another type.
-        pixels = np.ascontiguousarray(images.reshape(-1, PIXELS))[:]
-        pixels.flags.writeable = False
-        check_form(pixels, BOX, CENTRE, SLACK, formed)
+        check_form(np.ascontiguousarray(images.reshape(-1, PIXELS)), BOX, CENTRE, SLACK, formed)
         return formed
     # One matrix product of whole numbers, exact in float32: at most 27 * 784 * 255 < 2**24.
     sums = images.reshape(-1, PIXELS).astype(np.float32) @ _SUMS
@@ -203,12 +200,11 @@ def in_mnist_form(images: Images) -> npt.NDArray[np.bool_]:
 
 def mean_pixels(images: Images) -> npt.NDArray[np.float32]:
     """Return the mean pixel of each image, uint8 (n, 28, 28): float32 (n,), 0 to 255."""
-    pixels = np.ascontiguousarray(images.reshape(-1, PIXELS))[:]
+    pixels = np.ascontiguousarray(images.reshape(-1, PIXELS))
     sums = np.empty(len(images), np.uint32)
     if _kernels.ready():
         from mnist_batch._kernels.images import sum_pixels
 
-        pixels.flags.writeable = False  # see `in_mnist_form`
         sum_pixels(pixels, sums)
     else:
         pixels.sum(axis=1, dtype=np.uint32, out=sums)

@@ -15,7 +15,6 @@ from typing import Any, Unpack
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch import _kernels
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import predict_batches
@@ -139,7 +138,6 @@ class _Bench:
         self._devices = self._found_devices(device)
         self._predictors = {(self._devices[0], batch_sizes[0]): first}
         say("starting")
-        _kernels.load()  # the time that it takes to load the compiled code does not count
         if not opened.rows:
             raise InputError("the INPUT holds no images; name one that does")
         # Of a network that takes seconds for 20,000 images, use as many as it predicts in one.

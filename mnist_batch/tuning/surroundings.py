@@ -13,7 +13,7 @@ from mnist_batch.inference.workers import available_workers
 def machine(running: Mapping[str, str]) -> dict[str, Any]:
     """Return what the speeds depend on, as far as it is known."""
     versions = {"mnist_batch": __version__, "python": platform.python_version()}
-    versions |= {package: version(package) for package in ("numpy", "numba", "pyarrow", "pillow")}
+    versions |= {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
     versions |= running
     return {
         "cores": available_workers(),

@@ -1,36 +1,22 @@
 """What the compiled code reads and decodes is what plain Python does."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_batch import _kernels
-from mnist_batch._kernels import numba_settings
 from mnist_batch._kernels.images import MAX_BYTES, read_files
-from mnist_batch._kernels.png import decode_pngs
 from mnist_batch.decoding.decode import decode_batch, decode_image, resized
 from mnist_batch.inputs.image_files import ImageFileShard
 from mnist_batch.inputs.shards import BATCH_BYTES
-from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from tests.support.png_files import compressed, file_of, filtered
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
-
-
-@pytest.fixture(autouse=True)
-def loaded() -> None:
-    """Use the compiled code, as a large input does."""
-    _kernels.load()
-    assert _kernels.ready()
 
 
 def png(seed: int) -> bytes:
@@ -137,21 +123,6 @@ def test_a_batch_of_large_files_is_cut(tmp_path: Path, size: int) -> None:
     assert all(contents_of(batch) == [content] * len(batch) for batch in batches)
 
 
-def test_every_source_runs_the_same_compiled_code(tmp_path: Path) -> None:
-    """What is loaded beforehand is what batches need: no other types are compiled on the way."""
-    compiled = list(decode_pngs.signatures)  # type: ignore[attr-defined] # of Numba's
-    path = tmp_path / "a.png"
-    path.write_bytes(png(1))
-    for kind in (pa.binary(), pa.large_binary(), pa.binary_view()):
-        table = pa.table({"image": pa.array([png(1)] * 3, kind)})
-        pq.write_table(table, tmp_path / "a.parquet")
-        for source in (tmp_path / "a.parquet", path):
-            [shard] = open_inputs([source]).shards
-            for batch in shard.read(2):
-                assert decode_batch(batch).images.any()
-    assert decode_pngs.signatures == compiled  # type: ignore[attr-defined] # of Numba's
-
-
 def test_descriptors_are_closed(tmp_path: Path) -> None:
     """Reading leaves no file open, whether or not it could be read."""
     (tmp_path / "a").write_bytes(b"a")
@@ -162,33 +133,3 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     assert read_files(paths, begins, os.O_RDONLY, np.zeros(MAX_BYTES * 2, np.uint8), bounds) == 2
     assert bounds.tolist() == [0, 1, 1]
     assert list(Path("/proc/self/fd").iterdir()) == before
-
-
-def test_compiling_is_said_once(tmp_path: Path) -> None:
-    """A process that had to compile says so; the next one loads what it made, and says nothing.
-
-    The package's folder counts as one that others can write, so that the cache is the user's.
-    """
-    shared = tmp_path / "package" / "__pycache__"
-    shared.mkdir(parents=True)
-    shared.chmod(0o777)
-    program = (
-        "import sys; from pathlib import Path; from mnist_batch import _kernels\n"
-        "_kernels.numba_settings._BESIDE = Path(sys.argv[1])\n"
-        "_kernels.load(); print(*_kernels.notes())"
-    )
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", program, shared],
-            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for _ in range(2)
-    ]
-    if not all(numba_settings._is_safe(folder, above=True) for folder in tmp_path.parents):
-        assert said[0].startswith("the fast decoder was compiled for this run alone")
-        return
-    assert said[0].startswith("the fast decoder was compiled, once on this machine")
-    assert said[1] == ""

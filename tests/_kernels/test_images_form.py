@@ -1,25 +1,15 @@
 """The compiled check of the form gives NumPy's answers, and runs as one type of code."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from mnist_batch import _kernels
-from mnist_batch._kernels.images import check_form, load
-from mnist_batch.preprocessing.mnist_form import in_mnist_form, mean_pixels
+from mnist_batch._kernels.images import check_form
 from mnist_batch.synthetic.generator import draw_digits
 
 Pixels = NDArray[np.uint8]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loaded() -> None:
-    """Use the compiled code, as a large input does."""
-    _kernels.load()
-    assert _kernels.ready()
 
 
 def by_kernel(
@@ -97,26 +87,3 @@ def test_each_image_is_looked_at_alone() -> None:
     pixels.flags.writeable = False
     check_form(pixels, 20, 14, 0.55, formed)
     assert formed.tolist() == expected
-
-
-def test_every_caller_runs_the_same_compiled_code() -> None:
-    """Images that may be written or not, all of an array or some, and none: one type of code."""
-    compiled = list(check_form.signatures)  # type: ignore[attr-defined] # of Numba's
-    assert len(compiled) == 1
-    digits, _ = draw_digits(10)
-    read_only = digits.copy()
-    read_only.flags.writeable = False
-    for images in (digits, read_only, digits[3:7], digits[:0], digits[[1, 3]], digits.copy("F")):
-        assert in_mnist_form(images).all()
-        assert digits.flags.writeable
-    load()
-    assert check_form.signatures == compiled  # type: ignore[attr-defined] # of Numba's
-
-
-@given(images=arrays(np.uint8, st.tuples(st.integers(0, 4), st.just(28), st.just(28))))
-def test_the_mean_pixel_is_numpys(images: Pixels) -> None:
-    """Of black and white images too, whose sums are the least and the greatest."""
-    images = np.concatenate([images, np.full((1, 28, 28), 255, np.uint8), images * 0])
-    expected = images.mean(axis=(1, 2))
-    for pixels in (images, images[:, ::-1]):  # the second one is no contiguous memory
-        np.testing.assert_allclose(mean_pixels(pixels), expected, rtol=1e-6)

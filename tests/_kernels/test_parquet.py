@@ -1,8 +1,5 @@
 """Column chunks and pages of Parquet files: plain and compiled code find the same, and no more."""
 
-import subprocess
-import sys
-import threading
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from mnist_batch import _kernels
 from mnist_batch._kernels.parquet import (
     DAMAGED,
     PADDING,
@@ -23,7 +19,6 @@ from mnist_batch._kernels.parquet import (
     check_pages,
     find_chunks,
 )
-from tests.support.damaged_files import damaged_variants
 
 Numbers = NDArray[np.int64]
 
@@ -97,30 +92,6 @@ def found_in(path: Path, groups: int) -> list[Any]:
     with path.open("rb") as file:
         check_pages(file.fileno(), chunks.reshape(-1, 6), 10**6, found)
     return [is_whole, chunks.tolist(), found.tolist()]
-
-
-@pytest.mark.fuzz
-def test_compiled_code_finds_what_plain_code_does(tmp_path: Path, contents: list[bytes]) -> None:
-    """On whole files and on damaged ones; plain code is what cannot read beyond them."""
-    _kernels.load()
-    for content in (*contents, *damaged_variants(contents, 300)):
-        groups = 6 if content[:4] == b"PAR1" else 1
-        (path := tmp_path / "a.parquet").write_bytes(content)
-        compiled = found_in(path, groups)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_kernels, "_ready", threading.Event())
-            assert found_in(path, groups) == compiled
-
-
-def test_plain_code_needs_no_numba() -> None:
-    """Reading few images does not wait for it."""
-    program = (
-        "import sys; from mnist_batch._kernels import parquet; import numpy as np; "
-        "parquet.find_chunks(bytes(64), np.zeros(0, np.int64), np.zeros((0, 0, 6), np.int64)); "
-        "print('numba' in sys.modules)"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert result.stdout.strip() == b"False"
 
 
 def test_every_cut_of_a_footer_ends(contents: list[bytes]) -> None:

@@ -256,35 +256,6 @@ def test_only_what_is_wanted_is_touched() -> None:
     np.testing.assert_array_equal(images.any(axis=1), [True, False, True])
 
 
-def test_nothing_outside_an_array_is_touched(tmp_path: Path) -> None:
-    """With every index checked, damaged files raise nothing: no read or write is out of bounds.
-
-    The checks are compiled in, which takes another process. Each file is alone in its memory, so
-    that an index behind it is out of bounds.
-    """
-    program = """
-import numpy as np
-from tests._kernels.test_png import WHOLE, damaged, decode
-for whole in WHOLE.values():
-    for content in list(damaged(whole))[::3]:
-        decode([content])
-try:
-    from mnist_batch._kernels.png import _load
-    _load(np.frombuffer(b"1234567", np.uint8), 0)
-except IndexError:
-    print("checked")
-"""
-    checked = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | checked | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (result.stdout.strip(), result.returncode) == ("checked", 0), result.stderr
-
-
 def test_nothing_behind_a_file_is_read() -> None:
     """Damaged files, each right before memory that may not be read, crash nothing.
 

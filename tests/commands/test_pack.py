@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mnist_batch
-from mnist_batch import _kernels
 from mnist_batch.commands import pack
 from mnist_batch.errors import InputError, LabelError, OutputError, OutputInUseError
 from mnist_batch.inference.workers import Progress
@@ -233,7 +231,6 @@ class _Opened:
 
     files: tuple[str, ...] = ()
     uncounted: tuple[str, ...] = ()
-    encoded_rows = 0
     labels = None
     classes = None
     notes: tuple[str, ...] = ()
@@ -471,28 +468,6 @@ def test_inputs_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         mnist_batch.pack(tmp_path / "absent", tmp_path / "packed.parquet")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_loading_the_compiled_code_is_not_timed(
-    digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Compiling takes ten seconds on a new machine, which would be taken for slow packing."""
-    events: list[str] = []
-    load, clock = _kernels.load_where_it_pays, time.perf_counter
-
-    def loading(images: int) -> None:
-        events.append("load")
-        load(images)
-
-    def reading_the_clock() -> float:
-        events.append("clock")
-        return clock()
-
-    monkeypatch.setattr(_kernels, "load_where_it_pays", loading)
-    monkeypatch.setattr(time, "perf_counter", reading_the_clock)
-    mnist_batch.pack(digits_folder, tmp_path / "packed.parquet")
-    assert events.count("load") == 1
-    assert events.index("load") < events.index("clock")
 
 
 def test_one_run_at_a_time_packs_into_a_file(tmp_path: Path, digits_folder: Path) -> None:

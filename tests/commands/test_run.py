@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch import _kernels
 from mnist_batch.commands.run import Run, reading_notes
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.sources import OpenInputs
@@ -86,7 +85,6 @@ def test_notes_name_five_sources_and_the_kinds_that_were_passed_over() -> None:
     )
     notes = reading_notes(opened, Prepare.NEVER, 7, 3, 2)
     assert notes == [
-        *_kernels.notes(),  # where an earlier test had the decoder compiled
         "sources that cannot be read at all, one row each: a, b, c, d, e and 2 more",
         "files that are not read, passed over: 1,201 (.txt 1,200, .md 1)",
         "images that were not 28x28, resized: 2",
@@ -96,7 +94,7 @@ def test_notes_name_five_sources_and_the_kinds_that_were_passed_over() -> None:
 def test_nothing_to_note_is_nothing() -> None:
     """Without labels of the user's own, images need none."""
     opened = OpenInputs(shards=[], files=[], rows=7, passed_over=Counter(), unlabelled=True)
-    assert reading_notes(opened, Prepare.AUTO, 7, 0, 0) == _kernels.notes()
+    assert reading_notes(opened, Prepare.AUTO, 7, 0, 0) == []
 
 
 def test_a_run_predicts_any_of_its_parts(

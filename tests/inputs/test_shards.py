@@ -58,7 +58,6 @@ class ToyShard(Shard):
                 source=pa.array([text_of_path(self.source)] * (stop - start)),
                 row=pa.array(range(start, stop), pa.int64()),
                 label=pa.array(records[start:stop, 0].astype(np.int8)),
-                # As other formats have them: Numba would compile anew for another layout.
                 images=np.ascontiguousarray(records[start:stop, 1:]).reshape(-1, 28, 28),
                 error=pa.nulls(stop - start, pa.string()),
             )

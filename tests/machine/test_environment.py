@@ -19,7 +19,6 @@ from mnist_batch.machine import environment
         "MATPLOTLIBRC",
         "MPLBACKEND",
         "NPY_DISABLE_CPU_FEATURES",
-        "NUMBA_DISABLE_JIT",
         "OMP_NUM_THREADS",
         "OPENBLAS_CORETYPE",
         "OPENCV_IO_MAX_IMAGE_PIXELS",

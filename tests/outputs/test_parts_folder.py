@@ -105,7 +105,7 @@ def test_a_resumed_run_goes_on(
         return original(paths)
 
     monkeypatch.setattr(image_files, "_read_each", reading)
-    monkeypatch.setattr(_kernels, "_ready", threading.Event())  # which would read them otherwise
+    monkeypatch.setattr(_kernels, "ready", lambda: False)  # which would read them otherwise
     summary = mnist_batch.predict(
         digits_folder, out, batch_size=4, probabilities=True, resume=True, report=False
     )

@@ -143,13 +143,12 @@ def test_a_dense_model_imports_no_tensorflow(
     """Nor Keras, nor what else takes long and is not needed: that is why it starts so soon."""
     imported = _imported("predict", digits_folder, "--model", model, "--out", tmp_path / "out.csv")
     assert "'numpy'" in imported
-    for name in ("tensorflow", "keras", "huggingface_hub", "numba", "pandas", "scipy"):
+    for name in ("tensorflow", "keras", "huggingface_hub", "pandas", "scipy"):
         assert f"'{name}'" not in imported
     measured = _imported(
         *("benchmark", digits_folder, "--model", model),
         *("--batch-sizes", "256", "--seconds", "0", "--quiet"),
     )
-    assert "'numba'" in measured
     assert "'keras'" not in measured
     without_report = _imported(
         *("predict", digits_folder, "--model", model, "--no-report"),
@@ -180,4 +179,6 @@ def test_version_is_the_packages() -> None:
     """As installed."""
     from importlib.metadata import version
 
-    assert run("--version").stdout == f"mnist-batch {version('mnist-batch')}\n"
+    first, second = run("--version").stdout.splitlines()
+    assert first == f"mnist-batch {version('mnist-batch')}"
+    assert second.startswith("PNG decoder: compiled code")

@@ -55,7 +55,7 @@ def test_the_init_of_a_folder_only_says_what_the_folder_is(folder: Path) -> None
     """So a name is imported from the one module that defines it.
 
     Those of two folders also hold what uses all modules of the folder: `cli` makes commands of
-    them, `_kernels` compiles and loads them.
+    them, `_kernels` says whether they are there.
     """
     (statement,) = ast.parse((folder / "__init__.py").read_text()).body
     assert isinstance(statement, ast.Expr)

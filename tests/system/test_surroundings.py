@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.machine import environment
-from tests._kernels.test_numba_settings import forge_cache
 from tests.support.confined import run_confined
 
 COMMAND = [sys.executable, "-P", "-m", "mnist_batch"]
@@ -47,11 +46,6 @@ HARMFUL = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "MPLCONFIGDIR": ".",
     "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3",
-    "NUMBA_BOUNDSCHECK": "1",
-    "NUMBA_CACHE_DIR": ".numba",
-    "NUMBA_CACHE_LOCATOR_CLASSES": "none.at.All",
-    "NUMBA_DISABLE_JIT": "1",
-    "NUMBA_DUMP_BYTECODE": "1",
     "OMP_NUM_THREADS": "64",
     "ONEDNN_MAX_CPU_ISA": "SSE41",
     "ONEDNN_VERBOSE": "2",
@@ -81,8 +75,6 @@ def traps(tmp_path: Path) -> Path:
     folder = tmp_path / "traps"
     folder.mkdir()
     os.mkfifo(folder / "matplotlibrc")  # who reads it waits for ever
-    (folder / ".numba_config.yaml").write_text("cache_dir: .numba\ndisable_jit: 1\n")
-    forge_cache(folder / ".numba")
     settings = {"backend": "none", "floatx": "float16", "image_data_format": "channels_first"}
     for home in (folder / ".keras", folder):
         home.mkdir(exist_ok=True)

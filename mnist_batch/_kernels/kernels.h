@@ -1,0 +1,13 @@
+/* What the kernels share. They are called through ctypes, from the module beside each. */
+
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+enum { SIDE = 28, PIXELS = SIDE * SIDE }; /* of an image, as `mnist_batch.mnist` has them */
+
+#endif

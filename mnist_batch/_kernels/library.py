@@ -1,0 +1,58 @@
+"""Load the compiled code that this processor can run.
+
+The kernels are plain C behind `ctypes`, which lets go of the interpreter lock during a call. They
+need none of Python's headers, which a machine with nothing but Python does not have either, and
+one wheel serves all versions of Python.
+"""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+_PLAIN = _FOLDER / "plain.so"
+_AVX2 = _FOLDER / "avx2.so"  # the same code compiled for processors with AVX2 and BMI2
+
+
+def loaded() -> ctypes.CDLL | None:
+    """Return the library of the kernels; None where it is not installed."""
+    return _loaded()[0]
+
+
+def why_not() -> str:
+    """Return why there is no library."""
+    return _loaded()[1]
+
+
+def get() -> ctypes.CDLL:
+    """Return the library of the kernels, which has to be there."""
+    found = loaded()
+    assert found is not None, "ask `_kernels.ready()` first"
+    return found
+
+
+def described() -> str:
+    """Return what decodes images like MNIST's, for a person."""
+    found = loaded()
+    if found is None:
+        return "Pillow"
+    return "compiled code for AVX2" if found._name == str(_AVX2) else "compiled code"
+
+
+@cache
+def _loaded() -> tuple[ctypes.CDLL | None, str]:
+    if not _PLAIN.exists():
+        return None, "it was installed without a C compiler"
+    try:
+        plain = _opened(_PLAIN)
+        if _AVX2.exists() and plain.has_avx2():
+            return _opened(_AVX2), ""
+    except (OSError, AttributeError) as error:
+        return None, f"it cannot be loaded: {error}"
+    return plain, ""
+
+
+def _opened(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    library.read_files.restype = ctypes.c_size_t  # not an int, as the others
+    return library

@@ -1,0 +1,64 @@
+"""No array reaches compiled code but those that it takes."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mnist_batch._kernels.arguments import address
+from mnist_batch._kernels.images import check_form, read_files
+from mnist_batch._kernels.png import decode_pngs
+
+NUMBERS = np.arange(12, dtype=np.int32)
+
+
+def test_the_address_is_that_of_the_first_number() -> None:
+    """Of a view too."""
+    found = address(NUMBERS[5:], np.int32, 7)
+    assert found.value is not None
+    assert ctypes.cast(found, ctypes.POINTER(ctypes.c_int32))[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("array", "dtype", "size", "filled"),
+    [
+        (NUMBERS, np.int64, 12, False),  # another type
+        (NUMBERS, np.int32, 13, False),  # too few
+        (NUMBERS[::2], np.int32, 6, False),  # not one after the other
+        (np.frombuffer(b"read", np.uint8), np.uint8, 4, True),  # memory that is only read
+    ],
+    ids=["type", "size", "steps", "read-only"],
+)
+def test_other_arrays_are_refused(
+    array: NDArray[np.uint8], dtype: type, size: int, filled: bool
+) -> None:
+    """Before any of their memory is touched."""
+    with pytest.raises(ValueError, match="expected"):
+        address(array, dtype, size, filled=filled)
+
+
+@pytest.mark.parametrize("bounds", [[0, 9, 4], [-1, 2, 3], [0, 2], [0, 2, 100]])
+def test_files_that_do_not_follow_one_another_are_refused(bounds: list[int]) -> None:
+    """Descending places, places before or behind the data, and too few of them."""
+    flags = np.ones(2, np.bool_)
+    with pytest.raises(ValueError, match="expected"):
+        decode_pngs(
+            np.zeros(50, np.uint8), np.array(bounds, np.int32), flags, np.zeros((2, 784), np.uint8),
+            flags.copy(),
+        )  # fmt: skip
+
+
+def test_paths_without_an_end_are_refused() -> None:
+    """The system would read on behind them."""
+    with pytest.raises(ValueError, match="a 0 behind each"):
+        read_files(
+            np.frombuffer(b"/etc/hosts", np.uint8), np.zeros(1, np.int64), 0,
+            np.zeros(65536, np.uint8), np.zeros(2, np.int32),
+        )  # fmt: skip
+
+
+def test_too_few_pixels_are_refused() -> None:
+    """One image, and two asked for."""
+    with pytest.raises(ValueError, match="expected 1568 uint8"):
+        check_form(np.zeros((1, 784), np.uint8), 20, 14, 0.5, np.zeros(2, np.bool_))

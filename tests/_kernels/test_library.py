@@ -1,0 +1,78 @@
+"""The compiled code is found, and a package without it says so and works."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mnist_batch
+from mnist_batch import _kernels
+from mnist_batch._kernels import library
+from tests.support.png_files import compressed, file_of, filtered
+
+BUILT = sorted(Path(library.__file__).parent.glob("*.so"))
+ROOT = Path(mnist_batch.__file__).parent
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package whose compiled code is not there."""
+    left_out = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT, tmp_path / "copy" / "mnist_batch", ignore=left_out)
+    return tmp_path / "copy"
+
+
+def run(package: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command of a copy of the package."""
+    program = [sys.executable, "-m", "mnist_batch", *map(str, arguments)]
+    return subprocess.run(program, cwd=package, capture_output=True, text=True, check=False)
+
+
+def test_the_compiled_code_is_there() -> None:
+    """Set-up builds it, with a compiler of its own where there is none."""
+    assert _kernels.ready()
+    assert _kernels.notes() == []
+    assert library.described() in {"compiled code", "compiled code for AVX2"}
+
+
+@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
+def test_each_library_decodes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that were built, of which this processor usually takes one."""
+    from mnist_batch._kernels.png import decode_pngs
+
+    if path.stem == "avx2" and library.described() == "compiled code":
+        pytest.skip("this processor has no AVX2")
+    monkeypatch.setattr(library, "_loaded", lambda: (library._opened(path), ""))
+    images = np.random.default_rng(3).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    files = [file_of(compressed(filtered(image, [i % 5] * 28))) for i, image in enumerate(images)]
+    bounds = np.cumsum([0, *map(len, files)]).astype(np.int32)
+    found, flags = np.zeros((40, 784), np.uint8), np.zeros(40, np.bool_)
+    decode_pngs(np.frombuffer(b"".join(files), np.uint8), bounds, ~flags, found, flags)
+    assert flags.all()
+    np.testing.assert_array_equal(found.reshape(images.shape), images)
+
+
+def test_a_package_without_compiled_code_predicts_the_same(
+    package: Path, tmp_path: Path, digits_folder: Path
+) -> None:
+    """Pillow decodes; a note says so, and `--version` too."""
+    out, expected = tmp_path / "out.csv", tmp_path / "expected.csv"
+    ended = run(package, "predict", digits_folder, "--out", out, "--no-report")
+    assert ended.returncode == 0
+    run(ROOT.parent, "predict", digits_folder, "--out", expected, "--no-report")
+    assert ended.stderr.count("no compiled decoder (it was installed without a C compiler)") == 1
+    assert out.read_text() == expected.read_text()
+    assert run(package, "--version").stdout.endswith("\nPNG decoder: Pillow\n")
+
+
+def test_a_damaged_library_is_none(package: Path) -> None:
+    """It is said why it was not loaded."""
+    (package / "mnist_batch/_kernels/plain.so").write_bytes(b"no library")
+    program = "from mnist_batch import _kernels; print(_kernels.ready(), _kernels.notes())"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=package, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.startswith("False ['no compiled decoder (it cannot be loaded: ")
