@@ -24,7 +24,7 @@ def main() -> None:
     """
     # Imported objects stay. Python searches them for garbage every 700 or 2,000 new objects, which
     # takes a seventh of the time of a small run.
-    gc.set_threshold(100_000)
+    gc.set_threshold(200_000)
     status = 0
     try:
         signals.listen()
