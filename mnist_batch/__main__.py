@@ -22,8 +22,8 @@ def main() -> None:
     Signals stop it from the first moment on, during imports too. The process ends without tearing
     down the libraries' objects, which takes a third of a second: all files are closed by then.
     """
-    # Imported objects stay. Python searches them for garbage every 700 or 2,000 new objects, which
-    # takes a seventh of the time of a small run.
+    # Imported objects stay, about 130,000. Python searches them for garbage every 700 or 2,000 new
+    # objects, which takes a seventh of the time of a small run.
     gc.set_threshold(200_000)
     status = 0
     try:

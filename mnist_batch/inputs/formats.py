@@ -2,21 +2,16 @@
 
 import os
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from mnist_batch.decoding.kinds import IMAGE_BEGINNINGS
 from mnist_batch.errors import ColumnError, InputError, LabelError
-from mnist_batch.inputs.arrays.headers import HeaderError
-from mnist_batch.inputs.arrays.idx_files import IDX_BEGINNINGS, IDX_SUFFIXES, array_in, open_idx
-from mnist_batch.inputs.arrays.numpy_files import holds_images, open_numpy
-from mnist_batch.inputs.arrays.picture_shapes import is_label_name
-from mnist_batch.inputs.image_files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, open_image_files
 from mnist_batch.inputs.joined import joined
 from mnist_batch.inputs.listing import (
     FolderListing,
@@ -26,19 +21,9 @@ from mnist_batch.inputs.listing import (
     suffix_of,
     text_of_path,
 )
-from mnist_batch.inputs.parquet.files import open_parquet
-from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard, UnreadableSource
-from mnist_batch.inputs.tables.csv_files import is_table, open_csv
+from mnist_batch.inputs.shards import Held, NamedFiles, ReadSettings, Shard, UnreadableSource
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import Reason, error_text
-
-
-class Held(Enum):
-    """What a file holds, by its first bytes."""
-
-    IMAGES = auto()
-    LABELS = auto()  # of the images in another file, with which they are read
-    NEITHER = auto()
 
 
 @dataclass(frozen=True)
@@ -102,61 +87,88 @@ def _reason(error: InputError | OSError, path: str) -> str:
     return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
 
 
-def _held_by_numpy(path: Path) -> Held:
-    try:
-        images = holds_images(path)
-    except _DAMAGED as error:
-        raise_if_of_machine(error, str(path))
-        return Held.NEITHER if is_label_name(path.stem) else Held.IMAGES  # a row with an error
-    if images:
-        return Held.IMAGES
-    return Held.LABELS if is_label_name(path.stem) else Held.NEITHER
+def _late(function: str) -> Callable[..., Any]:
+    """Return a function that imports its module when it is called: no format costs the others."""
+    module, _, name = f"mnist_batch.inputs.{function}".rpartition(".")
+
+    def call(*arguments: object) -> Any:  # noqa: ANN401 - whatever the function returns
+        return getattr(import_module(module), name)(*arguments)
+
+    return call
 
 
-def _held_by_idx(path: Path) -> Held:
-    try:
-        axes = len(array_in(path).shape)
-    except _DAMAGED as error:
-        raise_if_of_machine(error, str(path))
-        axes = 1 if is_label_name(path.name) else 3
-    return Held.LABELS if axes == 1 or is_label_name(path.name) else Held.IMAGES
+IMAGE_SUFFIXES = frozenset(
+    (
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+        *(".pgm", ".pbm", ".ppm", ".pnm"),
+    )
+)
+"""Of image files of the kinds that are read."""
 
+UNREAD_SUFFIXES = frozenset(
+    (
+        *(".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".jxr"),
+        *(".svg", ".pdf", ".psd", ".xcf", ".ico", ".tga", ".pcx", ".eps", ".exr", ".qoi", ".djvu"),
+        *(".dcm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+    )
+)
+"""Of pictures of other kinds: each is a row that says what it is, see `decoding.kinds`."""
 
-_DAMAGED = (HeaderError, OSError, zipfile.BadZipFile, NotImplementedError)
+_IDX_TYPES = {8: "ubyte", 9: "byte", 11: "short", 12: "int", 13: "float", 14: "double"}
+"""Types of numbers in IDX files, by their third byte (Yann LeCun's page of MNIST, at its end)."""
+
+IDX_SUFFIXES = frozenset(
+    f"{name}{packed}"
+    for name in (
+        ".idx",
+        *(f".idx{axes}-{kind}" for axes in range(1, 5) for kind in _IDX_TYPES.values()),
+    )
+    for packed in ("", ".gz")
+)
+"""As `suffix_of` returns them: `train-images-idx3-ubyte.gz` has `.idx3-ubyte.gz`."""
+
+IDX_BEGINNINGS = [bytes([0, 0, kind, axes]) for kind in _IDX_TYPES for axes in (2, 3, 4)]
+"""The first four bytes of those that hold images."""
 
 IMAGES = Format(
-    "images", IMAGE_SUFFIXES, open_image_files, unread=UNREAD_SUFFIXES, begins=IMAGE_BEGINNINGS
+    "images",
+    IMAGE_SUFFIXES,
+    _late("image_files.open_image_files"),
+    unread=UNREAD_SUFFIXES,
+    begins=IMAGE_BEGINNINGS,
 )
 PARQUET = Format(
     "Parquet files",
     {".parquet", ".parq", ".pq"},
-    one_by_one(open_parquet),
+    one_by_one(_late("parquet.files.open_parquet")),
     holds_sources=True,
     begins=[b"PAR1"],
     has_marks=True,
 )
-
 NUMPY = Format(
     "NumPy files",
     {".npz", ".npy"},
-    one_by_one(open_numpy),
+    one_by_one(_late("arrays.numpy_files.open_numpy")),
     holds_sources=True,
-    held=_held_by_numpy,
+    held=_late("arrays.numpy_files.held"),
     begins=[b"\x93NUMPY"],
 )
 IDX = Format(
-    "IDX files", IDX_SUFFIXES, one_by_one(open_idx), held=_held_by_idx, begins=IDX_BEGINNINGS
+    "IDX files",
+    IDX_SUFFIXES,
+    one_by_one(_late("arrays.idx_files.open_idx")),
+    held=_late("arrays.idx_files.held"),
+    begins=IDX_BEGINNINGS,
 )
-
 CSV = Format(
     "CSV files",
     {".csv", ".csv.gz", ".tsv", ".tsv.gz"},
-    one_by_one(open_csv),
-    held=lambda path: Held.IMAGES if is_table(path) else Held.NEITHER,
+    one_by_one(_late("tables.csv_files.open_csv")),
+    held=_late("tables.csv_files.held"),
 )
 
 FORMATS = [IMAGES, PARQUET, NUMPY, IDX, CSV]
-"""A new format is a module or a folder beside this one, and a line here."""
+"""A new format is a module or a folder beside this one, and an entry here."""
 
 
 def file_kinds() -> dict[str, str]:

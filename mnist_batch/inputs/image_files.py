@@ -35,23 +35,6 @@ from mnist_batch.machine import memory
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import DIGITS, ImageBatch, Reason, error_text
 
-IMAGE_SUFFIXES = frozenset(
-    (
-        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
-        *(".pgm", ".pbm", ".ppm", ".pnm"),
-    )
-)
-"""Of files of the formats that are read."""
-
-UNREAD_SUFFIXES = frozenset(
-    (
-        *(".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".jxr"),
-        *(".svg", ".pdf", ".psd", ".xcf", ".ico", ".tga", ".pcx", ".eps", ".exr", ".qoi", ".djvu"),
-        *(".dcm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
-    )
-)
-"""Of pictures in other formats: each is a row that says what it is, see `decoding.kinds`."""
-
 PIECE_BYTES = 8 * 2**20
 """Bytes of the files of a piece, about: large pictures take long to decode."""
 

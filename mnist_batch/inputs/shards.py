@@ -4,6 +4,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -30,6 +31,14 @@ little memory and a worker can be stopped soon."""
 
 _MAX_SPREAD_SHARDS = 32
 """Shards that `spread_rows` reads at most, 260,000 rows: an input may hold thousands."""
+
+
+class Held(Enum):
+    """What a file holds, by its first bytes."""
+
+    IMAGES = auto()
+    LABELS = auto()  # of the images in another file, with which they are read
+    NEITHER = auto()
 
 
 class Piece(NamedTuple):

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from mnist_batch.decoding.kinds import told
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.arrays.numpy_files import names_array
 from mnist_batch.inputs.formats import (
     FORMATS,
     IMAGES,
@@ -40,7 +39,6 @@ from mnist_batch.inputs.labelling.names import (
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.labelling.pattern import LabelPattern
 from mnist_batch.inputs.listing import FolderListing, suffix_of
-from mnist_batch.inputs.parquet.named_files import check_root
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.inputs.transposed import oriented
@@ -226,12 +224,23 @@ def _settings(
         label_column=options.label_column,
         label_file=None if file is None else _label_file(file, options.label_column, classes),
         unlabelled=unlabelled,
-        image_root=None if options.image_root is None else check_root(options.image_root),
+        image_root=None if options.image_root is None else _checked_root(options.image_root),
         label_pattern=None if pattern is None else LabelPattern(pattern),
         classes=classes,
         alone=sum(len(one.files.names) for one in found) == 1,
         keep=options.keep_columns,
     )
+
+
+def _checked_root(folder: str) -> str:
+    """Return the folder of `--image-root`, without links in its path.
+
+    Raises:
+        InputError: it is no folder.
+    """
+    if not Path(folder).is_dir():
+        raise InputError(f"--image-root {folder}: no such folder; expected that of the images")
+    return os.path.realpath(folder)
 
 
 def _label_file(file: str, column: str | None, classes: Classes | None) -> LabelFile:
@@ -316,7 +325,7 @@ def _find(text: str) -> list[_Found]:
             return [_find_in_folder(path, text)]
         if path.is_file():
             return [_find_file(path, text)]
-        if names_array(path):
+        if _names_array(path):
             return [_find_array(path, text)]
         if has_magic(text):
             return [_find_globbed(text)]
@@ -393,6 +402,13 @@ def _find_file(path: Path, typed: str) -> _Found:
     name = typed.rpartition("/")[2]
     folder = typed.removesuffix(name)  # with its `/`, which for a file in the root is all of it
     return _Found(kind, _named([name], path.parent), folder)
+
+
+def _names_array(path: Path) -> bool:
+    """Tell whether a path names an array in an .npz file."""
+    from mnist_batch.inputs.arrays.numpy_files import names_array  # late, as all of a format
+
+    return names_array(path)
 
 
 def _find_array(path: Path, typed: str) -> _Found:

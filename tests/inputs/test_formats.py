@@ -2,7 +2,8 @@
 
 import pytest
 
-from mnist_batch.inputs.formats import holds_rows
+from mnist_batch.inputs.arrays.headers import IDX_TYPES
+from mnist_batch.inputs.formats import IDX, IDX_SUFFIXES, holds_rows
 from mnist_batch.inputs.listing import suffix_of
 
 
@@ -32,3 +33,10 @@ def test_all_but_pictures_hold_rows() -> None:
     assert holds_rows("train.csv.gz")
     assert not holds_rows("a/7.png")
     assert not holds_rows("a/7")
+
+
+def test_idx_files_are_known_by_the_types_that_are_read() -> None:
+    """Each has a suffix and a first four bytes, for up to as many axes as MNIST and EMNIST have."""
+    assert {content[2] for content in IDX.begins} == IDX_TYPES.keys()
+    assert {".idx", ".idx3-ubyte", ".idx3-ubyte.gz", ".idx1-double"} <= IDX_SUFFIXES
+    assert len(IDX_SUFFIXES) == 2 * (1 + 4 * len(IDX_TYPES))

@@ -157,6 +157,23 @@ def test_a_dense_model_imports_no_tensorflow(
     assert "'matplotlib'" not in without_report
 
 
+def test_a_format_is_imported_where_a_file_has_it(
+    tmp_path: Path, digits_folder: Path, digits_parquet: Path
+) -> None:
+    """So that none makes the start of a run on the others longer."""
+    modules = {
+        "Parquet": "mnist_batch.inputs.parquet.files",
+        "NumPy": "mnist_batch.inputs.arrays.numpy_files",
+        "IDX": "mnist_batch.inputs.arrays.idx_files",
+        "CSV": "mnist_batch.inputs.tables.csv_files",
+    }
+    for source, expected in ((digits_folder, set()), (digits_parquet, {"Parquet"})):
+        out = tmp_path / f"{source.name}.csv"
+        imported = _imported("predict", source, "--no-report", "--out", out)
+        assert "'mnist_batch.inputs.formats'" in imported
+        assert {kind for kind, name in modules.items() if f"'{name}'" in imported} == expected
+
+
 def test_help_imports_nothing_that_takes_long() -> None:
     """Not even numpy."""
     imported = _imported("predict", "--help")

@@ -3,6 +3,7 @@
 import ast
 import math
 import struct
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ _MOST_BYTES = 2**63 - 1
 
 class HeaderError(Exception):
     """What is wrong with an array, in the words of a message."""
+
+
+DAMAGED = (HeaderError, OSError, zipfile.BadZipFile, NotImplementedError)
+"""What is raised where a header, or the directory of a zip file, cannot be read."""
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,13 @@ from pathlib import Path
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.arrays.array_shards import ArrayShard
-from mnist_batch.inputs.arrays.headers import IDX_TYPES, StoredArray, read_idx
+from mnist_batch.inputs.arrays.headers import DAMAGED, StoredArray, read_idx
 from mnist_batch.inputs.arrays.image_arrays import as_input_error, check_size, with_labels
-from mnist_batch.inputs.arrays.picture_shapes import label_names
+from mnist_batch.inputs.arrays.picture_shapes import is_label_name, label_names
 from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, StoredBytes
 from mnist_batch.inputs.parquet.footers import identity_of
-from mnist_batch.inputs.shards import ReadSettings
-
-TYPES = ("ubyte", "byte", "short", "int", "float", "double")
-IDX_SUFFIXES = frozenset(
-    f"{name}{packed}"
-    for name in (".idx", *(f".idx{axes}-{kind}" for axes in range(1, 5) for kind in TYPES))
-    for packed in ("", ".gz")
-)
-"""As `suffix_of` returns them: `train-images-idx3-ubyte.gz` has `.idx3-ubyte.gz`."""
-
-IDX_BEGINNINGS = [bytes([0, 0, kind, axes]) for kind in IDX_TYPES for axes in (2, 3, 4)]
-"""The first four bytes of those that hold images."""
+from mnist_batch.inputs.shards import Held, ReadSettings
+from mnist_batch.machine.failures import raise_if_of_machine
 
 _NUMBER = re.compile(r"idx[1-4]-[a-z]+", re.IGNORECASE)
 
@@ -44,6 +34,16 @@ def open_idx(path: Path, source: str, settings: ReadSettings) -> Iterator[ArrayS
         raise InputError(f"{path}: holds labels, not images; name the file of images beside it")
     given = settings.label_file is not None or settings.unlabelled
     yield from with_labels(path, source, images, None if given else _labels(path), settings)
+
+
+def held(path: Path) -> Held:
+    """Return what a file holds."""
+    try:
+        axes = len(array_in(path).shape)
+    except DAMAGED as error:
+        raise_if_of_machine(error, str(path))
+        axes = 1 if is_label_name(path.name) else 3
+    return Held.LABELS if axes == 1 or is_label_name(path.name) else Held.IMAGES
 
 
 def array_in(path: Path) -> StoredArray:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_batch.inputs.arrays.array_shards import ArrayShard
-from mnist_batch.inputs.arrays.headers import HeaderError, StoredArray, read_npy
+from mnist_batch.inputs.arrays.headers import DAMAGED, HeaderError, StoredArray, read_npy
 from mnist_batch.inputs.arrays.image_arrays import (
     as_input_error,
     check_size,
@@ -25,7 +25,8 @@ from mnist_batch.inputs.arrays.picture_shapes import (
 )
 from mnist_batch.inputs.arrays.stored_bytes import DEFLATE, Checkpoints, StoredBytes
 from mnist_batch.inputs.parquet.footers import identity_of, open_listed
-from mnist_batch.inputs.shards import ReadSettings
+from mnist_batch.inputs.shards import Held, ReadSettings
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import shortened
 
 _MAX_DIRECTORY = 2**20
@@ -64,6 +65,18 @@ def open_numpy(path: Path, source: str, settings: ReadSettings) -> Iterator[Arra
 def names_array(path: Path) -> bool:
     """Tell whether a path names an array in an .npz file."""
     return _is_npz(path.parent) and os.path.isfile(path.parent)  # noqa: PTH113 - never raises
+
+
+def held(path: Path) -> Held:
+    """Return what a file holds."""
+    try:
+        images = holds_images(path)
+    except DAMAGED as error:
+        raise_if_of_machine(error, str(path))
+        return Held.NEITHER if is_label_name(path.stem) else Held.IMAGES  # a row with an error
+    if images:
+        return Held.IMAGES
+    return Held.LABELS if is_label_name(path.stem) else Held.NEITHER
 
 
 def holds_images(path: Path) -> bool:

@@ -1,27 +1,14 @@
 """Images of which a Parquet file holds the path alone: read from a folder that the user names."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.errors import InputError
 from mnist_batch.inputs.image_files import READING, read_opened
 from mnist_batch.inputs.kept import as_text
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.schema import Reason, error_text, shortened
-
-
-def check_root(folder: str) -> str:
-    """Return the folder of `--image-root`, without links in its path.
-
-    Raises:
-        InputError: it is no folder.
-    """
-    if not Path(folder).is_dir():
-        raise InputError(f"--image-root {folder}: no such folder; expected that of the images")
-    return os.path.realpath(folder)
 
 
 def with_named_files(
@@ -32,7 +19,7 @@ def with_named_files(
     Args:
         images: Arrow binary (n,).
         names: Arrow strings (n,), what images name; None where they name nothing.
-        root: the folder of the files, as `check_root` returns it; None to read none.
+        root: the folder of the files, without links in its path; None to read none.
 
     Returns:
         Of the first k rows, at least one: with large files they end at about `BATCH_BYTES`. Images

@@ -14,7 +14,7 @@ from mnist_batch.inputs.labelling.hints import hint_of_columns
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
 from mnist_batch.inputs.listing import UNREADABLE, cause, file_states, text_of_path, unreadable
 from mnist_batch.inputs.parquet.footers import identity_of
-from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
+from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Held, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.csv_layout import (
     CsvLayout,
     LayoutError,
@@ -264,16 +264,16 @@ def open_csv(path: Path, source: str, settings: ReadSettings) -> Iterator[CsvSha
     yield from CsvFile(str(path), source, content, layout, lines, label, kept, settings).shards()
 
 
-def is_table(path: Path) -> bool:
-    """Tell whether a CSV file is a table of pixels, by its first lines."""
+def held(path: Path) -> Held:
+    """Return what a CSV file holds: images where it is a table of pixels, by its first lines."""
     try:
         read_layout(_content(path))
     except LayoutError:
-        return False
+        return Held.NEITHER
     except UNREADABLE as error:
         raise_if_of_machine(error, str(path))
-        return False
-    return True
+        return Held.NEITHER
+    return Held.IMAGES
 
 
 def _content(path: Path) -> Checkpoints:
