@@ -172,7 +172,8 @@ def _night(random: Generator, rows: int, worse: float = 0.0) -> tuple[InputProfi
     ink = random.gamma(9, 3.7, rows).astype(np.float32)
     sizes = random.choice(np.array([28, 64, 200], np.int32), rows)
     outcomes = Outcomes.of(batch)
-    profile.add(outcomes, ImageCounts.of(outcomes.predicted, ink, sizes))
+    profile.add(outcomes)
+    profile.add_images(ImageCounts.of(outcomes.predicted, ink, sizes))
     counts.add(batch)
     return profile.profile(), counts.metrics()
 

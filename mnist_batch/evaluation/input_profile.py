@@ -136,8 +136,8 @@ class ProfileCounts:
         self._ink = np.zeros(INK_BINS, np.int64)
         self._size = np.zeros(len(SIZE_BOUNDS) + 1, np.int64)
 
-    def add(self, outcomes: Outcomes, images: ImageCounts | None = None) -> None:
-        """Count the rows of a batch that have a prediction; `images` is None where not known."""
+    def add(self, outcomes: Outcomes) -> None:
+        """Count the rows of a batch that have a prediction."""
         predicted, sure = outcomes.predicted, outcomes.sure
         self._predictions += outcomes.cell_counts.reshape(-1, outcomes.count).sum(axis=0)
         self._prepared += int((outcomes.prepared & predicted).sum())
@@ -145,9 +145,11 @@ class ProfileCounts:
         self._sure += len(confidences)
         self._sum += int(among(outcomes.units, sure).sum())
         self._confidence += _histogram(confidences, 1.0, CONFIDENCE_BINS)
-        if images:
-            self._ink += images.ink
-            self._size += images.size
+
+    def add_images(self, images: ImageCounts) -> None:
+        """Add what is known of the images of such rows."""
+        self._ink += images.ink
+        self._size += images.size
 
     def profile(self) -> InputProfile:
         """Return the profile of the rows so far."""

@@ -224,11 +224,6 @@ class PredictionCounts:
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), outcomes.labels, outcomes.scored)
 
-    @property
-    def errors(self) -> int:
-        """Rows without a prediction so far."""
-        return self._errors.total()
-
     def metrics(self) -> Metrics:
         """Return the metrics of the rows so far."""
         confusion = self._confusion.reshape(self._classes.count, -1).copy()

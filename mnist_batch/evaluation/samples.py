@@ -109,12 +109,13 @@ class SampleChooser:
             images: uint8 (n, 28, 28), one per row of the batch; kept by copy.
         """
         keys = _splitmix64(self.seed, start, batch.num_rows)
-        takes_part = batch.column("prediction").is_valid().to_numpy(zero_copy_only=False)
+        takes_part = np.ones(len(keys), np.bool_)
         if len(self._chosen) == self.size:
-            takes_part &= keys < self._chosen[-1].key
+            takes_part = keys < self._chosen[-1].key
+            if not takes_part.any():
+                return  # as in nearly every batch of a long stream
+        takes_part &= batch.column("prediction").is_valid().to_numpy(zero_copy_only=False)
         candidates = np.flatnonzero(takes_part)
-        if not len(candidates):
-            return  # as in nearly every batch of a long stream
         smallest = candidates[np.argsort(keys[candidates])][: self.size]
         columns = ["source", "row", "label", "prediction", "confidence", *of_split(batch)]
         rows = batch.select(columns).take(pa.array(smallest))

@@ -151,7 +151,10 @@ class KeptImages:
     def add(self, predictions: pa.RecordBatch, images: Images) -> None:
         """Keep some rows of a batch that have a label and no error, of the images as predicted."""
         label, error = predictions["label"], predictions["error"]
-        known = np.flatnonzero(pc.and_(label.is_valid(), error.is_null()))
+        if label.null_count or error.null_count < len(error):
+            known = np.flatnonzero(pc.and_(label.is_valid(), error.is_null()))
+        else:  # as is usual
+            known = np.arange(len(label))
         kept = known[-self._seen % self._every :: self._every]
         self._seen += len(known)
         if len(kept):

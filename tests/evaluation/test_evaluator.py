@@ -39,6 +39,25 @@ def test_the_cuts_between_batches_change_nothing(cuts: set[int], seed: int) -> N
         assert [vars(image) for image in cell.images] == [vars(image) for image in same.images]
 
 
+def test_rows_and_errors_are_counted_at_once() -> None:
+    """What progress shows does not wait for the rows that are counted together."""
+    evaluator = Evaluator()
+    for part in cut(predictions_batch([(1, 1), (2, None), (3, None), (4, 4)]), {2}):
+        evaluator.add(part)
+    assert (evaluator.rows, evaluator.pictures, evaluator.errors) == (4, 4, 2)
+
+
+def test_columns_of_several_files_may_differ_in_type() -> None:
+    """A column to slice by is text in one file, and a dictionary in the next."""
+    evaluator = Evaluator(slices=["camera"])
+    texts = pa.array(["a", "b"])
+    for values in (texts, texts.dictionary_encode(), texts):
+        batch = predictions_batch([(1, 1), (2, 3)])
+        evaluator.add(batch.append_column("camera", values))
+    slices = [one for one in evaluator.evaluation().slices if one.kind == "camera"]
+    assert [(one.value, one.rows, one.correct) for one in slices] == [("a", 3, 3), ("b", 3, 0)]
+
+
 def test_without_a_gallery_all_else_is_the_same() -> None:
     """As where no report is wanted."""
     batch = random_predictions(200, 1)

@@ -31,7 +31,8 @@ def profile_of(rows: int, seed: int, cuts: set[int]) -> InputProfile:
         stop = start + len(part)
         outcomes = Outcomes.of(part)
         images = ImageCounts.of(outcomes.predicted, ink[start:stop], sizes[start:stop])
-        counts.add(outcomes, images)
+        counts.add(outcomes)
+        counts.add_images(images)
         start = stop
     return counts.profile()
 
@@ -43,7 +44,8 @@ def test_histograms_are_numpys() -> None:
     sizes = random.integers(1, 6000, 500).astype(np.int32)
     outcomes = Outcomes.of(random_predictions(500, 3))
     counts = ProfileCounts()
-    counts.add(outcomes, ImageCounts.of(outcomes.predicted, ink, sizes))
+    counts.add(outcomes)
+    counts.add_images(ImageCounts.of(outcomes.predicted, ink, sizes))
     profile, read = counts.profile(), outcomes.predicted
     assert profile.rows == read.sum()
     assert profile.predictions == tuple(np.bincount(outcomes.predictions[read], minlength=10))
@@ -101,7 +103,8 @@ def test_images_are_told_of_all_rows_or_not_at_all() -> None:
         outcomes.predicted, np.array([20, 30], np.float32), np.array([28, 40], np.int32)
     )
     counts = ProfileCounts()
-    counts.add(outcomes, images)
+    counts.add(outcomes)
+    counts.add_images(images)
     half = counts.profile()
     assert half.ink is not None
     counts.add(outcomes)
