@@ -45,8 +45,11 @@ def library(name: str, *flags: str) -> Extension:
 
 
 if "CC" not in os.environ and find_spec("ziglang"):
-    # `make setup` installs Zig's compiler where it finds no other.
-    os.environ["CC"] = f"{sys.executable} -m ziglang cc"
+    # `make setup` installs Zig's compiler where it finds no other. Left alone it compiles for the
+    # processor at hand, and keeps what it makes in the user's home.
+    os.environ["CC"] = f"{sys.executable} -m ziglang cc -mcpu=baseline"
+    for cache in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
+        os.environ.setdefault(cache, str(Path("build/zig").resolve()))
 libraries = [library("plain")]
 if sysconfig.get_platform().endswith("x86_64"):
     # `library.py` takes it where the processor has both.
