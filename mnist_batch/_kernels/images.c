@@ -1,33 +1,9 @@
-/* Read image files at once, check images for MNIST's form, and sum their pixels. */
+/* Check images for MNIST's form, and sum their pixels. */
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "kernels.h"
-
-enum { MAX_BYTES = 65536 }; /* a file of this size or above is left to whoever calls */
-
-/* See `read_files` in images.py. */
-EXPORTED size_t read_files(const char *paths, const int64_t *begins, size_t count, int flags,
-                           uint8_t *data, size_t size, int32_t *bounds)
-{
-    size_t at = 0;
-    bounds[0] = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (size - at < MAX_BYTES) return i;
-        int descriptor = open(paths + begins[i], flags);
-        if (descriptor >= 0) {
-            ssize_t got = read(descriptor, data + at, MAX_BYTES);
-            close(descriptor);
-            if (0 < got && got < MAX_BYTES) at += got;
-        }
-        bounds[i + 1] = at;
-    }
-    return count;
-}
 
 static bool is_formed(const uint8_t *image, int box, int centre, double slack)
 {

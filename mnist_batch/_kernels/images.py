@@ -1,4 +1,4 @@
-"""Image files read at once, the check for MNIST's form, and sums of pixels; see `images.c`."""
+"""The check for MNIST's form, and sums of pixels; see `images.c`."""
 
 import ctypes
 
@@ -8,47 +8,6 @@ import numpy.typing as npt
 from mnist_batch._kernels import library
 from mnist_batch._kernels.arguments import address
 from mnist_batch.mnist import PIXELS
-
-MAX_BYTES = 65536
-"""A file of this size or above is left to whoever calls; `images.c` has the number too."""
-
-
-def read_files(
-    paths: npt.NDArray[np.uint8],
-    begins: npt.NDArray[np.int64],
-    flags: int,
-    data: npt.NDArray[np.uint8],
-    bounds: npt.NDArray[np.int32],
-) -> int:
-    """Read files one after the other into `data`, as many as have room there.
-
-    Args:
-        paths: the paths as the system takes them, a 0 behind each.
-        begins: int64 (n,), where each path begins.
-        flags: what to open a file with, of `os.O_RDONLY` and others.
-        data: uint8, filled; the room has to be for `MAX_BYTES` at least.
-        bounds: int32 (n + 1), filled: where each file's bytes begin and the next one's. A file
-            without bytes is empty, too large, or cannot be read.
-
-    Returns:
-        The number of files that are through.
-
-    Raises:
-        ValueError: an array has another type or size.
-    """
-    count = len(begins)
-    if count and (paths[-1] != 0 or begins.min() < 0):
-        raise ValueError("paths: expected a 0 behind each")
-    through: int = library.get().read_files(
-        address(paths, np.uint8, int(begins.max()) + 1 if count else 0),
-        address(begins, np.int64, count),
-        ctypes.c_size_t(count),
-        ctypes.c_int(flags),
-        address(data, np.uint8, 0, filled=True),
-        ctypes.c_size_t(data.size),
-        address(bounds, np.int32, count + 1, filled=True),
-    )
-    return through
 
 
 def check_form(

@@ -234,18 +234,14 @@ def _named_labels(texts: pa.Array, paths: Sequence[str], settings: ReadSettings)
 
 def _read_at_once(paths: Texts) -> tuple[pa.Array, pa.Array] | None:
     """Do what `_read_each` does, by compiled code; return None where that is not loaded."""
-    if not (_kernels.ready() and sys.getfilesystemencoding() == "utf-8"):
+    if not _kernels.ready() or sys.getfilesystemencoding() != "utf-8":
         return None
-    from mnist_batch._kernels.images import MAX_BYTES, read_files
+    from mnist_batch._kernels.files import MAX_BYTES, read_files
 
-    joined, ends = paths.joined_bytes()
-    if not joined.all():  # a null character in a path
-        return None
-    joined = np.insert(joined, ends[1:], 0)
     # With room for the file that fills the batch.
     data = np.empty(max(BATCH_BYTES - 1, 0) + MAX_BYTES, np.uint8)
     bounds = np.empty(len(paths) + 1, np.int32)
-    count = read_files(joined, ends[:-1] + np.arange(len(paths)), READING, data, bounds)
+    count = read_files(*paths.joined_bytes(), READING, data, bounds)
     bounds = bounds[: count + 1]
     buffers = [None, pa.py_buffer(bounds), pa.py_buffer(data[: bounds[-1]])]
     encoded = pa.Array.from_buffers(pa.binary(), count, buffers)

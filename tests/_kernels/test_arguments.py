@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_batch._kernels.arguments import address
-from mnist_batch._kernels.images import check_form, read_files
+from mnist_batch._kernels.images import check_form
 from mnist_batch._kernels.png import decode_pngs
 
 NUMBERS = np.arange(12, dtype=np.int32)
@@ -46,15 +46,6 @@ def test_files_that_do_not_follow_one_another_are_refused(bounds: list[int]) -> 
         decode_pngs(
             np.zeros(50, np.uint8), np.array(bounds, np.int32), flags, np.zeros((2, 784), np.uint8),
             flags.copy(),
-        )  # fmt: skip
-
-
-def test_paths_without_an_end_are_refused() -> None:
-    """The system would read on behind them."""
-    with pytest.raises(ValueError, match="a 0 behind each"):
-        read_files(
-            np.frombuffer(b"/etc/hosts", np.uint8), np.zeros(1, np.int64), 0,
-            np.zeros(65536, np.uint8), np.zeros(2, np.int32),
         )  # fmt: skip
 
 

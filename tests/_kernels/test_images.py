@@ -1,18 +1,13 @@
-"""What the compiled code reads and decodes is what plain Python does."""
+"""What the compiled code decodes is what plain Python does."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_batch._kernels.images import MAX_BYTES, read_files
 from mnist_batch.decoding.decode import decode_batch, decode_image, resized
-from mnist_batch.inputs.image_files import ImageFileShard
-from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.schema import ImageBatch
 from tests.support.png_files import compressed, file_of, filtered
 
@@ -57,79 +52,3 @@ def test_a_mixed_batch_is_decoded_row_by_row_as_alone(kind: pa.DataType, tmp_pat
         assert [image.tobytes() for image in found.images] == [row[0] for row in expected]
         assert found.prepared.tolist() == [row[1] for row in expected]
         assert found.error.to_pylist() == [row[2] for row in expected]
-
-
-def test_files_are_read_as_they_are(tmp_path: Path) -> None:
-    """Small, empty, large and missing files, a folder, a pipe, a name that is not UTF-8."""
-    sizes = {"a.png": 1, "b.png": 300, "c.png": 0, "d.png": MAX_BYTES - 1, "e.png": MAX_BYTES,
-             "f.png": 3 * MAX_BYTES, os.fsdecode(b"\xff.png"): 700}  # fmt: skip
-    for name, size in sizes.items():
-        (tmp_path / name).write_bytes(os.urandom(size))
-    (tmp_path / "folder.png").mkdir()
-    os.mkfifo(tmp_path / "pipe.png")
-    names = [*sizes, "missing.png", "folder.png", "pipe.png", "null\0.png"]
-    paths = [str(tmp_path / name) for name in names]
-    for batch_size in (1, 3, 100):
-        batches = list(read(paths, names, batch_size))
-        contents = [content for batch in batches for content in contents_of(batch)]
-        errors = [error for batch in batches for error in batch.error.to_pylist()]
-        whole = [(tmp_path / name).read_bytes() for name in sizes]
-        assert contents == [*whole, None, None, None, None]
-        assert errors == [None] * len(sizes) + [
-            "missing file",
-            "unreadable file: Is a directory",
-            "unreadable file: not a regular file",
-            "unreadable file: a null character in the path",
-        ]
-        assert max(map(len, batches)) <= batch_size
-
-
-def read(paths: list[str], names: list[str], batch_size: int) -> list[ImageBatch]:
-    """Return the batches of some image files."""
-    shard = ImageFileShard(paths, names, pa.nulls(len(paths), pa.int8()))
-    return list(shard.read(batch_size))
-
-
-def contents_of(batch: ImageBatch) -> list[bytes | None]:
-    """Return the files' bytes."""
-    assert isinstance(batch.images, pa.Array)
-    contents: list[bytes | None] = batch.images.to_pylist()
-    return contents
-
-
-def test_a_batch_of_files_takes_a_bounded_amount_of_memory(tmp_path: Path) -> None:
-    """However many files a batch may hold, its bytes stay near `BATCH_BYTES`; none is lost."""
-    paths = [str(tmp_path / f"{i}.png") for i in range(200)]
-    for path in paths:
-        Path(path).write_bytes(os.urandom(60_000))
-    batches = read(paths, paths, 1000)
-    assert sum(map(len, batches)) == 200
-    assert max(batch.images.nbytes for batch in batches) < BATCH_BYTES + 2 * MAX_BYTES
-    joined = b"".join(content for batch in batches for content in contents_of(batch) if content)
-    assert joined == b"".join(Path(path).read_bytes() for path in paths)
-
-
-@pytest.mark.parametrize("size", [MAX_BYTES, 600_000])
-def test_a_batch_of_large_files_is_cut(tmp_path: Path, size: int) -> None:
-    """Files that are not read at once count too: links to one file, each read anew."""
-    content = os.urandom(size)
-    (tmp_path / "a.png").write_bytes(content)
-    paths = [str(tmp_path / f"{i}.png") for i in range(100)]
-    for path in paths:
-        Path(path).symlink_to(tmp_path / "a.png")
-    batches = read(paths, paths, 1000)
-    assert all(batch.images.nbytes < BATCH_BYTES + 2 * size for batch in batches)
-    assert [name for batch in batches for name in batch.source.to_pylist()] == paths
-    assert all(contents_of(batch) == [content] * len(batch) for batch in batches)
-
-
-def test_descriptors_are_closed(tmp_path: Path) -> None:
-    """Reading leaves no file open, whether or not it could be read."""
-    (tmp_path / "a").write_bytes(b"a")
-    before = list(Path("/proc/self/fd").iterdir())
-    paths = np.frombuffer(b"".join(bytes(tmp_path / name) + b"\0" for name in "ab"), np.uint8)
-    begins = np.array([0, len(paths) // 2])
-    bounds: NDArray[np.int32] = np.zeros(3, np.int32)
-    assert read_files(paths, begins, os.O_RDONLY, np.zeros(MAX_BYTES * 2, np.uint8), bounds) == 2
-    assert bounds.tolist() == [0, 1, 1]
-    assert list(Path("/proc/self/fd").iterdir()) == before
