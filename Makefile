@@ -1,13 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-PERCENT ?= 5
+PERCENT ?= 20
 TIMES ?= 20
 ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo nightly-demo docs test fuzz endurance alarms lint check benchmark \
-	benchmark-quick benchmark-compare peers model reading examples lock clean
+	benchmark-quick benchmark-compare peers model reading examples wheels try-wheel lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,8 +60,8 @@ benchmark-quick: $(READY) ## The same as `make benchmark` with fewer images, in 
 	$(call BENCHMARK,quick) --quick
 	$(BIN)/python -m benchmarks.report build/quick/benchmark.json
 
-benchmark-compare: $(READY) ## Compare the last of these runs with the one before; fail if PERCENT slower
-	$(BIN)/python -m benchmarks.compare .benchmarks --percent $(PERCENT)
+benchmark-compare: $(READY) ## Compare the last `make benchmark` with the one before; fail if PERCENT slower
+	$(BIN)/python -m benchmarks.compare .benchmarks/full --percent $(PERCENT)
 
 peers: .venv-peers/.ready ## Install the other programs that `make benchmark` compares with
 
@@ -81,6 +81,33 @@ examples: nightly-demo ## Make the digits and the pictures in examples/ again, a
 	$(BIN)/mnist-batch generate --count 100 --out examples/digits
 	$(BIN)/python examples/handwriting.py
 	$(BIN)/python examples/nightly/picture.py
+
+# Zig compiles for both platforms on either, and for any processor of them. glibc 2.17 is of 2012:
+# `manylinux_2_17` (PEP 600), by which auditwheel names a wheel when it has found nothing newer.
+wheels: $(READY) build/compiler/.ready ## Build wheels for Linux on x86-64 and ARM, and the source, in dist/; try one
+	rm -rf dist build/wheels
+	for machine in x86_64 aarch64; do \
+		CC="$(CURDIR)/build/compiler/ziglang/zig cc -target $$machine-linux-gnu.2.17" \
+		ZIG_GLOBAL_CACHE_DIR=$(CURDIR)/build/zig ZIG_LOCAL_CACHE_DIR=$(CURDIR)/build/zig \
+		_PYTHON_HOST_PLATFORM=linux-$$machine $(BIN)/uv build --quiet --no-build-isolation \
+			--python $(BIN)/python --out-dir build/wheels || exit 1; \
+	done
+	for wheel in build/wheels/*.whl; do \
+		PATH="$(abspath $(BIN)):$$PATH" auditwheel repair --wheel-dir dist $$wheel || exit 1; \
+	done
+	mv build/wheels/*.tar.gz dist
+	ls dist/*.manylinux_2_17_x86_64.whl dist/*.manylinux_2_17_aarch64.whl
+	$(MAKE) try-wheel
+
+try-wheel: ## Install the wheel in dist/ for this machine into a new environment of PYTHON, and predict
+	$(PYTHON) -m venv --clear build/try-wheel
+	build/try-wheel/bin/python -m pip install --quiet --disable-pip-version-check \
+		dist/*.manylinux_2_17_$$(uname -m).whl
+	build/try-wheel/bin/mnist-batch --version
+	build/try-wheel/bin/python -c \
+		'from mnist_batch import _kernels; raise SystemExit(not _kernels.ready())'
+	build/try-wheel/bin/mnist-batch predict examples/digits --min-accuracy 1 --quiet --overwrite \
+		--out build/try-wheel/predictions.parquet
 
 lock: $(READY) ## Choose the newest releases for requirements.lock, benchmarks/peers.lock and compiler.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
@@ -115,6 +142,11 @@ $(READY): requirements.lock pyproject.toml setup.py mnist_batch/__init__.py \
 	@$(COMPILED) || { echo "No C compiler found: setting up Zig's from the package index"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement compiler.lock && $(INSTALL) && $(COMPILED); }
+	@touch $@
+
+build/compiler/.ready: compiler.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement compiler.lock --upgrade --target build/compiler
 	@touch $@
 
 .venv-peers/.ready: benchmarks/peers.lock

@@ -18,16 +18,25 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 class CoreEnvironment:
     """A virtual environment that can import the core's dependencies, theirs, and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make it in a folder, of links to what is installed here."""
+    def __init__(self, folder: Path, wheel: Path | None = None) -> None:
+        """Make it in a folder, of links to what is installed here.
+
+        Args:
+            folder: where it is to be.
+            wheel: of the package; None for a link to the package in this checkout.
+        """
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
         [packages] = folder.glob("lib/python*/site-packages")
         for one in installed_with(PROJECT["dependencies"]):
             for place in {path.parts[0] for path in one.files or () if path.parts[0] != ".."}:
                 if place != "__pycache__":
                     (packages / place).symlink_to(str(one.locate_file(place)))
-        (packages / "mnist_batch").symlink_to(ROOT / "mnist_batch")
         self.python = folder / "bin" / "python"
+        if wheel is None:
+            (packages / "mnist_batch").symlink_to(ROOT / "mnist_batch")
+        else:
+            pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install"]
+            subprocess.run([*pip, "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
 
     def run(self, *arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
         """Run Python in a folder, and return what it said."""
