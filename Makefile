@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-PERCENT ?= 20
+PERCENT ?= 5
 TIMES ?= 20
 ROWS ?= 6000000
 
@@ -60,8 +60,8 @@ benchmark-quick: $(READY) ## The same as `make benchmark` with fewer images, in 
 	$(call BENCHMARK,quick) --quick
 	$(BIN)/python -m benchmarks.report build/quick/benchmark.json
 
-benchmark-compare: $(READY) ## Compare the last `make benchmark` with the one before; fail if PERCENT slower
-	$(BIN)/python -m benchmarks.compare .benchmarks/full --percent $(PERCENT)
+benchmark-compare: $(READY) ## Compare the last of these runs with the one before; fail if PERCENT slower
+	$(BIN)/python -m benchmarks.compare .benchmarks --percent $(PERCENT)
 
 peers: .venv-peers/.ready ## Install the other programs that `make benchmark` compares with
 

@@ -1,20 +1,28 @@
 """The last saved run beside the one before it: `python -m benchmarks.compare`.
 
-By the median of each row. A row that is slower by more than a percentage fails the comparison,
-unless the run before is of another machine: then it only warns.
+Each row is judged by the interval of the ratio of its speeds. The rounds' times count relative to
+the yardstick beside them, so that a machine that is slower as a whole is not taken for slower code.
+The intervals hold at 95 % all together: of dozens of rows, one interval in twenty would mislead.
 """
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import identity
-from benchmarks.results import Row, Run, read_run
+from benchmarks.results import Result, Row, Run, read_run
+from benchmarks.table import ratio_with_interval
+from mnist_batch.tuning.ratios import RatioInterval, Verdict, ratio_interval
+
+ERROR = 0.05
+"""How likely it is at most that any interval of a comparison misses the truth."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +30,19 @@ class Change:
     """A row that both runs have.
 
     Attributes:
-        row: what was measured.
-        before_s: the median of the run before, in seconds.
-        now_s: that of the last run.
+        before: its result in the run before.
+        now: that in the last run.
+        interval: how many times as fast it is now.
     """
 
-    row: Row
-    before_s: float
-    now_s: float
+    before: Result
+    now: Result
+    interval: RatioInterval
 
     @property
-    def percent(self) -> float:
-        """How much longer it takes; negative where it is faster."""
-        return 100 * (self.now_s / self.before_s - 1)
+    def row(self) -> Row:
+        """What was measured."""
+        return self.now.row
 
 
 @dataclass(frozen=True)
@@ -51,35 +59,52 @@ class Comparison:
     now: Run
     same_machine: bool
 
-    def changes(self) -> list[Change]:
-        """Return the rows that were run in both, in order; not those of a single round."""
+    @cached_property
+    def changes(self) -> Sequence[Change]:
+        """The rows that were run in both, in order; not those of a single round.
+
+        Bonferroni's intervals: with n of them, each at 1 - 0.05 / n.
+        """
         earlier = {result.row: result for result in self.before.results if len(result.seconds) > 1}
-        return [
-            Change(result.row, earlier[result.row].median_s, result.median_s)
+        pairs = [
+            (earlier[result.row], result)
             for result in self.now.results
             if len(result.seconds) > 1 and result.row in earlier
         ]
+        confidence = 1 - ERROR / max(1, len(pairs))
+        return [
+            Change(
+                before,
+                now,
+                ratio_interval(
+                    before.times_of_yardstick, now.times_of_yardstick, confidence=confidence
+                ),
+            )
+            for before, now in pairs
+        ]
 
-    def missing(self) -> list[Row]:
-        """Return the rows that were run before, and not in the last run."""
+    @property
+    def missing(self) -> Sequence[Row]:
+        """The rows that were run before, and not in the last run."""
         there = {result.row for result in self.now.results if result.seconds}
         return [one.row for one in self.before.results if one.seconds and one.row not in there]
 
-    def slower(self, percent: float) -> list[Change]:
-        """Return the rows that take longer by more than a percentage."""
-        return [change for change in self.changes() if change.percent > percent]
+    def verdicts(self, percent: float) -> Counter[Verdict]:
+        """Count the rows by verdict, with differences from a percentage on."""
+        return Counter(change.interval.verdict(percent / 100) for change in self.changes)
 
 
 def choose(runs: Sequence[Run]) -> Comparison | None:
     """Return the last run and the latest before it, of the same machine where there is one.
 
-    Data and model are the same too: others are others' times.
+    Data and model are the same too, and both are whole runs or both quick ones: others are others'
+    times.
     """
     ordered = sorted(runs, key=lambda run: run.time)
     if not ordered:
         return None
     now = ordered[-1]
-    alike = [run for run in ordered[:-1] if dict(run.data) == dict(now.data)]
+    alike = [one for one in ordered[:-1] if (one.quick, one.data) == (now.quick, now.data)]
     same = [run for run in alike if identity(run.machine) == identity(now.machine)]
     if same:
         return Comparison(same[-1], now, same_machine=True)
@@ -90,34 +115,49 @@ def main() -> int:
     """Print the comparison, and return the exit status."""
     parser = argparse.ArgumentParser(description="Compare the last saved run with one before it.")
     parser.add_argument("folder", type=Path, help="saved runs, as pytest-benchmark keeps them")
-    parser.add_argument("--percent", type=float, default=20, help="slower than this fails")
+    parser.add_argument("--percent", type=float, default=5, help="a smaller difference is none")
     options = parser.parse_args()
     console = Console(highlight=False)
-    runs = [read_run(path) for path in sorted(options.folder.glob("*/*.json"))]
-    comparison = choose(runs)
+    comparison = choose(list(_saved(options.folder, console)))
     if comparison is None:
-        console.print(f"{options.folder}: no two runs on the same data; run `make benchmark` twice")
+        console.print(
+            f"{options.folder}: no two runs alike; run `make benchmark` or `make benchmark-quick` "
+            "twice"
+        )
         return 0
     console.print(_table(comparison, options.percent))
-    slower = comparison.slower(options.percent)
-    console.print(f"rows slower by more than {options.percent:g} %: {len(slower)}")
-    for row in comparison.missing():
+    counts = comparison.verdicts(options.percent)
+    console.print(
+        f"by more than {options.percent:g} %: "
+        + ", ".join(f"{verdict} {counts[verdict]}" for verdict in Verdict)
+    )
+    for row in comparison.missing:
         console.print(f"not run this time: {row.group}: {row.name}")
     if not comparison.same_machine:
         console.print("warning: the run before is of another machine; nothing follows from this")
         return 0
-    return 1 if slower else 0
+    return 1 if counts[Verdict.SLOWER] else 0
+
+
+def _saved(folder: Path, console: Console) -> Sequence[Run]:
+    runs = []
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            runs.append(read_run(path))
+        except ValueError as error:  # of an earlier version, which saved less
+            console.print(f"passed over: {error}")
+    return runs
 
 
 def _table(comparison: Comparison, percent: float) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     headings = [_heading(run) for run in (comparison.before, comparison.now)]
     table.add_column("")
-    for heading in ("batch", "threads", *headings, "change"):
+    for heading in ("batch", "threads", *headings, "times as fast", ""):
         table.add_column(heading, justify="right", no_wrap=True)
     group = None
-    for change in comparison.changes():
-        row = change.row
+    for change in comparison.changes:
+        row, verdict = change.row, change.interval.verdict(percent / 100)
         if row.group != group:
             group = row.group
             table.add_row(group, style="bold")
@@ -125,10 +165,11 @@ def _table(comparison: Comparison, percent: float) -> Table:
             f"  {row.name}",
             "" if row.batch_size is None else f"{row.batch_size:,}",
             "" if row.threads is None else str(row.threads),
-            f"{change.before_s:.4g} s",
-            f"{change.now_s:.4g} s",
-            f"{change.percent:+.0f} %",
-            style="red" if change.percent > percent else None,
+            f"{change.before.median_s:.4g} s",
+            f"{change.now.median_s:.4g} s",
+            ratio_with_interval(change.interval),
+            verdict,
+            style={Verdict.SLOWER: "red", Verdict.FASTER: "green"}.get(verdict),
         )
     return table
 

@@ -1,6 +1,6 @@
 """What the benchmarks share: the digits, the measurement, and what is written beside the results.
 
-`--quick` takes a sixth of the images, never ten times as many, fewer rounds and fewer peers.
+`--quick` takes a sixth of the images, never ten times as many, and fewer peers.
 """
 
 import hashlib
@@ -16,10 +16,12 @@ from benchmarks import machine
 from benchmarks.data import Digits
 from benchmarks.plain_network import PlainNetwork, read_network
 from benchmarks.recording import Measure, NotRun
+from benchmarks.yardstick import Yardstick
+from mnist_batch.inference.workers import available_workers
 from mnist_batch.models.model_file import DEFAULT_MODEL
 
 ROWS, QUICK_ROWS = 60_000, 10_000
-ROUNDS, QUICK_ROUNDS = 5, 3
+ROUNDS = 5
 
 # The order of the table; and TensorFlow, once imported, stays in the process and in its peaks.
 _ORDER = ("layers", "commands", "scaling", "start", "memory", "peers", "devices", "cnn")
@@ -33,7 +35,7 @@ _facts = pytest.StashKey[dict[str, str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--quick`."""
-    parser.addoption("--quick", action="store_true", help="fewer images and rounds")
+    parser.addoption("--quick", action="store_true", help="fewer images and peers")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     This comes before the benchmark's own parameters, so that they vary faster.
     """
     if "turn" in metafunc.fixturenames:
-        metafunc.parametrize("turn", range(_rounds(metafunc.config)))
+        metafunc.parametrize("turn", range(ROUNDS))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,7 +76,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 @pytest.fixture(scope="session")
 def quick(request: pytest.FixtureRequest) -> bool:
-    """Whether there are fewer images and rounds."""
+    """Whether there are fewer images."""
     chosen: bool = request.config.getoption("--quick")
     return chosen
 
@@ -117,14 +119,18 @@ def facts(request: pytest.FixtureRequest, digits: Digits) -> Mapping[str, str]:
     return found
 
 
+@pytest.fixture(scope="session")
+def yardstick() -> Yardstick:
+    """What tells how fast the machine is beside each round."""
+    return Yardstick(available_workers())
+
+
 @pytest.fixture
-def measure(
-    request: pytest.FixtureRequest, benchmark: BenchmarkFixture, facts: Mapping[str, str]
-) -> Measure:
+def measure(benchmark: BenchmarkFixture, facts: Mapping[str, str], yardstick: Yardstick) -> Measure:
     """What times a benchmark."""
     beside = {"data": facts["name"], "data_sha256": facts["sha256"]}
     beside |= {key: facts[key] for key in ("model", "model_sha256")}
-    return Measure(_rounds(request.config), beside, benchmark)
+    return Measure(ROUNDS, beside, benchmark, yardstick)
 
 
 def _takes_long(item: pytest.Item) -> bool:
@@ -135,7 +141,3 @@ def _takes_long(item: pytest.Item) -> bool:
         or parameters.get("form") == "mixed"  # Pillow, an image at a time
         or ("way" in parameters and parameters.get("form") == "folder")  # no peer is left there
     )
-
-
-def _rounds(config: pytest.Config) -> int:
-    return QUICK_ROUNDS if config.getoption("--quick") else ROUNDS

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.memory import peak_while_running
+from benchmarks.processes import peak_while_running
 from mnist_batch.synthetic.generator import write_parquet
 
 FOLDER = Path("build/endurance")

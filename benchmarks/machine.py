@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from mnist_batch import __version__
 from mnist_batch.inference.workers import available_workers
+
+_LOAD = os.getloadavg()[0]  # of the minute before the benchmarks, which are a load themselves
 
 PACKAGES = ("numpy", "pyarrow", "pillow", "h5py", "keras", "tensorflow", "jax", "torch")
 
@@ -17,7 +20,12 @@ def describe() -> Mapping[str, Any]:
         "cores": available_workers(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "keras_backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "load": _LOAD,
+        "versions": {
+            "mnist-batch": __version__,
+            "python": platform.python_version(),
+            **_versions(),
+        },
     }
 
 

@@ -1,14 +1,18 @@
 """The results as a picture: throughput by way, and over the batch size."""
 
-import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.results import NETWORK, Result, Run
+from benchmarks.table import processor, rounded
+from benchmarks.ways import described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_INCHES_A_WAY = 0.62
 
 
 def write_picture(run: Run, path: Path) -> None:
@@ -16,36 +20,63 @@ def write_picture(run: Run, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 5.5), layout="constrained")
+    compared = _ways(run)
+    height = max(5.5, 1.5 + _INCHES_A_WAY * (len(compared) + len({_of(one) for one in compared})))
+    figure = Figure(figsize=(14, height), layout="constrained")
     FigureCanvasAgg(figure)
-    ways, sizes = figure.subplots(1, 2)
-    _draw_ways(ways, _ways(run))
+    ways, sizes = figure.subplots(1, 2, width_ratios=(3, 2))
+    _draw_ways(ways, compared)
     _draw_sizes(sizes, run.groups().get(NETWORK, ()))
-    cpu = run.machine["cpu"].get("brand_raw", "unknown processor")
-    figure.suptitle(f"mnist-batch on {run.machine['cores']} cores, {cpu}; data: {run.data['name']}")
-    figure.savefig(path, dpi=120)
+    version = run.machine["versions"].get("mnist-batch", "")
+    figure.suptitle(
+        f"mnist-batch {version} on {run.machine['cores']} cores, {processor(run)}; "
+        f"data: {run.data['name']}; {'quick run' if run.quick else 'run'} of {run.time[:10]}"
+    )
+    figure.savefig(path, dpi=110)
 
 
 def _ways(run: Run) -> Sequence[Result]:
-    """Return what is timed against each other, the slowest first."""
+    """Return what is timed against each other: by what is read, and in it the fastest first."""
     compared = [result for result in run.results if result.row.ratio_of and result.images_per_s]
-    return sorted(compared, key=lambda result: result.images_per_s or 0)
+    groups = list(run.groups())
+    return sorted(compared, key=lambda one: (groups.index(one.row.group), -(one.images_per_s or 0)))
+
+
+def _of(result: Result) -> str:
+    """Return what a way reads."""
+    return result.row.group.removeprefix("Ways, ")
 
 
 def _draw_ways(axes: "Axes", results: Sequence[Result]) -> None:
-    names = [f"{result.row.name}\n{result.row.group.removeprefix('Ways, ')}" for result in results]
-    speeds = [result.images_per_s or 0 for result in results]
-    ours = [result.row.name == result.row.ratio_of for result in results]
-    # By number, not by name: two bars may be of the same name.
-    bars = axes.barh(range(len(speeds)), speeds, color=["C0" if own else "0.7" for own in ours])
-    axes.set_yticks(range(len(speeds)), names, fontsize=8)
-    axes.bar_label(bars, [f" {speed:,.0f}" for speed in speeds], fontsize=8)
-    if speeds:  # from the power of ten below the slowest, with room for the numbers
+    """Draw a dot for each way, with its interval: bars would have a length that means nothing."""
+    place, names, places = 0, [], []
+    for k, result in enumerate(results):
+        if k == 0 or _of(result) != _of(results[k - 1]):
+            axes.text(0, place, _of(result), transform=axes.get_yaxis_transform(), weight="bold")
+            place += 1
+        ours, speed = result.row.name == result.row.ratio_of, result.images_per_s or 0
+        ends = [(result.row.rows or 0) / value for value in reversed(result.interval_s)]
+        color = "C0" if ours else "0.35"
+        axes.plot(ends, [place, place], color=color, linewidth=2)
+        axes.plot([speed], [place], "o", color=color)
+        axes.annotate(
+            rounded(speed), (speed, place), (0, 6), textcoords="offset points", ha="center",
+            fontsize=8, color=color,
+        )  # fmt: skip
+        what = textwrap.fill(described(result.row.name), 52)
+        names.append(f"{result.row.name}\n{what}")
+        places.append(place)
+        place += 1
+    axes.set_yticks(places, names, fontsize=8)
+    axes.set_ylim(place, -1)
+    axes.grid(alpha=0.3, axis="x")
+    if results:
         axes.set_xscale("log")
-        # From below the slowest: a bar's length on this axis means nothing, but it has to be seen.
-        axes.set_xlim(10 ** math.floor(math.log10(min(speeds) / 3)), speeds[-1] * 4)
-    axes.set_xlabel("images/s, disk to written predictions")
-    axes.set_title("By way")
+        axes.margins(x=0.12)
+    axes.set_xlabel(
+        "images/s from disk to written predictions, in warm processes, without a report"
+    )
+    axes.set_title("By way: the median of the rounds, and the 95 % interval of their mean")
 
 
 def _draw_sizes(axes: "Axes", results: Sequence[Result]) -> None:
@@ -59,8 +90,8 @@ def _draw_sizes(axes: "Axes", results: Sequence[Result]) -> None:
         sizes, speeds = zip(*sorted(points), strict=True)
         axes.plot(sizes, speeds, marker="o", label=name)
     axes.set_xlabel("batch size")
-    axes.set_ylabel("images/s, network on resident pixels")
-    axes.set_title("By batch size")
+    axes.set_ylabel("images/s, pixels in memory to probabilities")
+    axes.set_title("The network by batch size")
     axes.grid(alpha=0.3)
     if lines:
         axes.set_xscale("log", base=2)

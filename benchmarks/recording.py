@@ -1,5 +1,6 @@
 """A benchmark's measurement, with all that has to stand beside its times."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn, TypeVar
@@ -7,8 +8,9 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.memory import own_peak, reset_peak
+from benchmarks.processes import own_cpu_s, own_peak, reset_peak
 from benchmarks.results import Row
+from benchmarks.yardstick import Yardstick
 
 ResultT = TypeVar("ResultT")
 
@@ -30,6 +32,24 @@ class NotRun:
         pytest.skip(f"not run: {row.name}: {reason}")
 
 
+class _Beside:
+    """What is read before and after each round, outside its time."""
+
+    def __init__(self, yardstick: Yardstick, cpu: Callable[[], float | None]) -> None:
+        self._yardstick, self._cpu = yardstick, cpu
+        self.cpu_s: list[float | None] = []
+        self.yardstick_s: list[float] = []
+
+    def before(self) -> None:
+        self._machine_s = self._yardstick.time()
+        self._used_s = self._cpu()
+
+    def after(self) -> None:
+        used, before = self._cpu(), self._used_s
+        self.cpu_s.append(None if used is None or before is None else used - before)
+        self.yardstick_s.append(math.sqrt(self._machine_s * self._yardstick.time()))
+
+
 @dataclass(frozen=True)
 class Measure:
     """Times work by pytest-benchmark.
@@ -42,6 +62,7 @@ class Measure:
     rounds: int
     facts: Mapping[str, str]
     _benchmark: BenchmarkFixture
+    _yardstick: Yardstick
 
     def __call__(
         self,
@@ -51,6 +72,7 @@ class Measure:
         rounds: int | None = None,
         warmup_rounds: int = 1,
         peak: Callable[[], int | None] = own_peak,
+        cpu: Callable[[], float | None] = own_cpu_s,
     ) -> ResultT:
         """Time rounds of work, and return what the last one gave.
 
@@ -60,16 +82,24 @@ class Measure:
             rounds: how many; None for as many as by default.
             warmup_rounds: rounds before, which are not timed.
             peak: tells the peak memory afterwards; by default that of this process.
+            cpu: tells the CPU time used so far by all that works, in seconds.
         """
         reset_peak()
+        count, beside = rounds or self.rounds, _Beside(self._yardstick, cpu)
         result: ResultT = self._benchmark.pedantic(  # type: ignore[no-untyped-call] # no types
-            work, rounds=rounds or self.rounds, warmup_rounds=warmup_rounds, iterations=1
+            work,
+            setup=beside.before,
+            teardown=beside.after,
+            rounds=count,
+            warmup_rounds=warmup_rounds,
+            iterations=1,
         )
-        stats = self._benchmark.stats
-        assert stats is not None
-        speed = round(row.rows / stats.stats.median) if row.rows else None
         self._benchmark.extra_info.update(
-            asdict(row), images_per_s=speed, peak_memory_bytes=peak(), **self.facts
+            asdict(row),
+            peak_memory_bytes=peak(),
+            cpu_s=beside.cpu_s[-count:],
+            yardstick_s=beside.yardstick_s[-count:],
+            **self.facts,
         )
         return result
 
@@ -84,6 +114,7 @@ class Measure:
         row: Row,
         *,
         peak: Callable[[], int | None] = own_peak,
+        cpu: Callable[[], float | None] = own_cpu_s,
     ) -> ResultT:
         """Time the one round of a turn, of ways that take turns; before the first, a warm-up."""
-        return self(work, row, rounds=1, warmup_rounds=int(number == 0), peak=peak)
+        return self(work, row, rounds=1, warmup_rounds=int(number == 0), peak=peak, cpu=cpu)

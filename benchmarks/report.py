@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.picture import write_picture
 from benchmarks.results import read_run
-from benchmarks.table import facts, markdown, terminal_table
+from benchmarks.table import COLUMNS, facts, markdown, terminal_table
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     path.with_suffix(".md").write_text(markdown(run))
     write_picture(run, path.with_suffix(".png"))
     width = min(max(shutil.get_terminal_size((80, 24)).columns, 80), 120)
-    for fact in facts(run):
+    for fact in (*facts(run), *COLUMNS):
         print(textwrap.fill(fact, width, subsequent_indent="  "))
     print(f"\n{terminal_table(run, width)}\n")
     for suffix in (".json", ".md", ".png"):

@@ -5,16 +5,21 @@ each, then the next round. pytest-benchmark then has one record a round, which a
 """
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from pytest_benchmark.stats import Stats
 
+from mnist_batch.tuning.ratios import RatioInterval, ratio_interval, student_quantile
+
 NETWORK = "Network on resident pixels"
 """The group of the sweep over batch sizes."""
+
+_OF_MACHINE = ("system", "cores", "memory_bytes", "keras_backend", "load", "versions")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Row:
         threads: how many work; None where a peer chooses them itself.
         ratio_of: the row of its group whose speed is divided by this one's.
         ratio_to: the row of its group by whose speed this one's is divided.
+        timed: what the clock covers: in what process, from what to what. Rows that differ in their
+            wording alone are equal.
     """
 
     group: str
@@ -38,6 +45,7 @@ class Row:
     threads: int | None = None
     ratio_of: str | None = None
     ratio_to: str | None = None
+    timed: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,16 @@ class Result:
         seconds: of each round; empty where it was not run.
         peak_memory_bytes: None where the system does not tell.
         reason: why it was not run.
+        cpu_s: CPU time of each round, of all processes that worked; None where it is not known.
+        yardstick_s: what `benchmarks.yardstick` took beside each round.
     """
 
     row: Row
     seconds: Sequence[float]
     peak_memory_bytes: int | None = None
     reason: str | None = None
+    cpu_s: Sequence[float | None] = ()
+    yardstick_s: Sequence[float] = ()
 
     @property
     def median_s(self) -> float:
@@ -75,6 +87,36 @@ class Result:
         if self.row.rows is None or not self.seconds:
             return None
         return self.row.rows / self.median_s
+
+    @property
+    def interval_s(self) -> tuple[float, float]:
+        """Student's 95 % interval of the geometric mean of the rounds' times, in seconds.
+
+        Of one round it is a point: nothing is known of the spread.
+        """
+        if len(self.seconds) < 2:
+            return self.median_s, self.median_s
+        logs = [math.log(value) for value in self.seconds]
+        error = statistics.stdev(logs) / math.sqrt(len(logs))
+        reach = student_quantile(0.95, len(logs) - 1) * error
+        centre = statistics.fmean(logs)
+        return math.exp(centre - reach), math.exp(centre + reach)
+
+    @property
+    def median_cpu_s(self) -> float | None:
+        """The median CPU time of a round, in seconds; None where that of a round is not known."""
+        known = [value for value in self.cpu_s if value is not None]
+        return statistics.median(known) if known and len(known) == len(self.seconds) else None
+
+    @property
+    def times_of_yardstick(self) -> Sequence[float]:
+        """Each round's time by that of the yardstick beside it."""
+        return [own / other for own, other in zip(self.seconds, self.yardstick_s, strict=True)]
+
+    @property
+    def seconds_an_image(self) -> Sequence[float]:
+        """Each round's time by its images: two rows may be of different numbers of images."""
+        return [value / (self.row.rows or 1) for value in self.seconds]
 
 
 @dataclass(frozen=True)
@@ -106,18 +148,52 @@ class Run:
             grouped.setdefault(result.row.group, []).append(result)
         return grouped
 
-    def ratio(self, result: Result) -> float | None:
-        """Return the ratio that a row asks for; None where either of the two was not run."""
+    def ratio(self, result: Result) -> RatioInterval | None:
+        """Return the ratio of speeds that a row asks for, with its 95 % interval.
+
+        None where either of the two was not run twice. Rows of a ratio take turns.
+        """
         name = result.row.ratio_of or result.row.ratio_to
         if name is None or name == result.row.name:
             return None
         for other in self.groups()[result.row.group]:
-            if other.row.name == name and other.seconds and result.seconds:
-                # Per image: two rows of a group may be of different numbers of images.
-                mine = result.median_s / (result.row.rows or 1)
-                its = other.median_s / (other.row.rows or 1)
-                return mine / its if result.row.ratio_of else its / mine
+            if other.row.name == name and min(len(other.seconds), len(result.seconds)) > 1:
+                of, to = (other, result) if result.row.ratio_of else (result, other)
+                return ratio_interval(to.seconds_an_image, of.seconds_an_image, in_turns=True)
         return None
+
+    def record(self) -> dict[str, Any]:
+        """Return what is kept of it in the repository, as `read_run` reads it."""
+        processor = self.machine["cpu"].get("brand_raw", "unknown processor")
+        run = [result for result in self.results if result.reason is None]
+        left_out = [result for result in self.results if result.reason is not None]
+        return {
+            "datetime": self.time,
+            "quick": self.quick,
+            "commit_info": {key: self.commit[key] for key in ("id", "dirty")},
+            "machine_info": {
+                **{key: self.machine[key] for key in _OF_MACHINE if key in self.machine},
+                "cpu": {"brand_raw": processor},
+            },
+            "data": self.data,
+            "benchmarks": [
+                {
+                    "extra_info": {
+                        **asdict(result.row),
+                        "peak_memory_bytes": result.peak_memory_bytes,
+                        "cpu_s": [_rounded(value) for value in result.cpu_s],
+                        "yardstick_s": [_rounded(value) for value in result.yardstick_s],
+                        **self._versions(result.row),
+                    },
+                    "stats": {"data": [_rounded(value) for value in result.seconds]},
+                }
+                for result in run
+            ],
+            "not_run": [{"row": asdict(one.row), "reason": one.reason} for one in left_out],
+        }
+
+    def _versions(self, row: Row) -> dict[str, Any]:
+        return {"versions": self.versions[row.name]} if row.name in self.versions else {}
 
 
 def read_run(path: Path) -> Run:
@@ -142,8 +218,13 @@ def _run(record: Mapping[str, Any]) -> Run:
         before = merged.get(row, Result(row, ()))
         peaks = [before.peak_memory_bytes, extra["peak_memory_bytes"]]
         known = [peak for peak in peaks if peak is not None]
-        seconds = [*before.seconds, *benchmark["stats"]["data"]]
-        merged[row] = Result(row, seconds, max(known, default=None))
+        merged[row] = Result(
+            row,
+            [*before.seconds, *benchmark["stats"]["data"]],
+            max(known, default=None),
+            cpu_s=[*before.cpu_s, *extra["cpu_s"]],
+            yardstick_s=[*before.yardstick_s, *extra["yardstick_s"]],
+        )
         if "versions" in extra:
             versions[row.name] = extra["versions"]
     for missing in record["not_run"]:
@@ -158,3 +239,8 @@ def _run(record: Mapping[str, Any]) -> Run:
         quick=record["quick"],
         versions=versions,
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return a time to the digits that can count."""
+    return None if value is None else float(f"{value:.5g}")

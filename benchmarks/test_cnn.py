@@ -21,6 +21,10 @@ from mnist_batch.inference.workers import available_workers
 from mnist_batch.options import BATCH_ROWS
 
 ALONE = "the network alone"
+TIMED = (
+    "a warm process, in turns: the network from pixels in memory to probabilities; the command "
+    "from the file to predictions on disk"
+)
 REPORTS = {"the whole command": True, "the whole command, --no-report": False}
 
 
@@ -58,7 +62,7 @@ def test_the_network_and_the_command_agree_with_keras(
 ) -> None:
     """Each of the digits that `model.predict` gives."""
     group = f"A small CNN on Keras, {FORMS[source.form]}, {source.rows:,} images"
-    row = Row(group, way, source.rows, BATCH_ROWS, available_workers(), ratio_to=ALONE)
+    row = Row(group, way, source.rows, BATCH_ROWS, available_workers(), ratio_to=ALONE, timed=TIMED)
     if way == ALONE:
         probabilities = measure.turn(turn, lambda: cnn.probabilities(digits.images), row)
         assert np.mean(probabilities.argmax(axis=1) == source.expected) > 0.999

@@ -20,6 +20,7 @@ from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import BATCH_ROWS
 
 BATCH_SIZES = (1, 16, 64, 256, 1024, 4096, 16_384, 65_536)
+TIMED = "a warm process: pixels in memory become probabilities"
 CORES = available_workers()
 THREADS = [1] if CORES == 1 else [1, CORES]
 
@@ -37,8 +38,15 @@ def test_decoding_gives_the_pixels(
     def decode() -> list[DecodedBatch]:
         return list(pool.map(decode_batch, batches))
 
-    name = f"decode: {FORMS[form]}"
-    row = Row("Layers", name, source.rows, batch_size=BATCH_ROWS, threads=threads)
+    name = FORMS[form]
+    row = Row(
+        "Decoding",
+        name,
+        source.rows,
+        batch_size=BATCH_ROWS,
+        threads=threads,
+        timed="a warm process: encoded images in memory become pixels",
+    )
     decoded = measure(decode, row, rounds=FEW_ROUNDS if form == "mixed" else None)
     pool.shutdown()
     assert all(batch.error.null_count == len(batch.error) for batch in decoded)
@@ -60,7 +68,12 @@ def test_reading_decoding_and_predicting_agree_with_the_reference(
         return [batch.predictions for batch in predict_batches(opened, predictor)]
 
     row = Row(
-        "Layers", "read + decode + network", source.rows, batch_size=BATCH_ROWS, threads=CORES
+        "Reading, decoding and network",
+        FORMS[source.form],
+        source.rows,
+        batch_size=BATCH_ROWS,
+        threads=CORES,
+        timed="a warm process: a file becomes predictions in memory",
     )
     source.check(pa.Table.from_batches(measure(predict, row)))
 
@@ -109,7 +122,7 @@ def test_the_network_agrees_with_the_reference(
     batches = sweep_images(digits.images, batch_size)
     expected = sweep_images(digits.expected, batch_size)
     threads = CORES if name == "NumPy" else 1
-    row = Row(NETWORK, name, sweep_rows(batch_size), batch_size, threads=threads)
+    row = Row(NETWORK, name, sweep_rows(batch_size), batch_size, threads, timed=TIMED)
     probabilities = measure(lambda: [predictor.probabilities(batch) for batch in batches], row)
     predictions = np.concatenate(probabilities).argmax(axis=1)
     assert np.mean(predictions == np.concatenate(expected)) > 0.999

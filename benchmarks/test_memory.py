@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.data import FORMS, Digits
-from benchmarks.memory import peak_while_running
+from benchmarks.processes import peak_while_running
 from benchmarks.recording import Measure
 from benchmarks.results import Row
 from mnist_batch.inference.workers import available_workers
@@ -37,6 +37,7 @@ def test_the_peak_of_a_process_that_predicts_right(
         source.rows,
         batch_size=BATCH_ROWS,
         threads=available_workers(),
+        timed="once, from the interpreter's start to its end, while its memory is watched",
     )
     measure(run, row, rounds=1, warmup_rounds=0, peak=lambda: peaks[0])
     source.check(pq.read_table(out))

@@ -37,6 +37,7 @@ def test_the_number_of_workers_changes_no_prediction(
         batch_size=BATCH_ROWS,
         threads=workers,
         ratio_to="1 worker",
+        timed="a warm process, in turns: from the file to predictions on disk, without a report",
     )
     measure.turn(
         turn,

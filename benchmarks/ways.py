@@ -1,5 +1,8 @@
 """The ways to predict that are compared, each in a process of its own.
 
+Each is written as its own documentation recommends, which is named beside it; of several ways that
+it names the fastest here. The first line of a docstring is what pictures say of the way.
+
 `python -m benchmarks.ways WAY MODEL` imports what the way needs, says so in one line of JSON on
 standard output, and then answers one line for each job that comes on standard input: from images
 on disk to a written Parquet with the columns `label` and `prediction`. It runs in the environment
@@ -29,7 +32,7 @@ BATCH_ROWS = 2048
 
 
 def mnist_batch_job(_: Path) -> Predict:
-    """This project, by its library: `mnist_batch.predict` without the report."""
+    """This project: `mnist_batch.predict`, without the report."""
     from mnist_batch.commands.predict import predict
 
     def run(source: Path, out: Path) -> None:
@@ -39,7 +42,7 @@ def mnist_batch_job(_: Path) -> Predict:
 
 
 def pandas_pillow(model: Path) -> Predict:
-    """The script that this project grew out of: pandas, Pillow row by row, `model.predict`."""
+    """The original script: pandas, Pillow an image at a time, `model.predict`."""
     import pandas as pd
 
     network = _keras_model(model)
@@ -55,7 +58,10 @@ def pandas_pillow(model: Path) -> Predict:
 
 
 def keras_directory(model: Path) -> Predict:
-    """Keras' own reader of class folders, `image_dataset_from_directory`, and `model.predict`."""
+    """Keras' own reader of class folders, and `model.predict`.
+
+    https://keras.io/api/data_loading/image/
+    """
     import keras
     import tensorflow as tf
 
@@ -79,23 +85,30 @@ def keras_directory(model: Path) -> Predict:
 
 
 def tf_data(model: Path) -> Predict:
-    """A `tf.data` pipeline on all cores: `decode_png`, batches, `model.predict`."""
+    """TensorFlow's `decode_png` on all cores, batches scaled at once, `model.predict`.
+
+    https://www.tensorflow.org/guide/data_performance: parallel maps, cheap functions after
+    batching, prefetching.
+    """
     import pyarrow.parquet as pq
     import tensorflow as tf
 
     network = _keras_model(model)
 
-    def inputs(content: Any) -> Any:  # noqa: ANN401 - TensorFlow has no types
-        pixels = tf.io.decode_png(content, channels=1)
-        return tf.cast(tf.reshape(pixels, (784,)), tf.float32) / 255
+    def pixels(content: Any) -> Any:  # noqa: ANN401 - TensorFlow has no types
+        return tf.reshape(tf.io.decode_png(content, channels=1), (784,))
+
+    def inputs(batch: Any) -> Any:  # noqa: ANN401 - TensorFlow has no types
+        return tf.cast(batch, tf.float32) / 255
 
     def run(source: Path, out: Path) -> None:
         table = pq.read_table(source)
         contents = table["image"].combine_chunks().field("bytes").to_numpy(zero_copy_only=False)
         dataset = (
             tf.data.Dataset.from_tensor_slices(contents)
-            .map(inputs, num_parallel_calls=tf.data.AUTOTUNE)
+            .map(pixels, num_parallel_calls=tf.data.AUTOTUNE)
             .batch(BATCH_ROWS)
+            .map(inputs, num_parallel_calls=tf.data.AUTOTUNE)
             .prefetch(tf.data.AUTOTUNE)
         )
         predictions = network.predict(dataset, verbose=0).argmax(axis=1)
@@ -105,7 +118,10 @@ def tf_data(model: Path) -> Predict:
 
 
 def daft_engine(model: Path) -> Predict:
-    """Daft: its own PNG decoder, the plain network a batch, `write_parquet`; order not kept."""
+    """Its own PNG decoder, a NumPy network by batches, `write_parquet`; order not kept.
+
+    https://docs.daft.ai/en/stable/custom-code/func/: batch functions where NumPy works on columns.
+    """
     import daft
     from daft import DataType, col
     from daft.functions import decode_image
@@ -128,13 +144,18 @@ def daft_engine(model: Path) -> Predict:
 
 
 def ray_data(model: Path) -> Predict:
-    """Ray Data: `map_batches` of Pillow and the plain network, `write_parquet`."""
+    """Tasks that decode by Pillow and run a NumPy network by batches, `write_parquet`.
+
+    https://docs.ray.io/en/latest/data/transforming-data.html: a function where no start is to be
+    saved. Its actors, for models that are slow to load, took 1.5 to 3 times as long here.
+    """
     import logging
 
     import ray
 
+    cores = os.cpu_count() or 1
     ray.init(
-        num_cpus=os.cpu_count(),
+        num_cpus=cores,
         include_dashboard=False,
         logging_level=logging.ERROR,
         log_to_driver=False,
@@ -149,8 +170,7 @@ def ray_data(model: Path) -> Predict:
 
     def run(source: Path, out: Path) -> None:
         # More blocks than cores, else one file is one task.
-        blocks = 4 * (os.cpu_count() or 1)
-        ray.data.read_parquet(str(source), override_num_blocks=blocks).map_batches(
+        ray.data.read_parquet(str(source), override_num_blocks=4 * cores).map_batches(
             digits, batch_size=BATCH_ROWS, batch_format="pyarrow"
         ).write_parquet(str(out), mode=ray.data.SaveMode.OVERWRITE)
 
@@ -158,24 +178,73 @@ def ray_data(model: Path) -> Predict:
 
 
 def huggingface_datasets(model: Path) -> Predict:
-    """Hugging Face `datasets`: decoded NumPy batches through the plain network.
+    """Decoded by Pillow and through a NumPy network in `map`, on all cores, `to_parquet`.
 
-    The library copies a file into its cache when it sees it first; the warm-up does so here.
+    https://huggingface.co/docs/datasets/process: batches, a process for each core. The library
+    copies a file into its cache when it sees it first; the warm-up does so here.
     """
     import datasets
 
     datasets.disable_progress_bars()
     network = read_network(model)
 
+    def digits(batch: Any) -> Any:  # noqa: ANN401 - arrays by column
+        return {"prediction": network.digits(np.asarray(batch["image"]))}
+
     def run(source: Path, out: Path) -> None:
         rows = datasets.load_dataset(
             "parquet", data_files=str(source), split="train", cache_dir=str(out.parent / "cache")
         )
-        labels, predictions = [], []
-        for batch in rows.with_format("numpy").iter(batch_size=BATCH_ROWS):
-            labels.append(batch["label"])
-            predictions.append(network.digits(batch["image"]))
-        _write(out, np.concatenate(labels), np.concatenate(predictions))
+        rows.with_format("numpy").map(
+            digits,
+            batched=True,
+            batch_size=BATCH_ROWS,
+            num_proc=os.cpu_count(),
+            remove_columns=["image"],
+            load_from_cache_file=False,
+        ).to_parquet(str(out))
+
+    return run
+
+
+def torch_loader(model: Path) -> Predict:
+    """`DataLoader`: Pillow in a process for each core, the network of PyTorch by batches.
+
+    https://docs.pytorch.org/docs/stable/data.html: worker processes, batches made in them. Pillow
+    is what torchvision's data sets load images with, https://docs.pytorch.org/vision/stable/datasets.
+    """
+    import pyarrow.parquet as pq
+    import torch
+
+    modules: list[torch.nn.Module] = []
+    for kernel, bias in read_network(model).layers:
+        layer = torch.nn.Linear(*kernel.shape)
+        layer.load_state_dict({"weight": torch.tensor(kernel.T), "bias": torch.tensor(bias)})
+        modules += [layer, torch.nn.ReLU()]
+    network = torch.nn.Sequential(*modules[:-1]).eval()
+
+    class Digits:
+        def __init__(self, source: Path) -> None:
+            self.table = pq.read_table(source).combine_chunks()
+            self.contents = self.table["image"].chunk(0).field("bytes")
+
+        def __len__(self) -> int:
+            return len(self.contents)
+
+        def __getitems__(self, rows: list[int]) -> list[Images]:
+            return [_pillow_pixels(self.contents[row].as_py()) for row in rows]
+
+    def batched(images: list[Images]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(images))
+
+    def run(source: Path, out: Path) -> None:
+        digits = Digits(source)
+        loader = torch.utils.data.DataLoader(
+            digits, BATCH_ROWS, num_workers=os.cpu_count() or 1, collate_fn=batched
+        )
+        with torch.inference_mode():
+            predictions = [network(batch.flatten(1) / 255).argmax(1) for batch in loader]
+        _write(out, digits.table["label"], torch.cat(predictions).numpy())
 
     return run
 
@@ -188,8 +257,18 @@ WAYS: Mapping[str, tuple[Callable[[Path], Predict], tuple[str, ...]]] = {
     "Daft": (daft_engine, ("daft", "pyarrow")),
     "Ray Data": (ray_data, ("ray", "pyarrow", "pillow")),
     "Hugging Face datasets": (huggingface_datasets, ("datasets", "pyarrow", "pillow")),
+    "PyTorch DataLoader": (torch_loader, ("torch", "pyarrow", "pillow")),
 }
 """What prepares each way, given the model file, and the packages whose versions matter."""
+
+
+def described(way: str) -> str:
+    """Return what a way is, in a few words; nothing of a way that is not one of these."""
+    if way not in WAYS:
+        return ""
+    text = WAYS[way][0].__doc__
+    assert text
+    return text.partition("\n")[0].removesuffix(".").replace("`", "")
 
 
 def _keras_model(path: Path) -> Any:  # noqa: ANN401 - Keras has no types

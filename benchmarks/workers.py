@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.memory import peak_of_processes, reset_peak
+from benchmarks.processes import cpu_of_processes, peak_of_processes, reset_peak
 
 PROJECT = Path(__file__).parent.parent
 PEERS_PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
-IN_PEERS = ("Daft", "Ray Data", "Hugging Face datasets")
-"""The ways whose packages are in `.venv-peers`, which `make peers` sets up."""
+IN_PEERS = ("Daft", "Ray Data", "Hugging Face datasets", "PyTorch DataLoader")
+"""The ways whose packages are in `.venv-peers`, which `make peers` sets up; PyTorch by hand."""
 
 _QUIET = {
     # No message about the run leaves this machine, and nothing is looked up elsewhere.
@@ -75,7 +75,7 @@ class Worker:
             raise
         if "missing" in ready:
             self.close()
-            raise NotInstalledError(f"{ready['missing']}; `make peers` installs it")
+            raise NotInstalledError(f"{ready['missing']}; docs/speed.md says how to install it")
         self.start_s: float = ready["start_s"]
         self.versions: Mapping[str, str] = ready["versions"]
 
@@ -94,6 +94,10 @@ class Worker:
     def peak_memory_bytes(self) -> int | None:
         """Return the peak in its last job of the process and those it started, see `memory`."""
         return peak_of_processes(self._process.pid)
+
+    def cpu_s(self) -> float | None:
+        """Return the CPU time so far of the process and those it started, in seconds."""
+        return cpu_of_processes(self._process.pid)
 
     def close(self) -> None:
         """End the process and all in its group."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mnist_batch.inspection.models import ModelInspection, inspect_model
     from mnist_batch.nights.night import GateResult, Night
     from mnist_batch.training.fitting import TrainingProgress
-    from mnist_batch.tuning.measuring import benchmark
+    from mnist_batch.tuning.benchmark import benchmark
     from mnist_batch.tuning.recommendation import BenchmarkResult
 
 __version__ = "0.4.0"
@@ -69,7 +69,7 @@ _MODULES = {
         "inspection.models": "ModelInspection inspect_model",
         "nights.night": "GateResult Night",
         "training.fitting": "TrainingProgress",
-        "tuning.measuring": "benchmark",
+        "tuning.benchmark": "benchmark",
         "tuning.recommendation": "BenchmarkResult",
     }.items()
     for name in names.split()

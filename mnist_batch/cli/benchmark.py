@@ -5,6 +5,9 @@ that limits the speed and the command line to copy. At most the first 20,000 ima
 
 INPUT is what predict takes; without one, digits are drawn.
 
+--save NAME keeps the rounds of the recommended setting; --against NAME says whether a later run is
+faster, slower, or that nobody can tell.
+
 Example: mnist-batch benchmark digits/ --batch-sizes 256,2048 --seconds 0.2
 """
 
@@ -15,6 +18,7 @@ import typer
 
 import mnist_batch
 from mnist_batch.cli.printing import terminal
+from mnist_batch.cli.printing.benchmark import benchmark_page
 from mnist_batch.cli.shared import groups, parameters
 from mnist_batch.options import BATCH_SIZES, LARGEST_BATCH, Device, PredictorChoice
 
@@ -36,6 +40,32 @@ _Seconds = Annotated[
 ]
 
 
+def _run_name(name: str | None) -> str | None:
+    """Refuse what is no name of a saved run."""
+    if name is not None:
+        from mnist_batch.tuning.saved_runs import path_of
+
+        try:
+            path_of(name)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    return name
+
+
+_Save = Annotated[
+    str | None,
+    _measuring(
+        metavar="NAME",
+        callback=_run_name,
+        help="Save this run in .mnist-batch/benchmarks/NAME.json, to hold later runs against it.",
+    ),
+]
+_Against = Annotated[
+    str | None,
+    _measuring(metavar="NAME", callback=_run_name, help="Judge this run by the one saved as NAME."),
+]
+
+
 def benchmark(
     inputs: _Inputs = None,
     model: parameters.ModelFile = None,
@@ -46,6 +76,8 @@ def benchmark(
     reading: groups.Reading,
     batch_sizes: _BatchSizes = _DEFAULT_SIZES,
     seconds: _Seconds = 1.0,
+    save: _Save = None,
+    against: _Against = None,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
@@ -61,6 +93,8 @@ def benchmark(
             **vars(reading),
             batch_sizes=sizes,
             seconds=seconds,
+            save=save,
+            against=against,
             progress=progress,
         )
     terminal.show_result(result, benchmark_page, quiet=quiet, as_json=as_json)
@@ -88,52 +122,3 @@ def _sizes(batch_sizes: str) -> list[int]:
             param_hint="'--batch-sizes'",
         )
     return [int(number) for number in numbers]
-
-
-def benchmark_page(result: "mnist_batch.BenchmarkResult") -> "terminal.Page":
-    """Return the speed of each part at each setting, which part binds, and what to run."""
-    inputs = ", ".join(result.inputs) or "generated digits, for want of an INPUT"
-    used = "all" if result.rows_used == result.rows else f"the first {result.rows_used:,}"
-    cpu = result.machine["cpu"] or "unknown processor"
-    lines = [
-        ("images", f"{used} of {result.rows:,}: {inputs}"),
-        ("model", str(result.model["name"])),
-        ("machine", f"{cpu}, cores: {result.machine['cores']}"),
-    ]
-    if result.accuracy is not None:
-        lines.append(("accuracy", f"{result.accuracy:.4f} of {result.labelled:,} with a label"))
-    speed = result.recommended.images_per_s
-    return terminal.page(
-        terminal.named_lines(lines),
-        "",
-        _measurements(result),
-        terminal.text(
-            *(f"not run: {one.what}: {one.reason}" for one in result.not_run),
-            "",
-            _binding(result),
-            result.binding.advice,
-            "",
-            f"recommended, for {speed:,.0f} images/s once it has started:",
-            result.command,
-        ),
-    )
-
-
-def _measurements(result: "mnist_batch.BenchmarkResult") -> "terminal.Page":
-    rows = []
-    for one in result.measurements:
-        runner = f"{one.predictor}, {one.device}" if one.predictor else "cpu"
-        setting = (f"{one.batch_size:,}", str(one.workers))
-        speed = (f"{one.images_per_s:,.0f}", f"{one.spread:.0%}")
-        rows.append((str(one.stage), runner, *setting, *speed))
-    header = ("part", "runs on", "batch", "workers", "images/s", "spread")
-    bold = result.measurements.index(result.recommended)
-    return terminal.table("llrrrr", rows, header=header, bold=bold)
-
-
-def _binding(result: "mnist_batch.BenchmarkResult") -> str:
-    """Return the slowest part and its speed, then the speeds of the others."""
-    speeds = dict(result.binding.images_per_s)
-    slowest = speeds.pop(result.binding.stage)
-    others = ", ".join(f"{part} {speed:,.0f}" for part, speed in speeds.items())
-    return f"{result.binding.stage} binds: {slowest:,.0f} images/s; {others}"

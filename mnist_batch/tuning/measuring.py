@@ -4,13 +4,11 @@ Each stage of the work is timed by the functions that `predict` runs. Files are 
 cache, since they were read before. The predictions of every round have to equal those of the first.
 """
 
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,23 +16,19 @@ import pyarrow as pa
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation.metrics import PredictionCounts
 from mnist_batch.inference.pipeline import predict_batches
-from mnist_batch.inference.predictors import Predictor, load_model
+from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.mnist import SIDE
+from mnist_batch.models.model_file import AnyModelFile
 from mnist_batch.options import (
     BATCH_ROWS,
-    BATCH_SIZES,
     Device,
-    Inputs,
     PredictorChoice,
-    ReadArguments,
-    ReadOptions,
-    Scale,
-    input_list,
 )
 from mnist_batch.preprocessing.mnist_form import prepare_batch
+from mnist_batch.schema import Classes
 from mnist_batch.tuning import agreement, samples
 from mnist_batch.tuning.recommendation import (
     BenchmarkResult,
@@ -59,61 +53,7 @@ _PROBES, _PROBE_S = 10, 0.1
 """How often, and for how long, the network is tried first to learn its speed, about."""
 
 
-def benchmark(
-    inputs: Inputs = (),
-    *,
-    model: str | Path | None = None,
-    predictor: PredictorChoice | str = PredictorChoice.AUTO,
-    scale: Scale | str | None = None,
-    device: Device | str = Device.AUTO,
-    batch_sizes: Sequence[int] = BATCH_SIZES,
-    seconds: float = 1.0,
-    progress: Callable[[str], None] | None = None,
-    **reading: Unpack[ReadArguments],
-) -> BenchmarkResult:
-    """Time reading, decoding, the network and the whole of it, and recommend a setting.
-
-    Reading, decoding and the network are timed alone, the network for each batch size on each
-    device. The whole is timed for each batch size on the best device, and at the best of these for
-    each number of workers. At most the first 20,000 images are used; fewer images are repeated.
-
-    Args:
-        inputs: as for `predict`; none for generated digits.
-        model: as for `predict`, a file.
-        predictor: what runs the model, see `load_model`.
-        scale: how the model wants its pixels, see `load_model`.
-        device: the only device to measure; `auto` for the CPU and, where the model runs on Keras,
-            the GPU if there is one.
-        batch_sizes: the values of `predict`'s `batch_size` to measure, at least one.
-        seconds: how long to measure each setting, about; three rounds at least.
-        progress: called with what is measured next, in the calling thread.
-        **reading: how inputs are read, see `options.ReadArguments`.
-
-    Raises:
-        InputError: an input cannot be read, or holds no images.
-        LabelError: a label is of no class.
-        ModelError: the model cannot be loaded or run, or its predictions differ between settings.
-        ValueError: there is no batch size, or one below 1.
-    """
-    device, sizes = Device(device), sorted(set(batch_sizes))
-    if not sizes or sizes[0] < 1:
-        raise ValueError(f"batch_sizes {sizes}: expected numbers from 1")
-    load = partial(load_model, model, predictor=predictor, scale=scale)
-    first = load(device=Device.CPU if device is Device.AUTO else device, batch_size=sizes[0])
-    columns = ReadOptions.of(**reading)
-    chosen = {
-        "model": model,
-        "predictor": None if predictor == PredictorChoice.AUTO else predictor,
-        "scale": scale,
-        "device": None if device is Device.AUTO else device,
-        **columns.record(),
-    }
-    with _without_retracing_warnings(), samples.opened(inputs, columns, first.classes) as opened:
-        bench = _Bench(opened, load, first, device, sizes, seconds, progress or (lambda _: None))
-        return bench.result(input_list(inputs), chosen)
-
-
-class _Bench:
+class Bench:
     """The first images of an input, a model, and the parts of the work on them."""
 
     def __init__(
@@ -154,15 +94,26 @@ class _Bench:
         self._files = partial(samples.repeated, shards)
         self._reference = agreement.probabilities_of(one.predictions for one in predicted)
         self._pixels = samples.pixels(predicted)
+        self.images = samples.images_hash(opened, batch)
         self._counts = PredictionCounts()
         for one in predicted:
             self._counts.add(one.predictions)
+
+    @property
+    def model(self) -> AnyModelFile:
+        """The model file."""
+        return self._first.model
+
+    @property
+    def classes(self) -> Classes:
+        """What the model tells apart."""
+        return self._first.classes
 
     def _found_devices(self, device: Device) -> list[Device]:
         """Return the devices to measure."""
         if device is not Device.AUTO:
             return [device]
-        reason = "NumPy runs this model, on the CPU; --device gpu measures Keras there"
+        reason = "NumPy runs this model; --device gpu measures Keras"
         if self._first.name is PredictorChoice.ONNX:
             reason = "pass --device gpu to measure ONNX Runtime there"
         if self._first.name is PredictorChoice.KERAS:
@@ -234,12 +185,12 @@ class _Bench:
         done += self._network()
         device = best(done, Stage.NETWORK).device
         sizes = [one.batch_size for one in done if device and one.device is device]
-        slowest = min(one.images_per_s for one in done if one.workers == all_workers)
+        self._slowest = min(one.images_per_s for one in done if one.workers == all_workers)
         self._say("the whole")
-        wholes = self._whole(device, [(size, all_workers) for size in sizes], slowest)
+        wholes = self._whole(device, [(size, all_workers) for size in sizes])
         size = best(wholes, Stage.WHOLE).batch_size
         fewer = [(size, workers) for workers in worker_counts(all_workers)[:-1]]
-        return done + wholes + self._whole(device, fewer, slowest)
+        return done + wholes + self._whole(device, fewer)
 
     def _through_workers(
         self, stage: Stage, rows: int, work: Callable[..., Iterator[int]], counts: Sequence[int]
@@ -284,38 +235,57 @@ class _Bench:
         return self._round(Stage.NETWORK, source, device, size, self._workers, count * size)
 
     def _whole(
-        self, device: Device | None, settings: Sequence[tuple[int, int]], rate: float
+        self, device: Device | None, settings: Sequence[tuple[int, int]]
     ) -> list[Measurement]:
-        """Time files to predictions, for batch sizes with numbers of workers.
-
-        `rate` is the images per second of the slowest stage.
-        """
+        """Time files to predictions, for batch sizes with numbers of workers."""
         assert device
-        rounds: list[Round] = []
-        for size, workers in settings:
-            # So many batches that it matters little which worker waits at the end, if that does not
-            # take too long; full ones, because Keras pads the last.
-            enough, affordable = 4 * size * workers, int(rate * self._seconds / 2)
-            rows = max(self._round_rows, min(enough, affordable))
-            source = self._files(max(rows // size * size, min(rows, size)))
-            rounds.append(self._round(Stage.WHOLE, source, device, size, workers, self._rows))
+        rounds = [self.whole_round(device, size, workers) for size, workers in settings]
         return time_in_turn(rounds, self._seconds)
 
+    def whole_round(
+        self, device: Device, size: int, workers: int, other: Predictor | None = None
+    ) -> Round:
+        """Return a round from files to predictions; `result` was called before.
+
+        Args:
+            device: where the network runs.
+            size: rows of a batch.
+            workers: threads.
+            other: what predicts in the place of the model; its first predictions are its reference.
+        """
+        # So many batches that it matters little which worker waits at the end, if that does not
+        # take too long; full ones, because Keras pads the last.
+        enough, affordable = 4 * size * workers, int(self._slowest * self._seconds / 2)
+        rows = max(self._round_rows, min(enough, affordable))
+        source = self._files(max(rows // size * size, min(rows, size)))
+        return self._round(Stage.WHOLE, source, device, size, workers, self._rows, other)
+
     def _round(
-        self, stage: Stage, source: OpenInputs, device: Device, size: int, workers: int, period: int
+        self,
+        stage: Stage,
+        source: OpenInputs,
+        device: Device,
+        size: int,
+        workers: int,
+        period: int,
+        other: Predictor | None = None,
     ) -> Round:
         """Return a round that predicts a source, whose images repeat after `period` rows."""
-        predictor = self._predictor(device, size)
+        predictor = other or self._predictor(device, size)
+        reference = None if other else self._reference
 
         def work() -> list[pa.RecordBatch]:
             batches = predict_batches(source, predictor, batch_size=size, workers=workers)
             return [batch.predictions for batch in batches]
 
         def check(batches: list[pa.RecordBatch]) -> None:
+            nonlocal reference
             found = agreement.probabilities_of(batches)
+            if reference is None:
+                reference = found[: self._rows]
             agreement.check_same(
                 found,
-                self._reference[np.arange(len(found)) % period % self._rows],
+                reference[np.arange(len(found)) % period % self._rows],
                 tolerance=agreement.tolerance(device),
                 made=f"{predictor.name} on {device} in batches of {size}",
             )
@@ -337,18 +307,3 @@ def _images_per_s(predictor: Predictor) -> float:
     while not taken or (sum(taken) < _PROBE_S and len(taken) < _PROBES):
         taken.append(timed(lambda: predictor.probabilities(images))[0])
     return len(images) / min(taken)
-
-
-@contextmanager
-def _without_retracing_warnings() -> Iterator[None]:
-    """Silence TensorFlow's warning that it traces a graph for each model, as it has to here."""
-    logger = logging.getLogger("tensorflow")
-
-    def is_other(record: logging.LogRecord) -> bool:
-        return "retracing" not in record.getMessage()
-
-    logger.addFilter(is_other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_other)

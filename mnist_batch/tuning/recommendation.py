@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mnist_batch.options import Device, PredictorChoice
+from mnist_batch.tuning.comparison import Comparison
 
 NOISE = 0.03
 """Settings within this share of the best one's speed are as good, however quiet the machine."""
@@ -135,6 +136,8 @@ class BenchmarkResult:
         binding: the slowest stage on all of the machine.
         command: the command line with the recommended setting.
         notes: what the user should know, one sentence each.
+        saved: the file that this run was saved as, if it was asked for.
+        comparison: what a saved run says of this one, if it was asked for.
     """
 
     machine: Mapping[str, Any]
@@ -150,6 +153,8 @@ class BenchmarkResult:
     binding: Binding
     command: str
     notes: Sequence[str]
+    saved: str | None = None
+    comparison: Comparison | None = None
 
     def __repr__(self) -> str:
         """Return the setting to take and its speed, in one line."""
@@ -172,6 +177,8 @@ class BenchmarkResult:
             "recommended": {**self.recommended.record(), "command": self.command},
             "binds": self.binding.record(),
             "notes": self.notes,
+            "saved": self.saved,
+            "comparison": self.comparison and self.comparison.record(),
         }
 
 

@@ -34,18 +34,30 @@ class Round(NamedTuple):
 
 
 def time_in_turn(rounds: Sequence[Round], seconds: float) -> list[Measurement]:
-    """Run each round once to warm up, then all rounds in turn, and return their measurements.
+    """Return the measurements of rounds that take turns, see `times_in_turn`."""
+    times = times_in_turn([one.time for one in rounds], seconds)
+    return [replace(one.setting, seconds=each) for one, each in zip(rounds, times, strict=True)]
+
+
+def times_in_turn(
+    works: Sequence[Callable[[], float]], seconds: float, least: int = _LEAST_ROUNDS
+) -> list[tuple[float, ...]]:
+    """Run each work once to warm up, then all works in turn, and return the times of each.
 
     They take turns because other programs slow a machine down for seconds at a time: all that is
-    compared is slowed down alike. Each runs for `seconds` on average, and three times at least.
+    compared is slowed down alike.
+
+    Args:
+        works: each returns the seconds that it took.
+        seconds: for which each runs, on average.
+        least: how often each runs at least.
     """
-    for one in rounds:
-        one.time()
+    for work in works:
+        work()
     taken: list[list[float]] = []
-    while len(taken) < _LEAST_ROUNDS or sum(map(sum, taken)) < seconds * len(rounds):
-        taken.append([one.time() for one in rounds])
-    times = zip(*taken, strict=True)
-    return [replace(one.setting, seconds=each) for one, each in zip(rounds, times, strict=True)]
+    while len(taken) < least or sum(map(sum, taken)) < seconds * len(works):
+        taken.append([work() for work in works])
+    return list(zip(*taken, strict=True))
 
 
 def timed(work: Callable[[], ResultT]) -> tuple[float, ResultT]:

@@ -1,5 +1,6 @@
 """The first images of an input, as often as is wanted, or generated digits where there is none."""
 
+import hashlib
 import math
 import tempfile
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from mnist_batch.inference.content import content_hashes
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Shard
@@ -24,6 +26,9 @@ from mnist_batch.synthetic import generator
 
 SAMPLE_BYTES = 32 * 2**20
 """The benchmark uses the first images, up to so many bytes of encoded images."""
+
+_HASHED = 100
+"""Images by which an input is known again."""
 
 _GENERATED_ROWS = 2000
 """Digits that are drawn where there is no input."""
@@ -163,3 +168,15 @@ def opened(inputs: Inputs, options: ReadOptions, classes: Classes) -> Iterator[O
         path = Path(folder, "generated.parquet")
         generator.write_parquet(path, _GENERATED_ROWS)
         yield open_inputs([path], replace(options, labels=NO_LABELS), classes)
+
+
+def images_hash(inputs: OpenInputs, first: ImageBatch) -> str:
+    """Return a hash of the first images and of how they are stored: what speeds depend on.
+
+    `first` is the first batch as it was read. How many images a benchmark uses depends on its
+    speed, so only the first ones count.
+    """
+    about = [type(inputs.shards[0]).__name__, str(inputs.rows)]
+    few = first.take(pa.array(range(min(len(first), _HASHED))))
+    text = "\n".join([*about, *map(str, content_hashes(few).to_pylist())])
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,5 +1,6 @@
 """What the speed of a machine depends on, as far as it is known."""
 
+import hashlib
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -8,6 +9,8 @@ from typing import Any
 
 from mnist_batch import __version__
 from mnist_batch.inference.workers import available_workers
+
+_CODE = {".py", ".so"}
 
 
 def machine(running: Mapping[str, str]) -> dict[str, Any]:
@@ -30,3 +33,14 @@ def _cpu_model() -> str | None:
     except OSError:
         return platform.processor() or None
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), None)
+
+
+def code_hash() -> str:
+    """Return a hash of this package's code, compiled code too: versions alone do not tell it."""
+    root = Path(__file__).parents[1]
+    found = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.suffix in _CODE:
+            found.update(f"{path.relative_to(root)}\n".encode())
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()

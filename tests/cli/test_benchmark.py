@@ -4,16 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from mnist_batch.cli.benchmark import benchmark_page
-from mnist_batch.options import Device, PredictorChoice
-from mnist_batch.tuning.recommendation import (
-    BenchmarkResult,
-    Measurement,
-    NotRun,
-    Stage,
-    binding,
-)
-from tests.support.command import printed, run
+import pytest
+
+from tests.support.command import run
 
 
 def test_the_benchmark_recommends(digits_folder: Path, model: Path) -> None:
@@ -35,47 +28,32 @@ def test_a_benchmark_without_input_draws_digits(model: Path) -> None:
     assert result["recommended"]["command"].startswith("mnist-batch predict INPUT --out ")
 
 
-def test_a_benchmark_is_a_table_and_a_command() -> None:
-    """What was not run has no number; the command stands alone on its line, to be copied."""
-    keras, gpu = PredictorChoice.KERAS, Device.GPU
-    measurements = [
-        Measurement(Stage.READ, 16, 2048, 2_000_000, [1, 1, 1]),
-        Measurement(Stage.DECODE, 16, 2048, 900_000, [1, 1, 1]),
-        Measurement(Stage.NETWORK, 16, 16384, 1_000_000, [1, 1, 1], keras, gpu),
-        Measurement(Stage.WHOLE, 16, 16384, 800_000, [1, 1, 1.2], keras, gpu),
-    ]
-    result = BenchmarkResult(
-        machine={"cores": 16, "cpu": None},
-        model={"name": "cnn.keras"},
-        inputs=["digits\x1b"],
-        rows=60_000,
-        rows_used=20_000,
-        labelled=19_000,
-        accuracy=0.9876,
-        measurements=measurements,
-        not_run=[NotRun("network on cpu in batches of 16384", "a batch would take about 9 s")],
-        recommended=measurements[-1],
-        binding=binding(measurements),
-        command="mnist-batch predict digits --out p.parquet",
-        notes=[],
-    )
-    lines = printed(benchmark_page(result))
-    assert lines == [
-        "images       the first 20,000 of 60,000: digits?",
-        "model        cnn.keras",
-        "machine      unknown processor, cores: 16",
-        "accuracy     0.9876 of 19,000 with a label",
-        "",
-        "part      runs on       batch   workers    images/s   spread",
-        "read      cpu           2,048        16   2,000,000       0%",
-        "decode    cpu           2,048        16     900,000       0%",
-        "network   keras, gpu   16,384        16   1,000,000       0%",
-        "whole     keras, gpu   16,384        16     800,000      10%",
-        "not run: network on cpu in batches of 16384: a batch would take about 9 s",
-        "",
-        "decode binds: 900,000 images/s; read 2,000,000, network 1,000,000",
-        "pack the images once: mnist-batch pack INPUT --out packed.parquet",
-        "",
-        "recommended, for 800,000 images/s once it has started:",
-        "mnist-batch predict digits --out p.parquet",
-    ]
+def test_a_run_is_saved_and_judges_the_next(model: Path, tmp_path: Path) -> None:
+    """In the working folder; the verdict is printed, and part of the JSON."""
+    arguments = ("benchmark", "--model", model, "--batch-sizes", "256", "--seconds", 0)
+    first = run(*arguments, "--save", "before", cwd=tmp_path)
+    assert first.stdout.endswith("\nsaved as .mnist-batch/benchmarks/before.json\n"), first.stderr
+    again = run(*arguments, "--save", "before", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "before.json exists already; save under another name" in again.stderr
+    page = run(*arguments, "--against", "before", cwd=tmp_path).stdout
+    assert re.search(r"\nverdict +(faster|slower|cannot tell): \d\.\d\d times as fast", page)
+    found = run(*arguments, "--against", "before", "--json", cwd=tmp_path)
+    assert json.loads(found.stdout)["comparison"]["against"] == "before"
+
+
+@pytest.mark.parametrize("option", ["--save", "--against"])
+def test_a_name_that_is_none_is_a_usage_error(option: str, tmp_path: Path) -> None:
+    """Before anything is read or written."""
+    ended = run("benchmark", option, "../up", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "expected a name of up to 100 letters" in " ".join(ended.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_not_saved_is_one_line(tmp_path: Path) -> None:
+    """With what to do."""
+    ended = run("benchmark", "--against", "before", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
+    assert "does not exist; save a run first, with --save NAME" in ended.stderr

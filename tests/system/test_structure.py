@@ -20,7 +20,7 @@ MOST_AT_THE_ROOT = 6
 MOST_IN_A_FOLDER = 12
 MOST_LINES_OF_A_FUNCTION = 60
 WITH_CODE = {"_kernels", "cli"}
-OF_OPTIONS = {"cli", "commands"}
+OF_OPTIONS = {"cli", "commands", "tuning"}
 
 
 def _name(path: Path) -> str:

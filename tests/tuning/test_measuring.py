@@ -78,10 +78,11 @@ def test_the_record_is_json(result: BenchmarkResult, digits_parquet: Path) -> No
     record = json.loads(json.dumps(result.record()))
     assert set(record) == {
         *("machine", "model", "inputs", "generated", "rows", "rows_used", "labelled", "accuracy"),
-        *("measurements", "not_run", "recommended", "binds", "notes"),
+        *("measurements", "not_run", "recommended", "binds", "notes", "saved", "comparison"),
     }
     assert record["inputs"] == [str(digits_parquet)]
     assert record["generated"] is False
+    assert record["saved"] is record["comparison"] is None
     assert record["machine"]["cores"] == available_workers()
     assert record["machine"]["versions"]["numpy"] == np.__version__
     assert len(record["model"]["sha256"]) == 64

@@ -13,6 +13,8 @@ from mnist_batch.tuning.ratios import RatioInterval, Verdict, ratio_interval, st
 SECONDS = st.integers(1, 10_000).map(lambda hundredths: hundredths / 100)
 ROUNDS = st.lists(SECONDS, min_size=2, max_size=9)
 
+ignores_equal_numbers = pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")
+
 
 @given(st.floats(0.5, 0.99999), st.integers(1, 60))
 def test_the_quantile_is_students(confidence: float, freedom: int) -> None:
@@ -27,6 +29,7 @@ def test_the_ratio_is_that_of_the_geometric_means() -> None:
     assert ratio_interval([1, 4], [0.5, 2], in_turns=True).ratio == pytest.approx(2)
 
 
+@ignores_equal_numbers
 @given(st.lists(st.tuples(SECONDS, SECONDS), min_size=2, max_size=9))
 def test_rounds_in_turns_are_paired(pairs: list[tuple[float, float]]) -> None:
     """The interval of SciPy's paired t test, of logarithms."""
@@ -39,6 +42,7 @@ def test_rounds_in_turns_are_paired(pairs: list[tuple[float, float]]) -> None:
     )
 
 
+@ignores_equal_numbers
 @given(ROUNDS, ROUNDS)
 def test_rounds_of_two_runs_have_each_their_variance(before: list[float], now: list[float]) -> None:
     """The interval holds that of SciPy's Welch test, whose degrees of freedom are not whole."""

@@ -1,10 +1,12 @@
-"""Peak memory of processes, as Linux keeps it in `/proc`; unknown elsewhere.
+"""Peak memory and CPU time of processes, as Linux keeps them in `/proc`; unknown elsewhere.
 
 The peak is `VmHWM`, the most that was resident. `ru_maxrss` is not it: that of a new process
 begins at the size of the one that started it.
 """
 
+import os
 import re
+import resource
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -58,6 +60,28 @@ def peak_of_processes(pid: int) -> int | None:
     peaks = [_peak(str(number)) for number in (pid, *_descendants(pid))]
     known = [peak for peak in peaks if peak is not None]
     return sum(known) if known else None
+
+
+def own_cpu_s() -> float:
+    """Return the CPU time of this process and of those that it started and waited for."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def cpu_of_processes(pid: int) -> float | None:
+    """Return the CPU time of a process and of all that it started, in seconds."""
+    ticks = [_ticks(number) for number in (pid, *_descendants(pid))]
+    known = [count for count in ticks if count is not None]
+    return sum(known) / os.sysconf("SC_CLK_TCK") if known else None
+
+
+def _ticks(pid: int) -> int | None:
+    """Return the clock ticks of a process, and of its children that ended and were waited for."""
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:  # another system, or it has just ended
+        return None
+    return sum(map(int, fields[11:15]))  # proc(5): utime stime cutime cstime, from the 14th on
 
 
 def _peak(process: str) -> int | None:
