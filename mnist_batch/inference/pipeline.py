@@ -1,12 +1,10 @@
 """Predict the images of an input, batch by batch, in order, on all cores."""
 
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.decoding.decode import DecodedBatch, Split
+from mnist_batch.inference.blocks import map_blocks
 from mnist_batch.inference.content import content_hashes
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.kept import columns_as, further_columns
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare, Several
 from mnist_batch.preprocessing.mnist_form import mean_pixels, prepare_batch
 from mnist_batch.schema import (
@@ -164,20 +162,15 @@ def _run_on_keras(
     Keras takes one batch at a time, and shares it out over the cores or a GPU itself. Meanwhile the
     workers decode the next batches, and the caller's thread writes the results.
     """
-
-    def results(_: None) -> Iterator[tuple[Decoded, Array]]:
-        with closing(decoded()) as batches:
-            yield from map_blocks(
-                batches,
-                lambda batch: batch[1].images,
-                predictor.probabilities,
-                lambda batch: len(batch[0]),
-                rows=predictor.block_rows,
-                columns=predictor.classes.count,
-                ends=block_ends,
-            )
-
-    return map_batches([None], results, lambda result: result, workers=1)
+    return map_blocks(
+        lambda: closing(decoded()),
+        lambda batch: batch[1].images,
+        predictor.probabilities,
+        lambda batch: len(batch[0]),
+        rows=predictor.block_rows,
+        columns=predictor.classes.count,
+        ends=block_ends,
+    )
 
 
 def _predicted(
@@ -286,63 +279,3 @@ def _blas() -> Any:  # noqa: ANN401 - threadpoolctl has no types
 
 
 _one_blas_thread = _OneBlasThread()
-
-
-def map_blocks(
-    items: Iterable[ItemT],
-    images_of: Callable[[ItemT], Images],
-    work: Callable[[Images], Array],
-    rows_of: Callable[[ItemT], int],
-    *,
-    rows: int,
-    columns: int,
-    ends: Collection[int] = (),
-) -> Iterator[tuple[ItemT, Array]]:
-    """Yield each item with the results of its images, in order.
-
-    An item comes after the block that its last image is in; the items of one block wait until then.
-
-    Args:
-        items: what holds images, any number of them each, even none.
-        images_of: returns an item's images, uint8 (n, 28, 28).
-        work: maps images uint8 (m, 28, 28) to results float32 (m, columns); the images are
-            overwritten afterwards.
-        rows_of: returns how many rows of the input an item is, which may have several images each.
-        rows: how many images `work` gets at once, across the bounds of items; fewer the last time.
-        columns: how many numbers an image's result has.
-        ends: numbers of rows, each up to the end of an item, after which a block ends even if it
-            is not full.
-    """
-    waiting: deque[tuple[ItemT, Array]] = deque()
-    block = np.empty((rows, SIDE, SIDE), np.uint8)
-    pieces: list[Array] = []  # where the results of the block go
-    filled = done = 0
-    for item in items:
-        images = images_of(item)
-        done += rows_of(item)
-        results = np.empty((len(images), columns), np.float32)
-        waiting.append((item, results))
-        first_cut = rows - filled
-        for start, stop in pairwise([0, *range(first_cut, len(images), rows), len(images)]):
-            block[filled : filled + stop - start] = images[start:stop]
-            pieces.append(results[start:stop])
-            filled += stop - start
-            if filled == rows:
-                _share_out(work(block), pieces)
-                pieces, filled = [], 0
-        if filled and done in ends:
-            _share_out(work(block[:filled]), pieces)
-            pieces, filled = [], 0
-        # The open block holds one piece, which may be empty, of each item that is not done yet.
-        while len(waiting) > len(pieces):
-            yield waiting.popleft()
-    if pieces:
-        _share_out(work(block[:filled]), pieces)
-    yield from waiting
-
-
-def _share_out(results: Array, pieces: list[Array]) -> None:
-    start = 0
-    for piece in pieces:
-        piece[:] = results[start : start + len(piece)]
-        start += len(piece)
