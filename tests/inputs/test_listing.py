@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -152,6 +153,20 @@ def test_natural_order_is_consistent_with_numbers(a: int, b: int, start: str) ->
 
 
 # Folders
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["a1", "a2", "b1", "a1/x1", "a10", "a2/", "a1/c/"]), unique=True))
+def test_files_and_folders_come_in_one_order(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    """Files before, between and behind folders, of one suffix or of several, are all listed."""
+    folder = tmp_path_factory.mktemp("mixed")
+    files = {f"{name}{end}" for name in names if name[-1] != "/" for end in (".png", ".JPG")}
+    files |= {f"{name}a1.png" for name in names if name[-1] == "/"}
+    touch(folder, *files)
+    key = lambda name: [natural_key(part) for part in name.split("/")]  # noqa: E731
+    assert images_of(list_folder(folder)) == sorted(files, key=key)
 
 
 def test_folder_is_searched_in_natural_order(tmp_path: Path) -> None:
@@ -412,6 +427,25 @@ def test_states_are_size_time_and_inode(tmp_path: Path) -> None:
     time_s, nanoseconds = divmod(status.st_mtime_ns, 10**9)
     assert states.tolist() == [[1, time_s, nanoseconds, status.st_ino], [-1] * 4, [-1] * 4]
     assert file_states([]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("can_start", [True, False])
+def test_states_of_many_files_are_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_start: bool
+) -> None:
+    """Two threads ask, or one where the system allows no more; files that are missing have none."""
+    sizes = [number % 7 for number in range(1500)]
+    for number, size in enumerate(sizes):
+        if size:
+            (tmp_path / str(number)).write_bytes(bytes(size))
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    if not can_start:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    states = file_states([f"{tmp_path}/{number}" for number in range(len(sizes))])
+    assert states[:, 0].tolist() == [size or -1 for size in sizes]
 
 
 @pytest.mark.parametrize("seconds", [-(2**40), -1, 0, 2**33, 9_223_372_037, 10_413_792_000, 2**37])

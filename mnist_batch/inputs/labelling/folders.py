@@ -22,10 +22,16 @@ def folder_labels(paths: Sequence[str], numbering: Numbering = DIGIT_LABELS) -> 
     Returns:
         Arrow integers (n,), null where the folder has another name.
     """
-    # A list names the files of a folder one after the other, as a rule; or there are few folders.
+    # A list names the files of a folder one after the other, as a rule, or there are few folders.
     label = lru_cache(1000)(lambda folder: _label(folder, numbering))
-    # A folder that cannot be listed, whose name ends in `/`, has no label of its own.
-    labels = [None if path.endswith("/") else label(path[: path.rfind("/") + 1]) for path in paths]
+    labels = list[int | None]()
+    last, found = None, None
+    for path in paths:
+        folder = path[: path.rfind("/") + 1]
+        if folder != last:
+            last, found = folder, label(folder)
+        # A folder that cannot be listed, whose name ends in `/`, has no label of its own.
+        labels.append(None if path.endswith("/") else found)
     return pa.array(labels, numbering.dtype)
 
 

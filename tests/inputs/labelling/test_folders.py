@@ -17,7 +17,12 @@ def test_folder_names_are_labels_by_value() -> None:
 
 def test_name_of_a_folder_that_cannot_be_read_is_no_label() -> None:
     """What its images are nobody knows."""
-    assert folder_labels(["in/7/", "in/7/a.png", "7/"]).to_pylist() == [None, 7, None]
+    assert folder_labels(["in/7/", "in/7/a.png", "in/7/", "7/"]).to_pylist() == [
+        None,
+        7,
+        None,
+        None,
+    ]
 
 
 def test_folder_of_a_bare_name_is_the_working_directory(
