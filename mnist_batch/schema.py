@@ -5,6 +5,7 @@ Order of rows is input order: sources in natural order (2.png before 10.png), ro
 (source, row, digit) does.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,6 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mnist_batch.mnist import CLASSES
 
@@ -222,7 +222,7 @@ def renumbered(rows: pa.RecordBatch, numbers: npt.NDArray[np.int64]) -> pa.Recor
     for name in ("label", "prediction"):
         place = rows.schema.get_field_index(name)
         field = rows.schema.field(place)
-        column = pc.take(pa.array(numbers, field.type), rows.column(place))
+        column = pa.array(numbers, field.type).take(rows.column(place))
         rows = rows.set_column(place, field, column)
     place = rows.schema.get_field_index(PROBABILITIES.name)
     if place < 0:
@@ -278,6 +278,20 @@ def error_text(reason: Reason, detail: str = "") -> str:
     line = " ".join(detail.split())
     shown = "".join(character if character.isprintable() else "?" for character in line)
     return f"{reason}: {shown}" if shown else str(reason)
+
+
+HOLDS_ROWS = (
+    r"(?i)(\.(parquet|parq|pq|npz|npy|idx|csv|tsv)|[-._]idx[1-4]-[a-z]+)(\.gz)?$|\.npz/[^/]*$"
+)
+"""Matches sources that may hold more rows than row 0, by their names; Arrow knows it too."""
+
+
+def holds_rows(source: str) -> bool:
+    """Tell whether a source may hold more rows than row 0, by its name: it is no picture."""
+    return _HOLDS_ROWS.search(source) is not None
+
+
+_HOLDS_ROWS = re.compile(HOLDS_ROWS)
 
 
 def shortened(text: str, longest: int = 60) -> str:

@@ -69,7 +69,7 @@ def evaluate(
         predictions,
         labels=labels,
         slices=slice_by or (),
-        report=gates.report_argument(report, no_report=no_report, draw_ahead=True),
+        report=gates.report_argument(report, no_report=no_report),
         images=images,
         image_column=image_column,
         sample_seed=sample_seed,

@@ -284,7 +284,7 @@ def _lines(names: Iterable[str], count: int) -> "terminal.Page":
 
 def _place(place: "Place") -> str:
     """Return the name of a row; an image file has but the one row 0."""
-    from mnist_batch.inputs.formats import holds_rows  # pyarrow: not for --help
+    from mnist_batch.schema import holds_rows  # pyarrow: not for --help
 
     has_rows = holds_rows(place.source)
     return f"{place.source} row {place.row}" if place.row or has_rows else place.source

@@ -96,7 +96,6 @@ def nightly(
     as_json: parameters.AsJson = False,
 ) -> None:
     budget = gates.error_budget(max_errors)
-    gates.report_argument(None, no_report=False, draw_ahead=True)
     with terminal.image_bar(quiet=quiet) as progress:
         result = mnist_batch.nightly(
             inputs,

@@ -93,7 +93,7 @@ def predict(
         _say_unlabelled(rows, reading.labels, quiet=quiet)
         _check_look(rows, inputs, budget if _is_given(ctx, "max_errors") else None, quiet=quiet)
         return
-    report_to = gates.report_argument(report, no_report=no_report, draw_ahead=True)
+    report_to = gates.report_argument(report, no_report=no_report)
     with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.predict(
             inputs,

@@ -12,7 +12,6 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mnist_batch.evaluation.calibration import CalibrationCounts, Coverage, ReliabilityBin
@@ -218,7 +217,7 @@ class PredictionCounts:
         self._confusion += by_cell[: len(self._confusion)]
         if not predicted.all():
             errors = batch.column("error").filter(pa.array(~predicted)).fill_null(NO_REASON)
-            for entry in pc.value_counts(errors).to_pylist():
+            for entry in errors.value_counts().to_pylist():
                 self._errors[reason(entry["values"])] += entry["counts"]
         self._calibration.add(outcomes)
         if PROBABILITIES.name in batch.schema.names:

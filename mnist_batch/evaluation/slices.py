@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnist_batch.evaluation.outcomes import THRESHOLDS, Outcomes, among
 from mnist_batch.evaluation.proportions import interval, ratio
-from mnist_batch.inputs.formats import HOLDS_ROWS, holds_rows
+from mnist_batch.schema import HOLDS_ROWS, holds_rows
 
 FOLDER, FILE, PREPARED, CONFIDENCE = "folder", "file", "prepared", "confidence"
 """The kinds of slices that every run has."""

@@ -1,7 +1,6 @@
 """The registry of input formats: which files are read, and by what."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -206,20 +205,6 @@ _FIRST = 16
 def read_from_any_folder() -> Set[str]:
     """Return the suffixes of files that are read in whatever folder they lie."""
     return {suffix for one in FORMATS if one.held is None for suffix in one.suffixes}
-
-
-HOLDS_ROWS = (
-    r"(?i)(\.(parquet|parq|pq|npz|npy|idx|csv|tsv)|[-._]idx[1-4]-[a-z]+)(\.gz)?$|\.npz/[^/]*$"
-)
-"""Matches sources that may hold more rows than row 0, by their names; Arrow knows it too."""
-
-
-def holds_rows(source: str) -> bool:
-    """Tell whether a source may hold more rows than row 0, by its name: it is no picture."""
-    return _HOLDS_ROWS.search(source) is not None
-
-
-_HOLDS_ROWS = re.compile(HOLDS_ROWS)
 
 
 def list_inputs(folder: Path) -> FolderListing:

@@ -22,13 +22,12 @@ from mnist_batch.decoding.decode import decode_to_show
 from mnist_batch.decoding.limits import read_header
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.pipeline import PredictedBatch
-from mnist_batch.inputs.formats import holds_rows
 from mnist_batch.mnist import SIDE
 from mnist_batch.outputs.atomic import StagedFolder
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import is_inside
 from mnist_batch.outputs.targets import output_errors, why_failed
-from mnist_batch.schema import ImageBatch, Images, Reason
+from mnist_batch.schema import ImageBatch, Images, Reason, holds_rows
 
 PANEL, GAP = 10 * SIDE, 8
 """Pixels of the side of each half of a picture, and between the halves."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_batch.inputs.formats import holds_rows
 from mnist_batch.mnist import SIDE
 from mnist_batch.reports.figures import (
     QUIET,
@@ -22,7 +21,7 @@ from mnist_batch.reports.figures import (
     write_title,
 )
 from mnist_batch.reports.number_text import counted, decimal
-from mnist_batch.schema import DIGITS, Classes
+from mnist_batch.schema import DIGITS, Classes, holds_rows
 
 # Not imported in the process that draws, which does with less.
 if TYPE_CHECKING:

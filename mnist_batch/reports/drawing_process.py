@@ -282,6 +282,8 @@ def _import_matplotlib() -> None:
             yield folder, folders, [name for name in files if name == "DejaVuSans.ttf"]
 
     setattr(os, "walk", the_font)  # noqa: B010 - mypy knows what walk is
+    # Matplotlib 3.11 imports axes in three dimensions where it can, which takes 15 ms.
+    sys.modules["mpl_toolkits.mplot3d"] = None  # type: ignore[assignment] # no such module then
     from matplotlib.backends import backend_agg  # noqa: F401 - what saving a figure will import
     from matplotlib.figure import Figure  # noqa: F401 - all figures
 

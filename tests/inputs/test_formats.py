@@ -3,8 +3,9 @@
 import pytest
 
 from mnist_batch.inputs.arrays.headers import IDX_TYPES
-from mnist_batch.inputs.formats import IDX, IDX_SUFFIXES, holds_rows
+from mnist_batch.inputs.formats import FORMATS, IDX, IDX_SUFFIXES, IMAGES
 from mnist_batch.inputs.listing import suffix_of
+from mnist_batch.schema import holds_rows
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,9 @@ def test_a_suffix_is_what_tells_the_format(path: str, suffix: str) -> None:
 
 def test_all_but_pictures_hold_rows() -> None:
     """So that row 0 of them is named as such."""
+    for one in FORMATS:
+        for suffix in one.suffixes | one.unread:
+            assert holds_rows(f"a/digits{suffix}") == (one is not IMAGES)
     assert holds_rows("a/digits.PARQUET")
     assert holds_rows("digits.npz/x_test")
     assert holds_rows("train-images-idx3-ubyte.gz")

@@ -18,6 +18,7 @@ import pytest
 from mnist_batch.errors import MachineError
 from mnist_batch.evaluation.metrics import Metrics, PredictionCounts
 from mnist_batch.reports import drawing_process, figures
+from mnist_batch.reports.contact_sheet import Tile, samples_figure
 from mnist_batch.reports.drawing_process import Drawings
 from mnist_batch.schema import PREDICTIONS
 from tests.support.open_files import MANY_OPEN_FILES
@@ -326,6 +327,33 @@ def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folde
     )
     assert result.stdout.splitlines()[-1] == "False"
     assert (tmp_path / "a.report" / "samples.png").stat().st_size
+
+
+def test_the_process_that_draws_imports_what_figures_need(metrics: Metrics) -> None:
+    """Neither readers of inputs nor decoders, nor pandas, which pyarrow imports where it can."""
+    image = np.zeros((28, 28), np.uint8)
+    tiles = [Tile(image, "a.png", None, 1, 1, 0.9), Tile(image, "b.parquet", 0, None, 7, None)]
+    program = (
+        "import pickle, sys; from mnist_batch.reports import drawing_process\n"
+        "drawing_process._import_matplotlib()\n"
+        "for make, content in pickle.load(sys.stdin.buffer): make(*content)\n"
+        "print(*sys.modules)"
+    )
+    figures_of = [
+        (figures.confusion_matrix_figure, (metrics,)),
+        (samples_figure, (tiles,)),
+    ]
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(figures_of),
+        capture_output=True,
+        check=True,
+    )
+    imported = {*result.stdout.decode().split()}
+    assert {"matplotlib.figure", "mnist_batch.reports.contact_sheet"} <= imported
+    folders = {"inputs", "decoding", "outputs", "preprocessing", "models"}
+    assert imported.isdisjoint({f"mnist_batch.{folder}" for folder in folders})
+    assert imported.isdisjoint({"pandas", "pyarrow.compute", "mpl_toolkits.mplot3d.axes3d"})
 
 
 def test_where_the_first_process_runs_does_not_matter(metrics: Metrics, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Row:
 
     def name(self, inputs: Sequence[str]) -> str:
         """Return the file as it was typed and, where a file has several rows, which it is."""
-        from mnist_batch.inputs.formats import holds_rows  # pyarrow: not for --help
+        from mnist_batch.schema import holds_rows  # pyarrow: not for --help
 
         has_rows = self.row or holds_rows(self.source)
         file = as_typed(self.source, inputs)

@@ -20,19 +20,26 @@ ERRORS_STATUS, GATE_STATUS, WORSE_STATUS = 3, 4, 5
 worse than the run that it is held against."""
 
 
-def report_argument(
-    folder: Path | None, *, no_report: bool, draw_ahead: bool = False
-) -> Path | bool:
-    """Return the library's argument `report`, given those of `--report` and `--no-report`.
+def draw_ahead(arguments: "Sequence[str]", *, is_optional: bool) -> None:
+    """Start the process that draws figures, where a command line will make some.
 
-    With `draw_ahead` a second process imports matplotlib while this one does the work.
+    Args:
+        arguments: of the command, not parsed yet.
+        is_optional: whether the command draws none without `--out`.
     """
+    if not {"--no-report", "--help", "-h"}.isdisjoint(arguments):
+        return
+    if is_optional and not any(argument.partition("=")[0] == "--out" for argument in arguments):
+        return
+    from mnist_batch.reports import drawing_process
+
+    drawing_process.start_process()
+
+
+def report_argument(folder: Path | None, *, no_report: bool) -> Path | bool:
+    """Return the library's argument `report`, given those of `--report` and `--no-report`."""
     if folder and no_report:
         raise typer.BadParameter("--report and --no-report exclude each other")
-    if draw_ahead and not no_report:
-        from mnist_batch.reports import drawing_process
-
-        drawing_process.start_process()
     return folder or not no_report
 
 
@@ -98,7 +105,7 @@ _LONGEST_NAME = 80
 
 
 def _named(row: "Unreadable") -> str:
-    from mnist_batch.inputs.formats import holds_rows  # pyarrow: not for --help
+    from mnist_batch.schema import holds_rows  # pyarrow: not for --help
 
     has_rows = row.row or holds_rows(row.source)
     place = f", row {row.row:,}" if has_rows else ""
