@@ -17,7 +17,7 @@ ARG EXTRAS=
 RUN python -m venv --without-pip /opt/mnist-batch \
     && python -m pip --python /opt/mnist-batch/bin/python install --no-cache-dir --compile \
         --constraint /wheels/versions.txt "$(echo /wheels/*.whl)$EXTRAS" \
-    && /opt/mnist-batch/bin/python -c \
+    && /opt/mnist-batch/bin/python -P -c \
         'from mnist_batch import _kernels; raise SystemExit(not _kernels.ready())'
 
 FROM python:3.13-slim

@@ -104,7 +104,7 @@ try-wheel: ## Install the wheel in dist/ for this machine into a new environment
 	build/try-wheel/bin/python -m pip install --quiet --disable-pip-version-check \
 		dist/*.manylinux_2_17_$$(uname -m).whl
 	build/try-wheel/bin/mnist-batch --version
-	build/try-wheel/bin/python -c \
+	build/try-wheel/bin/python -P -c \
 		'from mnist_batch import _kernels; raise SystemExit(not _kernels.ready())'
 	build/try-wheel/bin/mnist-batch predict examples/digits --min-accuracy 1 --quiet --overwrite \
 		--out build/try-wheel/predictions.parquet
