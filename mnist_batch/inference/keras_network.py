@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -194,19 +195,22 @@ class KerasNetwork:
                 # The last batch may reach back over rows that are done: all have the same shape.
                 start = min(done, len(inputs) - self._rows)
                 batch = slice(start, start + self._rows)
-                values = self._run(inputs[batch])
+                values = self._run(partial(as_taken, inputs[batch], self.input_shape))
                 if values is not None:
                     outputs[batch], done = values, batch.stop
         return outputs
 
-    def _run(self, inputs: Array) -> Array | None:
-        """Return the outputs of a batch; None where memory ran out, after which batches shrink."""
-        digits = as_taken(inputs, self.input_shape)
+    def _run(self, made: Callable[[], Any]) -> Array | None:
+        """Return the outputs of a batch; None where memory ran out, after which batches shrink.
+
+        `made` returns the batch as the network takes it; it is called where the network runs.
+        """
         # The one input and the one output may stand alone, in a list, or under a name.
         tree = self._keras.tree
-        given = tree.map_structure(lambda _: digits, self._input)
         try:
             with self._keras.device(self._device):
+                digits = made()
+                given = tree.map_structure(lambda _: digits, self._input)
                 outputs = self._model.predict_on_batch(given)
         except Exception as error:
             if not is_out_of_memory(error):

@@ -157,7 +157,7 @@ def _run_on_keras(
     predictor: Predictor,
     block_ends: Collection[int],
 ) -> Generator[tuple[Decoded, Array], None, None]:
-    """Run the network in full blocks on one thread of its own, while the workers decode.
+    """Run the network in full blocks on threads of its own, while the workers decode.
 
     Keras takes one batch at a time, and shares it out over the cores or a GPU itself. Meanwhile the
     workers decode the next batches, and the caller's thread writes the results.
@@ -170,6 +170,7 @@ def _run_on_keras(
         rows=predictor.block_rows,
         columns=predictor.classes.count,
         ends=block_ends,
+        threads=predictor.threads,
     )
 
 

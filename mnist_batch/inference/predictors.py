@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +96,17 @@ class Network(Protocol):
         """Return the outputs, float32 (n, class_count), for scaled pixels, float32 (n, 784)."""
 
 
+@runtime_checkable
+class GpuNetwork(Protocol):
+    """A network on a GPU, to which pixels are copied as they are."""
+
+    def outputs_of(self, images: Images, factor: np.float32, offset: np.float32) -> Array:
+        """Return the outputs, float32 (n, class_count), for images uint8 (n, 28, 28).
+
+        Each pixel is multiplied by a factor, then an offset is added, on the GPU.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """A network with all that it takes to predict; safe to call from several threads.
@@ -147,8 +158,13 @@ class Predictor:
 
     @property
     def in_workers(self) -> bool:
-        """Whether each worker runs the network on its own; Keras runs it in one thread."""
+        """Whether each worker runs the network on its own; Keras runs it in `threads` alone."""
         return self.name is not PredictorChoice.KERAS
+
+    @property
+    def threads(self) -> int:
+        """How many threads keep Keras at work: on a GPU one copies a block there meanwhile."""
+        return 2 if isinstance(self._network, GpuNetwork) else 1
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the libraries that run the network, beside NumPy's."""
@@ -182,16 +198,22 @@ class Predictor:
         # Digits that the network does not know have a probability of 0.
         shape = (len(images), self.classes.count)
         result = (np.empty if self._columns is None else np.zeros)(shape, np.float32)
-        inputs = self._own_inputs()
         for start in range(0, len(images), self.block_rows):
             block = images[start : start + self.block_rows]
-            scaled(block, self._input_scale, out=inputs[: len(block)])
-            inputs[len(block) :] = 0
-            outputs = self._network.outputs(inputs)[: len(block)]
+            outputs = self._outputs(block)
             columns = slice(None) if self._columns is None else self._columns
             shares = _as_probabilities(outputs, self._activation)
             result[start : start + len(block), columns] = shares
         return result
+
+    def _outputs(self, block: Images) -> Array:
+        """Return the outputs, float32 (n, class_count), for a block, uint8 (n, 28, 28)."""
+        if isinstance(self._network, GpuNetwork):
+            return self._network.outputs_of(block, *_SCALES[self._input_scale])
+        inputs = self._own_inputs()
+        scaled(block, self._input_scale, out=inputs[: len(block)])
+        inputs[len(block) :] = 0
+        return self._network.outputs(inputs)[: len(block)]
 
     def at_scale(self, scale: Scale) -> "Predictor":
         """Return a predictor of the same network at another scale.
@@ -396,9 +418,9 @@ def _keras_or_numpy(
     # Keras takes seconds to import; a Dense network gets here on a GPU alone.
     try:
         extras.require(f"{file.path}: {needing}", *extras.for_keras())
-        from mnist_batch.inference.keras_network import KerasNetwork
+        from mnist_batch.inference.keras_gpu import keras_network
 
-        network = KerasNetwork(file, device, batch_size, notes.append)
+        network = keras_network(file, device, batch_size, notes.append)
     except (ModelError, MissingExtraError) as error:
         if dense is None:
             raise

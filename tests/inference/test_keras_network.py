@@ -169,12 +169,6 @@ def test_gpu_that_is_not_there_is_an_error(cnn_file: Path) -> None:
         load_model(cnn_file, device="gpu")
 
 
-@pytest.fixture
-def seeming_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU as far as Keras says; TensorFlow runs on the CPU what asks for one that is absent."""
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind=None: [f"{kind}:0"])
-
-
 def test_a_model_that_numpy_runs_needs_no_gpu() -> None:
     """Where there is none, the error says how the model runs."""
     if keras.distribution.list_devices("gpu"):
@@ -184,18 +178,6 @@ def test_a_model_that_numpy_runs_needs_no_gpu() -> None:
     )
     with pytest.raises(ModelError, match=said):
         load_model(device="gpu")
-
-
-@pytest.mark.usefixtures("seeming_gpu")
-def test_a_gpu_takes_a_model_that_numpy_runs() -> None:
-    """A note says that NumPy runs it too, and Keras gives what NumPy gives."""
-    predictor = load_model(device="gpu")
-    assert predictor.name == "keras"
-    assert predictor.notes[0] == (
-        "runs on Keras: the GPU was asked for; NumPy runs it too, on the CPU"
-    )
-    expected = load_model().probabilities(IMAGES)
-    np.testing.assert_allclose(predictor.probabilities(IMAGES), expected, rtol=0, atol=5e-6)
 
 
 def test_numpy_has_no_gpu(cnn_file: Path) -> None:
