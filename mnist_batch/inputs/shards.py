@@ -47,7 +47,7 @@ class Piece(NamedTuple):
     shard: "Shard"
     fingerprint: str  # that of the shard
     size_bytes: int  # bytes of its images, about; 0 where they are not known
-    cost: float  # how long reading takes, about, in shards of `SHARD_ROWS` small image files
+    cost: float  # how long it takes, about, from 1 on long enough for a part
 
 
 class Shard(Protocol):

@@ -72,9 +72,9 @@ class Part:
 def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
     """Cut shards into parts, each of the fewest shards that are worth the cost of a part.
 
-    These are `BLOCKS` blocks, of the rows that the predictor's network sees at once, that take as
-    long as one shard of small image files, or `SHARD_BYTES`. Shards that take long to read are cut
-    again, see `Shard.pieces`.
+    These are `BLOCKS` blocks, of the rows that the predictor's network sees at once, whose pieces
+    cost 1 or more, or `SHARD_BYTES`. Shards that take long to read are cut again, see
+    `Shard.pieces`.
     """
     parts: list[Part] = []
     taken: list[Piece] = []

@@ -18,6 +18,7 @@ from mnist_batch.outputs.parts import Part, parts_of
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty images are three parts of eight rows and one of six."""
     monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
     monkeypatch.setattr(parts, "BLOCKS", 0)
 
 

@@ -32,6 +32,7 @@ from mnist_batch.synthetic import generator
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty images are three parts of eight rows and one of six."""
     monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
     monkeypatch.setattr(parts, "BLOCKS", 0)
 
 
@@ -583,6 +584,7 @@ import resource, signal, sys
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs import parts
 image_files.SHARD_ROWS = 8
+image_files.PART_SHARDS = 1
 parts.BLOCKS = 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 sys.argv[1:] = sys.argv[2:]

@@ -25,6 +25,7 @@ from mnist_batch.outputs.parts_folder import PartsFolder, staging_folder
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty images are three parts of eight rows and one of six."""
     monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
     monkeypatch.setattr(parts, "BLOCKS", 0)
 
 
@@ -161,6 +162,7 @@ def test_a_part_replaced_after_it_was_found_ends_the_run(
     assert second.read_bytes() != content
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(image_files, "SHARD_ROWS", 8)
+        patch.setattr(image_files, "PART_SHARDS", 1)
         patch.setattr(parts, "BLOCKS", 0)
         assert "resumed: 16 of 30 rows were there already" in _resume(digits_folder, out)
 

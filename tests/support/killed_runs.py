@@ -55,6 +55,7 @@ def main() -> None:
     patch = pytest.MonkeyPatch()
     for module, name, value in (
         (image_files, "SHARD_ROWS", 8),
+        (image_files, "PART_SHARDS", 1),
         (parts, "BLOCKS", 0),
         (report, "Drawings", InstantDrawings),
     ):

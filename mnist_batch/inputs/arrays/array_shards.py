@@ -29,7 +29,7 @@ from mnist_batch.mnist import SIDE
 from mnist_batch.schema import ImageBatch, Reason, error_text, shortened
 
 PART_SHARDS = 4
-"""Shards of raw pixels that are read in the time of one shard of image files."""
+"""Shards that are worth a part."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import PATH, ImageBatch, Images
 
 PART_SHARDS = 4
-"""Shards of Parquet that are read in the time of one shard of image files."""
+"""Shards that are worth a part."""
 
 
 class Content(NamedTuple):
