@@ -69,6 +69,7 @@ model: $(READY) ## Train the default model again on DATA (by default MNIST) and 
 	@mkdir -p build
 	$(BIN)/mnist-batch train $(if $(DATA),--data $(DATA)) --augment --out build/MNIST.h5 --overwrite
 	cp build/MNIST.h5 mnist_batch/MNIST.h5
+	$(BIN)/python -m mnist_batch.models.packaged # its index
 
 reading: $(READY) ## Print how well models read pictures unlike MNIST's; DATA is for training as above
 	@mkdir -p build

@@ -12,11 +12,12 @@ from typing import Any
 from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.models.allowlist import quoted
-from mnist_batch.models.formats import SIGNATURES, StoredNetwork, read_stored_network
+from mnist_batch.models.formats import SIGNATURES, StoredNetwork
 from mnist_batch.models.layers import Layer, described
 from mnist_batch.models.network_config import output_activation, own_scale, unnested
-from mnist_batch.models.onnx_graph import WHOLE_NUMBERS, OnnxGraph, is_onnx
+from mnist_batch.models.onnx.graph import WHOLE_NUMBERS, OnnxGraph, is_onnx
 from mnist_batch.models.other_kinds import said_of_file, said_of_folder, with_names
+from mnist_batch.models.packaged import read_packaged
 from mnist_batch.models.reading_process import read_in_child
 from mnist_batch.options import Prepare, Scale
 
@@ -168,12 +169,12 @@ def read_model_file(path: Path) -> AnyModelFile:
     Raises:
         ModelError: there is no such file, it is of no format that is read, too large or damaged,
             holds weights without a configuration, or something that `allowlist`, `containers` or
-            `onnx_graph` refuse.
+            `onnx.graph` refuse.
     """
     content = _content(path)
     if not (content.startswith(SIGNATURES) or is_onnx(content)):
         raise ModelError(f"{path}: {with_names(said_of_file(content, path.name), path)}")
-    read = read_stored_network if path == DEFAULT_MODEL else read_in_child
+    read = read_packaged if path == DEFAULT_MODEL else read_in_child
     try:
         stored = read(content)
     except ModelError as error:

@@ -171,6 +171,7 @@ def test_a_format_is_imported_where_a_file_has_it(
         out = tmp_path / f"{source.name}.csv"
         imported = _imported("predict", source, "--no-report", "--out", out)
         assert "'mnist_batch.inputs.formats'" in imported
+        assert "'h5py'" not in imported  # nor does the model of this package need it
         assert {kind for kind, name in modules.items() if f"'{name}'" in imported} == expected
 
 

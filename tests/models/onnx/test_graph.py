@@ -8,8 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models import onnx_graph
-from mnist_batch.models.onnx_graph import OnnxGraph, is_onnx, read_onnx
+from mnist_batch.models.onnx.graph import OnnxGraph, Tensor, is_onnx, read_onnx
 from tests.support.onnx_files import BIAS, KERNEL, dense, model
 
 NAMES = tuple("abcdefghij")
@@ -20,8 +19,8 @@ def test_a_network_is_described() -> None:
     content = dense(("n", 1, 28, 28), metadata={"note": "any"})
     assert is_onnx(content)
     graph = read_onnx(content)
-    assert graph.input == onnx_graph.Tensor("images", "float32", (None, 1, 28, 28))
-    assert graph.output == onnx_graph.Tensor("ended", "float32", (None, 10))
+    assert graph.input == Tensor("images", "float32", (None, 1, 28, 28))
+    assert graph.output == Tensor("ended", "float32", (None, 10))
     assert [node.operator for node in graph.nodes] == ["Cast", "Reshape", "Gemm", "Softmax"]
     assert [graph.values_of(node) for node in graph.nodes] == [0, 2, KERNEL.size + BIAS.size, 0]
     assert (graph.producer, graph.activation, graph.names) == ("tests", "softmax", ())

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_batch.models import protobuf
-from mnist_batch.models.protobuf import Fields, field, text
+from mnist_batch.models.onnx import protobuf
+from mnist_batch.models.onnx.protobuf import Fields, field, text
 
 
 def of(content: bytes, **how: object) -> list[tuple[int, object]]:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mnist_batch.errors import ModelError
-from mnist_batch.models import protobuf
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.network_config import words
+from mnist_batch.models.onnx import protobuf
+from mnist_batch.models.onnx.protobuf import Value, message, text, whole
 from mnist_batch.models.other_kinds import in_python
-from mnist_batch.models.protobuf import Value, message, text, whole
 
 # A message of ONNX as libraries write it: its version, and one of the fields that may follow. A
 # producer is a text; Core ML has a message there, which starts with a field 1.

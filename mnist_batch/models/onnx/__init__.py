@@ -1,0 +1,1 @@
+"""What a file of ONNX says of its network, read without a library."""
