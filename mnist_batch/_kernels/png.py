@@ -1,9 +1,9 @@
-"""Decode many PNG images like MNIST's at once; see `png.c`.
+"""Decode many PNG images like MNIST's at once; see `png.c` and `inflate.c`.
 
-Why our own decoder, in images/s on one thread and on two, on two cores of an EPYC: the first
-version of this 380,000 and 600,000; the same loops around zlib's `uncompress` 260,000 and 430,000,
-and zlib has to be found on each system; Daft 0.7's decoder 180,000 and 280,000, and Daft refuses
-pyarrow 26; Pillow 30,000 and 15,000.
+Why our own decoder, in microseconds of CPU an image of MNIST's training set, in turns on an EPYC,
+2026-11-27: this 1.3 with AVX2 and 1.45 without; libdeflate 1.14 and the same undoing of filters
+2.1; the first version of this, by Numba, 2.5. libdeflate fills tables for each image, and prepares
+for longer streams. Daft 0.7's decoder takes twice as long as the first version, Pillow ten times.
 """
 
 import ctypes
@@ -34,12 +34,11 @@ def decode_pngs(
 
     Raises:
         ValueError: an array has another type or size, or `bounds` descend.
-        MemoryError: there is no room for the decoder's tables.
     """
     count = len(decoded)
     if len(bounds) != count + 1 or bounds[0] < 0 or (np.diff(bounds) < 0).any():
         raise ValueError(f"bounds: expected {count + 1} ascending places")
-    failed = library.get().decode_pngs(
+    library.get().decode_pngs(
         address(data, np.uint8, int(bounds[-1])),
         address(bounds, np.int32, count + 1),
         address(wanted, np.bool_, count),
@@ -47,5 +46,3 @@ def decode_pngs(
         address(images, np.uint8, count * PIXELS, filled=True),
         address(decoded, np.bool_, count, filled=True),
     )
-    if failed:
-        raise MemoryError("no memory for the tables of the PNG decoder")
