@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mnist_batch._kernels.parquet import PADDING, find_chunks
+from mnist_batch._kernels.parquet import find_chunks
 from mnist_batch.inputs.listing import open_native
 
 
@@ -88,6 +88,6 @@ def read_chunks(footer: Footer, places: tuple[int, ...]) -> npt.NDArray[np.int64
         OSError: the footer does not describe all these columns.
     """
     chunks = np.zeros((footer.metadata.num_row_groups, max(places) + 1, 6), np.int64)
-    if not find_chunks(footer.content + PADDING, np.array(places, np.int64), chunks):
+    if not find_chunks(footer.content, np.array(places, np.int64), chunks):
         raise OSError("its footer is damaged, or encrypted")
     return chunks
