@@ -52,7 +52,7 @@ if "CC" not in os.environ and find_spec("ziglang"):
         os.environ.setdefault(cache, str(Path("build/zig").resolve()))
 libraries = [library("plain")]
 if sysconfig.get_platform().endswith("x86_64"):
-    # `library.py` takes it where the processor has both.
-    libraries.append(library("avx2", "-mavx2", "-mbmi", "-mbmi2"))
+    # `library.py` takes it where the processor has all of these.
+    libraries.append(library("avx2", "-mavx2", "-mfma", "-mbmi", "-mbmi2"))
 
 setup(ext_modules=libraries, cmdclass={"build_ext": BuildLibraries, "bdist_wheel": Wheel})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 _PLAIN = _FOLDER / "plain.so"
-_AVX2 = _FOLDER / "avx2.so"  # the same code compiled for processors with AVX2 and BMI2
+_AVX2 = _FOLDER / "avx2.so"  # the same code compiled for processors with AVX2, FMA and BMI2
 
 
 def loaded() -> ctypes.CDLL | None:

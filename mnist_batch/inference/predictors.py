@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import MissingExtraError, ModelError
-from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
+from mnist_batch.inference.numpy_network import (
+    DenseNetwork,
+    UnsupportedNetworkError,
+    dense_network,
+    softmax,
+)
 from mnist_batch.inputs.labelling.names import digits_of
 from mnist_batch.machine import extras
 from mnist_batch.mnist import PIXELS, SIDE
@@ -210,6 +215,8 @@ class Predictor:
         """Return the outputs, float32 (n, class_count), for a block, uint8 (n, 28, 28)."""
         if isinstance(self._network, GpuNetwork):
             return self._network.outputs_of(block, *_SCALES[self._input_scale])
+        if isinstance(self._network, DenseNetwork) and self._network.product:
+            return self._network.outputs_of_images(block)  # which has the scale in its weights
         inputs = self._own_inputs()
         scaled(block, self._input_scale, out=inputs[: len(block)])
         inputs[len(block) :] = 0
