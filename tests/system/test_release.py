@@ -1,6 +1,7 @@
 """What is given to others: the wheel, the image of a container, and the workflow that publishes."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -50,10 +52,16 @@ def wheel(context: Path) -> Path:
     """The wheel that is built from these files alone."""
     if not _kernels.ready():
         pytest.skip("the kernels are not compiled here")
+    return _built(context, context.parent / "wheels")
+
+
+def _built(source: Path, folder: Path, **environment: str) -> Path:
+    """Build a wheel from a source into an empty folder, and return it."""
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps"]
-    folder = context.parent / "wheels"
     subprocess.run(
-        [*build, "--no-build-isolation", "--wheel-dir", str(folder), str(context)], check=True
+        [*build, "--no-build-isolation", "--wheel-dir", str(folder), str(source)],
+        check=True,
+        env={**os.environ, **environment},
     )
     [path] = folder.iterdir()
     return path
@@ -74,6 +82,15 @@ def test_the_wheel_works_in_a_new_environment(wheel: Path, tmp_path: Path) -> No
 def test_one_wheel_serves_all_versions_of_python(wheel: Path) -> None:
     """Of one platform; `make wheels` makes those for others."""
     assert re.fullmatch(r"mnist_batch-[\d.]+-py3-none-linux_\w+\.whl", wheel.name)
+
+
+def test_without_a_compiler_a_wheel_is_built_all_the_same(context: Path, tmp_path: Path) -> None:
+    """As by `pip install .`; Pillow decodes then, and a note says so, see `test_library`."""
+    shutil.copytree(context, tmp_path / "source", ignore=shutil.ignore_patterns("build"))
+    wheel = _built(tmp_path / "source", tmp_path / "wheels", CC="false")
+    names = ZipFile(wheel).namelist()
+    assert "mnist_batch/MNIST.h5" in names
+    assert not [name for name in names if name.endswith(".so")]
 
 
 def _steps(word: str) -> Iterator[str]:
