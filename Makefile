@@ -7,7 +7,7 @@ ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo nightly-demo docs test fuzz endurance alarms lint check benchmark \
-	benchmark-quick benchmark-compare peers model reading examples wheels try-wheel lock clean
+	benchmark-quick benchmark-gpu benchmark-compare peers model reading examples wheels try-wheel lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ benchmark-quick: $(READY) ## The same as `make benchmark` with fewer images, in 
 	@mkdir -p build/quick
 	$(call BENCHMARK,quick) --quick
 	$(BIN)/python -m benchmarks.report build/quick/benchmark.json
+
+benchmark-gpu: $(READY) ## Measure networks and the whole on a GPU, in less than 8 minutes
+	$(BIN)/python -m benchmarks.gpu
 
 benchmark-compare: $(READY) ## Compare the last of these runs with the one before; fail if PERCENT slower
 	$(BIN)/python -m benchmarks.compare .benchmarks --percent $(PERCENT)

@@ -1,13 +1,5 @@
-"""A Keras model on each device that Keras sees, for any backend; needs NumPy and Keras only.
+"""A Keras model on each device that Keras sees, for any backend; needs NumPy and Keras only."""
 
-`python -m benchmarks.devices MODEL` times random pixels and prints a line of JSON for each device,
-batch size and part: a check of a machine that has nothing else of the project installed.
-"""
-
-import json
-import statistics
-import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,12 +33,29 @@ class DeviceNetwork:
         """Return uint8 (n, 28, 28) as the model takes it, on the host."""
         return np.float32(1 / 255) * images.reshape(-1, *self._shape)
 
-    def copy(self, inputs: Inputs) -> Any:  # noqa: ANN401 - the backend's tensor
+    def pixels(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return uint8 (n, 28, 28) in the shape that the model takes, for `scaled`."""
+        return images.reshape(-1, *self._shape)
+
+    def scaled(self, tensor: Any) -> Any:  # noqa: ANN401 - the backend's tensor
+        """Return bytes on the device as the model takes them, computed there."""
+        with _keras().device(self._device):
+            return _keras().ops.cast(tensor, "float32") * np.float32(1 / 255)
+
+    def copy(self, inputs: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - the backend's tensor
         """Copy from host memory to the device; on the CPU that may be no copy."""
         with _keras().device(self._device):
             tensor = _keras().ops.convert_to_tensor(inputs)
-        _wait_for(tensor)
+        wait_for(tensor)
         return tensor
+
+    def pinned(self, pixels: npt.NDArray[np.uint8]) -> Any:  # noqa: ANN401 - PyTorch's tensor
+        """Return pixels in memory that a GPU reads by itself; None where there is no such way."""
+        if backend() != "torch" or self._device != "gpu:0":
+            return None
+        import torch
+
+        return torch.from_numpy(pixels).pin_memory()
 
     def network(self, tensor: Any) -> Inputs:  # noqa: ANN401 - the backend's tensor
         """Run the model on inputs, and fetch the ten numbers of each: that waits for the device."""
@@ -86,7 +95,7 @@ def sweep_images(images: npt.NDArray[Any], batch_size: int) -> list[npt.NDArray[
     return np.split(np.take(images, np.arange(rows), axis=0, mode="wrap"), rows // batch_size)
 
 
-def _wait_for(tensor: Any) -> None:  # noqa: ANN401 - the backend's tensor
+def wait_for(tensor: Any) -> None:  # noqa: ANN401 - the backend's tensor
     """Return when the device has done its work: backends return before."""
     if backend() == "tensorflow":
         import tensorflow as tf
@@ -106,27 +115,3 @@ def _keras() -> Any:  # noqa: ANN401 - Keras has no types
     import keras
 
     return keras
-
-
-def main() -> None:
-    """Time all parts on all devices."""
-    images = np.random.default_rng(0).integers(0, 256, (65_536, 28, 28), np.uint8)
-    for device in devices():
-        network = DeviceNetwork(Path(sys.argv[1]), device)
-        for batch_size in BATCH_SIZES:
-            batches = [network.inputs(batch) for batch in sweep_images(images, batch_size)]
-            works = [network.parts(batch) for batch in batches]
-            for part in PARTS:
-                seconds = []
-                for _ in range(6):
-                    started = time.perf_counter()
-                    for work in works:
-                        work[part]()
-                    seconds.append(time.perf_counter() - started)
-                speed = sweep_rows(batch_size) / statistics.median(seconds[1:])
-                line = {"backend": backend(), "device": device, "batch_size": batch_size}
-                print(json.dumps({**line, "part": part, "images_per_s": round(speed)}))
-
-
-if __name__ == "__main__":
-    main()

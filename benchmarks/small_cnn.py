@@ -6,6 +6,7 @@ TensorFlow stays in the memory of the one that imports it.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +17,10 @@ ROWS = 10_000
 """Digits to train on: enough for 0.95 and more of them right."""
 
 
-def train(images: Images, labels: Images, model: Path) -> None:
-    """Train on uint8 (n, 28, 28) and (n,), and save."""
-    keras = import_keras()
-    keras.utils.set_random_seed(0)
+def network(keras: Any) -> Any:  # noqa: ANN401 - Keras has no types
+    """Return the network, untrained."""
     layers = keras.layers
-    network = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
             layers.Conv2D(16, 3, activation="relu"),
@@ -32,10 +31,17 @@ def train(images: Images, labels: Images, model: Path) -> None:
             layers.Dense(10, activation="softmax"),
         ]
     )
-    network.compile("adam", "sparse_categorical_crossentropy")
+
+
+def train(images: Images, labels: Images, model: Path) -> None:
+    """Train on uint8 (n, 28, 28) and (n,), and save."""
+    keras = import_keras()
+    keras.utils.set_random_seed(0)
+    trained = network(keras)
+    trained.compile("adam", "sparse_categorical_crossentropy")
     inputs = images[..., None] * np.float32(1 / 255)
-    network.fit(inputs, labels, batch_size=128, epochs=5, verbose=0)
-    network.save(model)
+    trained.fit(inputs, labels, batch_size=128, epochs=5, verbose=0)
+    trained.save(model)
 
 
 if __name__ == "__main__":
