@@ -7,7 +7,8 @@ ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo nightly-demo docs test fuzz endurance alarms lint check benchmark \
-	benchmark-quick benchmark-gpu benchmark-compare peers model reading examples wheels try-wheel lock clean
+	benchmark-quick benchmark-gpu benchmark-compare instructions peers model reading \
+	examples wheels try-wheel lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +66,9 @@ benchmark-gpu: $(READY) ## Measure networks and the whole on a GPU, in less than
 
 benchmark-compare: $(READY) ## Compare the last of these runs with the one before; fail if PERCENT slower
 	$(BIN)/python -m benchmarks.compare .benchmarks --percent $(PERCENT)
+
+instructions: $(READY) ## Count instructions by image with Valgrind, beside those kept; KEEP=1 replaces them
+	$(BIN)/python -m benchmarks.instructions $(if $(KEEP),--keep)
 
 peers: .venv-peers/.ready ## Install the other programs that `make benchmark` compares with
 

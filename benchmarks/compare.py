@@ -1,8 +1,9 @@
 """The last saved run beside the one before it: `python -m benchmarks.compare`.
 
-Each row is judged by the interval of the ratio of its speeds. The rounds' times count relative to
-the yardstick beside them, so that a machine that is slower as a whole is not taken for slower code.
-The intervals hold at 95 % all together: of dozens of rows, one interval in twenty would mislead.
+Each row is judged by the interval of the ratio of its speeds, as `mnist-batch benchmark --against`
+judges: corrected by the calibration beside each round, so that a machine that is slower as a whole
+is not taken for slower code. The intervals hold at 95 % all together: of dozens of rows, one in
+twenty would mislead.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from rich.table import Table
 from benchmarks.machine import identity
 from benchmarks.results import Result, Row, Run, read_run
 from benchmarks.table import ratio_with_interval
-from mnist_batch.tuning.ratios import RatioInterval, Verdict, ratio_interval
+from mnist_batch.tuning.comparison import over_time
+from mnist_batch.tuning.ratios import RatioInterval, Verdict
 
 ERROR = 0.05
 """How likely it is at most that any interval of a comparison misses the truth."""
@@ -73,13 +75,7 @@ class Comparison:
         ]
         confidence = 1 - ERROR / max(1, len(pairs))
         return [
-            Change(
-                before,
-                now,
-                ratio_interval(
-                    before.times_of_yardstick, now.times_of_yardstick, confidence=confidence
-                ),
-            )
+            Change(before, now, over_time(before, now, confidence=confidence)[0])
             for before, now in pairs
         ]
 

@@ -16,8 +16,6 @@ from benchmarks import machine
 from benchmarks.data import Digits
 from benchmarks.plain_network import PlainNetwork, read_network
 from benchmarks.recording import Measure, NotRun
-from benchmarks.yardstick import Yardstick
-from mnist_batch.inference.workers import available_workers
 from mnist_batch.models.model_file import DEFAULT_MODEL
 
 ROWS, QUICK_ROWS = 60_000, 10_000
@@ -119,18 +117,12 @@ def facts(request: pytest.FixtureRequest, digits: Digits) -> Mapping[str, str]:
     return found
 
 
-@pytest.fixture(scope="session")
-def yardstick() -> Yardstick:
-    """What tells how fast the machine is beside each round."""
-    return Yardstick(available_workers())
-
-
 @pytest.fixture
-def measure(benchmark: BenchmarkFixture, facts: Mapping[str, str], yardstick: Yardstick) -> Measure:
+def measure(benchmark: BenchmarkFixture, facts: Mapping[str, str]) -> Measure:
     """What times a benchmark."""
     beside = {"data": facts["name"], "data_sha256": facts["sha256"]}
     beside |= {key: facts[key] for key in ("model", "model_sha256")}
-    return Measure(ROUNDS, beside, benchmark, yardstick)
+    return Measure(ROUNDS, beside, benchmark)
 
 
 def _takes_long(item: pytest.Item) -> bool:

@@ -1,6 +1,7 @@
 """A benchmark's measurement, with all that has to stand beside its times."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn, TypeVar
@@ -10,7 +11,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.processes import own_cpu_s, own_peak, reset_peak
 from benchmarks.results import Row
-from benchmarks.yardstick import Yardstick
+from mnist_batch.inference.workers import available_workers
+from mnist_batch.tuning.calibration import calibrate
 
 ResultT = TypeVar("ResultT")
 
@@ -35,19 +37,26 @@ class NotRun:
 class _Beside:
     """What is read before and after each round, outside its time."""
 
-    def __init__(self, yardstick: Yardstick, cpu: Callable[[], float | None]) -> None:
-        self._yardstick, self._cpu = yardstick, cpu
+    def __init__(self, cpu: Callable[[], float | None]) -> None:
+        self._cpu = cpu
         self.cpu_s: list[float | None] = []
-        self.yardstick_s: list[float] = []
+        self.calibration_s: list[float] = []
 
     def before(self) -> None:
-        self._machine_s = self._yardstick.time()
+        self._machine_s = _calibration_s()
         self._used_s = self._cpu()
 
     def after(self) -> None:
         used, before = self._cpu(), self._used_s
         self.cpu_s.append(None if used is None or before is None else used - before)
-        self.yardstick_s.append(math.sqrt(self._machine_s * self._yardstick.time()))
+        self.calibration_s.append(math.sqrt(self._machine_s * _calibration_s()))
+
+
+def _calibration_s() -> float:
+    """Return how long a fixed piece of work takes just now, on all cores."""
+    began = time.perf_counter()
+    calibrate(available_workers())
+    return time.perf_counter() - began
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,6 @@ class Measure:
     rounds: int
     facts: Mapping[str, str]
     _benchmark: BenchmarkFixture
-    _yardstick: Yardstick
 
     def __call__(
         self,
@@ -85,7 +93,7 @@ class Measure:
             cpu: tells the CPU time used so far by all that works, in seconds.
         """
         reset_peak()
-        count, beside = rounds or self.rounds, _Beside(self._yardstick, cpu)
+        count, beside = rounds or self.rounds, _Beside(cpu)
         result: ResultT = self._benchmark.pedantic(  # type: ignore[no-untyped-call] # no types
             work,
             setup=beside.before,
@@ -98,7 +106,7 @@ class Measure:
             asdict(row),
             peak_memory_bytes=peak(),
             cpu_s=beside.cpu_s[-count:],
-            yardstick_s=beside.yardstick_s[-count:],
+            calibration_s=beside.calibration_s[-count:],
             **self.facts,
         )
         return result

@@ -58,7 +58,7 @@ class Result:
         peak_memory_bytes: None where the system does not tell.
         reason: why it was not run.
         cpu_s: CPU time of each round, of all processes that worked; None where it is not known.
-        yardstick_s: what `benchmarks.yardstick` took beside each round.
+        calibration_s: what a fixed piece of work took beside each round.
     """
 
     row: Row
@@ -66,7 +66,7 @@ class Result:
     peak_memory_bytes: int | None = None
     reason: str | None = None
     cpu_s: Sequence[float | None] = ()
-    yardstick_s: Sequence[float] = ()
+    calibration_s: Sequence[float] = ()
 
     @property
     def median_s(self) -> float:
@@ -107,11 +107,6 @@ class Result:
         """The median CPU time of a round, in seconds; None where that of a round is not known."""
         known = [value for value in self.cpu_s if value is not None]
         return statistics.median(known) if known and len(known) == len(self.seconds) else None
-
-    @property
-    def times_of_yardstick(self) -> Sequence[float]:
-        """Each round's time by that of the yardstick beside it."""
-        return [own / other for own, other in zip(self.seconds, self.yardstick_s, strict=True)]
 
     @property
     def seconds_an_image(self) -> Sequence[float]:
@@ -182,7 +177,7 @@ class Run:
                         **asdict(result.row),
                         "peak_memory_bytes": result.peak_memory_bytes,
                         "cpu_s": [_rounded(value) for value in result.cpu_s],
-                        "yardstick_s": [_rounded(value) for value in result.yardstick_s],
+                        "calibration_s": [_rounded(value) for value in result.calibration_s],
                         **self._versions(result.row),
                     },
                     "stats": {"data": [_rounded(value) for value in result.seconds]},
@@ -223,7 +218,7 @@ def _run(record: Mapping[str, Any]) -> Run:
             [*before.seconds, *benchmark["stats"]["data"]],
             max(known, default=None),
             cpu_s=[*before.cpu_s, *extra["cpu_s"]],
-            yardstick_s=[*before.yardstick_s, *extra["yardstick_s"]],
+            calibration_s=[*before.calibration_s, *extra["calibration_s"]],
         )
         if "versions" in extra:
             versions[row.name] = extra["versions"]

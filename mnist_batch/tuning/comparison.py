@@ -8,7 +8,7 @@ in another state: a calibration ran beside each round, then and now.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from mnist_batch.options import Device
 from mnist_batch.tuning.ratios import RatioInterval, Verdict, ratio_interval
@@ -90,14 +90,31 @@ class Comparison:
         }
 
 
-def over_time(saved: SavedRun, now: SavedRun) -> tuple[RatioInterval, float]:
+class Calibrated(Protocol):
+    """Rounds with a calibration beside each."""
+
+    @property
+    def seconds(self) -> Sequence[float]:
+        """The times of the rounds."""
+
+    @property
+    def calibration_s(self) -> Sequence[float]:
+        """Those of the calibrations."""
+
+
+def over_time(
+    saved: Calibrated, now: Calibrated, *, confidence: float = 0.95
+) -> tuple[RatioInterval, float]:
     """Return how many times as fast now is as a saved run, and so the machine by its calibration.
 
     The ratio is corrected by the calibration. Nobody knows how much of what slowed the calibration
-    down slowed the work down too: nothing, as much, or more. The interval holds those of all.
+    down slowed the work down too: nothing, as much, or more. The interval holds those of all, each
+    of a confidence.
     """
     intervals = [
-        _widened(ratio_interval(*(_corrected(run, by) for run in (saved, now))))
+        _widened(
+            ratio_interval(*(_corrected(run, by) for run in (saved, now)), confidence=confidence)
+        )
         for by in _CORRECTIONS
     ]
     low, high = min(one.low for one in intervals), max(one.high for one in intervals)
@@ -113,7 +130,7 @@ def _widened(found: RatioInterval) -> RatioInterval:
     return RatioInterval(found.ratio, low, high)
 
 
-def _corrected(run: SavedRun, by: float) -> list[float]:
+def _corrected(run: Calibrated, by: float) -> list[float]:
     """Return the seconds of rounds, by a power of those of their calibrations."""
     return [
         one / calibration**by

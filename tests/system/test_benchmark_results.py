@@ -45,19 +45,19 @@ def _run(
     return Run(results, {**MACHINE, "node": node}, commit, {**DATA, **data}, time, quick)
 
 
-def _timed(row: Row, *seconds: float, yardstick_s: float = 1.0) -> Result:
-    """Return a result whose yardstick took as long beside each round."""
-    return Result(row, seconds, yardstick_s=[yardstick_s] * len(seconds))
+def _timed(row: Row, *seconds: float, calibration_s: float = 1.0) -> Result:
+    """Return a result whose calibration took as long beside each round."""
+    return Result(row, seconds, calibration_s=[calibration_s] * len(seconds))
 
 
 def _record(
-    row: Row, *seconds: float, peak: int | None = None, yardstick_s: float = 1.0
+    row: Row, *seconds: float, peak: int | None = None, calibration_s: float = 1.0
 ) -> dict[str, Any]:
     """Return what pytest-benchmark writes of one benchmark."""
     beside = {
         "peak_memory_bytes": peak,
         "cpu_s": [2 * value for value in seconds],
-        "yardstick_s": [yardstick_s] * len(seconds),
+        "calibration_s": [calibration_s] * len(seconds),
     }
     return {
         "extra_info": {**asdict(row), **beside, "data": "generated"},
@@ -90,8 +90,8 @@ def test_the_turns_of_a_way_are_one_result(tmp_path: Path) -> None:
     turns = [_record(OURS, 1.0, peak=10), _record(PEER, 8.0), _record(OURS, 3.0, peak=30)]
     run = read_run(_write_run(tmp_path / "run.json", *turns))
     assert run.results == [
-        Result(OURS, [1.0, 3.0], 30, cpu_s=[2.0, 6.0], yardstick_s=[1.0, 1.0]),
-        Result(PEER, [8.0], None, cpu_s=[16.0], yardstick_s=[1.0]),
+        Result(OURS, [1.0, 3.0], 30, cpu_s=[2.0, 6.0], calibration_s=[1.0, 1.0]),
+        Result(PEER, [8.0], None, cpu_s=[16.0], calibration_s=[1.0]),
     ]
 
 
@@ -276,10 +276,10 @@ def test_a_row_is_judged_by_the_interval_of_its_ratio() -> None:
 
 
 def test_a_slower_machine_is_no_slower_code() -> None:
-    """All takes twice as long, and so does the yardstick."""
+    """All takes twice as long, and so does the calibration."""
     before = _run(_timed(OURS, 1.0, 1.01, 1.02))
     now = _run(
-        _timed(OURS, 2.0, 2.01, 2.02, yardstick_s=2.0), time="2026-01-02T00:00:00", node="desk"
+        _timed(OURS, 2.0, 2.01, 2.02, calibration_s=2.0), time="2026-01-02T00:00:00", node="desk"
     )
     comparison = choose([before, now])
     assert comparison is not None
