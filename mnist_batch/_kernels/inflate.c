@@ -120,18 +120,22 @@ static uint32_t look_long(const Stream *stream, const Code *code, const uint32_t
     return NO_CODE;
 }
 
-/* Fill a code, given each symbol's length in bits, 0 for none, and what symbols stand for; return
-   whether there is such a code. One code of one bit, or none, is one, as in DEFLATE for
-   distances. */
-static bool fill(Code *code, const uint8_t *lengths, int count, const uint32_t *entries,
-                 const uint16_t *reversed)
+/* List the symbols that have a length; return how many. */
+static int list_used(const uint8_t *lengths, int count, uint16_t *used)
 {
-    uint16_t used[LITERALS], ranks[MAX_CODE_BITS + 1];
     int uses = 0;
-    for (int i = 0; i < count; i++) {
-        used[uses] = i;
-        uses += lengths[i] > 0;
-    }
+    for (int i = 0; i < count; i++)
+        if (lengths[i]) used[uses++] = i;
+    return uses;
+}
+
+/* Fill a code, given each symbol's length in bits, the symbols that have one in ascending order,
+   and what symbols stand for; return whether there is such a code. One code of one bit, or none, is
+   one, as in DEFLATE for distances. */
+static bool fill(Code *code, const uint8_t *lengths, const uint16_t *used, int uses,
+                 const uint32_t *entries, const uint16_t *reversed)
+{
+    int ranks[MAX_CODE_BITS + 1];
     memset(code->counts, 0, sizeof code->counts);
     for (int i = 0; i < uses; i++) code->counts[lengths[used[i]]]++;
     int free = 1, longest = 0, rank = 0;
@@ -178,12 +182,15 @@ static bool read_codes(Stream *outer, Inflater *inflater)
         if (!refill(&stream)) return false;
         of_lengths[CODE_ORDER[i]] = take(&stream, 3);
     }
-    if (!fill(&inflater->code_lengths, of_lengths, CODE_LENGTHS, inflater->length_entries,
+    uint16_t used[LITERALS + DISTANCES + 8];
+    int uses = list_used(of_lengths, CODE_LENGTHS, used);
+    if (!fill(&inflater->code_lengths, of_lengths, used, uses, inflater->length_entries,
               inflater->reversed))
         return false;
     const Table table = table_of(&inflater->code_lengths);
     uint8_t lengths[LITERALS + DISTANCES + 138 + 16];
     unsigned length = 0;
+    uses = 0;
     for (int i = 0; i < all;) {
         if (!refill(&stream)) return false;
         uint32_t entry = look(&stream, table);
@@ -192,14 +199,18 @@ static bool read_codes(Stream *outer, Inflater *inflater)
         int times = take_sum(&stream, entry) & 255;
         memset(lengths + i, length, 16); /* mostly enough, and without a loop */
         if (times > 16) memset(lengths + i, length, times);
+        for (int k = 0; k < 8; k++) used[uses + k] = i + k; /* only 0 comes more often at once */
+        uses += length ? times : 0;
         i += times;
         if (i > all) return false;
     }
+    int literals = uses;
+    while (literals > 0 && used[literals - 1] >= literal_count) used[--literals] -= literal_count;
     *outer = stream;
     return lengths[END_OF_BLOCK] &&
-           fill(&inflater->literals, lengths, literal_count, inflater->literal_entries,
+           fill(&inflater->literals, lengths, used, literals, inflater->literal_entries,
                 inflater->reversed) &&
-           fill(&inflater->distances, lengths + literal_count, distance_count,
+           fill(&inflater->distances, lengths + literal_count, used + literals, uses - literals,
                 inflater->distance_entries, inflater->reversed);
 }
 
@@ -218,6 +229,12 @@ static inline void repeat(uint8_t *to, size_t distance, size_t length)
         do {
             memset(to, *from, 32);
             to += 32;
+        } while (to < end);
+    else if (distance >= 8)
+        do {
+            memcpy(to, from, 8);
+            to += 8;
+            from += 8;
         } while (to < end);
     else
         while (to < end) *to++ = *from++;
@@ -355,11 +372,13 @@ void prepare_inflater(Inflater *inflater)
         inflater->reversed[i] = inflater->reversed[i >> 1] >> 1 | (i & 1) << (ROOT_BITS - 1);
     /* Section 3.2.6: the lengths of the fixed codes. */
     uint8_t lengths[LITERALS];
+    uint16_t used[LITERALS];
     memset(lengths, 8, sizeof lengths);
     memset(lengths + 144, 9, 112);
     memset(lengths + 256, 7, 24);
-    fill(&inflater->fixed_literals, lengths, LITERALS, inflater->literal_entries, inflater->reversed);
+    fill(&inflater->fixed_literals, lengths, used, list_used(lengths, LITERALS, used),
+         inflater->literal_entries, inflater->reversed);
     memset(lengths, 5, DISTANCES);
-    fill(&inflater->fixed_distances, lengths, DISTANCES, inflater->distance_entries,
-         inflater->reversed);
+    fill(&inflater->fixed_distances, lengths, used, list_used(lengths, DISTANCES, used),
+         inflater->distance_entries, inflater->reversed);
 }

@@ -20,8 +20,6 @@ static const uint8_t END[] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 
 /* What follows the compressed data: the CRC of its chunk, and the last chunk. */
 _Static_assert(4 + sizeof END >= BEHIND, "the inflater may read so far");
 
-static inline int absolute(int value) { return value < 0 ? -value : value; }
-
 /* Undo the filters of lines (PNG, section 9); return whether all are known. */
 static bool unfilter(const uint8_t *lines, uint8_t *image)
 {
@@ -45,12 +43,12 @@ static bool unfilter(const uint8_t *lines, uint8_t *image)
             break;
         case 4:
             for (int x = 0; x < SIDE; x++) {
-                int up = above[x];
-                int by_left = absolute(up - above_left), by_up = absolute(left - above_left);
-                int by_both = absolute(left + up - 2 * above_left);
-                int predicted = by_left <= by_up && by_left <= by_both ? left
-                                : by_up <= by_both                     ? up
-                                                                       : above_left;
+                /* The nearest to left + up - above_left, written so that little waits for `left`:
+                   above_left if the sum lies clearly between left and up, else the end that is
+                   nearer to it. Tried for all 2^24 neighbours; ties are as PNG has them. */
+                int up = above[x], low = left < up ? left : up, high = left < up ? up : left;
+                int turn = 3 * above_left - left - up;
+                int predicted = turn <= low ? high : high <= turn ? low : above_left;
                 image[x] = left = (line[x] + predicted) & 255;
                 above_left = up;
             }
