@@ -35,7 +35,7 @@ def main() -> None:
                 rows.append(Row(" ".join([name, *environment.values()]), "", "", "all", reason=why))
     record = {
         "card": _card(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "seconds": round(options.seconds - _LAST_S - until.left_s),
         "rows": [{**vars(row), "share_of_limit": share or None} for row, share in shares(rows)],
     }

@@ -5,8 +5,8 @@ that limits the speed and the command line to copy. At most the first 20,000 ima
 
 INPUT is what predict takes; without one, digits are drawn.
 
---save NAME keeps the rounds of the recommended setting; --against NAME says whether a later run is
-faster, slower, or that nobody can tell.
+--save NAME keeps this run in .mnist-batch/benchmarks of the working folder; --against NAME says
+whether a later run is faster, slower, or that nobody can tell.
 
 Example: mnist-batch benchmark digits/ --batch-sizes 256,2048 --seconds 0.2
 """
@@ -57,7 +57,7 @@ _Save = Annotated[
     _measuring(
         metavar="NAME",
         callback=_run_name,
-        help="Save this run in .mnist-batch/benchmarks/NAME.json, to hold later runs against it.",
+        help="Save this run as NAME, to hold later runs against it.",
     ),
 ]
 _Against = Annotated[

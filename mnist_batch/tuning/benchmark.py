@@ -13,6 +13,7 @@ from typing import Unpack
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.models.model_file import MAX_FILE_BYTES
 from mnist_batch.options import (
     BATCH_SIZES,
     Device,
@@ -170,24 +171,30 @@ class _Later:
         return replace(self._now, setting=setting, seconds=seconds, calibration_s=calibration_s)
 
     def held_against(self, name: str, saved: SavedRun) -> Comparison:
-        """Compare with a saved run: in turns where that can run again, else over time."""
-        told = partial(Comparison, name, saved.saved_utc, changed=changes(saved, self._now))
-        other = self._again(saved)
+        """Compare with a saved run: in turns where that can run again, else over time.
+
+        At the saved batch size and workers where these could have been recommended now too: which
+        of several settings that are as fast is recommended, chance decides.
+        """
+        now, before = self._now, saved.setting
+        if self._bench.measures(before.batch_size, before.workers):
+            same = replace(now.setting, batch_size=before.batch_size, workers=before.workers)
+            now = replace(now, setting=same)
+        told = partial(Comparison, name, saved.saved_utc, changed=changes(saved, now))
+        other = self._again(saved, now)
         if isinstance(other, Predictor):
-            interval = self._in_turns(saved.setting, other)
+            interval = self._in_turns(before, other, now.setting)
             return told(way=Way.IN_TURNS, interval=interval)
-        if why := obstacle(saved, self._now):
+        if why := obstacle(saved, now):
             return told(way=Way.NOT_COMPARED, reason=why)
-        now = self._at(saved.setting.batch_size, saved.setting.workers)
-        interval, machine = over_time(saved, now)
+        interval, machine = over_time(saved, self._at(before.batch_size, before.workers))
         return told(way=Way.OVER_TIME, interval=interval, machine=machine, reason=other)
 
-    def _in_turns(self, setting: Setting, other: Predictor) -> RatioInterval:
-        """Time the saved setting and that of now, in turns."""
+    def _in_turns(self, saved: Setting, other: Predictor, mine: Setting) -> RatioInterval:
+        """Time the saved setting, which `other` predicts at, and that of now, in turns."""
         self._say("the saved model and this one, in turns")
-        mine = self._now.setting
         rounds = [
-            self._bench.whole_round(setting.device, setting.batch_size, setting.workers, other),
+            self._bench.whole_round(saved.device, saved.batch_size, saved.workers, other),
             self._bench.whole_round(mine.device, mine.batch_size, mine.workers),
         ]
         works = [one.time for one in rounds]
@@ -198,16 +205,16 @@ class _Later:
         )
         return ratio_interval(before, now, in_turns=True)
 
-    def _again(self, saved: SavedRun) -> Predictor | str:
+    def _again(self, saved: SavedRun, now: SavedRun) -> Predictor | str:
         """Return the saved predictor, or why it and that of now do not take turns."""
         setting = saved.setting
-        if not same_code(saved, self._now):
+        if not same_code(saved, now):
             return "the code of then is not here"
-        if replace(setting, model="") == replace(self._now.setting, model=""):
+        if replace(setting, model="") == replace(now.setting, model=""):
             return "the model and the setting are the same"
         try:
             path = Path(setting.model)
-            if not path.is_file() or _file_hash(path) != setting.sha256:
+            if _file_hash(path) != setting.sha256:
                 return f"the saved model is no longer at {path}"
             found = load_model(
                 path,
@@ -224,7 +231,11 @@ class _Later:
         return found
 
 
-def _file_hash(path: Path) -> str:
+def _file_hash(path: Path) -> str | None:
+    """Return the SHA-256 of a file that may be a model; None where it is none, as a device."""
+    # Files of /proc have no size, and some of them no end.
+    if not path.is_file() or not 0 < path.stat().st_size <= MAX_FILE_BYTES:
+        return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -109,6 +109,10 @@ class Bench:
         """What the model tells apart."""
         return self._first.classes
 
+    def measures(self, batch_size: int, workers: int) -> bool:
+        """Tell whether a batch size and a number of workers are among those to choose from."""
+        return batch_size in self._batch_sizes and workers <= self._workers
+
     def _found_devices(self, device: Device) -> list[Device]:
         """Return the devices to measure."""
         if device is not Device.AUTO:

@@ -78,6 +78,15 @@ def test_another_setting_takes_turns(digits_parquet: Path) -> None:
     assert found.interval.low <= found.interval.ratio <= found.interval.high
 
 
+def test_what_chance_recommends_is_no_change(digits_parquet: Path) -> None:
+    """The saved setting is compared where it could have been recommended again."""
+    found = against(digits_parquet, batch_sizes=[128, 256, 512])
+    assert (found.way, found.changed) == (Way.OVER_TIME, [])
+    assert found.reason == "the model and the setting are the same"
+    other = against(digits_parquet, model=None, batch_sizes=[128, 256, 512])
+    assert (other.way, other.changed) == (Way.IN_TURNS, ["model"])
+
+
 def test_another_model_takes_turns(digits_parquet: Path) -> None:
     """Its predictions are others, which is no error here."""
     found = against(digits_parquet, model=None)
@@ -110,14 +119,14 @@ def test_a_thousand_times_as_slow_is_slower(digits_parquet: Path) -> None:
         assert against(digits_parquet).verdict == verdict
 
 
-@pytest.mark.parametrize("content", [None, b"another file"])
+@pytest.mark.parametrize("content", [None, b"another file", b""])
 def test_a_model_that_is_gone_is_compared_over_time(
     digits_parquet: Path, work: Path, content: bytes | None
 ) -> None:
     """Or has another content by now: it is not loaded."""
     gone = work / "old.h5"
     edit(lambda run: run["setting"].update(model=str(gone), batch_size=128))
-    if content:
+    if content is not None:
         gone.write_bytes(content)
     found = against(digits_parquet)
     assert found.way is Way.OVER_TIME
