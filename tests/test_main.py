@@ -16,7 +16,8 @@ class Interrupting:
         if name == "typer":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupting())
-from mnist_batch.__main__ import main
+from mnist_batch.__main__ import draw_ahead, main
+from mnist_batch.reports import drawing_process
 main()
 """
     ended = subprocess.run(
@@ -35,5 +36,26 @@ def test_the_module_is_the_command(arguments: list[str], status: int) -> None:
         check=False,
     )
     assert ended.returncode == status
-    assert ended.stdout == ("" if status else f"mnist-batch {version('mnist-batch')}\n")
+    first = [] if status else [f"mnist-batch {version('mnist-batch')}"]
+    assert ended.stdout.splitlines()[:1] == first
     assert ("--no-such-option" in ended.stderr) == bool(status)
+
+
+def test_the_process_that_draws_starts_where_there_will_be_figures() -> None:
+    """Ahead of all imports: by the arguments as they are, not parsed."""
+    drawing = ["predict d --out a.csv", "predict d --out=a.csv --report r", "evaluate a.csv"]
+    drawing += ["nightly d --runs nights"]
+    others = ["predict d --out a.csv --no-report", "predict d", "predict --out a.csv --help"]
+    others += ["evaluate a.csv --no-report", "pack d --out a.parquet", "--help", ""]
+    code = """
+import sys
+from mnist_batch.__main__ import draw_ahead
+from mnist_batch.reports import drawing_process
+for line in sys.argv[1:]:
+    drawing_process.start_process = lambda: print(line)
+    draw_ahead(line.split())
+"""
+    started = subprocess.run(
+        [sys.executable, "-c", code, *drawing, *others], capture_output=True, text=True, check=True
+    )
+    assert started.stdout.splitlines() == drawing

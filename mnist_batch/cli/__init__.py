@@ -30,7 +30,6 @@ from mnist_batch.cli import (
     train,
 )
 from mnist_batch.cli.printing.terminal import columns, say
-from mnist_batch.cli.shared import gates
 from mnist_batch.cli.shared.groups import expanded
 from mnist_batch.errors import MnistBatchError, tell_options
 from mnist_batch.machine import signals
@@ -75,15 +74,6 @@ class _Command(TyperCommand):
             raise
 
 
-class _DrawingCommand(_Command):
-    """A command that draws figures, in a process that imports matplotlib while this one works."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
-        """Parse; the process starts before, since typer 0.29 needs 60 ms to parse."""
-        gates.draw_ahead(args, is_optional=any(param.name == "out" for param in self.params))
-        return super().parse_args(ctx, args)
-
-
 _HELP = {"help_option_names": ["--help", "-h"]}
 
 app = typer.Typer(
@@ -120,7 +110,7 @@ def _register(module: ModuleType) -> None:
     paragraphs = [" ".join(text.split()) for text in (module.__doc__ or "").split("\n\n")]
     command = app.command(
         name,
-        cls=_DrawingCommand if module in (predict, evaluate, nightly) else _Command,
+        cls=_Command,
         help="\n\n".join(paragraphs[:-1]),
         epilog=paragraphs[-1],
         context_settings=_HELP,

@@ -20,22 +20,6 @@ ERRORS_STATUS, GATE_STATUS, WORSE_STATUS = 3, 4, 5
 worse than the run that it is held against."""
 
 
-def draw_ahead(arguments: "Sequence[str]", *, is_optional: bool) -> None:
-    """Start the process that draws figures, where a command line will make some.
-
-    Args:
-        arguments: of the command, not parsed yet.
-        is_optional: whether the command draws none without `--out`.
-    """
-    if not {"--no-report", "--help", "-h"}.isdisjoint(arguments):
-        return
-    if is_optional and not any(argument.partition("=")[0] == "--out" for argument in arguments):
-        return
-    from mnist_batch.reports import drawing_process
-
-    drawing_process.start_process()
-
-
 def report_argument(folder: Path | None, *, no_report: bool) -> Path | bool:
     """Return the library's argument `report`, given those of `--report` and `--no-report`."""
     if folder and no_report:

@@ -1,6 +1,5 @@
 """What follows from options: the argument `report`, and statuses for errors and accuracy."""
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +7,8 @@ import numpy as np
 import pytest
 import typer
 
-from mnist_batch import cli
 from mnist_batch.cli.shared.gates import check_errors, error_budget, reaches, report_argument
 from mnist_batch.evaluation.evaluator import Unreadable
-from mnist_batch.reports import drawing_process
 from tests.support.command import run
 from tests.support.example_metrics import METRICS
 
@@ -23,32 +20,6 @@ def test_a_report_is_in_its_default_folder_another_or_none() -> None:
     assert report_argument(Path("r"), no_report=False) == Path("r")
     with pytest.raises(typer.BadParameter, match="exclude each other"):
         report_argument(Path("r"), no_report=True)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "is_started"),
-    [
-        (["predict", "digits", "--out", "a.csv"], True),
-        (["predict", "digits", "--out=a.csv", "--report", "r"], True),
-        (["predict", "digits", "--out", "a.csv", "--no-report"], False),
-        (["predict", "digits"], False),
-        (["predict", "--out", "a.csv", "--help"], False),
-        (["evaluate", "a.csv"], True),
-        (["evaluate", "a.csv", "--no-report"], False),
-        (["nightly", "digits", "--runs", "nights"], True),
-        (["pack", "digits", "--out", "a.parquet"], False),
-    ],
-)
-def test_figures_are_drawn_by_a_process_that_starts_before_all_else(
-    monkeypatch: pytest.MonkeyPatch, arguments: list[str], *, is_started: bool
-) -> None:
-    """Before the options are parsed, where the command line asks for figures."""
-    started = list[bool]()
-    monkeypatch.setattr(drawing_process, "start_process", lambda: started.append(True))
-    command = typer.main.get_command(cli.app)
-    with suppress(typer.Exit, typer.BadParameter):
-        command.commands[arguments[0]].make_context("mnist-batch", arguments[1:])  # type: ignore[attr-defined]
-    assert bool(started) == is_started
 
 
 @pytest.mark.parametrize("max_errors", ["-1", "0.5", "101%", "x%", ""])
