@@ -6,7 +6,7 @@ TIMES ?= 20
 ROWS ?= 6000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly-demo docs test fuzz endurance alarms lint check benchmark \
+.PHONY: help setup demo nightly-demo docs test fuzz fuzz-asan endurance alarms lint check benchmark \
 	benchmark-quick benchmark-gpu benchmark-compare instructions peers model reading \
 	examples wheels try-wheel lock clean
 
@@ -27,6 +27,10 @@ test: $(READY) ## Run the tests; those on the real MNIST where MNIST_DATA and MN
 
 fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` does
 	MNIST_FUZZ=$(TIMES) $(BIN)/pytest -n auto -m fuzz
+
+fuzz-asan: $(READY) ## Try the kernels built with AddressSanitizer and UBSan on as many files as `fuzz`
+	MNIST_FUZZ=$(TIMES) $(BIN)/python -m tests.support.sanitized build/asan -q tests/_kernels \
+		tests/decoding/test_decode.py tests/inputs/parquet/test_row_groups.py
 
 endurance: $(READY) ## Predict ROWS drawn digits, some damaged: flat memory, each row accounted for
 	$(BIN)/python -m benchmarks.endurance $(ROWS)
