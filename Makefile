@@ -4,11 +4,14 @@ READY := .venv/.ready
 PERCENT ?= 5
 TIMES ?= 20
 ROWS ?= 6000000
+MINUTES ?= 10
+CLANG ?= clang
+FUZZING := tests/_kernels/fuzzing
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly-demo docs test fuzz fuzz-asan endurance alarms lint check benchmark \
-	benchmark-quick benchmark-gpu benchmark-compare instructions peers model reading \
-	examples wheels try-wheel lock clean
+.PHONY: help setup demo nightly-demo docs test fuzz fuzz-asan fuzz-coverage endurance alarms lint \
+	check benchmark benchmark-quick benchmark-gpu benchmark-compare instructions peers model \
+	reading examples wheels try-wheel lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +34,19 @@ fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` 
 fuzz-asan: $(READY) ## Try the kernels built with AddressSanitizer and UBSan on as many files as `fuzz`
 	MNIST_FUZZ=$(TIMES) $(BIN)/python -m tests.support.sanitized build/asan -q tests/_kernels \
 		tests/decoding/test_decode.py tests/inputs/parquet/test_row_groups.py
+
+# What is found is in build/fuzzing; what of it takes a new way through the code is kept.
+fuzz-coverage: ## Search MINUTES for PNG and Parquet that break the kernels, led by coverage; needs clang
+	@command -v $(CLANG) > /dev/null || { echo "make fuzz-coverage needs clang with libFuzzer (in \
+	Debian clang and libclang-rt-dev); CLANG=clang-19 names another"; exit 1; }
+	@mkdir -p build/fuzzing/png build/fuzzing/parquet
+	for kernel in png parquet; do kept=$(FUZZING)/corpus/$$kernel found=build/fuzzing/$$kernel && \
+		$(CLANG) -std=gnu11 -O2 -g -march=native -fno-sanitize-recover=all \
+			-fsanitize=fuzzer,address,undefined -Imnist_batch/_kernels $(FUZZING)/$$kernel.c \
+			mnist_batch/_kernels/*.c -lm -o $$found.fuzzer && \
+		$$found.fuzzer -max_total_time=$$((60 * $(MINUTES))) -max_len=2000 -print_final_stats=1 \
+			-artifact_prefix=$$found- $$found $$kept && \
+		$$found.fuzzer -merge=1 $$kept $$found || exit 1; done
 
 endurance: $(READY) ## Predict ROWS drawn digits, some damaged: flat memory, each row accounted for
 	$(BIN)/python -m benchmarks.endurance $(ROWS)

@@ -105,3 +105,17 @@ def test_both_find_the_same_where_the_file_cannot_be_read(tmp_path: Path) -> Non
             code.check_pages(file.fileno(), np.array([[0, 1, 9, 0, 0, 0]]), 10**6, found)
             assert found[0].tolist() == [0, 0, 1, parquet.DAMAGED]
             found[:] = 0
+
+
+def test_both_find_the_same_in_what_fuzzing_found(tmp_path: Path) -> None:
+    """Each of these takes its own way through the code in C; see `fuzzing/parquet.c`."""
+    corpus = [*Path(__file__).parent.joinpath("fuzzing/corpus/parquet").iterdir()]
+    assert corpus
+    for each in corpus:
+        content = each.read_bytes()
+        groups, columns = 1 + (content[0] & 3), 1 + (content[0] >> 2 & 3)
+        (path := tmp_path / "pages").write_bytes(content[1:])
+        chunks = chunks_in(content[1:], groups, columns)
+        if chunks is not None:
+            pages_in(path, chunks)
+        pages_in(path, np.array([[0, 100, len(content) - 1, 0, 0, 0]]))

@@ -86,7 +86,8 @@ def main(folder: str, *arguments: str) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     # pytest must not catch what the sanitizers say, as the process ends before it prints that.
-    options = ["--capture=sys", "-o", f"pythonpath={folder} .", *arguments]
+    itself = "--ignore=tests/_kernels/test_library_sanitized.py"
+    options = ["--capture=sys", itself, "-o", f"pythonpath={folder} .", *arguments]
     for library in ("avx2.so", "plain.so"):
         sys.stderr.write(f"Kernels of {library}:\n")
         program = [sys.executable, "-m", "pytest", *options]
