@@ -5,31 +5,32 @@
 
 #include "kernels.h"
 
+/* Return how many places there are from the first bit that is set to the last one. */
+static int extent(uint32_t places)
+{
+    return places ? 32 - __builtin_clz(places) - __builtin_ctz(places) : 0;
+}
+
+/* Without branches by row or column, which depend on the image and would be mispredicted. */
 static bool is_formed(const uint8_t *image, int box, int centre, double slack)
 {
     uint16_t columns[SIDE] = {0}; /* at most 28 * 255 */
-    int64_t mass = 0, down = 0, across = 0;
-    int first = SIDE, last = -1;
+    uint32_t mass = 0, down = 0, across = 0, inked_rows = 0, inked_columns = 0;
     for (int row = 0; row < SIDE; row++, image += SIDE) {
         uint32_t line = 0;
         for (int column = 0; column < SIDE; column++) line += image[column];
-        if (!line) continue;
         for (int column = 0; column < SIDE; column++) columns[column] += image[column];
-        if (first > row) first = row;
-        last = row;
         mass += line;
-        down += row * (int64_t)line;
+        down += row * line;
+        inked_rows |= (uint32_t)(line > 0) << row;
     }
-    if (mass == 0 || last - first + 1 > box) return false;
-    first = SIDE;
     for (int column = 0; column < SIDE; column++) {
-        if (!columns[column]) continue;
-        if (first > column) first = column;
-        last = column;
-        across += column * (int64_t)columns[column];
+        across += column * columns[column];
+        inked_columns |= (uint32_t)(columns[column] > 0) << column;
     }
-    return last - first + 1 <= box && fabs((double)(down - centre * mass)) <= slack * mass &&
-           fabs((double)(across - centre * mass)) <= slack * mass;
+    double middle = (double)centre * mass, most = slack * mass;
+    return mass && extent(inked_rows) <= box && extent(inked_columns) <= box &&
+           fabs(down - middle) <= most && fabs(across - middle) <= most;
 }
 
 /* See `check_form` in images.py. */

@@ -3,6 +3,12 @@
 The kernels are plain C behind `ctypes`, which lets go of the interpreter lock during a call. They
 need none of Python's headers, which a machine with nothing but Python does not have either, and
 one wheel serves all versions of Python.
+
+Measured for the PNG decoder, on an EPYC, 2026-11-27. Cython 3.3's version of the same loops takes
+1.38 us an image with AVX2 and 1.51 without, this 1.28 and 1.43, an extension module of the stable
+ABI around this 1.27. Stripped they have 205, 22 and 23 KB. Starting takes 12 ms of CPU with each;
+a call costs 7 us through `ctypes`, 3 us otherwise, once a batch. Cython needs Python.h to be
+compiled and a wheel for each version of Python, the stable ABI Python.h and one wheel, this one.
 """
 
 import ctypes

@@ -8,13 +8,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 import mnist_batch
 from mnist_batch import _kernels
 from mnist_batch._kernels import library
+from tests.support.damaged_files import damaged_variants
 from tests.support.png_files import compressed, file_of, filtered
 
-BUILT = sorted(Path(library.__file__).parent.glob("*.so"))
+BUILT = [
+    path
+    for path in sorted(Path(library.__file__).parent.glob("*.so"))
+    if path.stem == "plain" or library.described() == "compiled code for AVX2"
+]
+"""The libraries that this processor can run, of which it usually takes one."""
 ROOT = Path(mnist_batch.__file__).parent
 
 
@@ -39,21 +46,47 @@ def test_the_compiled_code_is_there() -> None:
     assert library.described() in {"compiled code", "compiled code for AVX2"}
 
 
-@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
-def test_each_library_decodes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that were built, of which this processor usually takes one."""
+def decoded_by(
+    path: Path, files: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return what one library makes of files: images (n, 784), 0 where not decoded, and flags."""
     from mnist_batch._kernels.png import decode_pngs
 
-    if path.stem == "avx2" and library.described() == "compiled code":
-        pytest.skip("this processor has no AVX2")
-    monkeypatch.setattr(library, "_loaded", lambda: (library._opened(path), ""))
+    with monkeypatch.context() as patch:
+        opened = library._opened(path)
+        patch.setattr(library, "_loaded", lambda: (opened, ""))
+        bounds = np.cumsum([0, *map(len, files)]).astype(np.int32)
+        images, flags = np.zeros((len(files), 784), np.uint8), np.zeros(len(files), np.bool_)
+        decode_pngs(np.frombuffer(b"".join(files), np.uint8), bounds, ~flags, images, flags)
+    images[~flags] = 0
+    return images, flags
+
+
+def test_each_library_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the pixels that were put in, by each filter."""
     images = np.random.default_rng(3).integers(0, 256, (40, 28, 28), dtype=np.uint8)
     files = [file_of(compressed(filtered(image, [i % 5] * 28))) for i, image in enumerate(images)]
-    bounds = np.cumsum([0, *map(len, files)]).astype(np.int32)
-    found, flags = np.zeros((40, 784), np.uint8), np.zeros(40, np.bool_)
-    decode_pngs(np.frombuffer(b"".join(files), np.uint8), bounds, ~flags, found, flags)
-    assert flags.all()
-    np.testing.assert_array_equal(found.reshape(images.shape), images)
+    for path in BUILT:
+        found, flags = decoded_by(path, files, monkeypatch)
+        assert flags.all()
+        np.testing.assert_array_equal(found.reshape(images.shape), images)
+
+
+def test_all_libraries_decode_the_same_of_damaged_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is left to Pillow, or not, on every processor alike."""
+    random = np.random.default_rng(4)
+    images = random.integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    images[random.random(images.shape) < 0.7] = 0
+    whole = [
+        file_of(compressed(filtered(image, [i] * 28), level=i * 2))
+        for i, image in enumerate(images)
+    ]
+    files = [*whole, *damaged_variants(whole, 3000)]
+    answers = [decoded_by(path, files, monkeypatch) for path in BUILT]
+    for found, flags in answers:
+        np.testing.assert_array_equal(found, answers[0][0])
+        np.testing.assert_array_equal(flags, answers[0][1])
+        assert 5 <= flags.sum() < len(files)
 
 
 def test_a_package_without_compiled_code_predicts_the_same(
