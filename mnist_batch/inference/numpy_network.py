@@ -293,11 +293,11 @@ _ONLY_SHAPE = TRAINING_ONLY | {"InputLayer", "Flatten", "Reshape"}  # numbers st
 def softmax(values: Array) -> Array:
     """Return exp(x) over its sum along the last axis, shifted by the maximum to avoid overflow."""
     # The classes first: NumPy reduces a short last axis row by row, in four times as long.
-    by_class = np.moveaxis(values, -1, 0).copy()
+    by_class = values.swapaxes(0, -1).copy()
     by_class -= by_class.max(axis=0)
     np.exp(by_class, out=by_class)
     by_class /= by_class.sum(axis=0)
-    return np.moveaxis(by_class, 0, -1)
+    return by_class.swapaxes(0, -1)
 
 
 def _sigmoid(values: Array) -> Array:

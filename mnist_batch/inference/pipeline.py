@@ -196,18 +196,19 @@ def _predicted(
         failed = unreadable | ~np.isfinite(probabilities).all(axis=1)
         error = pc.if_else(pa.array(failed & ~unreadable), str(Reason.NO_PROBABILITIES), error)
     confidences = probabilities[np.arange(len(rows)), predictions]
+    mask = failed if failed.any() else None  # without one Arrow copies nothing
     columns = [
         rows.source,
         rows.row,
         rows.label.cast(classes.dtype),
-        pa.array(predictions.astype(classes.dtype.to_pandas_dtype()), mask=failed),
-        pa.array(confidences, mask=failed),
+        pa.array(predictions.astype(classes.dtype.to_pandas_dtype()), mask=mask),
+        pa.array(confidences, mask=mask),
         pa.array(decoded.prepared),
         error,
         pa.FixedSizeListArray.from_arrays(
             pa.array(probabilities.reshape(-1)),
             type=schema.field(PROBABILITIES.name).type,
-            mask=pa.array(failed),
+            mask=None if mask is None else pa.array(mask),
         ),
     ]
     if classes.names:
@@ -245,21 +246,28 @@ class _OneBlasThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
+        self._limit: Any = None  # what takes the setting back; None where nothing was to be set
 
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
-            if self._inside == 1:
+            if self._inside == 1 and _has_several_blas_threads():
                 _let_any_thread_set_it()
                 self._limit = _blas().limit(limits=1, user_api="blas")
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
-            if self._inside == 0:
+            if self._inside == 0 and self._limit:
                 _let_any_thread_set_it()
                 self._limit.restore_original_limits()
+                self._limit = None
                 _let_any_thread_set_it()
+
+
+def _has_several_blas_threads() -> bool:
+    """Tell whether a product would run on several threads; not in the command's own process."""
+    return any(one.num_threads != 1 for one in _blas().lib_controllers if one.user_api == "blas")
 
 
 def _let_any_thread_set_it() -> None:

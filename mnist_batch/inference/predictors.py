@@ -213,10 +213,10 @@ class Predictor:
 
     def _outputs(self, block: Images) -> Array:
         """Return the outputs, float32 (n, class_count), for a block, uint8 (n, 28, 28)."""
-        if isinstance(self._network, GpuNetwork):
-            return self._network.outputs_of(block, *_SCALES[self._input_scale])
         if isinstance(self._network, DenseNetwork) and self._network.product:
             return self._network.outputs_of_images(block)  # which has the scale in its weights
+        if isinstance(self._network, GpuNetwork):
+            return self._network.outputs_of(block, *_SCALES[self._input_scale])
         inputs = self._own_inputs()
         scaled(block, self._input_scale, out=inputs[: len(block)])
         inputs[len(block) :] = 0
