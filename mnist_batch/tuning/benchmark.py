@@ -38,11 +38,8 @@ from mnist_batch.tuning.measuring import Bench
 from mnist_batch.tuning.ratios import RatioInterval, ratio_interval
 from mnist_batch.tuning.recommendation import BenchmarkResult
 from mnist_batch.tuning.rounds import timed, times_in_turn
-from mnist_batch.tuning.saved_runs import SavedRun, Setting
+from mnist_batch.tuning.saved_runs import LEAST_ROUNDS, SavedRun, Setting
 from mnist_batch.tuning.surroundings import code_hash
-
-_LEAST_ROUNDS = 15
-"""Rounds of what is saved or compared: an interval of three would reach far."""
 
 
 def benchmark(
@@ -165,7 +162,7 @@ class _Later:
         whole = self._bench.whole_round(self._device, batch_size, workers)
         calibration = partial(timed, partial(calibrate, workers))
         works = [whole.time, lambda: calibration()[0]]
-        taken, calibration_s = times_in_turn(works, self._seconds, _LEAST_ROUNDS)
+        taken, calibration_s = times_in_turn(works, self._seconds, LEAST_ROUNDS)
         setting = replace(self._now.setting, batch_size=batch_size, workers=workers)
         seconds = tuple(one / whole.setting.rows for one in taken)
         return replace(self._now, setting=setting, seconds=seconds, calibration_s=calibration_s)
@@ -198,7 +195,7 @@ class _Later:
             self._bench.whole_round(mine.device, mine.batch_size, mine.workers),
         ]
         works = [one.time for one in rounds]
-        times = times_in_turn(works, self._seconds, _LEAST_ROUNDS)
+        times = times_in_turn(works, self._seconds, LEAST_ROUNDS)
         before, now = (
             [one / each.setting.rows for one in taken]
             for each, taken in zip(rounds, times, strict=True)

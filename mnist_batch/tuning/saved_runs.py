@@ -5,7 +5,6 @@ value is checked when it is read. `result` is what `--json` printed.
 """
 
 import json
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from mnist_batch.errors import InputError, OutputError
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import LARGEST_BATCH, MOST_WORKERS, Device, PredictorChoice, Scale
 from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.targets import check_writable
 
 FOLDER = Path(".mnist-batch", "benchmarks")
 """Where saved runs are, in the working folder."""
@@ -26,7 +26,11 @@ _FORMAT = 1
 _MOST_BYTES = 2**20
 """Of a file: one has 10,000, and 20 more for each round."""
 
-_MOST_ROUNDS = 10_000
+LEAST_ROUNDS, _MOST_ROUNDS = 15, 10_000
+"""Of a run: an interval of three would reach far."""
+
+_LEAST_S, _MOST_S = 1e-9, 1e6
+"""What a round may have taken: of other times intervals may be larger than any number."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +148,11 @@ def check_new(path: Path) -> None:
     """Check that a run can be saved: an earlier one is never replaced.
 
     Raises:
-        OutputError: there is something of the name.
+        OutputError: there is something of the name, or its folder cannot be written or made.
     """
     if os.path.lexists(path):
         raise OutputError(f"{path} exists already; save under another name, or remove it")
+    check_writable(path, overwrite=False)
 
 
 def write(path: Path, run: SavedRun, result: Mapping[str, Any]) -> None:
@@ -183,7 +188,7 @@ def read(path: Path) -> SavedRun:
         return SavedRun.of(_object(found["compared"]))
     except (ValueError, KeyError, OSError, RecursionError) as error:
         raise_if_of_machine(error, str(path))
-        why = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        why = f"lacks {error}" if isinstance(error, KeyError) else str(error)[:200]
         advice = "save the run again under another name"
         raise InputError(f"{path}: no saved benchmark of this version: {why}; {advice}") from error
 
@@ -215,9 +220,11 @@ def _number(value: object, largest: int) -> int:
 
 
 def _times(value: object) -> tuple[float, ...]:
-    """Return seconds of two rounds or more."""
-    if not isinstance(value, list) or not 2 <= len(value) <= _MOST_ROUNDS:
-        raise ValueError(f"has {str(value)[:40]!r} for the seconds of 2 rounds or more")
-    if not all(type(one) is float and math.isfinite(one) and one > 0 for one in value):
-        raise ValueError("has a round that took no time that is known")
+    """Return the seconds of rounds."""
+    if not isinstance(value, list) or not LEAST_ROUNDS <= len(value) <= _MOST_ROUNDS:
+        raise ValueError(
+            f"has {str(value)[:40]!r} for the seconds of {LEAST_ROUNDS} rounds or more"
+        )
+    if not all(type(one) is float and _LEAST_S <= one <= _MOST_S for one in value):
+        raise ValueError("has a round of a time that none takes")
     return tuple(value)

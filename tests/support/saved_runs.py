@@ -17,9 +17,9 @@ SETTING = Setting(
 
 
 def saved_run(
-    seconds: Sequence[float] = (1e-5, 1.1e-5), calibration_s: Sequence[float] = (0.05, 0.05)
+    seconds: Sequence[float] = (1e-5, 1.1e-5) * 8, calibration_s: Sequence[float] = (0.05,) * 16
 ) -> SavedRun:
-    """Return a run of some rounds."""
+    """Return a run of some rounds, 16 or others."""
     return SavedRun(
         saved_utc="2026-11-27T19:50:00+00:00",
         setting=SETTING,

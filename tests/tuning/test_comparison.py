@@ -67,23 +67,23 @@ def test_what_was_not_compared_has_no_verdict() -> None:
 
 def test_a_quiet_machine_in_the_same_state_tells_all() -> None:
     """Rounds of 10 and of 12 us, calibrations alike: 1 / 1.2 times as fast, a point."""
-    interval, machine = over_time(saved_run([1e-5] * 2), saved_run([1.2e-5] * 2))
+    interval, machine = over_time(saved_run([1e-5] * 16), saved_run([1.2e-5] * 16))
     assert vars(interval) == pytest.approx({"ratio": 1 / 1.2, "low": 1 / 1.2, "high": 1 / 1.2})
     assert machine == 1
 
 
 def test_the_state_of_the_machine_may_be_all_there_is() -> None:
     """Twice as slow, the calibration too: as fast as then, or half, or more by half of the 2."""
-    slow = saved_run([2e-5] * 2, [0.1] * 2)
-    interval, machine = over_time(saved_run([1e-5] * 2), slow)
+    slow = saved_run([2e-5] * 16, [0.1] * 16)
+    interval, machine = over_time(saved_run([1e-5] * 16), slow)
     assert vars(interval) == pytest.approx({"ratio": 1, "low": 0.5, "high": 2**0.5})
     assert machine == pytest.approx(0.5)
 
 
 def test_a_slow_machine_does_not_hide_what_is_slower_still() -> None:
     """Three times as slow where the calibration is 1.2 times: all corrections agree."""
-    slow = saved_run([3e-5] * 2, [0.06] * 2)
-    interval, _ = over_time(saved_run([1e-5] * 2), slow)
+    slow = saved_run([3e-5] * 16, [0.06] * 16)
+    interval, _ = over_time(saved_run([1e-5] * 16), slow)
     assert interval.ratio == pytest.approx(1.2 / 3)
     assert interval.high == pytest.approx(1.2**1.5 / 3)
     assert interval.verdict(0.05) is Verdict.SLOWER

@@ -1,6 +1,7 @@
 """Saved benchmarks: files of their own, never replaced, and checked when they are read."""
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.tuning import saved_runs
+from mnist_batch.tuning.comparison import Comparison, Way, changes, over_time
 from tests.support.saved_runs import saved_run
 
 
@@ -85,15 +87,19 @@ def change(record: Any, keys: list[str], value: object) -> None:  # noqa: ANN401
     [
         ("format", 2, "is of format '2', not 1"),
         ("compared", [], "has list for an object"),
-        ("compared seconds", [1.0], "'[1.0]' for the seconds of 2 rounds or more"),
-        ("compared seconds", [1.0, 0.0], "took no time that is known"),
-        ("compared seconds", [1.0, float("nan")], "took no time that is known"),
-        ("compared seconds", [1.0, True], "took no time that is known"),
-        ("compared seconds", [1.0, 1.0, 1.0], "has 3 rounds and 2 calibrations"),
+        ("compared seconds", [1.0] * 14, "lacks the seconds of 15 rounds or more"),
+        ("compared seconds", [1.0] * 14 + [0.0], "a round of a time that none takes"),
+        ("compared seconds", [1.0] * 14 + [-1.0], "a round of a time that none takes"),
+        ("compared seconds", [1.0] * 14 + [1e300], "a round of a time that none takes"),
+        ("compared seconds", [1.0] * 14 + [float("nan")], "a round of a time that none takes"),
+        ("compared seconds", [1.0] * 14 + [True], "a round of a time that none takes"),
+        ("compared seconds", [1.0] * 15, "has 15 rounds and 16 calibrations"),
         ("compared cores", True, "'True' for a number from 1"),
         ("compared cores", 0, "'0' for a number from 1"),
         ("compared cpu", "x" * 201, "for a text of up to 200 characters"),
         ("compared versions", {"numpy": 2}, "'2' for a text"),
+        ("compared seconds", 1.0, "lacks the seconds of 15 rounds or more"),
+        ("compared setting scale", "x" * 10_000, "x; save the run again"),
         ("compared setting device", "tpu", "'tpu' is not a valid Device"),
         ("compared setting batch_size", 10**9, "for a number from 1 to 1000000"),
         ("compared setting", {}, "lacks 'model'"),
@@ -108,6 +114,7 @@ def test_a_changed_file_is_refused(path: Path, keys: str, value: object, why: st
         saved_runs.read(path)
     assert str(error.value).startswith(f"{path}: no saved benchmark of this version: ")
     assert str(error.value).endswith("save the run again under another name")
+    assert len(str(error.value)) < 500
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"null", b" " * 2**21])
@@ -151,8 +158,33 @@ def test_any_value_in_any_place_is_read_or_refused(
         run = saved_runs.read(path)
     except InputError:
         return
-    assert len(run.seconds) == len(run.calibration_s) >= 2
-    assert all(one > 0 for one in (*run.seconds, *run.calibration_s))
+    assert len(run.seconds) == len(run.calibration_s) >= 15
+    json.dumps(Comparison("a", run.saved_utc, Way.OVER_TIME, changes(run, saved_run())).record())
+
+
+ROUNDS = st.lists(st.floats(1e-9, 1e6), min_size=15, max_size=15)
+
+
+@given(ROUNDS, ROUNDS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_times_that_are_read_can_be_compared(
+    path: Path, seconds: list[float], calibration_s: list[float]
+) -> None:
+    """However wild: the interval is of numbers."""
+    record = json.loads(json.dumps({"format": 1, "compared": _as_dict()}))
+    record["compared"].update(seconds=seconds, calibration_s=calibration_s)
+    path.write_text(json.dumps(record))
+    for pair in ((saved_runs.read(path), saved_run()), (saved_run(), saved_runs.read(path))):
+        interval, machine = over_time(*pair)
+        assert 0 <= interval.low <= interval.ratio <= interval.high < math.inf
+        assert 0 < machine < math.inf
+
+
+def test_a_run_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
+    """Where a file is in the place of a folder above, before anything is measured."""
+    (tmp_path / ".mnist-batch").write_bytes(b"")
+    with pytest.raises(OutputError, match="is not a folder; name another place"):
+        saved_runs.check_new(tmp_path / ".mnist-batch" / "benchmarks" / "a.json")
 
 
 def _as_dict() -> dict[str, Any]:
