@@ -222,9 +222,7 @@ def _number(value: object, largest: int) -> int:
 def _times(value: object) -> tuple[float, ...]:
     """Return the seconds of rounds."""
     if not isinstance(value, list) or not LEAST_ROUNDS <= len(value) <= _MOST_ROUNDS:
-        raise ValueError(
-            f"has {str(value)[:40]!r} for the seconds of {LEAST_ROUNDS} rounds or more"
-        )
+        raise ValueError(f"lacks the seconds of {LEAST_ROUNDS} rounds or more")
     if not all(type(one) is float and _LEAST_S <= one <= _MOST_S for one in value):
         raise ValueError("has a round of a time that none takes")
     return tuple(value)
