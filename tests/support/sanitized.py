@@ -40,7 +40,7 @@ def build(folder: Path) -> dict[str, str]:
     subprocess.run(
         [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", folder, "--build-temp",
          folder / "objects"],
-        cwd=ROOT, env=os.environ | {"CFLAGS": flags, "LDFLAGS": flags}, check=True,
+        cwd=ROOT, env=os.environ | {"CC": compiler, "CFLAGS": flags, "LDFLAGS": flags}, check=True,
         capture_output=True,
     )  # fmt: skip
     if not (folder / "mnist_batch/_kernels/plain.so").exists():
@@ -60,7 +60,7 @@ _MISSING = (
 
 
 def _runtime(compiler: list[str]) -> tuple[str, str]:
-    """Return the library of a compiler's sanitizer, and the flags with which it is used."""
+    """Return the libraries of a compiler's sanitizer, and the flags with which it is used."""
     # Clang's names first, since clang finds gcc's library too.
     names = {
         f"libclang_rt.asan-{platform.machine()}.so": " -shared-libasan",
@@ -68,14 +68,20 @@ def _runtime(compiler: list[str]) -> tuple[str, str]:
         "libasan.so": "",
     }
     for name, more in names.items():
-        command = [*compiler, f"-print-file-name={name}"]
-        try:
-            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError):
-            break
-        if Path(path := printed.strip()).is_absolute():
-            return path, _FLAGS + more
+        if path := _library_of(compiler, name):
+            # Without the second it finds no exceptions of C++, which pyarrow raises.
+            return f"{path} {_library_of(compiler, 'libstdc++.so.6')}".rstrip(), _FLAGS + more
     raise NoSanitizerError(_MISSING.format(shlex.join(compiler)))
+
+
+def _library_of(compiler: list[str], name: str) -> str:
+    """Return the path of one of a compiler's libraries; empty where it has none of that name."""
+    command = [*compiler, f"-print-file-name={name}"]
+    try:
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return printed if Path(printed).is_absolute() else ""
 
 
 def main(folder: str, *arguments: str) -> int:
