@@ -16,8 +16,7 @@ class Interrupting:
         if name == "typer":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupting())
-from mnist_batch.__main__ import draw_ahead, main
-from mnist_batch.reports import drawing_process
+from mnist_batch.__main__ import main
 main()
 """
     ended = subprocess.run(
