@@ -104,8 +104,12 @@ def sweep(folder: Path, until: Deadline, sizes: Sequence[int], row: Row) -> None
         if why := too_long(size * count * slowest_s):
             not_run(rows, why)
             continue
-        works = _works(network, np.resize(images, (size, 28, 28)), count)
-        slowest_s = slowest_of(measure(rows, works, size * count, until))
+        try:
+            works = _works(network, np.resize(images, (size, 28, 28)), count)
+            slowest_s = slowest_of(measure(rows, works, size * count, until))
+        except Exception as error:  # noqa: BLE001 - as where memory runs out, and in any way
+            not_run(rows, reason_of(error))
+            return
 
 
 def _works(network: DeviceNetwork, images: Any, count: int) -> dict[str, Callable[[], object]]:  # noqa: ANN401

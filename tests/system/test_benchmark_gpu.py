@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,6 +152,24 @@ def test_keras_measures_all_parts_on_a_gpu(
         assert parts(rows, "gpu", model) == set(keras_rows.PARTS)
         assert parts(rows, "cpu", model) == {"network", "copy + network"}
     assert parts(rows, "gpu", "") == parts(rows, "cpu", "") == {BANDWIDTH, PEAK}
+
+
+def test_what_does_not_fit_is_not_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Smaller batches keep their numbers."""
+    network = devices.DeviceNetwork.network
+
+    def greedy(self: devices.DeviceNetwork, tensor: Any) -> Any:  # noqa: ANN401 - of Keras
+        if len(tensor) == 512:
+            raise MemoryError("out of memory")
+        return network(self, tensor)
+
+    monkeypatch.setattr(devices.DeviceNetwork, "network", greedy)
+    row = Row("Keras", "cpu", "dense", "all")
+    keras_rows.sweep(folder, soon(60), [256, 512, 1024], row)
+    found = [(one.batch_size, one.reason) for one in said(capsys)]
+    assert found == [(256, None)] * 2 + [(512, "MemoryError: out of memory")] * 2
 
 
 def test_a_wrong_network_has_no_speed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
