@@ -10,8 +10,8 @@ FUZZING := tests/_kernels/fuzzing
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo nightly-demo docs test fuzz fuzz-asan fuzz-coverage endurance alarms lint \
-	check benchmark benchmark-quick benchmark-gpu benchmark-compare instructions peers model \
-	reading examples wheels try-wheel lock clean
+	check benchmark benchmark-quick benchmark-gpu benchmark-compare instructions benchmark-docs \
+	peers model reading examples wheels try-wheel lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ benchmark-gpu: $(READY) ## Measure networks and the whole on a GPU, in less than
 
 benchmark-compare: $(READY) ## Compare the last of these runs with the one before; fail if PERCENT slower
 	$(BIN)/python -m benchmarks.compare .benchmarks --percent $(PERCENT)
+
+benchmark-docs: $(READY) ## Keep the last `make benchmark`, and write the speeds in the documents from it
+	$(BIN)/python -m benchmarks.claims build/full/benchmark.json
 
 instructions: $(READY) ## Count instructions by image with Valgrind, beside those kept; KEEP=1 replaces them
 	$(BIN)/python -m benchmarks.instructions $(if $(KEEP),--keep)

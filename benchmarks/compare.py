@@ -8,14 +8,14 @@ twenty would mislead.
 
 import argparse
 import sys
+import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.machine import identity
 from benchmarks.results import Result, Row, Run, read_run
@@ -25,6 +25,10 @@ from mnist_batch.tuning.ratios import RatioInterval, Verdict
 
 ERROR = 0.05
 """How likely it is at most that any interval of a comparison misses the truth."""
+
+_NAME = 22
+"""Columns of the names in a terminal of 80."""
+_STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green"}
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ def main() -> int:
             "twice"
         )
         return 0
-    console.print(_table(comparison, options.percent))
+    for line, style in _lines(comparison, options.percent):
+        console.print(line, style=style, soft_wrap=True, markup=False)
     counts = comparison.verdicts(options.percent)
     console.print(
         f"by more than {options.percent:g} %: "
@@ -145,35 +150,32 @@ def _saved(folder: Path, console: Console) -> Sequence[Run]:
     return runs
 
 
-def _table(comparison: Comparison, percent: float) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    headings = [_heading(run) for run in (comparison.before, comparison.now)]
-    table.add_column("")
-    for heading in ("batch", "threads", *headings, "times as fast", ""):
-        table.add_column(heading, justify="right", no_wrap=True)
+def _lines(comparison: Comparison, percent: float) -> Iterator[tuple[str, str | None]]:
+    """Yield the lines of the table, 80 columns wide, and their style."""
+    before, now = (_heading(run) for run in (comparison.before, comparison.now))
+    for then, today in zip(before, now, strict=True):
+        yield f"{'':{_NAME}}{then:>13}{today:>13}", "bold"
     group = None
     for change in comparison.changes:
         row, verdict = change.row, change.interval.verdict(percent / 100)
         if row.group != group:
             group = row.group
-            table.add_row(group, style="bold")
-        table.add_row(
-            f"  {row.name}",
-            "" if row.batch_size is None else f"{row.batch_size:,}",
-            "" if row.threads is None else str(row.threads),
-            f"{change.before.median_s:.4g} s",
-            f"{change.now.median_s:.4g} s",
-            ratio_with_interval(change.interval),
-            verdict,
-            style={Verdict.SLOWER: "red", Verdict.FASTER: "green"}.get(verdict),
+            yield group, "bold"
+        sizes = [f"batch {row.batch_size:,}"] if row.batch_size else []
+        sizes += [f"{row.threads} threads"] if row.threads else []
+        *above, last = textwrap.wrap(
+            ", ".join([row.name, *sizes]), _NAME, initial_indent="  ", subsequent_indent="    "
         )
-    return table
+        cells = f"{change.before.median_s:11.4g} s{change.now.median_s:11.4g} s"
+        ratio = ratio_with_interval(change.interval)
+        yield from ((text, None) for text in above)
+        yield f"{last:{_NAME}}{cells}{ratio:>20}  {verdict}", _STYLES.get(verdict)
 
 
-def _heading(run: Run) -> str:
+def _heading(run: Run) -> tuple[str, str]:
     """Return when a run was, and its commit; a star where there were uncommitted changes."""
     commit = run.commit["id"][:8] + ("*" if run.commit["dirty"] else "")
-    return f"{run.time[5:16].replace('T', ' ')}\n{commit}"
+    return run.time[5:16].replace("T", " "), commit
 
 
 if __name__ == "__main__":

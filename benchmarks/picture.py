@@ -11,8 +11,9 @@ from benchmarks.ways import described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
-_INCHES_A_WAY = 0.62
+_INCHES_A_WAY = 0.5
 
 
 def write_picture(run: Run, path: Path) -> None:
@@ -63,16 +64,17 @@ def _draw_ways(axes: "Axes", results: Sequence[Result]) -> None:
             rounded(speed), (speed, place), (0, 6), textcoords="offset points", ha="center",
             fontsize=8, color=color,
         )  # fmt: skip
-        what = textwrap.fill(described(result.row.name), 52)
+        what = textwrap.fill(described(result.row.name), 58)
         names.append(f"{result.row.name}\n{what}")
         places.append(place)
         place += 1
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(place, -1)
-    axes.grid(alpha=0.3, axis="x")
     if results:
         axes.set_xscale("log")
         axes.margins(x=0.12)
+        _label(axes.xaxis)
+    axes.grid(alpha=0.3, axis="x", which="both")
     axes.set_xlabel(
         "images/s from disk to written predictions, in warm processes, without a report"
     )
@@ -96,4 +98,16 @@ def _draw_sizes(axes: "Axes", results: Sequence[Result]) -> None:
     if lines:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        _label(axes.yaxis)
+        axes.set_xticks([16**power for power in range(5)])
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.legend()
+
+
+def _label(axis: "Axis") -> None:
+    """Write whole numbers at 1, 2 and 5 of each power of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:,.0f}")
+    axis.set_minor_formatter(NullFormatter())

@@ -47,7 +47,13 @@ def test_a_device_agrees_with_the_reference(
     works = [
         network.parts(network.inputs(images)) for images in sweep_images(digits.images, batch_size)
     ]
-    row = Row(NETWORK, f"{on}, {part}", sweep_rows(batch_size), batch_size)
+    row = Row(
+        NETWORK,
+        f"{on}, {part}",
+        sweep_rows(batch_size),
+        batch_size,
+        timed="a warm process: pixels in memory are copied to the device, predicted, or both",
+    )
     given = measure(lambda: [work[part]() for work in works], row)
     outputs = [network.network(tensor) for tensor in given] if part == "copy" else given
     predictions = np.concatenate(outputs).argmax(axis=1)
