@@ -32,8 +32,9 @@ fuzz: $(READY) ## Try TIMES as many damaged files on the readers as `make test` 
 	MNIST_FUZZ=$(TIMES) $(BIN)/pytest -n auto -m fuzz
 
 fuzz-asan: $(READY) ## Try the kernels built with AddressSanitizer and UBSan on as many files as `fuzz`
-	MNIST_FUZZ=$(TIMES) $(BIN)/python -m tests.support.sanitized build/asan -q tests/_kernels \
-		tests/decoding/test_decode.py tests/inputs/parquet/test_row_groups.py
+	MNIST_FUZZ=$(TIMES) $(BIN)/python -m tests.support.sanitized build/asan -n auto \
+		--dist loadfile tests/_kernels tests/decoding/test_decode.py \
+		tests/inputs/parquet/test_row_groups.py
 
 # What is found is in build/fuzzing; what of it takes a new way through the code is kept.
 fuzz-coverage: ## Search MINUTES for PNG and Parquet that break the kernels, led by coverage; needs clang
