@@ -136,6 +136,8 @@ def _has_more_segments(content: bytes, most: int) -> bool:
 
 def _has_more_scans(content: bytes, most: int) -> bool:
     """Tell whether a JPEG file has more scans than so many."""
+    if not kept_components(content):  # then one scan is read, and to count takes long
+        return False
     if content.count(_SCAN) <= most:  # where there are more, they may stand behind the end: a film
         return False
     scans = (marker for marker, _ in _markers(content) if marker == _SCAN)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_batch.preprocessing.ink import run_edges
+
 Labels = npt.NDArray[Any]
 """Of each pixel of a picture, the label of its component; 0 for none."""
 
@@ -226,7 +228,7 @@ def _widened(inked: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
 
 def _strokes(inked: npt.NDArray[np.bool_]) -> list[int]:
     """Return over how many rows each stroke goes."""
-    edges = np.flatnonzero(np.diff(np.pad(inked.astype(np.int8), 1)))
+    edges = run_edges(inked)
     return [int(rows) for rows in edges[1::2] - edges[::2]]
 
 

@@ -9,6 +9,7 @@ Images in that form pass as they are. Those that are only inverted, on a backgro
 quite black, or off centre are changed by NumPy. All others are extracted by OpenCV (`extraction`).
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -130,10 +131,10 @@ def _all_digits(picture: Grey) -> Sequence[FoundDigit] | None:
     if _is_formed(picture):
         image = to_mnist_form(picture).image
         return None if image is None else [FoundDigit(image, ink_box(picture))]
-    _load_opencv()
-    from mnist_batch.preprocessing.extraction import extract_digits
+    with _opencv:
+        from mnist_batch.preprocessing.extraction import extract_digits
 
-    return [FoundDigit(fitted(ink), box) for ink, box in extract_digits(picture)] or None
+        return [FoundDigit(fitted(ink), box) for ink, box in extract_digits(picture)] or None
 
 
 _FITS: Mapping[Several, Fit] = {Several.ERROR: _the_digit, Several.SPLIT: _all_digits}
@@ -146,10 +147,10 @@ def _is_formed(picture: Grey) -> bool:
 
 def to_mnist_form(picture: Grey) -> Prepared:
     """Find the digit in a picture, of any size from 1x1, and bring it to MNIST form."""
-    _load_opencv()
-    from mnist_batch.preprocessing.extraction import extract_digit
+    with _opencv:
+        from mnist_batch.preprocessing.extraction import extract_digit
 
-    found = extract_digit(picture)
+        found = extract_digit(picture)
     image = None if found.ink is None else fitted(found.ink)
     return Prepared(image, found.dark_ink, found.digits, found.lines)
 
@@ -160,14 +161,48 @@ def fitted(ink: npt.NDArray[np.float32]) -> Images:
     Its proportions stay, its longer side fills the box, and it moves by whole pixels. Where a light
     end would then lie outside of the image, the box is smaller. There has to be some ink.
     """
-    _load_opencv()
-    from mnist_batch.preprocessing.extraction import size_normalized
+    with _opencv:
+        from mnist_batch.preprocessing.extraction import size_normalized
 
-    image, side = None, BOX
-    while image is None:  # with half of the image's side, there is room for any centre
-        image = _centred(_cropped(size_normalized(ink, side)))
-        side -= 1
+        image, side = None, BOX
+        while image is None:  # with half of the image's side, there is room for any centre
+            image = _centred(_cropped(size_normalized(ink, side)))
+            side -= 1
     return image
+
+
+class _OpenCV:
+    """A context, for any number of threads, in which OpenCV is there and runs on one thread.
+
+    The workers use all cores already, and pictures of working size are small: threads of its own
+    took a tenth more of the processors' time. The setting belongs to the whole process, so the
+    first thread to enter makes it and the last one to leave takes it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = self._threads = 0
+
+    def __enter__(self) -> None:
+        _load_opencv()
+        import cv2
+
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._threads = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+
+    def __exit__(self, *_: object) -> None:
+        import cv2
+
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                cv2.setNumThreads(self._threads)
+
+
+_opencv = _OpenCV()
 
 
 @cache

@@ -7,7 +7,7 @@ things found on 760 blank sheets: plain, ruled, squared, photographed in a shado
 import cv2
 import numpy as np
 
-from mnist_batch.preprocessing.ink import Mask, distance_to_edge, stroke_width
+from mnist_batch.preprocessing.ink import Mask, distance_to_edge, run_edges, stroke_width
 
 _WIDEST = 3
 """Width of a digit at most, in its heights, of which digits have at most 2.6: what is wider is a
@@ -69,7 +69,7 @@ def _has_fold(mask: Mask) -> bool:
     thickest = max(2.0, _FOLD * max(mask.shape))
     ends: list[tuple[int, float, float]] = []
     for side, pixels in enumerate((mask[0], mask[-1], mask[:, 0], mask[:, -1])):
-        edges = np.flatnonzero(np.diff(np.pad(pixels, 1).astype(np.int8)))
+        edges = run_edges(pixels)
         for first, last in zip(edges[::2], edges[1::2], strict=True):
             if last - first <= 2 * thickest:  # it may be slanted
                 middle = (first + last - 1) / 2

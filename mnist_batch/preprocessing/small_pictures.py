@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.preprocessing.ink import Ink
+from mnist_batch.preprocessing.ink import Ink, run_edges
 from mnist_batch.schema import Box, Grey
 
 SMALL_SIDE = 20
@@ -71,8 +71,7 @@ def columns_of_digits(ink: Ink) -> list[slice]:
     """
     left, _, width, height = _box_around(ink)
     if width > _PIECES_WIDTH * height:
-        inked = np.pad((ink.max(axis=0) > _EMPTY).astype(np.int8), 1)
-        ends = np.flatnonzero(np.diff(inked)).tolist()
+        ends = run_edges(ink.max(axis=0) > _EMPTY).tolist()
         pieces = [slice(*piece) for piece in zip(ends[::2], ends[1::2], strict=True)]
         digits = [
             piece

@@ -112,11 +112,11 @@ def _outlines(page: Grey) -> Iterator[_Corners]:
     for mask in ((apart > _PAGE_STEP).astype(np.uint8), np.asarray(dark, np.uint8)):
         found, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         shortest = 4 * (_LEAST_AREA * page.size) ** 0.5 * 0.8
-        for outline, (*_, parent) in zip(found, [] if tree is None else tree[0], strict=False):
+        for place, outline in enumerate(found):
             if len(outline) >= shortest:
-                corners = _corners(
-                    outline, page.shape, _STRAIGHT_EDGE if parent >= 0 else _STRAIGHT_TILE
-                )
+                is_inner = tree[0, place, 3] >= 0
+                least_straight = _STRAIGHT_EDGE if is_inner else _STRAIGHT_TILE
+                corners = _corners(outline, page.shape, least_straight)
                 if corners is not None:
                     yield corners
 

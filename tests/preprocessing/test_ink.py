@@ -19,6 +19,7 @@ from mnist_batch.preprocessing.ink import (
     distance_to_edge,
     ink_strength,
     quantile,
+    run_edges,
     stroke_width,
     view,
 )
@@ -314,3 +315,15 @@ def test_a_stroke_along_a_side_is_seen() -> None:
     page[:6, 10:110] = 30
     page[:110, 60:68] = 30
     assert (view(page).grey == page).all()
+
+
+@given(st.lists(st.booleans(), max_size=12))
+def test_runs_begin_and_end_where_flags_change(flags: list[bool]) -> None:
+    """Beginnings and ends in turn, as slices take them; nothing at either end is lost."""
+    edges = run_edges(np.array(flags, np.uint8)).tolist()
+    places = [
+        place
+        for first, last in zip(edges[::2], edges[1::2], strict=True)
+        for place in range(first, last)
+    ]
+    assert places == [place for place, flag in enumerate(flags) if flag]

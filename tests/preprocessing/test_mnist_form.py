@@ -3,8 +3,10 @@
 import io
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -350,3 +352,19 @@ def test_a_packed_file_has_no_originals(digits: Pixels) -> None:
     result = prepare_batch(batch, with_thumbnails=True)
     assert [result.original(place) for place in range(len(digits))] == [None] * len(digits)
     assert set(result.sizes.tolist()) == {28}
+
+
+def test_opencv_runs_on_as_many_threads_as_before() -> None:
+    """It is limited to one only while a picture is prepared, whichever of several comes last."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        pictures = [np.full((600, 600), 255, np.uint8) for _ in range(8)]
+        for picture in pictures:
+            cv2.line(picture, (300, 100), (300, 500), 0, 30)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(to_mnist_form, pictures))
+        assert all(prepared.image is not None for prepared in found)
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
