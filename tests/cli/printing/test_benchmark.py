@@ -113,3 +113,10 @@ def test_a_saved_run_says_how_it_was_compared(name: str) -> None:
         "",
         "saved as x.json",
     ]
+
+
+def test_a_wide_terminal_has_the_verdict_on_one_line() -> None:
+    """Of 120 columns."""
+    comparison, _ = COMPARISONS["time"]
+    verdict = f"cannot tell: 1.00 {TIMES} (95 % interval 0.97 to 1.02); the same within 4 %"
+    assert f"verdict      {verdict}" in printed(benchmark_page(result(comparison)), width=120)
