@@ -45,7 +45,7 @@ fuzz-coverage: ## Search MINUTES for PNG and Parquet that break the kernels, led
 		$(CLANG) -std=gnu11 -O2 -g -march=native -fno-sanitize-recover=all \
 			-fsanitize=fuzzer,address,undefined -Imnist_batch/_kernels $(FUZZING)/$$kernel.c \
 			mnist_batch/_kernels/*.c -lm -o $$found.fuzzer && \
-		$$found.fuzzer -max_total_time=$$((60 * $(MINUTES))) -max_len=2000 -print_final_stats=1 \
+		$$found.fuzzer -max_total_time=$$((60 * $(MINUTES))) -max_len=8192 -print_final_stats=1 \
 			-artifact_prefix=$$found- $$found $$kept && \
 		$$found.fuzzer -merge=1 $$kept $$found || exit 1; done
 

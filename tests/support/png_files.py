@@ -66,3 +66,58 @@ def damaged(content: bytes) -> Iterator[bytes]:
         yield content[:place] + content[place + 1 :]
         for bit in range(8):
             yield (content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
+
+
+def with_longest_codes(random: np.random.Generator) -> bytes:
+    """Return a zlib stream of lines whose codes have 1 to 15 bits, which zlib itself hardly makes.
+
+    Lines of filter types and pixels 0 to 4, by literals and matches at random (RFC 1951, 3.2.7).
+    """
+    literals = random.permutation([0, 1, 2, 3, 4, 256, *range(257, 265), 269, 285]).tolist()
+    distances = random.permutation(16).tolist()
+    bits = [1, 0, 1]  # the last block, with codes of its own
+    for value, count in ((286 - 257, 5), (16 - 1, 5), (19 - 4, 4)):
+        bits += _lowest_first(value, count)
+    for symbol in _ORDER:  # the code for lengths: 4 bits for each of 0 to 15
+        bits += _lowest_first(4 if symbol < 16 else 0, 3)
+    lengths = [15, *range(15, 0, -1)]
+    codes = [_codes(dict(zip(each, lengths, strict=True))) for each in (literals, distances)]
+    for table, count in zip(codes, (286, 16), strict=True):
+        for symbol in range(count):
+            length = len(table.get(symbol, []))
+            bits += [length >> place & 1 for place in (3, 2, 1, 0)]  # its code is itself
+    lines = bytearray()
+    while len(lines) < 28 * 29:
+        symbol = int(random.choice(literals))
+        length = {269: 19, 285: 258}.get(symbol, symbol - 254)
+        reach = [one for one in distances if _DISTANCES[one] <= len(lines)]
+        if symbol < 256:
+            lines.append(symbol)
+            bits += codes[0][symbol]
+        elif symbol > 256 and reach and len(lines) + length <= 28 * 29:
+            distance = int(random.choice(reach))
+            for _ in range(length):
+                lines.append(lines[-_DISTANCES[distance]])
+            added = [0] * (2 * (symbol == 269)), [0] * max(0, distance // 2 - 1)
+            bits += codes[0][symbol] + added[0] + codes[1][distance] + added[1]
+    bits += codes[0][256]
+    packed = np.packbits(bits, bitorder="little").tobytes()
+    return b"\x78\x01" + packed + struct.pack(">I", zlib.adler32(lines))
+
+
+_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
+_DISTANCES = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193)
+
+
+def _lowest_first(value: int, count: int) -> list[int]:
+    return [value >> place & 1 for place in range(count)]
+
+
+def _codes(lengths: dict[int, int]) -> dict[int, list[int]]:
+    """Return the canonical code of each symbol, first bit first (RFC 1951, 3.2.2)."""
+    codes, code, before = {}, 0, 0
+    for length, symbol in sorted((length, symbol) for symbol, length in lengths.items()):
+        code <<= length - before
+        codes[symbol] = _lowest_first(code, length)[::-1]
+        code, before = code + 1, length
+    return codes

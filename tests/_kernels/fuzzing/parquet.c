@@ -13,6 +13,8 @@ int find_chunks(const uint8_t *footer, size_t size, const int64_t *places, size_
                 int64_t *chunks, size_t groups, size_t kept);
 int check_pages(int descriptor, const int64_t *chunks, size_t count, int64_t most, int64_t *found);
 
+enum { MAX_PAGE_BYTES = 1000 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     static int descriptor;
@@ -31,10 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         places[column] = column % 2 ? -1 : (int64_t)column / 2;
     if (ftruncate(descriptor, 0) || pwrite(descriptor, footer, size, 0) != (ssize_t)size) abort();
     find_chunks(footer, size, places, columns, chunks, groups, kept);
-    check_pages(descriptor, chunks, groups * kept, 1 << 20, found);
+    check_pages(descriptor, chunks, groups * kept, MAX_PAGE_BYTES, found);
     /* Few footers lead to a page: one that all of the input is. */
     const int64_t whole[6] = {0, 100, (int64_t)size, 0, 0, 0};
-    check_pages(descriptor, whole, 1, 1 << 20, found);
+    check_pages(descriptor, whole, 1, MAX_PAGE_BYTES, found);
     free(footer);
     free(places);
     free(chunks);
