@@ -199,7 +199,10 @@ static bool read_codes(Stream *outer, Inflater *inflater)
         int times = take_sum(&stream, entry) & 255;
         memset(lengths + i, length, 16); /* mostly enough, and without a loop */
         if (times > 16) memset(lengths + i, length, times);
-        for (int k = 0; k < 8; k++) used[uses + k] = i + k; /* only 0 comes more often at once */
+        /* Eight are written, few of which count; only the length 0 comes more often at once.
+           Unsigned: Python has code compiled with -fwrapv, and then signed numbers are no row. */
+        uint16_t *next = used + uses;
+        for (unsigned k = 0; k < 8; k++) next[k] = (uint16_t)i + k;
         uses += length ? times : 0;
         i += times;
         if (i > all) return false;
