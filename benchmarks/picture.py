@@ -25,9 +25,11 @@ def write_picture(run: Run, path: Path) -> None:
     height = max(5.5, 1.5 + _INCHES_A_WAY * (len(compared) + len({_of(one) for one in compared})))
     figure = Figure(figsize=(14, height), layout="constrained")
     FigureCanvasAgg(figure)
-    ways, sizes = figure.subplots(1, 2, width_ratios=(3, 2))
+    network = [result for result in run.groups().get(NETWORK, ()) if result.seconds]
+    ways, *sizes = figure.subplots(1, 2 if network else 1, squeeze=False)[0]
     _draw_ways(ways, compared)
-    _draw_sizes(sizes, run.groups().get(NETWORK, ()))
+    if sizes:
+        _draw_sizes(sizes[0], network)
     version = run.machine["versions"].get("mnist-batch", "")
     figure.suptitle(
         f"mnist-batch {version} on {run.machine['cores']} cores, {processor(run)}; "
