@@ -136,7 +136,7 @@ def _has_more_segments(content: bytes, most: int) -> bool:
 
 def _has_more_scans(content: bytes, most: int) -> bool:
     """Tell whether a JPEG file has more scans than so many."""
-    if not kept_components(content):  # then one scan is read, and to count takes long
+    if not kept_components(content):  # then libjpeg refuses a second; to count takes long
         return False
     if content.count(_SCAN) <= most:  # where there are more, they may stand behind the end: a film
         return False

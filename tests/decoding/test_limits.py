@@ -86,6 +86,15 @@ def test_jpeg_may_have_a_hundred_scans() -> None:
     assert read(saved(SMALL, "JPEG") + b"\xff\xda" * 1000) == (28, 28)
 
 
+@pytest.mark.parametrize("scans", [1, 300])
+def test_scans_behind_a_whole_one_are_damage(scans: int) -> None:
+    """A baseline JPEG with all colours in its first scan has no second: libjpeg reads none."""
+    content = saved(Image.new("RGB", (90, 90), "teal"), "JPEG")
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    found = decode_image(content[:-2] + scans * scan + content[-2:])
+    assert found == "corrupt: broken data stream when reading image file"
+
+
 def test_jpeg_may_have_2000_segments_before_its_pixels() -> None:
     """Pillow joins those of one kind one by one, in time that grows with the square of them."""
     own = 5  # JFIF, quantization, frame, two Huffman tables
