@@ -26,7 +26,8 @@ def write_picture(run: Run, path: Path) -> None:
     figure = Figure(figsize=(14, height), layout="constrained")
     FigureCanvasAgg(figure)
     network = [result for result in run.groups().get(NETWORK, ()) if result.seconds]
-    ways, *sizes = figure.subplots(1, 2 if network else 1, squeeze=False)[0]
+    widths = (3, 2) if network else (1,)
+    ways, *sizes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     _draw_ways(ways, compared)
     if sizes:
         _draw_sizes(sizes[0], network)
