@@ -4,11 +4,11 @@ Those of other classes are in `evaluation.class_figures`.
 
 Figures are made from matplotlib's objects and without pyplot, which would look for a window system
 and keep each figure. A report is drawn after every run, so figures do without what costs time and
-shows no more: automatic layout draws twice, ten axes make ten sets of ticks, a text takes 1 ms.
+shows no more: automatic layout draws twice, ten axes make ten sets of ticks, and `lettering` draws
+letters once.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ from mnist_batch.reports.number_text import counted, percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ft2font import FT2Font
 
 BLUE = "#2f6fab"
 ORANGE = "#d1711c"
@@ -34,7 +33,6 @@ QUIET = "#5f6368"
 SMALL = 9.0
 """Font size of what is read second."""
 
-_DPI = 100
 _LONGEST = 300
 """Characters of a text from outside."""
 
@@ -308,28 +306,18 @@ def _without_middle(text: str, kept: int) -> str:
 
 
 def _shown(character: str) -> str:
+    from mnist_batch.reports.drawing import lettering
+
     if not character.isprintable():
         return "?"
-    return character if _font().get_char_index(ord(character)) else _BOX
+    return character if lettering.has_letter(character) else _BOX
 
 
-@cache
 def _width(character: str, size: float) -> float:
     """Return how many points a character takes; a line of text would take 1 ms to measure."""
-    from matplotlib.backends.backend_agg import get_hinting_flag
+    from mnist_batch.reports.drawing import lettering
 
-    font = _font()
-    font.set_size(size, _DPI)  # as it will be drawn: hinting moves strokes to whole pixels
-    hinting = get_hinting_flag()  # type: ignore[no-untyped-call]
-    advance = font.load_char(ord(character), flags=hinting).horiAdvance
-    return float(advance) / 64 * 72 / _DPI  # of 26.6 fixed point
-
-
-@cache
-def _font() -> "FT2Font":
-    from matplotlib.font_manager import findfont, get_font
-
-    return get_font(findfont("DejaVu Sans"))
+    return lettering.advance(character, size)
 
 
 def save(figure: "Figure", path: Path) -> None:
@@ -347,7 +335,11 @@ def blank(width: float, height: float) -> "Figure":
     # Takes 0.4 s to import, and most of what the package does draws nothing.
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=_DPI)
+    from mnist_batch.reports.drawing.lettering import DPI, Canvas
+
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    Canvas(figure)
+    return figure
 
 
 def write_title(figure: "Figure", text: str, caption: str) -> None:

@@ -1,0 +1,1 @@
+"""What matplotlib's figures are drawn on, and the file that they become."""
