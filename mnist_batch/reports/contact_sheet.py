@@ -186,6 +186,9 @@ def mistakes_figure(tiles: Sequence[Tile], mistakes: int, caption: str = "") -> 
 
 def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
     """Draw tiles, five in a row, under room for a title of the height `head`."""
+    from matplotlib.colors import Normalize
+    from matplotlib.image import AxesImage
+
     rows = -(-max(len(tiles), 1) // _COLUMNS)
     step = _ABOVE + 1 + _BELOW
     width = _COLUMNS * (1 + _GAP) - _GAP + 2 * _MARGIN
@@ -193,12 +196,18 @@ def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
     figure = blank(_WIDTH, _WIDTH * height / width)
     # One axes for all: ten with their ticks would take five times as long.
     axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(-_MARGIN, width - _MARGIN)
+    axes.set_ylim(height, 0)
+    axes.set_axis_off()
+    grey = Normalize(0, 255)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, _COLUMNS)
         left, top = column * (1 + _GAP), head + row * step + _ABOVE
         extent = (left, left + 1, top + 1, top)
-        image = tile.image.reshape(SIDE, SIDE)
-        axes.imshow(image, extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        # Twice as quick as imshow, which sets up the axes for each.
+        shown = AxesImage(axes, cmap="gray", norm=grey, interpolation="nearest", extent=extent)
+        shown.set_data(tile.image.reshape(SIDE, SIDE))
+        axes.add_image(shown)
         color = RIGHT if tile.label in (None, tile.prediction) else WRONG
         heading = axes.text(left + 0.5, top - 0.05, _title(tile), color=color, ha="center")
         heading.set(fontsize=12 if _is_short(tile) else SMALL, parse_math=False)
@@ -213,7 +222,4 @@ def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
             name = f"\N{LEFT-TO-RIGHT MARK}{name}"
         below = axes.text(left + 0.5, top + 1.11, f"{name}{end}", color=QUIET)
         below.set(ha="center", va="baseline", fontsize=SMALL, parse_math=False)
-    axes.set_xlim(-_MARGIN, width - _MARGIN)
-    axes.set_ylim(height, 0)
-    axes.set_axis_off()
     return figure

@@ -79,6 +79,9 @@ class Renderer(RendererAgg):
             # Lines of the image are expected from below, as the place of its lower edge.
             self.draw_image(gc, left, self.height - bottom, image[::-1])
 
+    def _get_font_height_metrics(self, prop: FontProperties) -> tuple[float, float, float]:
+        return _height(prop.get_size_in_points())
+
     def get_text_width_height_descent(
         self,
         s: str,
@@ -112,6 +115,23 @@ class _Shape(NamedTuple):
 def is_plain(text: str) -> bool:
     """Tell whether the letters of a text stand side by side, each in a form of its own."""
     return all(letter < _FIRST_OTHER or letter in _PLAIN for letter in text)
+
+
+@cache
+def _height(size: float) -> tuple[float, float, float]:
+    """Return pixels of a line of text: above its baseline, below it, and to the next line.
+
+    Matplotlib 3.11 asks its renderers first, and else reads two tables of the font for each text.
+    """
+    font = _font()
+    units, table = font.get_sfnt_table("head"), font.get_sfnt_table("OS/2")
+    assert units and table
+    scale = size * DPI / 72 / units["unitsPerEm"]
+    return (
+        scale * table["sTypoAscender"],
+        -scale * table["sTypoDescender"],
+        scale * table["sTypoLineGap"],
+    )
 
 
 @lru_cache(1000)
