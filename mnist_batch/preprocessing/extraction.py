@@ -278,13 +278,13 @@ def _find(seen: View, hidden: Mask | None = None) -> _Found | None:
     digit = find_digit(strength, noise)
     if digit is None:
         return None
-    widest = 2 * float(distance_to_edge(digit.mask).max())
+    widest = _widest_stroke(digit.mask)
     smaller = int(_CLOSING_WIDTHS * widest + _CLOSING_MARGIN * side) | 1
     if smaller < _CLOSING_GAIN * closing_side:
         again, noise = _strength(seen, smaller, hidden)
         if (second := find_digit(again, noise)) is not None:
             strength, digit = again, second
-            widest = 2 * float(distance_to_edge(digit.mask).max())
+            widest = _widest_stroke(digit.mask)
     left, top, width, height = cv2.boundingRect(digit.mask)
     box = slice(top, top + height), slice(left, left + width)
     widest /= max(width, height)
@@ -298,6 +298,12 @@ def _find(seen: View, hidden: Mask | None = None) -> _Found | None:
         at_border=digit.at_border,
         widest=widest,
     )
+
+
+def _widest_stroke(mask: Mask) -> float:
+    """Return the width of the widest stroke of a digit in pixels."""
+    left, top, width, height = cv2.boundingRect(mask)
+    return 2 * float(distance_to_edge(mask[top : top + height, left : left + width]).max())
 
 
 def _strength(seen: View, closing_side: int, hidden: Mask | None) -> tuple[Grey, float]:

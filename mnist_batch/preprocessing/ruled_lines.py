@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.preprocessing.ink import Mask, extent, quantile, stroke_width
+from mnist_batch.preprocessing.ink import Mask, components, extent, quantile, stroke_width
 from mnist_batch.schema import Grey
 
 _THICKEST = 0.05
@@ -72,7 +72,7 @@ def without_lines(mask: Mask, strength: Grey) -> Mask:
     """
     level = _level_lines(mask)
     rest = _subtracted(mask, level)
-    transposed = _level_lines(np.ascontiguousarray(rest.T))
+    transposed = _level_lines(np.asarray(cv2.transpose(rest), np.uint8))
     upright = [_Line(line.pixels.T, line.thickness, line.is_whole) for line in transposed]
     rest = _subtracted(rest, upright)
     lines = level + upright
@@ -134,11 +134,10 @@ def _is_stem(line: "_Line", rest: Mask, strength: Grey) -> bool:
 def _without_crumbs(rest: Mask, mask: Mask, thickness: int) -> Mask:
     """Remove what is left of lines where they cross each other: specks beside removed pixels."""
     removed = cv2.dilate(mask - rest, np.ones((_CRUMB_REACH, _CRUMB_REACH), np.uint8))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
-    sides = np.asarray(boxes)[:, 2:4].max(axis=1)
-    beside = np.bincount(np.asarray(labels)[removed > 0], minlength=count) > 0
-    crumbs = beside & (sides <= _CRUMB_THICKNESSES * thickness + _CRUMB_PIXELS)
-    return np.where(crumbs[labels], np.uint8(0), rest)
+    count, labels, boxes = components(rest)
+    beside = np.bincount(labels[removed > 0], minlength=count) > 0
+    crumbs = beside & (boxes[:, 2:4].max(axis=1) <= _CRUMB_THICKNESSES * thickness + _CRUMB_PIXELS)
+    return np.where(crumbs.take(labels), np.uint8(0), rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +212,7 @@ def _pieces(mask: Mask) -> list[_Piece]:
     margin = int(_MISSING_END * width)
     if not (runs[:, :margin].any() and runs[:, -margin:].any()):
         return []
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    count, labels, boxes = components(np.asarray(runs, np.uint8))
     pieces = []
     for label in range(1, count):
         left, top, columns, rows, _ = (int(number) for number in boxes[label])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.preprocessing.grouping import Group, digits_among, lines_of
-from mnist_batch.preprocessing.ink import Mask, quantile, stroke_width
+from mnist_batch.preprocessing.ink import Mask, components, quantile, stroke_width
 from mnist_batch.preprocessing.ruled_lines import without_lines
 from mnist_batch.preprocessing.shapes import is_digit_shaped
 from mnist_batch.schema import Grey
@@ -165,16 +165,19 @@ class _Ink:
 
     def at_border(self) -> npt.NDArray[np.bool_]:
         """Return the pixels of all that touches a side of the picture, and those next to it."""
-        _, labels = cv2.connectedComponents(self.mask | self.lines, connectivity=8)
-        sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
-        touching = np.isin(labels, np.unique(np.concatenate(sides))) & (labels > 0)
+        count, labels, _ = components(self.mask | self.lines)
+        touching = np.zeros(count, np.uint8)
+        for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+            touching[side] = 1
+        touching[0] = 0
         square = np.ones((_EDGE_REACH, _EDGE_REACH), np.uint8)
-        return np.asarray(cv2.dilate(touching.astype(np.uint8), square) > 0)
+        return np.asarray(cv2.dilate(touching.take(labels), square) > 0)
 
     def digit(self) -> Digit | None:
         """Return the largest digit, if there is one."""
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(self.mask, connectivity=8)
-        mass = np.bincount(labels[self.strength > self.high], minlength=count)
+        count, labels, stats = components(self.mask)
+        certain = np.flatnonzero(self.strength > self.high)
+        mass = np.bincount(labels.reshape(-1)[certain], minlength=count)
         mass[0] = 0  # what is not in the mask
         groups = _groups(np.asarray(stats, np.int32), mass, self.mask.shape)
         if not groups:
@@ -186,7 +189,8 @@ class _Ink:
         digit = _mask_of([largest], labels, count)
         parts = mass[largest.labels]
         grainy = len(parts) > _SPECKS_PARTS and parts.max() < _SPECKS_LARGEST * largest.mass
-        others = _mask_of([*digits, *blots], labels, count)
+        one_alone = len(digits) == 1 and not blots
+        others = digit if one_alone else _mask_of([*digits, *blots], labels, count)
         inked = sum(one.mass for one in (*digits, *blots))
         plausible = (
             largest.side >= max(_SMALLEST_PIXELS, _SMALLEST * max(digit.shape))
@@ -256,10 +260,12 @@ def _is_as_high(one: Group, digits: Sequence[Group]) -> bool:
 
 def _mask_of(groups: Sequence[Group], labels: npt.NDArray[Any], count: int) -> Mask:
     """Return the pixels of some groups; `labels` are those of `count` components."""
+    parts = [label for group in groups for label in group.labels]
+    if len(parts) == 1:  # as most digits are; a tenth of the time
+        return np.asarray(labels == parts[0]).view(np.uint8)
     chosen = np.zeros(count, np.uint8)
-    for group in groups:
-        chosen[group.labels] = 1
-    return np.asarray(chosen[labels], np.uint8)
+    chosen[parts] = 1
+    return chosen.take(labels)
 
 
 def _stands_out(strength: Grey, digit: Mask, other: Mask, noise: float) -> bool:

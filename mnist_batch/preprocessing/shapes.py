@@ -7,7 +7,13 @@ things found on 760 blank sheets: plain, ruled, squared, photographed in a shado
 import cv2
 import numpy as np
 
-from mnist_batch.preprocessing.ink import Mask, distance_to_edge, run_edges, stroke_width
+from mnist_batch.preprocessing.ink import (
+    Mask,
+    components,
+    distance_to_edge,
+    run_edges,
+    stroke_width,
+)
 
 _WIDEST = 3
 """Width of a digit at most, in its heights, of which digits have at most 2.6: what is wider is a
@@ -121,7 +127,7 @@ def _is_thin_line(
 def _holes(digit: Mask, area: int) -> int:
     """Return the number of holes in a digit of an area, without specks."""
     framed = cv2.copyMakeBorder(1 - digit, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(framed, connectivity=4)
+    _, _, stats = components(np.asarray(framed, np.uint8), connectivity=4)
     # The first is the digit, the largest of the others what is around it.
     least = max(_LEAST_HOLE_PIXELS, _LEAST_HOLE * area)
-    return int((np.asarray(stats)[1:, cv2.CC_STAT_AREA] >= least).sum()) - 1
+    return int((stats[1:, cv2.CC_STAT_AREA] >= least).sum()) - 1

@@ -16,6 +16,7 @@ from mnist_batch.preprocessing.ink import (
     LONGEST_SIDE,
     View,
     _noise,
+    components,
     distance_to_edge,
     ink_strength,
     quantile,
@@ -327,3 +328,43 @@ def test_runs_begin_and_end_where_flags_change(flags: list[bool]) -> None:
         for place in range(first, last)
     ]
     assert places == [place for place, flag in enumerate(flags) if flag]
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((40, 60), id="labels of 16 bits"),
+        pytest.param((300, 500), id="labels of 32 bits"),
+        pytest.param((1, 9), id="one line"),
+    ],
+)
+def test_components_are_scipys(shape: tuple[int, int], connectivity: int) -> None:
+    """The same pixels together, by their labels, boxes and areas."""
+    mask = (np.random.default_rng(0).random(shape) < 0.4).astype(np.uint8)
+    joined = np.ones((3, 3)) if connectivity == 8 else None
+    expected, most = ndimage.label(mask, joined)
+
+    count, labels, boxes = components(mask, connectivity)
+
+    assert count == most + 1
+    pairs = np.unique(np.stack([labels.reshape(-1), expected.reshape(-1)]), axis=1)
+    assert len(pairs[0]) == count, "a component of one is split or joined in the other"
+    assert labels[mask == 0].max() == 0
+    areas = np.bincount(labels.reshape(-1), minlength=count)
+    np.testing.assert_array_equal(boxes[:, 4], areas)
+    for label in range(1, min(count, 20)):
+        rows, columns = np.nonzero(labels == label)
+        left, top, width, height, _ = boxes[label]
+        assert (left, left + width) == (columns.min(), columns.max() + 1)
+        assert (top, top + height) == (rows.min(), rows.max() + 1)
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_a_chessboard_of_many_components_has_them_all(connectivity: int) -> None:
+    """More than labels of 16 bits can tell apart, if corners do not count."""
+    board = (np.indices((300, 437)).sum(axis=0) % 2).astype(np.uint8)
+
+    count, _, _ = components(board, connectivity)
+
+    assert count - 1 == (board.sum() if connectivity == 4 else 1)
