@@ -22,6 +22,9 @@ DPI = 100
 _HINTING = LoadFlags.DEFAULT
 """As the font wants it, which is matplotlib's default."""
 
+_LARGE = 50.0
+"""The font size at which kerning is measured for all."""
+
 _NO_WIDTH = "\N{LEFT-TO-RIGHT MARK}"
 """Says nothing where no letter is written from right to left."""
 
@@ -141,7 +144,7 @@ def _line(text: str, size: float) -> _Shape:
     for letter in text.replace(_NO_WIDTH, ""):
         shape = _letter(letter, size)
         if before.isalpha() and letter.isalpha():
-            end += _kerning(before, letter, size)
+            end += _kerning(before, letter) * size * DPI / 72
         if shape.strokes.size:
             placed.append((round(end) + shape.left, shape))
         end, before = end + shape.advance, letter
@@ -171,17 +174,16 @@ def _letter(letter: str, size: float) -> _Shape:
 
 
 @lru_cache(10_000)
-def _kerning(before: str, letter: str, size: float) -> float:
-    """Return how far a letter is moved from the one before, in pixels: mostly below 0."""
-    both, alone = _width(before + letter, size), _width(letter, size)
-    return both - alone - _letter(before, size).advance
-
-
-def _width(text: str, size: float) -> float:
+def _kerning(before: str, letter: str) -> float:
+    """Return how far a letter is moved from the one before, by size: mostly below 0."""
     font = _font()
-    font.set_size(size, DPI)
-    font.set_text(text, 0.0, flags=_HINTING)
-    return float(font.get_width_height()[0]) / 64
+    font.set_size(_LARGE, DPI)
+    widths = list[int]()
+    for text in (before + letter, letter):
+        font.set_text(text, 0.0, flags=_HINTING)
+        widths.append(font.get_width_height()[0])
+    alone = font.load_char(ord(before), flags=_HINTING).horiAdvance
+    return (widths[0] - widths[1] - alone) / 64 * 72 / DPI / _LARGE
 
 
 def advance(letter: str, size: float) -> float:
