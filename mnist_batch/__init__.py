@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mnist_batch.tuning.benchmark import benchmark
     from mnist_batch.tuning.recommendation import BenchmarkResult
 
-__version__ = "0.4.0"
+__version__ = "0.5.0.dev0"
 
 _MODULES = {
     name: module
