@@ -187,7 +187,8 @@ def mistakes_figure(tiles: Sequence[Tile], mistakes: int, caption: str = "") -> 
 def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
     """Draw tiles, five in a row, under room for a title of the height `head`."""
     from matplotlib.colors import Normalize
-    from matplotlib.image import AxesImage
+
+    from mnist_batch.reports.drawing.pixel_image import PixelImage
 
     rows = -(-max(len(tiles), 1) // _COLUMNS)
     step = _ABOVE + 1 + _BELOW
@@ -204,8 +205,8 @@ def _sheet(tiles: Sequence[Tile], head: float) -> "Figure":
         row, column = divmod(place, _COLUMNS)
         left, top = column * (1 + _GAP), head + row * step + _ABOVE
         extent = (left, left + 1, top + 1, top)
-        # Twice as quick as imshow, which sets up the axes for each.
-        shown = AxesImage(axes, cmap="gray", norm=grey, interpolation="nearest", extent=extent)
+        # Imshow would set up the axes for each.
+        shown = PixelImage(axes, cmap="gray", norm=grey, extent=extent)
         shown.set_data(tile.image.reshape(SIDE, SIDE))
         axes.add_image(shown)
         color = RIGHT if tile.label in (None, tile.prediction) else WRONG
