@@ -25,6 +25,7 @@ def address(
         array.dtype != dtype
         or array.size < size
         or not array.flags.c_contiguous
+        or not array.flags.aligned
         or (filled and not array.flags.writeable)
     ):
         got = f"{array.dtype} {array.shape}"

@@ -74,7 +74,7 @@ def _located(
     paths: _Bytes, bounds: _Bounds
 ) -> tuple[ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]:
     """Return what the compiled code takes for a list of paths."""
-    if bounds[0] < 0 or (np.diff(bounds) < 0).any():
+    if bounds[0] < 0 or (bounds[1:] < bounds[:-1]).any():
         raise ValueError("path_bounds: expected ascending numbers from 0")
     where = address(paths, np.uint8, int(bounds[-1]))
     return where, address(bounds, np.int64, 1), ctypes.c_size_t(len(bounds) - 1)

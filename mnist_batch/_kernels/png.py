@@ -36,7 +36,7 @@ def decode_pngs(
         ValueError: an array has another type or size, or `bounds` descend.
     """
     count = len(decoded)
-    if len(bounds) != count + 1 or bounds[0] < 0 or (np.diff(bounds) < 0).any():
+    if len(bounds) != count + 1 or bounds[0] < 0 or (bounds[1:] < bounds[:-1]).any():
         raise ValueError(f"bounds: expected {count + 1} ascending places")
     library.get().decode_pngs(
         address(data, np.uint8, int(bounds[-1])),

@@ -141,10 +141,12 @@ def test_paths_that_none_can_be_are_not_found(files: Path) -> None:
     assert read_by_kernel(odd) == [b"", b"", b"", b"", b"b"]
 
 
-@pytest.mark.parametrize("bounds", [[-1, 2], [0, 4, 2], [0, 9]])
+@pytest.mark.parametrize(
+    "bounds", [[-1, 2], [0, 4, 2], [0, 9], [0, 2**63 - 1, -(2**63) + 200, -5, 4]]
+)
 def test_bounds_beyond_the_paths_are_refused(bounds: list[int]) -> None:
     """Or nothing would keep the compiled code within its memory."""
-    paths, states = np.zeros(4, np.uint8), np.zeros((2, 4), np.int64)
+    paths, states = np.zeros(4, np.uint8), np.zeros((4, 4), np.int64)
     with pytest.raises(ValueError, match="expected"):
         file_states(paths, np.array(bounds), states)
 
