@@ -55,8 +55,11 @@ class KerasGpuNetwork(KerasNetwork):
         self, block: npt.NDArray[np.uint8], factor: np.float32, offset: np.float32
     ) -> Array | None:
         """Return the outputs of a full block, or None where memory does not do for it."""
+        if self._rows < self.block_rows:
+            return None
         sent = self._sent(block)
         with self._lock:
+            # Memory may have run out on the other thread meanwhile.
             if sent is None or self._rows < self.block_rows:
                 return None
             return self._run(lambda: self._scaled(sent, factor, offset))
@@ -69,13 +72,17 @@ class KerasGpuNetwork(KerasNetwork):
         return tuple(shape)
 
     def _sent(self, block: npt.NDArray[np.uint8]) -> Any:  # noqa: ANN401 - the backend's tensor
-        """Copy a block to the GPU; return None where its memory runs out."""
+        """Copy a block to the GPU; return None where its memory runs out.
+
+        Raises:
+            ModelError: the GPU's driver fails in another way.
+        """
         try:
             with self._keras.device(self._device):
                 return self._keras.ops.convert_to_tensor(block, dtype="uint8")
         except Exception as error:
             if not is_out_of_memory(error):
-                raise
+                raise self._failure(error) from error
             return None
 
     def _scaled(self, sent: Any, factor: np.float32, offset: np.float32) -> Any:  # noqa: ANN401

@@ -214,12 +214,15 @@ class KerasNetwork:
                 outputs = self._model.predict_on_batch(given)
         except Exception as error:
             if not is_out_of_memory(error):
-                why = f"Keras cannot run this model: {cause(error)}"
-                raise ModelError(f"{self._path}: {why}") from error
+                raise self._failure(error) from error
             self._shrink()
             return None  # and try again without the exception, whose frames hold on to memory
         [values] = tree.flatten(outputs)
         return np.asarray(values, np.float32).reshape(-1, self.class_count)
+
+    def _failure(self, error: Exception) -> ModelError:
+        """Return what the user reads of an error of Keras, its backend or a driver."""
+        return ModelError(f"{self._path}: Keras cannot run this model: {cause(error)}")
 
     def _shrink(self) -> None:
         where = "the GPU" if self._device.startswith("gpu") else "this machine"

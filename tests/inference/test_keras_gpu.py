@@ -167,6 +167,44 @@ def test_memory_of_a_gpu_may_run_out(model: Path, monkeypatch: pytest.MonkeyPatc
     ]
 
 
+def test_a_driver_that_fails_to_copy_is_one_line(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the path of the model and what the driver says."""
+    predictor = load_model(model, device="gpu", batch_size=4)
+
+    def failing(*_: Any, **__: Any) -> None:  # noqa: ANN401 - Keras
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(keras.ops, "convert_to_tensor", failing)
+    with pytest.raises(ModelError, match=r"model\.keras: Keras cannot run this model: CUDA error"):
+        predictor.probabilities(IMAGES)
+
+
+def test_no_block_is_copied_that_the_gpu_has_no_room_for(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once memory has run out for full blocks, the host scales the later ones."""
+    predictor = load_model(model, device="gpu", batch_size=64)
+    run, sent = keras.Model.predict_on_batch, KerasGpuNetwork._sent
+    copied: list[int] = []
+
+    def greedy(self: Any, given: Any) -> Any:  # noqa: ANN401 - Keras
+        if len(given) > 32:
+            raise MemoryError
+        return run(self, given)
+
+    def sending(self: KerasGpuNetwork, block: Any) -> Any:  # noqa: ANN401 - a tensor
+        copied.append(len(block))
+        return sent(self, block)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", greedy)
+    monkeypatch.setattr(KerasGpuNetwork, "_sent", sending)
+    for _ in range(3):
+        predictor.probabilities(IMAGES)
+    assert copied == [64]
+
+
 def test_what_a_model_raises_on_a_gpu_is_one_line(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
