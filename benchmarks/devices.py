@@ -74,8 +74,19 @@ class DeviceNetwork:
 
 
 def devices() -> list[str]:
-    """Return the kinds of device that Keras sees: `cpu`, and `gpu` where there is one."""
-    return [kind for kind in ("cpu", "gpu") if _keras().distribution.list_devices(kind)]
+    """Return the kinds of device that Keras can use: `cpu`, and `gpu` where there is one."""
+    return ["cpu", "gpu"] if _sees_gpu() else ["cpu"]
+
+
+def _sees_gpu() -> bool:
+    if backend() == "torch":  # on which Keras 3.15 lists no devices
+        import torch
+
+        return bool(torch.cuda.is_available())
+    try:
+        return bool(_keras().distribution.list_devices("gpu"))
+    except RuntimeError:  # what JAX raises where there is none
+        return False
 
 
 def backend() -> str:

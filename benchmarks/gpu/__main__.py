@@ -19,17 +19,26 @@ BACKENDS = ("tensorflow", "jax", "torch")
 _LAST_S = 5.0
 """Seconds that are kept for the table, and for a process to end by itself."""
 
+_END_S = 3.0
+"""Those of them in which a process may end by itself, after its share of the time."""
+
 
 def main() -> None:
-    """Measure, print the table, and write it into the folder."""
+    """Measure, print the table, and write it into the folder.
+
+    Raises:
+        SystemExit: there are no models to measure, and why.
+    """
     options = _options()
     until = Deadline(time.time() + options.seconds - _LAST_S)
     options.out.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        _ended("models", [folder, str(options.rows)], until, {})
-        for name, environment, arguments in _processes(folder, until, options.batch_sizes):
-            found, why = _ended(name, arguments, until, environment)
+        _, why = _ended("models", [folder, str(options.rows)], until, {})
+        if why:
+            sys.exit(f"the models to measure cannot be made: {why}")
+        for name, environment, share, arguments in _processes(folder, until, options.batch_sizes):
+            found, why = _ended(name, arguments, share, environment)
             rows += found
             if why:
                 rows.append(Row(" ".join([name, *environment.values()]), "", "", "all", reason=why))
@@ -60,8 +69,8 @@ def _options() -> argparse.Namespace:
 
 def _processes(
     folder: str, until: Deadline, sizes: str
-) -> Iterator[tuple[str, dict[str, str], list[str]]]:
-    """Yield what is run: a module, its environment and its arguments."""
+) -> Iterator[tuple[str, dict[str, str], Deadline, list[str]]]:
+    """Yield what is run: a module, its environment, its time and its arguments."""
     backends = [name for name in BACKENDS if importlib.util.find_spec(name)]
     # Each may take an equal share of what is left of the time, so that none takes all of it.
     steps: list[tuple[str, dict[str, str], list[str]]] = [
@@ -71,14 +80,16 @@ def _processes(
         *(("end_to_end", {"KERAS_BACKEND": name}, ["keras"]) for name in backends[1:]),
     ]
     for number, (name, environment, more) in enumerate(steps):
-        share = until.left_s / (len(steps) - number)
-        yield name, environment, [folder, str(time.time() + share), *more]
+        share = time.time() + until.left_s / (len(steps) - number)
+        yield name, environment, Deadline(share), [folder, str(share), *more]
 
 
 def _ended(
     name: str, arguments: Sequence[str], until: Deadline, environment: dict[str, str]
 ) -> tuple[list[Row], str | None]:
     """Run a module, and return the rows that it printed, and why there are no more of them."""
+    if until.left_s <= 0:
+        return [], "no time left"
     command = [sys.executable, "-m", f"benchmarks.gpu.{name}", *arguments]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as lines:
@@ -88,7 +99,7 @@ def _ended(
                 env={**os.environ, **quiet, **environment},
                 stdout=lines,
                 stderr=errors,
-                timeout=max(until.left_s, 1),
+                timeout=until.left_s + _END_S,
                 check=False,
             )
             code = ended.returncode

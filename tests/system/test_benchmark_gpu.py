@@ -1,12 +1,14 @@
 """`make benchmark-gpu`: its rows, its time, and all of it on a machine that has no GPU."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -135,6 +137,32 @@ def parts(rows: Sequence[Row], device: str, model: str) -> set[str]:
     return {row.part for row in rows if (row.device, row.model) == (device, model) and row.per_s}
 
 
+def _no_gpu(kind: str) -> list[str]:
+    """Fail as JAX does where there is none."""
+    raise RuntimeError(f"Unknown backend: '{kind}' requested, but no platforms are present")
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "expected"),
+    [
+        # Keras 3.15 has no `distribution.list_devices` on PyTorch.
+        ("torch", SimpleNamespace(), ["cpu", "gpu"]),
+        ("jax", SimpleNamespace(list_devices=_no_gpu), ["cpu"]),
+        ("jax", SimpleNamespace(list_devices=lambda kind: [f"{kind}:0"]), ["cpu", "gpu"]),
+        ("tensorflow", SimpleNamespace(list_devices=lambda _: []), ["cpu"]),
+    ],
+)
+def test_each_backend_is_asked_for_its_gpu_in_its_own_way(
+    monkeypatch: pytest.MonkeyPatch, name: str, library: SimpleNamespace, expected: list[str]
+) -> None:
+    """There is a CPU always."""
+    torch = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    keras = SimpleNamespace(backend=SimpleNamespace(backend=lambda: name), distribution=library)
+    monkeypatch.setattr(devices, "_keras", lambda: keras)
+    assert devices.devices() == expected
+
+
 def test_keras_measures_all_parts_on_a_gpu(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,6 +229,24 @@ def test_all_of_it_runs_within_its_time(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "benchmark-gpu.json").read_bytes())
     assert ended.stdout.startswith(f"{record['card']}, {record['cores']} cores, ")
     assert (tmp_path / "benchmark-gpu.md").read_text().strip() == ended.stdout.strip()
+    assert record["seconds"] <= 25
     assert record["rows"]
     for row in record["rows"]:
         assert (row["per_s"] is None) == (row["reason"] is not None)
+
+
+def test_without_models_it_says_why(tmp_path: Path) -> None:
+    """With status 1, and no table."""
+    command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path), "--rows", "100"]
+    ended = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, "MNIST_DATA": str(tmp_path / "absent")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("the models to measure cannot be made: it ended with status 1: ")
+    assert list(tmp_path.iterdir()) == []
