@@ -30,6 +30,8 @@ _LONG, _MOST_TIMES = 4, 4
 its shorter side keeps its pixels; and the times of `LONGEST_SIDE` that the longer one may have.
 Lines of 20 digits in 1,220 by 90 pixels are found so, and none without. What is lower than an image
 of MNIST holds no line of digits."""
+_LARGE = 2**20
+"""Pixels of a picture from which it is halved before it is shrunk to another scale."""
 _SHORTEST_SIDE = 112
 """Smaller pictures are enlarged, by a whole number, to a longer side of at least so many pixels,
 four times MNIST's 28: a stroke two pixels wide has no inside."""
@@ -148,7 +150,22 @@ def _strip_depth(picture: Grey) -> int:
 def _scaled(picture: Grey, scale: float, how: int, least: int = 1) -> Grey:
     """Return a picture at another scale, no side shorter than `least`."""
     height, width = (max(least, round(side * scale)) for side in picture.shape)
+    if how == cv2.INTER_AREA:
+        return shrunk(picture, height, width)
     return _u8(cv2.resize(picture, (width, height), interpolation=how))
+
+
+def shrunk(picture: Grey, height: int, width: int) -> Grey:
+    """Return a picture in so many rows and columns, each pixel the mean of those it stands for.
+
+    A large one is halved first, by up to a row and a column less: that takes a tenth of the time of
+    other scales, and moves grey levels by a few at most.
+    """
+    while picture.size >= _LARGE and height <= len(picture) // 2 and width <= picture.shape[1] // 2:
+        rows, columns = len(picture) // 2, picture.shape[1] // 2
+        whole = picture[: 2 * rows, : 2 * columns]
+        picture = _u8(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
+    return _u8(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _u8(array: npt.NDArray[Any]) -> Grey:

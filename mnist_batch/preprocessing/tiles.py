@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.preprocessing.ink import quantile
+from mnist_batch.preprocessing.ink import quantile, shrunk
 from mnist_batch.schema import Box, Grey
 
 _Corners = npt.NDArray[np.float32]
@@ -86,8 +86,7 @@ def find_tiles(page: Grey) -> list[Tile]:
     if min(page.shape) * scale < _LEAST_SIDE:
         return []
     height, width = (max(1, round(side * scale)) for side in page.shape)
-    small = cv2.resize(page, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else page
-    outlines = list(_outlines(np.asarray(small, np.uint8)))
+    outlines = list(_outlines(shrunk(page, height, width) if scale < 1 else page))
     outlines.sort(key=lambda corners: -cv2.contourArea(corners))
     chosen: list[_Corners] = []
     for corners in outlines:

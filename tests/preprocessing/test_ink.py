@@ -21,6 +21,7 @@ from mnist_batch.preprocessing.ink import (
     ink_strength,
     quantile,
     run_edges,
+    shrunk,
     stroke_width,
     view,
 )
@@ -368,3 +369,24 @@ def test_a_chessboard_of_many_components_has_them_all(connectivity: int) -> None
     count, _, _ = components(board, connectivity)
 
     assert count - 1 == (board.sum() if connectivity == 4 else 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        pytest.param((1200, 1600), (192, 256), id="large"),
+        pytest.param((1301, 1603), (208, 256), id="large, odd sides"),
+        pytest.param((3000, 400), (512, 68), id="large and narrow"),
+        pytest.param((600, 800), (192, 256), id="small"),
+    ],
+)
+def test_a_picture_is_shrunk_by_area(shape: tuple[int, int], size: tuple[int, int]) -> None:
+    """As Pillow shrinks it; strokes of a large picture move by up to half a pixel."""
+    levels = noisy(200 - 150 * written(8, max(shape))[: shape[0], : shape[1]], 8)
+    box = Image.Resampling.BOX
+    expected = np.asarray(Image.fromarray(levels).resize(size[::-1], box)).astype(int)
+
+    apart = np.abs(shrunk(levels, *size) - expected)
+
+    assert apart.mean() < 1
+    assert apart.max() <= 12
