@@ -3,6 +3,7 @@
    The formats are those of Apache Parquet's `parquet.thrift` and of Thrift's compact protocol. The
    same in Python, for where there is no compiler, is plain_parquet.py. */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -291,15 +292,24 @@ typedef struct {
     int descriptor;
 } Window;
 
-static int64_t read_at(int descriptor, uint8_t *bytes, size_t size, int64_t at)
+/* Read bytes of a file, and set how many, which are fewer only at its end. Return 0, or the number of
+   an error. */
+static int read_at(int descriptor, uint8_t *bytes, int64_t size, int64_t at, int64_t *done)
 {
-    ssize_t got = pread(descriptor, bytes, size, at);
-    return got < 0 ? 0 : got;
+    for (*done = 0; *done < size;) {
+        ssize_t got = pread(descriptor, bytes + *done, size - *done, at + *done);
+        if (got == 0) break;
+        if (got > 0)
+            *done += got;
+        else if (errno != EINTR)
+            return errno;
+    }
+    return 0;
 }
 
-/* Read the header of the page at a byte of the file, before another; return whether there was
-   memory for it. */
-static bool read_header_at(Window *window, int64_t at, int64_t end, Header *header)
+/* Read the header of the page at a byte of the file, before another; return 0, or the number of an
+   error. */
+static int read_header_at(Window *window, int64_t at, int64_t end, Header *header)
 {
     int64_t skipped = at - window->begin;
     header->length = -1;
@@ -308,17 +318,20 @@ static bool read_header_at(Window *window, int64_t at, int64_t end, Header *head
         *header = read_header(window->bytes + skipped, window->bytes + window->size);
     if (header->length < 0) {
         window->begin = at;
-        window->size = read_at(window->descriptor, window->bytes, USUAL_BYTES, at);
+        int error = read_at(window->descriptor, window->bytes, USUAL_BYTES, at, &window->size);
+        if (error) return error;
         *header = read_header(window->bytes, window->bytes + window->size);
     }
     if (header->length < 0 && window->size == USUAL_BYTES && end - at > USUAL_BYTES) {
         if (!window->more) window->more = malloc(MAX_HEADER_BYTES);
-        if (!window->more) return false;
-        int64_t size = read_at(window->descriptor, window->more, MAX_HEADER_BYTES, at);
+        if (!window->more) return ENOMEM;
+        int64_t size;
+        int error = read_at(window->descriptor, window->more, MAX_HEADER_BYTES, at, &size);
+        if (error) return error;
         *header = read_header(window->more, window->more + size);
     }
     if (header->length > end - at) header->length = -1;
-    return true;
+    return 0;
 }
 
 static bool is_sound(const Header *header, int64_t room)
@@ -327,8 +340,8 @@ static bool is_sound(const Header *header, int64_t room)
            header->values >= (header->kind != DICTIONARY) && header->stored <= room - header->length;
 }
 
-/* Follow the pages of a column chunk; return whether there was memory for it. */
-static bool follow_pages(Window *window, const int64_t *chunk, int64_t most, int64_t *found)
+/* Follow the pages of a column chunk; return 0, or the number of an error. */
+static int follow_pages(Window *window, const int64_t *chunk, int64_t most, int64_t *found)
 {
     int64_t at = chunk[DATA_PAGE], dictionary = chunk[DICTIONARY_PAGE];
     if (0 < dictionary && dictionary < at) at = dictionary;
@@ -336,7 +349,8 @@ static bool follow_pages(Window *window, const int64_t *chunk, int64_t most, int
     int state = SOUND;
     while (state == SOUND && seen < chunk[VALUES]) {
         Header header = {.length = -1};
-        if (0 <= at && at < end && !read_header_at(window, at, end, &header)) return false;
+        int error = 0 <= at && at < end ? read_header_at(window, at, end, &header) : 0;
+        if (error) return error;
         if (at == end) {
             state = MISCOUNTED;
         } else if (!is_sound(&header, end - at)) {
@@ -359,17 +373,17 @@ static bool follow_pages(Window *window, const int64_t *chunk, int64_t most, int
     found[SEEN_VALUES] = seen;
     found[VALUE_BYTES] = value_bytes;
     found[STATE] = state;
-    return true;
+    return 0;
 }
 
-/* See `check_pages` in parquet.py. Return 0, or -1 where there is no memory. */
+/* See `check_pages` in parquet.py. Return 0, or the number of an error. */
 EXPORTED int check_pages(int descriptor, const int64_t *chunks, size_t count, int64_t most,
                          int64_t *found)
 {
     Window window = {.begin = 0, .size = 0, .more = NULL, .descriptor = descriptor};
-    bool enough = true;
-    for (; enough && count; count--, chunks += OF_CHUNK, found += OF_PAGES)
-        enough = follow_pages(&window, chunks, most, found);
+    int error = 0;
+    for (; !error && count; count--, chunks += OF_CHUNK, found += OF_PAGES)
+        error = follow_pages(&window, chunks, most, found);
     free(window.more);
-    return enough ? 0 : -1;
+    return error;
 }

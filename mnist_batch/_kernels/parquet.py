@@ -6,6 +6,7 @@ formats are those of Apache Parquet's `parquet.thrift` and of Thrift's compact p
 """
 
 import ctypes
+import os
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +78,8 @@ def check_pages(descriptor: int, chunks: _Numbers, max_page_bytes: int, found: _
 
     Raises:
         ValueError: an array has another type or size.
-        MemoryError: there is no room for a header.
+        OSError: the file cannot be read, or there is no memory for a header. That says nothing of
+            what is in the file.
     """
     if not _kernels.ready():
         from mnist_batch._kernels import plain_parquet
@@ -85,12 +87,12 @@ def check_pages(descriptor: int, chunks: _Numbers, max_page_bytes: int, found: _
         plain_parquet.check_pages(descriptor, chunks, max_page_bytes, found)
         return
     count = len(found)
-    failed = library.get().check_pages(
+    error: int = library.get().check_pages(
         ctypes.c_int(descriptor),
         address(chunks, np.int64, count * 6),
         ctypes.c_size_t(count),
         ctypes.c_int64(max_page_bytes),
         address(found, np.int64, count * 4, filled=True),
     )
-    if failed:
-        raise MemoryError("no memory for the header of a page")
+    if error:
+        raise OSError(error, os.strerror(error))

@@ -231,14 +231,25 @@ def _read_header_at(descriptor: int, at: int, end: int) -> _Header | None:
     Return None where there is none, or a number in it is not one that a page can have.
     """
     for size in (_USUAL_BYTES, _MAX_HEADER_BYTES) if 0 <= at < end else ():
+        content = _read_at(descriptor, size, at)
         try:
-            header = _read_header(os.pread(descriptor, size, at))
-        except (_DamagedError, OSError):
+            header = _read_header(content)
+        except _DamagedError:
             continue
         least = 0 if header.kind == _DICTIONARY else 1
         is_sound = header.size >= 0 and header.stored >= 0 and header.values >= least
         return header if is_sound else None
     return None
+
+
+def _read_at(descriptor: int, size: int, at: int) -> bytes:
+    """Read bytes of a file, fewer only at its end."""
+    content = os.pread(descriptor, size, at)
+    while len(content) < size and (
+        more := os.pread(descriptor, size - len(content), at + len(content))
+    ):
+        content += more
+    return content
 
 
 def _read_header(data: bytes) -> _Header:

@@ -155,6 +155,11 @@ def not_started(error: OSError | RuntimeError, what: str) -> MachineError:
     return _told(lack or _PROGRAM, error, what)
 
 
+def not_read(error: OSError, what: str) -> MachineError:
+    """Return the error for a file, `what`, of which a part could be read and the next cannot."""
+    return _told(_lack(error) or _STORAGE, error, what)
+
+
 def out_of_memory(error: BaseException, where: str) -> MachineError:
     """Return the error for an exception that comes from a lack of memory, whatever it says."""
     return _told(_MEMORY, error, where)

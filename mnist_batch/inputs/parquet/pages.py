@@ -137,6 +137,9 @@ def check_chunks(
         chunks: int64 (row groups, columns, 6), as `read_chunks` returns them, of these row groups.
         rows: int64 (row groups,), how many rows the footer says each has.
         flat: bool (columns,), whether a column holds one value a row.
+
+    Raises:
+        OSError: the file cannot be read, which says nothing of its pages.
     """
     found = np.zeros((*chunks.shape[:2], 4), np.int64)
     most = MAX_PAGE_BYTES if len(flat) < _MANY else MAX_PAGES_BYTES // len(flat)

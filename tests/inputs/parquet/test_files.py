@@ -1,5 +1,6 @@
 """Parquet files: every layout of images, labels, and footers that are refused."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from mnist_batch.errors import LabelError
+from mnist_batch import _kernels
+from mnist_batch.errors import LabelError, MachineError
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from tests.support.parquet_files import (
     IMAGES,
@@ -362,3 +364,17 @@ def test_real_mnist_is_that_of_the_idx_files(
     rows, images = read(opened(mnist / "test-00000-of-00001.parquet"), batch_size)
     assert rows == [(i, label, None) for i, label in enumerate(mnist_test_labels.tolist())]
     np.testing.assert_array_equal(images, mnist_test_images)
+
+
+def test_storage_that_fails_makes_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the headers of pages are read: the rows may be sound, so the run ends."""
+    shards = opened(write(tmp_path / "a.parquet", {"image": PNGS}))
+
+    def failing(*_: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(_kernels, "ready", lambda: False)  # which would not ask Python
+    monkeypatch.setattr(os, "pread", failing)
+    expected = r"a\.parquet: the storage cannot be reached .*Input/output error.*nothing is wrong"
+    with pytest.raises(MachineError, match=expected):
+        read(shards)
