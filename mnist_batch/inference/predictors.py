@@ -126,6 +126,7 @@ class Predictor:
         notes: what the user should know of how the file is read and the network run, one sentence
             each; one is added where memory runs out.
         classes: what the network tells apart, with the names that its file gives them.
+        activation: how its outputs are taken: `softmax` as probabilities, `sigmoid`, else logits.
     """
 
     model: AnyModelFile
@@ -135,7 +136,7 @@ class Predictor:
     notes: Sequence[str]
     _network: Network = field(repr=False)
     _input_scale: Scale
-    _activation: str
+    activation: str
     _options: ModelOptions  # which build the same again, but for the scale
     _columns: Sequence[int] | None = None  # the class of each output, where they stand otherwise
     classes: Classes = DIGITS
@@ -207,7 +208,7 @@ class Predictor:
             block = images[start : start + self.block_rows]
             outputs = self._outputs(block)
             columns = slice(None) if self._columns is None else self._columns
-            shares = _as_probabilities(outputs, self._activation)
+            shares = _as_probabilities(outputs, self.activation)
             result[start : start + len(block), columns] = shares
         return result
 
@@ -361,7 +362,7 @@ def build_predictor(
         _network=network,
         # A network on NumPy has the scale in its weights.
         _input_scale=Scale.BYTES if name is PredictorChoice.NUMPY else wanted,
-        _activation=activation,
+        activation=activation,
         _options=ModelOptions(name, wanted, device, batch_size),
         _columns=columns,
         classes=classes,

@@ -25,6 +25,7 @@ from mnist_batch.options import (
 from mnist_batch.schema import DIGITS, Classes
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
+_PROBABILITIES = "probabilities"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class ModelInspection:
         layers: the layers of the network in order, without its inputs.
         input_shape: the shape of one image as the network takes it, 784 values in all; None where
             nothing runs the model.
-        activation: the activation of its outputs, as `softmax`; `linear` for none.
+        activation: the activation of its outputs, as `softmax`; `linear` for none; `probabilities`
+            where its last operation is another, and what it gives are probabilities all the same.
         predictor: what runs the model; None where nothing does.
         why: the reason for that predictor, or why nothing runs it; one clause.
         scale: the range to which pixels are scaled where `--scale` names no other.
@@ -143,11 +145,15 @@ def inspect_model(
         classes = opened.classes or predictor.classes
         usual = wanted_prepare(predictor, classes, Prepare.AUTO).prepare
         trials = try_ways(predictor, opened, usual, workers=workers, progress=progress)
+    activation = found.activation
+    if predictor.activation == "softmax" != activation:
+        activation = _PROBABILITIES
     oddities = ((layer, one) for layer in predictor.layers for one in layer.oddities())
     return replace(
         found,
         layers=predictor.layers,
         input_shape=predictor.input_shape,
+        activation=activation,
         predictor=predictor.name,
         classes=predictor.classes,
         why=predictor.why,
@@ -155,7 +161,7 @@ def inspect_model(
         suspicious=[
             *([_NAN] if nan else _odd_scale(file, trials)),
             *(f"layer {layer.name or layer.kind}: {one}" for layer, one in oddities),
-            *_odd_output(found.activation),
+            *_odd_output(activation),
             *found.suspicious,
         ],
     )
@@ -231,7 +237,7 @@ def _odd_output(activation: str) -> Iterator[str]:
         yield "its outputs are ten sigmoids; divided by their sum they are taken as probabilities"
     elif activation == "linear":
         yield "its outputs have no activation: they are taken as logits, and softmax is applied"
-    elif activation != "softmax":
+    elif activation not in ("softmax", _PROBABILITIES):
         yield (
             f"its outputs end with {activation}, neither softmax nor logits: they are taken as "
             "logits, and softmax is applied"

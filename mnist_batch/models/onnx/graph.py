@@ -129,8 +129,13 @@ class OnnxGraph:
             }
         )
 
-    def values_of(self, node: Node) -> int:
-        """Return the number of values in the arrays that an operation takes."""
+    def values_of(self, node: Node) -> int | None:
+        """Return the number of values in the arrays that an operation takes.
+
+        None where it has attributes instead, which nobody counts.
+        """
+        if node.operator in _LEARNT_AS_ATTRIBUTES:
+            return None
         return sum(self.sizes.get(name, 0) for name in node.inputs)
 
     @property
@@ -142,6 +147,12 @@ class OnnxGraph:
             name = node.inputs[0]
         return _ACTIVATIONS.get(node.operator, "linear") if node else "linear"
 
+
+_LEARNT_AS_ATTRIBUTES = words(
+    "LinearClassifier LinearRegressor SVMClassifier SVMRegressor Scaler TreeEnsemble "
+    "TreeEnsembleClassifier TreeEnsembleRegressor"
+)
+"""Operators of ai.onnx.ml that hold what was learnt in lists of numbers, not in arrays."""
 
 _SAME_NUMBERS = frozenset(("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"))
 _ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}
