@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.picture import write_picture
-from benchmarks.results import Result, Run, read_run
+from benchmarks.results import NETWORK, Result, Run, read_run
 from benchmarks.table import listed, markdown, processor, ratio_with_interval, rounded
 from benchmarks.ways import described
 from benchmarks.workers import PROJECT
@@ -42,6 +42,7 @@ def written(text: str, run: Run) -> str:
 
     Raises:
         KeyError: a block has a name that is none of `BLOCKS`.
+        ValueError: the run lacks what a block says.
     """
     return _BLOCK.sub(lambda m: f"{m[1]}{m[3]}{BLOCKS[m[2]](run)}{m[4]}{m[5]}", text)
 
@@ -57,8 +58,10 @@ def headline(run: Run) -> str:
         (name, one)
         for name, results in _groups(run, _WAYS)
         for one in results
-        if one.row.name == OURS
+        if one.row.name == OURS and one.seconds
     ]
+    if not ours:
+        raise ValueError(f"{OURS} was not run beside other ways")
     name, best = max(ours, key=lambda pair: pair[1].images_per_s or 0)
     return _filled(
         f"**It is fast.** {rounded(best.images_per_s or 0)} images a second on "
@@ -71,28 +74,31 @@ def headline(run: Run) -> str:
 
 
 def summary(run: Run) -> str:
-    """Return a short table of ways from Parquet, below a line of what was measured."""
+    """Return a short table of ways from Parquet, with ratios, below a line of what was measured."""
     groups = [(name, results) for name, results in _groups(run, _WAYS) if "Parquet" in name]
     there = {one.row.name for _, results in groups for one in results}
     ways = [way for way in _IN_SUMMARY if way in there]
-    table = [["images/s", *(name for name, _ in groups)]]
+    ratio = f"{OURS} over it [95 %]"
+    table = [["images/s", *(head for name, _ in groups for head in (name, ratio))]]
     for way in ways:
-        found = [
-            next((one for one in results if one.row.name == way), None) for _, results in groups
-        ]
-        name = f"**{way}**" if way == OURS else way
-        table.append([name, *(_speed(one) for one in found)])
+        cells = [f"**{way}**" if way == OURS else way]
+        for _, results in groups:
+            one = next((one for one in results if one.row.name == way), None)
+            cells += ["", ""] if one is None else [_speed(one), ratio_with_interval(run.ratio(one))]
+        table.append(cells)
     said = (
-        "From PNG in Parquet to written predictions, warm and without a report; "
+        "From PNG in Parquet to written predictions, warm, without a report; "
         f"[more](docs/speed.md). {_said(run)}"
     )
     return f"{_filled(said, indent='')}\n\n{_table(table)}"
 
 
 def about(run: Run) -> str:
-    """Return when and on what the run was."""
+    """Return when and on what the run was, and of which commit."""
+    dirty = " with changes that are in no commit" if run.commit["dirty"] else ""
     return _filled(
-        f"{_said(run)} The model is the default one (SHA-256 {run.data['model_sha256'][:16]}...). "
+        f"{_said(run)} The code is that of commit {run.commit['id'][:12]}{dirty}. "
+        f"The model is the default one (SHA-256 {run.data['model_sha256'][:16]}...). "
         f"Packages: {listed(run.machine['versions'])}.",
         indent="",
     )
@@ -109,7 +115,7 @@ def ways(run: Run) -> str:
                 described(one.row.name),
                 _speed(one),
                 _cpu(one),
-                _megabytes(one),
+                "" if one.reason else _megabytes(one),
                 ratio_with_interval(run.ratio(one)),
             ]
             for one in results
@@ -135,15 +141,13 @@ def more(run: Run) -> str:
             table += [
                 [
                     f"{group}: {one.row.name}",
-                    f"{_speed(one)} images/s",
+                    _measured(one),
                     ratio_with_interval(run.ratio(one)),
                 ]
                 for one in results
             ]
     for _, results in _groups(run, _START):
-        table += [
-            [f"whole process: {one.row.name}", f"{one.median_s:.2f} s", ""] for one in results
-        ]
+        table += [[f"whole process: {one.row.name}", _measured(one), ""] for one in results]
     return _table(table)
 
 
@@ -155,6 +159,13 @@ def memory(run: Run) -> str:
     return _table(table)
 
 
+def picture(run: Run) -> str:
+    """Return the picture, and in words what it shows of this run."""
+    has_network = any(one.seconds for one in run.groups().get(NETWORK, ()))
+    more = ", and of the network by batch size" if has_network else ""
+    return f"![Images per second of each program{more}](../examples/{PICTURE.name})"
+
+
 BLOCKS: Mapping[str, Callable[[Run], str]] = {
     "headline": headline,
     "summary": summary,
@@ -163,26 +174,44 @@ BLOCKS: Mapping[str, Callable[[Run], str]] = {
     "whole": whole,
     "more": more,
     "memory": memory,
+    "picture": picture,
 }
 """What stands between marks, by their name."""
 
 
+def lacking(run: Run) -> list[str]:
+    """Return the parts of the documents of which a run has no row, nor the reason why not."""
+    parts = (_WAYS, _WARM, _PROCESS, _MEMORY, _START, _WORKERS, _CNN)
+    return [part.removesuffix(", ") for part in parts if not list(_groups(run, part))]
+
+
 def main() -> None:
-    """Keep a run where one is named, and write the documents from what is kept."""
-    if len(sys.argv) > 1:
-        run = read_run(Path(sys.argv[1]))
-        KEPT.write_text(json.dumps(run.record(), indent=1) + "\n")
-        write_picture(run, PICTURE)
-    run = read_run(KEPT)
-    TABLE.write_text(markdown(run))
-    for path in DOCUMENTS:
-        path.write_text(written(path.read_text(), run))
+    """Keep a run where one is named, and write the documents from what is kept.
+
+    Raises:
+        SystemExit: there is no such run, or it lacks a part of the documents; nothing is written.
+    """
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT
+    try:
+        run = read_run(path)
+        found = {document: written(document.read_text(), run) for document in DOCUMENTS}
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} does not exist; run `make benchmark` first")
+    except ValueError as error:
+        sys.exit(f"{error}; run `make benchmark` again")
+    if parts := lacking(run):
+        sys.exit(f"{path} lacks {'; '.join(parts)}; run all of `make benchmark`")
+    found[TABLE] = markdown(run)
+    found[KEPT] = json.dumps(run.record(), indent=1) + "\n"
+    write_picture(run, PICTURE)
+    for document, text in found.items():
+        document.write_text(text)
 
 
 def _groups(run: Run, prefix: str, *, keep: bool = False) -> Iterator[tuple[str, Sequence[Result]]]:
     """Yield the groups that begin so, without the beginning unless to `keep`, and their results."""
     for name, results in run.groups().items():
-        done = [one for one in results if one.seconds]
+        done = [one for one in results if one.seconds or one.reason]
         if name.startswith(prefix) and done:
             yield name if keep else name.removeprefix(prefix), done
 
@@ -201,19 +230,27 @@ def _version(run: Run) -> str:
     return str(run.machine["versions"][OURS])
 
 
-def _speed(result: Result | None) -> str:
-    if result is None or result.images_per_s is None:
-        return ""
-    return rounded(result.images_per_s)
+def _measured(result: Result) -> str:
+    """Return a speed, or the seconds of what is not about images; or why there is none."""
+    if result.reason:
+        return f"not run: {result.reason}"
+    speed = result.images_per_s
+    return f"{result.mean_s:.2f} s" if speed is None else f"{rounded(speed)} images/s"
+
+
+def _speed(result: Result) -> str:
+    return _measured(result).removesuffix(" images/s")
 
 
 def _cpu(result: Result) -> str:
-    cpu = result.median_cpu_s
+    cpu = None if result.reason else result.median_cpu_s
     return "" if cpu is None or not result.row.rows else f"{cpu / result.row.rows * 1e6:,.1f}"
 
 
 def _megabytes(result: Result) -> str:
     peak = result.peak_memory_bytes
+    if result.reason:
+        return f"not run: {result.reason}"
     return "" if peak is None else f"{peak / 1e6:,.0f}"
 
 

@@ -166,7 +166,7 @@ def _lines(comparison: Comparison, percent: float) -> Iterator[tuple[str, str | 
         *above, last = textwrap.wrap(
             ", ".join([row.name, *sizes]), _NAME, initial_indent="  ", subsequent_indent="    "
         )
-        cells = f"{change.before.median_s:11.4g} s{change.now.median_s:11.4g} s"
+        cells = f"{change.before.mean_s:11.4g} s{change.now.mean_s:11.4g} s"
         ratio = ratio_with_interval(change.interval)
         yield from ((text, None) for text in above)
         yield f"{last:{_NAME}}{cells}{ratio:>20}  {verdict}", _STYLES.get(verdict)

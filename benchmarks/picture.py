@@ -81,7 +81,7 @@ def _draw_ways(axes: "Axes", results: Sequence[Result]) -> None:
     axes.set_xlabel(
         "images/s from disk to written predictions, in warm processes, without a report"
     )
-    axes.set_title("By way: the median of the rounds, and the 95 % interval of their mean")
+    axes.set_title("By way: the geometric mean of the rounds, and its 95 % interval")
 
 
 def _draw_sizes(axes: "Axes", results: Sequence[Result]) -> None:

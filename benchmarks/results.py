@@ -69,9 +69,9 @@ class Result:
     calibration_s: Sequence[float] = ()
 
     @property
-    def median_s(self) -> float:
-        """The median over the rounds, in seconds."""
-        return statistics.median(self.seconds)
+    def mean_s(self) -> float:
+        """The geometric mean over the rounds, in seconds: of these, ratios are quotients."""
+        return statistics.geometric_mean(self.seconds)
 
     @property
     def iqr_s(self) -> float:
@@ -83,10 +83,10 @@ class Result:
 
     @property
     def images_per_s(self) -> float | None:
-        """Images of a round by its median time; None where it is not about images."""
+        """Images of a round by its mean time; None where it is not about images."""
         if self.row.rows is None or not self.seconds:
             return None
-        return self.row.rows / self.median_s
+        return self.row.rows / self.mean_s
 
     @property
     def interval_s(self) -> tuple[float, float]:
@@ -95,7 +95,7 @@ class Result:
         Of one round it is a point: nothing is known of the spread.
         """
         if len(self.seconds) < 2:
-            return self.median_s, self.median_s
+            return self.mean_s, self.mean_s
         logs = [math.log(value) for value in self.seconds]
         error = statistics.stdev(logs) / math.sqrt(len(logs))
         reach = student_quantile(0.95, len(logs) - 1) * error
@@ -197,10 +197,9 @@ def read_run(path: Path) -> Run:
     Raises:
         ValueError: the file is not one of these benchmarks.
     """
-    record = json.loads(path.read_text())
     try:
-        return _run(record)
-    except (KeyError, TypeError) as error:
+        return _run(json.loads(path.read_text()))
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a run of these benchmarks: {error!r}") from error
 
 

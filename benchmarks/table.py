@@ -13,9 +13,9 @@ _WIDTHS = (10, 5, 3, 8, 7, 4, 6, 20)
 """Columns of a terminal for each but the first, which has the rest, under headings that fit."""
 
 COLUMNS = (
-    "images/s: images of a round by the median time of the rounds; seconds of a round where it is "
-    "not about images",
-    "IQR: interquartile range of these times, by their median",
+    "images/s: images of a round by the geometric mean time of the rounds; seconds of a round "
+    "where it is not about images",
+    "IQR: interquartile range of these times, by their mean",
     "rounds (n): how often it was timed",
     "CPU us: median CPU time by image in microseconds, of all processes that worked; it says more "
     "than images/s where other programs share the machine",
@@ -74,7 +74,7 @@ def facts(run: Run) -> list[str]:
         f"{listed(machine['versions'])}; Keras on {machine['keras_backend']}",
         f"data: {data['name']}, SHA-256 {data['sha256'][:16]}; "
         f"model: {data['model']}, SHA-256 {data['model_sha256'][:16]}",
-        *([f"ways: {', '.join(ways)}"] if ways else []),
+        *([f"ways: {'; '.join(ways)}"] if ways else []),
     ]
 
 
@@ -145,8 +145,8 @@ def _three_digits(value: float) -> str:
 def _cells(run: Run, result: Result) -> list[str]:
     speed, memory, cpu = result.images_per_s, result.peak_memory_bytes, result.median_cpu_s
     return [
-        f"{result.median_s:.2f} s" if speed is None else rounded(speed),
-        f"{result.iqr_s / result.median_s:.0%}" if len(result.seconds) > 1 else "",
+        f"{result.mean_s:.2f} s" if speed is None else rounded(speed),
+        f"{result.iqr_s / result.mean_s:.0%}" if len(result.seconds) > 1 else "",
         str(len(result.seconds)),
         "" if cpu is None or not result.row.rows else f"{cpu / result.row.rows * 1e6:,.2f}",
         _count(result.row.batch_size),
