@@ -5,6 +5,7 @@ of Python's, so that one wheel for each platform serves all its versions.
 """
 
 import os
+import shlex
 import sys
 import sysconfig
 from importlib.util import find_spec
@@ -23,6 +24,20 @@ class BuildLibraries(build_ext):
     def get_ext_filename(self, fullname: str) -> str:
         """Return a library's file, without the version of Python in its name."""
         return f"{fullname.replace('.', '/')}.so"
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile a library; where that fails, leave none from before, unnoticed."""
+        try:
+            super().build_extension(ext)
+        except Exception:
+            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+            raise
+
+    def copy_extensions_to_source(self) -> None:
+        """Copy the libraries beside their sources, in place of all from before."""
+        for ext in self.extensions:
+            Path(self.get_ext_filename(ext.name)).unlink(missing_ok=True)
+        super().copy_extensions_to_source()
 
 
 class Wheel(bdist_wheel):
@@ -47,7 +62,7 @@ def library(name: str, *flags: str) -> Extension:
 if "CC" not in os.environ and find_spec("ziglang"):
     # `make setup` installs Zig's compiler where it finds no other. Left alone it compiles for the
     # processor at hand, and keeps what it makes in the user's home.
-    os.environ["CC"] = f"{sys.executable} -m ziglang cc -mcpu=baseline"
+    os.environ["CC"] = f"{shlex.quote(sys.executable)} -m ziglang cc -mcpu=baseline"
     for cache in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
         os.environ.setdefault(cache, str(Path("build/zig").resolve()))
 libraries = [library("plain")]

@@ -12,7 +12,8 @@ import ctypes
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch._kernels import library, ready
+from mnist_batch import _kernels
+from mnist_batch._kernels import library
 from mnist_batch._kernels.arguments import address
 from mnist_batch.mnist import PIXELS
 
@@ -29,7 +30,7 @@ _LEAST_UNITS = 64
 class PixelProduct:
     """The product of pixels and weights, and a bias: of images, most of whose pixels are black."""
 
-    def __init__(self, kernel: Array, bias: Array | None) -> None:
+    def __init__(self, kernel: Array, bias: Array | None = None) -> None:
         """Arrange the weights, float32 (784, units), and the bias, float32 (units,)."""
         panel = library.get().panel_units()
         self.units = kernel.shape[1]
@@ -51,7 +52,7 @@ class PixelProduct:
         A black pixel times NaN or infinity is NaN, which it would leave out.
         """
         fits = kernel.shape[0] == PIXELS and kernel.shape[1] >= _LEAST_UNITS
-        return ready() and fits and bool(np.isfinite(kernel).all())
+        return _kernels.ready() and fits and bool(np.isfinite(kernel).all())
 
     def __call__(self, images: npt.NDArray[np.uint8], rows: int) -> Array:
         """Return the sums of each unit, float32 (rows, units): of each image, and zeros after them.

@@ -12,12 +12,22 @@ compiled and a wheel for each version of Python, the stable ABI Python.h and one
 """
 
 import ctypes
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 _PLAIN = _FOLDER / "plain.so"
 _AVX2 = _FOLDER / "avx2.so"  # the same code compiled for processors with AVX2, FMA and BMI2
+
+VERSION = 1
+"""Of what the functions take and give; raised together with `KERNELS_VERSION` in kernels.h."""
+
+FUNCTIONS = (
+    "kernels_version", "has_avx2", "decode_pngs", "check_form", "sum_pixels", "find_chunks",
+    "check_pages", "read_files", "file_states", "panel_units", "multiply_pixels",
+)  # fmt: skip
+"""All that a library exports."""
 
 
 def loaded() -> ctypes.CDLL | None:
@@ -45,20 +55,37 @@ def described() -> str:
     return "compiled code for AVX2" if found._name == str(_AVX2) else "compiled code"
 
 
+class _UnusableError(Exception):
+    """A library is never called; the message says why."""
+
+
 @cache
 def _loaded() -> tuple[ctypes.CDLL | None, str]:
     if not _PLAIN.exists():
         return None, "it was installed without a C compiler"
     try:
         plain = _opened(_PLAIN)
-        if _AVX2.exists() and plain.has_avx2():
+    except _UnusableError as error:
+        return None, str(error)
+    if _AVX2.exists() and plain.has_avx2():
+        with suppress(_UnusableError):  # the plain one does the same
             return _opened(_AVX2), ""
-    except (OSError, AttributeError) as error:
-        return None, f"it cannot be loaded: {error}"
     return plain, ""
 
 
 def _opened(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
+    """Return a library, which has all of the functions.
+
+    Raises:
+        _UnusableError: it cannot be loaded, or is of another version.
+    """
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise _UnusableError(f"it cannot be loaded: {error}") from error
+    if not all(hasattr(library, name) for name in FUNCTIONS) or (
+        library.kernels_version() != VERSION
+    ):
+        raise _UnusableError("it is of another version of the package: build it again")
     library.read_files.restype = ctypes.c_size_t  # not an int, as the others
     return library

@@ -1,6 +1,8 @@
-/* What the processor can do. */
+/* What the processor can do, and which version of the kernels these are. */
 
 #include "kernels.h"
+
+EXPORTED int kernels_version(void) { return KERNELS_VERSION; }
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -7,7 +7,7 @@ result over its argument: to write new memory for the first time takes as long a
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -94,18 +94,21 @@ def dense_network(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
             values and give classes.
     """
     try:
-        return _built(file, scaling)
+        network, first = _built(file, scaling)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # A damaged configuration, or one of an unknown version, on which Keras decides.
         why = f"its configuration is not as expected ({type(error).__name__}: {error})"
         raise UnsupportedNetworkError(why) from error
+    return replace(network, product=PixelProduct(*first)) if first else network
 
 
-def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
+def _built(file: ModelFile, scaling: Scaling | None) -> tuple[DenseNetwork, Weights]:
+    """Return the chain, and the arrays of the first dense layer if `PixelProduct` is to do it."""
     layers = _supported_layers(file.config)
     shape = inputs = input_shape(file.config, layers)
     operations: list[Operation] = []
-    product, is_plain = None, True  # whether the pixels have come as they are
+    first: Weights = []
+    is_plain = True  # whether the pixels have come as they are
     shown: list[Layer] = []
     for layer, arrays in zip(layers, _arrays_by_layer(file, layers), strict=True):
         name, stored = layer["class_name"], arrays
@@ -117,7 +120,7 @@ def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
         taken = shape
         operation, shape = _LAYERS[name](layer["config"], arrays, taken)
         if name == "Dense" and is_plain and taken == (PIXELS,) and PixelProduct.pays(arrays[0]):
-            product = PixelProduct(arrays[0], arrays[1] if len(arrays) == 2 else None)
+            first = arrays
             operations = [_activation(layer["config"].get("activation"))]
         elif operation is not None:
             operations.append(operation)
@@ -127,7 +130,7 @@ def _built(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
     classes = count_classes(shape)
     if shape != (classes,):
         raise UnsupportedNetworkError(f"its outputs are of shape {shape}")
-    return DenseNetwork(inputs, operations, shown, classes, file.activation, product)
+    return DenseNetwork(inputs, operations, shown, classes, file.activation), first
 
 
 def _with_scaling(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:

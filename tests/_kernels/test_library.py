@@ -1,13 +1,16 @@
 """The compiled code is found, and a package without it says so and works."""
 
+import re
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.random import _common
 from numpy.typing import NDArray
 
 import mnist_batch
@@ -108,11 +111,54 @@ def test_a_package_without_compiled_code_predicts_the_same(
     assert run(package, "--version").stdout.endswith("\nPNG decoder: Pillow\n")
 
 
+def notes_of(package: Path) -> str:
+    """Return whether a copy of the package has compiled code, what decodes, and its notes."""
+    program = (
+        "from mnist_batch import _kernels; print(_kernels.ready(), _kernels.library.described(),"
+        " _kernels.notes())"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=package, capture_output=True, text=True, check=True
+    ).stdout
+
+
 def test_a_damaged_library_is_none(package: Path) -> None:
     """It is said why it was not loaded."""
     (package / "mnist_batch/_kernels/plain.so").write_bytes(b"no library")
-    program = "from mnist_batch import _kernels; print(_kernels.ready(), _kernels.notes())"
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=package, capture_output=True, text=True, check=True
-    )
-    assert ended.stdout.startswith("False ['no compiled decoder (it cannot be loaded: ")
+    expected = "False Pillow ['no compiled decoder (it cannot be loaded: "
+    assert notes_of(package).startswith(expected)
+
+
+def test_a_library_without_a_function_is_none(package: Path) -> None:
+    """Any other one: an older one of this package may lack a function too."""
+    shutil.copy(_common.__file__, package / "mnist_batch/_kernels/plain.so")
+    expected = "False Pillow ['no compiled decoder (it is of another version of the package: build"
+    assert notes_of(package).startswith(expected)
+
+
+def test_a_library_of_another_version_is_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its functions may take or give something else."""
+    monkeypatch.setattr(library, "VERSION", library.VERSION + 1)
+    found, why = library._loaded.__wrapped__()
+    assert found is None
+    assert why == "it is of another version of the package: build it again"
+
+
+def test_without_the_library_for_avx2_the_plain_one_is_taken(package: Path) -> None:
+    """It does the same, in a little more time."""
+    shutil.copy(ROOT / "_kernels/plain.so", package / "mnist_batch/_kernels")
+    (package / "mnist_batch/_kernels/avx2.so").write_bytes(b"no library")
+    assert notes_of(package) == "True compiled code []\n"
+
+
+def test_the_version_is_raised_with_what_functions_take_and_give() -> None:
+    """Both numbers are one; whoever changes a declaration raises it, and keeps the new sum here."""
+    [number] = re.findall(r"KERNELS_VERSION = (\d+)", (ROOT / "_kernels/kernels.h").read_text())
+    declared = {
+        " ".join(each.split())
+        for path in (ROOT / "_kernels").glob("*.c")
+        for each in re.findall(r"^EXPORTED ([^{]*\))", path.read_text(), re.MULTILINE)
+    }
+    assert {re.findall(r"(\w+)\(", each)[0] for each in declared} == {*library.FUNCTIONS}
+    kept = int(number), zlib.crc32("".join(sorted(declared)).encode())
+    assert kept == (library.VERSION, 404513354)

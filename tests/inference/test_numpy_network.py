@@ -1,5 +1,6 @@
 """Every layer that NumPy runs gives what Keras gives, from both file formats."""
 
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from mnist_batch._kernels import library
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.numpy_network import UnsupportedNetworkError, dense_network, softmax
@@ -279,3 +281,12 @@ def test_softmax_survives_large_values() -> None:
     row = softmax(np.array([[1000, 999, -1000]], np.float32))
     share = np.exp(-1) / (1 + np.exp(-1))
     np.testing.assert_allclose(row, [[1 - share, share, 0]], rtol=1e-6)
+
+
+def test_a_failure_of_compiled_code_says_nothing_of_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of a library without a function: the model would be said to need Keras."""
+    monkeypatch.setattr(library, "get", lambda: ctypes.CDLL(None))
+    with pytest.raises(AttributeError, match="panel_units"):
+        load_model(predictor=PredictorChoice.NUMPY)

@@ -81,7 +81,7 @@ def test_the_wheel_works_in_a_new_environment(wheel: Path, tmp_path: Path) -> No
 
 def test_one_wheel_serves_all_versions_of_python(wheel: Path) -> None:
     """Of one platform; `make wheels` makes those for others."""
-    assert re.fullmatch(r"mnist_batch-[\d.]+-py3-none-linux_\w+\.whl", wheel.name)
+    assert re.fullmatch(r"mnist_batch-[\w.]+-py3-none-linux_\w+\.whl", wheel.name)
 
 
 def test_without_a_compiler_a_wheel_is_built_all_the_same(context: Path, tmp_path: Path) -> None:
@@ -91,6 +91,24 @@ def test_without_a_compiler_a_wheel_is_built_all_the_same(context: Path, tmp_pat
     names = ZipFile(wheel).namelist()
     assert "mnist_batch/MNIST.h5" in names
     assert not [name for name in names if name.endswith(".so")]
+
+
+def test_kernels_that_do_not_compile_leave_none_from_before(context: Path, tmp_path: Path) -> None:
+    """Neither beside the sources nor in `build/`, from where a wheel would take them."""
+    source = tmp_path / "source"
+    shutil.copytree(context, source, ignore=shutil.ignore_patterns("build", "*.so"))
+    kernels = source / "mnist_batch/_kernels"
+    for path in {*kernels.glob("*.c")} - {kernels / "processor.c"}:  # one compiles fast
+        path.unlink()
+    build = [sys.executable, "setup.py", "build_ext", "--inplace"]
+    first = subprocess.run(build, cwd=source, capture_output=True, text=True, check=True)
+    if not (kernels / "plain.so").exists():
+        pytest.skip(f"there is no compiler: {first.stderr}")
+    with (kernels / "processor.c").open("a") as code:
+        code.write("this is not C\n")
+    second = subprocess.run(build, cwd=source, capture_output=True, text=True, check=True)
+    assert "this is not C" in second.stderr
+    assert [*source.rglob("*.so")] == []
 
 
 def _steps(word: str) -> Iterator[str]:
