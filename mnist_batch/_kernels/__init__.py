@@ -17,6 +17,6 @@ def notes() -> list[str]:
     if ready():
         return []
     return [
-        f"no compiled decoder ({library.why_not()}): Pillow decodes all images, about ten times as "
-        "slowly; install a wheel, or where a C compiler is found"
+        f"no compiled decoder ({library.why_not()}): Pillow decodes all images, about twenty times "
+        "as slowly; install a wheel, or where a C compiler is found"
     ]

@@ -52,7 +52,8 @@ def import_keras() -> ModuleType:
 
             if keras.backend.backend() == "tensorflow":
                 _let_gpu_memory_grow()
-    except (ImportError, ValueError, OSError) as error:
+    # AttributeError: of what is installed in part.
+    except (AttributeError, ImportError, ValueError, OSError) as error:
         if is_out_of_memory(error):
             raise out_of_memory(error, "Keras") from error
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")

@@ -62,4 +62,6 @@ def require(what: str, *libraries: str) -> None:
 def _is_installed(name: str) -> bool:
     if name in sys.modules:
         return sys.modules[name] is not None  # None lets its import fail
-    return find_spec(name) is not None
+    spec = find_spec(name)
+    # Any folder of that name on the path is found, as a package in parts (PEP 420): without a file.
+    return spec is not None and spec.origin is not None

@@ -441,6 +441,22 @@ def test_keras_backend_is_respected(cnn_file: Path) -> None:
     )
 
 
+def test_what_is_left_of_keras_is_named_on_one_line(tmp_path: Path) -> None:
+    """A package that lacks what Keras has, as after an installation that ended early."""
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").touch()
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from mnist_batch.inference.keras_network import import_keras; import_keras()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.stderr.splitlines()[-1].startswith(
+        "mnist_batch.errors.ModelError: Keras cannot start on tensorflow: module 'keras' has no "
+    )
+
+
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_keras_runs_on_jax(cnn_file: Path) -> None:
     """Where KERAS_BACKEND names an installed backend, the model runs on that."""

@@ -1,6 +1,8 @@
 """A library that is not installed is named with the command that installs it."""
 
+import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,20 @@ def test_the_libraries_that_are_missing_are_named_once(monkeypatch: pytest.Monke
     )
     with pytest.raises(MissingExtraError, match=r"^a\.h5 needs TensorFlow, which is not installed"):
         extras.require("a.h5", "keras", "tensorflow")
+
+
+def test_a_folder_of_the_same_name_is_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would import it, as a package in parts."""
+    for name in extras.LIBRARIES:
+        (tmp_path / name).mkdir()
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    importlib.invalidate_caches()
+    for name, library in extras.LIBRARIES.items():
+        with pytest.raises(MissingExtraError, match=f"this needs {library.title}"):
+            extras.require("this", name)
 
 
 def test_a_missing_library_is_the_machines() -> None:
