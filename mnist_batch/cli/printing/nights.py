@@ -6,6 +6,9 @@ from mnist_batch.cli.printing import terminal
 _SHOWN = 30
 """Nights that are printed: a month's."""
 
+_OTHERS = 61
+"""Columns that all but the name take, with the longest word of `state` and `new`."""
+
 
 def nights_page(result: "mnist_batch.History") -> "terminal.Page":
     """Return a table of the last nights, newest first, for a terminal."""
@@ -28,6 +31,9 @@ def nights_page(result: "mnist_batch.History") -> "terminal.Page":
     lines = [("page", str(result.page))]
     if earlier:
         lines.insert(0, ("earlier", f"{earlier:,} nights more on the page"))
+    # A name that the screen has no room for goes on in the next line; cut off it would be another.
+    longest = max((len(row[0]) for row in rows), default=0)
+    align = "LlRRRRl" if longest + _OTHERS <= terminal.columns() else "llrrrrl"
     return terminal.page(
-        terminal.table("llrrrrl", rows, header=header, gap=2), "", terminal.named_lines(lines)
+        terminal.table(align, rows, header=header, gap=2), "", terminal.named_lines(lines)
     )

@@ -142,8 +142,9 @@ def table(
 ) -> "Page":
     """Return a table without lines, columns `gap` spaces apart, the row with index `bold` in bold.
 
-    `align` is a letter for each column, `l` for left or `r` for right; right-aligned columns are at
-    least `width` characters wide. `header` holds the names of the columns, if they have any.
+    `align` is a letter for each column, `l` for left or `r` for right, a capital for one that keeps
+    its width while others give way; right-aligned columns are at least `width` characters wide.
+    `header` holds the names of the columns, if they have any.
     """
     from rich.table import Table
 
@@ -152,8 +153,9 @@ def table(
         # A number too long for the screen goes on in the next line; cut off it would be wrong.
         built.add_column(
             text(name, style="bold"),
-            justify="right" if side == "r" else "left",
-            min_width=width if side == "r" else None,
+            justify="right" if side in "rR" else "left",
+            min_width=width if side in "rR" else None,
+            no_wrap=side.isupper(),
             overflow="fold",
         )
     for index, row in enumerate(rows):

@@ -6,7 +6,7 @@ from mnist_batch.cli.printing.nights import nights_page
 from mnist_batch.commands.history import History
 from mnist_batch.nights.history.rows import history_rows
 from tests.support.command import printed
-from tests.support.nights import night
+from tests.support.nights import DOUBTFUL, night
 
 
 def _printed(runs: Path, days: int, **changes: object) -> list[str]:
@@ -35,3 +35,19 @@ def test_the_last_thirty_are_printed(tmp_path: Path) -> None:
     lines = _printed(tmp_path, 40)
     assert sum(line.startswith("2024") for line in lines) == 30
     assert "earlier      10 nights more on the page" in lines
+
+
+def test_a_name_with_its_time_and_the_interval_are_never_broken(tmp_path: Path) -> None:
+    """What gives way are the state and what is new, between their words."""
+    nights = [
+        night(1, name="2024-11-01", model={"name": "other.h5", "sha256": "b" * 64}),
+        night(1, name="2024-11-01T212559", against=DOUBTFUL, version="0.6.0", data="e" * 64),
+    ]
+    result = History(Path("nights/index.html"), history_rows(tmp_path, nights), ())
+    for width in (80, 120):
+        lines = printed(nights_page(result), width)
+        assert max(map(len, lines)) <= width
+        assert lines[1].split()[0] == "2024-11-01T212559"
+        words = " ".join(lines).split()
+        for word in ("accuracy", "0.9719", "0.9597-0.9805", "model,", "version,", "few"):
+            assert word in words
