@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, Verdict
+from mnist_batch.evaluation.comparison.verdict import has_too_few
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.verdict import chance
@@ -104,7 +105,7 @@ def is_of_a_class(gate: GateResult) -> bool:
 
 def folded(gates: Sequence[GateResult]) -> Iterator[GateResult]:
     """Yield gates for a reader: the classes of which there is nothing to tell are one."""
-    told: set[bool | None] = set()
+    told: set[tuple[bool | None, str]] = set()
     left = _TOLD
     for gate in gates:
         is_missed = gate.passed is False
@@ -113,13 +114,18 @@ def folded(gates: Sequence[GateResult]) -> Iterator[GateResult]:
         elif is_missed and left:
             left -= 1
             yield gate
-        elif gate.passed not in told:
-            told.add(gate.passed)
-            alike = [one for one in gates if is_of_a_class(one) and one.passed is gate.passed]
-            message = "none is worse beyond chance" if gate.passed else gate.message
-            if is_missed:
-                alike, message = alike[_TOLD:], "worse beyond chance too"
-            yield replace(gate, name=_name_of(alike), message=message)
+        elif (kind := (gate.passed, _message_of_all(gate))) not in told:
+            told.add(kind)
+            alike = [one for one in gates if is_of_a_class(one)]
+            alike = [one for one in alike if (one.passed, _message_of_all(one)) == kind]
+            yield replace(gate, name=_name_of(alike[_TOLD * is_missed :]), message=kind[1])
+
+
+def _message_of_all(gate: GateResult) -> str:
+    """Return what the gate of a class says together with those that come to the same."""
+    if gate.passed is None:
+        return Verdict.TOO_FEW if gate.message.startswith(Verdict.TOO_FEW) else gate.message
+    return "none is worse beyond chance" if gate.passed else "worse beyond chance too"
 
 
 def _name_of(gates: Sequence[GateResult]) -> str:
@@ -219,7 +225,10 @@ def _class(evidence: Evidence, name: str, number: int) -> GateResult:
         message = f"no row of it that {evidence.base} has too has a label"
         return GateResult(name, passed=None, message=message)
     message = f"{_change(scores)} {_whence(evidence)}"
-    return GateResult(name, passed=number not in comparison.regressed_digits, message=message)
+    is_worse = number in comparison.regressed_digits
+    if not is_worse and has_too_few(scores, comparison.per_digit):
+        return GateResult(name, passed=None, message=f"{Verdict.TOO_FEW}: {message}")
+    return GateResult(name, passed=not is_worse, message=message)
 
 
 def _whence(evidence: Evidence) -> str:

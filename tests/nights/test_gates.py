@@ -209,3 +209,21 @@ def test_of_many_classes_that_are_worse_a_few_are_told_apart() -> None:
     told = [gate for gate in folded(gates) if gate.fails]
     assert [gate.name for gate in told][-2:] == ["class J", "20 classes"]
     assert told[-1].message == "worse beyond chance too"
+
+
+def test_a_digit_of_ten_rows_is_not_asked_for_its_gate_could_not_fail() -> None:
+    """All ten newly wrong have p = 10 * 2 ** -10 = 0.0098; of eleven it is 0.0049, below 0.005.
+
+    Such digits are one line for a reader, beside those without a row.
+    """
+    scores = [
+        replace(one, both_right=rows, newly_wrong=0, newly_right=0, both_wrong=0)
+        for one, rows in zip(EQUAL.per_digit, (10, 11) + 8 * (100,), strict=True)
+    ]
+    few = replace(EVIDENCE, comparison=replace(EQUAL, per_digit=tuple(scores)))
+    asked = _asked(few)
+    assert [asked[f"digit {digit}"].passed for digit in range(4)] == [None, True, True, True]
+    assert asked["digit 0"].message.startswith("too few rows to tell: ")
+    told = {gate.name: (gate.passed, gate.message) for gate in folded([*asked.values()])}
+    assert told["digit 0"] == (None, "too few rows to tell")
+    assert told["digits 1-9"] == (True, "none is worse beyond chance")

@@ -52,7 +52,7 @@ def _parts(result: "mnist_batch.ComparisonResult") -> "Iterator[terminal.Page]":
     images = f"Of {found.pairs:,} image{'s' * (found.pairs != 1)}"
     yield titled(images, table("rl", counts or [("0", "changed")], gap=2))
     if changed := [one for one in found.per_digit if one.newly_wrong + one.newly_right]:
-        yield titled(_title(changed, found.classes), _table(changed, found))
+        yield titled(_title(changed, found.classes), _table(changed, found), _threshold(found))
     if found.newly_confused:
         names = found.classes.short_names(22)
         lines = (
@@ -100,6 +100,14 @@ def _title(changed: "Sequence[PairedScores]", classes: "Classes") -> str:
     worst = f": the {_MOST_CLASSES} worst of {len(changed)}"
     part = worst if len(changed) > _MOST_CLASSES else ""
     return f"Per {classes.noun} that changed{part}; p is corrected for there being {count}"
+
+
+def _threshold(found: "Comparison") -> "terminal.Page":
+    """Return when a class is called worse."""
+    from mnist_batch.evaluation.comparison.verdict import SIGNIFICANCE  # numpy: not for --help
+
+    most = f"{100 * found.max_drop:g}"
+    return text(f"worse is: p below {SIGNIFICANCE:g}, and a drop by more than {most} points")
 
 
 def _table(changed: "Sequence[PairedScores]", found: "Comparison") -> "terminal.Page":

@@ -88,6 +88,15 @@ def regressed_digits(digits: Sequence[PairedScores], max_drop: float) -> tuple[i
     return tuple(digit for digit, scores in enumerate(digits) if is_regressed(scores, max_drop))
 
 
+def has_too_few(scores: PairedScores, digits: Sequence[PairedScores]) -> bool:
+    """Tell whether a class of `digits` has so few rows that not even all newly wrong are enough.
+
+    They could be chance, after the correction for all classes that have rows.
+    """
+    tested = sum(digit.pairs > 0 for digit in digits)
+    return tested * mcnemar_mid_p(scores.pairs, 0) >= SIGNIFICANCE
+
+
 def is_regressed(scores: PairedScores, max_drop: float) -> bool:
     """Tell whether scores are worse beyond chance and by more than `max_drop`, 0 to 1."""
     drop = -(scores.difference or 0.0)

@@ -80,6 +80,7 @@ def test_only_digits_that_changed_have_a_line() -> None:
     assert [row[0] for row in digits] == ["3", "4", "9"]
     assert digits[1][:6] == ["4", "963", "0.9875", "0.9553", "31", "0"]
     assert [row[-1] == "worse" for row in digits] == [False, True, False]
+    assert "worse is: p below 0.005, and a drop by more than 0.1 points" in shown()
 
 
 def test_what_is_newly_confused_is_named() -> None:
