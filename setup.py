@@ -63,6 +63,8 @@ if "CC" not in os.environ and find_spec("ziglang"):
     # `make setup` installs Zig's compiler where it finds no other. Left alone it compiles for the
     # processor at hand, and keeps what it makes in the user's home.
     os.environ["CC"] = f"{shlex.quote(sys.executable)} -m ziglang cc -mcpu=baseline"
+    # Else with the options of Python's own build, which may name folders to search for libraries.
+    os.environ["LDSHARED"] = f"{os.environ['CC']} -shared"
     for cache in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
         os.environ.setdefault(cache, str(Path("build/zig").resolve()))
 libraries = [library("plain")]
