@@ -26,6 +26,9 @@ _LINE = 64
 _LEAST_UNITS = 64
 """Units that take NumPy longer."""
 
+_ROUNDING = 1
+"""Raised with every change of `dense.c` that moves last bits: an output has those of one alone."""
+
 
 class PixelProduct:
     """The product of pixels and weights, and a bias: of images, most of whose pixels are black."""
@@ -44,6 +47,11 @@ class PixelProduct:
         # Panel by panel: the weights that meet a pixel lie together.
         by_panel = columns.reshape(PIXELS, panels, panel).transpose(1, 0, 2)
         self._weights.reshape(panels, PIXELS, panel)[:] = by_panel
+
+    @staticmethod
+    def described() -> str:
+        """Return which code multiplies, and in which version: each moves last bits."""
+        return f"{library.described()}, rounding {_ROUNDING}"
 
     @staticmethod
     def pays(kernel: Array) -> bool:

@@ -305,7 +305,7 @@ class Run:
 
     @cached_property
     def _versions(self) -> dict[str, str]:
-        """The versions of the libraries that the predictions depend on."""
+        """The versions of the code that the predictions depend on."""
         # Of the modules: to look for what is installed takes 10 ms.
         own = {"numpy": np.__version__, "pyarrow": pa.__version__, "pillow": PIL.__version__}
         return own | self.predictor.versions()

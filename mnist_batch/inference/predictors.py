@@ -173,7 +173,7 @@ class Predictor:
         return 2 if isinstance(self._network, GpuNetwork) else 1
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of the libraries that run the network, beside NumPy's."""
+        """Return the versions of what runs the network, beside NumPy's."""
         # Each is imported already, by what loaded the model.
         if self.name is PredictorChoice.KERAS:
             from mnist_batch.inference import keras_network
@@ -183,7 +183,8 @@ class Predictor:
             from mnist_batch.inference.onnx import runtime
 
             return runtime.versions()
-        return {}
+        product = isinstance(self._network, DenseNetwork) and self._network.product
+        return {"first_layer": product.described() if product else "NumPy"}
 
     def probabilities(self, images: Images) -> Array:
         """Return the probability of each class, in the order of `classes`.

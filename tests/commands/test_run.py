@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
+from mnist_batch._kernels import library
 from mnist_batch.commands.run import Run, reading_notes
+from mnist_batch.errors import OutputError
+from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import PredictOptions, Prepare
@@ -102,6 +105,7 @@ def test_a_run_predicts_any_of_its_parts(
 ) -> None:
     """The rows of two parts are those of the whole run, bit for bit."""
     monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
     monkeypatch.setattr(parts, "BLOCKS", 0)
     run = Run([digits_folder], model, PredictOptions())
     assert [part.rows for part in run.parts] == [8, 8, 8, 6]
@@ -113,3 +117,37 @@ def test_a_run_predicts_any_of_its_parts(
     assert table([run.parts[1], run.parts[3]]).equals(
         pa.concat_tables([whole.slice(8, 8), whole.slice(24, 6)]).combine_chunks()
     )
+
+
+def test_a_run_is_resumed_by_what_rounds_alike_alone(
+    tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each library of kernels, and NumPy, rounds the first layer in its own way."""
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
+    monkeypatch.setattr(parts, "BLOCKS", 0)
+    out, plain = tmp_path / "out.parquet", library._opened(library._PLAIN)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done > 8:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(library, "_loaded", lambda: (plain, ""))
+        with pytest.raises(KeyboardInterrupt):
+            mnist_batch.predict(digits_folder, out, report=False, progress=interrupt)
+    others = {(None, "no library"): "NumPy"}
+    if "AVX2" in library.described():
+        others[library._loaded()] = "compiled code for AVX2, rounding 1"
+    for loaded, name in others.items():
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(library, "_loaded", lambda loaded=loaded: loaded)
+            changed = f"first-layer was compiled code, rounding 1, and is {name} now"
+            with pytest.raises(OutputError, match=changed):
+                mnist_batch.predict(digits_folder, out, report=False, resume=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(library, "_loaded", lambda: (plain, ""))
+        run = mnist_batch.predict(digits_folder, out, report=False, resume=True).run
+    assert run
+    assert run["resumed_rows"] >= 8
+    assert run["versions"]["first_layer"] == "compiled code, rounding 1"
