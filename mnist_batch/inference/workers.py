@@ -9,6 +9,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -36,7 +37,7 @@ class Progress:
 class _OpenShard(Generic[BatchT, ResultT]):
     """A shard that is being read."""
 
-    batches: Iterator[BatchT]
+    batches: Generator[BatchT, None, None]
     # One for each batch that was read and is not taken, in order; empty until the result is there.
     results: deque[list[ResultT | BaseException]] = field(default_factory=deque)
     being_read: bool = False
@@ -89,15 +90,15 @@ def _start(run: "_Run[Any, Any, Any]", threads: list[threading.Thread], workers:
         if threads and memory.is_short():
             return
         thread = threading.Thread(target=run.work_on, daemon=True)
+        run.count(1)
         try:
             thread.start()
         except RuntimeError as error:
+            run.count(-1)
             if not threads:
                 raise not_started(error, "a worker") from error
             return
         threads.append(thread)
-        with run.changed:
-            run.working += 1
 
 
 @dataclass(eq=False)
@@ -115,10 +116,27 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def stop(self) -> None:
-        """Let every worker end after its batch."""
+        """Let every worker end after its batch; the last one closes the shards."""
         with self.changed:
             self.stopped = True
             self.changed.notify_all()
+        self.count(0)
+
+    def count(self, change: int) -> None:
+        """Change the number of workers; close the shards where the run is stopped and has none.
+
+        A shard does not close by itself: the traceback of an error may hold it, and with it threads
+        and files.
+        """
+        with self.changed:
+            self.working += change
+            if not self.stopped or self.working:
+                return
+            left, self.open = self.open, []
+        for shard in left:
+            shard.results.clear()
+            with suppress(Exception):  # the run has ended, whatever it raises
+                shard.batches.close()
 
     def results(self) -> Iterator[ResultT]:
         """Wait for the results and yield them in order."""
@@ -134,7 +152,11 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
                 self.changed.notify_all()
             for value in result:
                 if isinstance(value, BaseException):
-                    raise value
+                    result.clear()
+                    try:
+                        raise value
+                    finally:
+                        del value  # else the error and the frames it came through hold each other
                 yield value
 
     def _head_is_ready(self) -> bool:
@@ -146,7 +168,11 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
 
     def work_on(self) -> None:
         """Read and process one batch after another until there is none or `stop` is called."""
-        while not self._is_one_too_many() and (shard := self._next_shard()) is not None:
+        while not self._is_one_too_many():
+            shard = self._next_shard()
+            if shard is None:
+                self.count(-1)
+                return
             with memory.batch():
                 self._process_next(shard)
 
@@ -226,8 +252,5 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
 def _batches(
     read: Callable[[ShardT], Iterator[BatchT]], shard: ShardT
 ) -> Generator[BatchT, None, None]:
-    """Read a shard as a generator, so that a failure to open it comes with the first batch.
-
-    It has no reference to the run, so that it is closed as soon as the run's last thread ends.
-    """
+    """Read a shard as a generator, so that a failure to open it comes with the first batch."""
     yield from read(shard)

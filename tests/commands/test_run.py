@@ -1,5 +1,6 @@
 """What a run records, and what it notes of its inputs."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -136,10 +137,10 @@ def test_a_run_is_resumed_by_what_rounds_alike_alone(
         patched.setattr(library, "_loaded", lambda: (plain, ""))
         with pytest.raises(KeyboardInterrupt):
             mnist_batch.predict(digits_folder, out, report=False, progress=interrupt)
-    others = {(None, "no library"): "NumPy"}
+    others: list[tuple[tuple[ctypes.CDLL | None, str], str]] = [((None, "none"), "NumPy")]
     if "AVX2" in library.described():
-        others[library._loaded()] = "compiled code for AVX2, rounding 1"
-    for loaded, name in others.items():
+        others.append((library._loaded(), "compiled code for AVX2, rounding 1"))
+    for loaded, name in others:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(library, "_loaded", lambda loaded=loaded: loaded)
             changed = f"first-layer was compiled code, rounding 1, and is {name} now"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_batch.inference.blocks import map_blocks
+from mnist_batch.inference.workers import map_batches
 from mnist_batch.schema import Images
 
 
@@ -150,13 +151,17 @@ def test_a_block_is_filled_while_another_is_worked_on() -> None:
 
 @pytest.mark.parametrize("failing", ["items", "work"])
 def test_an_error_comes_in_its_place(failing: str) -> None:
-    """After the items of the blocks before it; what was opened is closed."""
-    closed = []
+    """After the items of the blocks before it; what was opened is closed, while it is kept too."""
+    before, closed = set(threading.enumerate()), []
+
+    def images_of(number: int) -> Images:
+        return _numbered([2] * 200)[number]
 
     def items() -> Generator[Images, None, None]:
         try:
-            for number, images in enumerate(_numbered([2] * 5)):
-                if (failing, number) == ("items", 3):
+            # On threads of their own, as batches are decoded; they wait when enough are ahead.
+            for images in map_batches([0], lambda _: iter(range(200)), images_of, workers=2):
+                if failing == "items" and images[0, 0, 1] == 6:
                     raise KeyError(failing)
                 yield images
         finally:
@@ -171,7 +176,10 @@ def test_an_error_comes_in_its_place(failing: str) -> None:
         lambda: closing(items()), lambda images: images, work, len, rows=2, columns=10, threads=1
     )
     assert [next(found)[1][0, 0] for _ in range(3)] == [0, 2, 4]
-    with pytest.raises(KeyError, match=failing):
+    with pytest.raises(KeyError, match=failing) as caught:
         next(found)
-    if failing == "items":
-        assert closed == [True]
+    for thread in {*threading.enumerate()} - before:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert closed == [True]
+    assert caught.value.__traceback__  # which holds the frames of all that it passed
