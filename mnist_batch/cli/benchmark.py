@@ -81,23 +81,30 @@ def benchmark(
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
+    from mnist_batch.tuning.benchmark import NotSavedError
+
     sizes = _sizes(batch_sizes)
     columns = ["bar", "elapsed", "{task.description}"]
-    with terminal.progress_bar(columns, _bar_fields, quiet=quiet) as progress:
-        result = mnist_batch.benchmark(
-            inputs or [],
-            model=model,
-            predictor=predictor,
-            scale=scale,
-            device=device,
-            **vars(reading),
-            batch_sizes=sizes,
-            seconds=seconds,
-            save=save,
-            against=against,
-            progress=progress,
-        )
-    terminal.show_result(result, benchmark_page, quiet=quiet, as_json=as_json)
+    show = partial(terminal.show_result, page=benchmark_page, quiet=quiet, as_json=as_json)
+    try:
+        with terminal.progress_bar(columns, _bar_fields, quiet=quiet) as progress:
+            result = mnist_batch.benchmark(
+                inputs or [],
+                model=model,
+                predictor=predictor,
+                scale=scale,
+                device=device,
+                **vars(reading),
+                batch_sizes=sizes,
+                seconds=seconds,
+                save=save,
+                against=against,
+                progress=progress,
+            )
+    except NotSavedError as error:
+        show(error.result)  # for what was measured need not be measured again
+        raise
+    show(result)
 
 
 def _bar_fields(measured: str, _: float) -> dict[str, str]:

@@ -65,7 +65,7 @@ class StagedFile:
         self.discard()
 
     def commit(self) -> None:
-        """Flush the file to disk and rename it to its target, then flush the folder.
+        """Flush the file to disk and give it the target's name, then flush the folder.
 
         Raises:
             OutputError: the target exists by now and `overwrite` is false, or the disk refuses.
@@ -75,10 +75,25 @@ class StagedFile:
             flush(self.path)
             # Only now: while it is written, we have to open it, and nobody else.
             self.path.chmod(output_mode())
-            self.path.replace(self._place)
+            self._name()
         with contextlib.suppress(OSError):  # the file has its name, whatever the disk says now
             flush_names(self._place.parent)
         self._lock.close()
+
+    def _name(self) -> None:
+        """Give the file its target's name; without `overwrite` only where nothing has it."""
+        if not self._overwrite:
+            try:
+                os.link(self.path, self._place)  # which replaces nothing, unlike a rename
+            except FileExistsError:
+                check_writable(self.target, overwrite=False)
+                raise
+            except OSError:  # a file system without a second name for a file
+                check_writable(self.target, overwrite=False)
+            else:
+                self.path.unlink(missing_ok=True)
+                return
+        self.path.replace(self._place)
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens after `commit`."""

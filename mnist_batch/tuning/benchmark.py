@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-from mnist_batch.errors import ModelError
+from mnist_batch.errors import ModelError, OutputError
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.models.model_file import MAX_FILE_BYTES
@@ -81,7 +81,8 @@ def benchmark(
         InputError: an input cannot be read, or holds no images; or no run of the name was saved.
         LabelError: a label is of no class.
         ModelError: the model cannot be loaded or run, or its predictions differ between settings.
-        OutputError: a run of the name was saved already, or it cannot be written.
+        OutputError: a run of the name was saved already, or it cannot be written; `NotSavedError`
+            with the result, once it is measured.
         ValueError: there is no batch size, or one below 1; or a name is none, see `path_of`.
     """
     device, sizes = Device(device), sorted(set(batch_sizes))
@@ -106,9 +107,26 @@ def benchmark(
         if saved is not None:
             result = replace(result, comparison=later.held_against(str(against), saved))
         if path is not None:
-            result = replace(result, saved=str(path))
-            saved_runs.write(path, later.run(), result.record())
+            named = replace(result, saved=str(path))
+            try:
+                saved_runs.write(path, later.run(), named.record())
+            except OutputError as error:
+                raise NotSavedError(error.args[0], result) from error
+            result = named
         return result
+
+
+class NotSavedError(OutputError):
+    """A run was measured and could not be saved.
+
+    Attributes:
+        result: what was measured.
+    """
+
+    def __init__(self, message: str, result: BenchmarkResult) -> None:
+        """Take why, and what was measured."""
+        super().__init__(message)
+        self.result = result
 
 
 def _runs(save: str | None, against: str | None) -> tuple[Path | None, SavedRun | None]:
@@ -170,22 +188,23 @@ class _Later:
     def held_against(self, name: str, saved: SavedRun) -> Comparison:
         """Compare with a saved run: in turns where that can run again, else over time.
 
-        At the saved batch size and workers where these could have been recommended now too: which
-        of several settings that are as fast is recommended, chance decides.
+        Over time at the saved batch size and workers. In turns at these where they could have been
+        recommended now too: which of several settings that are as fast is recommended, chance
+        decides.
         """
-        now, before = self._now, saved.setting
-        if self._bench.measures(before.batch_size, before.workers):
-            same = replace(now.setting, batch_size=before.batch_size, workers=before.workers)
-            now = replace(now, setting=same)
-        told = partial(Comparison, name, saved.saved_utc, changed=changes(saved, now))
+        before = saved.setting
+        same = replace(self._now.setting, batch_size=before.batch_size, workers=before.workers)
+        alike = replace(self._now, setting=same)
+        now = alike if self._bench.measures(before.batch_size, before.workers) else self._now
+        told = partial(Comparison, name, saved.saved_utc)
         other = self._again(saved, now)
         if isinstance(other, Predictor):
             interval = self._in_turns(before, other, now.setting)
-            return told(way=Way.IN_TURNS, interval=interval)
+            return told(Way.IN_TURNS, changes(saved, now), interval)
         if why := obstacle(saved, now):
-            return told(way=Way.NOT_COMPARED, reason=why)
+            return told(Way.NOT_COMPARED, changes(saved, now), reason=why)
         interval, machine = over_time(saved, self._at(before.batch_size, before.workers))
-        return told(way=Way.OVER_TIME, interval=interval, machine=machine, reason=other)
+        return told(Way.OVER_TIME, changes(saved, alike), interval, machine, reason=other)
 
     def _in_turns(self, saved: Setting, other: Predictor, mine: Setting) -> RatioInterval:
         """Time the saved setting, which `other` predicts at, and that of now, in turns."""

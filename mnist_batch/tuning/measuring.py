@@ -94,7 +94,7 @@ class Bench:
         self._files = partial(samples.repeated, shards)
         self._reference = agreement.probabilities_of(one.predictions for one in predicted)
         self._pixels = samples.pixels(predicted)
-        self.images = samples.images_hash(opened, batch)
+        self.images = samples.images_hash(opened)
         self._counts = PredictionCounts()
         for one in predicted:
             self._counts.add(one.predictions)

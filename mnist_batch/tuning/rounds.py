@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from mnist_batch.tuning.recommendation import Measurement
+from mnist_batch.tuning.saved_runs import MOST_ROUNDS
 
 ResultT = TypeVar("ResultT")
 
@@ -50,13 +51,15 @@ def times_in_turn(
     Args:
         works: each returns the seconds that it took.
         seconds: for which each runs, on average.
-        least: how often each runs at least.
+        least: how often each runs at least; `MOST_ROUNDS` at most.
     """
     for work in works:
         work()
     taken: list[list[float]] = []
-    while len(taken) < least or sum(map(sum, taken)) < seconds * len(works):
+    total = 0.0
+    while len(taken) < least or (total < seconds * len(works) and len(taken) < MOST_ROUNDS):
         taken.append([work() for work in works])
+        total += sum(taken[-1])
     return list(zip(*taken, strict=True))
 
 

@@ -170,13 +170,14 @@ def opened(inputs: Inputs, options: ReadOptions, classes: Classes) -> Iterator[O
         yield open_inputs([path], replace(options, labels=NO_LABELS), classes)
 
 
-def images_hash(inputs: OpenInputs, first: ImageBatch) -> str:
+def images_hash(inputs: OpenInputs) -> str:
     """Return a hash of the first images and of how they are stored: what speeds depend on.
 
-    `first` is the first batch as it was read. How many images a benchmark uses depends on its
-    speed, so only the first ones count.
+    They are read on their own: how many images a benchmark uses depends on its speed.
     """
     about = [type(inputs.shards[0]).__name__, str(inputs.rows)]
-    few = first.take(pa.array(range(min(len(first), _HASHED))))
-    text = "\n".join([*about, *map(str, content_hashes(few).to_pylist())])
-    return hashlib.sha256(text.encode()).hexdigest()
+    batches = (
+        batch for shard in first_rows(inputs.shards, _HASHED) for batch in shard.read(_HASHED)
+    )
+    hashes = [str(one) for batch in batches for one in content_hashes(batch).to_pylist()]
+    return hashlib.sha256("\n".join([*about, *hashes]).encode()).hexdigest()

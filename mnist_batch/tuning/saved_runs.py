@@ -24,10 +24,10 @@ FOLDER = Path(".mnist-batch", "benchmarks")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _FORMAT = 1
 _MOST_BYTES = 2**20
-"""Of a file: one has 10,000, and 20 more for each round."""
+"""Of a file: one has 10,000, and 60 more for each round."""
 
-LEAST_ROUNDS, _MOST_ROUNDS = 15, 10_000
-"""Of a run: an interval of three would reach far."""
+LEAST_ROUNDS, MOST_ROUNDS = 15, 10_000
+"""Of a run: an interval of three would reach far, and more than these tell no more."""
 
 _LEAST_S, _MOST_S = 1e-9, 1e6
 """What a round may have taken: of other times intervals may be larger than any number."""
@@ -221,8 +221,8 @@ def _number(value: object, largest: int) -> int:
 
 def _times(value: object) -> tuple[float, ...]:
     """Return the seconds of rounds."""
-    if not isinstance(value, list) or not LEAST_ROUNDS <= len(value) <= _MOST_ROUNDS:
-        raise ValueError(f"lacks the seconds of {LEAST_ROUNDS} rounds or more")
+    if not isinstance(value, list) or not LEAST_ROUNDS <= len(value) <= MOST_ROUNDS:
+        raise ValueError(f"lacks the seconds of {LEAST_ROUNDS} to {MOST_ROUNDS:,} rounds")
     if not all(type(one) is float and _LEAST_S <= one <= _MOST_S for one in value):
         raise ValueError("has a round of a time that none takes")
     return tuple(value)

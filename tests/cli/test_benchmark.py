@@ -3,9 +3,15 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+import mnist_batch
+from mnist_batch.cli.benchmark import benchmark
+from mnist_batch.tuning.benchmark import NotSavedError
+from mnist_batch.tuning.recommendation import BenchmarkResult
 from tests.support.command import run
 
 
@@ -55,3 +61,18 @@ def test_a_run_that_was_not_saved_is_one_line(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.count("\n") == 1
     assert "does not exist; save a run first, with --save NAME" in ended.stderr
+
+
+def test_a_run_that_cannot_be_saved_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the error, so that nothing that was measured is lost."""
+    result = SimpleNamespace(notes=[], record=lambda: {"rows": 7})
+
+    def fail(*_: object, **__: object) -> None:
+        raise NotSavedError("before.json exists already", cast(BenchmarkResult, result))
+
+    monkeypatch.setattr(mnist_batch, "benchmark", fail)
+    with pytest.raises(NotSavedError):
+        benchmark(reading=SimpleNamespace(), save="before", as_json=True)  # type: ignore[arg-type] # of tests
+    assert capsys.readouterr().out == '{"rows": 7}\n'

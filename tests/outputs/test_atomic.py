@@ -1,5 +1,7 @@
 """A staged file appears whole or not at all."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnist_batch.errors import OutputError
-from mnist_batch.outputs import file_lock
+from mnist_batch.outputs import atomic, file_lock, targets
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.file_lock import HeldLock, lock
 
@@ -58,6 +60,42 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists already"):
         staged.commit()
     assert target.read_text() == "of another run"
+
+
+def test_of_two_that_write_at_once_the_first_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the other one had looked for the file before it was there."""
+    target = tmp_path / "out.json"
+
+    def slow(path: Path) -> None:
+        targets.flush(path)
+        target.write_text("first")
+
+    monkeypatch.setattr(atomic, "flush", slow)
+    with (
+        pytest.raises(OutputError, match="exists already"),
+        StagedFile(target, overwrite=False) as staged,
+    ):
+        staged.path.write_text("second")
+        staged.commit()
+    assert target.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_system_without_second_names_takes_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As FAT is one."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with StagedFile(tmp_path / "out.json", overwrite=False) as staged:
+        staged.path.write_text("text")
+        staged.commit()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["text"]
 
 
 def test_folders_that_are_missing_are_made_while_it_is_written(tmp_path: Path) -> None:

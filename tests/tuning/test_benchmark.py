@@ -10,6 +10,8 @@ import pytest
 
 import mnist_batch
 from mnist_batch.errors import InputError, OutputError
+from mnist_batch.tuning import saved_runs
+from mnist_batch.tuning.benchmark import NotSavedError
 from mnist_batch.tuning.comparison import Comparison, Way
 from mnist_batch.tuning.recommendation import BenchmarkResult
 
@@ -108,7 +110,7 @@ def test_other_code_is_compared_over_time(digits_parquet: Path) -> None:
     found = against(digits_parquet, batch_sizes=[512])
     assert (found.way, found.reason) == (Way.OVER_TIME, "the code of then is not here")
     assert found.machine is not None
-    assert "code of mnist_batch" in found.changed
+    assert found.changed == ["code of mnist_batch"]
 
 
 def test_a_thousand_times_as_slow_is_slower(digits_parquet: Path) -> None:
@@ -168,3 +170,21 @@ def test_a_run_is_saved_and_held_against_another_at_once(digits_parquet: Path, w
     assert record["comparison"]["against"] == "before"
     assert record["comparison"]["way"] == "in turns"
     assert result.record() == {**record, "notes": result.notes}
+
+
+def test_what_cannot_be_saved_is_not_lost(
+    digits_parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error has what was measured; here another run took the name meanwhile."""
+
+    def check(path: Path) -> None:
+        if path.exists():
+            raise OutputError(f"{path} exists already")
+        path.write_text("of another run")
+
+    monkeypatch.setattr(saved_runs, "check_new", check)
+    with pytest.raises(NotSavedError, match="exists already") as error:
+        benchmark(digits_parquet, save="taken")
+    assert error.value.result.recommended.batch_size == 256
+    assert error.value.result.saved is None
+    assert (BENCHMARKS / "taken.json").read_text() == "of another run"

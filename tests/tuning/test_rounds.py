@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mnist_batch.tuning import rounds
 from mnist_batch.tuning.recommendation import Measurement, Stage
 from mnist_batch.tuning.rounds import Round, time_in_turn
 
@@ -31,3 +32,9 @@ def test_a_round_that_fails_its_check_ends_it() -> None:
 
     with pytest.raises(ValueError, match="5"):
         time_in_turn([round_of(lambda: 5, refuse)], 0)
+
+
+def test_rounds_of_no_time_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After as many as are kept of a run."""
+    monkeypatch.setattr(rounds, "MOST_ROUNDS", 50)
+    assert rounds.times_in_turn([lambda: 1e-9, lambda: 1e-9], 1.0) == [(1e-9,) * 50] * 2

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
@@ -13,7 +14,7 @@ from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import write_parquet
-from mnist_batch.tuning.samples import first_rows, repeated, sample, shard_of
+from mnist_batch.tuning.samples import first_rows, images_hash, repeated, sample, shard_of
 
 
 def rows_of(shards: Sequence[Shard], batch_size: int) -> list[int]:
@@ -115,3 +116,16 @@ def test_pixels_in_memory_are_joined_too() -> None:
     np.testing.assert_array_equal(three.images, np.asarray(batch.images)[[0, 1, 0]])
     assert three.prepared is None
     assert not shard.encoded
+
+
+def test_an_input_is_known_by_its_first_hundred_images(tmp_path: Path) -> None:
+    """However many more are used, or read at once."""
+
+    def hash_with(changed: int, rows: int = 150) -> str:
+        images = [bytes([k]) * 784 for k in range(rows)]
+        images[changed] = b"\xff" * 784
+        pq.write_table(pa.table({"image": images}), tmp_path / "raw.parquet", row_group_size=40)
+        return images_hash(open_inputs([tmp_path / "raw.parquet"]))
+
+    assert hash_with(120) == hash_with(149) != hash_with(99)
+    assert hash_with(100) != hash_with(100, rows=151)

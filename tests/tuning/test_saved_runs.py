@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.tuning import saved_runs
 from mnist_batch.tuning.comparison import Comparison, Way, changes, over_time
+from mnist_batch.tuning.saved_runs import MOST_ROUNDS
 from tests.support.saved_runs import saved_run
 
 
@@ -30,6 +32,14 @@ def test_a_run_is_read_as_it_was_saved(path: Path) -> None:
     assert saved_runs.read(path) == saved_run()
     assert json.loads(path.read_bytes())["result"] == {"rows": 7}
     assert [one.name for one in path.parent.iterdir()] == ["before.json"]
+
+
+def test_as_many_rounds_as_are_measured_can_be_read(tmp_path: Path) -> None:
+    """With all digits that a time can have."""
+    times = tuple(1 / (3000 + k) for k in range(MOST_ROUNDS))
+    run = replace(saved_run(), seconds=times, calibration_s=times)
+    saved_runs.write(tmp_path / "long.json", run, {})
+    assert saved_runs.read(tmp_path / "long.json") == run
 
 
 def test_an_earlier_run_is_never_replaced(path: Path) -> None:
@@ -87,7 +97,8 @@ def change(record: Any, keys: list[str], value: object) -> None:  # noqa: ANN401
     [
         ("format", 2, "is of format '2', not 1"),
         ("compared", [], "has list for an object"),
-        ("compared seconds", [1.0] * 14, "lacks the seconds of 15 rounds or more"),
+        ("compared seconds", [1.0] * 14, "lacks the seconds of 15 to 10,000 rounds"),
+        ("compared seconds", [1.0] * 10_001, "lacks the seconds of 15 to 10,000 rounds"),
         ("compared seconds", [1.0] * 14 + [0.0], "a round of a time that none takes"),
         ("compared seconds", [1.0] * 14 + [-1.0], "a round of a time that none takes"),
         ("compared seconds", [1.0] * 14 + [1e300], "a round of a time that none takes"),
@@ -98,7 +109,7 @@ def change(record: Any, keys: list[str], value: object) -> None:  # noqa: ANN401
         ("compared cores", 0, "'0' for a number from 1"),
         ("compared cpu", "x" * 201, "for a text of up to 200 characters"),
         ("compared versions", {"numpy": 2}, "'2' for a text"),
-        ("compared seconds", 1.0, "lacks the seconds of 15 rounds or more"),
+        ("compared seconds", 1.0, "lacks the seconds of 15 to 10,000 rounds"),
         ("compared setting scale", "x" * 10_000, "x; save the run again"),
         ("compared setting device", "tpu", "'tpu' is not a valid Device"),
         ("compared setting batch_size", 10**9, "for a number from 1 to 1000000"),
