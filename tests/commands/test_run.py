@@ -74,7 +74,8 @@ def test_labels_that_name_nothing_are_said(
     summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, labels=labels)
     assert (
         f"{labels} labels 0 of 30 images; it has no line for '0/00000.png'; lines for none of the "
-        "images: 1, the first (line 2) for 'elsewhere.png'"
+        "images: 1, the first (line 2) for 'elsewhere.png'; a line names an image by the end of "
+        "its path"
     ) in summary.notes
 
 

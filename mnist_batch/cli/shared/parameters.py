@@ -64,7 +64,8 @@ ImageRoot = Annotated[
     Path | None,
     reading(
         metavar="DIR",
-        help="Folder of files that a column of paths names; none outside is read.",
+        help="Folder of the image files that a column of paths in Parquet names, to read these; "
+        "none outside is read.",
     ),
 ]
 OrientationChoice = Annotated[

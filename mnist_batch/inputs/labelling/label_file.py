@@ -150,6 +150,8 @@ class LabelFile:
                 f"lines for none of the images: {len(lines):,}, the first (line "
                 f"{self._lines[lines[0]]}) for {shortened(first)!r}"
             )
+            if not labelled:
+                said.append("a line names an image by the end of its path")
         return "; ".join(said)
 
 

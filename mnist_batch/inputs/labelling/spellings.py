@@ -13,10 +13,10 @@ _MOST_DEPTHS = 32
 def find_spellings(images: Mapping[str, str], lines: Set[str]) -> dict[str, str]:
     r"""Return for images that no line names just so the line that names them in another way.
 
-    A line names an image by the end of its path: `./a.png`, `imgs\a.png` and `a.png` for
-    `imgs/a.png`, also without the suffix, in another case or in another form of Unicode, as file
-    systems change it. It has to end just one path, and no other line may name the same one: `0.png`
-    names neither `train/0.png` nor `test/0.png` where both are there.
+    A line names an image by the end of its path: `./a.png`, `../imgs/a.png`, `imgs\a.png` and
+    `a.png` for `imgs/a.png`, also without the suffix, in another case or in another form of
+    Unicode, as file systems change it. It has to end just one path, and no other line may name the
+    same one: `0.png` names neither `train/0.png` nor `test/0.png` where both are there.
 
     Args:
         images: the path of each image by its name.
@@ -66,10 +66,15 @@ def same_path(path: str) -> str:
 
 
 def _plain(path: str) -> str:
-    """Return a path with `/` between its folders, without `.` and `//`, in one Unicode form."""
-    return same_path(unicodedata.normalize("NFC", path).replace("\\", "/"))
+    """Return a path with `/` between its folders, without `.` and `//`, in one Unicode form.
+
+    Of a path with `..` that is what comes after the last: its end, from whichever folder it leads.
+    """
+    path = unicodedata.normalize("NFC", path).replace("\\", "/")
+    return same_path(_UP.sub("", path))
 
 
+_UP = re.compile(r"^(.*/)?\.\./", re.DOTALL)
 _NOTHING = re.compile(r"/(\./|/)*(?:\./)*")
 
 

@@ -30,6 +30,11 @@ def name_column(path: Path, table: pa.Table) -> str:
     return name
 
 
+def names_images(columns: Sequence[str]) -> bool:
+    """Tell whether a column of a table is called as one that names images is."""
+    return not {*_renamed(columns).values()}.isdisjoint(_NAMING)
+
+
 def check_once(path: Path, table: pa.Table, name: str) -> None:
     """Check that a table has a column once.
 

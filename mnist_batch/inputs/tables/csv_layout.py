@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mnist_batch.inputs.labelling.tables import names_images
 from mnist_batch.inputs.tables.pixel_columns import (
     find_label_column,
     find_pixel_columns,
@@ -129,6 +130,11 @@ def _by_place(names: Sequence[str], wanted: str | None) -> tuple[tuple[int, ...]
     if not side_of(count) and not side_of(count - 1):
         shown = ", ".join(repr(shortened(name, 20)) for name in names[:_SHOWN])
         more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
+        if names_images(names):
+            raise LayoutError(
+                f"no table of pixels but a list of paths: its columns are {shown}{more}; pass the "
+                "folder of the images as INPUT and this file as --labels"
+            )
         raise LayoutError(
             f"no table of pixels: its columns are {shown}{more}; expected 784 of them, numbered as "
             "pixel0 to pixel783, and one for the label"

@@ -21,6 +21,17 @@ def test_a_line_names_the_image_whose_path_ends_so() -> None:
     }
 
 
+def test_a_line_may_lead_up_from_another_folder() -> None:
+    """Of `../full/0/a.png` the end tells; another folder of the same names is another image."""
+    images = {"0/a.png": "/data/full/0/a.png", "1/a.png": "/data/full/1/a.png"}
+    lines = {"../../full/0/a.png", "..\\full\\1\\a.png"}
+    assert find_spellings(images, lines) == {
+        "0/a.png": "../../full/0/a.png",
+        "1/a.png": "..\\full\\1\\a.png",
+    }
+    assert find_spellings(images, {"../other/0/a.png", "../x..y/1/a.png"}) == {}
+
+
 def test_unicode_and_case_may_differ() -> None:
     """MacOS decomposes letters, and Windows does not tell case."""
     name = "\u00fcbung.png"

@@ -136,8 +136,19 @@ def test_lines_before_the_header_may_be_blank(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "file_name,label\n1.png,7\n", "\0\1\2"])
 def test_other_files_are_no_tables_of_pixels(text: str) -> None:
-    """They are passed over in folders, and refused where they are named."""
+    """They are passed over in folders, and refused where they are named.
+
+    Of a list of paths the message says what to pass instead.
+    """
     with pytest.raises(LayoutError, match="no table of pixels"):
         layout_of(text.encode())
     with pytest.raises(LayoutError, match="UTF-16"):
         layout_of(text.encode("utf-16"))
+
+
+@pytest.mark.parametrize("name", ["path", "file_name", "Filename", "image"])
+def test_of_a_list_of_paths_the_message_says_what_to_pass(name: str) -> None:
+    """Files of labels are no INPUT."""
+    told = "a list of paths: .* pass the folder of the images as INPUT and this file as --labels"
+    with pytest.raises(LayoutError, match=told):
+        layout_of(f"{name},label\n0/1.png,7\n".encode())
