@@ -52,8 +52,9 @@ _MOST_COPIED = 8 * 2**20
 """Encoded bytes of a batch up to which all are copied at once, which is faster."""
 
 _ENOUGH = 512
-"""A JPEG of `_SMALL_PICTURE` or more is decoded in grey alone, and at an eighth, a quarter or
-half of its size if both sides stay above this: a digit needs no more pixels."""
+"""A JPEG is decoded at an eighth, a quarter or half of its size if both sides stay above this: a
+digit needs no more pixels. It is then decoded in grey alone, which differs where colours are out of
+range; one that is decoded whole has the grey of its colours."""
 
 
 @dataclass(frozen=True)
@@ -401,7 +402,7 @@ def _opened(
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             pixels, side = image.width * image.height, max(image.size)
-            if not whole and pixels >= _SMALL_PICTURE:
+            if not whole and min(image.size) >= 2 * _ENOUGH:
                 image.draft("L", (_ENOUGH, _ENOUGH))
             if excess := excess_of_image(image):
                 return excess

@@ -466,6 +466,21 @@ def test_a_large_jpeg_may_come_smaller(size: tuple[int, int], smaller: tuple[int
     assert_close(part, whole[step // 2 :: step, step // 2 :: step], within=3)
 
 
+@pytest.mark.parametrize("size", [(1023, 1400), (4000, 300)])
+def test_a_jpeg_decoded_whole_has_the_grey_of_its_colours(size: tuple[int, int]) -> None:
+    """However many pixels it has; the luma that is stored differs where a colour is saturated."""
+    pen = np.zeros((size[1], size[0], 3), np.uint8)
+    pen[:] = (255, 0, 0)
+    pen[40:200, 40:60] = (0, 0, 255)
+    content = saved(Image.fromarray(pen), "JPEG", quality=60)
+    with Image.open(io.BytesIO(content)) as image:
+        in_colour = np.asarray(image.convert("L"))
+    with Image.open(io.BytesIO(content)) as image:
+        image.draft("L", image.size)
+        assert (np.asarray(image) != in_colour).any()
+    np.testing.assert_array_equal(decode_image(content, whole=False), in_colour)
+
+
 def test_a_large_jpeg_is_fitted_small_but_resized_whole() -> None:
     """Only what is not resized, and only JPEG, is decoded in part of its size."""
     picture = smooth_photograph(1200, 1100)
