@@ -1,9 +1,10 @@
 """What the speed of a machine depends on, as far as it is known."""
 
+import contextlib
 import hashlib
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _CODE = {".py", ".so"}
 def machine(running: Mapping[str, str]) -> dict[str, Any]:
     """Return what the speeds depend on, as far as it is known."""
     versions = {"mnist_batch": __version__, "python": platform.python_version()}
-    versions |= {package: version(package) for package in ("numpy", "pyarrow", "pillow")}
+    versions |= _installed("numpy", "pyarrow", "pillow", "opencv-python-headless", "h5py")
     versions |= running
     return {
         "cores": available_workers(),
@@ -24,6 +25,15 @@ def machine(running: Mapping[str, str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "versions": versions,
     }
+
+
+def _installed(*packages: str) -> dict[str, str]:
+    """Return the versions of packages; one that another distribution brings is left out."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _cpu_model() -> str | None:

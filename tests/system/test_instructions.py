@@ -1,5 +1,6 @@
 """Instructions by image, as Valgrind counts them, are no more than those that are kept."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -17,8 +18,7 @@ def test_no_kernel_takes_more_instructions_than_are_kept() -> None:
     if not _kernels.ready():
         pytest.skip("there is no compiled code")
     before = kept()
-    others = [key for key, value in depends().items() if before.depends.get(key) != value]
-    if others:
+    if others := Instructions(depends(), {}).others(before, KERNELS[0]):
         pytest.skip(f"what is kept was counted with another {', '.join(others)}")
     more = count(loop=False).more_than(before)
     assert more == [], "if that is meant: make instructions KEEP=1"
@@ -37,6 +37,29 @@ def test_a_count_may_be_a_little_more() -> None:
     assert Instructions({}, now).more_than(before) == ["check_form"]
     assert Instructions({}, {LOOP: 1021.0, "a new one": 5.0}).more_than(before) == [LOOP]
     assert Instructions({}, {"decode_pngs": 1.0}).more_than(before) == []
+
+
+def test_kernels_are_compared_with_any_version_of_numpy() -> None:
+    """Which they do not call; the loop does."""
+    same = {"machine": "x86_64", "kernels": "AVX2", "compiler": "GCC 12", "digits": "ab"}
+    before = Instructions({**same, "numpy": "2.4.6"}, {"decode_pngs": 1000.0, LOOP: 1000.0})
+    now = Instructions({**same, "numpy": "2.5.0"}, {"decode_pngs": 2000.0, LOOP: 2000.0})
+    assert now.more_than(before) == ["decode_pngs"]
+    assert now.others(before, LOOP) == ["numpy"]
+    other = Instructions({**now.depends, "compiler": "GCC 13"}, now.counts)
+    assert other.more_than(before) == []
+
+
+def test_what_valgrind_says_is_shown_where_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its status alone tells nobody what to do."""
+    failing = tmp_path / "valgrind"
+    failing.write_text("#!/bin/sh\necho 'valgrind: no such tool' >&2\nexit 3\n")
+    failing.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(RuntimeError, match=r"ended with status 3:\nvalgrind: no such tool"):
+        count(loop=False)
 
 
 def test_totals_are_read_as_callgrind_writes_them(tmp_path: Path) -> None:

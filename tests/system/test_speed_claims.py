@@ -20,12 +20,18 @@ PROSE = sorted(
         *PROJECT.glob("mnist_batch/*.md"),
     }
 )
-# A number of images by second, or a factor of speed, in digits or in words.
+NUMBER = (
+    r"(?:\d[\d,.]*|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
+    r"|thirty|forty|fifty|sixty|hundred|thousand)(?:\s+(?:hundred|thousand))?)"
+)
+# Images by second, time by image, or a factor or share of speed, in digits or in words.
 CLAIM = re.compile(
-    r"\d[\d,.]*\s+(?:images/s|images (?:a|per) second|a second)"
-    r"|\b(?:\d[\d,.]*|two|three|four|five|ten|twenty|hundred)\s+times\s+(?:as\s+fast|faster|the\s+speed)"
-    r"|\b(?:twice|half)\s+as\s+fast"
-    r"|\d\s?x\s+(?:as fast|faster)"
+    rf"\b{NUMBER}\s+(?:images/s|images\s+(?:a|per|each|every)\s+second|a\s+second)\b"
+    rf"|\b{NUMBER}\s*(?:[munµ]s|(?:milli|micro|nano)seconds?)\s+(?:(?:an?|per|each)\s+image|to\b)"
+    rf"|\b(?:{NUMBER}\s+times|twice|half|thrice)\s+(?:as\s+(?:fast|slow|quick|long)|the\s+(?:speed|time))"
+    rf"|\b(?:{NUMBER}\s*(?:times|x|%|percent)|twice|a\s+(?:third|quarter|half|tenth))\s+(?:faster|slower|quicker)"
+    rf"|\b{NUMBER}\s?x\s+as\s+fast",
+    re.IGNORECASE,
 )
 DATED = re.compile(r"\b20\d\d-\d\d-\d\d\b|\b\d+\.\d+\.\d+\b")
 
@@ -94,6 +100,13 @@ def test_every_block_stands_in_a_document() -> None:
         "Pillow decodes 25,000 a second.",
         "Measured on 2026-11-27.\n\nIt runs ten times as fast.",
         "- 3 times the speed\n- of 0.4.0 it is said",
+        "NumPy takes 1.0 us an image.",
+        "A photograph takes 5 ms an image.",
+        "It is fifteen times slower.",
+        "Pillow is 30 % quicker.",
+        "It is half as slow.",
+        "Two thousand images a second.",
+        "It takes three times as long.",
     ],
 )
 def test_a_claim_without_a_date_is_found(text: str) -> None:

@@ -1,5 +1,6 @@
 """What is said of the machine beside its speeds."""
 
+import importlib.metadata
 import platform
 
 import numpy as np
@@ -16,3 +17,7 @@ def test_a_machine_is_told_with_what_runs_on_it() -> None:
     versions = found["versions"]
     assert (versions["python"], versions["numpy"]) == (platform.python_version(), np.__version__)
     assert versions["keras"] == "9.9"
+    assert versions["opencv-python-headless"] == importlib.metadata.version(
+        "opencv-python-headless"
+    )
+    assert versions["h5py"] == importlib.metadata.version("h5py")
