@@ -126,7 +126,7 @@ def _rendered(
         is_training=is_training,
         sentence=_sentence(metrics, texts, is_training=is_training),
         why=_why(metrics),
-        facts=_facts(metrics, texts),
+        facts=_facts(metrics, texts, is_training=is_training),
         sections=list(_sections(evaluation, of_kind, content["slices"], is_training=is_training)),
         noun=metrics.classes.noun,
         matrix=matrix(metrics, linked := {one.group.id for one in shown}),
@@ -232,18 +232,18 @@ def _why(metrics: Metrics) -> Markup:
     return Markup(" ").join(sentences)
 
 
-def _facts(metrics: Metrics, texts: _Texts) -> list[tuple[str, str, str]]:
-    """Return the key figures."""
+def _facts(metrics: Metrics, texts: _Texts, *, is_training: bool) -> list[tuple[str, str, str]]:
+    """Return the key figures; of a model that was not tested those of rows say nothing."""
     facts = []
     if interval := metrics.accuracy_interval:
         low, high = map(percent, interval)
         note = f"95 % interval {low.removesuffix(' %')} to {high}"
         facts.append(("Accuracy", percent(metrics.accuracy), note))
     unread = f"{percent(metrics.errors / metrics.rows)} of the rows" if metrics.errors else ""
-    facts += [
-        ("Without a prediction", count(metrics.errors), unread),
-        ("Rows", count(metrics.rows), f"{metrics.prepared:,} prepared" if metrics.prepared else ""),
-    ]
+    prepared = f"{metrics.prepared:,} prepared" if metrics.prepared else ""
+    if metrics.rows or not is_training:
+        facts.append(("Without a prediction", count(metrics.errors), unread))
+        facts.append(("Rows", count(metrics.rows), prepared))
     if name := texts("model", "name"):
         facts.append(("Model", short_name(name, _FACT), (texts("model", "sha256") or "")[:12]))
     if data := _data(texts):

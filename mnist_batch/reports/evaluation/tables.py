@@ -175,9 +175,9 @@ def _coverage_table(metrics: Metrics) -> Table:
 
 
 def _refusing(metrics: Metrics) -> str:
-    """Return how to read the table, by one of its lines."""
+    """Return how to read the table, by one of its lines; nothing where refusing helps nothing."""
     for one in metrics.risk_coverage:
-        if one.threshold == _EXAMPLE and one.rows:
+        if one.threshold == _EXAMPLE and (one.accuracy or 0.0) > (metrics.accuracy or 0.0):
             stays, right = percent(one.coverage), percent(one.accuracy)
             return f"Refuse below {_EXAMPLE:g}: {stays} of the rows stay, {right} of them right."
     return ""

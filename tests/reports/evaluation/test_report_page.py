@@ -130,6 +130,8 @@ def test_a_training_shows_its_curves() -> None:
     assert "60.00 % of 10 test digits" in page.text
     untested = ParsedPage(report_page(evaluation_of([]), run, history=history))
     assert "Trained on 800 digits, and not tested" in untested.text
+    assert "Without a prediction" in page.text
+    assert "Without a prediction" not in untested.text
 
 
 def test_each_cell_of_the_matrix_leads_to_its_images() -> None:

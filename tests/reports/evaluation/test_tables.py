@@ -62,6 +62,16 @@ def test_the_confidence_has_its_bins_and_thresholds(evaluation: Evaluation) -> N
     )
 
 
+def test_nothing_is_said_of_refusing_where_it_makes_nothing_more_accurate() -> None:
+    """All are right as it is, or those that stay are wrong as often."""
+    for rows in ([(1, 1, 0.95), (1, 1, 0.55)], [(1, 2, 0.95), (1, 1, 0.55)], [(1, 2, 0.95)]):
+        evaluator = Evaluator()
+        labels = [(label, read) for label, read, _ in rows]
+        confidences = [confidence for _, _, confidence in rows]
+        evaluator.add(predictions_batch(labels, confidences=confidences))
+        assert tables.content(evaluator.evaluation(), {})["refusing"] == ""
+
+
 def slices_of(*counts: tuple[str | None, int, int]) -> list[Slice]:
     """Return slices by value, scored rows and correct ones."""
     return [Slice("writer", value, scored, scored, right, 0) for value, scored, right in counts]
