@@ -93,9 +93,10 @@ def _main_options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        from mnist_batch._kernels.library import described
+        from mnist_batch._kernels.library import described, loaded, why_not
 
-        print(f"mnist-batch {__version__}\nPNG decoder: {described()}")
+        slow = "" if loaded() else f", about twenty times as slow (no compiled code: {why_not()})"
+        print(f"mnist-batch {__version__}\nPNG decoder: {described()}{slow}")
         raise typer.Exit
     # NumPy's OpenBLAS ends the process without a word where it gets no memory while it is loaded.
     require_room(_TO_BEGIN, "mnist-batch")

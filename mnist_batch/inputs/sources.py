@@ -1,6 +1,7 @@
 """INPUTs to shards: which files each one names, what they are called, and their order."""
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -48,6 +49,7 @@ from mnist_batch.schema import DIGITS, Classes
 
 STDIN = "-"
 HUB = "hf://"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,11 @@ def _find(text: str) -> list[_Found]:
             return [_find_file(path, text)]
         if _names_array(path):
             return [_find_array(path, text)]
+        if _ADDRESS.match(text):
+            raise InputError(
+                f"{text}: addresses are not read, but for {HUB}; download it, and pass the file or "
+                "the folder"
+            )
         if has_magic(text):
             return [_find_globbed(text)]
         if path.exists():

@@ -164,7 +164,7 @@ Slices = Annotated[
 Overwrite = Annotated[bool, writing("--overwrite", help="Replace what exists.")]
 MaxErrors = Annotated[
     str,
-    writing(
+    gating(
         metavar="N|P%",
         help="Exit with status 3 where more rows have an error than this number or share.",
     ),
@@ -180,7 +180,7 @@ def _share(value: float | None) -> float | None:
 
 MinAccuracy = Annotated[
     float | None,
-    writing(metavar="SHARE", callback=_share, help="Exit with status 4 below this accuracy."),
+    gating(metavar="SHARE", callback=_share, help="Exit with status 4 below this accuracy."),
 ]
 MaxDrop = Annotated[
     float,
