@@ -1,6 +1,5 @@
 """The product of images and weights is NumPy's, whatever the images show and in each library."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_batch._kernels import library
 from mnist_batch._kernels.dense import PixelProduct
 
-BUILT = sorted(Path(library.__file__).parent.glob("*.so"))
+pytestmark = pytest.mark.usefixtures("each_library")
 
 
 def weights_of(units: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -29,7 +27,6 @@ def images_of(count: int, ink: float, seed: int) -> NDArray[np.uint8]:
     return np.where(random.random(grey.shape) < ink, grey, 0).astype(np.uint8)
 
 
-@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
 @settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(0, 200),
@@ -37,14 +34,10 @@ def images_of(count: int, ink: float, seed: int) -> NDArray[np.uint8]:
     units=st.sampled_from([1, 31, 32, 64, 100, 128, 200]),
     seed=st.integers(0, 1000),
 )
-def test_it_is_numpys_product(path: Path, count: int, ink: float, units: int, seed: int) -> None:
+def test_it_is_numpys_product(count: int, ink: float, units: int, seed: int) -> None:
     """Of float64, to the precision of float32; rows without an image are zero."""
-    if path.stem == "avx2" and library.described() == "compiled code":
-        pytest.skip("this processor has no AVX2")
     images, (kernel, bias) = images_of(count, ink, seed), weights_of(units, seed)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(library, "_loaded", lambda: (library._opened(path), ""))
-        found = PixelProduct(kernel, bias)(images, 200)
+    found = PixelProduct(kernel, bias)(images, 200)
     pixels = images.reshape(-1, 784).astype(np.float64)
     np.testing.assert_allclose(found[:count], pixels @ kernel + bias, rtol=0, atol=1e-4)
     assert found.shape == (200, units)

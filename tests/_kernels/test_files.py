@@ -1,6 +1,7 @@
 """Files that the compiled code reads, and their states, are what plain Python finds."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mnist_batch._kernels import files as files_of_kernels
 from mnist_batch._kernels.files import MAX_BYTES, file_states, read_files
 from mnist_batch.inputs.image_files import ImageFileShard
 from mnist_batch.inputs.shards import BATCH_BYTES
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.schema import ImageBatch
+
+pytestmark = pytest.mark.usefixtures("each_library")
 
 
 def test_files_are_read_as_they_are(tmp_path: Path) -> None:
@@ -86,6 +90,12 @@ def read_by_kernel(paths: list[str]) -> list[bytes]:
     data, bounds = np.zeros((len(paths) + 1) * MAX_BYTES, np.uint8), np.zeros(len(paths) + 1, "i4")
     assert read_files(*Texts(paths).joined_bytes(), os.O_RDONLY, data, bounds) == len(paths)
     return [data[bounds[i] : bounds[i + 1]].tobytes() for i in range(len(paths))]
+
+
+def test_both_sides_leave_the_same_files_to_the_caller() -> None:
+    """The number stands in C too."""
+    code = Path(files_of_kernels.__file__).with_suffix(".c").read_text()
+    assert re.findall(r"MAX_BYTES = (\d+)", code) == [str(MAX_BYTES)]
 
 
 NAMES = ["a", "b", "a/x", "a/y", "a/zz", "ab/x", "ab/c/x", "ab/c/y", "gone/x", "gone/y", "b/x"]

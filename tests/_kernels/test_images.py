@@ -11,7 +11,10 @@ from mnist_batch.decoding.decode import decode_batch, decode_image, resized
 from mnist_batch.schema import ImageBatch
 from tests.support.png_files import compressed, file_of, filtered
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning"),
+    pytest.mark.usefixtures("each_library"),
+]
 
 
 def png(seed: int) -> bytes:

@@ -1,13 +1,16 @@
-"""The compiled check of the form gives NumPy's answers, and runs as one type of code."""
+"""The compiled check of the form and sums of pixels are NumPy's, in each library."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from mnist_batch._kernels.images import check_form
+from mnist_batch._kernels.images import check_form, sum_pixels
 from mnist_batch.synthetic.generator import draw_digits
+
+pytestmark = pytest.mark.usefixtures("each_library")
 
 Pixels = NDArray[np.uint8]
 
@@ -65,6 +68,16 @@ def test_box_centre_and_slack_are_those_given(
     """And not MNIST's own."""
     found = by_kernel(images, slack, box=box, centre=centre)
     assert found == by_numpy(images, slack, box=box, centre=centre)
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrays(np.uint8, st.tuples(st.integers(0, 5), st.just(784))))
+def test_sums_of_pixels_are_numpys(pixels: Pixels) -> None:
+    """Of none, of a few, and of white images."""
+    for images in (pixels, np.full((3, 784), 255, np.uint8)):
+        sums = np.ones(len(images), np.uint32)
+        sum_pixels(images, sums)
+        np.testing.assert_array_equal(sums, images.sum(axis=1, dtype=np.int64))
 
 
 def test_the_sums_do_not_overflow() -> None:

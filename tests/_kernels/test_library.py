@@ -16,15 +16,10 @@ from numpy.typing import NDArray
 import mnist_batch
 from mnist_batch import _kernels
 from mnist_batch._kernels import library
+from tests.support.built_kernels import BUILT
 from tests.support.damaged_files import damaged_variants
 from tests.support.png_files import compressed, file_of, filtered
 
-BUILT = [
-    path
-    for path in sorted(Path(library.__file__).parent.glob("*.so"))
-    if path.stem == "plain" or library.described() == "compiled code for AVX2"
-]
-"""The libraries that this processor can run, of which it usually takes one."""
 ROOT = Path(mnist_batch.__file__).parent
 
 

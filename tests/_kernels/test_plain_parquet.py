@@ -13,6 +13,8 @@ from mnist_batch._kernels import parquet, plain_parquet
 from tests.support.damaged_files import damaged_variants
 from tests.support.parquet_pages import COLUMNS, footer_of, leaf_files
 
+pytestmark = pytest.mark.usefixtures("each_library")
+
 Numbers = NDArray[np.int64]
 
 

@@ -1,19 +1,16 @@
 """Streams with codes of any lengths are read, which zlib would hardly write, in each build."""
 
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_batch._kernels import library
 from mnist_batch._kernels.png import decode_pngs
 from mnist_batch.decoding.decode import decode_image
 from tests.support.png_files import file_of
 
-BUILT = sorted(Path(library.__file__).parent.glob("*.so"))
 # RFC 1951, section 3.2.5: least length of the symbols from 257 on, least distance of those from 0
 # on, and how many bits are added to each.
 LENGTHS = [
@@ -105,16 +102,7 @@ def stream_of(seed: int, distances: int) -> bytes:
     return b"\x78\x9c" + out.bytes() + zlib.adler32(bytes(lines)).to_bytes(4, "big")
 
 
-@pytest.fixture(params=BUILT, ids=lambda path: path.stem)
-def _built(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take one of the libraries that were built."""
-    if request.param.stem == "avx2" and library.described() == "compiled code":
-        pytest.skip("this processor has no AVX2")
-    opened = library._opened(request.param)
-    monkeypatch.setattr(library, "_loaded", lambda: (opened, ""))
-
-
-@pytest.mark.usefixtures("_built")
+@pytest.mark.usefixtures("each_library")
 def test_codes_of_any_lengths_are_read_as_pillow_does() -> None:
     """Of up to 15 bits, for literals, lengths and distances; one distance has a code alone."""
 

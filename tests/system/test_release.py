@@ -84,6 +84,17 @@ def test_one_wheel_serves_all_versions_of_python(wheel: Path) -> None:
     assert re.fullmatch(r"mnist_batch-[\w.]+-py3-none-linux_\w+\.whl", wheel.name)
 
 
+def test_the_wheel_has_no_sources_of_the_kernels(wheel: Path) -> None:
+    """But all that the package reads: what is not code of C."""
+    installed = {name for name in ZipFile(wheel).namelist() if not name.endswith((".so", "/"))}
+    expected = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("mnist_batch/**/*")
+        if path.is_file() and path.suffix not in {".c", ".h", ".so", ".pyc"}
+    }
+    assert {name for name in installed if name.startswith("mnist_batch/")} == expected
+
+
 def test_without_a_compiler_a_wheel_is_built_all_the_same(context: Path, tmp_path: Path) -> None:
     """As by `pip install .`; Pillow decodes then, and a note says so, see `test_library`."""
     shutil.copytree(context, tmp_path / "source", ignore=shutil.ignore_patterns("build"))
