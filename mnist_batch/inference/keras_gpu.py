@@ -30,7 +30,7 @@ class KerasGpuNetwork(KerasNetwork):
     Two threads keep it at work: one copies its block while the network runs on the other's.
     """
 
-    def outputs_of(self, images: Images, factor: np.float32, offset: np.float32) -> Array:
+    def outputs_on_gpu(self, images: Images, factor: np.float32, offset: np.float32) -> Array:
         """Return the outputs, float32 (n, classes), for images, uint8 (n, 28, 28).
 
         Args:

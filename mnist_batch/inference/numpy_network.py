@@ -56,16 +56,17 @@ class DenseNetwork:
     layers: Sequence[Layer]  # with the weights that are stored
     class_count: int
     activation: str
-    # That of the first dense layer, if compiled code can take images as they are: the operations
-    # follow it then.
+    # That of the first dense layer, if compiled code can take images as they are, and how many of
+    # the operations it does.
     product: PixelProduct | None = None
+    of_product: int = 0
     block_rows: int = BLOCK_ROWS
 
-    def outputs_of_images(self, images: Images) -> Array:
-        """Return the outputs, float32 (n, classes), for images uint8 (n, 28, 28), by `product`."""
+    def outputs_by_product(self, images: Images) -> Array:
+        """Return the same as `outputs`, for images uint8 (n, 28, 28), by `product`."""
         assert self.product is not None
         values = self.product(np.ascontiguousarray(images), self.block_rows)
-        for operation in self.operations:
+        for operation in self.operations[self.of_product :]:
             values = operation(values)
         return values[: len(images)]
 
@@ -108,36 +109,55 @@ def _built(file: ModelFile, scaling: Scaling | None) -> tuple[DenseNetwork, Weig
     shape = inputs = input_shape(file.config, layers)
     operations: list[Operation] = []
     first: Weights = []
-    is_plain = True  # whether the pixels have come as they are
+    of_product, is_plain = 0, True  # whether pixels are as they were, but for a pending scaling
     shown: list[Layer] = []
     for layer, arrays in zip(layers, _arrays_by_layer(file, layers), strict=True):
         name, stored = layer["class_name"], arrays
-        if scaling and name == "Dense" and len(arrays) == 2:  # kernel and bias
+        if scaling and name == "Dense":
             arrays, scaling = _with_scaling(_name(layer["config"], name), arrays, *scaling), None
         elif scaling and name not in _ONLY_SHAPE:
             operations.append(_scaling(*scaling))
             scaling, is_plain = None, False
         taken = shape
         operation, shape = _LAYERS[name](layer["config"], arrays, taken)
-        if name == "Dense" and is_plain and taken == (PIXELS,) and PixelProduct.pays(arrays[0]):
-            first = arrays
-            operations = [_activation(layer["config"].get("activation"))]
-        elif operation is not None:
+        if name == "Rescaling" and is_plain and (scaling := _same_for_all(layer["config"])):
+            operation = None
+        if operation is not None:
             operations.append(operation)
-        is_plain &= name in _ONLY_SHAPE
+        if name == "Dense":
+            if is_plain and taken == (PIXELS,) and PixelProduct.pays(arrays[0]):
+                first, of_product = arrays, len(operations)
+            operations.append(_activation(layer["config"].get("activation")))
+        is_plain &= name in _ONLY_SHAPE or scaling is not None
         if name != "InputLayer":
             shown.append(described(layer, shape, stored))
+    if scaling:
+        operations.append(_scaling(*scaling))
     classes = count_classes(shape)
     if shape != (classes,):
         raise UnsupportedNetworkError(f"its outputs are of shape {shape}")
-    return DenseNetwork(inputs, operations, shown, classes, file.activation), first
+    network = DenseNetwork(
+        inputs, operations, shown, classes, file.activation, of_product=of_product
+    )
+    return network, first
 
 
 def _with_scaling(name: str, weights: Weights, factor: np.float32, offset: np.float32) -> Weights:
     """Put the scaling of its inputs into a dense layer's arrays: once, not for each image."""
-    kernel, bias = weights
-    _check_shapes(name, [bias], [kernel.shape[1:]])  # before one of another shape is stretched
-    return [kernel * factor, bias + offset * kernel.sum(axis=0)]
+    kernel, *biases = weights
+    _check_shapes(name, biases, [kernel.shape[1:]])  # before one of another shape is stretched
+    if offset:
+        added = offset * kernel.sum(axis=0)
+        biases = [biases[0] + added if biases else added]
+    return [kernel * factor, *biases]
+
+
+def _same_for_all(rescaling: Config) -> Scaling | None:
+    """Return what a Rescaling layer does to the pixels, if it is the same for each."""
+    factor, offset = (
+        np.asarray(rescaling.get(name, 0), np.float32) for name in ("scale", "offset")
+    )
+    return None if factor.ndim or offset.ndim else (np.float32(factor), np.float32(offset))
 
 
 def _scaling(factor: np.float32, offset: np.float32) -> Operation:
@@ -200,14 +220,13 @@ def _dense(config: Config, weights: Weights, shape: Shape) -> tuple[Operation, S
     expected: list[Shape] = [(shape[-1], config["units"]), (config["units"],)]
     _check_shapes(_name(config, "Dense"), weights, expected)
     kernel = np.ascontiguousarray(weights[0])
-    bias = weights[1] if config.get("use_bias", True) else None
-    activation = _activation(config.get("activation"))
+    bias = weights[1] if len(weights) == 2 else None
 
     def operation(values: Array) -> Array:
         product = values @ kernel
         if bias is not None:
             product += bias
-        return activation(product)
+        return product
 
     return operation, (*shape[:-1], config["units"])
 

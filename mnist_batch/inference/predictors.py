@@ -105,7 +105,7 @@ class Network(Protocol):
 class GpuNetwork(Protocol):
     """A network on a GPU, to which pixels are copied as they are."""
 
-    def outputs_of(self, images: Images, factor: np.float32, offset: np.float32) -> Array:
+    def outputs_on_gpu(self, images: Images, factor: np.float32, offset: np.float32) -> Array:
         """Return the outputs, float32 (n, class_count), for images uint8 (n, 28, 28).
 
         Each pixel is multiplied by a factor, then an offset is added, on the GPU.
@@ -216,9 +216,9 @@ class Predictor:
     def _outputs(self, block: Images) -> Array:
         """Return the outputs, float32 (n, class_count), for a block, uint8 (n, 28, 28)."""
         if isinstance(self._network, DenseNetwork) and self._network.product:
-            return self._network.outputs_of_images(block)  # which has the scale in its weights
+            return self._network.outputs_by_product(block)  # which has the scale in its weights
         if isinstance(self._network, GpuNetwork):
-            return self._network.outputs_of(block, *_SCALES[self._input_scale])
+            return self._network.outputs_on_gpu(block, *_SCALES[self._input_scale])
         inputs = self._own_inputs()
         scaled(block, self._input_scale, out=inputs[: len(block)])
         inputs[len(block) :] = 0
