@@ -77,7 +77,7 @@ benchmark: $(READY) ## Measure speed and memory, beside other programs; see also
 	$(call BENCHMARK,full)
 	$(BIN)/python -m benchmarks.report build/full/benchmark.json
 
-benchmark-quick: $(READY) ## The same as `make benchmark` with fewer images, in two minutes
+benchmark-quick: $(READY) ## The same as `make benchmark` with fewer images, in a few minutes
 	@mkdir -p build/quick
 	$(call BENCHMARK,quick) --quick
 	$(BIN)/python -m benchmarks.report build/quick/benchmark.json

@@ -24,7 +24,9 @@ _IN_A_ROW = 4
 """Rounds of a run that count as one: what slows one down lasts for several. So much is the variance
 of a mean where neighbours correlate by 0.6: (1 + 0.6) / (1 - 0.6), G. E. P. Box, G. M. Jenkins,
 "Time Series Analysis", 1970. Of 24 runs of the same code, on two cores shared with eight other
-programs (2026-11-27), 3 % of all pairs got a verdict so, and 8 % where each round counted."""
+programs (2026-11-27), 3 % of all pairs got a verdict so, and 8 % where each round counted. The
+degrees of freedom stay those of all rounds: with 15, a quarter of them would widen an interval by
+a sixth to a half, and with the five of `make benchmark-compare` leave none."""
 
 _WORTH_SAYING = 0.1
 """A `cannot tell` whose interval lies this close to 1 says that both are as fast."""

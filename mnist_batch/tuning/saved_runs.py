@@ -4,6 +4,7 @@ What a later run is judged by is under `compared`: anybody may have put the file
 value is checked when it is read. `result` is what `--json` printed.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -178,23 +179,40 @@ def read(path: Path) -> SavedRun:
     try:
         if not path.exists():
             raise InputError(f"{path} does not exist; {_saved(path.parent)}")
-        if not path.is_file():
-            raise ValueError("is no file")
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"has {path.stat().st_size:,} bytes")
-        found = _object(json.loads(path.read_bytes()))
-        if found.get("format") != _FORMAT:
-            raise ValueError(f"is of format {str(found.get('format'))[:20]!r}, not {_FORMAT}")
-        return SavedRun.of(_object(found["compared"]))
-    except (ValueError, KeyError, OSError, RecursionError) as error:
+        return _read(path)
+    except _REFUSED as error:
         raise_if_of_machine(error, str(path))
         why = f"lacks {error}" if isinstance(error, KeyError) else str(error)[:200]
         advice = "save the run again under another name"
         raise InputError(f"{path}: no saved benchmark of this version: {why}; {advice}") from error
 
 
+_REFUSED = (ValueError, KeyError, OSError, RecursionError)
+"""What `_read` raises of a file that is none."""
+
+
+def _read(path: Path) -> SavedRun:
+    if not path.is_file():
+        raise ValueError("is no file")
+    # Files of /proc have no size, and some of them no end.
+    if not 0 < path.stat().st_size <= _MOST_BYTES:
+        raise ValueError(f"has {path.stat().st_size:,} bytes")
+    with path.open("rb") as file:
+        found = _object(json.loads(file.read(_MOST_BYTES)))
+    if found.get("format") != _FORMAT:
+        raise ValueError(f"is of format {str(found.get('format'))[:20]!r}, not {_FORMAT}")
+    return SavedRun.of(_object(found["compared"]))
+
+
 def _saved(folder: Path) -> str:
-    names = sorted(path.stem for path in folder.glob("*.json") if _NAME.fullmatch(path.stem))
+    """Return which runs can be read, or how to save one."""
+    names: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        with contextlib.suppress(*_REFUSED):
+            if _NAME.fullmatch(path.stem) and _read(path):
+                names.append(path.stem)
+        if len(names) > 10:
+            break
     if not names:
         return "save a run first, with --save NAME"
     more = ", ..." if len(names) > 10 else ""

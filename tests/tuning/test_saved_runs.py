@@ -77,7 +77,8 @@ def test_what_may_be_a_path_is_no_name(name: str) -> None:
 
 
 def test_a_name_that_is_missing_is_told_with_those_there_are(path: Path) -> None:
-    """Or with how to save one."""
+    """Or with how to save one; what cannot be read is not among them."""
+    path.with_name("damaged.json").write_text("{")
     with pytest.raises(InputError, match=r"other.json does not exist; saved here are before$"):
         saved_runs.read(path.with_name("other.json"))
     with pytest.raises(InputError, match="save a run first, with save=NAME"):
@@ -143,6 +144,14 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for name in ("pipe", "folder"):
         with pytest.raises(InputError, match="is no file"):
             saved_runs.read(tmp_path / f"{name}.json")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
+def test_a_file_without_a_size_is_refused(tmp_path: Path) -> None:
+    """It may have no end."""
+    (tmp_path / "proc.json").symlink_to("/proc/self/status")
+    with pytest.raises(InputError, match="has 0 bytes"):
+        saved_runs.read(tmp_path / "proc.json")
 
 
 JSON = st.recursive(
