@@ -3,6 +3,7 @@
 Chromium opens the pages that the commands make. Where there is none, the tests are skipped.
 """
 
+import io
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -110,6 +112,25 @@ def test_a_page_fits_its_window(path: Path, width: int, browser: Browser) -> Non
     with opened(browser, path, width=width) as view:
         assert view.overflow <= 0
         assert view.page.evaluate(OUTSIDE) == []
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_shadow_lies_where_a_table_goes_on(
+    colours: Colours, pages: dict[str, Path], browser: Browser
+) -> None:
+    """At the right before it is scrolled, at the left at its end; browsers may hide their bars."""
+    with opened(browser, pages["labelled"], width=1000, colours=colours) as found:
+        table = found.page.locator(".scroll", has_text="Scores of each digit")
+
+        def has_shadow() -> list[bool]:
+            image = np.asarray(Image.open(io.BytesIO(table.screenshot())).convert("L"), np.int64)
+            above = image[2]  # the title
+            page = above[len(above) // 2]
+            return [abs(int(above[place] - page)) > 10 for place in (0, -1)]
+
+        assert has_shadow() == [False, True]
+        table.evaluate("element => element.scrollLeft = element.scrollWidth")
+        assert has_shadow() == [True, False]
 
 
 def test_a_page_says_the_same_without_scripts_and_in_print(path: Path, browser: Browser) -> None:
