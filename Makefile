@@ -167,8 +167,8 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-
 	--no-build-isolation --editable .
 COMPILED = $(BIN)/python -c 'from mnist_batch import _kernels; raise SystemExit(not _kernels.ready())'
 # Whether a C compiler is there, and the headers with it, where setup.py looks for one.
-COMPILES = echo '\#include <stdlib.h>' | $$($(BIN)/python -c 'import os, sysconfig; \
-	print(os.environ.get("CC") or sysconfig.get_config_var("CC"))') -x c -c -o /dev/null - 2> /dev/null
+COMPILES = echo '\#include <stdlib.h>' | eval "$$($(BIN)/python -c 'import os, sysconfig; \
+	print(os.environ.get("CC") or sysconfig.get_config_var("CC"))') -x c -c -o /dev/null - 2> /dev/null"
 # Again, for what the compiler says: pip keeps it to itself.
 SHOWN = { echo "The kernels in mnist_batch/_kernels do not compile:"; \
 	$(BIN)/python setup.py build_ext --inplace; exit 1; }
