@@ -46,7 +46,7 @@ from mnist_batch.inputs.parquet.named_files import with_named_files
 from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.pixel_columns import table_images
-from mnist_batch.machine.failures import not_read, raise_if_of_machine
+from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.schema import PATH, ImageBatch, Images
 
@@ -199,10 +199,7 @@ class ParquetShard(Shard):
                 raise_if_of_machine(error, text_of_path(str(path)))
                 yield RowSlice(self.rows, None, unreadable(error))
                 return
-            try:
-                yield from groups.read(self.row_groups, batch_size)
-            except OSError as error:  # what is the file's own has become its rows'
-                raise not_read(error, text_of_path(str(path))) from error
+            yield from groups.read(self.row_groups, batch_size)
 
     def _batch(self, rows: RowSlice, numbers: npt.NDArray[np.int64]) -> ImageBatch:
         """Return rows as a batch, given their numbers in the file; the first of them at least.

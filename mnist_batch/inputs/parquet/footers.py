@@ -18,6 +18,7 @@ from mnist_batch.inputs.listing import open_native
 class Footer:
     """The footer of a file."""
 
+    path: str  # of the file
     metadata: pq.FileMetaData  # as pyarrow reads it
     content: bytes  # as it is in the file
     file_size: int  # bytes of the file
@@ -69,7 +70,7 @@ def read_footer(path: str, identity: bytes) -> Footer:
         descriptor = file.fileno()
         size = os.fstat(descriptor).st_size
         length = int.from_bytes(os.pread(descriptor, 4, size - 8), "little")
-        return Footer(metadata, os.pread(descriptor, length, size - 8 - length), size)
+        return Footer(path, metadata, os.pread(descriptor, length, size - 8 - length), size)
 
 
 @lru_cache(maxsize=4)

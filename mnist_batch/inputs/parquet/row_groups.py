@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import NULLS, VALUES
 from mnist_batch.decoding.pixels import all_whole
-from mnist_batch.inputs.listing import UNREADABLE, cause
+from mnist_batch.inputs.listing import UNREADABLE, cause, text_of_path
 from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.footers import Footer, read_chunks
 from mnist_batch.inputs.parquet.pages import MAX_PAGE_BYTES, CheckedPages, check_chunks, find_leaves
 from mnist_batch.inputs.shards import BATCH_BYTES
-from mnist_batch.machine.failures import has_room, raise_if_of_machine
+from mnist_batch.machine.failures import has_room, not_read, raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.schema import PATH, Reason, error_text
 
@@ -94,7 +94,7 @@ class RowGroups:
             OSError: or another of `UNREADABLE`.
         """
         self._file = file
-        self._footer = footer.metadata
+        self._path, self._footer = footer.path, footer.metadata
         self._images = image.paths
         self._names = image.names if image.names in kept else None
         self._struct = image.name
@@ -116,7 +116,11 @@ class RowGroups:
         )
 
     def read(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
-        """Yield all rows that the footer says the row groups hold, at most `batch_size` at once."""
+        """Yield all rows that the footer says the row groups hold, at most `batch_size` at once.
+
+        Raises:
+            MachineError: while iterating, where the storage fails.
+        """
         for piece in self._pieces(groups):
             yield from self._read_piece(piece, batch_size)
 
@@ -151,7 +155,10 @@ class RowGroups:
     def _check(self, groups: range) -> CheckedPages:
         rows = np.array([self._rows(group) for group in groups], np.int64)
         chunks = self._chunks[groups.start : groups.stop]
-        return check_chunks(self._file, chunks, rows, self._flat)
+        try:
+            return check_chunks(self._file, chunks, rows, self._flat)
+        except OSError as error:  # though the footer could be read
+            raise not_read(error, text_of_path(self._path)) from error
 
     def _read_piece(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
         """Yield the rows of row groups; where one is damaged, read each by itself."""
