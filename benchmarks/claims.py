@@ -194,13 +194,13 @@ def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT
     try:
         run = read_run(path)
+        if parts := lacking(run):
+            sys.exit(f"{path} lacks {'; '.join(parts)}; run all of `make benchmark`")
         found = {document: written(document.read_text(), run) for document in DOCUMENTS}
     except FileNotFoundError as error:
         sys.exit(f"{error.filename} does not exist; run `make benchmark` first")
     except ValueError as error:
         sys.exit(f"{error}; run `make benchmark` again")
-    if parts := lacking(run):
-        sys.exit(f"{path} lacks {'; '.join(parts)}; run all of `make benchmark`")
     found[TABLE] = markdown(run)
     found[KEPT] = json.dumps(run.record(), indent=1) + "\n"
     write_picture(run, PICTURE)

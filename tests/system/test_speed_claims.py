@@ -166,7 +166,7 @@ def test_a_run_that_lacks_a_part_is_told() -> None:
         (None, "run.json does not exist; run `make benchmark` first"),
         ("{", "not a run of these benchmarks"),
         ("partial", "run.json lacks Whole command in a warm process; Whole command as a process; "),
-        ("empty", "mnist-batch was not run beside other ways"),
+        ("without", "mnist-batch was not run beside other ways"),
     ],
 )
 def test_nothing_is_written_from_a_run_that_does_not_do(
@@ -174,10 +174,11 @@ def test_nothing_is_written_from_a_run_that_does_not_do(
 ) -> None:
     """One line says why."""
     path, document = tmp_path / "run.json", tmp_path / "document.md"
-    rows = [Row("Ways, a", "mnist-batch", 10)] if content == "partial" else []
+    rows = [Result(Row(part, "mnist-batch", 10), [1.0]) for part in PARTS]
+    others = [Result(Row(PARTS[0], "Daft", 10), [1.0]), *rows[1:]]
     texts = {
-        name: json.dumps(_run(*(Result(row, [1.0]) for row in rows)).record())
-        for name in ("partial", "empty")
+        name: json.dumps(_run(*results).record())
+        for name, results in (("partial", rows[:1]), ("without", others))
     }
     if content is not None:
         path.write_text(texts.get(content, content))
