@@ -40,6 +40,8 @@ def main() -> None:
     except BaseException as end:  # noqa: BLE001 - whatever it is, the process ends here
         signals.disregard()
         status = _status(end)
+    if drawing := sys.modules.get(_DRAWING):  # most commands import none
+        drawing.end_process()
     if failure := streams.flush():
         sys.stderr.write(f"error: the result could not be printed: {failure.strerror}\n")
         status = status or 1  # what the work has written is there all the same
@@ -50,7 +52,7 @@ def draw_ahead(arguments: list[str]) -> None:
     """Start the process that draws figures, where a command line asks for some.
 
     It imports matplotlib for 0.3 s, while this process imports what the command needs and works. A
-    command line that turns out to be wrong has started it for nothing: it ends with this process.
+    command line that turns out to be wrong has started it for nothing: `main` ends it.
     """
     given = {argument.partition("=")[0] for argument in arguments}
     command = next(iter(arguments), "")
@@ -77,6 +79,7 @@ def _status(end: BaseException) -> int:
 
 
 _INTERRUPTED = 128 + signal.SIGINT
+_DRAWING = "mnist_batch.reports.drawing_process"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +59,20 @@ for line in sys.argv[1:]:
         [sys.executable, "-c", code, *drawing, *others], capture_output=True, text=True, check=True
     )
     assert started.stdout.splitlines() == drawing
+
+
+def test_the_process_that_draws_ends_with_a_command_that_failed(tmp_path: Path) -> None:
+    """By SIGKILL, while it may still be importing."""
+    code = """
+import os, sys
+from mnist_batch import __main__
+from mnist_batch.reports import drawing_process
+drawing_process.available_workers = lambda: 2
+os._exit = lambda status: print(status, drawing_process._drawer.process.wait(30))
+sys.argv[1:] = ["evaluate", "gone.csv"]
+__main__.main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert ended.stdout.splitlines() == ["1 -9"]

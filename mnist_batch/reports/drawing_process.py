@@ -97,6 +97,15 @@ def start_process() -> None:
             _running()
 
 
+def end_process() -> None:
+    """Kill the second process, if there is one, without waiting for it: this one is about to end.
+
+    It would end on its own, but only when it has imported all.
+    """
+    if _drawer and _drawer.owner == os.getpid():
+        _drawer.process.kill()
+
+
 class Drawings(AbstractContextManager["Drawings", None]):
     """Figures that are being drawn; leaving the context gives up those that are not waited for."""
 
