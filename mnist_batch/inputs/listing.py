@@ -112,13 +112,19 @@ def _ask_for_states(paths: Texts, states: FileStates) -> None:
         ask(*paths.joined_bytes(), states)
         return
     half = len(paths) // 2
-    other = Thread(target=lambda: ask(*paths[:half].joined_bytes(), states[:half]))
+    first, second = paths[:half].joined_bytes(), paths[half:].joined_bytes()
+
+    def ask_for_first() -> None:
+        with suppress(MemoryError):  # `file_states` asks for what is left, and says what fails
+            ask(*first, states[:half])
+
+    other = Thread(target=ask_for_first)
     try:
         other.start()
     except RuntimeError:  # the system allows no more threads
         ask(*paths.joined_bytes(), states)
         return
-    ask(*paths[half:].joined_bytes(), states[half:])
+    ask(*second, states[half:])
     other.join()
 
 

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mnist_batch._kernels import files
 from mnist_batch.errors import InputError
 from mnist_batch.inputs import listing as folder_listing
 from mnist_batch.inputs.formats import file_kinds
@@ -446,6 +448,25 @@ def test_states_of_many_files_are_in_their_order(
         monkeypatch.setattr(threading.Thread, "start", refuse)
     states = file_states([f"{tmp_path}/{number}" for number in range(len(sizes))])
     assert states[:, 0].tolist() == [size or -1 for size in sizes]
+
+
+def test_a_thread_that_lacks_memory_leaves_its_files_to_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a traceback of its own: one by one, which tells what the system says."""
+    ask, threads = files.file_states, []
+
+    def short_of_memory(*arguments: Any) -> None:  # noqa: ANN401 - arrays
+        threads.append(threading.current_thread())
+        if threads[-1] is not threading.main_thread():
+            raise MemoryError
+        ask(*arguments)
+
+    monkeypatch.setattr(files, "file_states", short_of_memory)
+    touch(tmp_path, "a.png")
+    states = file_states([tmp_path / "a.png"] * 1024)
+    assert len(threads) == 2
+    assert states[:, 0].tolist() == [1] * 1024
 
 
 @pytest.mark.parametrize("seconds", [-(2**40), -1, 0, 2**33, 9_223_372_037, 10_413_792_000, 2**37])
