@@ -8,6 +8,7 @@ documents against the run that is kept, so no number in them is older than it or
 
 import json
 import re
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -206,6 +207,21 @@ def main() -> None:
     write_picture(run, PICTURE)
     for document, text in found.items():
         document.write_text(text)
+    if not _is_in_history(run.commit["id"]):
+        print(
+            f"warning: commit {run.commit['id'][:12]} is not in the history of this checkout, so "
+            "nobody will find what was measured; run `make benchmark` again",
+            file=sys.stderr,
+        )
+
+
+def _is_in_history(commit: str) -> bool:
+    command = ["git", "merge-base", "--is-ancestor", commit, "HEAD"]
+    try:
+        ended = subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
+    except OSError:  # there is no git
+        return False
+    return ended.returncode == 0
 
 
 def _groups(run: Run, prefix: str, *, keep: bool = False) -> Iterator[tuple[str, Sequence[Result]]]:

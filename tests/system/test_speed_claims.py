@@ -194,9 +194,12 @@ def test_nothing_is_written_from_a_run_that_does_not_do(
 
 
 def test_a_run_is_kept_with_all_that_is_written_from_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The commit stands in the document, and whether it is all of the code."""
+    """The commit stands in the document, and whether it is all of the code.
+
+    A warning says where it is none of this history.
+    """
     path, document = tmp_path / "run.json", tmp_path / "document.md"
     path.write_text(
         json.dumps(_run(*(Result(Row(part, "mnist-batch", 10), [1.0]) for part in PARTS)).record())
@@ -211,6 +214,7 @@ def test_a_run_is_kept_with_all_that_is_written_from_it(
     assert "that of commit 0123456789ab with changes that are in no commit." in text
     assert read_run(tmp_path / "KEPT.png") == read_run(path)
     assert (tmp_path / "PICTURE.png").read_bytes().startswith(b"\x89PNG")
+    assert "warning: commit 0123456789ab is not in the history" in capsys.readouterr().err
 
 
 def test_a_ratio_is_the_quotient_of_the_speeds_beside_it() -> None:
