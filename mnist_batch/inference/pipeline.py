@@ -250,10 +250,10 @@ class _OneBlasThread:
 
     def __enter__(self) -> None:
         with self._lock:
-            self._inside += 1
-            if self._inside == 1 and _has_several_blas_threads():
+            if self._inside == 0 and _has_several_blas_threads():
                 _let_any_thread_set_it()
                 self._limit = _blas().limit(limits=1, user_api="blas")
+            self._inside += 1  # only now: whoever fails to enter does not leave
 
     def __exit__(self, *_: object) -> None:
         with self._lock:

@@ -188,10 +188,10 @@ class _OpenCV:
         import cv2
 
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
+            if self._inside == 0:
                 self._threads = cv2.getNumThreads()
                 cv2.setNumThreads(1)
+            self._inside += 1  # only now: whoever fails to enter does not leave
 
     def __exit__(self, *_: object) -> None:
         import cv2

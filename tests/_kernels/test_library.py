@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.random import _common
 from numpy.typing import NDArray
+from PIL import Image
 
 import mnist_batch
 from mnist_batch import _kernels
 from mnist_batch._kernels import library
+from mnist_batch.inference.predictors import load_model
 from tests.support.built_kernels import BUILT
 from tests.support.damaged_files import damaged_variants
 from tests.support.png_files import compressed, file_of, filtered
@@ -68,6 +70,22 @@ def test_each_library_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
         found, flags = decoded_by(path, files, monkeypatch)
         assert flags.all()
         np.testing.assert_array_equal(found.reshape(images.shape), images)
+
+
+def test_each_library_predicts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample digits, by the default model: labels alike, probabilities within 5e-6 of NumPy."""
+    images = []
+    for path in sorted((ROOT.parent / "examples/digits").rglob("*.png")):
+        with Image.open(path) as image:
+            images.append(np.asarray(image))
+    found = []
+    for loaded in ((None, "none"), *((library._opened(path), "") for path in BUILT)):
+        monkeypatch.setattr(library, "_loaded", lambda loaded=loaded: loaded)
+        found.append(load_model().probabilities(np.stack(images)))
+    assert len(images) >= 30
+    for probabilities in found:
+        np.testing.assert_allclose(probabilities, found[0], rtol=0, atol=5e-6)
+        np.testing.assert_array_equal(probabilities.argmax(axis=1), found[0].argmax(axis=1))
 
 
 def test_all_libraries_decode_the_same_of_damaged_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,25 @@ def test_products_run_on_one_thread_whichever_worker_began() -> None:
     assert [set(threads) for threads in inside] == [{1}] * 4
 
 
+def test_products_run_on_one_thread_after_a_worker_failed_to_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who fails to enter does not leave, and so must not count."""
+
+    def short_of_memory() -> bool:
+        raise MemoryError
+
+    before = _blas_threads()
+    with threadpool_limits(2):
+        with monkeypatch.context() as patched, pytest.raises(MemoryError):
+            patched.setattr(pipeline, "_has_several_blas_threads", short_of_memory)
+            with pipeline._one_blas_thread:
+                pass
+        with pipeline._one_blas_thread:
+            assert set(_blas_threads()) == {1}
+    assert _blas_threads() == before
+
+
 def test_a_network_that_overflows_gives_no_prediction(
     digits_parquet: Path, predictor: Predictor
 ) -> None:

@@ -450,6 +450,7 @@ def test_states_of_many_files_are_in_their_order(
     assert states[:, 0].tolist() == [size or -1 for size in sizes]
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_lacks_memory_leaves_its_files_to_the_caller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
