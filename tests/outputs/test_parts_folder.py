@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch import _kernels
 from mnist_batch.errors import InputError, MachineError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
@@ -106,7 +106,8 @@ def test_a_resumed_run_goes_on(
         return original(paths)
 
     monkeypatch.setattr(image_files, "_read_each", reading)
-    monkeypatch.setattr(_kernels, "ready", lambda: False)  # which would read them otherwise
+    # Compiled code would read them otherwise. It goes on with the network, or none could go on.
+    monkeypatch.setattr(image_files, "_kernels", SimpleNamespace(ready=lambda: False))
     summary = mnist_batch.predict(
         digits_folder, out, batch_size=4, probabilities=True, resume=True, report=False
     )
