@@ -16,11 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from mnist_batch.inputs.image_files import PART_SHARDS
+from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.synthetic import generator
 from tests.support.command import COMMAND, run
 from tests.support.confined import run_confined
 
 DIGIT = generator.draw_digit(4, np.random.default_rng(0))
+PART_FILES = SHARD_ROWS * PART_SHARDS
+"""Small image files of a part of the output."""
 
 
 def test_a_signal_ends_a_benchmark(model: Path) -> None:
@@ -81,7 +85,7 @@ def test_after_a_signal_a_run_can_be_resumed(
     folder.mkdir()
     (digit,) = generator.draw_digits(1)[0]
     Image.fromarray(digit).save(folder / "0.png")
-    for i in range(1, 8192):
+    for i in range(1, PART_FILES):
         (folder / f"{i}.png").hardlink_to(folder / "0.png")
     noise = np.random.default_rng(0).integers(0, 256, (1000, 1000), np.uint8)
     Image.fromarray(noise).save(folder / "a.jpg", quality=80)
@@ -101,7 +105,7 @@ def test_after_a_signal_a_run_can_be_resumed(
     process.send_signal(sent)
     _, messages = process.communicate(timeout=60)
     assert process.returncode == status
-    kept = "note: 8,192 rows are finished and kept; --resume goes on from there"
+    kept = f"note: {PART_FILES:,} rows are finished and kept; --resume goes on from there"
     assert messages.splitlines() == [kept, "interrupted"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv.staging"]
     ended = subprocess.run(
@@ -111,9 +115,10 @@ def test_after_a_signal_a_run_can_be_resumed(
         text=True,
         check=True,
     )
-    assert "note: resumed: 8,192 of 8,313 rows were there already" in ended.stderr
+    files = PART_FILES + 121
+    assert f"note: resumed: {PART_FILES:,} of {files:,} rows were there already" in ended.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv"]
-    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + 8313
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + files
 
 
 def test_a_reader_that_goes_away_changes_nothing(
