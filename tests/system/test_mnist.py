@@ -118,7 +118,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text(
 def test_memory_does_not_grow_with_the_input(
     mnist: Path, tmp_path: Path, row_group_size: int
 ) -> None:
-    """Four times the rows take the same peak, in MB, and that is under 500."""
+    """Four times the rows take hardly more, in MB: to hold them all would take 50 more, encoded."""
     train = pq.read_table(mnist / "train-00000-of-00001.parquet")
     peaks = []
     for times in (1, 4):
@@ -134,7 +134,7 @@ def test_memory_does_not_grow_with_the_input(
         )
         peaks.append(int(ended.stdout))
     assert max(peaks) < 500
-    assert peaks[1] < peaks[0] * 1.15
+    assert peaks[1] < peaks[0] + 45
 
 
 def _assert_same(table: pa.Table, expected: pa.Table, columns: list[str]) -> None:
