@@ -22,6 +22,7 @@ from tests.support.built_kernels import BUILT
 from tests.support.damaged_files import damaged_variants
 from tests.support.png_files import compressed, file_of, filtered
 
+DIGITS = Path(__file__).parents[2] / "examples/digits"
 ROOT = Path(mnist_batch.__file__).parent
 
 
@@ -75,7 +76,7 @@ def test_each_library_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_library_predicts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sample digits, by the default model: labels alike, probabilities within 5e-6 of NumPy."""
     images = []
-    for path in sorted((ROOT.parent / "examples/digits").rglob("*.png")):
+    for path in sorted(DIGITS.rglob("*.png")):
         with Image.open(path) as image:
             images.append(np.asarray(image))
     found = []
