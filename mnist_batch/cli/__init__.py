@@ -22,13 +22,12 @@ from mnist_batch.cli import (
     demo,
     evaluate,
     generate,
-    history,
     inspect,
-    nightly,
     pack,
     predict,
     train,
 )
+from mnist_batch.cli.nights import history, nightly
 from mnist_batch.cli.printing.terminal import columns, say
 from mnist_batch.cli.shared.groups import expanded
 from mnist_batch.errors import MnistBatchError, tell_options

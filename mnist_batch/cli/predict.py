@@ -267,7 +267,7 @@ def _check_look(
 @contextmanager
 def _naming_kept_rows(out: Path, *, quiet: bool) -> Iterator[None]:
     """Where a run is interrupted, say what is there and that `--resume` goes on from there."""
-    from mnist_batch.outputs.parts_folder import committed_outputs, rows_kept
+    from mnist_batch.outputs.parts.parts_folder import committed_outputs, rows_kept
 
     before, was_there = rows_kept(out), bool(committed_outputs(out))
     try:

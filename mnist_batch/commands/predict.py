@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from mnist_batch.commands.command_lines import evaluate_line, predict_line
-from mnist_batch.commands.run import PartRows, Run, Summary, reading_notes, without_digit_note
+from mnist_batch.commands.run import Run, Summary, reading_notes, without_digit_note
+from mnist_batch.engines.findings import Findings
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
-from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
+from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.predictors import Predictor
@@ -44,7 +45,7 @@ from mnist_batch.options import (
     input_list,
     memory_size,
 )
-from mnist_batch.outputs.parts_folder import PartsFolder, committed_outputs, rows_kept
+from mnist_batch.outputs.parts.parts_folder import PartsFolder, committed_outputs, rows_kept
 from mnist_batch.outputs.places import (
     Claim,
     check_apart,
@@ -216,7 +217,7 @@ def _predict(
     run: Run, outputs: "_Outputs", command: str, progress: Callable[[Progress], None] | None
 ) -> Summary:
     """Predict all rows into the outputs. After the commit nothing fails any more."""
-    found = _Findings(run, outputs.report)
+    found = _findings(run, outputs.report)
     started = time.perf_counter()
     resume = run.options.output.resume
     with (
@@ -379,33 +380,10 @@ class _Outputs(AbstractContextManager["_Outputs", None]):
         return self._options.output.overwrite or str(path.absolute()) in self._committed
 
 
-class _Findings:
-    """What a run gathers over its rows.
-
-    Attributes:
-        evaluator: of all rows.
-        kept: images to try with other scales of pixels, and with rows and columns changed over.
-        predicted: the number of rows that this run predicted itself.
-    """
-
-    def __init__(self, run: Run, report: Report | None) -> None:
-        wanted = run.options.output
-        self.evaluator = Evaluator(
-            wanted.sample_seed,
-            wanted.slices,
-            mistakes=report.mistakes if report else None,
-            with_gallery=report is not None,
-            classes=run.classes,
-        )
-        self.kept = KeptImages()
-        self.predicted = 0
-
-    def add(self, rows: PartRows) -> None:
-        """Add the next rows."""
-        self.evaluator.add(*rows)
-        if rows.batch:
-            self.predicted += len(rows.batch.images)
-            self.kept.add(rows.predictions, rows.batch.images)
+def _findings(run: Run, report: Report | None) -> Findings:
+    mistakes = report.mistakes if report else None
+    options = run.options.output
+    return Findings(options, run.classes, mistakes, with_gallery=report is not None)
 
 
 def _with_images(evaluation: Evaluation, run: Run) -> Evaluation:

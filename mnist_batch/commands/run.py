@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import PIL
@@ -16,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
+from mnist_batch.engines.part_job import PartJob
+from mnist_batch.engines.part_rows import PartRows, write_rows
 from mnist_batch.errors import InputError
-from mnist_batch.evaluation.evaluator import Evaluation, Unreadable, counts_of_images
+from mnist_batch.evaluation.evaluator import Evaluation, Unreadable
 from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.evaluation.slices import Slice
@@ -29,8 +31,9 @@ from mnist_batch.inputs.kept import check_names_beside_split, further_columns
 from mnist_batch.inputs.shards import sha256_of
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import PredictOptions, Prepare, Several
-from mnist_batch.outputs.parts import Manifest, Part, parts_of
-from mnist_batch.outputs.parts_folder import PartsFolder
+from mnist_batch.outputs.parts.manifest import Manifest
+from mnist_batch.outputs.parts.parts import Part, parts_of
+from mnist_batch.outputs.parts.parts_folder import PartsFolder
 from mnist_batch.outputs.prepared_folder import has_pictures
 from mnist_batch.reports.notebook import result_html, scores
 from mnist_batch.reports.records import metrics_record, slice_records
@@ -101,20 +104,6 @@ class Summary:
             "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
             "prepared_pictures": self.prepared_pictures,
         }
-
-
-class PartRows(NamedTuple):
-    """Consecutive rows of a part.
-
-    Attributes:
-        predictions: the columns to write.
-        batch: all that is known of the rows; None where an earlier run predicted them.
-        counts: of their images; None unless the run that predicted them made a report.
-    """
-
-    predictions: pa.RecordBatch
-    batch: PredictedBatch | None
-    counts: ImageCounts | None
 
 
 class Run:
@@ -192,6 +181,20 @@ class Run:
             for_report=for_report,
         )
 
+    def part_job(self, out: Path, staging: Path, *, for_report: bool) -> PartJob:
+        """Return what a worker has to know to predict any part into a folder, on its own."""
+        return PartJob(
+            out=out,
+            staging=staging,
+            run=self.manifest().run(),
+            inputs=replace(self.opened, shards=(), files=()),
+            predictor=self.predictor,
+            options=self.options,
+            prepare=self.prepare,
+            schema=self.schema,
+            for_report=for_report,
+        )
+
     def rows(
         self, staging: PartsFolder, *, with_pictures: bool, for_report: bool
     ) -> Iterator[PartRows]:
@@ -220,7 +223,8 @@ class Run:
                         self._look_up(predictions)
                         yield PartRows(predictions, None, counts)
                 else:
-                    yield from _predict_part(part, batches, staging, self.schema)
+                    with staging.writing(part, self.schema) as writer:
+                        yield from write_rows(part, batches, writer, self.schema)
 
     def _look_up(self, predictions: pa.RecordBatch) -> None:
         """Look up the labels of rows that an earlier run predicted: their file tells of all."""
@@ -309,21 +313,6 @@ class Run:
         # Of the modules: to look for what is installed takes 10 ms.
         own = {"numpy": np.__version__, "pyarrow": pa.__version__, "pillow": PIL.__version__}
         return own | self.predictor.versions()
-
-
-def _predict_part(
-    part: Part, batches: Iterator[PredictedBatch], staging: PartsFolder, schema: pa.Schema
-) -> Iterator[PartRows]:
-    rows = 0
-    with staging.writing(part, schema) as writer:
-        while rows < part.rows:
-            batch = next(batches)
-            predictions = batch.predictions.select(schema.names)
-            counts = counts_of_images(batch)
-            # What only the images tell, for a run that resumes this one and does not see them.
-            writer.write(predictions, json.dumps(counts.record()).encode() if counts else b"")
-            rows += batch.pictures
-            yield PartRows(predictions, batch, counts)
 
 
 def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:

@@ -10,6 +10,8 @@ from mnist_batch.errors import MissingExtraError
 TENSORFLOW = "tensorflow"
 HUB = "huggingface_hub"
 ONNX_RUNTIME = "onnxruntime"
+RAY = "ray"
+OBSTORE = "obstore"
 
 
 class _Library(NamedTuple):
@@ -24,6 +26,8 @@ LIBRARIES = {
     TENSORFLOW: _Library("TensorFlow", "keras"),
     HUB: _Library("huggingface_hub", "hub"),
     ONNX_RUNTIME: _Library("ONNX Runtime", "onnx"),
+    RAY: _Library("Ray", "ray"),
+    OBSTORE: _Library("obstore", "remote"),
 }
 """The libraries by the names that they are imported by."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.formats import IMAGE_SUFFIXES, read_from_any_folder
 from mnist_batch.inputs.listing import glob_root
-from mnist_batch.outputs.parts_folder import staging_folder
+from mnist_batch.outputs.parts.parts_folder import staging_folder
 from mnist_batch.outputs.targets import behind_links
 
 _Identity = tuple[object, ...]

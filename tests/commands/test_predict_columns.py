@@ -99,7 +99,7 @@ def test_a_resumed_run_has_them_in_all_rows(
     monkeypatch.setattr("mnist_batch.inputs.joined.SHARD_ROWS", 200)
     monkeypatch.setattr("mnist_batch.inputs.parquet.files.PART_SHARDS", 1)
     monkeypatch.setattr("mnist_batch.inputs.shards.SHARD_ROWS", 200)
-    monkeypatch.setattr("mnist_batch.outputs.parts.BLOCKS", 0)
+    monkeypatch.setattr("mnist_batch.outputs.parts.parts.BLOCKS", 0)
     whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
     options: dict[str, Any] = {
         "model": model, "keep_columns": ["id"], "slices": [_HOSTILE[0]], "content_hash": True,

@@ -20,8 +20,8 @@ from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import PredictOptions, Prepare
-from mnist_batch.outputs import parts
-from mnist_batch.outputs.parts import Part
+from mnist_batch.outputs.parts import parts
+from mnist_batch.outputs.parts.parts import Part
 
 
 def test_the_file_says_how_it_was_made(tmp_path: Path, digits_folder: Path, model: Path) -> None:

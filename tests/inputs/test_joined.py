@@ -19,7 +19,7 @@ from mnist_batch.inputs import joined as module
 from mnist_batch.inputs.joined import JoinedShards, joined
 from mnist_batch.inputs.shards import Shard, UnreadableSource
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.outputs.parts import parts_of
+from mnist_batch.outputs.parts.parts import parts_of
 from tests.inputs.test_shards_spread import numbered, rows_of
 from tests.support.parquet_files import IMAGES, LAYOUTS, PNGS
 from tests.support.parquet_files import numbered as digits

@@ -18,8 +18,8 @@ from mnist_batch.inputs.formats import Format, one_by_one
 from mnist_batch.inputs.listing import file_states, text_of_path
 from mnist_batch.inputs.shards import ReadSettings, Shard, sha256_of
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.outputs import parts
-from mnist_batch.outputs.parts import parts_of
+from mnist_batch.outputs.parts import parts
+from mnist_batch.outputs.parts.parts import parts_of
 from mnist_batch.schema import ImageBatch
 from mnist_batch.synthetic.generator import draw_digits
 

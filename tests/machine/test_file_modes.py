@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_batch.outputs.parts_folder import staging_folder
+from mnist_batch.outputs.parts.parts_folder import staging_folder
 from tests.support.command import COMMAND
 from tests.support.confined import confined
 

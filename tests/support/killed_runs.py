@@ -25,7 +25,7 @@ from PIL import Image
 import mnist_batch
 from mnist_batch.commands.predict import predict
 from mnist_batch.inputs import image_files
-from mnist_batch.outputs import parts, parts_folder
+from mnist_batch.outputs.parts import parts, parts_folder
 from mnist_batch.reports import report
 
 # What the audit hook of Python tells of before it happens (audit_events table of its library).

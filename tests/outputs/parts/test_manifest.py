@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from mnist_batch.inputs.shards import Piece, Shard
-from mnist_batch.outputs.parts import Manifest, Part, is_manifest
+from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
+from mnist_batch.outputs.parts.parts import Part
 
 
 def _part(rows: int, *shards: tuple[str, str]) -> Part:

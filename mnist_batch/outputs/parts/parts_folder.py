@@ -4,7 +4,7 @@ A part is written under a temporary name, flushed to disk and renamed, so that a
 of a part is whole. A crash leaves the finished parts, and `--resume` continues from them. Files:
 
 - `lock`, locked by the process that writes the output;
-- `manifest.json`, what the parts depend on, see `parts.Manifest`, and the name of the attempt, the
+- `manifest.json`, what the parts depend on, see `Manifest`, and the name of the attempt, the
   process that began or resumed the run last: it alone commits the output and removes the folder;
 - `part-5b2f8c0d1e7a6934-000012-8192-9ae0daaf.arrow`, a part: its run, its number, its rows and the
   CRC-32 of its bytes, which repeat the first three;
@@ -18,7 +18,6 @@ import json
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -29,30 +28,28 @@ from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
-from mnist_batch.outputs.parts import (
+from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
+from mnist_batch.outputs.parts.part_file import (
+    PART_NAME,
     DamagedPartError,
     KeptRows,
-    Manifest,
-    Part,
     PartIdentity,
     PartWriter,
-    is_manifest,
+    folder_errors,
     read_part,
+    rename,
+    temporary_file,
+    write_part,
 )
+from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.outputs.targets import (
     Parents,
     behind_links,
-    flush_names,
     name_with_room,
     output_errors,
 )
 
 _LOCK, _MANIFEST, _COMMITTED = "lock", "manifest.json", "committed"
-# Up to format 1 the names of parts had no run.
-_PART = re.compile(
-    r"part-(?:(?P<run>[0-9a-f]{16})-)?(?P<number>[0-9]{6,})-(?P<rows>[0-9]+)"
-    r"-(?P<checksum>[0-9a-f]{8})\.arrow"
-)
 _TEMPORARY = re.compile(r"(manifest\.json|committed|part|\..*)\.\w{8}\.tmp", re.DOTALL)
 
 
@@ -147,20 +144,11 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
             ) from error
 
     @contextlib.contextmanager
-    def writing(self, part: Part, schema: pa.Schema) -> Iterator["PartWriter"]:
+    def writing(self, part: Part, schema: pa.Schema) -> Iterator[PartWriter]:
         """Write all rows of a part; after the context it is on disk, after an error nothing is."""
-        with self._errors():
-            descriptor, temporary = self._temporary("part")
-        try:
-            with PartWriter(self._out, descriptor, schema, self._identity(part)) as writer:
-                yield writer
-            self._checksums[part.number] = writer.checksum
-            with self._errors():
-                self._rename(temporary, self._path_of(part).name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+        with write_part(self.path, self._out, self._identity(part), schema) as writer:
+            yield writer
+        self._checksums[part.number] = writer.checksum
 
     def announce(self, output: Path, folders: Iterable[Path]) -> None:
         """Record the file that becomes the output, before it and then `folders` are renamed.
@@ -169,7 +157,7 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
             OutputError: another run writes the output now, as may be where there are no locks.
         """
         outputs = [str(path.absolute()) for path in (self._out, *folders)]
-        with self._errors():
+        with folder_errors(self.path, self._out):
             if not self._is_still_ours():
                 raise OutputInUseError(
                     f"{self._out}: another run has begun to write it; wait for its end, or name "
@@ -186,24 +174,11 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
 
     def _path_of(self, part: Part) -> Path:
         """Return where a part is whose checksum is known."""
-        checksum = self._checksums[part.number]
-        name = f"part-{self._run}-{part.number:06}-{part.rows}-{checksum:08x}.arrow"
-        return self.path / name
+        return self.path / self._identity(part).file_name(self._checksums[part.number])
 
     def _is_still_ours(self) -> bool:
         """Tell whether no other run has begun since in the folder, which has to be there."""
         return (self.path / _MANIFEST).read_text(encoding="utf-8") == self._text
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Raise what the system says as an `OutputError`."""
-        with output_errors(self._out):
-            try:
-                yield
-            except FileNotFoundError as error:
-                raise OutputError(
-                    f"{self.path}: was removed, or taken by another run, in mid-run; predict again"
-                ) from error
 
     def _locked(self) -> HeldLock:
         file = self.path / _LOCK
@@ -330,22 +305,12 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
 
     def _write_whole(self, name: str, text: str) -> None:
         """Write a file that is missing or whole, whenever the machine stops."""
-        descriptor, temporary = self._temporary(name)
+        descriptor, temporary = temporary_file(self.path, name)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(descriptor)
-        self._rename(temporary, name)
-
-    def _temporary(self, name: str) -> tuple[int, Path]:
-        # mkstemp opens no file or link that exists.
-        descriptor, path = tempfile.mkstemp(dir=self.path, prefix=f"{name}.", suffix=".tmp")
-        return descriptor, Path(path)
-
-    def _rename(self, temporary: Path, name: str) -> None:
-        """Give a temporary file, which is on disk, its name."""
-        temporary.replace(self.path / name)
-        flush_names(self.path)
+        rename(temporary, name)
 
 
 def _is_ours(path: Path) -> bool:
@@ -356,13 +321,13 @@ def _is_ours(path: Path) -> bool:
         return is_manifest(path.read_bytes())
     if path.name == _COMMITTED or _TEMPORARY.fullmatch(path.name):
         return True
-    return bool(_PART.fullmatch(path.name)) and path.with_name(_MANIFEST).exists()
+    return bool(PART_NAME.fullmatch(path.name)) and path.with_name(_MANIFEST).exists()
 
 
 def _parts_in(folder: Path) -> Iterator[re.Match[str]]:
-    """Yield the names of the parts in a folder, as matches of `_PART`."""
+    """Yield the names of the parts in a folder, as matches of `PART_NAME`."""
     for path in sorted(folder.iterdir()):
-        if match := _PART.fullmatch(path.name):
+        if match := PART_NAME.fullmatch(path.name):
             yield match
 
 

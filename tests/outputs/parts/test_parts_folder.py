@@ -22,8 +22,9 @@ from mnist_batch.errors import InputError, MachineError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.options import Style
-from mnist_batch.outputs import file_lock, parts, parts_folder, targets
-from mnist_batch.outputs.parts_folder import rows_kept, staging_folder
+from mnist_batch.outputs import file_lock, targets
+from mnist_batch.outputs.parts import part_file, parts, parts_folder
+from mnist_batch.outputs.parts.parts_folder import rows_kept, staging_folder
 from mnist_batch.schema import Images
 from mnist_batch.synthetic import generator
 
@@ -71,7 +72,7 @@ def test_an_interrupt_right_after_a_part_got_its_name_keeps_it(
         if path == staging_folder(out) and _kept(out):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(parts_folder, "flush_names", interrupted)
+    monkeypatch.setattr(part_file, "flush_names", interrupted)
     with pytest.raises(KeyboardInterrupt):
         mnist_batch.predict(digits_folder, out, report=False)
     assert _kept(out) == ["000000"]
@@ -583,7 +584,7 @@ def test_the_first_error_stops_a_run_that_is_to_fail_fast(
 _LIMITED = """
 import resource, signal, sys
 from mnist_batch.inputs import image_files
-from mnist_batch.outputs import parts
+from mnist_batch.outputs.parts import parts
 image_files.SHARD_ROWS = 8
 image_files.PART_SHARDS = 1
 parts.BLOCKS = 0

@@ -10,8 +10,8 @@ from mnist_batch.inputs import image_files, joined
 from mnist_batch.inputs.parquet import files
 from mnist_batch.inputs.shards import Piece, UnreadableSource
 from mnist_batch.inputs.sources import open_inputs
-from mnist_batch.outputs import parts
-from mnist_batch.outputs.parts import Part, parts_of
+from mnist_batch.outputs.parts import parts
+from mnist_batch.outputs.parts.parts import Part, parts_of
 
 
 @pytest.fixture(autouse=True)

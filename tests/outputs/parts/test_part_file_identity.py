@@ -16,9 +16,9 @@ import mnist_batch
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
-from mnist_batch.outputs import parts
-from mnist_batch.outputs.parts import Part
-from mnist_batch.outputs.parts_folder import PartsFolder, staging_folder
+from mnist_batch.outputs.parts import parts
+from mnist_batch.outputs.parts.parts import Part
+from mnist_batch.outputs.parts.parts_folder import PartsFolder, staging_folder
 
 
 @pytest.fixture(autouse=True)

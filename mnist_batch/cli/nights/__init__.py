@@ -1,0 +1,1 @@
+"""The commands of nights: each is a module of its name."""

@@ -1,0 +1,105 @@
+"""Predict one part of a run on its own, wherever that is: in another process, on another machine.
+
+An engine runs `predict_part` for each part that is missing, in any order and as often as it has to:
+the file of a part has the same bytes each time. The caller's thread takes what comes back, and
+publishes the parts in order.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from mnist_batch.engines.findings import Findings
+from mnist_batch.engines.part_rows import write_rows
+from mnist_batch.inference.pipeline import predict_batches
+from mnist_batch.inference.predictors import Predictor
+from mnist_batch.inputs.sources import OpenInputs
+from mnist_batch.options import PredictOptions, Prepare
+from mnist_batch.outputs.parts.part_file import PartIdentity, write_part
+from mnist_batch.outputs.parts.parts import Part
+
+
+@dataclass(frozen=True, eq=False)
+class PartJob:
+    """What a worker has to know to predict any part of a run; it can be pickled.
+
+    Attributes:
+        out: the output, which errors name.
+        staging: the folder that the files of parts go to.
+        run: what names the run in them, as `Manifest.run` returns it.
+        inputs: the INPUTs, without their shards: a part has its own.
+        predictor: what predicts.
+        options: those of the run.
+        prepare: which images are brought to MNIST form; what `Prepare.AUTO` of the options means.
+        schema: of the predictions that are written.
+        for_report: whether to gather what a report shows of images.
+        threads: how many predict a part.
+    """
+
+    out: Path
+    staging: Path
+    run: str
+    inputs: OpenInputs
+    predictor: Predictor
+    options: PredictOptions
+    prepare: Prepare
+    schema: pa.Schema
+    for_report: bool
+    threads: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PartDone:
+    """A part that one attempt has predicted; it can be pickled.
+
+    Attributes:
+        number: of the part.
+        name: of its file in the folder of the staging.
+        findings: what the run finds in the rows, without their number in the whole.
+    """
+
+    number: int
+    name: str
+    findings: Findings
+
+
+class Engine(Protocol):
+    """Predicts parts somewhere."""
+
+    def run(self, job: PartJob, parts: Iterable[Part]) -> Iterator[PartDone]:
+        """Yield each part once it is done, in any order.
+
+        Raises:
+            MnistBatchError: while iterating, a part cannot be predicted.
+        """
+
+
+def predict_part(job: PartJob, part: Part) -> PartDone:
+    """Predict a part, and write its file.
+
+    Raises:
+        MnistBatchError: as `predict_batches` raises it, or the file cannot be written.
+    """
+    options = job.options
+    classes = job.inputs.classes or job.predictor.classes
+    findings = Findings(options.output, classes, with_gallery=job.for_report)
+    batches = predict_batches(
+        replace(job.inputs, shards=part.shards),
+        job.predictor,
+        prepare=job.prepare,
+        several=options.several,
+        batch_size=options.model.batch_size,
+        workers=job.threads,
+        block_ends=frozenset([part.rows]),
+        content_hash=options.content_hash,
+        for_report=job.for_report,
+    )
+    identity = PartIdentity(job.run, part.number, part.rows)
+    with closing(batches), write_part(job.staging, job.out, identity, job.schema) as writer:
+        for rows in write_rows(part, batches, writer, job.schema):
+            findings.add(rows)
+    return PartDone(part.number, identity.file_name(writer.checksum), findings)

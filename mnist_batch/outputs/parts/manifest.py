@@ -1,0 +1,75 @@
+"""The manifest of a run: what its parts depend on, bit by bit.
+
+A later run uses a part again only if it would write the same rows.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_batch.outputs.parts.parts import Part
+
+FORMAT = 2
+"""The `format` of a manifest; parts of another format are not used."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What predictions depend on, bit by bit."""
+
+    version: str  # of this package
+    model: str  # SHA-256 of the model file, in hexadecimal
+    options: Mapping[str, Any]  # by name, those that change a bit of the predictions
+    parts: Sequence[Part]  # in input order
+
+    def text(self, attempt: str) -> str:
+        """Return the manifest as JSON; `attempt` names the process that works on its parts."""
+        parts = [part.record() for part in self.parts]
+        record = {"format": FORMAT, "attempt": attempt, **vars(self), "parts": parts}
+        return json.dumps(record, indent=1)
+
+    def run(self) -> str:
+        """Return what names the run in its parts: 16 digits of the SHA-256, of any attempt."""
+        return hashlib.sha256(self.text(attempt="").encode()).hexdigest()[:16]
+
+    def differences(self, content: bytes) -> Iterator[str]:
+        """Yield what differs in `content`, of which `is_manifest` is true, one clause each."""
+        earlier = json.loads(content)
+        if earlier["format"] != FORMAT:
+            yield f"its format was {earlier['format']}, and is {FORMAT} now"
+            return
+        try:
+            yield from self._differences(earlier)
+        except (LookupError, TypeError, AttributeError):
+            yield "its manifest.json is damaged"
+
+    def _differences(self, earlier: Mapping[str, Any]) -> Iterator[str]:
+        now = json.loads(self.text(attempt=""))
+        for name in ("version", "model"):
+            if earlier[name] != now[name]:
+                yield f"{name} was {earlier[name]}, and is {now[name]} now"
+        options = earlier["options"]
+        for name in sorted({*options, *now["options"]}):
+            then, today = options.get(name), now["options"].get(name)
+            if then != today:
+                yield f"{name.replace('_', '-')} was {then}, and is {today} now"
+        both = earlier["parts"], now["parts"]
+        rows, rows_now = (sum(part["rows"] for part in parts) for parts in both)
+        if rows != rows_now:
+            yield f"the input had {rows:,} rows, and has {rows_now:,} now"
+        before, after = ([shard for part in parts for shard in part["shards"]] for parts in both)
+        for then, today in zip(before, after, strict=False):
+            if then != today:
+                yield f"names, sizes or times of files have changed, from {today['first']} on"
+                return
+
+
+def is_manifest(content: bytes) -> bool:
+    """Tell whether the content of a file is a manifest, of any format."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and isinstance(found.get("format"), int) and "parts" in found

@@ -1,0 +1,203 @@
+"""The file of a part, which says of which run it is and which part of it.
+
+It does so under the checksum, so that a part that is renamed, copied or left there late by another
+run is never taken for what it is not.
+"""
+
+import contextlib
+import io
+import json
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from mnist_batch.errors import OutputError
+from mnist_batch.inputs.listing import open_native
+from mnist_batch.outputs.targets import flush_names, output_errors
+from mnist_batch.schema import first_rows
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_IDENTITY = b"mnist_batch.part"
+"""The key of a part's identity in the metadata of its file's schema."""
+
+_NOTE = b"mnist_batch.note"
+"""The key of the note on rows in the metadata of their batch."""
+
+
+# Up to format 1 of the manifest the names of parts had no run.
+PART_NAME = re.compile(
+    r"part-(?:(?P<run>[0-9a-f]{16})-)?(?P<number>[0-9]{6,})-(?P<rows>[0-9]+)"
+    r"-(?P<checksum>[0-9a-f]{8})\.arrow"
+)
+"""The name of a part's file: see `PartIdentity.file_name`."""
+
+
+@dataclass(frozen=True)
+class PartIdentity:
+    """Which part of which run a file holds."""
+
+    run: str  # as `Manifest.run` returns it
+    number: int
+    rows: int  # of the input; each may be several of the predictions
+
+    def file_name(self, checksum: int) -> str:
+        """Return what the file is called, given the CRC-32 of its bytes."""
+        return f"part-{self.run}-{self.number:06}-{self.rows}-{checksum:08x}.arrow"
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return it as metadata of an Arrow schema."""
+        return {_IDENTITY: json.dumps(vars(self)).encode()}
+
+
+# To compress repeated names costs less than to write, sum and remove them.
+_WRITING = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+
+
+class PartWriter(AbstractContextManager["PartWriter", None]):
+    """Writes the Arrow file of a part; a context, after which the file is on disk.
+
+    It raises `OutputError` where the disk refuses.
+    """
+
+    def __init__(
+        self, out: Path, descriptor: int, schema: pa.Schema, identity: PartIdentity
+    ) -> None:
+        """Begin the file, open at `descriptor`; errors name the output `out`."""
+        self._out = out
+        self._file = _SummedFile(descriptor)
+        with output_errors(out):
+            # Arrow writes a batch in some twenty small pieces.
+            self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
+            named = schema.with_metadata(identity.metadata())
+            self._writer = pa.ipc.new_file(self._pieces, named, options=_WRITING)
+
+    @property
+    def checksum(self) -> int:
+        """The CRC-32 of the bytes written; of the file after the context."""
+        return self._file.checksum
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write the rest and wait until it is on disk, unless there was an error."""
+        try:
+            if kind is None:
+                with output_errors(self._out):
+                    self._writer.close()
+                    self._pieces.flush()
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+        finally:
+            with contextlib.suppress(OSError):
+                self._pieces.close()
+
+    def write(self, batch: pa.RecordBatch, note: bytes = b"") -> None:
+        """Write rows, and a note on them, which `read_part` yields with them."""
+        with output_errors(self._out):
+            self._writer.write_batch(batch, custom_metadata={_NOTE: note})
+
+
+@contextlib.contextmanager
+def write_part(
+    folder: Path, out: Path, identity: PartIdentity, schema: pa.Schema
+) -> Iterator[PartWriter]:
+    """Write all rows of a part, the lock of the folder held or not: its file's name is its own.
+
+    After the context the file is in the folder and on disk, after an error it is not there. Two
+    attempts that write the same bytes write the same file.
+
+    Raises:
+        OutputError: the file cannot be written; it names the output `out`.
+    """
+    with folder_errors(folder, out):
+        descriptor, temporary = temporary_file(folder, "part")
+    try:
+        with PartWriter(out, descriptor, schema, identity) as writer:
+            yield writer
+        with folder_errors(folder, out):
+            rename(temporary, identity.file_name(writer.checksum))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def folder_errors(folder: Path, out: Path) -> Iterator[None]:
+    """Raise what the system says of the folder of an output's parts as an `OutputError`."""
+    with output_errors(out):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise OutputError(
+                f"{folder}: was removed, or taken by another run, in mid-run; predict again"
+            ) from error
+
+
+def temporary_file(folder: Path, name: str) -> tuple[int, Path]:
+    """Create a file that is to get a name in the folder; return its descriptor and its path."""
+    # mkstemp opens no file or link that exists.
+    descriptor, path = tempfile.mkstemp(dir=folder, prefix=f"{name}.", suffix=".tmp")
+    return descriptor, Path(path)
+
+
+def rename(temporary: Path, name: str) -> None:
+    """Give a temporary file, which is on disk, its name in the same folder."""
+    temporary.replace(temporary.with_name(name))
+    flush_names(temporary.parent)
+
+
+class _SummedFile(io.BufferedWriter):
+    """A file to write, with the CRC-32 of the bytes written."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(io.FileIO(descriptor, "wb"))
+        self.checksum = 0
+
+    def write(self, content: "ReadableBuffer") -> int:
+        """Write bytes, all of them."""
+        self.checksum = zlib.crc32(content, self.checksum)
+        return super().write(content)
+
+
+class KeptRows(NamedTuple):
+    """Rows of a part, and the note that was written with them, empty for none."""
+
+    predictions: pa.RecordBatch
+    note: bytes
+
+
+def read_part(path: Path, identity: PartIdentity, checksum: int) -> Iterator[KeptRows]:
+    """Yield the batches in a part's file, verified as they are read: the file is read once.
+
+    Raises:
+        DamagedPartError: while iterating, the file is another one or damaged; the text says which.
+        OSError: while iterating, the file cannot be read.
+    """
+    with open_native(path) as file:
+        content = file.read_buffer()
+    if zlib.crc32(content) != checksum:
+        raise DamagedPartError("damaged")
+    reader = pa.ipc.open_file(content)
+    if reader.schema.metadata != identity.metadata():
+        raise DamagedPartError("of another run, or another part")
+    rows = 0
+    for number in range(reader.num_record_batches):
+        batch, metadata = reader.get_batch_with_custom_metadata(number)
+        rows += int(first_rows(batch).sum())
+        note = metadata[_NOTE] if metadata and _NOTE in metadata else b""
+        yield KeptRows(batch.replace_schema_metadata(), note)
+    if rows != identity.rows:
+        raise DamagedPartError("damaged")
+
+
+class DamagedPartError(Exception):
+    """A file is not the part that it is to be; it says in a word what it is."""
