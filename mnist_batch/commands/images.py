@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mnist_batch.commands.run import Run
+from mnist_batch.commands.runs.run import Run
 from mnist_batch.errors import InputError
 from mnist_batch.inference.pipeline import PredictedBatch
 from mnist_batch.inference.predictors import Predictor

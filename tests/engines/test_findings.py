@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_batch.commands.run import Run
+from mnist_batch.commands.runs.run import Run
 from mnist_batch.engines.findings import Findings
 from mnist_batch.engines.part_rows import PartRows
 from mnist_batch.options import OutputOptions, PredictOptions

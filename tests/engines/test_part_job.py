@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_batch.commands.run import Run
+from mnist_batch.commands.runs.run import Run
 from mnist_batch.engines.part_job import PartJob, predict_part
 from mnist_batch.inputs import image_files
 from mnist_batch.options import PredictOptions

@@ -4,7 +4,7 @@ import json
 from contextlib import closing
 from pathlib import Path
 
-from mnist_batch.commands.run import Run
+from mnist_batch.commands.runs.run import Run
 from mnist_batch.engines.part_rows import write_rows
 from mnist_batch.options import PredictOptions
 from mnist_batch.outputs.parts.part_file import PartIdentity, read_part, write_part

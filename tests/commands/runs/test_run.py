@@ -14,7 +14,7 @@ import pytest
 
 import mnist_batch
 from mnist_batch._kernels import library
-from mnist_batch.commands.run import Run, reading_notes
+from mnist_batch.commands.runs.run import Run, reading_notes
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files

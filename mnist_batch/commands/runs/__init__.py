@@ -1,0 +1,1 @@
+"""A run of `predict`, and all that it writes."""

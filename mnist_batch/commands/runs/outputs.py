@@ -1,0 +1,160 @@
+"""All that a run of `predict` writes: the predictions, their report and pictures."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from mnist_batch.commands.command_lines import evaluate_line
+from mnist_batch.commands.runs.run import Run, Summary
+from mnist_batch.errors import OutputError
+from mnist_batch.evaluation.evaluator import Evaluation
+from mnist_batch.evaluation.found_images import find_images
+from mnist_batch.options import PredictOptions
+from mnist_batch.outputs.parts.parts_folder import committed_outputs, rows_kept
+from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
+from mnist_batch.outputs.prepared_folder import PreparedFolder
+from mnist_batch.outputs.targets import why_failed
+from mnist_batch.outputs.writer import Sink, check_output
+from mnist_batch.reports.page import Around
+from mnist_batch.reports.report import Report, claims_of_report, report_folder
+
+
+class RunOutputs(AbstractContextManager["RunOutputs", None]):
+    """The predictions file of a run, its report and its pictures; a context locks these two.
+
+    Attributes:
+        out: the predictions file.
+        folders: of the report and of the pictures, where they are wanted.
+        files: the files that are written by their names: predictions and report.
+        pictures: writes the pictures of prepared images; None for none.
+        report: writes the report; None for none.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        inputs: Sequence[str | Path],
+        options: PredictOptions,
+        around: Around | None,
+    ) -> None:
+        """Refuse what cannot be written, as `predict_with` says; nothing is touched."""
+        wanted = options.output
+        self.out = out
+        self._options = options
+        self._around = around
+        self._committed = committed_outputs(out) if wanted.resume else frozenset()
+        is_there = os.path.isfile(out)  # noqa: PTH113 - `Path.is_file` raises where it may not look
+        if wanted.resume and is_there and not self._may_replace(out):
+            raise OutputError(
+                f"{out} exists already, and an interrupted run is to replace it; pass "
+                "--overwrite too"
+                if rows_kept(out)
+                else f"{out} exists already, so there is nothing to resume; pass --overwrite to "
+                "predict it again"
+            )
+        check_output(out, overwrite=self._may_replace(out))
+        report = report_folder(out, wanted.report)
+        pictures = None if wanted.save_prepared is None else Path(wanted.save_prepared)
+        self.folders = [folder for folder in (report, pictures) if folder]
+        of_report = claims_of_report(report)
+        self.files = [out, *(claim.path for claim in of_report if not claim.is_shared)]
+        check_apart(
+            [
+                *claims_of_predictions(out),
+                *of_report,
+                *([Claim(pictures, "the pictures of --save-prepared")] if pictures else []),
+            ]
+        )
+        check_outside(self.files, self.folders, inputs)
+        self.pictures: PreparedFolder | None = None
+        if pictures:
+            may_replace = self._may_replace(pictures)
+            self.pictures = PreparedFolder(pictures, overwrite=may_replace, inputs=inputs)
+        self.report = Report(report, overwrite=self._may_replace(report)) if report else None
+
+    def __enter__(self) -> Self:
+        """Lock the folders of the report and of the pictures until the end of the run."""
+        with ExitStack() as entered:
+            for output in (self.report, self.pictures):
+                if output:
+                    entered.enter_context(output)
+            self._entered = entered.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Unlock them, and remove what is not in place."""
+        self._entered.close()
+
+    def sink(self, folder: Path, schema: pa.Schema) -> Sink:
+        """Begin the predictions file, of a schema, in the folder of the parts."""
+        return Sink(self.out, schema, overwrite=self._may_replace(self.out), folder=folder)
+
+    def complete(
+        self, run: Run, evaluation: Evaluation, record: Mapping[str, Any], command: str
+    ) -> None:
+        """Put report and pictures beside the predictions, which are in place.
+
+        No failure costs these: what cannot be made is in a note of the summary.
+        """
+        if self.report:
+            self.report.retire()  # it is on other predictions now
+        if self.pictures:
+            self.pictures.commit()
+        if self.report:
+            try:
+                evaluation = _with_images(evaluation, run)
+            except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
+                has_mistakes = evaluation.metrics.correct < evaluation.metrics.scored
+                for name in ("samples.png", *(["mistakes.png"] if has_mistakes else [])):
+                    self.report.missing[name] = why_failed(error)
+            self.report.stage(evaluation, record, command=command, around=self._around)
+            self.report.commit()
+
+    def summary(
+        self, run: Run, evaluation: Evaluation, record: Mapping[str, Any], notes: Sequence[str]
+    ) -> Summary:
+        """Return what was written, and what the user should know of it."""
+        pictures, report = self.pictures, self.report
+        has_pictures = pictures is not None and pictures.failure is None
+        notes = [*notes, *(pictures.notes() if pictures else [])]
+        if report:
+            again = evaluate_line(
+                [self.out],
+                report.folder,
+                images=run.inputs,
+                image_column=self._options.read.image_column,
+                sample_seed=self._options.output.sample_seed or None,
+            )
+            how = f"the predictions are complete; to make it again: {again}"
+            notes += [*report.notes, *report.note(how)]
+        return Summary(
+            predictions=self.out,
+            metrics=evaluation.metrics,
+            run=record,
+            report_files=report.files if report else [],
+            report_missing=list(report.missing) if report else [],
+            notes=notes,
+            profile=evaluation.profile,
+            unreadable=evaluation.unreadable,
+            slices=evaluation.slices,
+            prepared_folder=pictures.target if pictures and has_pictures else None,
+            prepared_pictures=pictures.written if pictures else 0,
+            uncounted_sources=len(run.opened.uncounted),
+        )
+
+    def _may_replace(self, path: Path) -> bool:
+        return self._options.output.overwrite or str(path.absolute()) in self._committed
+
+
+def _with_images(evaluation: Evaluation, run: Run) -> Evaluation:
+    """Return it with its images; they are read again where an earlier run predicted the rows."""
+    if evaluation.has_images:
+        return evaluation
+    how = run.prepare, run.options.several
+    return evaluation.with_images(
+        lambda places: find_images(places, run.opened, evaluation.pictures, *how)
+    )
