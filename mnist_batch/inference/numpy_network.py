@@ -5,7 +5,9 @@ whose first axis is the batch. All other networks are left to Keras. An operatio
 result over its argument: to write new memory for the first time takes as long as to compute.
 """
 
+import ctypes
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -101,6 +103,23 @@ def dense_network(file: ModelFile, scaling: Scaling | None) -> DenseNetwork:
         why = f"its configuration is not as expected ({type(error).__name__}: {error})"
         raise UnsupportedNetworkError(why) from error
     return replace(network, product=PixelProduct(*first)) if first else network
+
+
+def blas_kernel() -> str:
+    """Return which library multiplies matrices for NumPy, and which of its kernels it chose here.
+
+    Kernels for AVX2 and for AVX-512 round differently. The text is `OpenBLAS Haswell` or the like,
+    and `unknown` where NumPy was built with another library.
+    """
+    # The symbols of NumPy's own OpenBLAS, of which its module is linked; threadpoolctl, which tells
+    # the same, takes 20 ms to import.
+    module = sys.modules.get("numpy._core._multiarray_umath")
+    linked = ctypes.CDLL(module.__file__) if module else None
+    name = getattr(linked, "scipy_openblas_get_corename64_", None)
+    if name is None:
+        return "unknown"
+    name.restype = ctypes.c_char_p
+    return f"OpenBLAS {name().decode()}"
 
 
 def _built(file: ModelFile, scaling: Scaling | None) -> tuple[DenseNetwork, Weights]:

@@ -13,6 +13,7 @@ from mnist_batch.errors import MissingExtraError, ModelError
 from mnist_batch.inference.numpy_network import (
     DenseNetwork,
     UnsupportedNetworkError,
+    blas_kernel,
     dense_network,
     softmax,
 )
@@ -183,8 +184,17 @@ class Predictor:
             from mnist_batch.inference.onnx import runtime
 
             return runtime.versions()
+        return {}
+
+    def kernels(self) -> dict[str, str]:
+        """Return what computes here where that depends on the processor: each moves last bits.
+
+        Keras and ONNX Runtime do not tell.
+        """
+        if self.name is not PredictorChoice.NUMPY:
+            return {}
         product = isinstance(self._network, DenseNetwork) and self._network.product
-        return {"first_layer": product.described() if product else "NumPy"}
+        return {"first_layer": product.described() if product else "NumPy", "blas": blas_kernel()}
 
     def probabilities(self, images: Images) -> Array:
         """Return the probability of each class, in the order of `classes`.

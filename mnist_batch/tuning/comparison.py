@@ -179,9 +179,6 @@ def changes(saved: SavedRun, now: SavedRun) -> list[str]:
 
 
 def _other_versions(saved: SavedRun, now: SavedRun) -> Iterator[tuple[str, str, str]]:
-    both = saved.versions.keys() & now.versions.keys()
-    if saved.setting.sha256 != now.setting.sha256:
-        both -= {"first_layer"}  # another model's may be run by something else
-    for name in sorted(both):
+    for name in sorted(saved.versions.keys() & now.versions.keys()):
         if saved.versions[name] != now.versions[name]:
             yield name, saved.versions[name], now.versions[name]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from threadpoolctl import threadpool_info
 
 from mnist_batch._kernels import library
 from mnist_batch.errors import ModelError
@@ -15,6 +16,7 @@ from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.numpy_network import (
     DenseNetwork,
     UnsupportedNetworkError,
+    blas_kernel,
     dense_network,
     softmax,
 )
@@ -332,3 +334,9 @@ def test_a_failure_of_compiled_code_says_nothing_of_the_model(
     monkeypatch.setattr(library, "get", lambda: ctypes.CDLL(None))
     with pytest.raises(AttributeError, match="panel_units"):
         load_model(predictor=PredictorChoice.NUMPY)
+
+
+def test_the_kernel_that_multiplies_is_the_one_threadpoolctl_finds() -> None:
+    """It reads the same from the loaded library, in another way."""
+    found = [one for one in threadpool_info() if "numpy" in one["filepath"]]
+    assert [f"OpenBLAS {one['architecture']}" for one in found] == [blas_kernel()]

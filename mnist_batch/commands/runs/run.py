@@ -246,6 +246,7 @@ class Run:
                 **self._versions,
             },
             parts=self.parts,
+            kernels=self.predictor.kernels(),
         )
 
     def record(
@@ -286,6 +287,7 @@ class Run:
             "resumed_rows": metrics.rows - predicted_rows,
             "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {"python": platform.python_version(), **self._versions},
+            "kernels": self.predictor.kernels(),
         }
 
     @property

@@ -6,12 +6,12 @@ A later run uses a part again only if it would write the same rows.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mnist_batch.outputs.parts.parts import Part
 
-FORMAT = 2
+FORMAT = 3
 """The `format` of a manifest; parts of another format are not used."""
 
 
@@ -23,6 +23,7 @@ class Manifest:
     model: str  # SHA-256 of the model file, in hexadecimal
     options: Mapping[str, Any]  # by name, those that change a bit of the predictions
     parts: Sequence[Part]  # in input order
+    kernels: Mapping[str, str]  # what computes on this processor, as of `Predictor.kernels`
 
     def text(self, attempt: str) -> str:
         """Return the manifest as JSON; `attempt` names the process that works on its parts."""
@@ -31,8 +32,12 @@ class Manifest:
         return json.dumps(record, indent=1)
 
     def run(self) -> str:
-        """Return what names the run in its parts: 16 digits of the SHA-256, of any attempt."""
-        return hashlib.sha256(self.text(attempt="").encode()).hexdigest()[:16]
+        """Return what names the run in its parts: 16 digits of the SHA-256.
+
+        It is that of any attempt, and of any processor: like ones alone compute the same last bits.
+        """
+        anywhere = replace(self, kernels={})
+        return hashlib.sha256(anywhere.text(attempt="").encode()).hexdigest()[:16]
 
     def differences(self, content: bytes) -> Iterator[str]:
         """Yield what differs in `content`, of which `is_manifest` is true, one clause each."""
@@ -50,17 +55,18 @@ class Manifest:
         for name in ("version", "model"):
             if earlier[name] != now[name]:
                 yield f"{name} was {earlier[name]}, and is {now[name]} now"
-        options = earlier["options"]
-        for name in sorted({*options, *now["options"]}):
-            then, today = options.get(name), now["options"].get(name)
-            if then != today:
-                yield f"{name.replace('_', '-')} was {then}, and is {today} now"
+        for field in ("options", "kernels"):
+            before, after = earlier[field], now[field]
+            for name in sorted({*before, *after}):
+                then, today = before.get(name), after.get(name)
+                if then != today:
+                    yield f"{name.replace('_', '-')} was {then}, and is {today} now"
         both = earlier["parts"], now["parts"]
         rows, rows_now = (sum(part["rows"] for part in parts) for parts in both)
         if rows != rows_now:
             yield f"the input had {rows:,} rows, and has {rows_now:,} now"
-        before, after = ([shard for part in parts for shard in part["shards"]] for parts in both)
-        for then, today in zip(before, after, strict=False):
+        shards = ([shard for part in parts for shard in part["shards"]] for parts in both)
+        for then, today in zip(*shards, strict=False):
             if then != today:
                 yield f"names, sizes or times of files have changed, from {today['first']} on"
                 return

@@ -300,7 +300,7 @@ def _provenance(texts: _Texts) -> Iterator[tuple[str, str]]:
     if version := texts("version"):
         versions = [("mnist-batch", version), *texts.pairs("versions")]
         yield "Versions", ", ".join(f"{name} {value}" for name, value in versions)
-    for name, key in (("Options", "options"), ("Training", "training")):
+    for name, key in (("Kernels", "kernels"), ("Options", "options"), ("Training", "training")):
         if options := texts.pairs(key):
             yield name, ", ".join(f"{option} {value}" for option, value in options)
 

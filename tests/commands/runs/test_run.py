@@ -152,4 +152,4 @@ def test_a_run_is_resumed_by_what_rounds_alike_alone(
         run = mnist_batch.predict(digits_folder, out, report=False, resume=True).run
     assert run
     assert run["resumed_rows"] >= 8
-    assert run["versions"]["first_layer"] == "compiled code, rounding 1"
+    assert run["kernels"]["first_layer"] == "compiled code, rounding 1"

@@ -26,13 +26,14 @@ MANIFEST = Manifest(
     model="abc",
     options={"prepare": "auto", "labels": None, "batch_size": 7},
     parts=[_part(10, ("a.png", "f0")), _part(5, ("k.png", "f1"), ("m.png", "f2"))],
+    kernels={"blas": "OpenBLAS Zen"},
 )
 
 
 def test_a_manifest_is_read_by_other_releases() -> None:
     """As this release writes it, so that its parts can be resumed."""
     assert json.loads(MANIFEST.text("a1")) == {
-        "format": 2,
+        "format": 3,
         "attempt": "a1",
         "version": "1.2.3",
         "model": "abc",
@@ -47,6 +48,7 @@ def test_a_manifest_is_read_by_other_releases() -> None:
                 ],
             },
         ],
+        "kernels": {"blas": "OpenBLAS Zen"},
     }
 
 
@@ -80,6 +82,10 @@ def test_an_equal_manifest_has_no_differences() -> None:
             {"parts": [_part(10, ("a.png", "f0")), _part(5, ("k.png", "f1"), ("m.png", "x"))]},
             "names, sizes or times of files have changed, from m.png on",
         ),
+        (
+            {"kernels": {"blas": "OpenBLAS SkylakeX"}},
+            "blas was OpenBLAS Zen, and is OpenBLAS SkylakeX now",
+        ),
     ],
 )
 def test_what_differs_is_said(changes: dict[str, Any], expected: str) -> None:
@@ -100,9 +106,9 @@ def test_another_number_of_rows_is_said() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"format": 2, "parts": []}',
-        '{"format": 2, "version": 3, "model": "", "options": [], "parts": 4}',
-        '{"format": 2, "version": "", "model": "", "options": {}, "parts": [{}]}',
+        '{"format": 3, "parts": []}',
+        '{"format": 3, "version": 3, "model": "", "options": [], "parts": 4}',
+        '{"format": 3, "version": "", "model": "", "options": {}, "parts": [{}]}',
     ],
 )
 def test_a_damaged_manifest_is_said(text: str) -> None:
@@ -133,12 +139,12 @@ def test_what_is_no_manifest_is_told_apart(content: bytes) -> None:
 
 def test_another_format_is_said() -> None:
     """That of another release may mean anything."""
-    text = MANIFEST.text("a1").replace('"format": 2', '"format": 1')
-    assert list(MANIFEST.differences(text.encode())) == ["its format was 1, and is 2 now"]
+    text = MANIFEST.text("a1").replace('"format": 3', '"format": 1')
+    assert list(MANIFEST.differences(text.encode())) == ["its format was 1, and is 3 now"]
 
 
 def test_a_run_is_named_after_all_that_its_parts_depend_on() -> None:
-    """The same for each attempt, and another where anything differs."""
+    """The same for each attempt and each processor, and another where anything differs."""
     others = [
         replace(MANIFEST, version="1.2.4"),
         replace(MANIFEST, options={}),
@@ -148,4 +154,5 @@ def test_a_run_is_named_after_all_that_its_parts_depend_on() -> None:
     assert names[0] == names[1]
     assert len(set(names)) == 4
     assert all(len(name) == 16 for name in names)
+    assert replace(MANIFEST, kernels={"blas": "OpenBLAS SkylakeX"}).run() == names[0]
     assert MANIFEST.text("a1") != MANIFEST.text("a2")
