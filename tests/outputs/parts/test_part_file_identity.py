@@ -212,8 +212,8 @@ def test_parts_of_an_earlier_format_are_refused(tmp_path: Path, digits_folder: P
     (part, *_) = _cut_short(digits_folder, out, 10)
     part.rename(part.with_name(f"part-{part.name[22:]}"))
     manifest = staging_folder(out) / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(OutputError, match="its format was 1, and is 2 now"):
+    manifest.write_text(manifest.read_text().replace('"format": 3', '"format": 1'))
+    with pytest.raises(OutputError, match="its format was 1, and is 3 now"):
         mnist_batch.predict(digits_folder, out, batch_size=4, resume=True)
     summary = mnist_batch.predict(digits_folder, out, batch_size=4, report=False)
     assert any("8 rows that an interrupted run had finished" in note for note in summary.notes)
