@@ -5,6 +5,7 @@ Environment variables name the folders of real data; tests of it skip where they
 
 import gzip
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mnist_batch.models import model_file
 from mnist_batch.models.formats import read_stored_network
 from mnist_batch.synthetic import generator
 from tests.support.linear_model import write_linear_model
+from tests.support.s3_server import Bucket, environment_of, s3_server
 
 
 def _folder_of(variable: str) -> Path:
@@ -75,6 +77,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # What it says is random; that it says digits, its record tells.
     write_linear_model(path, record={"class_names": [*"0123456789"]})
     return path
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of a server of S3 on this machine, in a process of its own."""
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """An empty bucket of that server, which this process and those that it starts find."""
+    for name, value in environment_of(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    made = Bucket(f"digits-{uuid.uuid4().hex}", s3_endpoint)
+    made.create()
+    return made
 
 
 @pytest.fixture

@@ -1,0 +1,65 @@
+"""Addresses of object storage: `s3://BUCKET/KEY`, `gs://BUCKET/KEY`, `az://CONTAINER/KEY`.
+
+An address is text. A `Path` would fold the two slashes into one.
+"""
+
+import re
+from typing import NamedTuple
+
+from mnist_batch.errors import InputError
+
+STORES = {"s3": "S3", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
+"""The stores by the schemes of their addresses."""
+
+_BEGINNING = re.compile(rf"({'|'.join(STORES)})://")
+# The names that the three stores give, one grammar for all: they say themselves what is too long.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]+")
+
+
+class Address(NamedTuple):
+    """Where an object lies, or the objects whose keys begin with a folder's name."""
+
+    scheme: str  # a key of `STORES`
+    bucket: str  # the container, in Azure
+    key: str  # without a slash at either end; empty for the whole bucket
+
+    def __str__(self) -> str:
+        """Return the address as text, a folder's without a slash at its end."""
+        return f"{self.scheme}://{self.bucket}/{self.key}".rstrip("/")
+
+
+def is_remote(place: object) -> bool:
+    """Tell whether what names an input or an output is text, and an address of object storage."""
+    return isinstance(place, str) and _BEGINNING.match(place) is not None
+
+
+def parsed(text: str) -> Address:
+    """Return an address in its parts.
+
+    Raises:
+        InputError: it names no bucket, holds credentials, or its key has an empty part or one that
+            is `.` or `..`, which not every store takes.
+    """
+    scheme, _, rest = text.partition("://")
+    bucket, _, key = rest.partition("/")
+    if "@" in bucket:
+        raise InputError(
+            f"{scheme}://...@{bucket.rpartition('@')[2]}: an address holds no credentials; "
+            "pass them in the environment, and remove what stands before the @"
+        )
+    if not _NAME.fullmatch(bucket):
+        raise InputError(f"{text}: names no bucket; expected {scheme}://BUCKET/KEY")
+    key = key.removesuffix("/")
+    if key and not {"", ".", ".."}.isdisjoint(key.split("/")):
+        raise InputError(f"{text}: a part between two slashes is empty, `.` or `..`; name another")
+    return Address(scheme, bucket, key)
+
+
+def joined(folder: str, name: str) -> str:
+    """Return the address of a name in a folder."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def name_of(address: str) -> str:
+    """Return the last part of an address, the name of a file or a folder."""
+    return address.rstrip("/").rpartition("/")[2]

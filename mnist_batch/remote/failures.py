@@ -1,0 +1,104 @@
+"""What object storage answers, told as Python tells it of files, or as a failure of the machine.
+
+What the libraries say of a failed request may hold what signs it, as the address of a request to
+Azure does. So no message quotes them: it names the address, the status and the store's own code.
+"""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mnist_batch.errors import InputError, MachineError
+from mnist_batch.remote.addresses import STORES
+
+CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""The variables of the environment that a user sets first; there are other ways."""
+
+
+class ReplacedError(OSError):
+    """An object is not the one any more that was listed."""
+
+
+@contextmanager
+def told(address: str) -> Iterator[None]:
+    """Translate what requests raise.
+
+    Args:
+        address: what is asked for, for messages.
+
+    Raises:
+        FileNotFoundError: there is no such object, or no such bucket.
+        FileExistsError: an object that was to be created is there already.
+        ReplacedError: it is not the one that was asked for any more.
+        InputError: no object can have the address.
+        MachineError: the store cannot be reached or refuses, for want of a permission say.
+    """
+    from obstore import exceptions  # late: local runs do without
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        what = "no such bucket" if _code(error) in _NO_BUCKET else "no such object"
+        raise FileNotFoundError(errno.ENOENT, what, address) from error
+    except exceptions.AlreadyExistsError as error:
+        raise FileExistsError(errno.EEXIST, "exists already", address) from error
+    except exceptions.PreconditionError as error:
+        raise ReplacedError(errno.ESTALE, "replaced after it was listed", address) from error
+    except ValueError as error:
+        raise InputError(f"{address}: no object can have this name; name another") from error
+    except exceptions.BaseError as error:
+        if _code(error) in _NO_BUCKET:
+            raise FileNotFoundError(errno.ENOENT, "no such bucket", address) from error
+        raise _of_machine(error, address) from error
+
+
+_NO_BUCKET = {"NoSuchBucket", "ContainerNotFound"}
+_REFUSED = {"401", "403"}
+
+
+def _of_machine(error: Exception, address: str) -> MachineError:
+    """Return the failure of the machine that a failed request is, in one line."""
+    scheme = address.partition(":")[0]
+    text, status = str(error), _status(error)
+    found = " ".join(filter(None, (status, _code(error))))
+    if "TokenRequest" in text or "MissingAccount" in text or "redential" in text:
+        what, remedy = "no credentials are found", f"set {CREDENTIALS[scheme]}"
+    elif status[:3] in _REFUSED:
+        what, remedy = "access is refused", f"check {CREDENTIALS[scheme]}, and what they permit"
+    elif status[:1] == "3":
+        what, remedy = "the bucket lies in another region", "set AWS_REGION to it"
+    else:
+        what = f"{STORES[scheme]} cannot be reached" if not status else "the request failed"
+        remedy = "see to it that the store can be reached, and run again"
+        found = found or next((words for sign, words in _CAUSES.items() if sign in text), "")
+    shown = f" ({found})" if found else ""
+    return MachineError(f"{address}: {what}{shown}; nothing is wrong with the data; {remedy}")
+
+
+_CAUSES = {
+    "dns error": "no such host",
+    "ConnectionRefused": "connection refused",
+    "ConnectionReset": "connection reset",
+    "BadScheme": "the endpoint is no http:// or https:// address",
+    "TimedOut": "timed out",
+    "kind: Timeout": "timed out",
+    "IncompleteMessage": "the connection was closed",
+}
+"""What the libraries say of connections, and what it means."""
+
+
+def _status(error: Exception) -> str:
+    """Return the status of HTTP in an error, as `403 Forbidden`; empty where there is none."""
+    found = re.search(r"status code: (\d{3}(?: [A-Z][A-Za-z' -]*)?)", str(error))
+    return found[1].strip() if found else ""
+
+
+def _code(error: Exception) -> str:
+    """Return the code in a store's answer, as `NoSuchKey`; empty where there is none."""
+    found = re.search(r"<Code>(\w{1,64})</Code>", str(error))
+    return found[1] if found else ""

@@ -1,0 +1,139 @@
+"""Objects of object storage: listed, read, written, copied and deleted, by their addresses.
+
+Every function raises what `failures.told` lists: Python's errors of files for what is not there or
+is there already, and a `MachineError` for what the network or the credentials refuse.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mnist_batch.remote.addresses import parsed
+from mnist_batch.remote.failures import told
+from mnist_batch.remote.stores import store_of
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, PutMode
+
+
+class RemoteObject(NamedTuple):
+    """An object, and what tells it from another of its name."""
+
+    address: str
+    size: int  # bytes
+    etag: str  # changes with the content; empty where a store gives none
+
+
+def stat(address: str) -> RemoteObject:
+    """Return what is known of an object, by one request."""
+    import obstore  # late: local runs do without
+
+    place = parsed(address)
+    store = store_of(place)
+    with told(address):
+        found = obstore.head(store, place.key)
+    return RemoteObject(address, found["size"], found["e_tag"] or "")
+
+
+def is_there(address: str) -> bool:
+    """Tell whether there is an object of an address."""
+    try:
+        stat(address)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def listed(folder: str) -> Iterator[RemoteObject]:
+    """Yield the objects in a folder and in folders below, in byte order of their keys.
+
+    One request lists 1,000; marks of folders, which end in a slash, are left out.
+    """
+    import obstore  # late: local runs do without
+
+    place = parsed(folder)
+    store = store_of(place)
+    start = f"{place.scheme}://{place.bucket}/"
+    with told(folder):
+        for found in obstore.list(store, place.key or None):
+            for one in found:
+                yield RemoteObject(start + one["path"], one["size"], one["e_tag"] or "")
+
+
+def read(address: str, etag: str = "") -> bytes:
+    """Return the content of a small object, by one request.
+
+    Args:
+        address: the object.
+        etag: what it has to be still; empty for whatever it is.
+    """
+    import obstore  # late: local runs do without
+
+    place = parsed(address)
+    store = store_of(place)
+    with told(address):
+        options: GetOptions = {"if_match": etag} if etag else {}
+        return obstore.get(store, place.key, options=options).bytes().to_bytes()
+
+
+def read_ranges(address: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Return ranges of an object's bytes, each `(start, stop)`, requested at once.
+
+    Ranges that nearly touch are requested together. One that ends behind the object is cut.
+    """
+    import obstore  # late: local runs do without
+
+    if not ranges:
+        return []
+    place = parsed(address)
+    store = store_of(place)
+    starts, stops = zip(*ranges, strict=True)
+    with told(address):
+        found = obstore.get_ranges(store, place.key, starts=starts, ends=stops)
+        return [content.to_bytes() for content in found]
+
+
+def put(address: str, content: bytes, *, create: bool = False) -> None:
+    """Write a small object, by one request: it is there whole or not at all.
+
+    Args:
+        address: the object.
+        content: what it will hold.
+        create: whether it must not be there yet; of several that create it one wins. Where it is
+            there with the same content, an answer may have been lost, and it counts as created.
+
+    Raises:
+        FileExistsError: it was to be created, and is there with another content.
+    """
+    import obstore  # late: local runs do without
+
+    place = parsed(address)
+    store = store_of(place)
+    try:
+        with told(address):
+            mode: PutMode = "create" if create else "overwrite"
+            obstore.put(store, place.key, content, mode=mode, use_multipart=False)
+    except FileExistsError:
+        if read(address) != content:
+            raise
+
+
+def copy(source: str, target: str) -> None:
+    """Copy an object within its bucket, by the store itself; a target is replaced."""
+    import obstore  # late: local runs do without
+
+    start, end = parsed(source), parsed(target)
+    store = store_of(start)
+    with told(source):
+        obstore.copy(store, start.key, end.key)
+
+
+def delete(addresses: Iterable[str]) -> None:
+    """Delete objects of one bucket, 1,000 a request; those that are not there are no error."""
+    import obstore  # late: local runs do without
+
+    places = [parsed(address) for address in addresses]
+    if not places:
+        return
+    store = store_of(places[0])
+    with told(str(places[0])):
+        obstore.delete(store, [place.key for place in places])
