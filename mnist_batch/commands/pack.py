@@ -32,9 +32,9 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
+from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.places import check_not_read, check_outside
 from mnist_batch.outputs.targets import check_writable, output_errors
-from mnist_batch.outputs.writer import ParquetWriter
 from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.schema import DIGITS, Classes, ImageBatch, reason
@@ -189,7 +189,6 @@ class PackedWriter(ParquetWriter):
             packed_schema(classes),
             PACKED_KEY,
             ROW_GROUP_ROWS,
-            exact=True,
             compression_level=1,
             # The least and the greatest image say nothing, and are 1,568 bytes a row group.
             write_statistics=[name for name in PACKED.names if name != "image"],

@@ -1,6 +1,5 @@
 """Write predictions to a file, Parquet or CSV, whole or not at all."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,16 +11,9 @@ import pyarrow.compute as pc
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.targets import check_writable, output_errors
-from mnist_batch.schema import BOX, CONTENT, FORMULA, METADATA_KEY, PATH, PROBABILITIES
-
-ROW_GROUP_ROWS = 32_768
-"""Rows of a row group: enough to compress well; writing them takes 10 ms, for which the workers
-have work enough."""
-
-
-ROW_GROUP_BYTES = 32 * 2**20
-"""Bytes of a row group that is written before it has its rows: texts that are kept may be long."""
+from mnist_batch.schema import BOX, FORMULA, PROBABILITIES
 
 
 class Writer(Protocol):
@@ -32,67 +24,6 @@ class Writer(Protocol):
 
     def close(self, run: Mapping[str, Any]) -> None:
         """Write the rest, and the record of the run where the format can hold it."""
-
-
-class ParquetWriter:
-    """Writes Parquet: zstd, dictionary-coded text, the record of the run as metadata.
-
-    A row group, other than the last, has at least `group_rows` rows or `ROW_GROUP_BYTES`; `exact`
-    cuts batches so that it has no more. Further options are those of
-    `pyarrow.parquet.ParquetWriter`.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        schema: pa.Schema,
-        metadata_key: bytes = METADATA_KEY,
-        group_rows: int = ROW_GROUP_ROWS,
-        *,
-        exact: bool = False,
-        **options: Any,  # noqa: ANN401 - of Arrow's writer
-    ) -> None:
-        import pyarrow.parquet as pq
-
-        self._metadata_key = metadata_key
-        self._group_rows = group_rows
-        self._exact = exact
-        self._batches: list[pa.RecordBatch] = []
-        self._rows = self._size = 0
-        self._file = open_native(path, "wb")
-        own = (CONTENT.name, PATH.name)  # no two images are alike
-        texts = [
-            field.name
-            for field in schema
-            if pa.types.is_string(field.type) and field.name not in own
-        ]
-        self._writer = pq.ParquetWriter(
-            self._file, schema, compression="zstd", use_dictionary=texts, **options
-        )
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Keep rows until they fill a row group."""
-        self._batches.append(batch)
-        self._rows += len(batch)
-        self._size += batch.nbytes
-        while self._rows >= self._group_rows or self._size > ROW_GROUP_BYTES:
-            self._write_rows(min(self._rows, self._group_rows) if self._exact else self._rows)
-
-    def close(self, run: Mapping[str, Any]) -> None:
-        """Write the last row group, and the footer with the record of the run."""
-        if self._rows:
-            self._write_rows(self._rows)
-        self._writer.add_key_value_metadata({self._metadata_key: json.dumps(run)})
-        self._writer.close()
-        self._file.close()
-
-    def _write_rows(self, rows: int) -> None:
-        """Write the first of the rows that are kept, as one row group."""
-        table = pa.Table.from_batches(self._batches)
-        self._writer.write_table(table.slice(0, rows))
-        self._batches = table.slice(rows).to_batches()
-        self._rows -= rows
-        self._size = sum(batch.nbytes for batch in self._batches)
 
 
 class CsvWriter:

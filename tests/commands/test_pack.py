@@ -431,7 +431,7 @@ def test_a_disk_that_refuses_is_an_output_error(
 ) -> None:
     """One line that names the output; nothing is left beside it."""
     monkeypatch.setattr(
-        "mnist_batch.outputs.writer.open_native", lambda *_: pa.OSFile("/dev/full", "wb")
+        "mnist_batch.outputs.parquet_writer.open_native", lambda *_: pa.OSFile("/dev/full", "wb")
     )
     with pytest.raises(OutputError, match=r"packed\.parquet could not be written: No space left"):
         mnist_batch.pack(digits_parquet, tmp_path / "packed.parquet")

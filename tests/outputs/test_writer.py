@@ -64,17 +64,6 @@ def test_parquet_is_compressed_and_dictionary_coded(tmp_path: Path) -> None:
     assert "RLE_DICTIONARY" not in columns["confidence"].encodings
 
 
-def test_row_groups_hold_about_33_000_rows(tmp_path: Path) -> None:
-    """However small the batches are that come in."""
-    rows = 3000
-    batch = pa.record_batch({**ROWS, "source": ["a.png"] * 5}, schema=PREDICTIONS)
-    big = pa.Table.from_batches([batch] * (rows // 5)).combine_chunks().to_batches()[0]
-    _write(tmp_path / "out.parquet", [big] * 24)
-    metadata = pq.read_metadata(tmp_path / "out.parquet")
-    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    assert sizes == [33_000, 33_000, 6_000]
-
-
 def test_no_rows_are_a_file_with_the_columns(tmp_path: Path) -> None:
     """An empty input gives an empty output, not none."""
     for name in ("out.parquet", "out.csv"):
