@@ -255,6 +255,7 @@ class Reason(StrEnum):
         NO_DIGIT: the picture was read, and no digit was found in it.
         SEVERAL_DIGITS: the picture shows two digits or more side by side.
         NO_PROBABILITIES: the network's own numbers overflowed.
+        CRASHED: decoding the image ended process after process, in a run whose processes may end.
     """
 
     MISSING_FILE = "missing file"
@@ -268,6 +269,7 @@ class Reason(StrEnum):
     NO_DIGIT = "no digit found"
     SEVERAL_DIGITS = "several digits"
     NO_PROBABILITIES = "no probabilities"
+    CRASHED = "crashed the decoder"
 
 
 def error_text(reason: Reason, detail: str = "") -> str:
@@ -324,7 +326,7 @@ class ImageBatch:
         label: Arrow int8 or int16 (n,), numbers of classes or null, the column `label`.
         images: Arrow binary (n,) of encoded images, or pixels uint8 (n, 28, 28).
         error: Arrow strings (n,): null, or why the row's image could not be had. Its image is
-            then null, or black.
+            then null, or black, or not to be decoded.
         prepared: bool (n,), with pixels: true where the image was changed before it was stored;
             None where none was.
         formed: whether images that were not in MNIST form were brought to it before they were

@@ -20,8 +20,10 @@ from mnist_batch.machine.failures import (
     is_out_of_memory,
     out_of_memory,
     raise_if_of_machine,
+    require_room,
 )
 from mnist_batch.machine.memory import alone
+from mnist_batch.machine.memory_limits import available_memory
 from mnist_batch.schema import Reason, error_text
 
 _ResultT = TypeVar("_ResultT")
@@ -83,6 +85,21 @@ def room_for(content: bytes) -> int:
             return 2 * footprint(image, content, pixels)
     except Exception:  # noqa: BLE001 - on damaged files Pillow raises nearly any type
         return _MOST if content.startswith(b"RIFF") and content[8:12] == b"WEBP" else 0
+
+
+def require_most_memory() -> None:
+    """Refuse to go on where a picture could not have the memory that it may take at most.
+
+    Raises:
+        MachineError: memory or address space is too short.
+    """
+    require_room(_MOST, "a picture")
+    if (free := available_memory()) < _MOST:
+        raise MachineError(
+            f"a picture may take {_MOST // 2**20} MiB of memory, and {free // 2**20} MiB are free; "
+            "nothing is wrong with the data; allow more (the container's limit), or pass fewer "
+            "--workers"
+        )
 
 
 _MOST_INFLATED = 1032

@@ -5,7 +5,7 @@ the file of a part has the same bytes each time. The caller's thread takes what 
 publishes the parts in order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from mnist_batch.engines.findings import Findings
 from mnist_batch.engines.part_rows import write_rows
-from mnist_batch.inference.pipeline import predict_batches
+from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor
+from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import PredictOptions, Prepare
 from mnist_batch.outputs.parts.part_file import PartIdentity, write_part
@@ -87,19 +88,27 @@ def predict_part(job: PartJob, part: Part) -> PartDone:
     options = job.options
     classes = job.inputs.classes or job.predictor.classes
     findings = Findings(options.output, classes, with_gallery=job.for_report)
-    batches = predict_batches(
-        replace(job.inputs, shards=part.shards),
-        job.predictor,
-        prepare=job.prepare,
-        several=options.several,
-        batch_size=options.model.batch_size,
-        workers=job.threads,
-        block_ends=frozenset([part.rows]),
-        content_hash=options.content_hash,
-        for_report=job.for_report,
-    )
+    batches = predicted_batches(job, part.shards, part.rows)
     identity = PartIdentity(job.run, part.number, part.rows)
     with closing(batches), write_part(job.staging, job.out, identity, job.schema) as writer:
         for rows in write_rows(part, batches, writer, job.schema):
             findings.add(rows)
     return PartDone(part.number, identity.file_name(writer.checksum), findings)
+
+
+def predicted_batches(
+    job: PartJob, shards: Sequence[Shard], rows: int
+) -> Generator[PredictedBatch, None, None]:
+    """Yield the predictions of shards, `rows` in all, in order, as `predict_batches` does."""
+    options = job.options
+    return predict_batches(
+        replace(job.inputs, shards=shards),
+        job.predictor,
+        prepare=job.prepare,
+        several=options.several,
+        batch_size=options.model.batch_size,
+        workers=job.threads,
+        block_ends=frozenset([rows]),
+        content_hash=options.content_hash,
+        for_report=job.for_report,
+    )

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from mnist_batch.machine.memory_limits import allowed_memory, group_limits, resident_memory
+from mnist_batch.machine.memory_limits import (
+    allowed_memory,
+    available_memory,
+    group_limits,
+    group_rooms,
+    resident_memory,
+)
 
 GIB = 2**30
 
@@ -70,3 +76,30 @@ def test_without_a_group_there_is_no_limit(tmp_path: Path, groups: str) -> None:
 def test_this_process_takes_less_than_it_may() -> None:
     """Both numbers are bytes."""
     assert 2**20 < resident_memory() < allowed_memory()
+
+
+@pytest.mark.parametrize(
+    ("mount", "names", "prefix"),
+    [
+        ("cgroup2 cgroup2 rw", ("memory.max", "memory.current"), ""),
+        ("cgroup cgroup rw,memory", ("memory.limit_in_bytes", "memory.usage_in_bytes"), "total_"),
+    ],
+)
+def test_what_a_group_has_left_counts_copies_of_files_as_free(
+    tmp_path: Path, mount: str, names: tuple[str, str], prefix: str
+) -> None:
+    """The kernel drops these when memory is needed; of 4 GiB 3 are used, one by copies of files."""
+    line = "0::/box" if mount.startswith("cgroup2") else "3:memory:/box"
+    proc = _process(tmp_path, f"{line}\n", f"30 23 0:26 / {{folder}}/fs rw - {mount}\n")
+    for name, value in zip(names, (4 * GIB, 3 * GIB), strict=True):
+        _limit(tmp_path / "fs/box", name, value)
+    stat = f"anon 1\nactive_file 5\n{prefix}active_file {GIB}\n{prefix}inactive_file 2"
+    if not prefix:
+        stat = stat.replace("active_file 5\n", "")
+    _limit(tmp_path / "fs/box", "memory.stat", stat)
+    assert list(group_rooms(proc)) == [2 * GIB + 2]
+
+
+def test_this_process_may_still_take_some_of_what_it_is_allowed() -> None:
+    """Whatever else runs on the machine."""
+    assert 0 <= available_memory() <= allowed_memory()
