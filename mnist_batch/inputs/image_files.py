@@ -5,8 +5,9 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from mnist_batch.inputs.shards import (
     Shard,
     sha256_of,
 )
-from mnist_batch.inputs.texts import Texts
+from mnist_batch.inputs.texts import Texts, own_rows, own_rows_of_columns
 from mnist_batch.machine import memory
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import DIGITS, ImageBatch, Reason, error_text
@@ -54,6 +55,7 @@ class ImageFileShard(Shard):
     # Among which the labels are, where it is not known what these mean.
     texts: tuple[str, ...] = ()
     hint: str = ""  # as `label_hint` returns it
+    portable: bool = False  # as in `ReadSettings`
     encoded = True
 
     @property
@@ -87,13 +89,13 @@ class ImageFileShard(Shard):
     def read_from(self, states: FileStates | None = None) -> Sequence[str | bytes]:
         """Return names, states, labels and columns; without `states` it asks the files for them."""
         labels = self.labels.fill_null(-1).to_numpy(zero_copy_only=False)
-        states = file_states(self.paths) if states is None else states
+        states = self._states() if states is None else states
         kept = [] if self.columns is None else [json.dumps(self.columns.to_pydict())]
         return ["\0".join(self.sources), states.tobytes(), labels.tobytes(), *kept]
 
     def pieces(self) -> Iterator[Piece]:
         """Yield slices of about `PIECE_BYTES`; the state of each file is asked for once."""
-        states = file_states(self.paths)
+        states = self._states()
         ends = np.cumsum(states[:, 0].clip(0))
         start, done = 0, 0
         while start < self.rows:
@@ -104,15 +106,17 @@ class ImageFileShard(Shard):
             yield Piece(piece, fingerprint, size, cost)
             start, done = stop, done + size
 
+    def _states(self) -> FileStates:
+        return file_states(self.paths, portable=self.portable)
+
     def take(self, places: npt.NDArray[np.int64]) -> "ImageFileShard":
         """Return the shard of some files; the others are not opened."""
-        return ImageFileShard(
+        return replace(
+            self,
             paths=[self.paths[place] for place in places],
             sources=[self.sources[place] for place in places],
             labels=self.labels.take(pa.array(places)),
             columns=None if self.columns is None else self.columns.take(pa.array(places)),
-            texts=self.texts,
-            hint=self.hint,
         )
 
     def place(self, row: int) -> tuple[str, int]:
@@ -121,14 +125,19 @@ class ImageFileShard(Shard):
 
     def slice(self, start: int, stop: int) -> "ImageFileShard":
         """Return the shard of consecutive files."""
-        return ImageFileShard(
-            self.paths[start:stop],
-            self.sources[start:stop],
-            self.labels[start:stop],
-            None if self.columns is None else self.columns.slice(start, stop - start),
-            self.texts,
-            self.hint,
+        return replace(
+            self,
+            paths=self.paths[start:stop],
+            sources=self.sources[start:stop],
+            labels=self.labels[start:stop],
+            columns=None if self.columns is None else self.columns.slice(start, stop - start),
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what is pickled: of a slice its own rows, where Arrow would add the others."""
+        columns = None if self.columns is None else own_rows_of_columns(self.columns)
+        own = replace(self, labels=own_rows(self.labels), columns=columns)
+        return ImageFileShard, tuple(vars(own).values())
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
@@ -179,7 +188,8 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
             settings.classes or DIGITS,
         )
     kept = _kept_columns(groups, settings.keep)
-    whole = ImageFileShard(paths, sources, labels, kept, tuple(dict.fromkeys(texts)), hint)
+    texts = [*dict.fromkeys(texts)]
+    whole = ImageFileShard(paths, sources, labels, kept, (*texts,), hint, settings.portable)
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
 
 

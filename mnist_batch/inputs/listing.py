@@ -90,13 +90,15 @@ def texts_of_paths(paths: Sequence[str]) -> pa.Array:
     return pa.array(map(text_of_path, texts), pa.string())
 
 
-def file_states(paths: Sequence[str | Path]) -> FileStates:
-    """Return size, time and inode of files."""
+def file_states(paths: Sequence[str | Path], *, portable: bool = False) -> FileStates:
+    """Return size, time and inode of files; `portable` ones have no inode, which is 0."""
     states = np.full((len(paths), 4), -1, np.int64)
     if _kernels.ready() and sys.getfilesystemencoding() == "utf-8":
         _ask_for_states(paths if isinstance(paths, Texts) else Texts(map(str, paths)), states)
     for place in np.flatnonzero(states[:, 0] < 0).tolist():
         states[place] = _state(paths[place])
+    if portable:
+        states[states[:, 0] >= 0, 3] = 0
     return states
 
 

@@ -91,8 +91,8 @@ class Shard(Protocol):
     def read_from(self) -> Sequence[str | bytes]:
         """Return what the predictions of the rows depend on, for the fingerprint.
 
-        That is the names, sizes, times and inodes of files, which columns are read, and labels that
-        are known before the files are read.
+        That is the names and identities of files, which columns are read, and labels that are known
+        before the files are read.
         """
 
     @property
@@ -295,6 +295,7 @@ class ReadSettings:
     classes: Classes | None = DIGITS
     named_by_folders: bool = False  # whether folders of images give classes their names
     keep: Sequence[str] = ()  # the columns that the predictions keep, where a file has them
+    portable: bool = False  # whether files are known without their inodes, on any machine
     # No other file is read. Then the rows of a packed file have just the sources that they were
     # packed from; else the packed file's own source and a `/` stand in front of them.
     alone: bool = True

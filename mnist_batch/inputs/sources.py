@@ -117,6 +117,7 @@ def open_inputs(
     classes: Classes | None = DIGITS,
     *,
     named_by_folders: bool = False,
+    portable: bool = False,
 ) -> OpenInputs:
     """List INPUTs and cut them into shards.
 
@@ -136,6 +137,7 @@ def open_inputs(
         classes: what a model tells apart, of which labels become numbers; None without a model:
             then the labels themselves tell, see `classes_of`.
         named_by_folders: whether folders of images give classes their names then.
+        portable: whether any machine that sees the files may read the shards.
 
     Raises:
         InputError: an INPUT does not exist, holds no images, or holds both images and Parquet;
@@ -146,12 +148,10 @@ def open_inputs(
     options = options or ReadOptions()
     if options.class_names is not None:
         classes = with_given_names(classes, options.class_names)
-    found = [one for item in inputs for one in _find(os.fspath(item))]
-    if _twin(found) is not None:
-        found = [one.qualified() for one in found]
-        if (twin := _twin(found)) is not None:
-            raise InputError(f"{twin}: named by two INPUTs; name each file once")
-    settings = replace(_settings(options, found, classes), named_by_folders=named_by_folders)
+    found = _told_apart([one for item in inputs for one in _find(os.fspath(item))])
+    settings = replace(
+        _settings(options, found, classes), named_by_folders=named_by_folders, portable=portable
+    )
     settings, opened = _with_classes(settings, found, options)
     shards = oriented(opened, options.orientation)
     classes = with_stated_names(settings.classes or DIGITS, _stated_names(opened))
@@ -195,7 +195,8 @@ def _with_classes(
     shards = _open_files(found, settings)
     if settings.classes is not None:
         return settings, shards
-    settings = _settings(options, found, _classes_among(shards, settings.label_file))
+    among = _classes_among(shards, settings.label_file)
+    settings = replace(_settings(options, found, among), portable=settings.portable)
     return settings, _open_files(found, settings)
 
 
@@ -272,6 +273,20 @@ def _open_files(found: Sequence[_Found], settings: ReadSettings) -> list[Shard]:
         if messages and len(messages) == count:
             raise InputError(messages[0])
     return shards
+
+
+def _told_apart(found: Sequence[_Found]) -> Sequence[_Found]:
+    """Return files whose sources all differ.
+
+    Raises:
+        InputError: a file is named twice.
+    """
+    if _twin(found) is None:
+        return found
+    found = [one.qualified() for one in found]
+    if (twin := _twin(found)) is not None:
+        raise InputError(f"{twin}: named by two INPUTs; name each file once")
+    return found
 
 
 def _twin(found: Sequence[_Found]) -> str | None:

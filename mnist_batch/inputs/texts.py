@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,23 @@ class Texts(Sequence[str]):
         except pa.ArrowInvalid:  # not UTF-8
             texts = [*map(_decoded, encoded.to_pylist())]
         return texts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what is pickled: of a slice its own texts."""
+        return Texts._of, (own_rows(self.encoded),)
+
+
+def own_rows(array: pa.Array) -> pa.Array:
+    """Return a copy of an array that holds its own rows alone, so that it is pickled small.
+
+    A slice that is pickled takes the rows of the whole along, as of pyarrow 26.
+    """
+    return pa.concat_arrays([array])
+
+
+def own_rows_of_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a copy of a batch that holds its own rows alone, as `own_rows` does of an array."""
+    return pa.record_batch([*map(own_rows, batch.columns)], schema=batch.schema)
 
 
 def _encoded(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """Image files: what reading each one gives, in batches and shards."""
 
 import os
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.image_files import ImageFileShard, open_image_files
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings
+from mnist_batch.inputs.texts import Texts
 from mnist_batch.schema import ImageBatch
 from tests.support.small_files import touch
 
@@ -138,3 +140,29 @@ def test_shards_are_consecutive(count: int) -> None:
     assert [source for shard in shards for source in shard.sources] == [*map(str, range(count))]
     found = [label for shard in shards for label in shard.labels.to_pylist()]
     assert found == [i % 12 if i % 12 < 10 else None for i in range(count)]
+
+
+def test_a_slice_is_pickled_with_its_own_files(tmp_path: Path) -> None:
+    """A part is sent to another process without the names and labels of all others."""
+    names = [f"{number}.png" for number in range(20_000)]
+    for name in names[7:10]:
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "metadata.csv").write_text(
+        "\n".join(["file_name,label,kind", *(f"{name},3,k{name}" for name in names)])
+    )
+    files = NamedFiles(
+        Texts(names),
+        Texts(f"{tmp_path}/{name}" for name in names),
+        Texts(names),
+        {"": tmp_path / "metadata.csv"},
+    )
+    whole, *_ = open_image_files([files], ReadSettings(keep=("kind",)))
+    part = whole.slice(7, 10)
+    pickled = pickle.dumps(part)
+    again = pickle.loads(pickled)
+    assert len(pickled) < 3000 + 10 * len(str(tmp_path))
+    assert again.read_from() == part.read_from()
+    (here,), (there,) = part.read(100), again.read(100)
+    assert rows([there]) == rows([here])
+    assert there.kept.equals(here.kept)
+    assert again.hint == part.hint

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -111,3 +112,52 @@ def test_what_cannot_be_read_at_all_has_one_too(tmp_path: Path, digits_parquet: 
     before = _prints(tmp_path)
     shutil.copy2(digits_parquet, tmp_path / "b.parquet")
     assert set(before).isdisjoint(_prints(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["images", "parquet", "csv", "npy", "npz", "idx"])
+def test_a_portable_fingerprint_is_that_of_a_copy_with_its_times(
+    tmp_path: Path, digits_folder: Path, digits_parquet: Path, kind: str
+) -> None:
+    """Other machines see the file with another inode; one of another time is another file."""
+    there, copy = tmp_path / "there", tmp_path / "copy"
+    _write(kind, there, digits_folder, digits_parquet)
+    shutil.copytree(there, copy)
+    original, copied = (_portable(folder) for folder in (there, copy))
+    assert original == copied
+    assert _prints(there) != _prints(copy)
+    for file in sorted(copy.rglob("*.*")):
+        before = _portable(copy)
+        _touch(file)
+        assert _portable(copy) != before
+
+
+def _portable(source: Path) -> list[str]:
+    return [shard.fingerprint() for shard in open_inputs([source], portable=True).shards]
+
+
+def _write(kind: str, folder: Path, images: Path, parquet: Path) -> None:
+    """Write digits as files of a kind into a new folder; those of IDX with their labels."""
+    if kind == "images":
+        shutil.copytree(images, folder)
+        return
+    folder.mkdir()
+    pixels, labels = (
+        np.arange(3 * 784, dtype=np.uint8).reshape(3, 28, 28),
+        np.array([1, 2, 3], np.uint8),
+    )
+    if kind == "parquet":
+        shutil.copy2(parquet, folder / "a.parquet")
+    elif kind == "csv":
+        rows = np.column_stack([labels, pixels.reshape(3, 784)])
+        np.savetxt(folder / "a.csv", rows, "%d", delimiter=",")
+    elif kind == "npy":
+        np.save(folder / "a.npy", pixels)
+    elif kind == "npz":
+        np.savez(folder / "a.npz", x=pixels, y=labels)
+    else:
+        (folder / "a-images-idx3-ubyte").write_bytes(
+            bytes([0, 0, 8, 3, *(0, 0, 0, 3), *(0, 0, 0, 28), *(0, 0, 0, 28)]) + pixels.tobytes()
+        )
+        (folder / "a-labels-idx1-ubyte").write_bytes(
+            bytes([0, 0, 8, 1, *(0, 0, 0, 3)]) + labels.tobytes()
+        )

@@ -1,13 +1,16 @@
 """Many texts in little memory."""
 
+import pickle
 import tracemalloc
 from itertools import pairwise
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mnist_batch.inputs import texts
-from mnist_batch.inputs.texts import Texts
+from mnist_batch.inputs.texts import Texts, own_rows, own_rows_of_columns
 
 # Two bytes and one that are a euro sign together; nothing; a null character.
 ODD = ["a", "\udce2", "\udc82\udcac", "", "\N{EURO SIGN}", "b\0c", "z" * 300]
@@ -57,3 +60,51 @@ def test_a_text_takes_its_bytes_and_eight_more() -> None:
     tracemalloc.stop()
     # bytearray's room to grow is an eighth.
     assert taken < count * (length * 9 / 8 + 8) * 1.1
+
+
+def test_a_slice_is_pickled_with_its_own_texts() -> None:
+    """Whether they are UTF-8 or not; the others stay where they are."""
+    found = Texts([*ODD, *("x" * 1000 for _ in range(1000))])[1:6]
+    pickled = pickle.dumps(found)
+    assert list(pickle.loads(pickled)) == ODD[1:6]
+    assert len(pickled) < 1000
+    assert list(pickle.loads(pickle.dumps(Texts()))) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([None, *range(10_000)], pa.int64()),
+        pa.array([None, *map(str, range(10_000))]),
+        pa.array([None, *([1.0, None] for _ in range(10_000))], pa.list_(pa.float32(), 2)),
+        pa.array([None, *(True for _ in range(10_000))]),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_own_rows_are_pickled_without_the_others(values: pa.Array) -> None:
+    """Of any type, in an array or in columns."""
+    part = values.slice(0, 3)
+    columns = pa.record_batch([part], names=["a"])
+    for rows, own in ((part, own_rows(part)), (columns, own_rows_of_columns(columns))):
+        pickled = pickle.dumps(own)
+        assert pickle.loads(pickled).equals(rows)
+        assert len(pickled) < len(pickle.dumps(rows)) / 2
+
+
+@given(st.lists(st.none() | st.booleans(), min_size=1, max_size=80), st.data())
+def test_own_rows_have_the_same_bytes_wherever_they_were_cut(
+    values: list[bool | None], data: st.DataObject
+) -> None:
+    """As rows that never were part of others have, in the files of parts."""
+    start = data.draw(st.integers(0, len(values)))
+    stop = data.draw(st.integers(start, len(values)))
+    for kind, of in ((pa.int8(), int), (pa.bool_(), bool), (pa.string(), str)):
+        whole = [None if one is None else of(one) for one in values]
+        some = own_rows(pa.array(whole, kind).slice(start, stop - start))
+        assert _written(some) == _written(pa.array(whole[start:stop], kind))
+
+
+def _written(values: pa.Array) -> bytes:
+    batch = pa.record_batch([values], names=["a"])
+    written: bytes = batch.serialize().to_pybytes()
+    return written

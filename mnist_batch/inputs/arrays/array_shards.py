@@ -15,7 +15,7 @@ from mnist_batch.inputs.arrays.headers import StoredArray
 from mnist_batch.inputs.arrays.picture_shapes import Pictures
 from mnist_batch.inputs.arrays.stored_bytes import Reader
 from mnist_batch.inputs.labelling.labels import INSTEAD, class_numbers, texts_of
-from mnist_batch.inputs.listing import file_states, text_of_path, unreadable
+from mnist_batch.inputs.listing import text_of_path, unreadable
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_BYTES,
@@ -222,13 +222,13 @@ class ArrayShard(Shard):
         return self.array.hint
 
     def read_from(self) -> Sequence[str | bytes]:
-        """Return the states of the files, the arrays, what labels them, and the rows."""
+        """Return the identities of the files, the arrays, what labels them, and the rows."""
         array = self.array
         arrays = [one for one in (array.images, array.labels) if one]
         label_file = array.settings.label_file
         return [
             array.source,
-            file_states([one.content.stored.path for one in arrays]).tobytes(),
+            *(one.content.stored.identity for one in arrays),
             *(one.name for one in arrays),
             label_file.sha256 if label_file else "",
             f"{self.first_row} {self.rows}",

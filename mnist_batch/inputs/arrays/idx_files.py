@@ -29,11 +29,12 @@ def open_idx(path: Path, source: str, settings: ReadSettings) -> Iterator[ArrayS
         LabelError: its labels cannot be read, or are not one for each image.
     """
     with as_input_error(path, "IDX file"):
-        images = array_in(path)
+        images = array_in(path, portable=settings.portable)
     if len(images.shape) < 2:
         raise InputError(f"{path}: holds labels, not images; name the file of images beside it")
     given = settings.label_file is not None or settings.unlabelled
-    yield from with_labels(path, source, images, None if given else _labels(path), settings)
+    labels = None if given else _labels(path, portable=settings.portable)
+    yield from with_labels(path, source, images, labels, settings)
 
 
 def held(path: Path) -> Held:
@@ -46,28 +47,28 @@ def held(path: Path) -> Held:
     return Held.LABELS if axes == 1 or is_label_name(path.name) else Held.IMAGES
 
 
-def array_in(path: Path) -> StoredArray:
-    """Return the array in a file, by its header.
+def array_in(path: Path, *, portable: bool = False) -> StoredArray:
+    """Return the array in a file, by its header; `portable` as `identity_of` takes it.
 
     Raises:
         HeaderError: or `OSError`: it cannot be read.
     """
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise OSError("not a regular file")
-    identity, size = identity_of(str(path)), path.stat().st_size
+    identity, size = identity_of(str(path), portable=portable), path.stat().st_size
     coding = GZIP if path.name.lower().endswith(".gz") else None
     array = read_idx(Checkpoints(StoredBytes(str(path), identity, 0, size, coding)))
     check_size(array)
     return array
 
 
-def _labels(path: Path) -> StoredArray | None:
+def _labels(path: Path, *, portable: bool) -> StoredArray | None:
     """Return the labels of the images in a file; None where none are found beside it."""
     for beside in _beside(path):
         if beside.is_file():
             try:
                 with as_input_error(beside, "IDX file of labels"):
-                    return array_in(beside)
+                    return array_in(beside, portable=portable)
             except InputError as error:
                 raise LabelError(str(error)) from error
     return None

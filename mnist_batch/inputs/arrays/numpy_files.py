@@ -6,6 +6,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mnist_batch.inputs.arrays.array_shards import ArrayShard
@@ -50,15 +51,16 @@ def open_numpy(path: Path, source: str, settings: ReadSettings) -> Iterator[Arra
         settings = replace(settings, image_column=path.name)
         path = path.parent
     with as_input_error(path, "NumPy file"):
-        arrays = arrays_in(path)
+        arrays = arrays_in(path, portable=settings.portable)
+    find_labels = partial(numpy_labels, portable=settings.portable)
     if not _is_npz(path):
-        yield from with_labels(path, source, arrays[0], labels_beside(path, numpy_labels), settings)
+        yield from with_labels(path, source, arrays[0], labels_beside(path, find_labels), settings)
         return
     chosen = choose(path, arrays, settings)
     for images, labels, hint in chosen:
         name = source if len(chosen) == 1 else f"{source}/{images.name}"
         if labels is None and len(chosen) == 1 and not settings.label_column:
-            labels = labels_beside(path, numpy_labels)
+            labels = labels_beside(path, find_labels)
         yield from with_labels(path, name, images, labels, settings, hint)
 
 
@@ -92,9 +94,9 @@ def holds_images(path: Path) -> bool:
     return bool(image_arrays(arrays))
 
 
-def numpy_labels(path: Path) -> StoredArray | None:
+def numpy_labels(path: Path, *, portable: bool = False) -> StoredArray | None:
     """Return the only array in a file; None where there are several."""
-    arrays = arrays_in(path)
+    arrays = arrays_in(path, portable=portable)
     return arrays[0] if len(arrays) == 1 else None
 
 
@@ -109,8 +111,8 @@ def _is_npz(path: Path) -> bool:
     return path.suffix.lower() == ".npz"
 
 
-def arrays_in(path: Path) -> list[StoredArray]:
-    """Return the arrays in a file, by their headers.
+def arrays_in(path: Path, *, portable: bool = False) -> list[StoredArray]:
+    """Return the arrays in a file, by their headers; `portable` as `identity_of` takes it.
 
     An array of an .npz file that cannot be read is left out, unless it is called as images or
     labels are, or there is no other.
@@ -120,7 +122,7 @@ def arrays_in(path: Path) -> list[StoredArray]:
     """
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise OSError("not a regular file")
-    identity = identity_of(str(path))
+    identity = identity_of(str(path), portable=portable)
     if not _is_npz(path):
         stored = StoredBytes(str(path), identity, 0, path.stat().st_size)
         array = read_npy("", Checkpoints(stored))

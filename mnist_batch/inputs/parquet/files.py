@@ -22,7 +22,6 @@ from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.listing import (
     UNREADABLE,
     cause,
-    file_states,
     text_of_path,
     unreadable,
 )
@@ -146,12 +145,12 @@ class ParquetShard(Shard):
         return hint_of_file(self.file.path, self.file.identity, self.file.content.image)
 
     def read_from(self) -> Sequence[str | bytes]:
-        """Return the state of the file, what labels it, the rows, and the columns."""
+        """Return the identity of the file, what labels it, the rows, and the columns."""
         file, content = self.file, self.file.content
         label_file = file.settings.label_file
         return [
             file.source,
-            file_states([file.path]).tobytes(),
+            file.identity,
             label_file.sha256 if label_file else "",
             f"{self.first_row} {self.rows}",
             content.image.path,
@@ -304,7 +303,7 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
     with _as_input_error(path):
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise InputError(f"{path}: not a regular file; expected Parquet")
-        identity = identity_of(str(path))
+        identity = identity_of(str(path), portable=settings.portable)
         footer = read_footer(str(path), identity)
         schema = pq.ParquetSchema(footer.metadata).to_arrow_schema()
         _check_row_count(footer)

@@ -12,7 +12,7 @@ from mnist_batch.errors import ColumnError, InputError, LabelError
 from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, StoredBytes
 from mnist_batch.inputs.labelling.hints import hint_of_columns
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
-from mnist_batch.inputs.listing import UNREADABLE, cause, file_states, text_of_path, unreadable
+from mnist_batch.inputs.listing import UNREADABLE, cause, text_of_path, unreadable
 from mnist_batch.inputs.parquet.footers import identity_of
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Held, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.csv_layout import (
@@ -94,12 +94,12 @@ class CsvShard(Shard):
         return [pa.field(self.file.layout.names[place], pa.string()) for place in self.file.kept]
 
     def read_from(self) -> Sequence[str | bytes]:
-        """Return the state of the file, its layout, what labels it, and the rows."""
+        """Return the identity of the file, its layout, what labels it, and the rows."""
         file = self.file
         label_file = file.settings.label_file
         return [
             file.source,
-            file_states([file.path]).tobytes(),
+            file.content.stored.identity,
             repr((file.layout, file.label)),
             label_file.sha256 if label_file else "",
             f"{self.first_row} {self.rows}",
@@ -239,7 +239,7 @@ def open_csv(path: Path, source: str, settings: ReadSettings) -> Iterator[CsvSha
         ColumnError: a column to be kept is there twice.
     """
     try:
-        content = _content(path)
+        content = _content(path, portable=settings.portable)
         layout = read_layout(content, settings.label_column)
         lines = index_lines(content, layout.start)
         if not layout.pixels:
@@ -276,10 +276,10 @@ def held(path: Path) -> Held:
     return Held.IMAGES
 
 
-def _content(path: Path) -> Checkpoints:
+def _content(path: Path, *, portable: bool = False) -> Checkpoints:
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise OSError("not a regular file")
-    identity, size = identity_of(str(path)), path.stat().st_size
+    identity, size = identity_of(str(path), portable=portable), path.stat().st_size
     coding = GZIP if path.name.lower().endswith(".gz") else None
     return Checkpoints(StoredBytes(str(path), identity, 0, size, coding))
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.texts import own_rows_of_columns
 from mnist_batch.outputs.targets import flush_names, output_errors
 from mnist_batch.schema import first_rows
 
@@ -101,8 +102,10 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
 
     def write(self, batch: pa.RecordBatch, note: bytes = b"") -> None:
         """Write rows, and a note on them, which `read_part` yields with them."""
+        # Of a slice Arrow would write more than its rows: other bytes in each process.
+        own = own_rows_of_columns(batch)
         with output_errors(self._out):
-            self._writer.write_batch(batch, custom_metadata={_NOTE: note})
+            self._writer.write_batch(own, custom_metadata={_NOTE: note})
 
 
 @contextlib.contextmanager

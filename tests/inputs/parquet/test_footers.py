@@ -44,6 +44,21 @@ def test_another_file_in_its_place_is_not_opened(tmp_path: Path) -> None:
     _refused(path, identity)
 
 
+def test_a_portable_identity_leaves_the_inode_open(tmp_path: Path) -> None:
+    """A copy with the same time is the file, as other machines see it; another size is another."""
+    path = write(tmp_path / "a.parquet", numbered(10))
+    identity = identity_of(str(path), portable=True)
+    status = path.stat()
+    assert identity == b"%d %d " % (status.st_size, status.st_mtime_ns)
+    shutil.copy2(path, tmp_path / "copy")
+    (tmp_path / "copy").replace(path)
+    with open_listed(str(path), identity) as file:
+        assert file.size() == status.st_size
+    _refused(str(path), identity[:-2] + b" ")  # no shorter number either
+    os.utime(path, ns=(0, 7))
+    _refused(str(path), identity)
+
+
 def _refused(path: str, identity: bytes) -> None:
     with pytest.raises(OSError, match="replaced after it was listed"):
         open_listed(path, identity)
