@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from mnist_batch.commands.command_lines import predict_line
+from mnist_batch.commands.runs.flow import Flow
 from mnist_batch.commands.runs.outputs import RunOutputs
 from mnist_batch.commands.runs.run import Run, Summary, reading_notes, without_digit_note
 from mnist_batch.engines.findings import Findings
+from mnist_batch.engines.part_job import Engine
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
 from mnist_batch.evaluation.evaluator import Evaluation
@@ -179,11 +181,12 @@ def predict_with(
     command: str | None = None,
     *,
     around: Around | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """Predict as `predict` does: open, plan, predict part by part, commit, report.
 
     `command` is the line that repeats the run, for its report; None for that of `predict`. `around`
-    is what the page of the report belongs to.
+    is what the page of the report belongs to; `engine` predicts the parts, None for threads here.
 
     Raises:
         OutputError: an output exists, cannot be written, is being written by another run, or lies
@@ -200,11 +203,15 @@ def predict_with(
         labels, file = options.read.labels, run.predictor.model.path
         check_not_read(outputs.files, [*run.opened.files, file, *([labels] if labels else [])])
         command = command or predict_line(inputs, out, model, options)
-        return _predict(run, outputs, command, progress)
+        return _predict(run, outputs, command, progress, engine)
 
 
 def _predict(
-    run: Run, outputs: RunOutputs, command: str, progress: Callable[[Progress], None] | None
+    run: Run,
+    outputs: RunOutputs,
+    command: str,
+    progress: Callable[[Progress], None] | None,
+    engine: Engine | None,
 ) -> Summary:
     """Predict all rows into the outputs. After the commit nothing fails any more."""
     found = _findings(run, outputs.report)
@@ -215,22 +222,20 @@ def _predict(
         PartsFolder(outputs.out, run.manifest(), resume=resume) as staging,
         outputs.sink(staging.path, run.schema) as sink,
     ):
-        pictures, report = outputs.pictures is not None, outputs.report is not None
-        for rows in run.rows(staging, with_pictures=pictures, for_report=report):
-            sink.write(rows.predictions)
-            if outputs.pictures and rows.batch:
-                outputs.pictures.write(found.evaluator.rows, rows.batch)
-            found.add(rows)
+        for _ in Flow(run, outputs, staging, sink, found).rows(engine):
             if progress:
                 progress(
                     Progress(found.evaluator.pictures, run.opened.rows, found.evaluator.errors)
                 )
-            if run.options.fail_fast and found.evaluator.errors:
-                raise _first_error(rows.predictions)
+            if run.options.fail_fast and (row := found.evaluator.first_unreadable):
+                raise InputError(
+                    f"{row.source}, row {row.row}: {row.error}; mend it or leave it out, or "
+                    "predict without --fail-fast"
+                )
         evaluation = found.evaluator.evaluation()
         record = run.record(evaluation, found.predicted, time.perf_counter() - started)
         notes = [*staging.notes, *_notes(run, evaluation, found.kept)]
-        if report and evaluation.profile.rows and evaluation.profile.ink is None:
+        if outputs.report and evaluation.profile.rows and evaluation.profile.ink is None:
             notes.append(
                 "the report tells neither ink nor size of the images: the interrupted run, which "
                 "predicted some of them, made no report; predict without --resume for both"
@@ -247,15 +252,6 @@ def _findings(run: Run, report: Report | None) -> Findings:
     mistakes = report.mistakes if report else None
     options = run.options.output
     return Findings(options, run.classes, mistakes, with_gallery=report is not None)
-
-
-def _first_error(predictions: pa.RecordBatch) -> InputError:
-    """Return the error to raise for the first row without a prediction."""
-    place = predictions.column("prediction").is_null().index(True).as_py()
-    source, row, error = (predictions.column(name)[place] for name in ("source", "row", "error"))
-    return InputError(
-        f"{source}, row {row}: {error}; mend it or leave it out, or predict without --fail-fast"
-    )
 
 
 def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:

@@ -5,7 +5,7 @@ the file of a part has the same bytes each time. The caller's thread takes what 
 publishes the parts in order.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,7 +60,7 @@ class PartDone:
     Attributes:
         number: of the part.
         name: of its file in the folder of the staging.
-        findings: what the run finds in the rows, without their number in the whole.
+        findings: what the run finds in the rows, to be merged with those of the parts before.
     """
 
     number: int
@@ -71,8 +71,10 @@ class PartDone:
 class Engine(Protocol):
     """Predicts parts somewhere."""
 
-    def run(self, job: PartJob, parts: Iterable[Part]) -> Iterator[PartDone]:
-        """Yield each part once it is done, in any order.
+    def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
+        """Yield each part once it is done, in any order; `window.Window` bounds what waits.
+
+        To close it ends what is under way.
 
         Raises:
             MnistBatchError: while iterating, a part cannot be predicted.
@@ -87,12 +89,13 @@ def predict_part(job: PartJob, part: Part) -> PartDone:
     """
     options = job.options
     classes = job.inputs.classes or job.predictor.classes
-    findings = Findings(options.output, classes, with_gallery=job.for_report)
+    findings = Findings.of_part(options.output, classes, part.start, for_report=job.for_report)
     batches = predicted_batches(job, part.shards, part.rows)
     identity = PartIdentity(job.run, part.number, part.rows)
     with closing(batches), write_part(job.staging, job.out, identity, job.schema) as writer:
         for rows in write_rows(part, batches, writer, job.schema):
             findings.add(rows)
+    findings.evaluator.settle()
     return PartDone(part.number, identity.file_name(writer.checksum), findings)
 
 

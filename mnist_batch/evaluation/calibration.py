@@ -111,6 +111,13 @@ class CalibrationCounts:
         self._levels += _by_right(among(outcomes.levels, given), right, len(THRESHOLDS))
         self.rows += len(right)
 
+    def merge(self, others: "CalibrationCounts") -> None:
+        """Add what others have counted."""
+        self._bins += others._bins
+        self._sums = [one + other for one, other in zip(self._sums, others._sums, strict=True)]
+        self._levels += others._levels
+        self.rows += others.rows
+
     def expected_error(self) -> float:
         """Return the expected calibration error of at least one row, 0 to 1.
 

@@ -1,5 +1,6 @@
 """Evaluate predictions while they are made, or from their file: all that pages show of a run."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,8 +15,8 @@ from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile, Prof
 from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
 from mnist_batch.evaluation.samples import PICTURE, SampleChooser, Samples
-from mnist_batch.evaluation.slices import Slice, SliceCounts
-from mnist_batch.outputs.mistakes import Mistakes
+from mnist_batch.evaluation.slices import MOST_VALUES, Slice, SliceCounts
+from mnist_batch.outputs.mistakes import Mistakes, WrongRows
 from mnist_batch.schema import DIGIT, DIGITS, Classes, first_rows, reason
 
 if TYPE_CHECKING:
@@ -128,10 +129,11 @@ class Evaluator:
         self,
         sample_seed: int = 0,
         slices: Sequence[str] = (),
-        mistakes: Mistakes | None = None,
+        mistakes: Mistakes | WrongRows | None = None,
         *,
         with_gallery: bool = True,
         classes: Classes = DIGITS,
+        part_start: int | None = None,
     ) -> None:
         """Begin.
 
@@ -142,13 +144,16 @@ class Evaluator:
             with_gallery: whether to choose rows to look at; where nobody does, the gallery stays
                 empty.
             classes: those of labels and predictions.
+            part_start: for the rows of a part, which are to be merged with those before: the place
+                of its first picture among those of the input.
         """
+        self._start = part_start or 0
         self._classes = classes
         self._mistakes = mistakes
         self._counts = PredictionCounts(classes)
-        self._samples = SampleChooser(sample_seed)
+        self._samples = SampleChooser(sample_seed, first=self._start)
         self._gallery = GalleryChooser(classes) if with_gallery else None
-        self._slices = SliceCounts(slices)
+        self._slices = SliceCounts(slices, MOST_VALUES if part_start is None else math.inf)
         self._profile = ProfileCounts(classes)
         self._unreadable: dict[str, list[Unreadable]] = {}
         self._uncounted: list[pa.RecordBatch] = []
@@ -212,13 +217,51 @@ class Evaluator:
 
     def _with_pictures(self, predictions: pa.RecordBatch) -> pa.RecordBatch:
         """Return rows with the places of their pictures, and count these."""
-        places = self.pictures - 1 + np.cumsum(first_rows(predictions))
+        places = self._start + self.pictures - 1 + np.cumsum(first_rows(predictions))
         self._is_split = True
         # Each such picture has one second digit.
         self._split_pictures += pc.sum(pc.equal(predictions[DIGIT.name], 1)).as_py() or 0
         if len(places):
-            self.pictures = int(places[-1]) + 1
+            self.pictures = int(places[-1]) + 1 - self._start
         return predictions.append_column(PICTURE, pa.array(places, pa.int64()))
+
+    def settle(self) -> None:
+        """Let go of all rows that are not chosen: what is left is small."""
+        self._count_all()
+        if self._gallery:
+            self._gallery.settle()
+
+    def merge(self, part: "Evaluator") -> None:
+        """Add the rows that follow, of a part that was evaluated on its own.
+
+        It is then as if they had been added here, bit for bit. The wrong rows are the caller's.
+
+        Raises:
+            ValueError: the rows that follow are others.
+        """
+        if part._start != self._start + self.pictures:
+            raise ValueError(f"a part begins at {part._start}, not at {self.pictures}")
+        self._count_all()
+        part.settle()
+        self._samples.merge(self.rows, part._samples)
+        if self._gallery and part._gallery:
+            self._gallery.merge(self.rows, part._gallery)
+        self._slices.merge(part._slices)
+        self._profile.merge(part._profile)
+        self._counts.merge(part._counts)
+        for why, examples in part._unreadable.items():
+            for one in examples:
+                self._add_example(why, one)
+        self.rows += part.rows
+        self.errors += part.errors
+        self.pictures += part.pictures
+        self._is_split |= part._is_split
+        self._split_pictures += part._split_pictures
+
+    @property
+    def first_unreadable(self) -> Unreadable | None:
+        """The first row without a prediction."""
+        return next((examples[0] for examples in self._unreadable.values()), None)
 
     def evaluation(self) -> Evaluation:
         """Return what there is to say of the rows so far."""
@@ -249,8 +292,10 @@ class Evaluator:
                 rows = rows.filter(pc.invert(same))
         for row in rows.to_pylist():
             row["error"] = row["error"] or NO_REASON
-            why = reason(row["error"])
-            if why not in self._unreadable and len(self._unreadable) < MOST_REASONS:
-                self._unreadable[why] = []
-            if len(self._unreadable.get(why, range(EXAMPLES))) < EXAMPLES:
-                self._unreadable[why].append(Unreadable(**row))
+            self._add_example(reason(row["error"]), Unreadable(**row))
+
+    def _add_example(self, why: str, row: Unreadable) -> None:
+        if why not in self._unreadable and len(self._unreadable) < MOST_REASONS:
+            self._unreadable[why] = []
+        if len(self._unreadable.get(why, range(EXAMPLES))) < EXAMPLES:
+            self._unreadable[why].append(row)

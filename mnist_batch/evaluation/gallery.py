@@ -6,7 +6,7 @@ label the least confident of each predicted class.
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -148,6 +148,27 @@ class GalleryChooser:
         if self._new > _MOST_NEW:
             self._settle()
 
+    def merge(self, start: int, later: "GalleryChooser") -> None:
+        """Choose among the rows that another one has chosen of those that follow, too.
+
+        It chose among fewer, so it has all that may be chosen among more.
+
+        Args:
+            start: place in the whole stream of the other's first row.
+            later: with places from 0.
+        """
+        self._seen += later._seen
+        for rows in later._parts:
+            self._parts.append(rows.moved(start))
+            self._new += len(rows.index)
+        if self._new > _MOST_NEW:
+            self._settle()
+
+    def settle(self) -> None:
+        """Let go of rows that are not chosen."""
+        if self._parts:
+            self._settle()
+
     def cells(self) -> list[GalleryCell]:
         """Return the cells that have rows, by label and prediction, those without a label last.
 
@@ -240,6 +261,11 @@ class _Rows:
             None if self.images is None else self.images[places],
             {one: known[one] for one in index.tolist() if one in known} if known else known,
         )
+
+    def moved(self, start: int) -> "_Rows":
+        """Return the rows with a number added to their places."""
+        originals = {start + index: grey for index, grey in self.originals.items()}
+        return replace(self, index=start + self.index, originals=originals)
 
 
 def _originals(decoded: DecodedBatch, start: int, places: NDArray[np.int64]) -> dict[int, Grey]:

@@ -151,6 +151,16 @@ class ProfileCounts:
         self._ink += images.ink
         self._size += images.size
 
+    def merge(self, others: "ProfileCounts") -> None:
+        """Add what others have counted, of the same classes."""
+        self._predictions += others._predictions
+        self._prepared += others._prepared
+        self._sure += others._sure
+        self._sum += others._sum
+        self._confidence += others._confidence
+        self._ink += others._ink
+        self._size += others._size
+
     def profile(self) -> InputProfile:
         """Return the profile of the rows so far."""
         rows = int(self._predictions.sum())

@@ -223,6 +223,19 @@ class PredictionCounts:
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), outcomes.labels, outcomes.scored)
 
+    def merge(self, others: "PredictionCounts") -> None:
+        """Add what others have counted, of the same classes."""
+        self.rows += others.rows
+        self._labelled += others._labelled
+        self._prepared += others._prepared
+        self._errors.update(others._errors)
+        self._predictions += others._predictions
+        self._confusion += others._confusion
+        self._calibration.merge(others._calibration)
+        self._with_probabilities += others._with_probabilities
+        self._log_loss += others._log_loss
+        self._brier += others._brier
+
     def metrics(self) -> Metrics:
         """Return the metrics of the rows so far."""
         confusion = self._confusion.reshape(self._classes.count, -1).copy()

@@ -83,18 +83,21 @@ class _Row:
 class SampleChooser:
     """Chooses `size` rows among those that have a prediction, or all if there are fewer.
 
-    Each row has a random key that depends on `seed` and its place in the stream alone; the rows
-    with the smallest keys are chosen. Neither the cuts between batches nor their order matter,
-    every set of rows is equally likely, and only the chosen images are kept in memory.
+    Each row has a random key that depends on `seed`, the place of its picture in the input and its
+    number in the picture alone; the rows with the smallest keys are chosen. Neither the cuts
+    between batches nor their order matter, every set of rows is equally likely, and only the chosen
+    images are kept in memory.
 
     Attributes:
         seed: any integer.
         size: rows to choose, at least 1.
+        first: place in the input of the first picture of a part that is to be merged.
     """
 
-    def __init__(self, seed: int, size: int = 10) -> None:
+    def __init__(self, seed: int, size: int = 10, first: int = 0) -> None:
         self.seed = seed
         self.size = size
+        self.first = first
         self._chosen: list[_Row] = []  # ascending by key
 
     def add(
@@ -103,12 +106,12 @@ class SampleChooser:
         """Choose among the rows of `batch` too.
 
         Args:
-            start: place in the whole stream of the batch's first row, from 0.
+            start: place of the batch's first row among those of the stream, or of the part, from 0.
             batch: predictions, columns of `schema.PREDICTIONS`, and where pictures are split
                 `digit` and `PICTURE`.
             images: uint8 (n, 28, 28), one per row of the batch; kept by copy.
         """
-        keys = _splitmix64(self.seed, start, batch.num_rows)
+        keys = self._keys(start, batch)
         takes_part = np.ones(len(keys), np.bool_)
         if len(self._chosen) == self.size:
             takes_part = keys < self._chosen[-1].key
@@ -128,7 +131,29 @@ class SampleChooser:
             )
             for place, row in zip(smallest, rows.to_pylist(), strict=True)
         ]
-        self._chosen = sorted(self._chosen + new, key=lambda row: row.key)[: self.size]
+        self._choose(new)
+
+    def merge(self, start: int, later: "SampleChooser") -> None:
+        """Choose among the rows that another one has chosen of those that follow, too.
+
+        `start` is the place of the other's first row, as of `add`.
+        """
+        self._choose([replace(row, index=start + row.index) for row in later._chosen])
+
+    def _choose(self, new: list[_Row]) -> None:
+        chosen = sorted(self._chosen + new, key=lambda row: (row.key, row.index))
+        self._chosen = chosen[: self.size]
+
+    def _keys(self, start: int, batch: pa.RecordBatch) -> NDArray[np.uint64]:
+        """Return the keys of rows, uint64 (n,)."""
+        if PICTURE not in batch.schema.names:
+            first = np.uint64(self.first + start)
+            return _splitmix64(self.seed, first + np.arange(len(batch), dtype=np.uint64))
+        pictures = batch.column(PICTURE).to_numpy().astype(np.uint64)
+        keys = _splitmix64(self.seed, pictures)
+        digits = batch.column(DIGIT.name).fill_null(0).to_numpy().astype(np.uint64)
+        # The digits after the first are outputs of a generator that the picture's key seeds.
+        return np.where(digits == 0, keys, _splitmix64(keys, digits))
 
     def samples(self) -> Samples:
         """Return the rows chosen so far; without images unless every batch came with them."""
@@ -147,16 +172,16 @@ class SampleChooser:
         )
 
 
-def _splitmix64(seed: int, start: int, count: int) -> NDArray[np.uint64]:
-    """Return outputs `start` to `start + count` of the generator SplitMix64 seeded with `seed`.
+def _splitmix64(seed: int | NDArray[np.uint64], places: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return outputs of the generator SplitMix64 by their places, from 0: uint64 (n,).
 
     G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA
     2014. Output i is a bijective mix of seed + (i + 1) * gamma, so each can be computed alone and
     no two of one seed are equal. Arrays of uint64 wrap around without a warning, as intended.
     """
     gamma = np.uint64(0x9E3779B97F4A7C15)
-    steps = np.arange(start + 1, start + count + 1, dtype=np.uint64)
-    z = np.uint64(seed & _MASK) + steps * gamma
+    state = np.uint64(seed & _MASK) if isinstance(seed, int) else seed
+    z = state + (places + np.uint64(1)) * gamma
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))

@@ -68,10 +68,15 @@ class SliceCounts:
     suffix `.parquet` is a file; the folder of any other source is all before its last `/`.
     """
 
-    def __init__(self, columns: Sequence[str] = ()) -> None:
-        """Count by some columns of the batches too."""
+    def __init__(self, columns: Sequence[str] = (), most_values: float = MOST_VALUES) -> None:
+        """Count by some columns of the batches too.
+
+        `most_values` of a kind are counted apart. What is to be merged has all, however many: of
+        the whole, one that comes late in a part may be among the first.
+        """
         self._kinds = {name: _kind(name) for name in columns}
-        self._by_text = {kind: _Counts() for kind in (FILE, FOLDER, *self._kinds.values())}
+        kinds = (FILE, FOLDER, *self._kinds.values())
+        self._by_text = {kind: _Counts(most_values) for kind in kinds}
         self._prepared = np.zeros((2, _STATES), np.int64)
         self._bands = np.zeros((len(_BANDS), _STATES), np.int64)
 
@@ -85,6 +90,13 @@ class SliceCounts:
         self._add_sources(outcomes.batch.column("source"), states)
         for name, kind in self._kinds.items():
             self._by_text[kind].add(outcomes.batch.column(name), states)
+
+    def merge(self, later: "SliceCounts") -> None:
+        """Add counts of the rows that follow, with all their values, by the same kinds."""
+        for kind, counts in later._by_text.items():
+            self._by_text[kind].merge(counts)
+        self._prepared += later._prepared
+        self._bands += later._bands
 
     def slices(self) -> list[Slice]:
         """Return those that have rows, kind by kind, in order of appearance."""
@@ -136,7 +148,8 @@ _STATES = 4
 class _Counts:
     """Counts rows by a text."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: float) -> None:
+        self._most = most
         self._places: dict[str | None, int] = {}
         self._counts = np.zeros((1, _STATES), np.int64)  # the first is the rest
 
@@ -155,6 +168,13 @@ class _Counts:
         place = self._place(value[:LONGEST_VALUE])
         self._counts[place] += np.bincount(states, minlength=_STATES)
 
+    def merge(self, later: "_Counts") -> None:
+        """Add the counts of rows that follow."""
+        places = np.array([self._place(text) for text in later._places], np.int64)
+        # Several values may be the rest by now.
+        np.add.at(self._counts, places, later._counts[1 : len(places) + 1])
+        self._counts[0] += later._counts[0]
+
     def slices(self, kind: str) -> list[Slice]:
         """Return the values in order of appearance, the rest last."""
         counts = self._counts.tolist()
@@ -164,7 +184,7 @@ class _Counts:
     def _place(self, text: str | None) -> int:
         place = self._places.get(text)
         if place is None:
-            if len(self._places) == MOST_VALUES:
+            if len(self._places) >= self._most:
                 return 0
             place = self._places[text] = len(self._places) + 1
             if len(self._counts) <= place:

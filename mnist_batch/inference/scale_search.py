@@ -158,8 +158,16 @@ class KeptImages:
         kept = known[-self._seen % self._every :: self._every]
         self._seen += len(known)
         if len(kept):
-            self._images.append(images[kept])
-            self._digits.append(label.take(pa.array(kept)).to_numpy())
+            self._keep(images[kept], label.take(pa.array(kept)).to_numpy())
+
+    def merge(self, later: "KeptImages") -> None:
+        """Keep some of those that are kept of the rows that follow."""
+        for images, digits in zip(later._images, later._digits, strict=True):
+            self._keep(images, digits)
+
+    def _keep(self, images: Images, digits: npt.NDArray[np.int8]) -> None:
+        self._images.append(images)
+        self._digits.append(digits)
         while self.count > self._most:
             self._every *= 2
             self._images = [np.concatenate(self._images)[::2]]

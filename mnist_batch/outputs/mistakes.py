@@ -17,6 +17,11 @@ from mnist_batch.schema import PREDICTIONS, PROBABILITIES
 
 _LEFT_OUT = ("error", PROBABILITIES.name)
 
+
+def _columns_of(predictions: pa.RecordBatch) -> list[str]:
+    return [name for name in predictions.schema.names if name not in _LEFT_OUT]
+
+
 _IN_MEMORY = 4 * 2**20
 """Bytes, about 100,000 rows; what is more goes to the disk."""
 
@@ -24,6 +29,23 @@ _LEFT_FREE = 64 * 2**20
 """Bytes of the disk that are left to the predictions, which are more than their report."""
 
 _ROWS_AT_ONCE = 2048
+
+
+class WrongRows:
+    """The wrong rows of a part, in memory; it can be pickled.
+
+    Attributes:
+        rows: their columns as `mistakes.csv` has them; the first batch may be empty.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[pa.RecordBatch] = []
+
+    def add(self, predictions: pa.RecordBatch, wrong: npt.NDArray[np.bool_]) -> None:
+        """Add those of the next rows that are wrong; the arguments are those of `Mistakes.add`."""
+        if wrong.any() or not self.rows:
+            columns = _columns_of(predictions)
+            self.rows.append(predictions.select(columns).filter(pa.array(wrong)))
 
 
 class Mistakes:
@@ -37,7 +59,7 @@ class Mistakes:
         self._folder = folder
         self._file: IO[bytes] | None = None
         self._failure: Exception | None = None
-        self._columns = [name for name in PREDICTIONS.names if name not in _LEFT_OUT]
+        self._columns = _columns_of(PREDICTIONS.empty_table())
         self._waiting: list[pa.RecordBatch] = []
         self._rows = self._size = 0  # of those
 
@@ -51,14 +73,23 @@ class Mistakes:
         """
         if self._failure is not None:
             return
-        self._columns = [name for name in predictions.schema.names if name not in _LEFT_OUT]
+        self._columns = _columns_of(predictions)
         if wrong.any():
-            rows = predictions.select(self._columns).filter(pa.array(wrong))
-            self._waiting.append(rows)
-            self._rows += len(rows)
-            self._size += rows.nbytes
-            if self._rows >= _ROWS_AT_ONCE or self._size >= _IN_MEMORY:
-                self._flush()
+            self._add(predictions.select(self._columns).filter(pa.array(wrong)))
+
+    def merge(self, later: WrongRows) -> None:
+        """Add the wrong ones of the rows that follow."""
+        for rows in later.rows:
+            if self._failure is None:
+                self._columns = rows.schema.names
+                self._add(rows)
+
+    def _add(self, rows: pa.RecordBatch) -> None:
+        self._waiting.append(rows)
+        self._rows += len(rows)
+        self._size += rows.nbytes
+        if self._rows >= _ROWS_AT_ONCE or self._size >= _IN_MEMORY:
+            self._flush()
 
     def write_to(self, path: Path) -> None:
         """Write all rows to a file, and let go of them.

@@ -43,15 +43,18 @@ def chosen(seed: int = 0, size: int = 10, n: int = N) -> Samples:
 
 def test_the_random_numbers_are_splitmix64s() -> None:
     """First outputs for the seed 1234567 on rosettacode.org, for 0 of the reference in C."""
-    assert _splitmix64(1234567, 0, 5).tolist() == [
+    assert _splitmix64(1234567, np.arange(5, dtype=np.uint64)).tolist() == [
         6457827717110365317,
         3203168211198807973,
         9817491932198370423,
         4593380528125082431,
         16408922859458223821,
     ]
-    assert _splitmix64(0, 0, 1).tolist() == [0xE220A8397B1DCDAF]
-    assert _splitmix64(1234567, 3, 2).tolist() == [4593380528125082431, 16408922859458223821]
+    assert _splitmix64(0, np.arange(1, dtype=np.uint64)).tolist() == [0xE220A8397B1DCDAF]
+    assert _splitmix64(1234567, np.arange(3, 5, dtype=np.uint64)).tolist() == [
+        4593380528125082431,
+        16408922859458223821,
+    ]
 
 
 @settings(deadline=None)

@@ -204,7 +204,20 @@ class Run:
         originals for the pictures of `--save-prepared`, `for_report` gathers what a report shows of
         images. Errors are those of `predict`.
         """
-        kept = {
+        kept = self.kept(staging, with_pictures=with_pictures)
+        missing = [part for part in self.parts if part.number not in kept]
+        batches = self.predict(missing, with_originals=with_pictures, for_report=for_report)
+        with closing(batches):
+            for part in self.parts:
+                if part.number in kept:
+                    yield from self.kept_rows(staging, part)
+                else:
+                    with staging.writing(part, self.schema) as writer:
+                        yield from write_rows(part, batches, writer, self.schema)
+
+    def kept(self, staging: PartsFolder, *, with_pictures: bool) -> frozenset[int]:
+        """Return the numbers of the parts that an earlier run left, and that are of use."""
+        return frozenset(
             part.number
             for part in self.parts
             if part.number in staging.found
@@ -212,22 +225,17 @@ class Run:
                 _is_stale(rows.predictions, with_pictures=with_pictures)
                 for rows in staging.read(part)
             )
-        }
-        missing = [part for part in self.parts if part.number not in kept]
-        batches = self.predict(missing, with_originals=with_pictures, for_report=for_report)
-        with closing(batches):
-            for part in self.parts:
-                if part.number in kept:
-                    for predictions, note in staging.read(part):
-                        counts = ImageCounts.of_record(json.loads(note)) if note else None
-                        self._look_up(predictions)
-                        yield PartRows(predictions, None, counts)
-                else:
-                    with staging.writing(part, self.schema) as writer:
-                        yield from write_rows(part, batches, writer, self.schema)
+        )
 
-    def _look_up(self, predictions: pa.RecordBatch) -> None:
-        """Look up the labels of rows that an earlier run predicted: their file tells of all."""
+    def kept_rows(self, staging: PartsFolder, part: Part) -> Iterator[PartRows]:
+        """Yield the rows of such a part."""
+        for predictions, note in staging.read(part):
+            counts = ImageCounts.of_record(json.loads(note)) if note else None
+            self.look_up(predictions)
+            yield PartRows(predictions, None, counts)
+
+    def look_up(self, predictions: pa.RecordBatch) -> None:
+        """Look up the labels of rows that were not read here: their file tells of all."""
         if self.opened.labels:
             sources, rows = predictions.column("source"), predictions.column("row")
             self.opened.labels.lookup(sources.to_pylist(), rows.to_numpy())

@@ -18,6 +18,7 @@ class Part:
 
     number: int  # among the parts, from 0
     pieces: Sequence[Piece]
+    start: int = 0  # the place of its first row among those of the input
 
     @property
     def shards(self) -> list[Shard]:
@@ -46,13 +47,14 @@ def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:
     """
     parts: list[Part] = []
     taken: list[Piece] = []
-    rows, cost, size = 0, 0.0, 0
+    start, rows, cost, size = 0, 0, 0.0, 0
     for piece in (piece for shard in shards for piece in shard.pieces()):
         taken.append(piece)
         rows += piece.shard.rows
         cost += piece.cost
         size += piece.size_bytes
         if rows and (size >= SHARD_BYTES or (cost >= 1 and rows >= BLOCKS * block_rows)):
-            parts.append(Part(len(parts), taken))
+            parts.append(Part(len(parts), taken, start))
+            start += rows
             taken, rows, cost, size = [], 0, 0.0, 0
-    return [*parts, Part(len(parts), taken)] if rows else parts
+    return [*parts, Part(len(parts), taken, start)] if rows else parts

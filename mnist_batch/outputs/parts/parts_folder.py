@@ -150,6 +150,25 @@ class PartsFolder(AbstractContextManager["PartsFolder", None]):
             yield writer
         self._checksums[part.number] = writer.checksum
 
+    def accept(self, part: Part, name: str) -> None:
+        """Take a part that was written into the folder without the lock, by the name of its file.
+
+        Raises:
+            OutputError: the name is not one of this part, or no such file is there.
+        """
+        match = PART_NAME.fullmatch(name)
+        checksum = int(match["checksum"], 16) if match else 0
+        if name != self._identity(part).file_name(checksum):
+            raise OutputError(f"{self.path}: {name!r} is not the name of part {part.number}")
+        with output_errors(self._out):
+            is_there = (self.path / name).exists()
+        if not is_there:
+            raise OutputError(
+                f"{self.path / name}: is not there, though a worker wrote it; all machines have to "
+                "see one folder there; name an output on storage that they share"
+            )
+        self._checksums[part.number] = checksum
+
     def announce(self, output: Path, folders: Iterable[Path]) -> None:
         """Record the file that becomes the output, before it and then `folders` are renamed.
 

@@ -1,0 +1,137 @@
+"""Parts that an engine predicts become the outputs that threads here would have made."""
+
+import json
+import shutil
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from mnist_batch.commands.predict import predict_with
+from mnist_batch.commands.runs.run import Summary
+from mnist_batch.engines.part_job import Engine, PartDone, PartJob
+from mnist_batch.errors import InputError, OutputError
+from mnist_batch.inference.workers import Progress
+from mnist_batch.inputs import image_files
+from mnist_batch.options import OutputOptions, PredictOptions
+from mnist_batch.outputs.parts import parts
+from mnist_batch.outputs.parts.parts import Part
+from tests.support.engines import InProcess
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty images are three parts of eight rows and one of six."""
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
+    monkeypatch.setattr(parts, "BLOCKS", 0)
+
+
+def _predict(
+    inputs: Path,
+    out: Path,
+    model: Path,
+    engine: Engine | None,
+    options: PredictOptions | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    options = options or PredictOptions()
+    return predict_with([inputs], out, model, options, progress, engine=engine)
+
+
+def _report(out: Path) -> dict[str, bytes]:
+    folder = out.with_suffix(".report")
+    pages = {path.name: path.read_bytes() for path in folder.iterdir()}
+    pages.pop("index.html")  # tells times and names of files
+    pages.pop("metrics.json")
+    return pages
+
+
+def test_an_engine_makes_the_output_and_the_report_of_threads(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Whatever the order in which its parts are done."""
+    by_threads, by_engine = tmp_path / "threads" / "a.parquet", tmp_path / "engine" / "a.parquet"
+    one = _predict(digits_folder, by_threads, model, None)
+    other = _predict(digits_folder, by_engine, model, InProcess([2, 0, 3, 1]))
+    assert pq.read_table(by_engine).equals(pq.read_table(by_threads))
+    assert _report(by_engine) == _report(by_threads)
+    assert other.notes == one.notes
+    metrics = [
+        json.loads((out.with_suffix(".report") / "metrics.json").read_text())
+        for out in (by_threads, by_engine)
+    ]
+    for record in metrics:
+        record.pop("run")
+    assert metrics[0] == metrics[1]
+    assert not (tmp_path / "engine" / "a.parquet.staging").exists()
+
+
+def test_a_killed_run_goes_on_from_the_parts_of_an_engine(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """Be it by threads or by an engine; the parts that are there are not predicted again."""
+    whole = tmp_path / "whole.csv"
+    _predict(digits_folder, whole, model, None)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done > 8:
+            raise KeyboardInterrupt
+
+    resume = PredictOptions(output=OutputOptions(resume=True))
+    for name, engine in (("threads.csv", None), ("engine.csv", InProcess())):
+        out = tmp_path / name
+        with pytest.raises(KeyboardInterrupt):
+            _predict(digits_folder, out, model, InProcess([0, 2, 1, 3]), progress=interrupt)
+        summary = _predict(digits_folder, out, model, engine, resume)
+        assert out.read_bytes() == whole.read_bytes()
+        assert any("24 of 30 rows were there already" in note for note in summary.notes)
+        if engine:
+            assert engine.predicted == [3]
+
+
+def test_an_engine_fails_fast_with_the_first_row_that_has_no_prediction(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """In the order of the input, not that of the parts."""
+    inputs = tmp_path / "digits"
+    shutil.copytree(digits_folder, inputs)
+    images = sorted(inputs.rglob("*.png"))
+    for place in (28, 17, 19):
+        images[place].write_bytes(b"nothing")
+    first = images[17].relative_to(inputs)
+    with pytest.raises(InputError, match=f"{first}, row 0: not an image; mend it or leave it out"):
+        _predict(inputs, tmp_path / "a.csv", model, InProcess(), PredictOptions(fail_fast=True))
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_part_that_is_not_there_is_refused(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """As of a machine that wrote elsewhere; so is a file that is called otherwise."""
+
+    class Elsewhere(InProcess):
+        """Writes its parts where nobody sees them."""
+
+        def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
+            for done in super().run(job, parts):
+                (job.staging / done.name).unlink()
+                yield done
+
+    class Misnaming(InProcess):
+        """Names other files."""
+
+        def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
+            for done in super().run(job, parts):
+                yield replace(done, name="../a.arrow")
+
+    missing = r"a.csv.staging/part-\w+-000000-8-\w+.arrow: is not there, though a worker wrote it"
+    for engine, message in (
+        (Elsewhere(), missing),
+        (Misnaming(), "'../a.arrow' is not the name of part 0"),
+    ):
+        with pytest.raises(OutputError, match=message):
+            _predict(digits_folder, tmp_path / "a.csv", model, engine)
+    assert not (tmp_path / "a.csv").exists()
