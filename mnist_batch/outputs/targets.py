@@ -103,7 +103,7 @@ _LONGEST_REASON = 200
 
 
 @contextlib.contextmanager
-def output_errors(target: Path) -> Iterator[None]:
+def output_errors(target: str | Path) -> Iterator[None]:
     """Raise an error of the operating system, while writing for `target`, as an `OutputError`."""
     try:
         yield

@@ -4,6 +4,8 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
+
 from mnist_batch.commands.runs.run import Run
 from mnist_batch.engines.part_rows import write_rows
 from mnist_batch.options import PredictOptions
@@ -23,7 +25,7 @@ def test_what_only_the_images_tell_is_a_note_on_the_rows(
     ):
         written = [*write_rows(part, batches, writer, run.schema)]
     path = tmp_path / identity.file_name(writer.checksum)
-    kept = [*read_part(path, identity, writer.checksum)]
+    kept = [*read_part(pa.py_buffer(path.read_bytes()), identity, writer.checksum)]
     assert [one.predictions for one in kept] == [one.predictions for one in written]
     notes = [json.loads(one.note) for one in kept]
     assert [one.counts.record() for one in written if one.counts] == notes

@@ -10,7 +10,7 @@ from mnist_batch.engines.findings import Findings
 from mnist_batch.engines.part_job import Engine
 from mnist_batch.engines.part_rows import PartRows
 from mnist_batch.engines.window import in_order
-from mnist_batch.outputs.parts.parts_folder import PartsFolder
+from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.writer import Sink
 
 
@@ -28,7 +28,7 @@ class Flow:
 
     run: Run
     outputs: RunOutputs
-    staging: PartsFolder
+    staging: Staging
     sink: Sink
     found: Findings
 

@@ -33,7 +33,7 @@ from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import PredictOptions, Prepare, Several
 from mnist_batch.outputs.parts.manifest import Manifest
 from mnist_batch.outputs.parts.parts import Part, parts_of
-from mnist_batch.outputs.parts.parts_folder import PartsFolder
+from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.prepared_folder import has_pictures
 from mnist_batch.reports.notebook import result_html, scores
 from mnist_batch.reports.records import metrics_record, slice_records
@@ -196,7 +196,7 @@ class Run:
         )
 
     def rows(
-        self, staging: PartsFolder, *, with_pictures: bool, for_report: bool
+        self, staging: Staging, *, with_pictures: bool, for_report: bool
     ) -> Iterator[PartRows]:
         """Yield all rows in order, part by part: as an earlier run left them, or predicted.
 
@@ -215,7 +215,7 @@ class Run:
                     with staging.writing(part, self.schema) as writer:
                         yield from write_rows(part, batches, writer, self.schema)
 
-    def kept(self, staging: PartsFolder, *, with_pictures: bool) -> frozenset[int]:
+    def kept(self, staging: Staging, *, with_pictures: bool) -> frozenset[int]:
         """Return the numbers of the parts that an earlier run left, and that are of use."""
         return frozenset(
             part.number
@@ -227,7 +227,7 @@ class Run:
             )
         )
 
-    def kept_rows(self, staging: PartsFolder, part: Part) -> Iterator[PartRows]:
+    def kept_rows(self, staging: Staging, part: Part) -> Iterator[PartRows]:
         """Yield the rows of such a part."""
         for predictions, note in staging.read(part):
             counts = ImageCounts.of_record(json.loads(note)) if note else None

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.listing import open_native
 from mnist_batch.inputs.texts import own_rows_of_columns
 from mnist_batch.outputs.targets import flush_names, output_errors
 from mnist_batch.schema import first_rows
@@ -71,7 +70,7 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
     """
 
     def __init__(
-        self, out: Path, descriptor: int, schema: pa.Schema, identity: PartIdentity
+        self, out: str | Path, descriptor: int, schema: pa.Schema, identity: PartIdentity
     ) -> None:
         """Begin the file, open at `descriptor`; errors name the output `out`."""
         self._out = out
@@ -110,7 +109,7 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
 
 @contextlib.contextmanager
 def write_part(
-    folder: Path, out: Path, identity: PartIdentity, schema: pa.Schema
+    folder: Path, out: str | Path, identity: PartIdentity, schema: pa.Schema
 ) -> Iterator[PartWriter]:
     """Write all rows of a part, the lock of the folder held or not: its file's name is its own.
 
@@ -134,7 +133,7 @@ def write_part(
 
 
 @contextlib.contextmanager
-def folder_errors(folder: Path, out: Path) -> Iterator[None]:
+def folder_errors(folder: Path, out: str | Path) -> Iterator[None]:
     """Raise what the system says of the folder of an output's parts as an `OutputError`."""
     with output_errors(out):
         try:
@@ -178,15 +177,12 @@ class KeptRows(NamedTuple):
     note: bytes
 
 
-def read_part(path: Path, identity: PartIdentity, checksum: int) -> Iterator[KeptRows]:
-    """Yield the batches in a part's file, verified as they are read: the file is read once.
+def read_part(content: pa.Buffer, identity: PartIdentity, checksum: int) -> Iterator[KeptRows]:
+    """Yield the batches in a part's file, whose content is verified in memory.
 
     Raises:
         DamagedPartError: while iterating, the file is another one or damaged; the text says which.
-        OSError: while iterating, the file cannot be read.
     """
-    with open_native(path) as file:
-        content = file.read_buffer()
     if zlib.crc32(content) != checksum:
         raise DamagedPartError("damaged")
     reader = pa.ipc.open_file(content)

@@ -196,7 +196,7 @@ def test_images_that_cannot_be_read_again_are_missing_pictures(
 
     out = tmp_path / "out.parquet"
     _cut_short(digits_folder, out, 20, batch_size=4, model=model)
-    monkeypatch.setattr("mnist_batch.commands.predict.find_images", fail)
+    monkeypatch.setattr("mnist_batch.commands.runs.outputs.find_images", fail)
     summary = mnist_batch.predict(digits_folder, out, model=model, batch_size=4, resume=True)
     assert summary.report_missing == ["samples.png", "mistakes.png"]
     assert any("(in: folder cannot be read)" in note for note in summary.notes)
@@ -500,7 +500,7 @@ def test_where_the_machine_fails_at_the_end_the_output_is_free_again(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     def stop(_: Progress) -> None:
-        monkeypatch.setattr(parts_folder, "_parts_in", refuse)
+        monkeypatch.setattr(parts_folder, "_names_in", refuse)
         raise KeyboardInterrupt
 
     with pytest.raises(MachineError, match="too many files are open"):
