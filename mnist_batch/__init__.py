@@ -58,7 +58,7 @@ _MODULES = {
         "commands.nightly": "NightlyResult nightly",
         "commands.pack": "PackSummary pack",
         "commands.predict": "predict stream",
-        "commands.run": "Summary",
+        "commands.runs.run": "Summary",
         "commands.train": "TrainingResult train",
         "errors": "ColumnError InputError LabelError MachineError MnistBatchError ModelError "
         "OutputError PredictionsError",

@@ -109,6 +109,40 @@ def memory_size(text: str | None) -> int | None:
     return size
 
 
+class Share(NamedTuple):
+    """Which share of the parts of a run is predicted: the second of three, say."""
+
+    number: int  # from 1
+    total: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Share":
+        """Return the share that `2/3` stands for.
+
+        Raises:
+            ValueError: it is no such share.
+        """
+        found = _SHARE.fullmatch(text)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise ValueError(f"{text[:60]!r}: expected a share such as 1/3, 2/3 or 3/3")
+        return cls(int(found[1]), int(found[2]))
+
+    def of(self, parts: int) -> range:
+        """Return the numbers of its parts, of so many: consecutive, and as many as of the others.
+
+        Each part is in one share; where there are fewer parts than shares, some have none.
+        """
+        first, end = (number * parts // self.total for number in (self.number - 1, self.number))
+        return range(first, end)
+
+    def __str__(self) -> str:
+        """Return the share as it is typed."""
+        return f"{self.number}/{self.total}"
+
+
+_SHARE = re.compile(r"([0-9]{1,9})/([0-9]{1,9})", re.ASCII)
+
+
 class Scale(StrEnum):
     """The range to which a network wants pixels scaled, from black to white."""
 
@@ -285,6 +319,12 @@ class PredictOptions:
     memory: int | None = None  # bytes that the run aims to stay below
     content_hash: bool = False  # whether the column `content` is written
     several: Several = Several.ERROR
+    share: Share | None = None  # of the parts; None for all
+
+    @property
+    def is_portable(self) -> bool:
+        """Whether several machines may predict parts of the run, and have to agree on them."""
+        return self.share is not None
 
     def record(self) -> dict[str, Any]:
         """Return, by name, the options that predictions may depend on; a manifest holds them.

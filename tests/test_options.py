@@ -3,8 +3,17 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mnist_batch.options import ErrorBudget, PredictOptions, ReadOptions, input_list, memory_size
+from mnist_batch.options import (
+    ErrorBudget,
+    PredictOptions,
+    ReadOptions,
+    Share,
+    input_list,
+    memory_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +123,26 @@ def test_too_little_memory_is_refused() -> None:
 def test_predictions_do_not_depend_on_memory() -> None:
     """So a run with another is resumed."""
     assert PredictOptions(memory=2**30).record() == PredictOptions().record()
+
+
+@given(st.integers(0, 60), st.integers(1, 70))
+def test_each_part_is_in_one_share(parts: int, total: int) -> None:
+    """In order, and in shares that differ by one part at most; some have none of too few."""
+    shares = [Share(number, total).of(parts) for number in range(1, total + 1)]
+    assert [part for share in shares for part in share] == [*range(parts)]
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_share_is_shown_as_it_is_typed() -> None:
+    """As the number of one, and how many there are."""
+    assert Share.parse("2/3") == Share(2, 3)
+    assert str(Share(2, 3)) == "2/3"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "0/3", "4/3", "1/0", "-1/3", "1 / 3", "1/3/5", "\u0661/3"]
+)
+def test_what_is_no_share_is_refused(text: str) -> None:
+    """Counted from 1."""
+    with pytest.raises(ValueError, match="expected a share such as 1/3, 2/3 or 3/3"):
+        Share.parse(text)

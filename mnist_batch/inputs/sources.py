@@ -82,6 +82,15 @@ class OpenInputs:
         how = "pass --labels FILE.csv with the columns source, row and label"
         return f"no image has a label: {next(hints, how)}"
 
+    def of_shards(self, shards: Sequence[Shard]) -> "OpenInputs":
+        """Return some of what there is to read; the files are those of all."""
+        return replace(
+            self,
+            shards=shards,
+            rows=sum(shard.rows for shard in shards),
+            uncounted=[source for shard in shards for source in shard.uncounted],
+        )
+
     def place(self, row: int) -> tuple[str, int]:
         """Return the columns `source` and `row` of a row, by its place in the input from 0."""
         return JoinedShards(self.shards).place(row)

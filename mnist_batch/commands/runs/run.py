@@ -32,7 +32,7 @@ from mnist_batch.inputs.shards import sha256_of
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import PredictOptions, Prepare, Several
 from mnist_batch.outputs.parts.manifest import Manifest
-from mnist_batch.outputs.parts.parts import Part, parts_of
+from mnist_batch.outputs.parts.parts import Part, parts_of, parts_of_share
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.prepared_folder import has_pictures
 from mnist_batch.reports.notebook import result_html, scores
@@ -113,8 +113,9 @@ class Run:
         inputs: the INPUTs as the user wrote them.
         options: all that the run depends on beside its inputs and its model.
         predictor: the loaded model.
-        opened: the INPUTs, listed.
-        parts: their shards, in input order.
+        opened: the INPUTs, listed; with `--shard` what is predicted of them.
+        all_parts: their shards, in input order.
+        parts: those that are predicted.
         classes: what labels and predictions are numbers of: as many as the model has; names come
             from `--class-names`, or else the model file, or else the data.
         wanted: how images are prepared, and why not where they are not.
@@ -145,7 +146,10 @@ class Run:
         if isinstance(inputs, OpenInputs):
             self.opened = inputs
         else:
-            self.inputs, self.opened = inputs, open_inputs(inputs, options.read, model.classes)
+            self.inputs = inputs
+            self.opened = open_inputs(
+                inputs, options.read, model.classes, portable=options.is_portable
+            )
         if options.several is Several.SPLIT:
             check_names_beside_split(self.opened.kept)
         self.classes = self.opened.classes or self.predictor.classes
@@ -156,7 +160,11 @@ class Run:
                 "--several split finds the digits of a picture when it prepares it; leave out "
                 "--several split, or pass another --prepare than never"
             )
-        self.parts = parts_of(self.opened.shards, self.predictor.block_rows)
+        self.all_parts = parts_of(self.opened.shards, self.predictor.block_rows)
+        self.parts = parts_of_share(self.all_parts, options.share)
+        if options.share:
+            own = [shard for part in self.parts for shard in part.shards]
+            self.opened = self.opened.of_shards(own)
         self.schema = predictions_schema(
             with_probabilities=options.probabilities,
             further=further_columns(self.opened.kept, content_hash=options.content_hash),
@@ -253,8 +261,9 @@ class Run:
                 **self._told_classes,
                 **self._versions,
             },
-            parts=self.parts,
+            parts=self.all_parts,
             kernels=self.predictor.kernels(),
+            share=self.options.share,
         )
 
     def record(
@@ -313,7 +322,7 @@ class Run:
         It is over the name of the first file, the rows, and the bytes as far as they are known, of
         each piece of the input; of image files these are pieces of 8,192 or of 16 MB.
         """
-        pieces = [piece for part in self.parts for piece in part.pieces]
+        pieces = [piece for part in self.all_parts for piece in part.pieces]
         texts = (f"{one.shard.source}/{one.shard.rows}/{one.size_bytes}" for one in pieces)
         return sha256_of(texts)[:32]
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mnist_batch.outputs.parts.parts import Part
+from mnist_batch.options import Share
+from mnist_batch.outputs.parts.parts import Part, parts_of_share
 
 FORMAT = 3
 """The `format` of a manifest; parts of another format are not used."""
@@ -24,19 +25,27 @@ class Manifest:
     options: Mapping[str, Any]  # by name, those that change a bit of the predictions
     parts: Sequence[Part]  # in input order
     kernels: Mapping[str, str]  # what computes on this processor, as of `Predictor.kernels`
+    share: Share | None = None  # of the parts, which is made; None for all
+
+    @property
+    def own_parts(self) -> Sequence[Part]:
+        """The parts that are made."""
+        return parts_of_share(self.parts, self.share)
 
     def text(self, attempt: str) -> str:
         """Return the manifest as JSON; `attempt` names the process that works on its parts."""
         parts = [part.record() for part in self.parts]
-        record = {"format": FORMAT, "attempt": attempt, **vars(self), "parts": parts}
+        own = {**vars(self), "parts": parts, "share": self.share and str(self.share)}
+        record = {"format": FORMAT, "attempt": attempt, **own}
         return json.dumps(record, indent=1)
 
     def run(self) -> str:
         """Return what names the run in its parts: 16 digits of the SHA-256.
 
-        It is that of any attempt, and of any processor: like ones alone compute the same last bits.
+        It is that of any attempt and any share, and of any processor: like ones alone compute the
+        same last bits.
         """
-        anywhere = replace(self, kernels={})
+        anywhere = replace(self, kernels={}, share=None)
         return hashlib.sha256(anywhere.text(attempt="").encode()).hexdigest()[:16]
 
     def differences(self, content: bytes) -> Iterator[str]:
@@ -55,6 +64,9 @@ class Manifest:
         for name in ("version", "model"):
             if earlier[name] != now[name]:
                 yield f"{name} was {earlier[name]}, and is {now[name]} now"
+        if earlier["share"] != now["share"]:
+            then, today = (one["share"] or "left out" for one in (earlier, now))
+            yield f"--shard was {then}, and is {today} now"
         for field in ("options", "kernels"):
             before, after = earlier[field], now[field]
             for name in sorted({*before, *after}):

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from mnist_batch.inputs.shards import SHARD_BYTES, Piece, Shard
+from mnist_batch.options import Share
 
 BLOCKS = 32
 """The least number of the predictor's blocks in a part: the last block is padded, which then
@@ -36,6 +37,11 @@ class Part:
             {"first": piece.shard.source, "fingerprint": piece.fingerprint} for piece in self.pieces
         ]
         return {"rows": self.rows, "shards": shards}
+
+
+def parts_of_share(parts: Sequence[Part], share: Share | None) -> list[Part]:
+    """Return the parts of a share; all for None."""
+    return [parts[number] for number in (share.of(len(parts)) if share else range(len(parts)))]
 
 
 def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:

@@ -212,7 +212,7 @@ class Staging(AbstractContextManager["Staging", None], ABC):
                 f"{'; '.join(differences)}; predict as then, or leave out --resume to start over"
             )
         self._put(MANIFEST, self._text)
-        parts = {part.number: part for part in self._manifest.parts}
+        parts = {part.number: part for part in self._manifest.own_parts}
         for match in parts_in(self._names()):
             self._verify(match, parts.get(int(match["number"])))
         self.found = frozenset(self._checksums)

@@ -19,7 +19,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.sources import OpenInputs
-from mnist_batch.options import PredictOptions, Prepare
+from mnist_batch.options import PredictOptions, Prepare, Share
 from mnist_batch.outputs.parts import parts
 from mnist_batch.outputs.parts.parts import Part
 
@@ -119,6 +119,23 @@ def test_a_run_predicts_any_of_its_parts(
     assert table([run.parts[1], run.parts[3]]).equals(
         pa.concat_tables([whole.slice(8, 8), whole.slice(24, 6)]).combine_chunks()
     )
+
+
+def test_the_shares_of_a_run_are_the_whole(
+    digits_folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, of the same name and the same data; the rows that each counts are its own."""
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
+    monkeypatch.setattr(parts, "BLOCKS", 0)
+    whole = Run([digits_folder], model, PredictOptions(share=Share(1, 1)))
+    shares = [Run([digits_folder], model, PredictOptions(share=Share(n, 3))) for n in (1, 2, 3)]
+    assert [run.opened.rows for run in shares] == [8, 8, 14]
+    assert [part.number for run in shares for part in run.parts] == [0, 1, 2, 3]
+    assert {run.manifest().run() for run in shares} == {whole.manifest().run()}
+    rows = [batch.predictions for run in shares for batch in run.predict(run.parts)]
+    expected = [batch.predictions for batch in whole.predict(whole.parts)]
+    assert pa.Table.from_batches(rows).equals(pa.Table.from_batches(expected))
 
 
 def test_a_run_is_resumed_by_what_rounds_alike_alone(

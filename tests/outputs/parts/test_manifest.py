@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from mnist_batch.inputs.shards import Piece, Shard
+from mnist_batch.options import Share
 from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
 from mnist_batch.outputs.parts.parts import Part
 
@@ -49,6 +50,7 @@ def test_a_manifest_is_read_by_other_releases() -> None:
             },
         ],
         "kernels": {"blas": "OpenBLAS Zen"},
+        "share": None,
     }
 
 
@@ -86,6 +88,7 @@ def test_an_equal_manifest_has_no_differences() -> None:
             {"kernels": {"blas": "OpenBLAS SkylakeX"}},
             "blas was OpenBLAS Zen, and is OpenBLAS SkylakeX now",
         ),
+        ({"share": Share(2, 3)}, "--shard was left out, and is 2/3 now"),
     ],
 )
 def test_what_differs_is_said(changes: dict[str, Any], expected: str) -> None:
@@ -144,7 +147,7 @@ def test_another_format_is_said() -> None:
 
 
 def test_a_run_is_named_after_all_that_its_parts_depend_on() -> None:
-    """The same for each attempt and each processor, and another where anything differs."""
+    """The same for each attempt, processor and share, and another where anything differs."""
     others = [
         replace(MANIFEST, version="1.2.4"),
         replace(MANIFEST, options={}),
@@ -155,4 +158,12 @@ def test_a_run_is_named_after_all_that_its_parts_depend_on() -> None:
     assert len(set(names)) == 4
     assert all(len(name) == 16 for name in names)
     assert replace(MANIFEST, kernels={"blas": "OpenBLAS SkylakeX"}).run() == names[0]
+    assert replace(MANIFEST, share=Share(2, 3)).run() == names[0]
     assert MANIFEST.text("a1") != MANIFEST.text("a2")
+
+
+def test_the_parts_of_a_share_are_its_own() -> None:
+    """All where none is named."""
+    shares = [replace(MANIFEST, share=Share(number, 2)).own_parts for number in (1, 2)]
+    assert [part for share in shares for part in share] == [*MANIFEST.own_parts] == MANIFEST.parts
+    assert [*map(len, shares)] == [1, 1]
