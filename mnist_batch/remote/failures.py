@@ -92,6 +92,13 @@ _CAUSES = {
 """What the libraries say of connections, and what it means."""
 
 
+def is_broken(error: MachineError) -> bool:
+    """Tell whether a connection broke within a request that obstore has not repeated."""
+    text = str(error.__cause__)
+    is_cut = "error sending request" in text or "body error" in text
+    return is_cut and not re.search(r"after \d+ retries", text)
+
+
 def _status(error: Exception) -> str:
     """Return the status of HTTP in an error, as `403 Forbidden`; empty where there is none."""
     found = re.search(r"status code: (\d{3}(?: [A-Z][A-Za-z' -]*)?)", str(error))

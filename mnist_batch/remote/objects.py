@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mnist_batch.remote.addresses import parsed
-from mnist_batch.remote.failures import told
+from mnist_batch.remote.attempts import asked
 from mnist_batch.remote.stores import store_of
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, PutMode
+    from obstore import GetOptions, ObjectMeta, PutMode
 
 
 class RemoteObject(NamedTuple):
@@ -29,8 +29,7 @@ def stat(address: str) -> RemoteObject:
 
     place = parsed(address)
     store = store_of(place)
-    with told(address):
-        found = obstore.head(store, place.key)
+    found = asked(address, lambda: obstore.head(store, place.key))
     return RemoteObject(address, found["size"], found["e_tag"] or "")
 
 
@@ -53,10 +52,21 @@ def listed(folder: str) -> Iterator[RemoteObject]:
     place = parsed(folder)
     store = store_of(place)
     start = f"{place.scheme}://{place.bucket}/"
-    with told(folder):
-        for found in obstore.list(store, place.key or None):
-            for one in found:
-                yield RemoteObject(start + one["path"], one["size"], one["e_tag"] or "")
+    pages = obstore.list(store, place.key or None)
+    last: str | None = None
+
+    def next_page() -> "Sequence[ObjectMeta] | None":
+        nonlocal pages
+        try:
+            return next(pages, None)
+        except obstore.exceptions.BaseError:
+            pages = obstore.list(store, place.key or None, offset=last)  # for the next attempt
+            raise
+
+    while found := asked(folder, next_page):
+        for one in found:
+            yield RemoteObject(start + one["path"], one["size"], one["e_tag"] or "")
+        last = found[-1]["path"]
 
 
 def read(address: str, etag: str = "") -> bytes:
@@ -70,9 +80,8 @@ def read(address: str, etag: str = "") -> bytes:
 
     place = parsed(address)
     store = store_of(place)
-    with told(address):
-        options: GetOptions = {"if_match": etag} if etag else {}
-        return obstore.get(store, place.key, options=options).bytes().to_bytes()
+    options: GetOptions = {"if_match": etag} if etag else {}
+    return asked(address, lambda: obstore.get(store, place.key, options=options).bytes().to_bytes())
 
 
 def read_ranges(address: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
@@ -87,9 +96,8 @@ def read_ranges(address: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
     place = parsed(address)
     store = store_of(place)
     starts, stops = zip(*ranges, strict=True)
-    with told(address):
-        found = obstore.get_ranges(store, place.key, starts=starts, ends=stops)
-        return [content.to_bytes() for content in found]
+    found = asked(address, lambda: obstore.get_ranges(store, place.key, starts=starts, ends=stops))
+    return [content.to_bytes() for content in found]
 
 
 def put(address: str, content: bytes, *, create: bool = False) -> None:
@@ -108,10 +116,12 @@ def put(address: str, content: bytes, *, create: bool = False) -> None:
 
     place = parsed(address)
     store = store_of(place)
+    mode: PutMode = "create" if create else "overwrite"
     try:
-        with told(address):
-            mode: PutMode = "create" if create else "overwrite"
-            obstore.put(store, place.key, content, mode=mode, use_multipart=False)
+        asked(
+            address,
+            lambda: obstore.put(store, place.key, content, mode=mode, use_multipart=False),
+        )
     except FileExistsError:
         if read(address) != content:
             raise
@@ -123,8 +133,7 @@ def copy(source: str, target: str) -> None:
 
     start, end = parsed(source), parsed(target)
     store = store_of(start)
-    with told(source):
-        obstore.copy(store, start.key, end.key)
+    asked(source, lambda: obstore.copy(store, start.key, end.key))
 
 
 def delete(addresses: Iterable[str]) -> None:
@@ -135,5 +144,7 @@ def delete(addresses: Iterable[str]) -> None:
     if not places:
         return
     store = store_of(places[0])
-    with told(str(places[0])):
-        obstore.delete(store, [place.key for place in places])
+    asked(
+        str(places[0]),
+        lambda: obstore.delete(store, [place.key for place in places]),
+    )

@@ -6,20 +6,17 @@ documents, or of the machine in its cloud; no message holds them.
 """
 
 import os
-from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mnist_batch.machine import extras
 from mnist_batch.machine.failures import loading
 from mnist_batch.remote.addresses import Address
+from mnist_batch.remote.attempts import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, attempts
 from mnist_batch.remote.failures import told
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
-
-_ATTEMPTS = 9
-"""Requests for one thing where the first ones fail; the pauses between take 15 seconds together."""
 
 
 def store_of(address: Address) -> "ObjectStore":
@@ -30,19 +27,19 @@ def store_of(address: Address) -> "ObjectStore":
         MachineError: the environment lacks what the store needs.
     """
     scheme = address.scheme
-    return _store(scheme, address.bucket, _endpoint(scheme), _attempts())
+    return _store(scheme, address.bucket, _endpoint(scheme), attempts())
 
 
 @cache
-def _store(scheme: str, bucket: str, endpoint: str, attempts: int) -> "ObjectStore":
+def _store(scheme: str, bucket: str, endpoint: str, most: int) -> "ObjectStore":
     extras.require(f"{scheme}://{bucket}", extras.OBSTORE)
     with loading("obstore"):
         from obstore.store import from_url
     with told(f"{scheme}://{bucket}"):
-        return from_url(f"{scheme}://{bucket}", **_settings(endpoint, attempts))
+        return from_url(f"{scheme}://{bucket}", **_settings(endpoint, most))
 
 
-def _settings(endpoint: str, attempts: int) -> dict[str, Any]:
+def _settings(endpoint: str, most: int) -> dict[str, Any]:
     """Return how a store is reached; what is not said here, obstore takes from the environment."""
     settings: dict[str, Any] = {
         "client_options": {
@@ -51,11 +48,11 @@ def _settings(endpoint: str, attempts: int) -> dict[str, Any]:
             "timeout": "60s",  # of a whole request; none asks for over 8 MiB
         },
         "retry_config": {
-            "max_retries": max(0, attempts - 1),
-            "retry_timeout": timedelta(minutes=2),
+            "max_retries": most - 1,
+            "retry_timeout": PATIENCE,
             "backoff": {
-                "init_backoff": timedelta(seconds=0.1),
-                "max_backoff": timedelta(seconds=5),
+                "init_backoff": FIRST_PAUSE,
+                "max_backoff": LONGEST_PAUSE,
             },
         },
     }
@@ -70,12 +67,3 @@ def _endpoint(scheme: str) -> str:
     if scheme != "s3":
         return ""
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-
-
-def _attempts() -> int:
-    """Return how often a request is made at most; AWS_MAX_ATTEMPTS says so in all of AWS's tools.
-
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-    """
-    told_attempts = os.environ.get("AWS_MAX_ATTEMPTS", "")
-    return int(told_attempts) if told_attempts.isdecimal() else _ATTEMPTS

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mnist_batch.remote.addresses import parsed
-from mnist_batch.remote.failures import told
+from mnist_batch.remote.attempts import asked
 from mnist_batch.remote.objects import RemoteObject, read_ranges, stat
 from mnist_batch.remote.stores import store_of
 
@@ -43,5 +43,8 @@ def upload(path: Path, address: str) -> None:
 
     place = parsed(address)
     store = store_of(place)
-    with path.open("rb") as file, told(address):
-        obstore.put(store, place.key, file, chunk_size=CHUNK, max_concurrency=4)
+    asked(
+        address,
+        # A path, which is opened at each attempt.
+        lambda: obstore.put(store, place.key, path, chunk_size=CHUNK, max_concurrency=4),
+    )

@@ -4,6 +4,7 @@ It forwards whole requests. What harm it does to one is decided by a function, w
 """
 
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -65,9 +66,11 @@ def first(count: int, fault: Fault, method: str = "", part: str = "") -> Faults:
     def choose(request: Request) -> Fault | None:
         if not request.method.startswith(method) or part not in request.path:
             return None
+        # An upload in parts that begins anew has another number, and asks for the same.
+        asked = request.method, request.path, re.sub("uploadId=[^&]*", "", request.query)
         with lock:
-            seen[request.method, request.path, request.query] += 1
-            return fault if seen[request.method, request.path, request.query] <= count else None
+            seen[asked] += 1
+            return fault if seen[asked] <= count else None
 
     return choose
 
@@ -103,7 +106,8 @@ class FaultProxy:
         self.url = f"http://127.0.0.1:{self._listening.server_port}"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._listening.serve_forever, daemon=True).start()
+        # It looks so often, in seconds, whether it is to end.
+        threading.Thread(target=self._listening.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
