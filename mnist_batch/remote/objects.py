@@ -5,6 +5,7 @@ is there already, and a `MachineError` for what the network or the credentials r
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from mnist_batch.remote.addresses import parsed
@@ -144,7 +145,11 @@ def delete(addresses: Iterable[str]) -> None:
     if not places:
         return
     store = store_of(places[0])
-    asked(
-        str(places[0]),
-        lambda: obstore.delete(store, [place.key for place in places]),
-    )
+    keys = [place.key for place in places]
+    address = str(places[0])
+    try:
+        asked(address, lambda: obstore.delete(store, keys))
+    except FileNotFoundError:  # Azure and Google say so, and may leave the others
+        for key in keys:
+            with suppress(FileNotFoundError):
+                asked(address, lambda: obstore.delete(store, key))  # noqa: B023 - called at once

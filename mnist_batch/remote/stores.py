@@ -36,10 +36,10 @@ def _store(scheme: str, bucket: str, endpoint: str, most: int) -> "ObjectStore":
     with loading("obstore"):
         from obstore.store import from_url
     with told(f"{scheme}://{bucket}"):
-        return from_url(f"{scheme}://{bucket}", **_settings(endpoint, most))
+        return from_url(f"{scheme}://{bucket}", **_settings(scheme, endpoint, most))
 
 
-def _settings(endpoint: str, most: int) -> dict[str, Any]:
+def _settings(scheme: str, endpoint: str, most: int) -> dict[str, Any]:
     """Return how a store is reached; what is not said here, obstore takes from the environment."""
     settings: dict[str, Any] = {
         "client_options": {
@@ -56,14 +56,19 @@ def _settings(endpoint: str, most: int) -> dict[str, Any]:
             },
         },
     }
-    return settings | ({"endpoint": endpoint} if endpoint else {})
+    name = "base_url" if scheme == "gs" else "endpoint"
+    return settings | ({name: endpoint} if endpoint else {})
 
 
 def _endpoint(scheme: str) -> str:
-    """Return the address of another server than the cloud's; empty for the cloud's.
+    """Return the address of another server than the cloud's; empty for the cloud's."""
+    return next(filter(None, map(os.environ.get, _ENDPOINTS[scheme])), "")
 
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-    """
-    if scheme != "s3":
-        return ""
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+
+_ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+"""The variables that name one, the first choice first: AWS's own,
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html, and obstore's."""

@@ -1,0 +1,100 @@
+"""Google's and Azure's storage are as S3: the same functions, with the same results."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mnist_batch.errors import MachineError
+from mnist_batch.remote import objects, transfers
+from tests.support.fault_proxy import Fault, FaultProxy, first
+from tests.support.object_stores import AZURE_ACCOUNT, AZURE_KEY, AZURITE, azurite, google_storage
+from tests.support.s3_server import Bucket
+
+LARGE = bytes(range(256)) * 40_000
+"""10.24 MB, which go in two parts."""
+
+
+@pytest.fixture(params=["gs", "az"])
+def folder(request: pytest.FixtureRequest) -> str:
+    """The address of an empty folder in either store; each request fails once."""
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def gs(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A folder in a bucket of a server that understands Google's requests."""
+    made = Bucket(bucket.name.replace("-", ""), bucket.endpoint)  # moto decodes no "%2D" in it
+    made.create()
+    with google_storage(bucket.endpoint) as server, FaultProxy(server.url) as proxy:
+        proxy.faults = first(1, Fault(is_refused=True))
+        monkeypatch.setenv("GOOGLE_BASE_URL", proxy.url)
+        monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "any")
+        yield f"gs://{made.name}/folder"
+
+
+@pytest.fixture
+def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A folder in a container of Azurite."""
+    if not AZURITE:
+        pytest.skip("azurite-blob is not on the PATH: npm install --global azurite")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    place = tmp_path / "azurite"
+    place.mkdir()
+    with azurite(place, "digits") as url, FaultProxy(url.removesuffix(f"/{AZURE_ACCOUNT}")) as it:
+        it.faults = first(1, Fault(is_refused=True))
+        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"{it.url}/{AZURE_ACCOUNT}")
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", AZURE_ACCOUNT)
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
+        yield "az://digits/folder"
+
+
+def test_objects_are_put_listed_read_copied_and_deleted(folder: str, tmp_path: Path) -> None:
+    """A large one comes and goes in parts; a name may have any characters."""
+    names = ["a b+c%41é.txt", "deep/er/large"]
+    small, large = (f"{folder}/{name}" for name in names)
+    objects.put(small, b"digits")
+    (tmp_path / "large").write_bytes(LARGE)
+    transfers.upload(tmp_path / "large", large)
+    assert [(one.address, one.size) for one in objects.listed(folder)] == [
+        (small, 6),
+        (large, len(LARGE)),
+    ]
+    assert objects.read_ranges(small, [(0, 2), (2, 6)]) == [b"di", b"gits"]
+    transfers.download(large, tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == LARGE
+    objects.copy(small, f"{folder}/copy")
+    objects.delete([f"{folder}/none", small, large])
+    assert [one.address for one in objects.listed(folder)] == [f"{folder}/copy"]
+    assert objects.read(f"{folder}/copy", objects.stat(f"{folder}/copy").etag) == b"digits"
+
+
+def test_one_of_two_creates_an_object(folder: str) -> None:
+    """What is there with another content stays, and says that it is there."""
+    address = f"{folder}/manifest"
+    objects.put(address, b"first", create=True)
+    objects.put(address, b"first", create=True)
+    with pytest.raises(FileExistsError):
+        objects.put(address, b"second", create=True)
+    assert objects.read(address) == b"first"
+
+
+def test_what_is_not_there_is_missing(folder: str) -> None:
+    """An object, and a bucket."""
+    for address in (f"{folder}/none", folder.replace("/folder", "other/a")):
+        with pytest.raises(FileNotFoundError) as raised:
+            objects.read(address)
+        assert raised.value.filename == address
+
+
+def test_credentials_that_are_refused_are_in_no_message(
+    az: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says which variables to look at."""
+    wrong = "d3JvbmcsIGFuZCBuZXZlciB0b2xk"
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", wrong)
+    with pytest.raises(MachineError, match="AZURE_STORAGE_ACCOUNT_KEY") as raised:
+        objects.read(f"{az.replace('digits', 'others')}/a")
+    assert wrong not in str(raised.value)
+    assert "\n" not in str(raised.value)
