@@ -187,6 +187,13 @@ class Several(StrEnum):
     SPLIT = "split"
 
 
+class OutputFormat(StrEnum):
+    """How predictions are written: as one file, or as a folder of Parquet files."""
+
+    FILE = "file"
+    DATASET = "dataset"
+
+
 class Orientation(StrEnum):
     """How images are stored: as they are seen, or with rows and columns exchanged, as EMNIST's."""
 
@@ -300,6 +307,7 @@ class OutputOptions:
     overwrite: bool = False
     resume: bool = False
     slices: tuple[str, ...] = ()  # kept columns by whose values the report counts
+    format: OutputFormat = OutputFormat.FILE
 
 
 @dataclass(frozen=True)
@@ -340,6 +348,16 @@ class PredictOptions:
             **({"content_hash": True} if self.content_hash else {}),
             **({"several": str(self.several)} if self.several is not Several.ERROR else {}),
         }
+
+
+def output_format(out: str | Path, chosen: OutputFormat | str | None) -> OutputFormat:
+    """Return how an output is written: as it was chosen, else by whether it names a folder.
+
+    It does as text with a slash at its end, which a `Path` does not have.
+    """
+    if chosen is not None:
+        return OutputFormat(chosen)
+    return OutputFormat.DATASET if str(out).endswith("/") else OutputFormat.FILE
 
 
 def input_list(inputs: Inputs) -> list[str | Path]:

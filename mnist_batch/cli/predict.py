@@ -25,16 +25,26 @@ from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import run_page
 from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.errors import OutputInUseError
-from mnist_batch.options import ErrorBudget
+from mnist_batch.options import ErrorBudget, OutputFormat
 
 if TYPE_CHECKING:
     from mnist_batch.cli.printing.look import Row
     from mnist_batch.schema import Classes
 
 _Out = Annotated[
-    Path | None,
+    str | None,
     parameters.writing(
-        metavar="FILE", help="Predictions, .parquet or .csv; without it a quick look is printed."
+        metavar="FILE|DIR/",
+        help="Predictions, .parquet or .csv, or a folder of Parquet files; without it a quick look "
+        "is printed.",
+    ),
+]
+_Format = Annotated[
+    OutputFormat | None,
+    parameters.writing(
+        "--format",
+        help="Write a folder of Parquet files (dataset), as a slash at the end of --out does.",
+        show_default=False,
     ),
 ]
 _ContentHash = Annotated[
@@ -68,6 +78,7 @@ def predict(
     out: _Out = None,
     model: parameters.ModelFile = None,
     *,
+    output_format: _Format = None,
     running: groups.Running,
     reading: groups.Reading,
     predicting: groups.Predicting,
@@ -94,7 +105,7 @@ def predict(
         _check_look(rows, inputs, budget if _is_given(ctx, "max_errors") else None, quiet=quiet)
         return
     report_to = gates.report_argument(report, no_report=no_report)
-    with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
+    with _naming_kept_rows(Path(out), quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.predict(
             inputs,
             out,
@@ -108,6 +119,7 @@ def predict(
             overwrite=overwrite,
             resume=resume,
             fail_fast=fail_fast,
+            format=output_format,
             progress=progress,
         )
     terminal.show_result(summary, run_page, quiet=quiet, as_json=as_json)
@@ -120,7 +132,7 @@ def predict(
         summary.uncounted_sources,
         lacking="a prediction",
         examples=gates.first_of_each(summary.unreadable),
-        out=out,
+        out=Path(out),
     )
     if not accurate:
         raise typer.Exit(gates.GATE_STATUS)

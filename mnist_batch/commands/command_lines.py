@@ -12,6 +12,7 @@ from mnist_batch.options import (
     BATCH_ROWS,
     Device,
     Orientation,
+    OutputFormat,
     PredictOptions,
     PredictorChoice,
     Prepare,
@@ -27,7 +28,7 @@ def predict_line(
     options: PredictOptions,
 ) -> str:
     """Return the line of `mnist-batch predict`, with the outputs that were named."""
-    words = ["predict", *map(as_argument, inputs), "--out", str(out)]
+    words = ["predict", *map(as_argument, inputs), "--out", _out_word(out, options)]
     words += _option_words(model, options)
     if options.content_hash:
         words.append("--content-hash")
@@ -39,6 +40,11 @@ def predict_line(
     if pictures is not None:
         words += ["--save-prepared", str(pictures)]
     return shell_line(["mnist-batch", *words])
+
+
+def _out_word(out: Path, options: PredictOptions) -> str:
+    is_folder = options.output.format is OutputFormat.DATASET
+    return f"{out}/" if is_folder else str(out)
 
 
 def nightly_line(

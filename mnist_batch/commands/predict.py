@@ -34,6 +34,7 @@ from mnist_batch.options import (
     Device,
     Inputs,
     ModelOptions,
+    OutputFormat,
     OutputOptions,
     PredictOptions,
     PredictorChoice,
@@ -44,6 +45,7 @@ from mnist_batch.options import (
     Several,
     input_list,
     memory_size,
+    output_format,
 )
 from mnist_batch.outputs.parts.parts_folder import PartsFolder
 from mnist_batch.outputs.places import check_not_read
@@ -116,13 +118,14 @@ def predict(
     fail_fast: bool = False,
     progress: Callable[[Progress], None] | None = None,
     several: Several | str = Several.ERROR,
+    format: OutputFormat | str | None = None,
     **reading: Unpack[ReadArguments],
 ) -> Summary:
     """Predict every image of the inputs, a row each in input order, into one file with a report.
 
     Args:
         inputs: folders, files, globs, `hf://` or `-`: the INPUTs of the command, see Formats.
-        out: the predictions file, `.parquet` or `.csv`; nothing is there before all of it is.
+        out: predictions, `.parquet`, `.csv` or a folder (`out/`), whole or not there at all.
         model: a model file, a loaded model, or None for the one of this package.
         predictor: see `load_model`; as the next two, not for a loaded model.
         scale: how the model wants its pixels; None for what the file says.
@@ -143,6 +146,7 @@ def predict(
         fail_fast: stop at the first row without a prediction.
         progress: called after each batch, in the calling thread.
         several: what becomes of a picture of several digits, see `options.Several`.
+        format: `dataset` for a folder of Parquet files, as a slash at the end of `out` says.
         **reading: how inputs are read, see `options.ReadArguments`.
 
     Raises:
@@ -152,7 +156,8 @@ def predict(
     """
     read = ReadOptions.of([*keep_columns, *slices], **reading)
     running = ModelOptions(predictor, scale, device, batch_size)
-    output = OutputOptions(report, sample_seed, save_prepared, overwrite, resume, tuple(slices))
+    written = report, sample_seed, save_prepared, overwrite, resume, tuple(slices)
+    output = OutputOptions(*written, format=output_format(out, format))
     how = PredictOptions(
         read,
         running,
@@ -219,8 +224,8 @@ def _predict(
     resume = run.options.output.resume
     with (
         within(run.options.memory),
-        PartsFolder(outputs.out, run.manifest(), resume=resume) as staging,
-        outputs.sink(staging.path, run.schema) as sink,
+        PartsFolder(outputs.out, run.manifest(), resume=resume, kind=run.part_kind) as staging,
+        outputs.sink(staging, run.schema) as sink,
     ):
         for _ in Flow(run, outputs, staging, sink, found).rows(engine):
             if progress:

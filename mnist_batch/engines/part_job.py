@@ -20,7 +20,7 @@ from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import PredictOptions, Prepare
-from mnist_batch.outputs.parts.part_file import PartIdentity, write_part
+from mnist_batch.outputs.parts.part_file import PartContent, PartIdentity, PartKind, write_part
 from mnist_batch.outputs.parts.parts import Part
 
 
@@ -38,6 +38,7 @@ class PartJob:
         prepare: which images are brought to MNIST form; what `Prepare.AUTO` of the options means.
         schema: of the predictions that are written.
         for_report: whether to gather what a report shows of images.
+        kind: of the files of parts.
         threads: how many predict a part.
     """
 
@@ -50,6 +51,7 @@ class PartJob:
     prepare: Prepare
     schema: pa.Schema
     for_report: bool
+    kind: PartKind = PartKind.ARROW
     threads: int = 1
 
 
@@ -61,11 +63,13 @@ class PartDone:
         number: of the part.
         name: of its file in the folder of the staging.
         findings: what the run finds in the rows, to be merged with those of the parts before.
+        content: of the file; None for one that is Arrow.
     """
 
     number: int
     name: str
     findings: Findings
+    content: PartContent | None = None
 
 
 class Engine(Protocol):
@@ -91,12 +95,13 @@ def predict_part(job: PartJob, part: Part) -> PartDone:
     classes = job.inputs.classes or job.predictor.classes
     findings = Findings.of_part(options.output, classes, part.start, for_report=job.for_report)
     batches = predicted_batches(job, part.shards, part.rows)
-    identity = PartIdentity(job.run, part.number, part.rows)
+    identity = PartIdentity(job.run, part.number, part.rows, job.kind)
     with closing(batches), write_part(job.staging, job.out, identity, job.schema) as writer:
         for rows in write_rows(part, batches, writer, job.schema):
             findings.add(rows)
     findings.evaluator.settle()
-    return PartDone(part.number, identity.file_name(writer.checksum), findings)
+    name = identity.file_name(writer.checksum)
+    return PartDone(part.number, name, findings, writer.content)
 
 
 def predicted_batches(
@@ -113,5 +118,6 @@ def predicted_batches(
         workers=job.threads,
         block_ends=frozenset([rows]),
         content_hash=options.content_hash,
-        for_report=job.for_report,
+        # What images tell is in a file that stays, report or not: its bytes are the same.
+        for_report=job.for_report or job.kind is PartKind.PARQUET,
     )

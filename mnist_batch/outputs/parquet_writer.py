@@ -37,7 +37,7 @@ class ParquetWriter:
         group_rows: int = ROW_GROUP_ROWS,
         **options: Any,  # noqa: ANN401 - of Arrow's writer
     ) -> None:
-        """Begin a file, which `close` closes; `metadata_key` is that of the record."""
+        """Begin a file; `metadata_key` is that of the record. A file that is open stays so."""
         import pyarrow.parquet as pq
 
         self._schema = schema
@@ -46,7 +46,7 @@ class ParquetWriter:
         self._row_bytes = sum(_fixed_bytes(field.type) for field in schema)
         self._batches: list[pa.RecordBatch] = []
         self._rows = self._size = 0
-        self._file = open_native(file, "wb") if isinstance(file, Path) else file
+        self._opened = open_native(file, "wb") if isinstance(file, Path) else None
         own = (CONTENT.name, PATH.name)  # no two images are alike
         texts = [
             field.name
@@ -54,7 +54,7 @@ class ParquetWriter:
             if pa.types.is_string(field.type) and field.name not in own
         ]
         self._writer = pq.ParquetWriter(
-            self._file,
+            self._opened or file,
             schema,
             compression="zstd",
             use_dictionary=texts,
@@ -80,7 +80,8 @@ class ParquetWriter:
         stored = self._schema.with_metadata(metadata).serialize().to_pybytes()
         self._writer.add_key_value_metadata({**metadata, b"ARROW:schema": base64.b64encode(stored)})
         self._writer.close()
-        self._file.close()
+        if self._opened:
+            self._opened.close()
 
     def _rows_of_group(self) -> int:
         """Return how many of the rows that are kept fill a row group; 0 where they do not.

@@ -101,7 +101,8 @@ def check_output(out: Path, *, overwrite: bool) -> None:
     """
     if out.suffix.lower() not in WRITERS:
         raise OutputError(
-            f"{out}: no format has the suffix {out.suffix!r}; expected {' or '.join(WRITERS)}"
+            f"{out}: no format has the suffix {out.suffix!r}; expected {' or '.join(WRITERS)}, or "
+            "a slash at its end for a folder of Parquet files"
         )
     check_writable(out, overwrite=overwrite)
 
@@ -110,7 +111,12 @@ class Sink(StagedFile):
     """The predictions file of a run, invisible until `commit`.
 
     Every method raises `OutputError` where the disk refuses.
+
+    Attributes:
+        takes_rows: whether the rows have to be written to it.
     """
+
+    takes_rows = True
 
     def __init__(
         self, out: Path, schema: pa.Schema, *, overwrite: bool, folder: Path | None = None

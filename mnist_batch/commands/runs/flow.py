@@ -10,6 +10,7 @@ from mnist_batch.engines.findings import Findings
 from mnist_batch.engines.part_job import Engine
 from mnist_batch.engines.part_rows import PartRows
 from mnist_batch.engines.window import in_order
+from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.writer import Sink
 
@@ -29,7 +30,7 @@ class Flow:
     run: Run
     outputs: RunOutputs
     staging: Staging
-    sink: Sink
+    sink: Sink | DatasetSink
     found: Findings
 
     def rows(self, engine: Engine | None) -> Iterator[None]:
@@ -60,10 +61,11 @@ class Flow:
                         yield
                     continue
                 one = next(done)
-                staging.accept(part, one.name)
-                for predictions, _ in staging.read(part):
-                    self.sink.write(predictions)
-                    run.look_up(predictions)
+                staging.accept(part, one.name, one.content)
+                if self.sink.takes_rows or run.opened.labels:
+                    for predictions, _ in staging.read(part):
+                        self.sink.write(predictions)
+                        run.look_up(predictions)
                 self.found.merge(one.findings)
                 yield
 

@@ -13,8 +13,11 @@ from mnist_batch.commands.runs.run import Run, Summary
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.found_images import find_images
-from mnist_batch.options import PredictOptions
+from mnist_batch.options import OutputFormat, PredictOptions
+from mnist_batch.outputs.dataset.dataset_sink import DatasetSink, check_dataset
+from mnist_batch.outputs.dataset.layout import MANIFEST, part_name
 from mnist_batch.outputs.parts.parts_folder import committed_outputs, rows_kept
+from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
 from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.targets import why_failed
@@ -24,10 +27,10 @@ from mnist_batch.reports.report import Report, claims_of_report, report_folder
 
 
 class RunOutputs(AbstractContextManager["RunOutputs", None]):
-    """The predictions file of a run, its report and its pictures; a context locks these two.
+    """The predictions of a run, their report and pictures; a context locks these two.
 
     Attributes:
-        out: the predictions file.
+        out: the predictions file, or the folder of such files.
         folders: of the report and of the pictures, where they are wanted.
         files: the files that are written by their names: predictions and report.
         pictures: writes the pictures of prepared images; None for none.
@@ -47,7 +50,9 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         self._options = options
         self._around = around
         self._committed = committed_outputs(out) if wanted.resume else frozenset()
-        is_there = os.path.isfile(out)  # noqa: PTH113 - `Path.is_file` raises where it may not look
+        self._is_dataset = wanted.format is OutputFormat.DATASET
+        # `Path.is_file` raises where it may not look.
+        is_there = os.path.isfile(out / MANIFEST if self._is_dataset else out)  # noqa: PTH113
         if wanted.resume and is_there and not self._may_replace(out):
             raise OutputError(
                 f"{out} exists already, and an interrupted run is to replace it; pass "
@@ -56,12 +61,14 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
                 else f"{out} exists already, so there is nothing to resume; pass --overwrite to "
                 "predict it again"
             )
-        check_output(out, overwrite=self._may_replace(out))
+        check = check_dataset if self._is_dataset else check_output
+        check(out, overwrite=self._may_replace(out))
         report = report_folder(out, wanted.report)
         pictures = None if wanted.save_prepared is None else Path(wanted.save_prepared)
         self.folders = [folder for folder in (report, pictures) if folder]
         of_report = claims_of_report(report)
-        self.files = [out, *(claim.path for claim in of_report if not claim.is_shared)]
+        written = out / part_name(0) if self._is_dataset else out
+        self.files = [written, *(claim.path for claim in of_report if not claim.is_shared)]
         check_apart(
             [
                 *claims_of_predictions(out),
@@ -89,9 +96,12 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         """Unlock them, and remove what is not in place."""
         self._entered.close()
 
-    def sink(self, folder: Path, schema: pa.Schema) -> Sink:
-        """Begin the predictions file, of a schema, in the folder of the parts."""
-        return Sink(self.out, schema, overwrite=self._may_replace(self.out), folder=folder)
+    def sink(self, staging: Staging, schema: pa.Schema) -> Sink | DatasetSink:
+        """Begin the predictions, of a schema, in the folder of the parts or from its files."""
+        may_replace = self._may_replace(self.out)
+        if self._is_dataset:
+            return DatasetSink(self.out, schema, staging, overwrite=may_replace)
+        return Sink(self.out, schema, overwrite=may_replace, folder=staging.path)
 
     def complete(
         self, run: Run, evaluation: Evaluation, record: Mapping[str, Any], command: str

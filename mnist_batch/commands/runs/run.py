@@ -30,8 +30,9 @@ from mnist_batch.inference.workers import available_workers
 from mnist_batch.inputs.kept import check_names_beside_split, further_columns
 from mnist_batch.inputs.shards import sha256_of
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
-from mnist_batch.options import PredictOptions, Prepare, Several
+from mnist_batch.options import OutputFormat, PredictOptions, Prepare, Several
 from mnist_batch.outputs.parts.manifest import Manifest
+from mnist_batch.outputs.parts.part_file import PartKind
 from mnist_batch.outputs.parts.parts import Part, parts_of, parts_of_share
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.prepared_folder import has_pictures
@@ -201,7 +202,14 @@ class Run:
             prepare=self.prepare,
             schema=self.schema,
             for_report=for_report,
+            kind=self.part_kind,
         )
+
+    @property
+    def part_kind(self) -> PartKind:
+        """What the files of parts are: Parquet where they are the output."""
+        is_dataset = self.options.output.format is OutputFormat.DATASET
+        return PartKind.PARQUET if is_dataset else PartKind.ARROW
 
     def rows(
         self, staging: Staging, *, with_pictures: bool, for_report: bool
@@ -214,7 +222,9 @@ class Run:
         """
         kept = self.kept(staging, with_pictures=with_pictures)
         missing = [part for part in self.parts if part.number not in kept]
-        batches = self.predict(missing, with_originals=with_pictures, for_report=for_report)
+        # What images tell is in a file that stays, report or not: its bytes are the same.
+        shown = for_report or self.part_kind is PartKind.PARQUET
+        batches = self.predict(missing, with_originals=with_pictures, for_report=shown)
         with closing(batches):
             for part in self.parts:
                 if part.number in kept:

@@ -5,6 +5,7 @@ run is never taken for what it is not.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +23,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.texts import own_rows_of_columns
+from mnist_batch.outputs.parts.parquet_part import ParquetPart, read_parquet_part
 from mnist_batch.outputs.targets import flush_names, output_errors
 from mnist_batch.schema import first_rows
 
@@ -37,9 +40,16 @@ _NOTE = b"mnist_batch.note"
 # Up to format 1 of the manifest the names of parts had no run.
 PART_NAME = re.compile(
     r"part-(?:(?P<run>[0-9a-f]{16})-)?(?P<number>[0-9]{6,})-(?P<rows>[0-9]+)"
-    r"-(?P<checksum>[0-9a-f]{8})\.arrow"
+    r"-(?P<checksum>[0-9a-f]{8})\.(?P<kind>arrow|parquet)"
 )
 """The name of a part's file: see `PartIdentity.file_name`."""
+
+
+class PartKind(StrEnum):
+    """What the file of a part is: Arrow, to be written into one output, or a file of the output."""
+
+    ARROW = "arrow"
+    PARQUET = "parquet"
 
 
 @dataclass(frozen=True)
@@ -49,14 +59,23 @@ class PartIdentity:
     run: str  # as `Manifest.run` returns it
     number: int
     rows: int  # of the input; each may be several of the predictions
+    kind: PartKind = PartKind.ARROW
 
     def file_name(self, checksum: int) -> str:
         """Return what the file is called, given the CRC-32 of its bytes."""
-        return f"part-{self.run}-{self.number:06}-{self.rows}-{checksum:08x}.arrow"
+        return f"part-{self.run}-{self.number:06}-{self.rows}-{checksum:08x}.{self.kind}"
 
     def metadata(self) -> dict[bytes, bytes]:
         """Return it as metadata of an Arrow schema."""
-        return {_IDENTITY: json.dumps(vars(self)).encode()}
+        told = {"run": self.run, "number": self.number, "rows": self.rows}
+        return {_IDENTITY: json.dumps(told).encode()}
+
+
+class PartContent(NamedTuple):
+    """What a part holds that stays a file of the output."""
+
+    rows: int  # of the predictions
+    sha256: str  # of the file, in hexadecimal
 
 
 # To compress repeated names costs less than to write, sum and remove them.
@@ -64,7 +83,7 @@ _WRITING = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 
 class PartWriter(AbstractContextManager["PartWriter", None]):
-    """Writes the Arrow file of a part; a context, after which the file is on disk.
+    """Writes the file of a part; a context, after which the file is on disk.
 
     It raises `OutputError` where the disk refuses.
     """
@@ -74,17 +93,27 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
     ) -> None:
         """Begin the file, open at `descriptor`; errors name the output `out`."""
         self._out = out
-        self._file = _SummedFile(descriptor)
+        self._rows = 0
+        self._file = _SummedFile(descriptor, hashed=identity.kind is PartKind.PARQUET)
         with output_errors(out):
             # Arrow writes a batch in some twenty small pieces.
             self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
-            named = schema.with_metadata(identity.metadata())
-            self._writer = pa.ipc.new_file(self._pieces, named, options=_WRITING)
+            self._writer: ParquetPart | _ArrowPart = (
+                ParquetPart(self._pieces, schema)
+                if identity.kind is PartKind.PARQUET
+                else _ArrowPart(self._pieces, schema, identity)
+            )
 
     @property
     def checksum(self) -> int:
         """The CRC-32 of the bytes written; of the file after the context."""
         return self._file.checksum
+
+    @property
+    def content(self) -> PartContent | None:
+        """What the file holds, after the context; None for one that is Arrow."""
+        digest = self._file.sha256
+        return PartContent(self._rows, digest.hexdigest()) if digest else None
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write the rest and wait until it is on disk, unless there was an error."""
@@ -100,11 +129,28 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
                 self._pieces.close()
 
     def write(self, batch: pa.RecordBatch, note: bytes = b"") -> None:
-        """Write rows, and a note on them, which `read_part` yields with them."""
-        # Of a slice Arrow would write more than its rows: other bytes in each process.
-        own = own_rows_of_columns(batch)
+        """Write rows, and a note on them, which `read_part` yields with them.
+
+        A note is JSON of lists of counts by name; those on several batches may become their sum.
+        """
+        self._rows += len(batch)
         with output_errors(self._out):
-            self._writer.write_batch(own, custom_metadata={_NOTE: note})
+            self._writer.write(batch, note)
+
+
+class _ArrowPart:
+    """Writes the content of a part as Arrow, with its identity under the checksum."""
+
+    def __init__(self, stream: pa.NativeFile, schema: pa.Schema, identity: PartIdentity) -> None:
+        named = schema.with_metadata(identity.metadata())
+        self._writer = pa.ipc.new_file(stream, named, options=_WRITING)
+
+    def write(self, batch: pa.RecordBatch, note: bytes) -> None:
+        # Of a slice Arrow would write more than its rows: other bytes in each process.
+        self._writer.write_batch(own_rows_of_columns(batch), custom_metadata={_NOTE: note})
+
+    def close(self) -> None:
+        self._writer.close()
 
 
 @contextlib.contextmanager
@@ -158,15 +204,18 @@ def rename(temporary: Path, name: str) -> None:
 
 
 class _SummedFile(io.BufferedWriter):
-    """A file to write, with the CRC-32 of the bytes written."""
+    """A file to write, with the CRC-32 of the bytes written and, where wanted, their SHA-256."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, hashed: bool) -> None:
         super().__init__(io.FileIO(descriptor, "wb"))
         self.checksum = 0
+        self.sha256 = hashlib.sha256() if hashed else None
 
     def write(self, content: "ReadableBuffer") -> int:
         """Write bytes, all of them."""
         self.checksum = zlib.crc32(content, self.checksum)
+        if self.sha256:
+            self.sha256.update(content)
         return super().write(content)
 
 
@@ -185,17 +234,24 @@ def read_part(content: pa.Buffer, identity: PartIdentity, checksum: int) -> Iter
     """
     if zlib.crc32(content) != checksum:
         raise DamagedPartError("damaged")
+    is_parquet, rows = identity.kind is PartKind.PARQUET, 0
+    for batch, note in read_parquet_part(content) if is_parquet else _read_arrow(content, identity):
+        rows += int(first_rows(batch).sum())
+        yield KeptRows(batch, note)
+    if rows != identity.rows:
+        raise DamagedPartError("damaged")
+
+
+def _read_arrow(
+    content: pa.Buffer, identity: PartIdentity
+) -> Iterator[tuple[pa.RecordBatch, bytes]]:
     reader = pa.ipc.open_file(content)
     if reader.schema.metadata != identity.metadata():
         raise DamagedPartError("of another run, or another part")
-    rows = 0
     for number in range(reader.num_record_batches):
         batch, metadata = reader.get_batch_with_custom_metadata(number)
-        rows += int(first_rows(batch).sum())
         note = metadata[_NOTE] if metadata and _NOTE in metadata else b""
-        yield KeptRows(batch.replace_schema_metadata(), note)
-    if rows != identity.rows:
-        raise DamagedPartError("damaged")
+        yield batch.replace_schema_metadata(), note
 
 
 class DamagedPartError(Exception):

@@ -20,11 +20,13 @@ import pyarrow as pa
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.outputs.dataset import layout
 from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
 from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
 from mnist_batch.outputs.parts.part_file import (
     PART_NAME,
     PartIdentity,
+    PartKind,
     PartWriter,
     folder_errors,
     rename,
@@ -78,7 +80,9 @@ def rows_kept(out: Path) -> int:
 class PartsFolder(Staging):
     """The folder of one output's parts, locked by this run, beside the output."""
 
-    def __init__(self, out: Path, manifest: Manifest, *, resume: bool) -> None:
+    def __init__(
+        self, out: Path, manifest: Manifest, *, resume: bool, kind: PartKind = PartKind.ARROW
+    ) -> None:
         """Create the folder of an output, or take over the folder of an interrupted run.
 
         With `resume` the parts that the earlier run finished are used, else they are removed.
@@ -87,7 +91,7 @@ class PartsFolder(Staging):
             OutputError: another run writes the output, the folder holds foreign files, the earlier
                 run had other inputs, options or another model, or the disk refuses.
         """
-        super().__init__(out, manifest)
+        super().__init__(out, manifest, kind)
         self.path = staging_folder(out)
         self._place = out
         self._folders = Parents(self.path)
@@ -239,7 +243,7 @@ def _names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def _identity(path: Path) -> str:
-    """Return what identifies a file under any name."""
-    status = path.stat()
+def _identity(output: Path) -> str:
+    """Return what identifies an output under any name: its file, or the manifest in its folder."""
+    status = (output / layout.MANIFEST if output.is_dir() else output).stat()
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"

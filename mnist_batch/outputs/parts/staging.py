@@ -11,6 +11,7 @@ A place of parts holds files, or objects, of these names:
 """
 
 import contextlib
+import hashlib
 import json
 import re
 import secrets
@@ -29,7 +30,9 @@ from mnist_batch.outputs.parts.part_file import (
     PART_NAME,
     DamagedPartError,
     KeptRows,
+    PartContent,
     PartIdentity,
+    PartKind,
     PartWriter,
     read_part,
 )
@@ -50,19 +53,22 @@ class Staging(AbstractContextManager["Staging", None], ABC):
             removed.
         found: the numbers of the parts that an earlier run finished and this run can use.
         notes: what the user should know of earlier runs, one sentence each.
+        run: what names the run, as `Manifest.run` returns it.
     """
 
     path: Path
 
-    def __init__(self, out: str | Path, manifest: Manifest) -> None:
+    def __init__(self, out: str | Path, manifest: Manifest, kind: PartKind) -> None:
         """Touch nothing; the parts are those of an output, and depend on what a manifest says."""
         self.found: frozenset[int] = frozenset()
         self.notes: list[str] = []
         self._out = out
         self._manifest = manifest
-        self._run = manifest.run()
+        self._kind = kind
+        self.run = manifest.run()
         self._text = manifest.text(attempt=secrets.token_hex(8))
         self._checksums: dict[int, int] = {}  # of the parts that are there
+        self._contents: dict[int, PartContent] = {}  # of those that stay files of the output
         self._is_done = False
 
     def read(self, part: Part) -> Iterator[KeptRows]:
@@ -87,10 +93,12 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         """Write all rows of a part; after the context it is kept, after an error nothing is."""
         with self._writing(self._identity(part), schema) as writer:
             yield writer
-        self._checksums[part.number] = writer.checksum
+        self._keep(part, writer.checksum, writer.content)
 
-    def accept(self, part: Part, name: str) -> None:
+    def accept(self, part: Part, name: str, content: PartContent | None) -> None:
         """Take a part that was written into the place by somebody else, by the name of its file.
+
+        `content` is that of its writer.
 
         Raises:
             OutputError: the name is not one of this part, or no such file is there.
@@ -106,7 +114,18 @@ class Staging(AbstractContextManager["Staging", None], ABC):
                 f"{self._where(name)}: is not there, though a worker wrote it; all machines have "
                 "to see one folder there; name an output on storage that they share"
             )
-        self._checksums[part.number] = checksum
+        self._keep(part, checksum, content)
+
+    @property
+    def number_of_parts(self) -> int:
+        """The number of parts that the run has, whichever are here."""
+        return len(self._manifest.parts)
+
+    def files(self) -> Iterator[tuple[int, str, PartContent]]:
+        """Yield number, name and content of each file here that stays one, in order."""
+        for number, content in sorted(self._contents.items()):
+            identity = self._identity(self._manifest.parts[number])
+            yield number, identity.file_name(self._checksums[number]), content
 
     def announce(self, output: Path, others: Iterable[str | Path]) -> None:
         """Record the file that becomes the output, before it and then `others` get their names.
@@ -182,7 +201,12 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         )
 
     def _identity(self, part: Part) -> PartIdentity:
-        return PartIdentity(self._run, part.number, part.rows)
+        return PartIdentity(self.run, part.number, part.rows, self._kind)
+
+    def _keep(self, part: Part, checksum: int, content: PartContent | None) -> None:
+        self._checksums[part.number] = checksum
+        if content:
+            self._contents[part.number] = content
 
     def _is_still_ours(self) -> bool:
         """Tell whether no other run has begun since in the place, which has to be there."""
@@ -224,11 +248,15 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         """Keep the file of a part that this run would write too; remove any other."""
         name, checksum = match[0], int(match["checksum"], 16)
         try:
-            if part is None or match["run"] != self._run:
+            if part is None or match["run"] != self.run or match["kind"] != self._kind:
                 raise DamagedPartError("of another run")
-            for _ in read_part(self._content(name), self._identity(part), checksum):
-                pass
-            self._checksums[part.number] = checksum
+            file = self._content(name)
+            rows = sum(
+                len(kept.predictions) for kept in read_part(file, self._identity(part), checksum)
+            )
+            stays = self._kind is PartKind.PARQUET
+            sha256 = hashlib.sha256(file).hexdigest() if stays else ""
+            self._keep(part, checksum, PartContent(rows, sha256) if stays else None)
         except (DamagedPartError, OSError) as error:
             raise_if_of_machine(error, self._where(name))  # the part may be whole
             why = str(error) if isinstance(error, DamagedPartError) else cause(error)

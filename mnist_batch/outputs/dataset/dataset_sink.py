@@ -1,0 +1,147 @@
+"""Make a folder of predictions from the parts of a run, whole or not at all."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from mnist_batch.errors import PredictionsError
+from mnist_batch.machine.file_modes import output_mode
+from mnist_batch.outputs.atomic import StagedFolder
+from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, part_name
+from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_manifest
+from mnist_batch.outputs.parquet_writer import ParquetWriter
+from mnist_batch.outputs.parts.parquet_part import COUNTS
+from mnist_batch.outputs.parts.staging import Staging
+from mnist_batch.outputs.targets import behind_links, flush, flush_names, output_errors
+
+
+class DatasetSink(StagedFolder):
+    """The folder of a run's predictions, invisible until `commit`.
+
+    Every method raises `OutputError` where the disk refuses.
+
+    Attributes:
+        takes_rows: whether the rows have to be written to it: they are in the parts.
+        path: after `finish`, the file that tells this folder from others, whatever its name.
+    """
+
+    takes_rows = False
+
+    def __init__(
+        self,
+        out: Path,
+        schema: pa.Schema,
+        staging: Staging,
+        *,
+        overwrite: bool,
+        shard: str | None = None,
+    ) -> None:
+        """Check that the folder can be written, as `check_dataset` does.
+
+        Args:
+            out: the folder.
+            schema: of the predictions.
+            staging: in the end it has all parts that belong into the folder.
+            overwrite: replace an earlier one.
+            shard: see `DatasetManifest`.
+        """
+        super().__init__(out, overwrite=overwrite, ours=_Ours(out))
+        self.path = out / MANIFEST
+        self._schema = schema
+        self._parts = staging
+        self._shard = shard
+
+    def __enter__(self) -> Self:
+        """Return the folder, to be written."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what is not in place."""
+        self.discard()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Do nothing."""
+
+    def finish(self, run: Mapping[str, Any]) -> None:
+        """Make the folder, with the record of the run: the parts stay where they are, too."""
+        folder = self.begin()
+        with output_errors(self.target):
+            parts = [*self._linked(folder)] or [self._empty_part(folder / part_name(0))]
+            count = max(self._parts.number_of_parts, 1)
+            manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run)
+            self.path = folder / MANIFEST
+            self.path.write_text(manifest.text(), encoding="utf-8")
+            flush(self.path)
+            (folder / SUCCESS).touch()
+            flush_names(folder)
+
+    def commit(self) -> None:
+        """Give the folder its name; an earlier one is removed."""
+        super().commit()
+        with contextlib.suppress(OSError):  # it has its name, whatever the disk says now
+            flush_names(behind_links(self.target).parent)
+
+    def _linked(self, folder: Path) -> Iterator[DatasetPart]:
+        """Put the parts into the folder, and yield them."""
+        for number, name, content in self._parts.files():
+            part = DatasetPart(part_name(number), content.rows, content.sha256)
+            _link(self._parts.path / name, folder / part.name)
+            yield part
+
+    def _empty_part(self, path: Path) -> DatasetPart:
+        """Write a part without rows: readers find the columns in it."""
+        writer = ParquetWriter(path, self._schema, COUNTS)
+        writer.close({})
+        flush(path)
+        return DatasetPart(path.name, 0, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def check_dataset(out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that cannot be written, before any work is done; touch nothing.
+
+    Raises:
+        OutputError: it holds something else, or predictions and `overwrite` is false.
+    """
+    StagedFolder(out, overwrite=overwrite, ours=_Ours(out))
+
+
+def _link(part: Path, place: Path) -> None:
+    """Give a part a second name, so that a run that is killed has it still."""
+    try:
+        os.link(part, place)
+    except OSError:  # a file system without a second name for a file
+        shutil.copyfile(part, place)
+        flush(place)
+    place.chmod(output_mode())
+
+
+class _Ours:
+    """Tells which files of a folder an earlier run wrote."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = behind_links(out)
+
+    def __call__(self, path: Path) -> bool:
+        """Tell whether it is a file of predictions; no part is without the manifest beside it."""
+        if path.parent != self._out:
+            return False
+        if path.name == SUCCESS:
+            return path.stat().st_size == 0
+        if path.name != MANIFEST and not is_part_name(path.name):
+            return False
+        return self._has_manifest
+
+    @cached_property
+    def _has_manifest(self) -> bool:
+        try:
+            read_manifest(self._out)
+        except PredictionsError:
+            return False
+        return True

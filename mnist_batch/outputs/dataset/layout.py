@@ -1,0 +1,36 @@
+"""What a folder of predictions holds: `part-00000.parquet` and on, and two files about them.
+
+Readers of data sets pass over names that begin with `_`, as Spark and Hadoop write them, too:
+https://arrow.apache.org/docs/python/generated/pyarrow.dataset.dataset.html (ignore_prefixes).
+"""
+
+import os
+import re
+from pathlib import Path
+
+MANIFEST = "_manifest.json"
+"""The parts with their checksums, and the record of the run: see `DatasetManifest`."""
+
+SUCCESS = "_SUCCESS"
+"""An empty file, the last one written: without it a folder is not whole."""
+
+_PART = re.compile(r"part-([0-9]{5,})\.parquet")
+
+
+def part_name(number: int) -> str:
+    """Return what the file of a part is called; the number is that among all parts of the run."""
+    return f"part-{number:05}.parquet"
+
+
+def is_part_name(name: str) -> bool:
+    """Tell whether a file is called as a part is."""
+    return _PART.fullmatch(name) is not None
+
+
+def is_dataset(path: Path) -> bool:
+    """Tell whether a folder is one of predictions, whole or not.
+
+    Raises:
+        OSError: one may not look.
+    """
+    return any(os.path.lexists(path / name) for name in (MANIFEST, SUCCESS))
