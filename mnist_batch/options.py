@@ -332,7 +332,7 @@ class PredictOptions:
     @property
     def is_portable(self) -> bool:
         """Whether several machines may predict parts of the run, and have to agree on them."""
-        return self.share is not None
+        return self.share is not None or self.output.format is OutputFormat.DATASET
 
     def record(self) -> dict[str, Any]:
         """Return, by name, the options that predictions may depend on; a manifest holds them.

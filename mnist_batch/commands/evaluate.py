@@ -28,6 +28,7 @@ from mnist_batch.options import (
     Several,
     input_list,
 )
+from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.places import (
     check_apart,
     check_not_read,
@@ -53,7 +54,7 @@ def evaluate(
     """Evaluate predictions, and make their report again; several files are evaluated as one.
 
     Args:
-        predictions: files that `predict` wrote, Parquet or CSV, folders of them, or globs.
+        predictions: files or folders that `predict` wrote, folders of such files, or globs.
         labels: a CSV file of labels that came later, see Labels in Formats; they alone count then.
             None for the labels in the files.
         slices: columns that the predictions keep, by whose values the report counts; where none
@@ -101,7 +102,7 @@ def _report_folder(files: Sequence[Path], report: str | Path | bool) -> Path | N
             f"{len(files):,} predictions files: no place for their report; name its folder with "
             "--report DIR, or pass --no-report"
         )
-    return report_folder(files[0], report)
+    return report_folder(files[0], report, is_folder=is_dataset(files[0]))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.inputs.listing import list_glob, naturally_sorted
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile, holds_predictions
 from mnist_batch.outputs.targets import behind_links
 from mnist_batch.schema import shortened
@@ -22,8 +23,8 @@ _SUFFIXES = " or ".join(FORMATS)
 def find_predictions(named: Iterable[str | Path]) -> list[Path]:
     """Return predictions files in order: as named, those of a folder or a glob in natural order.
 
-    Of a folder these are the files right in it that are predictions, not those of folders in it: a
-    report has tables of its own.
+    A folder that `predict` wrote as such is one of them. Of any other these are the files right in
+    it that are predictions, not those of folders in it: a report has tables of its own.
 
     Raises:
         PredictionsError: there are none, a file is named twice, or a folder holds both Parquet and
@@ -43,7 +44,7 @@ def find_predictions(named: Iterable[str | Path]) -> list[Path]:
 def _find(text: str) -> Sequence[Path]:
     path = Path(text)
     if path.is_dir():
-        return _in_folder(path)
+        return [path] if is_dataset(path) else _in_folder(path)
     if has_magic(text) and not path.exists():
         try:
             root, listing = list_glob(text, dict.fromkeys(FORMATS, _KIND))

@@ -1,37 +1,28 @@
-"""Read a predictions file, Parquet or CSV, as batches of `schema.PREDICTIONS`."""
+"""Read predictions, files or folders of them, as batches of `schema.PREDICTIONS`."""
 
-import contextlib
-import csv
-import io
-import json
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import count as count_from
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.inputs.kept import as_text, kept_type
+from mnist_batch.inputs.kept import as_text
 from mnist_batch.inputs.labelling.labels import shown
 from mnist_batch.inputs.labelling.names import classes_of, whole_number
-from mnist_batch.inputs.labelling.tables import csv_cause
-from mnist_batch.inputs.listing import open_native
-from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.outputs.dataset.layout import is_dataset
+from mnist_batch.outputs.formats.csv_predictions import CsvPredictions
+from mnist_batch.outputs.formats.dataset_predictions import DatasetPredictions
+from mnist_batch.outputs.formats.opened import Opened, predictions_errors
+from mnist_batch.outputs.formats.parquet_predictions import ParquetPredictions
 from mnist_batch.schema import (
     BOX,
     DIGIT,
     DIGITS,
-    FORMULA,
     LABEL_NAME,
-    METADATA_KEY,
     MOST_CLASSES,
     PREDICTION_NAME,
     PREDICTIONS,
@@ -43,15 +34,17 @@ from mnist_batch.schema import (
 
 
 class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
-    """A predictions file; the suffix names its format. Its context closes it.
+    """A predictions file, whose suffix names its format, or a folder of parts.
+
+    Its context closes it.
 
     It is opened once: where a run replaces the file meanwhile, all that is read is of the old one.
     Where it is written anew in place, as `cp` does, reading it ends in an error.
 
     Attributes:
-        path: the file.
-        run: the record of the run, from the Parquet file's metadata; None where there is none, as
-            in every CSV file.
+        path: the file or the folder.
+        run: the record of the run, from the Parquet file's metadata or the folder's manifest; None
+            where there is none, as in every CSV file.
         further: names of the columns that the schema lacks, as `path`, `content` and those that
             `predict` kept.
         classes: what labels and predictions are numbers of.
@@ -65,14 +58,13 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
                 column is missing.
         """
         self.path = path
-        self._format = _format_of(path)
-        with _predictions_errors(path):
-            self._file = open_native(path)
-            self._state = self._stat()
-            columns, self.run, count = self._format.header(self._file)
+        self._opened = _opened(path)
+        with predictions_errors(path):
+            self._state = self._opened.state()
+        columns, count = self._opened.columns, self._opened.probabilities
+        self.run = self._opened.run
         self._columns = list(PREDICTIONS.names)
-        probabilities = self._format.probabilities(count) if count else []
-        self._columns += probabilities
+        self._columns += self._opened.stored if count else []
         # Columns of an input may be called so too, but hardly both.
         of_split = [name for name in (DIGIT.name, BOX.name) if name in columns]
         is_split = len(of_split) == 2
@@ -83,7 +75,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
                 f"{path} lacks the columns {', '.join(missing)}; expected a file that "
                 "mnist-batch predict wrote"
             )
-        with _predictions_errors(path):
+        with predictions_errors(path):
             self.classes = self._classes(columns, count)
         numbered = Classes(self.classes.count)
         self._schema = predictions_schema(
@@ -94,7 +86,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
-        self._file.close()
+        self._opened.close()
 
     def batches(self, further: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the rows in the file's order, with or without the column of probabilities.
@@ -115,12 +107,12 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
                     f"one of its own: {', '.join(map(shortened, self.further[:5])) or 'none'}"
                 )
         start = 0
-        with _predictions_errors(self.path):
-            read = self._format.batches(self._file, [*self._columns, *further])
+        with predictions_errors(self.path):
+            read = self._opened.batches([*self._columns, *further])
             for batch in _whole_pictures(read) if DIGIT in self._schema else read:
                 yield _with_further(self._checked(batch, start), batch, further)
                 start += batch.num_rows
-            if self._stat() != self._state:
+            if self._opened.state() != self._state:
                 raise PredictionsError(f"{self.path} was changed while it was read; try again")
 
     def _classes(self, columns: Sequence[str], count: int) -> Classes:
@@ -138,7 +130,7 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         wanted = ["label", "prediction"]
         wanted += [LABEL_NAME.name, PREDICTION_NAME.name] if named else []
         names: dict[int, str | None] = {}
-        for batch in self._format.batches(self._file, wanted):
+        for batch in self._opened.batches(wanted):
             # Predictions last: a label may be corrected, and its name not.
             for number, name in zip(wanted, wanted[2:] or (None, None), strict=False):
                 names |= _names_by_number(batch, number, name)
@@ -147,11 +139,6 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         count = max(count, *names, 1) if count else max(*names, 1, 1) + 1
         known = [names.get(number) or str(number) for number in range(count)]
         return Classes.of(count, known) if len({*known}) == count else Classes(count)
-
-    def _stat(self) -> tuple[int, int]:
-        """Return size and time of the file that is open."""
-        status = os.fstat(self._file.fileno())
-        return status.st_size, status.st_mtime_ns
 
     def _checked(self, batch: pa.RecordBatch, start: int) -> pa.RecordBatch:
         """Return `batch` in the schema's types; other tools may have changed them."""
@@ -207,10 +194,9 @@ def holds_predictions(path: Path) -> bool:
     Raises:
         PredictionsError: it cannot be read, or its suffix is none of `FORMATS`.
     """
-    form = _format_of(path)
-    with _predictions_errors(path), open_native(path) as file:
-        columns = form.header(file)[0]
-    return set(PREDICTIONS.names) <= {*columns}
+    opened = _opened(path)
+    opened.close()
+    return set(PREDICTIONS.names) <= {*opened.columns}
 
 
 def _with_further(
@@ -284,170 +270,28 @@ def _outside_0_to_1(column: pa.FixedSizeListArray) -> pa.Array:
     return pa.array(wrong)
 
 
-class _Format(NamedTuple):
-    """How files of one format are read."""
-
-    # Reads the names of the columns, the record of the run, and the number of probabilities, 0
-    # where there are none.
-    header: Callable[[pa.NativeFile], tuple[list[str], dict[str, Any] | None, int]]
-    # Returns the columns that hold so many probabilities.
-    probabilities: Callable[[int], list[str]]
-    # Reads batches with at least the given columns, the probabilities as one.
-    batches: Callable[[pa.NativeFile, list[str]], Iterator[pa.RecordBatch]]
+FORMATS: Mapping[str, Callable[[Path], Opened]] = {
+    ".parquet": ParquetPredictions,
+    ".csv": CsvPredictions,
+}
+"""What reads predictions files, by suffix."""
 
 
-def _parquet_header(opened: pa.NativeFile) -> tuple[list[str], dict[str, Any] | None, int]:
-    with pq.ParquetFile(opened) as file:
-        schema, metadata = file.schema_arrow, file.metadata.metadata or {}
-    names = [field.name for field in schema if _is_readable(field)]
-    run = json.loads(metadata.get(METADATA_KEY, "null"))
-    kinds = [field.type for field in schema if field.name == PROBABILITIES.name]
-    sizes = [kind.list_size for kind in kinds if pa.types.is_fixed_size_list(kind)]
-    # Lists of any length, as other tools write them, hold ten.
-    count = sizes[0] if sizes else DIGITS.count * bool(kinds)
-    return names, run if _is_run(run) else None, count
+def _opened(path: Path) -> Opened:
+    """Open predictions: a file, or a folder that `predict` wrote.
 
-
-def _is_readable(field: pa.Field) -> bool:
-    """Tell whether a column is of the schema, or can be read as text."""
-    return field.name in (PROBABILITIES.name, BOX.name) or kept_type(field.type) is not None
-
-
-def _is_run(run: Any) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether metadata holds what this package reads of a record that `predict` wrote."""
-    return (
-        isinstance(run, dict)
-        and isinstance(run.get("options"), dict)
-        and isinstance(run["options"].get("sample_seed"), int)
-        and isinstance(run.get("elapsed_s"), int | float)
-        and isinstance(run.get("images_per_s"), int | float | None)
-    )
-
-
-def _parquet_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(opened) as file:
-        yield from file.iter_batches(columns=columns)
-
-
-def _csv_header(opened: pa.NativeFile) -> tuple[list[str], None, int]:
-    names = [_unguarded_name(name) for name in _csv_names(opened)]
-    return names, None, _csv_count(names)
-
-
-def _csv_count(names: Sequence[str]) -> int:
-    """Return how many probabilities the columns of CSV hold: 0 for none.
-
-    One alone is of the ten of digits, of which the others are missing.
+    Raises:
+        PredictionsError: there are none.
     """
-    there = {*names}
-    count = next(place for place in count_from(0) if f"p{place}" not in there)
-    last = max((int(name[1:]) for name in there if _IS_PROBABILITY.fullmatch(name)), default=-1)
-    count = max(count, last + 1)
-    return DIGITS.count if count == 1 else count
-
-
-_IS_PROBABILITY = re.compile(r"p(0|[1-9][0-9]{0,2})")
-
-
-def _csv_probabilities(count: int) -> list[str]:
-    return [f"p{place}" for place in range(count)]
-
-
-def _csv_names(opened: pa.NativeFile) -> list[str]:
-    """Return the names of the columns as they stand in the file."""
-    opened.seek(0)
-    # utf-8-sig: spreadsheets put a byte order mark first, which Arrow skips too.
-    text = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
-    try:
-        return next(csv.reader(text), [])
-    finally:
-        text.detach()  # which would close the file
-
-
-def _csv_batches(opened: pa.NativeFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    stored = {_unguarded_name(name): name for name in _csv_names(opened)}
-    read = [stored[name] for name in columns]
-    opened.seek(0)
-    reader = pyarrow.csv.open_csv(
-        opened,
-        # A file name may hold a line break; it is inside quotes then.
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types={
-                **dict.fromkeys(read, pa.string()),
-                **_CSV_TYPES,
-                **{name: pa.float32() for name in read if _IS_PROBABILITY.fullmatch(name)},
-            },
-            include_columns=read,
-            # By default Arrow also reads NA, null and nan as null, which can be names of files.
-            null_values=[""],
-            strings_can_be_null=True,
-        ),
-    )
-    with reader:
-        for batch in reader:
-            yield _from_csv(batch.rename_columns(columns))
-
-
-_CSV_TYPES = {
-    **{field.name: field.type for field in PREDICTIONS},
-    # As text first: Arrow's error would name the column, ours names the row.
-    "label": pa.string(),
-    "prediction": pa.string(),
-}
-
-
-def _from_csv(batch: pa.RecordBatch) -> pa.RecordBatch:
-    for index, field in enumerate(batch.schema):
-        if pa.types.is_string(field.type):
-            batch = batch.set_column(index, field.name, _unguarded(batch.column(index)))
-    names = _csv_probabilities(_csv_count(batch.schema.names))
-    if not names:
-        return batch
-    probabilities = [batch.column(name) for name in names]
-    values = np.column_stack([column.to_numpy(zero_copy_only=False) for column in probabilities])
-    column = pa.FixedSizeListArray.from_arrays(
-        pa.array(values.ravel()), len(names), mask=probabilities[0].is_null()
-    )
-    return batch.append_column(PROBABILITIES.name, column)
-
-
-def _unguarded_name(name: str) -> str:
-    return re.sub(f"^'({FORMULA})", r"\1", name)
-
-
-def _unguarded(column: pa.Array) -> pa.Array:
-    """Remove the `'` that keeps a spreadsheet from running a text as a formula."""
-    return pc.replace_substring_regex(column, pattern=f"^'({FORMULA})", replacement=r"\1")
-
-
-FORMATS = {
-    ".parquet": _Format(_parquet_header, lambda _: [PROBABILITIES.name], _parquet_batches),
-    ".csv": _Format(_csv_header, _csv_probabilities, _csv_batches),
-}
-
-
-def _format_of(path: Path) -> _Format:
-    if path.suffix.lower() not in FORMATS:
-        raise PredictionsError(
-            f"{path} is no predictions file: the suffix is {path.suffix or 'missing'}, expected "
-            f"{' or '.join(FORMATS)}"
-        )
-    with _predictions_errors(path):
+    with predictions_errors(path):
+        if is_dataset(path):
+            return DatasetPredictions(path)
+        if path.suffix.lower() not in FORMATS:
+            raise PredictionsError(
+                f"{path} is no predictions file: the suffix is {path.suffix or 'missing'}, "
+                f"expected {' or '.join(FORMATS)}"
+            )
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "does not exist"
             raise PredictionsError(f"{path} {problem}; name a predictions file")
-    return FORMATS[path.suffix.lower()]
-
-
-@contextlib.contextmanager
-def _predictions_errors(path: Path) -> Iterator[None]:
-    """Raise what Arrow, the decoders and the system say of a damaged file in one line."""
-    try:
-        yield
-    # ValueError: of Arrow, of bytes that are not UTF-8, and of JSON, also for an endless number.
-    except (pa.ArrowException, OSError, csv.Error, ValueError, RecursionError) as error:
-        raise_if_of_machine(error, str(path))
-        of_system = isinstance(error, OSError) and error.errno
-        advice = "check the path" if of_system else "it is damaged, or another program wrote it"
-        raise PredictionsError(f"{path} cannot be read: {csv_cause(error)}; {advice}") from error
+        return FORMATS[path.suffix.lower()](path)

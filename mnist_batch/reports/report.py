@@ -301,10 +301,13 @@ class Report(AbstractContextManager["Report", None]):
             self.missing.setdefault(name, why_failed(error))
 
 
-def report_folder(out: Path, report: str | Path | bool) -> Path | None:
-    """Return where the report on `out` goes: True for `<out without suffix>.report`."""
+def report_folder(out: Path, report: str | Path | bool, *, is_folder: bool = False) -> Path | None:
+    """Return where the report on `out` goes: True for `<out without suffix>.report`.
+
+    A folder has no suffix: the report on `runs.5/` is `runs.5.report`.
+    """
     if report is True:
-        return out.with_suffix(".report")
+        return out.with_name(f"{out.name}.report") if is_folder else out.with_suffix(".report")
     return Path(report) if report else None
 
 

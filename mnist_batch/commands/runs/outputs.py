@@ -63,7 +63,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
             )
         check = check_dataset if self._is_dataset else check_output
         check(out, overwrite=self._may_replace(out))
-        report = report_folder(out, wanted.report)
+        report = report_folder(out, wanted.report, is_folder=self._is_dataset)
         pictures = None if wanted.save_prepared is None else Path(wanted.save_prepared)
         self.folders = [folder for folder in (report, pictures) if folder]
         of_report = claims_of_report(report)
@@ -100,7 +100,8 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         """Begin the predictions, of a schema, in the folder of the parts or from its files."""
         may_replace = self._may_replace(self.out)
         if self._is_dataset:
-            return DatasetSink(self.out, schema, staging, overwrite=may_replace)
+            shard = str(self._options.share) if self._options.share else None
+            return DatasetSink(self.out, schema, staging, overwrite=may_replace, shard=shard)
         return Sink(self.out, schema, overwrite=may_replace, folder=staging.path)
 
     def complete(

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
 from mnist_batch.schema import (
     CONTENT,
@@ -162,12 +163,14 @@ def predictions_file(path: Path) -> Path:
     Raises:
         PredictionsError: a folder is neither.
     """
-    if not path.is_dir():
+    if not path.is_dir() or is_dataset(path):
         return path
     beside = [path.with_suffix(suffix) for suffix in FORMATS] if path.suffix == ".report" else []
     for file in (*beside, path / _NIGHT):
         if file.is_file():
             return file
+    if path.suffix == ".report" and is_dataset(path.with_suffix("")):
+        return path.with_suffix("")
     raise PredictionsError(
         f"{path} is a folder without predictions; expected a predictions file, its report beside "
         "it, or the folder of a night"

@@ -11,6 +11,7 @@ from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
+from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
 
 PASSED, PREVIOUS, BEST = WORDS
@@ -158,4 +159,4 @@ def setting_of_night(night: Night) -> Setting:
 
 def _is_file(name: str) -> bool:
     path = Path(name)
-    return path.suffix.lower() in FORMATS and path.is_file()
+    return (path.suffix.lower() in FORMATS and path.is_file()) or is_dataset(path)

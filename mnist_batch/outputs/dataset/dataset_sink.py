@@ -73,8 +73,8 @@ class DatasetSink(StagedFolder):
         """Make the folder, with the record of the run: the parts stay where they are, too."""
         folder = self.begin()
         with output_errors(self.target):
-            parts = [*self._linked(folder)] or [self._empty_part(folder / part_name(0))]
-            count = max(self._parts.number_of_parts, 1)
+            count = self._parts.number_of_parts
+            parts = [*self._linked(folder)] if count else [self._empty_part(folder / part_name(0))]
             manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run)
             self.path = folder / MANIFEST
             self.path.write_text(manifest.text(), encoding="utf-8")
