@@ -255,8 +255,8 @@ def _predict(
 
 def _findings(run: Run, report: Report | None) -> Findings:
     mistakes = report.mistakes if report else None
-    options = run.options.output
-    return Findings(options, run.classes, mistakes, with_gallery=report is not None)
+    how = run.options.output, run.classes, run.opened.rows, mistakes
+    return Findings(*how, with_gallery=report is not None)
 
 
 def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:

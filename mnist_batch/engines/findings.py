@@ -24,12 +24,13 @@ class Findings:
         self,
         options: OutputOptions,
         classes: Classes,
+        rows: int,
         mistakes: Mistakes | WrongRows | None = None,
         *,
         with_gallery: bool,
         part_start: int | None = None,
     ) -> None:
-        """Begin; the arguments are those of `Evaluator`."""
+        """Begin with an input of so many rows; the other arguments are those of `Evaluator`."""
         self.mistakes = mistakes
         self.evaluator = Evaluator(
             options.sample_seed,
@@ -39,23 +40,32 @@ class Findings:
             classes=classes,
             part_start=part_start,
         )
-        self.kept = KeptImages()
+        self.kept = KeptImages(rows)
         self.predicted = 0
 
     @classmethod
     def of_part(
-        cls, options: OutputOptions, classes: Classes, start: int, *, for_report: bool
+        cls, options: OutputOptions, classes: Classes, rows: int, start: int, *, for_report: bool
     ) -> Self:
         """Begin with a part, of which `start` is the place of its first picture in the input."""
         wrong = WrongRows() if for_report else None
-        return cls(options, classes, wrong, with_gallery=for_report, part_start=start)
+        return cls(options, classes, rows, wrong, with_gallery=for_report, part_start=start)
 
     def add(self, rows: PartRows) -> None:
         """Add the next rows."""
-        self.evaluator.add(*rows)
         if rows.batch:
             self.predicted += len(rows.batch.images)
-            self.kept.add(rows.predictions, rows.batch.images)
+            places = self.evaluator.next_picture + rows.batch.parents
+            self.kept.add(places, rows.predictions, rows.batch.images)
+        self.evaluator.add(*rows)
+
+    def settle(self, share: float) -> None:
+        """Let go of all rows that are not chosen, and of images that hardly will be.
+
+        `share` is that of the part in the whole, 0 to 1.
+        """
+        self.evaluator.settle(share)
+        self.kept.settle()
 
     def merge(self, part: "Findings") -> None:
         """Add those of the next part, as if its rows had been added here.

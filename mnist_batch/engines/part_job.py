@@ -93,13 +93,15 @@ def predict_part(job: PartJob, part: Part) -> PartDone:
     """
     options = job.options
     classes = job.inputs.classes or job.predictor.classes
-    findings = Findings.of_part(options.output, classes, part.start, for_report=job.for_report)
+    findings = Findings.of_part(
+        options.output, classes, job.inputs.rows, part.start, for_report=job.for_report
+    )
     batches = predicted_batches(job, part.shards, part.rows)
     identity = PartIdentity(job.run, part.number, part.rows, job.kind)
     with closing(batches), write_part(job.staging, job.out, identity, job.schema) as writer:
         for rows in write_rows(part, batches, writer, job.schema):
             findings.add(rows)
-    findings.evaluator.settle()
+    findings.settle(part.rows / job.inputs.rows)
     name = identity.file_name(writer.checksum)
     return PartDone(part.number, name, findings, writer.content)
 

@@ -1,6 +1,5 @@
 """Evaluate predictions while they are made, or from their file: all that pages show of a run."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile, Prof
 from mnist_batch.evaluation.metrics import NO_REASON, Metrics, PredictionCounts
 from mnist_batch.evaluation.outcomes import Outcomes
 from mnist_batch.evaluation.samples import PICTURE, SampleChooser, Samples
-from mnist_batch.evaluation.slices import MOST_VALUES, Slice, SliceCounts
+from mnist_batch.evaluation.slices import Slice, SliceCounts
 from mnist_batch.outputs.mistakes import Mistakes, WrongRows
 from mnist_batch.schema import DIGIT, DIGITS, Classes, first_rows, reason
 
@@ -81,31 +80,32 @@ class Evaluation:
     def with_images(
         self, find: Callable[[Sequence[Place]], Mapping[int, FoundImage]]
     ) -> "Evaluation":
-        """Return it with the images of samples and gallery.
+        """Return it with the images of samples and gallery; those that are there stay.
 
         Args:
             find: returns the images of rows, by index, which are in ascending order; see
                 `found_images.find_images`.
         """
-        places = {place.index: place for place in self.samples.places()}
+        samples = self.samples
+        places = {}
+        if samples.images is None:
+            places = {place.index: place for place in samples.places()}
         for cell in self.gallery:
-            places |= {one.index: one.place() for one in cell.images}
+            places |= {one.index: one.place() for one in cell.images if one.image is None}
         found = find([places[index] for index in sorted(places)])
-        return replace(
-            self,
-            samples=self.samples.with_images([found[index].image for index in self.samples.index]),
-            gallery=[
-                replace(
-                    cell,
-                    images=[_with_image(one, found[one.index]) for one in cell.images],
-                )
-                for cell in self.gallery
-            ],
-        )
+        if samples.images is None:
+            samples = samples.with_images([found[index].image for index in samples.index])
+        gallery = [
+            replace(cell, images=[_with_image(one, found) for one in cell.images])
+            for cell in self.gallery
+        ]
+        return replace(self, samples=samples, gallery=gallery)
 
 
-def _with_image(row: GalleryImage, found: FoundImage) -> GalleryImage:
-    return replace(row, image=found.image, original=found.original)
+def _with_image(row: GalleryImage, found: Mapping[int, FoundImage]) -> GalleryImage:
+    if row.image is not None:
+        return row
+    return replace(row, image=found[row.index].image, original=found[row.index].original)
 
 
 def counts_of_images(batch: "PredictedBatch") -> ImageCounts | None:
@@ -153,7 +153,7 @@ class Evaluator:
         self._counts = PredictionCounts(classes)
         self._samples = SampleChooser(sample_seed, first=self._start)
         self._gallery = GalleryChooser(classes) if with_gallery else None
-        self._slices = SliceCounts(slices, MOST_VALUES if part_start is None else math.inf)
+        self._slices = SliceCounts(slices, all_values=part_start is not None)
         self._profile = ProfileCounts(classes)
         self._unreadable: dict[str, list[Unreadable]] = {}
         self._uncounted: list[pa.RecordBatch] = []
@@ -225,11 +225,16 @@ class Evaluator:
             self.pictures = int(places[-1]) + 1 - self._start
         return predictions.append_column(PICTURE, pa.array(places, pa.int64()))
 
-    def settle(self) -> None:
-        """Let go of all rows that are not chosen: what is left is small."""
+    @property
+    def next_picture(self) -> int:
+        """The place of the picture that follows among those of the input."""
+        return self._start + self.pictures
+
+    def settle(self, share: float) -> None:
+        """Let go of all rows that are not chosen, and of images as `GalleryChooser.settle` does."""
         self._count_all()
         if self._gallery:
-            self._gallery.settle()
+            self._gallery.settle(share)
 
     def merge(self, part: "Evaluator") -> None:
         """Add the rows that follow, of a part that was evaluated on its own.
@@ -239,10 +244,10 @@ class Evaluator:
         Raises:
             ValueError: the rows that follow are others.
         """
-        if part._start != self._start + self.pictures:
-            raise ValueError(f"a part begins at {part._start}, not at {self.pictures}")
+        if part._start != self.next_picture:
+            raise ValueError(f"a part begins at {part._start}, not at {self.next_picture}")
         self._count_all()
-        part.settle()
+        part._count_all()
         self._samples.merge(self.rows, part._samples)
         if self._gallery and part._gallery:
             self._gallery.merge(self.rows, part._gallery)

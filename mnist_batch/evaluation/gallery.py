@@ -4,9 +4,11 @@ Of wrong rows these are the most confident, of right ones the least confident; o
 label the least confident of each predicted class.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.evaluation.found_images import Place
 from mnist_batch.evaluation.outcomes import Outcomes, number_of_cells, unlabelled
 from mnist_batch.evaluation.samples import of_split
+from mnist_batch.mnist import SIDE
 from mnist_batch.schema import DIGITS, Classes, Grey, Images
 
 MOST_WRONG = 4760
@@ -132,7 +135,8 @@ class GalleryChooser:
         if not len(places):
             return  # as in most batches of a long stream that is mostly right
         if len(places) > _MOST_NEW:
-            places = places[self._first(cells[places], keys[places], places)]
+            most = self._most(MOST_WRONG)
+            places = places[self._first(cells[places], keys[places], places, most)]
         columns = [*_COLUMNS, *of_split(outcomes.batch)]
         self._parts.append(
             _Rows(
@@ -140,7 +144,8 @@ class GalleryChooser:
                 keys[places],
                 start + places,
                 outcomes.batch.select(columns).take(pa.array(places)),
-                None if images is None else images[places],
+                np.full(len(places), -1) if images is None else np.arange(len(places)),
+                _NONE if images is None else images[places],
                 _originals(decoded, start, places[outcomes.prepared[places]]) if decoded else {},
             )
         )
@@ -159,20 +164,30 @@ class GalleryChooser:
         """
         self._seen += later._seen
         for rows in later._parts:
-            self._parts.append(rows.moved(start))
-            self._new += len(rows.index)
+            places = np.flatnonzero(rows.key < self._last[rows.cell])
+            self._parts.append(rows.at(places).moved(start))
+            self._new += len(places)
         if self._new > _MOST_NEW:
             self._settle()
 
-    def settle(self) -> None:
-        """Let go of rows that are not chosen."""
-        if self._parts:
-            self._settle()
+    def settle(self, share: float) -> None:
+        """Let go of rows that are not chosen, and of images as of a part that is to be merged.
+
+        A part that is the `share` of the whole, 0 to 1, keeps as many images as it will need at
+        four times its share; the others are found again if they are chosen after all.
+        """
+        if not self._parts:
+            return
+        self._settle()
+        [rows] = self._parts
+        most = self._most(math.ceil(_SPARE * share * MOST_WRONG))
+        most[~self._wrong] = min(MOST_OTHERS, math.ceil(_SPARE * share * MOST_OTHERS))
+        self._parts = [rows.with_images_of(self._first(rows.cell, rows.key, rows.index, most))]
 
     def cells(self) -> list[GalleryCell]:
         """Return the cells that have rows, by label and prediction, those without a label last.
 
-        No image is there unless every batch came with them.
+        Images are there of rows that came with them.
         """
         if not self._parts:
             return []
@@ -182,7 +197,8 @@ class GalleryChooser:
         for place, (cell, index, columns) in enumerate(
             zip(rows.cell.tolist(), rows.index.tolist(), rows.columns.to_pylist(), strict=True)
         ):
-            image = None if rows.images is None else rows.images[place]
+            known = rows.image[place]
+            image = None if known < 0 else rows.images[known]
             original = rows.originals.get(index) if image is not None else None
             one = GalleryImage(index=index, image=image, original=original, **columns)
             chosen.setdefault(cell, []).append(one)
@@ -199,29 +215,38 @@ class GalleryChooser:
     def _settle(self) -> None:
         """Keep of all parts what may still be chosen."""
         rows = _joined(self._parts)
-        rows = rows.at(self._first(rows.cell, rows.key, rows.index))
+        most = self._most(MOST_WRONG)
+        rows = rows.at(self._first(rows.cell, rows.key, rows.index, most))
         self._parts, self._new = [rows], 0
         last = np.full(len(self._last), np.inf, np.float32)
         rivals = self._rivals[rows.cell]
         ends = np.flatnonzero(np.diff(rivals, append=len(last)))  # of rivals, the last row
-        full = np.diff(ends, prepend=-1) >= self._most()[rivals[ends]]
+        full = np.diff(ends, prepend=-1) >= most[rivals[ends]]
         last[rivals[ends[full]]] = rows.key[ends[full]]
         self._last = last[self._rivals]
 
     def _first(
-        self, cells: NDArray[np.int64], keys: NDArray[np.float32], index: NDArray[np.int64]
+        self,
+        cells: NDArray[np.int64],
+        keys: NDArray[np.float32],
+        index: NDArray[np.int64],
+        most: NDArray[np.int64],
     ) -> NDArray[np.int64]:
-        """Return the places of the rows to choose among some, the first of rivals first."""
+        """Return the places of the rows to choose among some, the first of rivals first.
+
+        `most` are how many of each cell and its rivals, int64 (cells,).
+        """
         rivals = self._rivals[cells]
         order = np.lexsort((index, keys, rivals))
         rivals = rivals[order]
         rank = np.arange(len(rivals)) - np.searchsorted(rivals, rivals)
-        return order[rank < self._most()[rivals]]
+        return order[rank < most[rivals]]
 
-    def _most(self) -> NDArray[np.int64]:
+    def _most(self, most_wrong: int) -> NDArray[np.int64]:
         """Return how many rows of each cell and its rivals are chosen at most: int64 (cells,).
 
-        It never grows while rows are added, so what is not chosen now is not chosen at the end.
+        All wrong ones are `most_wrong`. It never grows while rows are added, so what is not chosen
+        now is not chosen at the end.
         """
         wrong = np.bincount(self._rivals[self._wrong], self._seen[self._wrong])
 
@@ -229,11 +254,16 @@ class GalleryChooser:
             return int(np.minimum(wrong, most).sum())
 
         most = np.full(len(self._seen), MOST_OTHERS)
-        most[self._wrong] = bisect_right(range(MOST_WRONG + 1), MOST_WRONG, key=chosen) - 1
+        most[self._wrong] = bisect_right(range(most_wrong + 1), most_wrong, key=chosen) - 1
         return most
 
 
 _COLUMNS = ["source", "row", "label", "prediction", "confidence", "prepared"]
+
+_NONE = np.zeros((0, SIDE, SIDE), np.uint8)
+
+_SPARE = 4
+"""Times the images that a part has on the average in the gallery of the whole."""
 
 _MOST_NEW = 3000
 """Rows that are kept, beside those chosen so far, until it is chosen among them."""
@@ -247,20 +277,30 @@ class _Rows:
     key: NDArray[np.float32]  # the lowest of a cell are chosen
     index: NDArray[np.int64]  # places in the whole stream
     columns: pa.RecordBatch  # `_COLUMNS`
-    images: Images | None
+    image: NDArray[np.int64]  # places among the images, -1 for a row whose image is not at hand
+    images: Images
     originals: Mapping[int, Grey]  # by `index`
 
     def at(self, places: NDArray[np.int64]) -> "_Rows":
         """Return the rows at some places, copied."""
-        index, known = self.index[places], self.originals
+        index, known, image = self.index[places], self.originals, self.image[places]
+        there = image >= 0
         return _Rows(
             self.cell[places],
             self.key[places],
             index,
             self.columns.take(pa.array(places)),
-            None if self.images is None else self.images[places],
+            np.where(there, np.cumsum(there) - 1, -1),
+            self.images[image[there]],
             {one: known[one] for one in index.tolist() if one in known} if known else known,
         )
+
+    def with_images_of(self, places: NDArray[np.int64]) -> "_Rows":
+        """Return the rows with the images and originals of those at some places alone."""
+        shown = self.at(places)
+        image = np.full(len(self.index), -1)
+        image[places] = shown.image
+        return replace(self, image=image, images=shown.images, originals=shown.originals)
 
     def moved(self, start: int) -> "_Rows":
         """Return the rows with a number added to their places."""
@@ -275,13 +315,18 @@ def _originals(decoded: DecodedBatch, start: int, places: NDArray[np.int64]) -> 
 
 
 def _joined(parts: Sequence[_Rows]) -> _Rows:
-    """Return the rows of all parts; without images unless every part has them."""
-    images = [part.images for part in parts if part.images is not None]
+    """Return the rows of all parts."""
+    starts = accumulate((len(part.images) for part in parts), initial=0)
+    images = [
+        np.where(part.image < 0, -1, start + part.image)
+        for part, start in zip(parts, starts, strict=False)
+    ]
     return _Rows(
         np.concatenate([part.cell for part in parts]),
         np.concatenate([part.key for part in parts]),
         np.concatenate([part.index for part in parts]),
         pa.concat_batches([part.columns for part in parts]),
-        np.concatenate(images) if len(images) == len(parts) else None,
+        np.concatenate(images),
+        np.concatenate([part.images for part in parts]),
         {index: grey for part in parts for index, grey in part.originals.items()},
     )

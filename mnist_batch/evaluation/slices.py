@@ -1,5 +1,6 @@
 """Slices: accuracy of parts of the rows, by what they have in common."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,15 +69,15 @@ class SliceCounts:
     suffix `.parquet` is a file; the folder of any other source is all before its last `/`.
     """
 
-    def __init__(self, columns: Sequence[str] = (), most_values: float = MOST_VALUES) -> None:
+    def __init__(self, columns: Sequence[str] = (), *, all_values: bool = False) -> None:
         """Count by some columns of the batches too.
 
-        `most_values` of a kind are counted apart. What is to be merged has all, however many: of
-        the whole, one that comes late in a part may be among the first.
+        `all_values` counts more than `MOST_VALUES` apart, for a part that is to be merged: a value
+        that comes late there may be among the first of the whole.
         """
         self._kinds = {name: _kind(name) for name in columns}
         kinds = (FILE, FOLDER, *self._kinds.values())
-        self._by_text = {kind: _Counts(most_values) for kind in kinds}
+        self._by_text = {kind: _Counts(math.inf if all_values else MOST_VALUES) for kind in kinds}
         self._prepared = np.zeros((2, _STATES), np.int64)
         self._bands = np.zeros((len(_BANDS), _STATES), np.int64)
 

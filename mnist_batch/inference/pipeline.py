@@ -60,6 +60,11 @@ class PredictedBatch:
         """The number of rows of the input."""
         return len(self.images) if self.split is None else len(self.split.alone)
 
+    @property
+    def parents(self) -> npt.NDArray[np.int64]:
+        """The place of each row's picture among these, from 0: int64 (n,)."""
+        return np.arange(len(self.images)) if self.split is None else self.split.parents
+
 
 def predict_batches(
     inputs: OpenInputs,

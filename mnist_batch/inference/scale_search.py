@@ -27,10 +27,17 @@ from mnist_batch.options import Orientation, Prepare, Scale
 from mnist_batch.schema import Images
 
 TRIAL_ROWS = 2000  # rows that `inspect` tries the scales on: enough to tell 0.98 from 0.97
-KEPT_IMAGES = 1000  # images that `predict` keeps at most, 0.8 MB; of more, at least half as many
+KEPT_IMAGES = 1000  # images that `predict` keeps at most, 0.8 MB
 _LEAST_IMAGES = 50  # with fewer labels an accuracy says too little: 0.9 of 50 is 0.79 to 0.96
 _LEAST_ACCURACY = 0.5  # accuracy below which a network does not read these digits at any scale
 _SIGNIFICANCE = 0.05  # accuracies are equal where chance makes them differ as much more often
+
+_MAY_BE_KEPT = 100_000
+"""Rows of an input, spread evenly, that are kept if they have a label: a part of a large input then
+has few images to bring back from elsewhere."""
+
+_GOLDEN, _LAST_KEY = np.uint64(0x9E3779B97F4A7C15), 2**64 - 1
+"""The golden ratio's fraction, and the largest key, in units of 2**-64."""
 
 _LOW_ACCURACY = 0.9
 """Accuracy below which `predict` tries the scales. Twenty networks (dense, convolutional with batch
@@ -133,49 +140,74 @@ def _trials(predictor: Predictor, ways: Sequence[_Labelled]) -> ScaleTrials:
 
 
 class KeptImages:
-    """Some of the labelled images that a run reads, spread evenly over them, to try scales on."""
+    """Some of the labelled images that a run reads, spread evenly over them, to try scales on.
 
-    def __init__(self, most: int = KEPT_IMAGES) -> None:
-        """Keep at most so many; where there are more, at least half as many."""
+    Each row has a key that depends on its place alone, and those with the smallest keys are kept:
+    the fraction of `place * phi`, phi being the golden ratio. The rows below any bound are spread
+    evenly, whatever the period of what they show. D. E. Knuth, "The Art of Computer Programming",
+    volume 3, section 6.4, on Fibonacci hashing.
+    """
+
+    def __init__(self, rows: int, most: int = KEPT_IMAGES) -> None:
+        """Keep at most so many of an input of so many rows."""
         self._most = most
+        self._last = min(_LAST_KEY, _LAST_KEY * _MAY_BE_KEPT // max(rows, 1))
+        self._keys: list[npt.NDArray[np.uint64]] = []
         self._images: list[Images] = []
         self._digits: list[npt.NDArray[np.int8]] = []
-        self._seen = 0
-        self._every = 1
 
     @property
     def count(self) -> int:
         """How many are kept."""
-        return sum(map(len, self._digits))
+        return min(sum(map(len, self._keys)), self._most)
 
-    def add(self, predictions: pa.RecordBatch, images: Images) -> None:
-        """Keep some rows of a batch that have a label and no error, of the images as predicted."""
-        label, error = predictions["label"], predictions["error"]
-        if label.null_count or error.null_count < len(error):
-            known = np.flatnonzero(pc.and_(label.is_valid(), error.is_null()))
-        else:  # as is usual
-            known = np.arange(len(label))
-        kept = known[-self._seen % self._every :: self._every]
-        self._seen += len(known)
+    def add(
+        self, places: npt.NDArray[np.int64], predictions: pa.RecordBatch, images: Images
+    ) -> None:
+        """Keep some rows of a batch that have a label and no error, of the images as predicted.
+
+        `places` are those of the rows' pictures among those of the input, int64 (n,).
+        """
+        keys = places.astype(np.uint64) * _GOLDEN
+        kept = np.flatnonzero(keys <= self._last)
         if len(kept):
-            self._keep(images[kept], label.take(pa.array(kept)).to_numpy())
+            rows = predictions.select(["label", "error"]).take(pa.array(kept))
+            known = pc.and_(rows["label"].is_valid(), rows["error"].is_null())
+            kept = kept[known.to_numpy(zero_copy_only=False)]
+            labels = rows["label"].filter(known)
+            self._keep([keys[kept]], [images[kept]], [labels.to_numpy()])
 
-    def merge(self, later: "KeptImages") -> None:
-        """Keep some of those that are kept of the rows that follow."""
-        for images, digits in zip(later._images, later._digits, strict=True):
-            self._keep(images, digits)
+    def merge(self, others: "KeptImages") -> None:
+        """Keep some of those that are kept of other rows of the input, too."""
+        self._keep(others._keys, others._images, others._digits)
 
-    def _keep(self, images: Images, digits: npt.NDArray[np.int8]) -> None:
-        self._images.append(images)
-        self._digits.append(digits)
-        while self.count > self._most:
-            self._every *= 2
-            self._images = [np.concatenate(self._images)[::2]]
-            self._digits = [np.concatenate(self._digits)[::2]]
+    def settle(self) -> None:
+        """Let go of what is not kept any more."""
+        if self._keys:
+            keys = np.concatenate(self._keys)
+            order = np.argsort(keys)[: self._most]
+            self._keys = [keys[order]]
+            self._images = [np.concatenate(self._images)[order]]
+            self._digits = [np.concatenate(self._digits)[order]]
+            if len(order) == self._most:
+                self._last = int(keys[order[-1]])
+
+    def _keep(
+        self,
+        keys: Sequence[npt.NDArray[np.uint64]],
+        images: Sequence[Images],
+        digits: Sequence[npt.NDArray[np.int8]],
+    ) -> None:
+        self._keys += keys
+        self._images += images
+        self._digits += digits
+        if sum(map(len, self._keys)) > 2 * self._most:
+            self.settle()
 
     def labelled(self, prepare: Prepare = Prepare.AUTO) -> _Labelled:
         """Return the images, of which there must be one; `prepare` is how they were prepared."""
-        images, digits = np.concatenate(self._images), np.concatenate(self._digits)
+        self.settle()
+        [images], [digits] = self._images, self._digits
         return _Labelled(images, digits, np.zeros(len(digits), np.bool_), prepare)
 
     def try_scales(self, predictor: Predictor) -> ScaleTrials:

@@ -124,13 +124,14 @@ def test_images_are_copies() -> None:
     )
 
 
-def test_without_all_images_there_are_none() -> None:
-    """They are looked up together then."""
+def test_images_that_are_not_at_hand_are_missing() -> None:
+    """Those of an earlier run; they are found again, and the others stay."""
     chooser = GalleryChooser()
-    chooser.add(0, Outcomes.of(predictions_batch([(1, 2)])), images_of(0, 1))
-    chooser.add(1, Outcomes.of(predictions_batch([(1, 2)])))
+    for start, with_images in enumerate([True, False, True]):
+        images = images_of(start, 1) if with_images else None
+        chooser.add(start, Outcomes.of(predictions_batch([(1, 2)])), images)
     (cell,) = chooser.cells()
-    assert [one.image for one in cell.images] == [None, None]
+    assert [None if one.image is None else one.image[0, 0] for one in cell.images] == [0, None, 2]
 
 
 def test_the_original_is_there_where_the_image_was_prepared() -> None:

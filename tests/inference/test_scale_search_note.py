@@ -1,12 +1,17 @@
 """The note on a scale that labelled images speak against; scikit-learn trains."""
 
+import pickle
 import warnings
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from mnist_batch.commands.predict import predict
@@ -19,6 +24,12 @@ from tests.support.linear_model import write_linear_model
 pytestmark = pytest.mark.usefixtures("models_read_here")
 
 IMAGES, LABELS = draw_digits(1050)  # those of digits_parquet
+
+
+def spread(rows: int) -> list[int]:
+    """Return 1,000 places of rows by the fraction that each has times the golden ratio."""
+    phi = (Decimal(5).sqrt() - 1) / 2
+    return sorted(range(rows), key=lambda place: place * phi % 1)[:KEPT_IMAGES]
 
 
 def write_trained(
@@ -51,13 +62,13 @@ def test_a_scale_at_which_far_more_is_read_is_named(tmp_path: Path, digits_parqu
     """A network trained on -1 to 1 that gets 0 to 1; and nothing once it gets what it wants."""
     path = write_trained(tmp_path / "model.h5", -1, 1)
     [note] = notes_of(path, digits_parquet)
-    # Of 1,050 images more than 1,000 are known: each second one is kept.
+    kept = spread(1050)
     right = []
     for scale in ("0-1", "-1-1"):
-        given = load_model(path, scale=scale).probabilities(IMAGES[::2])
-        right.append((given.argmax(axis=1) == LABELS[::2]).mean())
+        given = load_model(path, scale=scale).probabilities(IMAGES[kept])
+        right.append((given.argmax(axis=1) == LABELS[kept]).mean())
     assert note == (
-        f"model model.h5: {right[0]:.0%} of 525 labelled images right with pixels as 0-1, "
+        f"model model.h5: {right[0]:.0%} of 1,000 labelled images right with pixels as 0-1, "
         f"{right[1]:.0%} as -1-1; try --scale -1-1"
     )
     assert right[1] > 0.9 > 2 * right[0]
@@ -79,12 +90,12 @@ def test_nothing_is_said_of_a_scale_that_is_a_little_better(tmp_path: Path) -> N
         for given in (predictor.probabilities(IMAGES).argmax(axis=1), better)
     )
     assert 0.5 < right < best - 0.05
-    kept = KeptImages()
+    kept = KeptImages(1050)
     rows = {
         "label": pa.array(digits),
         "error": pa.nulls(1050, pa.string()),
     }
-    kept.add(pa.record_batch(rows), IMAGES)
+    kept.add(np.arange(1050), pa.record_batch(rows), IMAGES)
     assert scale_note(predictor, float(right), kept) is None
 
 
@@ -134,28 +145,67 @@ def batch(labels: npt.NDArray[np.int8], *, unlabelled: int = 0, errors: int = 0)
     )
 
 
+def numbered(rows: int) -> npt.NDArray[np.uint8]:
+    """Return images that tell their number."""
+    images, numbers = np.zeros((rows, 28, 28), np.uint8), np.arange(rows)
+    images[:, 0, 0], images[:, 0, 1] = numbers % 256, numbers // 256
+    return images
+
+
+def numbers_kept(kept: KeptImages) -> list[int]:
+    """Return the numbers of the images that are kept, in order."""
+    images = kept.labelled().images[:, 0, :2].astype(int)
+    numbers: list[int] = (images[:, 0] + 256 * images[:, 1]).tolist()
+    return sorted(numbers)
+
+
 @pytest.mark.parametrize("size", [1, 7, 900, 5000])
 def test_what_is_kept_is_spread_and_does_not_depend_on_batches(size: int) -> None:
-    """Each eighth of 5,000 labelled rows: no more than 1,000, and none without a label."""
-    kept = KeptImages()
-    numbers = np.arange(5000)
-    images = np.zeros((5000, 28, 28), np.uint8)
-    images[:, 0, 0], images[:, 0, 1] = numbers % 256, numbers // 256
-    digits = (numbers % 7).astype(np.int8)
+    """A fifth of 5,000 labelled rows: at most eight apart, and of each class as many."""
+    kept = KeptImages(5000)
+    numbers, images = np.arange(5000), numbered(5000)
+    digits = (numbers % 10).astype(np.int8)
     for start in range(0, 5000, size):
         part = slice(start, start + size)
-        kept.add(batch(digits[part]), images[part])
-    images = np.concatenate(kept._images)
-    found = images[:, 0, 0].astype(int) + 256 * images[:, 0, 1].astype(int)
-    np.testing.assert_array_equal(found, numbers[::8])
-    np.testing.assert_array_equal(np.concatenate(kept._digits), digits[::8])
-    assert kept.count == len(images) <= KEPT_IMAGES
+        kept.add(numbers[part], batch(digits[part]), images[part])
+    assert kept.count == KEPT_IMAGES
+    found = numbers_kept(kept)
+    assert found == sorted(spread(5000))
+    assert max(np.diff(found)) == 8
+    assert all(95 < count < 105 for count in np.bincount(np.array(found) % 10))
+
+
+@settings(deadline=None, max_examples=20)
+@given(cuts=st.sets(st.integers(1, 2999), max_size=5), labelled=st.integers(0, 3000))
+def test_what_parts_keep_is_what_one_run_keeps(cuts: set[int], labelled: int) -> None:
+    """In whichever order they are merged."""
+    numbers, images = np.arange(3000), numbered(3000)
+    rows = batch((numbers % 7).astype(np.int8), unlabelled=3000 - labelled)
+    whole = KeptImages(3000)
+    whole.add(numbers, rows, images)
+    merged = KeptImages(3000)
+    for start, stop in reversed([*pairwise([0, *sorted(cuts), 3000])]):
+        kept = KeptImages(3000)
+        kept.add(numbers[start:stop], rows.slice(start, stop - start), images[start:stop])
+        kept.settle()
+        merged.merge(pickle.loads(pickle.dumps(kept)))
+    assert merged.count == whole.count == min(labelled, KEPT_IMAGES)
+    if labelled:
+        assert numbers_kept(merged) == numbers_kept(whole)
+
+
+def test_of_a_large_input_few_rows_of_a_part_are_kept() -> None:
+    """One in ten thousand of a billion, so that little comes back from elsewhere."""
+    kept = KeptImages(10**9)
+    kept.add(np.arange(20_000), batch(np.zeros(20_000, np.int8)), numbered(20_000))
+    assert kept.count == 2
 
 
 def test_rows_without_label_or_pixels_are_not_kept() -> None:
     """They tell nothing."""
-    kept = KeptImages()
-    images = np.arange(10, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
-    kept.add(batch(np.arange(10, dtype=np.int8), unlabelled=3, errors=2), images)
-    np.testing.assert_array_equal(np.concatenate(kept._digits), [3, 4, 5, 6, 7])
-    np.testing.assert_array_equal(np.concatenate(kept._images)[:, 0, 0], [3, 4, 5, 6, 7])
+    kept = KeptImages(10)
+    rows = batch(np.arange(10, dtype=np.int8), unlabelled=3, errors=2)
+    kept.add(np.arange(10), rows, numbered(10))
+    labelled = kept.labelled()
+    assert sorted(labelled.digits) == numbers_kept(kept) == [3, 4, 5, 6, 7]
+    np.testing.assert_array_equal(labelled.digits, labelled.images[:, 0, 0])

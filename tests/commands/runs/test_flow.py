@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from mnist_batch.commands.predict import predict_with
 from mnist_batch.commands.runs.run import Summary
@@ -15,9 +16,10 @@ from mnist_batch.engines.part_job import Engine, PartDone, PartJob
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
-from mnist_batch.options import OutputOptions, PredictOptions
+from mnist_batch.options import Orientation, OutputOptions, PredictOptions, ReadOptions, Several
 from mnist_batch.outputs.parts import parts
 from mnist_batch.outputs.parts.parts import Part
+from mnist_batch.synthetic.generator import draw_digits
 from tests.support.engines import InProcess
 
 
@@ -32,7 +34,7 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def _predict(
     inputs: Path,
     out: Path,
-    model: Path,
+    model: Path | None,
     engine: Engine | None,
     options: PredictOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -49,24 +51,59 @@ def _report(out: Path) -> dict[str, bytes]:
     return pages
 
 
+def _told(out: Path) -> object:
+    """Return what `metrics.json` tells of the rows."""
+    record = json.loads((out.with_suffix(".report") / "metrics.json").read_text())
+    record.pop("run")
+    return record
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 30 pictures of one to three digits on white paper, two of them damaged."""
+    folder = tmp_path_factory.mktemp("pictures")
+    digits, labels = draw_digits(90, seed=12)
+    for place in range(30):
+        count = place % 3 + 1
+        paper = Image.new("L", (60 * count + 20, 90), 255)
+        for number, digit in enumerate(digits[3 * place : 3 * place + count]):
+            one = Image.fromarray(255 - digit).resize((56, 56), Image.Resampling.BICUBIC)
+            paper.paste(one, (10 + 60 * number, 10))
+        name = folder / str(labels[3 * place]) / f"{place}.png"
+        name.parent.mkdir(exist_ok=True)
+        paper.save(name)
+        if place % 16 == 9:
+            name.write_bytes(name.read_bytes()[:200])
+    return folder
+
+
+@pytest.mark.parametrize("several", Several)
 def test_an_engine_makes_the_output_and_the_report_of_threads(
-    tmp_path: Path, digits_folder: Path, model: Path
+    tmp_path: Path, pictures: Path, several: Several
 ) -> None:
-    """Whatever the order in which its parts are done."""
+    """Whatever the order of its parts: of pictures that are split, too, into any number of rows."""
+    options = PredictOptions(several=several, output=OutputOptions(sample_seed=4))
     by_threads, by_engine = tmp_path / "threads" / "a.parquet", tmp_path / "engine" / "a.parquet"
-    one = _predict(digits_folder, by_threads, model, None)
-    other = _predict(digits_folder, by_engine, model, InProcess([2, 0, 3, 1]))
+    one = _predict(pictures, by_threads, None, None, options)
+    other = _predict(pictures, by_engine, None, InProcess([2, 0, 3, 1]), options)
     assert pq.read_table(by_engine).equals(pq.read_table(by_threads))
     assert _report(by_engine) == _report(by_threads)
     assert other.notes == one.notes
-    metrics = [
-        json.loads((out.with_suffix(".report") / "metrics.json").read_text())
-        for out in (by_threads, by_engine)
-    ]
-    for record in metrics:
-        record.pop("run")
-    assert metrics[0] == metrics[1]
+    assert _told(by_engine) == _told(by_threads)
     assert not (tmp_path / "engine" / "a.parquet.staging").exists()
+
+
+def test_an_engine_finds_out_that_images_lie_otherwise(
+    tmp_path: Path, digits_parquet: Path
+) -> None:
+    """By the same labelled images, of which a run keeps some: a network that reads badly."""
+    options = PredictOptions(ReadOptions(orientation=Orientation.TRANSPOSED))
+    notes = [
+        _predict(digits_parquet, tmp_path / f"{name}.csv", None, engine, options).notes
+        for name, engine in (("threads", None), ("engine", InProcess()))
+    ]
+    assert notes[0] == notes[1]
+    assert "of 1,000 labelled images right as they lie" in notes[0][0]
 
 
 def test_a_killed_run_goes_on_from_the_parts_of_an_engine(
