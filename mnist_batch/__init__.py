@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mnist_batch.commands.evaluate import evaluate
     from mnist_batch.commands.history import History, history
     from mnist_batch.commands.images import predict_images, prepare_images
+    from mnist_batch.commands.merge import merge
     from mnist_batch.commands.nightly import NightlyResult, nightly
     from mnist_batch.commands.pack import PackSummary, pack
     from mnist_batch.commands.predict import predict, stream
@@ -55,6 +56,7 @@ _MODULES = {
         "commands.evaluate": "evaluate",
         "commands.history": "History history",
         "commands.images": "predict_images prepare_images",
+        "commands.merge": "merge",
         "commands.nightly": "NightlyResult nightly",
         "commands.pack": "PackSummary pack",
         "commands.predict": "predict stream",
@@ -107,6 +109,7 @@ __all__ = [
     "inspect_input",
     "inspect_model",
     "load_model",
+    "merge",
     "nightly",
     "pack",
     "predict",

@@ -32,6 +32,7 @@ def test_the_docstring_shows_the_tree() -> None:
         ("exists; pass --overwrite too", "exists; pass overwrite=True too"),
         ("pass --labels none to go on", 'pass labels="none" to go on'),
         ("--report DIR, or pass --no-report", "report=DIR, or pass report=False"),
+        ("predict with --shard 2/3, and", 'predict with shard="2/3", and'),
         ("try --scale -1-1; or --scale", 'try scale="-1-1"; or scale'),
         ("resized with --prepare never.", 'resized with prepare="never".'),
         ("pass --validation-split 0, or", "pass validation_split=0, or"),

@@ -23,6 +23,7 @@ from mnist_batch.cli import (
     evaluate,
     generate,
     inspect,
+    merge,
     pack,
     predict,
     train,
@@ -120,6 +121,7 @@ def _register(module: ModuleType) -> None:
 
 for _module in (
     predict,
+    merge,
     evaluate,
     compare,
     nightly,

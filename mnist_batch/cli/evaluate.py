@@ -39,13 +39,6 @@ _Slices = Annotated[
         help="Column that predict kept; the report counts by its values. Repeat for several.",
     ),
 ]
-_Images = Annotated[
-    list[str] | None,
-    parameters.reading(
-        metavar="INPUT",
-        help="The INPUT that was predicted, to draw the samples; repeat for several.",
-    ),
-]
 _SampleSeed = Annotated[
     int | None, parameters.writing(help="Seed of the ten samples; by default that of predict.")
 ]
@@ -54,7 +47,7 @@ _SampleSeed = Annotated[
 def evaluate(
     predictions: _Predictions,
     labels: _Labels = None,
-    images: _Images = None,
+    images: parameters.PredictedImages = None,
     image_column: parameters.ImageColumn = None,
     report: parameters.ReportFolder = None,
     no_report: parameters.NoReport = False,

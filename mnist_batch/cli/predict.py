@@ -25,7 +25,7 @@ from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import run_page
 from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.errors import OutputInUseError
-from mnist_batch.options import ErrorBudget, OutputFormat
+from mnist_batch.options import ErrorBudget, Share
 
 if TYPE_CHECKING:
     from mnist_batch.cli.printing.look import Row
@@ -37,14 +37,6 @@ _Out = Annotated[
         metavar="FILE|DIR/",
         help="Predictions, .parquet or .csv, or a folder of Parquet files; without it a quick look "
         "is printed.",
-    ),
-]
-_Format = Annotated[
-    OutputFormat | None,
-    parameters.writing(
-        "--format",
-        help="Write a folder of Parquet files (dataset), as a slash at the end of --out does.",
-        show_default=False,
     ),
 ]
 _ContentHash = Annotated[
@@ -72,13 +64,31 @@ _Resume = Annotated[
 ]
 
 
+def _share(text: str | None) -> str | None:
+    """Refuse what is no share before anything starts."""
+    try:
+        return text if text is None else str(Share.parse(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+_Shard = Annotated[
+    str | None,
+    parameters.writing(
+        metavar="I/N",
+        callback=_share,
+        help="Predict a share of N of the INPUT, from 1/N to N/N, into a folder; merge joins them.",
+    ),
+]
+
+
 def predict(
     ctx: typer.Context,
     inputs: parameters.InputList,
     out: _Out = None,
     model: parameters.ModelFile = None,
     *,
-    output_format: _Format = None,
+    output_format: parameters.FormatChoice = None,
     running: groups.Running,
     reading: groups.Reading,
     predicting: groups.Predicting,
@@ -90,6 +100,7 @@ def predict(
     fail_fast: _FailFast = False,
     min_accuracy: parameters.MinAccuracy = None,
     resume: _Resume = False,
+    shard: _Shard = None,
     overwrite: parameters.Overwrite = False,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
@@ -120,6 +131,7 @@ def predict(
             resume=resume,
             fail_fast=fail_fast,
             format=output_format,
+            shard=shard,
             progress=progress,
         )
     terminal.show_result(summary, run_page, quiet=quiet, as_json=as_json)

@@ -39,6 +39,8 @@ def predict_line(
         words += ["--report", str(report)]
     if pictures is not None:
         words += ["--save-prepared", str(pictures)]
+    if options.share:
+        words += ["--shard", str(options.share)]
     return shell_line(["mnist-batch", *words])
 
 

@@ -15,7 +15,7 @@ from mnist_batch.commands.runs.outputs import RunOutputs
 from mnist_batch.commands.runs.run import Run, Summary, reading_notes, without_digit_note
 from mnist_batch.engines.findings import Findings
 from mnist_batch.engines.part_job import Engine
-from mnist_batch.errors import InputError
+from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.metrics import Metrics
@@ -43,6 +43,7 @@ from mnist_batch.options import (
     ReadOptions,
     Scale,
     Several,
+    Share,
     input_list,
     memory_size,
     output_format,
@@ -119,6 +120,7 @@ def predict(
     progress: Callable[[Progress], None] | None = None,
     several: Several | str = Several.ERROR,
     format: OutputFormat | str | None = None,
+    shard: str | None = None,
     **reading: Unpack[ReadArguments],
 ) -> Summary:
     """Predict every image of the inputs, a row each in input order, into one file with a report.
@@ -147,6 +149,7 @@ def predict(
         progress: called after each batch, in the calling thread.
         several: what becomes of a picture of several digits, see `options.Several`.
         format: `dataset` for a folder of Parquet files, as a slash at the end of `out` says.
+        shard: a share of the parts, as `1/3`, into a folder for `merge`; None for all.
         **reading: how inputs are read, see `options.ReadArguments`.
 
     Raises:
@@ -169,6 +172,7 @@ def predict(
         memory=memory_size(memory),
         content_hash=content_hash,
         several=Several(several),
+        share=None if shard is None else Share.parse(shard),
     )
     progress = progress or image_bar()
     summary = predict_with(input_list(inputs), Path(out), model, how, progress)
@@ -194,14 +198,19 @@ def predict_with(
     is what the page of the report belongs to; `engine` predicts the parts, None for threads here.
 
     Raises:
-        OutputError: an output exists, cannot be written, is being written by another run, or lies
-            within an input folder or where another output does; or the interrupted run that
-            `resume` is to continue had other inputs, options or another model.
+        OutputError: an output exists, cannot be written, is being written by another run, is no
+            folder for a shard, or lies within an input folder or where another output does; or the
+            interrupted run that `resume` is to continue had other inputs, options or another model.
         InputError: an input cannot be read, or with `fail_fast` a row has no prediction.
         ColumnError: a column of the input that is to be kept is not there, or cannot be kept.
         LabelError: a label is of no class.
         ModelError: the model cannot be loaded or run.
     """
+    if options.share and options.output.format is not OutputFormat.DATASET:
+        raise OutputError(
+            f"{out}: a shard is written as a folder of parts, for merge; name one with a slash at "
+            "its end, as --out shard-1/"
+        )
     # What can be refused at once is refused before a model is loaded or a large folder is listed.
     with RunOutputs(out, inputs, options, around) as outputs:
         run = Run(inputs, model, options)

@@ -164,6 +164,8 @@ def test_the_example_of_a_help_works(
     example = str(COMMANDS[command].epilog).removeprefix("Example: mnist-batch ")
     for name in re.findall(r"\S+\.parquet", example) if command in ("evaluate", "compare") else ():
         mnist_batch.predict("digits", name, report=False)
+    for number in (1, 2) if command == "merge" else ():
+        mnist_batch.predict("digits", f"shard-{number}/", shard=f"{number}/2", report=False)
     if command == "history":
         mnist_batch.nightly("digits", "nights")
     result = CliRunner().invoke(app, shlex.split(example))

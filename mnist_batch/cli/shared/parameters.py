@@ -11,6 +11,7 @@ from mnist_batch.options import (
     MOST_WORKERS,
     Device,
     Orientation,
+    OutputFormat,
     PredictorChoice,
     Prepare,
     Scale,
@@ -123,6 +124,13 @@ PixelScale = Annotated[
     Scale | None,
     running(help="Pixel range the model expects; by default what its file says, else 0-1."),
 ]
+PredictedImages = Annotated[
+    list[str] | None,
+    reading(
+        metavar="INPUT",
+        help="The INPUT that was predicted, to draw the samples; repeat for several.",
+    ),
+]
 ReportFolder = Annotated[
     Path | None,
     writing(
@@ -159,6 +167,14 @@ Slices = Annotated[
         "--slice",
         metavar="COLUMN",
         help="Column to keep too; the report counts by its values. Repeat for several.",
+    ),
+]
+FormatChoice = Annotated[
+    OutputFormat | None,
+    writing(
+        "--format",
+        help="Write a folder of Parquet files (dataset), as a slash at the end of --out does.",
+        show_default=False,
     ),
 ]
 Overwrite = Annotated[bool, writing("--overwrite", help="Replace what exists.")]

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
@@ -18,8 +18,22 @@ from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, 
 from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_manifest
 from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.parts.parquet_part import COUNTS
-from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.targets import behind_links, flush, flush_names, output_errors
+
+
+class FinishedParts(Protocol):
+    """The parts of which a folder is made: a run's, or those of the shards of a run."""
+
+    @property
+    def run(self) -> str:
+        """What names the run."""
+
+    @property
+    def number_of_parts(self) -> int:
+        """The number of parts that the run has, whichever are here."""
+
+    def files(self) -> Iterator[tuple[Path, DatasetPart]]:
+        """Yield where the file of each part is, in order, and what it is in the folder."""
 
 
 class DatasetSink(StagedFolder):
@@ -38,7 +52,7 @@ class DatasetSink(StagedFolder):
         self,
         out: Path,
         schema: pa.Schema,
-        staging: Staging,
+        parts: FinishedParts,
         *,
         overwrite: bool,
         shard: str | None = None,
@@ -48,14 +62,14 @@ class DatasetSink(StagedFolder):
         Args:
             out: the folder.
             schema: of the predictions.
-            staging: in the end it has all parts that belong into the folder.
+            parts: in the end these are all that belong into the folder.
             overwrite: replace an earlier one.
             shard: see `DatasetManifest`.
         """
         super().__init__(out, overwrite=overwrite, ours=_Ours(out))
         self.path = out / MANIFEST
         self._schema = schema
-        self._parts = staging
+        self._parts = parts
         self._shard = shard
 
     def __enter__(self) -> Self:
@@ -90,9 +104,8 @@ class DatasetSink(StagedFolder):
 
     def _linked(self, folder: Path) -> Iterator[DatasetPart]:
         """Put the parts into the folder, and yield them."""
-        for number, name, content in self._parts.files():
-            part = DatasetPart(part_name(number), content.rows, content.sha256)
-            _link(self._parts.path / name, folder / part.name)
+        for path, part in self._parts.files():
+            _link(path, folder / part.name)
             yield part
 
     def _empty_part(self, path: Path) -> DatasetPart:

@@ -25,6 +25,8 @@ import pyarrow as pa
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.outputs.dataset.layout import part_name
+from mnist_batch.outputs.dataset.manifest import DatasetPart
 from mnist_batch.outputs.parts.manifest import Manifest
 from mnist_batch.outputs.parts.part_file import (
     PART_NAME,
@@ -121,11 +123,12 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         """The number of parts that the run has, whichever are here."""
         return len(self._manifest.parts)
 
-    def files(self) -> Iterator[tuple[int, str, PartContent]]:
-        """Yield number, name and content of each file here that stays one, in order."""
+    def files(self) -> Iterator[tuple[Path, DatasetPart]]:
+        """Yield each file here that stays one, in order, and what it is in a folder of these."""
         for number, content in sorted(self._contents.items()):
             identity = self._identity(self._manifest.parts[number])
-            yield number, identity.file_name(self._checksums[number]), content
+            path = self.path / identity.file_name(self._checksums[number])
+            yield path, DatasetPart(part_name(number), *content)
 
     def announce(self, output: Path, others: Iterable[str | Path]) -> None:
         """Record the file that becomes the output, before it and then `others` get their names.

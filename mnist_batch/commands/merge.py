@@ -1,0 +1,152 @@
+"""Join the shards of a run, which several machines predicted, into one output."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mnist_batch.commands.command_lines import evaluate_line
+from mnist_batch.commands.evaluate import evaluate
+from mnist_batch.commands.predictions_files import common_run
+from mnist_batch.commands.runs.run import Summary
+from mnist_batch.errors import MachineError, MnistBatchError, PredictionsError
+from mnist_batch.options import Inputs, OutputFormat, input_list, output_format
+from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
+from mnist_batch.outputs.dataset.shards import DatasetShards, read_shards
+from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
+from mnist_batch.outputs.targets import why_failed
+from mnist_batch.outputs.writer import Sink
+from mnist_batch.reports.report import Report, claims_of_report, report_folder
+
+
+def merge(
+    folders: Inputs,
+    out: str | Path,
+    *,
+    report: str | Path | bool = True,
+    images: Inputs | None = None,
+    image_column: str | None = None,
+    overwrite: bool = False,
+    format: OutputFormat | str | None = None,
+) -> Summary:
+    """Join the shards of a run into one output: what a single machine would have written.
+
+    The folders are those that `predict` wrote with `shard`, in any order. Each part is verified by
+    its SHA-256. Then the output is evaluated.
+
+    Args:
+        folders: those of all shards of a run.
+        out: the predictions, a file or a folder, as of `predict`; nothing is there before all of it
+            is.
+        report: the report's folder; True for `<out without suffix>.report`, False for none.
+        images: the inputs that were predicted, for the images of the report; None to leave them
+            out.
+        image_column: the Parquet column of `images`; None to find it.
+        overwrite: replace an output and a report that exist.
+        format: `dataset` for a folder without a slash at its end; None for what `out` says.
+
+    Raises:
+        PredictionsError: a shard is missing, there twice, of another run, or damaged.
+        OutputError: an output exists or cannot be written.
+    """
+    kind, place = output_format(out, format), Path(out)
+    wanted = None if images is None else input_list(images)
+    shards = read_shards([Path(folder) for folder in input_list(folders)])
+    folder = report_folder(place, report, is_folder=kind is OutputFormat.DATASET)
+    claims = claims_of_report(folder)
+    own = [Claim(shard.folder, f"shard {shard.share}") for shard in shards.shards]
+    check_apart([*claims_of_predictions(place), *claims, *own])
+    check_outside([place], [folder] if folder else [], wanted or [])
+    if folder:
+        Report(folder, overwrite=overwrite)  # which refuses what it cannot write
+    _join(shards, place, kind, overwrite=overwrite)
+    notes = [_NOTE] if len({*map(str, (one.get("kernels") for one in shards.records))}) > 1 else []
+    try:
+        summary = evaluate(
+            place,
+            report=report,
+            images=wanted,
+            image_column=image_column,
+            overwrite=overwrite,
+        )
+    except MachineError:
+        raise
+    except MnistBatchError as error:
+        if folder is None:
+            raise
+        summary = evaluate(place, report=False)
+        line = evaluate_line([place], folder, images=wanted or (), image_column=image_column)
+        notes.append(
+            f"no report was made ({why_failed(error)}); the predictions are complete; to make it: "
+            f"{line}"
+        )
+    return replace(summary, notes=[*notes, *summary.notes])
+
+
+_NOTE = (
+    "shards were predicted by processors that round differently: the last bits of confidences are "
+    "not those of one machine"
+)
+
+
+def _join(shards: DatasetShards, out: Path, kind: OutputFormat, *, overwrite: bool) -> None:
+    try:
+        record = _record(shards.records)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise PredictionsError(
+            f"{shards.shards[0].folder}: its manifest, or that of another shard, has a damaged "
+            "record of its run; predict the shards again"
+        ) from error
+    if kind is OutputFormat.DATASET:
+        with DatasetSink(out, shards.schema, shards, overwrite=overwrite) as sink:
+            sink.finish(record)
+            sink.commit()
+        return
+    with Sink(out, shards.schema, overwrite=overwrite) as file:
+        for batch in shards.batches():
+            file.write(batch)
+        file.finish(record)
+        file.commit()
+
+
+def _record(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the record of the run whose shards have these: what is alike, and the sums.
+
+    Its time is what all machines took together.
+    """
+    first, last = records[0], max(records, key=lambda one: str(one["created_utc"]))
+    counts = [one["counts"] for one in records]
+    # Nothing is counted of the images of no row.
+    of_images = [
+        one["images"]
+        for one, counted in zip(records, counts, strict=True)
+        if counted["rows"] > sum(counted["errors"].values())
+    ]
+    elapsed_s = _total([one["elapsed_s"] for one in records])
+    rows = _total([one["rows"] for one in counts])
+    return {
+        **(common_run(records) or {}),
+        "counts": _total(counts),
+        "images": _total(of_images) if of_images else first["images"],
+        "elapsed_s": round(elapsed_s, 3),
+        "images_per_s": round(rows / elapsed_s) if elapsed_s else None,
+        "data_fingerprint": first["data_fingerprint"],
+        "resumed_rows": _total([one["resumed_rows"] for one in records]),
+        "created_utc": last["created_utc"],
+        "shards": len(records),
+    }
+
+
+def _total(values: Sequence[Any]) -> Any:  # noqa: ANN401 - numbers, lists or dicts of them
+    """Return the sum of numbers, of lists place by place, or of dicts by name.
+
+    It is None where one of them is.
+    """
+    if any(value is None for value in values):
+        return None
+    if isinstance(values[0], dict):
+        names = dict.fromkeys(name for value in values for name in value)
+        return {name: _total([value.get(name, 0) for value in values]) for name in names}
+    if isinstance(values[0], list):
+        return [sum(some) for some in zip(*values, strict=True)]
+    return sum(values)
