@@ -12,7 +12,10 @@ import pytest
 
 import mnist_batch
 from mnist_batch.errors import InputError, OutputError, PredictionsError
+from mnist_batch.evaluation.comparison.result import Verdict
+from mnist_batch.inputs import image_files
 from mnist_batch.options import Prepare
+from mnist_batch.outputs.parts import parts
 from mnist_batch.synthetic import generator
 from tests.support.report_files import run_of
 from tests.support.unprepared import write_other_pictures
@@ -197,3 +200,25 @@ def test_a_report_is_not_put_where_it_does_harm(
             tmp_path / name, report=tmp_path / report, images=tmp_path / "in", overwrite=True
         )
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()} == before
+
+
+def test_a_folder_of_predictions_is_evaluated_as_the_file(
+    tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its report has the same files and goes beside it, whatever dots its name has."""
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
+    monkeypatch.setattr(parts, "BLOCKS", 0)
+    mnist_batch.predict(digits_folder, tmp_path / "one.parquet", report=False)
+    mnist_batch.predict(digits_folder, f"{tmp_path}/all.5/")
+    one = mnist_batch.evaluate(tmp_path / "one.parquet", images=digits_folder)
+    made = tmp_path / "all.5.report"
+    before = {path.name: path.read_bytes() for path in made.iterdir()}
+    several = mnist_batch.evaluate(f"{tmp_path}/all.5/", images=digits_folder, overwrite=True)
+    assert [path.parent for path in several.report_files] == [made] * len(one.report_files)
+    assert several.profile.predictions == one.profile.predictions
+    for name in ("samples.png", "confusion_matrix.csv", "per_class.csv", "slices.csv"):
+        content = (made / name).read_bytes()
+        assert content == before[name] == (tmp_path / "one.report" / name).read_bytes()
+    compared = mnist_batch.compare(tmp_path / "one.parquet", tmp_path / "all.5")
+    assert (compared.new, compared.comparison.verdict) == (tmp_path / "all.5", Verdict.TOO_FEW)

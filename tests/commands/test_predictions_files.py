@@ -6,6 +6,8 @@ import pytest
 
 from mnist_batch.commands.predictions_files import find_predictions
 from mnist_batch.errors import PredictionsError
+from mnist_batch.outputs.dataset.layout import SUCCESS
+from tests.support.dataset_folders import write_dataset
 from tests.support.predictions_files import write_predictions
 
 
@@ -22,6 +24,14 @@ def test_a_folder_means_the_predictions_right_in_it(tmp_path: Path) -> None:
     _write(tmp_path / ".hidden.csv")
     _write(tmp_path / "2.report" / "mistakes.csv")
     assert find_predictions([tmp_path]) == expected
+
+
+def test_a_folder_that_predict_wrote_is_one(tmp_path: Path) -> None:
+    """Its parts are no files of their own; where it is not whole, its reader says so."""
+    folder = write_dataset(tmp_path / "all", [([1], [1]), ([2], [2])])
+    assert find_predictions([f"{folder}/"]) == [folder]
+    (folder / SUCCESS).unlink()
+    assert find_predictions([folder]) == [folder]
 
 
 def test_a_glob_matches_in_natural_order(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from mnist_batch.outputs.parts import parts, parts_folder
 from mnist_batch.reports import report
 
 # What the audit hook of Python tells of before it happens (audit_events table of its library).
-_STEPS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir")
+_STEPS = ("open", "os.link", "os.rename", "os.remove", "os.rmdir", "os.mkdir")
 OLD = b"an older output"
 
 

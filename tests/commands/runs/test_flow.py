@@ -16,8 +16,16 @@ from mnist_batch.engines.part_job import Engine, PartDone, PartJob
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
-from mnist_batch.options import Orientation, OutputOptions, PredictOptions, ReadOptions, Several
-from mnist_batch.outputs.parts import parts
+from mnist_batch.options import (
+    Orientation,
+    OutputFormat,
+    OutputOptions,
+    PredictOptions,
+    ReadOptions,
+    Several,
+)
+from mnist_batch.outputs.dataset.layout import MANIFEST
+from mnist_batch.outputs.parts import parts, staging
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.synthetic.generator import draw_digits
 from tests.support.engines import InProcess
@@ -172,3 +180,26 @@ def test_a_part_that_is_not_there_is_refused(
         with pytest.raises(OutputError, match=message):
             _predict(digits_folder, tmp_path / "a.csv", model, engine)
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_an_engine_fills_a_folder_of_which_no_row_is_read_here(
+    tmp_path: Path, digits_folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the parts, the checksums and the figures that threads give."""
+    wanted = PredictOptions(output=OutputOptions(format=OutputFormat.DATASET))
+    one = _predict(digits_folder, tmp_path / "threads", model, None, wanted)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(staging, "read_part", refuse)
+    other = _predict(digits_folder, tmp_path / "engine", model, InProcess([2, 0, 3, 1]), wanted)
+    for path in (tmp_path / "threads").glob("part-*"):
+        assert (tmp_path / "engine" / path.name).read_bytes() == path.read_bytes()
+    by_threads, by_engine = (
+        json.loads((tmp_path / name / MANIFEST).read_text()) for name in ("threads", "engine")
+    )
+    assert by_engine["parts"] == by_threads["parts"]
+    assert by_engine["record"]["counts"] == by_threads["record"]["counts"]
+    assert other.profile == one.profile
+    assert _report(tmp_path / "engine") == _report(tmp_path / "threads")

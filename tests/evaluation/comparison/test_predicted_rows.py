@@ -6,6 +6,7 @@ import pytest
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.predicted_rows import predictions_file, read_rows
+from tests.support.dataset_folders import write_dataset
 from tests.support.predictions_files import write_predictions
 
 
@@ -32,6 +33,15 @@ def test_a_column_without_a_value_is_not_there(tmp_path: Path) -> None:
         tmp_path / "out.parquet", [1, 2], [1, 2], further={"path": [None, None]}
     )
     assert not read_rows(path).has("path")
+
+
+def test_a_folder_of_predictions_is_read_as_one(tmp_path: Path) -> None:
+    """So it is by the name of its report beside it."""
+    folder = write_dataset(tmp_path / "runs.5", [([1, 2], [1, None]), ([3], [3])])
+    (tmp_path / "runs.5.report").mkdir()
+    for named in (folder, tmp_path / "runs.5.report"):
+        rows = read_rows(named)
+        assert (rows.path, rows.predictions.tolist()) == (folder, [1, -1, 3])
 
 
 def test_a_report_stands_for_the_predictions_beside_it(tmp_path: Path) -> None:

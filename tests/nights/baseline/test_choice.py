@@ -14,6 +14,8 @@ from mnist_batch.nights.baseline.choice import HeldAgainst, check_against, hold_
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import PREDICTIONS
+from mnist_batch.outputs.dataset.layout import SUCCESS
+from tests.support.dataset_folders import write_dataset
 from tests.support.nights import DOUBTFUL, night, write_night
 from tests.support.predictions_files import write_predictions
 
@@ -186,3 +188,14 @@ def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
     for wrong in ("2024-10-31", str(nights.folder), f"{file}x", str(file.with_suffix(".csv"))):
         with pytest.raises(PredictionsError, match=r"no earlier night of .* and no predictions"):
             check_against(nights.folder, nights.made, wrong)
+
+
+def test_a_folder_of_predictions_is_taken(nights: _Nights, tmp_path: Path) -> None:
+    """As a file is; one that is not whole is refused before anything is predicted."""
+    folder = write_dataset(tmp_path / "all", [([1], [1]), ([2], [2])])
+    check_against(tmp_path, [], f"{folder}/")
+    (held,) = hold_against(tmp_path, [], str(folder), nights.contents("a"))
+    assert (held.predictions, held.why) == (folder, "")
+    (folder / SUCCESS).unlink()
+    with pytest.raises(PredictionsError, match="all: is not whole"):
+        check_against(tmp_path, [], str(folder))
