@@ -52,7 +52,7 @@ def _find(text: str) -> Sequence[Path]:
             raise PredictionsError(*error.args) from error
         if not listing.files:
             raise PredictionsError(f"{text}: matches no predictions; expected {_SUFFIXES} files")
-        return [root / name for name in listing.files[_KIND]]
+        return [Path(str(root / name)) for name in listing.files[_KIND]]
     return [path]  # which the reader refuses where it is none
 
 

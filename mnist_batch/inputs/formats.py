@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mnist_batch.decoding.kinds import IMAGE_BEGINNINGS
 from mnist_batch.errors import ColumnError, InputError, LabelError
 from mnist_batch.inputs.joined import joined
 from mnist_batch.inputs.listing import (
+    Folder,
     FolderListing,
     is_underscored,
     list_folder,
@@ -22,7 +24,15 @@ from mnist_batch.inputs.listing import (
 )
 from mnist_batch.inputs.shards import Held, NamedFiles, ReadSettings, Shard, UnreadableSource
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.remote import objects
+from mnist_batch.remote.addresses import Place, is_remote
+from mnist_batch.remote.fetching import in_threads
+from mnist_batch.remote.folders import RemoteFolder
+from mnist_batch.remote.objects import RemoteObject
 from mnist_batch.schema import Reason, error_text
+
+OpenFile = Callable[[Path, str, ReadSettings], Iterable[Shard]]
+"""Returns the shards of a file on this machine, given its path, its source and how it is read."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Format:
     holds_sources: bool = False
     # Tells what a file holds, where not every file of these suffixes is an input, as in CSV. In a
     # folder such files count only where no picture and no Parquet file lies.
-    held: Callable[[Path], Held] | None = None
+    held: "_Late | None" = None
     # Of pictures that cannot be read: each is a row that says why, beside others of the format.
     unread: Set[str] = frozenset()
     # How its files begin, by which those without a suffix are known.
@@ -48,7 +58,7 @@ class Format:
 
 
 def one_by_one(
-    open_file: Callable[[Path, str, ReadSettings], Iterable[Shard]],
+    open_file: OpenFile, open_remote: "_Late | None" = None
 ) -> Callable[[Sequence[NamedFiles], ReadSettings], Iterator[Shard]]:
     """Return the `open_files` of a format whose files are opened one by one.
 
@@ -60,23 +70,50 @@ def one_by_one(
             It raises an `InputError` or an `OSError` where the file cannot be opened, and a
             `LabelError` or a `ColumnError` where labels or columns are not as expected, which ends
             the run.
+        open_remote: does so for a file in object storage, given also what is known of it, by
+            requests alone, so that several are opened at once; None to download the file.
     """
 
     def open_each(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
         for files in groups:
-            for path, source in zip(files.paths, files.sources, strict=True):
-                try:
-                    if path.endswith("/"):
-                        raise InputError(f"{path}: a folder that cannot be listed")
-                    yield from open_file(Path(path), source, settings)
-                except (ColumnError, LabelError):
-                    raise
-                except (InputError, OSError) as error:
-                    raise_if_of_machine(error, text_of_path(source))
-                    why, label_type = _reason(error, path), settings.numbering().dtype
-                    yield UnreadableSource(text_of_path(source), why, str(error), label_type)
+            each = zip(files.paths, files.sources, strict=True)
+            if files.objects is None:
+                for path, source in each:
+                    yield from _or_unreadable(path, source, settings, _of_path(open_file))
+                continue
+
+            def open_one(found: tuple[tuple[str, str], RemoteObject]) -> list[Shard]:
+                (path, source), known = found
+                how = partial(open_remote or partial(_downloaded, open_file), known)
+                return _or_unreadable(path, source, settings, how)
+
+            opened = in_threads if open_remote else map
+            yield from chain.from_iterable(opened(open_one, zip(each, files.objects, strict=True)))
 
     return lambda groups, settings: joined(open_each(groups, settings))
+
+
+def _of_path(open_file: OpenFile) -> Callable[[str, str, ReadSettings], Iterable[Shard]]:
+    return lambda path, source, settings: open_file(Path(path), source, settings)
+
+
+def _or_unreadable(
+    path: str,
+    source: str,
+    settings: ReadSettings,
+    open_file: Callable[[str, str, ReadSettings], Iterable[Shard]],
+) -> list[Shard]:
+    """Return the shards of a file, or the row that says why it cannot be opened."""
+    try:
+        if path.endswith("/"):
+            raise InputError(f"{path}: a folder that cannot be listed")
+        return [*open_file(path, source, settings)]
+    except (ColumnError, LabelError):
+        raise
+    except (InputError, OSError) as error:
+        raise_if_of_machine(error, text_of_path(source))
+        why, label_type = _reason(error, path), settings.numbering().dtype
+        return [UnreadableSource(text_of_path(source), why, str(error), label_type)]
 
 
 def _reason(error: InputError | OSError, path: str) -> str:
@@ -86,14 +123,18 @@ def _reason(error: InputError | OSError, path: str) -> str:
     return error_text(Reason.UNREADABLE_FILE, str(error).removeprefix(f"{path}: "))
 
 
-def _late(function: str) -> Callable[..., Any]:
-    """Return a function that imports its module when it is called: no format costs the others."""
-    module, _, name = f"mnist_batch.inputs.{function}".rpartition(".")
+@dataclass(frozen=True)
+class _Late:
+    """A function that imports its module when it is called: no format costs the others."""
 
-    def call(*arguments: object) -> Any:  # noqa: ANN401 - whatever the function returns
+    function: str
+
+    def __call__(self, *arguments: object) -> Any:  # noqa: ANN401 - whatever the function returns
+        module, _, name = f"mnist_batch.inputs.{self.function}".rpartition(".")
         return getattr(import_module(module), name)(*arguments)
 
-    return call
+
+_downloaded = _Late("remote.downloaded.open_downloaded")
 
 
 IMAGE_SUFFIXES = frozenset(
@@ -132,14 +173,14 @@ IDX_BEGINNINGS = [bytes([0, 0, kind, axes]) for kind in _IDX_TYPES for axes in (
 IMAGES = Format(
     "images",
     IMAGE_SUFFIXES,
-    _late("image_files.open_image_files"),
+    _Late("image_files.open_image_files"),
     unread=UNREAD_SUFFIXES,
     begins=IMAGE_BEGINNINGS,
 )
 PARQUET = Format(
     "Parquet files",
     {".parquet", ".parq", ".pq"},
-    one_by_one(_late("parquet.files.open_parquet")),
+    one_by_one(_Late("parquet.files.open_parquet"), _Late("parquet.files.open_remote_parquet")),
     holds_sources=True,
     begins=[b"PAR1"],
     has_marks=True,
@@ -147,23 +188,23 @@ PARQUET = Format(
 NUMPY = Format(
     "NumPy files",
     {".npz", ".npy"},
-    one_by_one(_late("arrays.numpy_files.open_numpy")),
+    one_by_one(_Late("arrays.numpy_files.open_numpy")),
     holds_sources=True,
-    held=_late("arrays.numpy_files.held"),
+    held=_Late("arrays.numpy_files.held"),
     begins=[b"\x93NUMPY"],
 )
 IDX = Format(
     "IDX files",
     IDX_SUFFIXES,
-    one_by_one(_late("arrays.idx_files.open_idx")),
-    held=_late("arrays.idx_files.held"),
+    one_by_one(_Late("arrays.idx_files.open_idx")),
+    held=_Late("arrays.idx_files.held"),
     begins=IDX_BEGINNINGS,
 )
 CSV = Format(
     "CSV files",
     {".csv", ".csv.gz", ".tsv", ".tsv.gz"},
-    one_by_one(_late("tables.csv_files.open_csv")),
-    held=_late("tables.csv_files.held"),
+    one_by_one(_Late("tables.csv_files.open_csv")),
+    held=_Late("tables.csv_files.held"),
 )
 
 FORMATS = [IMAGES, PARQUET, NUMPY, IDX, CSV]
@@ -175,20 +216,22 @@ def file_kinds() -> dict[str, str]:
     return {suffix: one.name for one in FORMATS for suffix in one.suffixes | one.unread}
 
 
-def kind_of(path: str | Path) -> str | None:
+def kind_of(path: Place) -> str | None:
     """Return the name of the format of a file, by its suffix or else by its first bytes."""
     return file_kinds().get(suffix_of(str(path))) or _begins_as(path)
 
 
-def _begins_as(path: str | Path) -> str | None:
-    content = first_bytes(path)
+def _begins_as(path: Place) -> str | None:
+    content = first_bytes(str(path))
     names = (one.name for one in FORMATS if content.startswith(tuple(one.begins)))
     return next(names, None)
 
 
-def first_bytes(path: str | Path) -> bytes:
+def first_bytes(path: str) -> bytes:
     """Return how a regular file begins; nothing where it cannot be read, or is another thing."""
     try:
+        if is_remote(path):
+            return objects.read_ranges(path, [(0, _FIRST)])[0]
         if not os.path.isfile(path):  # noqa: PTH113 - opening a pipe would wait for ever
             return b""
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - paths by the thousand
@@ -207,7 +250,7 @@ def read_from_any_folder() -> Set[str]:
     return {suffix for one in FORMATS if one.held is None for suffix in one.suffixes}
 
 
-def list_inputs(folder: Path) -> FolderListing:
+def list_inputs(folder: Folder) -> FolderListing:
     """List the files of a folder that are read from it, as `list_folder` does.
 
     Where it holds no other inputs, these are files without a suffix, of the format that the first
@@ -216,7 +259,7 @@ def list_inputs(folder: Path) -> FolderListing:
     return _inputs(lambda kinds: (folder, list_folder(folder, kinds)), are_marks_named=False)[1]
 
 
-def glob_inputs(pattern: str) -> tuple[Path, FolderListing]:
+def glob_inputs(pattern: str) -> tuple[Folder, FolderListing]:
     """List the files that a glob matches and that are read, as `list_glob` does.
 
     Files without a suffix are read as `list_inputs` reads them.
@@ -226,13 +269,13 @@ def glob_inputs(pattern: str) -> tuple[Path, FolderListing]:
 
 
 def _inputs(
-    listed: Callable[[Mapping[str, str]], tuple[Path, FolderListing]], *, are_marks_named: bool
-) -> tuple[Path, FolderListing]:
+    listed: Callable[[Mapping[str, str]], tuple[Folder, FolderListing]], *, are_marks_named: bool
+) -> tuple[Folder, FolderListing]:
     """Return the files that are read of those that are listed, given the kinds of suffixes."""
     root, listing = listed(file_kinds())
     if not listing.files and listing.passed_over["no suffix"]:
         names = listed({"": ""})[1].files.get("", [])
-        first = (_begins_as(root / name) for name in names if not is_underscored(name))
+        first = (_begins_as(str(root / name)) for name in names if not is_underscored(name))
         if kind := next(first, None):
             root, listing = listed({"": kind})
     if not are_marks_named:
@@ -243,7 +286,7 @@ def _inputs(
     return root, _without_others(root, listing)
 
 
-def _leave_out_strays(root: Path, listing: FolderListing) -> None:
+def _leave_out_strays(root: Folder, listing: FolderListing) -> None:
     """Leave out what is no input beside files of another format.
 
     These are pictures where none of them can be read, and files beside pictures that turn out to
@@ -262,7 +305,7 @@ def _leave_out_strays(root: Path, listing: FolderListing) -> None:
             listing.pass_over(one.name, partial(_holds_images, one, root), reason)
 
 
-def _holds_images(one: Format, root: Path, name: str) -> bool:
+def _holds_images(one: Format, root: Folder, name: str) -> bool:
     """Tell whether a file of a format can be opened; whatever else is wrong with it comes later."""
     path = str(root / name)
     try:
@@ -272,7 +315,7 @@ def _holds_images(one: Format, root: Path, name: str) -> bool:
     return not any(shard.failures for shard in opened)
 
 
-def _without_others(root: Path, listing: FolderListing) -> FolderListing:
+def _without_others(root: Folder, listing: FolderListing) -> FolderListing:
     """Return a listing without the files that do not count, as `Format.held` says.
 
     Files of labels are not counted as passed over: they are read with their images. Nor does a
@@ -290,7 +333,7 @@ def _without_others(root: Path, listing: FolderListing) -> FolderListing:
     return listing
 
 
-def _split(root: Path, names: Sequence[str], one: Format) -> tuple[list[str], list[str]]:
+def _split(root: Folder, names: Sequence[str], one: Format) -> tuple[list[str], list[str]]:
     """Return the names of files that hold images, and of those that hold nothing of use."""
     assert one.held is not None
     images, neither = list[str](), list[str]()
@@ -300,8 +343,18 @@ def _split(root: Path, names: Sequence[str], one: Format) -> tuple[list[str], li
             images.append(name)
         elif name.lower().endswith(".gz") and name[:-3] in there:
             neither.append(name)
-        elif (held := one.held(root / name)) is Held.IMAGES:
+        elif (held := _held(one.held, root, name)) is Held.IMAGES:
             images.append(name)
         elif held is Held.NEITHER:
             neither.append(name)
     return images, neither
+
+
+def _held(ask: _Late, root: Folder, name: str) -> Held:
+    """Return what a file in a folder holds; one in object storage is downloaded."""
+    if isinstance(root, RemoteFolder):
+        from mnist_batch.remote.local_copies import local_copy
+
+        copy = local_copy(*root.objects([name]))
+        return Held(ask(copy.path))
+    return Held(ask(root / name))

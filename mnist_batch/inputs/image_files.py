@@ -6,7 +6,6 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,8 @@ from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
 from mnist_batch.inputs.labelling.metadata import metadata_columns, metadata_labels
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
+from mnist_batch.inputs.remote.image_objects import contents
+from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_ROWS,
@@ -34,6 +35,7 @@ from mnist_batch.inputs.shards import (
 from mnist_batch.inputs.texts import Texts, own_rows, own_rows_of_columns
 from mnist_batch.machine import memory
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import DIGITS, ImageBatch, Reason, error_text
 
 PART_SHARDS = 4
@@ -56,6 +58,7 @@ class ImageFileShard(Shard):
     texts: tuple[str, ...] = ()
     hint: str = ""  # as `label_hint` returns it
     portable: bool = False  # as in `ReadSettings`
+    objects: ListedObjects | None = None  # where they lie in object storage
     encoded = True
 
     @property
@@ -107,6 +110,8 @@ class ImageFileShard(Shard):
             start, done = stop, done + size
 
     def _states(self) -> FileStates:
+        if self.objects is not None:
+            return self.objects.states()
         return file_states(self.paths, portable=self.portable)
 
     def take(self, places: npt.NDArray[np.int64]) -> "ImageFileShard":
@@ -117,6 +122,7 @@ class ImageFileShard(Shard):
             sources=[self.sources[place] for place in places],
             labels=self.labels.take(pa.array(places)),
             columns=None if self.columns is None else self.columns.take(pa.array(places)),
+            objects=self.objects and self.objects.take(places),
         )
 
     def place(self, row: int) -> tuple[str, int]:
@@ -131,6 +137,7 @@ class ImageFileShard(Shard):
             sources=self.sources[start:stop],
             labels=self.labels[start:stop],
             columns=None if self.columns is None else self.columns.slice(start, stop - start),
+            objects=self.objects and self.objects.slice(start, stop),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -142,9 +149,7 @@ class ImageFileShard(Shard):
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the files' bytes in order; a file that cannot be read is a row with an error."""
         start = 0
-        while start < len(self.paths):
-            paths = Texts.joined([self.paths[start : start + batch_size]])
-            encoded, error = _read_at_once(paths) or _read_each(paths)
+        for encoded, error in self._contents(batch_size):
             yield ImageBatch(
                 source=texts_of_paths(self.sources[start : start + len(encoded)]),
                 row=pa.array(np.zeros(len(encoded), np.int64)),
@@ -154,6 +159,18 @@ class ImageFileShard(Shard):
                 kept=None if self.columns is None else self.columns.slice(start, len(encoded)),
             )
             start += len(encoded)
+
+    def _contents(self, batch_size: int) -> Iterator[tuple[pa.Array, pa.Array]]:
+        """Yield the bytes of the next files, null where one cannot be read, and the errors."""
+        if self.objects is not None:
+            yield from contents(self.objects, batch_size)
+            return
+        start = 0
+        while start < len(self.paths):
+            paths = Texts.joined([self.paths[start : start + batch_size]])
+            found = _read_at_once(paths) or _read_each(paths)
+            yield found
+            start += len(found[0])
 
 
 def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> list[ImageFileShard]:
@@ -189,7 +206,11 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
         )
     kept = _kept_columns(groups, settings.keep)
     texts = [*dict.fromkeys(texts)]
-    whole = ImageFileShard(paths, sources, labels, kept, (*texts,), hint, settings.portable)
+    objects = [files.objects for files in groups if files.objects is not None]
+    whole = ImageFileShard(
+        *(paths, sources, labels, kept, (*texts,), hint, settings.portable),
+        objects=ListedObjects.joined(objects) if objects else None,
+    )
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
 
 
@@ -225,7 +246,7 @@ def _own_labels(files: NamedFiles, settings: ReadSettings) -> tuple[pa.Array, li
     texts = [*(folder_names(files.paths) if named else []), *texts_of(partitions)]
     column = settings.label_column or "label"
 
-    def read(path: Path) -> LabelFile:
+    def read(path: Place) -> LabelFile:
         return LabelFile(path, settings.numbering(), column=column)
 
     told = metadata_labels(files.names, files.paths, files.metadata, column, read)

@@ -22,12 +22,19 @@ from mnist_batch import _kernels
 from mnist_batch.errors import InputError
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.remote.addresses import is_remote
+from mnist_batch.remote.folders import Entry, RemoteFolder, list_remote
 from mnist_batch.schema import Reason, error_text, shortened
 
 FileStates = npt.NDArray[np.int64]
 """Size in bytes, time of the last change in seconds and nanoseconds, and inode of n files: int64
 (n, 4), -1 where there is no file. The inode tells a file from another of the same size and time
 that was unpacked in its place. As one number, nanoseconds would end in the year 2262."""
+
+Folder = Path | RemoteFolder
+"""A folder that can be listed, on this machine or in object storage."""
+
+_AnyEntry = os.DirEntry[str] | Entry
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 """What pyarrow raises on a damaged file; names in a footer may not be UTF-8."""
@@ -162,7 +169,7 @@ class FolderListing:
         self._unreadable: dict[str, InputError] = {}
         self._by_suffix = {suffix: self.files[kind] for suffix, kind in kinds.items()}
 
-    def takes(self, entry: os.DirEntry[str]) -> bool:
+    def takes(self, entry: _AnyEntry) -> bool:
         """Tell whether a file is an input; count it as passed over where it is none."""
         if _is_link_to_folder(entry):
             reason = "link to a folder"
@@ -308,7 +315,7 @@ def _differ_in_digits(names: Sequence[str]) -> bool:
 _ALIKE = dict.fromkeys(map(ord, digits), "0")
 
 
-def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
+def list_folder(folder: Folder, kinds: Mapping[str, str]) -> FolderListing:
     """List a folder and the folders in it; links to folders are not followed.
 
     Hidden files, files of other suffixes and what is not a regular file (sockets, devices, pipes)
@@ -325,14 +332,14 @@ def list_folder(folder: Path, kinds: Mapping[str, str]) -> FolderListing:
     listing = FolderListing(kinds)
     plain = kinds.keys() - {*map(suffix_of, METADATA_NAMES)}
 
-    def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
+    def wanted(entry: _AnyEntry, *, is_folder: bool) -> bool:
         if is_folder and entry.name in _LOGS:
             listing.logs.append(entry.path)
         if entry.name.startswith("."):
             listing.passed_over["hidden"] += 1
             return False
         if not is_folder and entry.name in METADATA_NAMES and _is_regular(entry):
-            listing.metadata.append(os.path.relpath(entry.path, folder))
+            listing.metadata.append(os.path.relpath(entry.path, str(folder)))
             return False
         return is_folder or listing.takes(entry)
 
@@ -373,7 +380,18 @@ def glob_root(pattern: str) -> Path:
     return Path(*takewhile(lambda part: not has_magic(part), Path(pattern).parts))
 
 
-def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListing]:
+def _split_glob(pattern: str) -> tuple[Folder, Sequence[str]]:
+    """Return the folder of a glob that `glob_root` returns, and the parts of the glob in it."""
+    if not is_remote(pattern):
+        root = glob_root(pattern)
+        return root, Path(pattern).parts[len(root.parts) :]
+    scheme, _, rest = pattern.partition("://")
+    parts = rest.split("/")
+    plain = [*takewhile(lambda part: not has_magic(part), parts)]
+    return list_remote(f"{scheme}://{'/'.join(plain)}"), parts[len(plain) :]
+
+
+def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Folder, FolderListing]:
     """List what a glob matches, relative to its last folder without a wildcard.
 
     `**` stands for any number of folders. As in `list_folder`, links to folders are not followed:
@@ -390,15 +408,15 @@ def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListi
     Raises:
         InputError: that folder cannot be read, or another one, and nothing else was found.
     """
-    parts, root = Path(pattern).parts, glob_root(pattern)
-    *above, last = parts[len(root.parts) :] + (("*",) if parts[-1] == "**" else ())
+    root, parts = _split_glob(pattern)
+    *above, last = [*parts, "*"] if parts[-1] == "**" else parts
     listing = FolderListing(kinds)
     folders = [""]
     for part in above:
         below = (name for folder in folders for name in _folders(root, folder, part, listing))
         folders = list(dict.fromkeys(below))  # two `**` find a folder several times
 
-    def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
+    def wanted(entry: _AnyEntry, *, is_folder: bool) -> bool:
         return not is_folder and _matches(entry.name, last) and listing.takes(entry)
 
     for folder in folders:
@@ -410,7 +428,7 @@ def list_glob(pattern: str, kinds: Mapping[str, str]) -> tuple[Path, FolderListi
     return root, listing
 
 
-def _folders(root: Path, folder: str, part: str, listing: FolderListing) -> list[str]:
+def _folders(root: Folder, folder: str, part: str, listing: FolderListing) -> list[str]:
     """Return the folders in a folder that one part of a glob matches; each name ends in `/`."""
     if part == "**":
         found = [folder]
@@ -418,7 +436,7 @@ def _folders(root: Path, folder: str, part: str, listing: FolderListing) -> list
             found += _folders(root, known, "*", listing)
         return found
 
-    def wanted(entry: os.DirEntry[str], *, is_folder: bool) -> bool:
+    def wanted(entry: _AnyEntry, *, is_folder: bool) -> bool:
         return is_folder and _matches(entry.name, part)
 
     return [folder + name for name in _names_below(root, folder, listing, wanted)]
@@ -427,10 +445,10 @@ def _folders(root: Path, folder: str, part: str, listing: FolderListing) -> list
 class _Wanted(Protocol):
     """Tells whether an entry of a folder is wanted, be it a folder or a file."""
 
-    def __call__(self, entry: os.DirEntry[str], *, is_folder: bool) -> bool: ...
+    def __call__(self, entry: _AnyEntry, *, is_folder: bool) -> bool: ...
 
 
-def _names_below(root: Path, folder: str, listing: FolderListing, wanted: _Wanted) -> list[str]:
+def _names_below(root: Folder, folder: str, listing: FolderListing, wanted: _Wanted) -> list[str]:
     """Return the names in a folder below another, none where it cannot be read."""
     try:
         return _sorted_names(root / folder, wanted)
@@ -449,7 +467,7 @@ def _path_key(path: str) -> list[tuple[str, str]]:
     return [natural_key(part) for part in path.split("/")]
 
 
-def _sorted_names(folder: Path, wanted: _Wanted, plain: Set[str] = frozenset()) -> list[str]:
+def _sorted_names(folder: Folder, wanted: _Wanted, plain: Set[str] = frozenset()) -> list[str]:
     """Return the names in a folder that are wanted, in natural order; a `/` ends those of folders.
 
     Regular files whose names end in one of `plain`, from their last dot on, are wanted unless they
@@ -458,7 +476,7 @@ def _sorted_names(folder: Path, wanted: _Wanted, plain: Set[str] = frozenset()) 
     """
     names, folders = [], set()
     try:
-        with os.scandir(folder) as entries:
+        with folder.scan() if isinstance(folder, RemoteFolder) else os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
                 is_plain = name[name.rfind(".") :] in plain and name[0] != "."
@@ -477,14 +495,14 @@ def _sorted_names(folder: Path, wanted: _Wanted, plain: Set[str] = frozenset()) 
     return [f"{name}/" if name in folders else name for name in names] if folders else names
 
 
-def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:
+def _is_link_to_folder(entry: _AnyEntry) -> bool:
     try:
         return entry.is_symlink() and entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
 
 
-def _is_regular(entry: os.DirEntry[str]) -> bool:
+def _is_regular(entry: _AnyEntry) -> bool:
     """Tell whether an entry is a regular file, a link to one, or a link that leads nowhere."""
     try:
         return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())

@@ -5,7 +5,6 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -15,8 +14,10 @@ import pyarrow as pa
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.labelling.pattern import LabelPattern
+from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
+from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import DIGITS, Classes, ImageBatch
 
 SHARD_ROWS = 8192
@@ -276,7 +277,8 @@ class NamedFiles:
     sources: Sequence[str]  # what the output calls them
     # Files of labels in the INPUT folder and those in it, by the folder that they lie in: relative
     # to the INPUT, with a `/` at its end, or empty.
-    metadata: Mapping[str, Path] = field(default_factory=dict)
+    metadata: Mapping[str, Place] = field(default_factory=dict)
+    objects: ListedObjects | None = None  # what is known of images that lie in object storage
 
 
 @dataclass(frozen=True)

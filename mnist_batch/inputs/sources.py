@@ -39,12 +39,16 @@ from mnist_batch.inputs.labelling.names import (
 )
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.labelling.pattern import LabelPattern
-from mnist_batch.inputs.listing import FolderListing, suffix_of
+from mnist_batch.inputs.listing import Folder, FolderListing, suffix_of
+from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import NamedFiles, ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.inputs.transposed import oriented
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import NO_LABELS, ReadOptions
+from mnist_batch.remote.addresses import STORES, Place, is_remote, name_of, parsed, place_of
+from mnist_batch.remote.folders import RemoteFolder, list_remote
+from mnist_batch.remote.objects import RemoteObject, is_there, stat
 from mnist_batch.schema import DIGITS, Classes
 
 STDIN = "-"
@@ -110,6 +114,11 @@ class _Found:
     # Files in the folder that are no input.
     passed_over: Counter[str] = field(default_factory=Counter)
     notes: Sequence[str] = ()  # as in `OpenInputs`
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether they lie in object storage."""
+        return self.files.objects is not None
 
     def qualified(self) -> "_Found":
         """Return the files with `typed` in front of their sources."""
@@ -257,7 +266,7 @@ def _checked_root(folder: str) -> str:
 
 def _label_file(file: str, column: str | None, classes: Classes | None) -> LabelFile:
     """Read the user's file of labels; `column` may be that of Parquet files instead."""
-    path, numbering = Path(file), Numbering(classes)
+    path, numbering = place_of(file), Numbering(classes)
     if column is None or not has_column(path, column):
         return LabelFile(path, numbering)
     return LabelFile(path, numbering, column=column)
@@ -273,7 +282,7 @@ def _open_files(found: Sequence[_Found], settings: ReadSettings) -> list[Shard]:
     shards: list[Shard] = []
     failures: dict[str, list[str]] = {one.name: [] for one in FORMATS}
     by_name = {one.name: one for one in FORMATS}
-    for name, group in groupby(found, key=lambda one: one.format):
+    for (name, _), group in groupby(found, key=lambda one: (one.format, one.is_remote)):
         opened = list(by_name[name].open_files([one.files for one in group], settings))
         failures[name] += [failure for shard in opened for failure in shard.failures]
         shards += opened
@@ -341,6 +350,8 @@ def _find(text: str) -> list[_Found]:
         if not found:
             raise InputError("-: no path came on standard input; expected one a line")
         return found
+    if is_remote(text):
+        return [_find_remote(text)]
     path = Path(text)
     if text.startswith(HUB):
         from mnist_batch.inputs.hub import local_copy
@@ -355,8 +366,8 @@ def _find(text: str) -> list[_Found]:
             return [_find_array(path, text)]
         if _ADDRESS.match(text):
             raise InputError(
-                f"{text}: addresses are not read, but for {HUB}; download it, and pass the file or "
-                "the folder"
+                f"{text}: addresses are not read, but for {', '.join(_READ)}; download it, and "
+                "pass the file or the folder"
             )
         if has_magic(text):
             return [_find_globbed(text)]
@@ -366,6 +377,52 @@ def _find(text: str) -> list[_Found]:
         raise_if_of_machine(error, text)
         raise InputError(f"{text}: cannot be read: {error.strerror}; check the path") from error
     raise InputError(f"{text}: no such file or folder; check the path")
+
+
+_READ = [HUB, *(f"{scheme}://" for scheme in STORES)]
+
+
+def _find_remote(address: str) -> _Found:
+    """Return the files that an address of object storage names: one, a folder, or a glob."""
+    parsed(address)
+    try:
+        if has_magic(address) and not (suffix_of(address) and is_there(address)):
+            return _find_globbed(address)
+        if address.endswith("/") or suffix_of(address) not in file_kinds():
+            folder = list_remote(address)
+            if not folder.is_empty:
+                return _find_in_folder(folder, address)
+        return _find_object(address)
+    except FileNotFoundError as error:
+        raise InputError(f"{address}: {error.strerror}; check the address") from error
+
+
+def _find_object(address: str) -> _Found:
+    """Return the one object of an INPUT, or the folder that is called as a file would be."""
+    try:
+        found = stat(address)
+    except FileNotFoundError:
+        above = address.rpartition("/")[0]
+        if suffix_of(above) == ".npz" and is_there(above):
+            return _of_object(NUMPY.name, stat(above), address)
+        if (folder := list_remote(address)).is_empty:
+            raise
+        return _find_in_folder(folder, address)
+    kind = kind_of(address)
+    if kind is None:
+        held = told(first_bytes(address))
+        what = f"no file of digits, but {held}" if held else "by its suffix no file of digits"
+        raise InputError(f"{address}: {what}; {_expected()}")
+    return _of_object(kind, found, address)
+
+
+def _of_object(kind: str, found: RemoteObject, address: str) -> _Found:
+    """Return an object as the one file of an INPUT, or an array in it by both names."""
+    typed = found.address.removesuffix(name_of(found.address))
+    name = address.removeprefix(typed)
+    return _Found(
+        kind, NamedFiles([name], [address], [name], objects=ListedObjects.of([found])), typed
+    )
 
 
 def _find_listed() -> Iterator[_Found]:
@@ -408,7 +465,7 @@ def _lines_of_stdin() -> Iterator[str]:
         raise InputError(f"-: {why}; expected paths, one a line") from error
 
 
-def _find_in_folder(folder: Path, typed: str) -> _Found:
+def _find_in_folder(folder: Folder, typed: str) -> _Found:
     listing = list_inputs(folder)
     if len(listing.files) > 1:
         raise InputError(
@@ -427,7 +484,7 @@ def _find_file(path: Path, typed: str) -> _Found:
     """Return the one file of an INPUT."""
     kind = kind_of(path)
     if kind is None:
-        held = told(first_bytes(path))
+        held = told(first_bytes(str(path)))
         what = f"no file of digits, but {held}" if held else "by its suffix no file of digits"
         raise InputError(f"{typed}: {what}; {_expected()}")
     name = typed.rpartition("/")[2]
@@ -458,14 +515,15 @@ def _find_globbed(pattern: str) -> _Found:
         )
     if not listing.files:
         raise InputError(f"{pattern}: matches no file of digits; {_expected()}")
-    return _listed(listing, root, typed="" if root == Path() else root.as_posix())
+    return _listed(listing, root, typed="" if root == Path() else str(root))
 
 
-def _listed(listing: FolderListing, root: Path, typed: str) -> _Found:
+def _listed(listing: FolderListing, root: Folder, typed: str) -> _Found:
     """Return the files of the only kind that was listed."""
     ((kind, names),) = listing.files.items()
     metadata = metadata_by_folder(root, listing.metadata) if kind == IMAGES.name else {}
-    unused = [name for name in listing.metadata if root / name not in metadata.values()]
+    used = {*map(str, metadata.values())}
+    unused = [name for name in listing.metadata if str(root / name) not in used]
     passed_over = listing.passed_over + Counter(map(suffix_of, unused))
     files, notes = _named(names, root, metadata), [_of_table(log) for log in listing.logs[:1]]
     return _Found(kind, files, typed, passed_over, notes)
@@ -485,13 +543,17 @@ def _of_table(log: str) -> str:
 
 
 def _named(
-    names: Sequence[str], root: Path, metadata: Mapping[str, Path] | None = None
+    names: Sequence[str], root: Folder, metadata: Mapping[str, Place] | None = None
 ) -> NamedFiles:
     """Return files, given their names relative to a folder."""
-    # Joined as text: Path objects for 60,000 files would take a second.
-    folder = os.path.join(root, "")  # noqa: PTH118
-    texts = Texts(names)
-    return NamedFiles(texts, Texts(folder + name for name in names), texts, metadata or {})
+    texts, objects = Texts(names), None
+    if isinstance(root, RemoteFolder):
+        folder, objects = f"{root}/", ListedObjects.of(root.objects(names))
+    else:
+        # Joined as text: Path objects for 60,000 files would take a second.
+        folder = os.path.join(root, "")  # noqa: PTH118
+    paths = Texts(folder + name for name in names)
+    return NamedFiles(texts, paths, texts, metadata or {}, objects)
 
 
 def _counts(listing: FolderListing) -> str:

@@ -4,6 +4,7 @@ An address is text. A `Path` would fold the two slashes into one.
 """
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from mnist_batch.errors import InputError
@@ -14,6 +15,10 @@ STORES = {"s3": "S3", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
 _BEGINNING = re.compile(rf"({'|'.join(STORES)})://")
 # The names that the three stores give, one grammar for all: they say themselves what is too long.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]+")
+
+
+Place = Path | str
+"""Where a file lies: a path on this machine, or an address as text."""
 
 
 class Address(NamedTuple):
@@ -31,6 +36,11 @@ class Address(NamedTuple):
 def is_remote(place: object) -> bool:
     """Tell whether what names an input or an output is text, and an address of object storage."""
     return isinstance(place, str) and _BEGINNING.match(place) is not None
+
+
+def place_of(text: str | Path) -> Place:
+    """Return what names a file as a path, or as it is where it is an address."""
+    return text if isinstance(text, str) and is_remote(text) else Path(text)
 
 
 def parsed(text: str) -> Address:

@@ -48,7 +48,7 @@ def told(address: str) -> Iterator[None]:
     except exceptions.AlreadyExistsError as error:
         raise FileExistsError(errno.EEXIST, "exists already", address) from error
     except exceptions.PreconditionError as error:
-        raise ReplacedError(errno.ESTALE, "replaced after it was listed", address) from error
+        raise ReplacedError("replaced after it was listed") from error
     except ValueError as error:
         raise InputError(f"{address}: no object can have this name; name another") from error
     except exceptions.BaseError as error:

@@ -70,18 +70,38 @@ def listed(folder: str) -> Iterator[RemoteObject]:
         last = found[-1]["path"]
 
 
-def read(address: str, etag: str = "") -> bytes:
-    """Return the content of a small object, by one request.
+def listed_here(folder: str) -> list[RemoteObject]:
+    """Return the objects right in a folder."""
+    import obstore  # late: local runs do without
+
+    place = parsed(folder)
+    store = store_of(place)
+    start = f"{place.scheme}://{place.bucket}/"
+    found = asked(folder, lambda: obstore.list_with_delimiter(store, place.key or None))
+    return [
+        RemoteObject(start + one["path"], one["size"], one["e_tag"] or "")
+        for one in found["objects"]
+    ]
+
+
+def read(address: str, etag: str = "", span: tuple[int, int] | None = None) -> bytes:
+    """Return the content of a small object, or a span of a large one's, by one request.
 
     Args:
         address: the object.
         etag: what it has to be still; empty for whatever it is.
+        span: the first byte and the one behind the last; None for all.
+
+    Raises:
+        ReplacedError: it is another by now.
     """
     import obstore  # late: local runs do without
 
     place = parsed(address)
     store = store_of(place)
     options: GetOptions = {"if_match": etag} if etag else {}
+    if span is not None:
+        options["range"] = span
     return asked(address, lambda: obstore.get(store, place.key, options=options).bytes().to_bytes())
 
 

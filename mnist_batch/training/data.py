@@ -18,13 +18,15 @@ import pyarrow.compute as pc
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.arrays.numpy_files import split_arrays
-from mnist_batch.inputs.formats import PARQUET, glob_inputs, list_inputs
-from mnist_batch.inputs.listing import FolderListing
+from mnist_batch.inputs.formats import PARQUET, file_kinds, glob_inputs, list_inputs
+from mnist_batch.inputs.listing import Folder, FolderListing, suffix_of
 from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import HUB, open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare, ReadOptions
 from mnist_batch.preprocessing.mnist_form import prepare_batch
+from mnist_batch.remote.addresses import is_remote
+from mnist_batch.remote.folders import list_remote
 from mnist_batch.schema import DIGITS, Classes, ImageBatch, Images, Reason, reason, shortened
 
 Labels = npt.NDArray[np.int8] | npt.NDArray[np.int16]
@@ -99,11 +101,14 @@ def find_splits(data: str) -> Splits:
         InputError: there is test or validation data but none for training, a name holds the words
             of two splits, or a data set of the hub cannot be read.
     """
+    if is_remote(data):
+        return _remote_splits(data)
     path = Path(data)
     if data.startswith(HUB):
         from mnist_batch.inputs.hub import local_copy
 
         path = local_copy(data)
+    root: Folder
     # What may not be looked at is left to `open_inputs`, which says so.
     if os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises then
         root, listing, whole = path, list_inputs(path), True
@@ -115,9 +120,28 @@ def find_splits(data: str) -> Splits:
     names = [member for name in names for member in _members(root, name)]
     if listing is None and names == [path.name]:
         return Splits([str(path)], [])
+    return _of_names(data, root, names, Splits([str(path)], []), whole=whole)
+
+
+def _remote_splits(data: str) -> Splits:
+    """Return the splits of a folder or a glob in object storage; a file is all for training."""
+    if has_magic(data):
+        (root, listing), whole = glob_inputs(data), False
+    else:
+        root, whole = list_remote(data), True
+        if root.is_empty or suffix_of(data) in file_kinds():
+            return Splits([data], [])
+        listing = list_inputs(root)
+    return _of_names(data, root, _names(listing), Splits([data], []), whole=whole)
+
+
+def _of_names(
+    data: str, root: Folder, names: Sequence[str], without: Splits, *, whole: bool
+) -> Splits:
+    """Return the splits that names of files tell, or `without` where none does."""
     splits = _by_split(names, whole=whole)
     if not splits:
-        return Splits([str(path)], [])
+        return without
     if TRAIN not in splits:
         raise InputError(
             f"{data}: by their names its files are for {' and '.join(splits)}, none for training; "
@@ -131,12 +155,12 @@ def _names(listing: FolderListing) -> Sequence[str]:
     return listing.files.get(PARQUET.name) or next(iter(listing.files.values()), [])
 
 
-def _members(root: Path, name: str) -> list[str]:
+def _members(root: Folder, name: str) -> list[str]:
     """Return a file, or its arrays where it is an .npz file that holds several of images."""
     if not name.lower().endswith(".npz"):
         return [name]
     try:
-        arrays = split_arrays(root / name)
+        arrays = split_arrays(Path(str(root / name)))
     except InputError:  # it is one row with an error
         return [name]
     return [f"{name}/{one}" for one in arrays] if len(arrays) > 1 else [name]

@@ -37,7 +37,9 @@ def list_folder(folder: Path) -> FolderListing:
 
 def list_glob(pattern: str) -> tuple[Path, FolderListing]:
     """List a glob for all formats."""
-    return folder_listing.list_glob(pattern, file_kinds())
+    root, listing = folder_listing.list_glob(pattern, file_kinds())
+    assert isinstance(root, Path)
+    return root, listing
 
 
 def images_of(listing: FolderListing) -> list[str]:

@@ -19,6 +19,7 @@ from mnist_batch.inputs.labelling.pattern import LabelPattern
 from mnist_batch.inputs.labelling.spellings import find_spellings
 from mnist_batch.inputs.labelling.tables import read_table
 from mnist_batch.inputs.listing import text_of_path
+from mnist_batch.remote.addresses import Place, is_remote
 from mnist_batch.schema import DIGITS, Classes, shortened
 
 NAMES = (
@@ -83,7 +84,7 @@ _DIGITS = frozenset("0123456789")
 def hint_of_files(
     names: Sequence[str],
     paths: Sequence[str],
-    metadata: Mapping[str, Path],
+    metadata: Mapping[str, Place],
     pattern: LabelPattern | None,
     classes: Classes = DIGITS,
 ) -> str:
@@ -103,9 +104,10 @@ def hint_of_files(
             f"{shortened(example)!r}"
         )
     root = paths[0][: len(paths[0]) - len(names[0])]
+    is_beside = len(names) > 0 and not is_remote(root)  # to list a bucket for a hint may take long
     hints = (
         *(_of_metadata(path, names[0], classes) for path in metadata.values()),
-        _of_files_beside(Path(root or "."), names, paths, classes) if len(names) else "",
+        _of_files_beside(Path(root or "."), names, paths, classes) if is_beside else "",
         _of_partitions(_sample(paths)),
         _of_names(_sample(paths)) if classes.are_digits else "",
         _of_folders(folder_names(paths), classes),
@@ -143,7 +145,7 @@ _FEWEST_FOLDERS = 2
 _HAS_DIGIT = re.compile("[0-9]")
 
 
-def _of_metadata(path: Path, example: str, classes: Classes) -> str:
+def _of_metadata(path: Place, example: str, classes: Classes) -> str:
     """Return what is wrong with a file of labels that labels no image."""
     table = read_table(path, {}).table
     if "label" not in table.column_names:
@@ -220,7 +222,7 @@ def _beside(root: Path) -> list[Path]:
     return found
 
 
-def _as_text(path: Path, names: Sequence[str]) -> pa.Table:
+def _as_text(path: Place, names: Sequence[str]) -> pa.Table:
     """Return the columns of a file that may be labels, as text."""
     others = [name for name in names if name not in ("file_name", "source", "row")]
     table = read_table(path, dict.fromkeys(others, pa.string())).table

@@ -1,7 +1,6 @@
 """A file of labels."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from mnist_batch.inputs.labelling.labels import INSTEAD, class_numbers, texts_of
 from mnist_batch.inputs.labelling.numbering import DIGIT_LABELS, Numbering
 from mnist_batch.inputs.labelling.spellings import find_spellings, same_path
 from mnist_batch.inputs.labelling.tables import check_once, name_column, read_table
+from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import FORMULA, shortened
 
 _TYPES = {
@@ -40,7 +40,7 @@ class LabelFile:
 
     def __init__(
         self,
-        path: Path,
+        path: Place,
         numbering: Numbering = DIGIT_LABELS,
         instead: str = INSTEAD,
         *,

@@ -6,7 +6,6 @@ it that have no file of their own.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +15,11 @@ from mnist_batch.errors import ColumnError
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.spellings import find_spellings, same_path
 from mnist_batch.inputs.labelling.tables import JSON_LINES, name_column, read_table
-from mnist_batch.inputs.listing import text_of_path
+from mnist_batch.inputs.listing import Folder, text_of_path
+from mnist_batch.remote.addresses import Place, place_of
 
 
-def metadata_by_folder(root: Path, names: Iterable[str]) -> dict[str, Path]:
+def metadata_by_folder(root: Folder, names: Iterable[str]) -> dict[str, Place]:
     """Return files of labels by their folders, as `NamedFiles.metadata`.
 
     Where a folder has both, it is `metadata.csv`.
@@ -28,18 +28,18 @@ def metadata_by_folder(root: Path, names: Iterable[str]) -> dict[str, Path]:
         root: the INPUT folder.
         names: of the files, relative to it.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, Place] = {}
     for name in sorted(names, key=lambda name: name.endswith(JSON_LINES)):
-        found.setdefault(name[: name.rfind("/") + 1], root / name)
+        found.setdefault(name[: name.rfind("/") + 1], place_of(str(root / name)))
     return found
 
 
 def metadata_labels(
     names: Sequence[str],
     paths: Sequence[str],
-    metadata: Mapping[str, Path],
+    metadata: Mapping[str, Place],
     column: str,
-    read: Callable[[Path], LabelFile],
+    read: Callable[[Place], LabelFile],
 ) -> list[tuple[npt.NDArray[np.int64], pa.Array, LabelFile]]:
     """Return the labels of images of which files of labels tell; those without labels do not count.
 
@@ -67,7 +67,7 @@ def metadata_labels(
     return found
 
 
-def has_column(path: Path, name: str) -> bool:
+def has_column(path: Place, name: str) -> bool:
     """Tell whether a file of labels has a column.
 
     Raises:
@@ -104,7 +104,7 @@ def _of_folders(
 def metadata_columns(
     names: Sequence[str],
     paths: Sequence[str],
-    metadata: Mapping[str, Path],
+    metadata: Mapping[str, Place],
     columns: Sequence[str],
 ) -> dict[str, pa.Array]:
     """Return those of some columns that files of labels have, for all images: Arrow strings (n,).
@@ -138,7 +138,7 @@ class MetadataColumns:
         files: what it calls the images.
     """
 
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
+    def __init__(self, path: Place, names: Sequence[str]) -> None:
         """Read the file.
 
         Raises:

@@ -2,14 +2,14 @@
 
 import csv
 import hashlib
+import io
 import json
 import os
 import re
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import count
-from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 
@@ -17,9 +17,11 @@ from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labelling.labels import shown
 from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.remote import objects
+from mnist_batch.remote.addresses import Place
 
 
-def name_column(path: Path, table: pa.Table) -> str:
+def name_column(path: Place, table: pa.Table) -> str:
     """Return the column of a file of labels that names images: `file_name`, or else `source`.
 
     Raises:
@@ -35,7 +37,7 @@ def names_images(columns: Sequence[str]) -> bool:
     return not {*_renamed(columns).values()}.isdisjoint(_NAMING)
 
 
-def check_once(path: Path, table: pa.Table, name: str) -> None:
+def check_once(path: Place, table: pa.Table, name: str) -> None:
     """Check that a table has a column once.
 
     Raises:
@@ -71,7 +73,7 @@ class ReadTable(NamedTuple):
 
 
 def read_table(
-    path: Path, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None = None
+    path: Place, types: Mapping[str, pa.DataType], null_values: Sequence[str] | None = None
 ) -> ReadTable:
     """Read the table in a file.
 
@@ -79,20 +81,19 @@ def read_table(
     object a line. `Filename`, `image` and their like are read as the column `file_name`.
 
     Args:
-        path: the file.
+        path: the file, or its address in object storage.
         types: of columns that may be there; Arrow finds those of all others.
         null_values: texts that stand for null in CSV; None for Arrow's, as NA.
 
     Raises:
         LabelError: the file cannot be read.
     """
-    kind = "JSON lines" if path.suffix.lower() == JSON_LINES else "CSV"
+    kind = "JSON lines" if str(path).lower().endswith(JSON_LINES) else "CSV"
     try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise OSError("not a regular file")
-        if kind == "JSON lines":
-            return _read_json_lines(path, types)
-        content = path.read_bytes()
+        with _opened(path) as file:
+            if kind == "JSON lines":
+                return _read_json_lines(file, types)
+            content = file.read()
         table = _read_csv(content, types, null_values)
         sha256 = hashlib.sha256(content).hexdigest()
         return ReadTable(table, sha256, range(2, len(table) + 2))
@@ -138,30 +139,41 @@ def _read_csv(
 _LONGEST_HEADER = 2**16
 
 
-def _read_json_lines(path: Path, types: Mapping[str, pa.DataType]) -> ReadTable:
+def _opened(path: Place) -> BinaryIO:
+    """Open a file of labels; one in object storage is read at once."""
+    if isinstance(path, str):
+        if objects.stat(path).size > MOST_JSON_BYTES:
+            raise ValueError(f"more than {MOST_JSON_BYTES // 2**20} MiB")
+        return io.BytesIO(objects.read(path))
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise OSError("not a regular file")
+    return path.open("rb")
+
+
+def _read_json_lines(file: BinaryIO, types: Mapping[str, pa.DataType]) -> ReadTable:
     """Read the columns of `types`, numbers as text where they are to be; of others the names."""
     columns: dict[str, list[object]] = {}
     lines = array("q")
     sha256 = hashlib.sha256()
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size > MOST_JSON_BYTES:
-            raise ValueError(f"more than {MOST_JSON_BYTES // 2**20} MiB; write a CSV file instead")
-        for number in count(1):
-            line = file.readline(MOST_LINE_BYTES + 1)
-            if not line:
-                break
-            if len(line) > MOST_LINE_BYTES:
-                raise ValueError(f"line {number} has more than {MOST_LINE_BYTES // 2**20} MiB")
-            sha256.update(line)
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if line.strip():
-                for name, value in _json_object(line, number).items():
-                    column = columns.setdefault(name, [])
-                    if name in types or name.strip().casefold() in _NAMING_TOO:
-                        column += [None] * (len(lines) - len(column))
-                        column.append(value)
-                lines.append(number)
+    if file.seek(0, os.SEEK_END) > MOST_JSON_BYTES:
+        raise ValueError(f"more than {MOST_JSON_BYTES // 2**20} MiB; write a CSV file instead")
+    file.seek(0)
+    for number in count(1):
+        line = file.readline(MOST_LINE_BYTES + 1)
+        if not line:
+            break
+        if len(line) > MOST_LINE_BYTES:
+            raise ValueError(f"line {number} has more than {MOST_LINE_BYTES // 2**20} MiB")
+        sha256.update(line)
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if line.strip():
+            for name, value in _json_object(line, number).items():
+                column = columns.setdefault(name, [])
+                if name in types or name.strip().casefold() in _NAMING_TOO:
+                    column += [None] * (len(lines) - len(column))
+                    column.append(value)
+            lines.append(number)
     renamed = _renamed([*columns])
     for column in columns.values():
         column += [None] * (len(lines) - len(column))

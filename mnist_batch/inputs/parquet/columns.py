@@ -23,6 +23,7 @@ from mnist_batch.inputs.tables.pixel_columns import find_pixel_columns, is_pixel
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
+from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import MOST_CLASSES, PATH, Classes, Reason, error_text, reason, shortened
 
 PACKED = pa.schema(
@@ -147,7 +148,7 @@ def _known(error: pa.Array) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
-def is_packed(path: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
+def is_packed(path: Place, metadata: pq.FileMetaData, schema: pa.Schema) -> bool:
     """Tell whether a Parquet file is packed, by its metadata.
 
     Raises:
@@ -216,7 +217,7 @@ class ImageColumn(NamedTuple):
 def find_image_column(
     schema: pa.Schema,
     wanted: str | None,
-    path: Path,
+    path: Place,
     *,
     label: str | None = None,
     named: bool = False,
@@ -321,7 +322,7 @@ def _all_null(group: pq.RowGroupMetaData, leaf: int) -> bool:
     return bool(statistics.null_count >= group.num_rows)
 
 
-def find_kept_columns(schema: pa.Schema, names: Iterable[str], path: Path) -> tuple[pa.Field, ...]:
+def find_kept_columns(schema: pa.Schema, names: Iterable[str], path: Place) -> tuple[pa.Field, ...]:
     """Return those of some columns that a file has, each as it is read.
 
     Raises:
@@ -336,7 +337,7 @@ def find_kept_columns(schema: pa.Schema, names: Iterable[str], path: Path) -> tu
 
 
 def find_label_column(
-    schema: pa.Schema, wanted: str | None, path: Path, image: ImageColumn
+    schema: pa.Schema, wanted: str | None, path: Place, image: ImageColumn
 ) -> str | None:
     """Return the name of the label column: the one wanted, or `label`; None where there is none.
 
@@ -344,7 +345,7 @@ def find_label_column(
     holds the file.
     """
     if wanted is not None and wanted not in schema.names:
-        if f"/{wanted}=" in str(path.absolute()):
+        if f"/{wanted}=" in str(Path(path).absolute()):
             return None
         raise InputError(f"{path}: no column {wanted!r}; it has {_columns_text(schema)}")
     if wanted is None and image.pixels:

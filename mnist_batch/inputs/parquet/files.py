@@ -39,14 +39,22 @@ from mnist_batch.inputs.parquet.columns import (
     read_origins,
     values_type,
 )
-from mnist_batch.inputs.parquet.footers import Footer, identity_of, open_listed, read_footer
+from mnist_batch.inputs.parquet.footers import (
+    Footer,
+    identity_of,
+    identity_of_object,
+    read_footer,
+)
 from mnist_batch.inputs.parquet.label_sources import hint_of_file, label_of_name
 from mnist_batch.inputs.parquet.named_files import with_named_files
-from mnist_batch.inputs.parquet.row_groups import RowGroups, RowSlice
+from mnist_batch.inputs.parquet.open_groups import open_groups
+from mnist_batch.inputs.parquet.row_groups import RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS, SIDE
+from mnist_batch.remote.addresses import Place
+from mnist_batch.remote.objects import RemoteObject
 from mnist_batch.schema import PATH, ImageBatch, Images
 
 PART_SHARDS = 4
@@ -133,9 +141,8 @@ class ParquetShard(Shard):
             return
         if label is None:
             return
-        with open_listed(file.path, file.identity) as opened:
-            footer = read_footer(file.path, file.identity)
-            groups = RowGroups(opened, footer, ImageColumn(label, label), [])
+        column = ImageColumn(label, label)
+        with open_groups(file.path, file.identity, self.row_groups, column) as groups:
             for rows in groups.read(self.row_groups, SHARD_ROWS):
                 if rows.columns is not None:
                     yield from texts_of(rows.columns.column(label))
@@ -190,10 +197,9 @@ class ParquetShard(Shard):
         path, identity, content = self.file.path, self.file.identity, self.file.content
         with ExitStack() as stack:
             try:
-                opened = stack.enter_context(open_listed(path, identity))
-                footer = read_footer(path, identity)
-                kept = [*content.kept_from.values()]
-                groups = RowGroups(opened, footer, content.image, content.others, kept)
+                columns = content.image, content.others, [*content.kept_from.values()]
+                opened = open_groups(path, identity, self.row_groups, *columns)
+                groups = stack.enter_context(opened)
             except UNREADABLE as error:
                 raise_if_of_machine(error, text_of_path(str(path)))
                 yield RowSlice(self.rows, None, unreadable(error))
@@ -304,6 +310,18 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise InputError(f"{path}: not a regular file; expected Parquet")
         identity = identity_of(str(path), portable=settings.portable)
+    return _open(path, identity, source, settings)
+
+
+def open_remote_parquet(
+    found: RemoteObject, path: str, source: str, settings: ReadSettings
+) -> list[ParquetShard]:
+    """Do what `open_parquet` does for a file in object storage, by a request or two."""
+    return _open(path, identity_of_object(found), source, settings)
+
+
+def _open(path: Place, identity: bytes, source: str, settings: ReadSettings) -> list[ParquetShard]:
+    with _as_input_error(path):
         footer = read_footer(str(path), identity)
         schema = pq.ParquetSchema(footer.metadata).to_arrow_schema()
         _check_row_count(footer)
@@ -314,7 +332,7 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
 
 
 def _content(
-    path: Path, metadata: pq.FileMetaData, schema: pa.Schema, settings: ReadSettings
+    path: Place, metadata: pq.FileMetaData, schema: pa.Schema, settings: ReadSettings
 ) -> Content:
     packed = is_packed(path, metadata, schema)
     image = find_image_column(
@@ -389,9 +407,9 @@ def packed_sources(path: Path) -> list[str]:
         _check_row_count(footer)
         if not is_packed(path, footer.metadata, schema):
             return []
-        with open_listed(str(path), identity) as opened:
-            groups = RowGroups(opened, footer, ImageColumn("source", "source"), [])
-            for rows in groups.read(range(footer.metadata.num_row_groups), SHARD_ROWS):
+        every, column = range(footer.metadata.num_row_groups), ImageColumn("source", "source")
+        with open_groups(str(path), identity, every, column) as groups:
+            for rows in groups.read(every, SHARD_ROWS):
                 with suppress(UnicodeDecodeError):
                     if rows.columns is not None:
                         names = rows.columns.column("source").drop_null().unique()
@@ -436,7 +454,7 @@ def _repeated(text: str, count: int) -> pa.Array:
 
 
 @contextmanager
-def _as_input_error(path: Path) -> Iterator[None]:
+def _as_input_error(path: Place) -> Iterator[None]:
     """Raise what pyarrow and the operating system say of a file as an `InputError`."""
     try:
         yield

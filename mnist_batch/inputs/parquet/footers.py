@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import find_chunks
 from mnist_batch.inputs.listing import open_native
+from mnist_batch.remote.addresses import is_remote
+from mnist_batch.remote.objects import RemoteObject, read
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,17 @@ def identity_of(path: str, *, portable: bool = False) -> bytes:
     """
     status = os.stat(path)  # noqa: PTH116 - a `Path` for each of 100,000 takes 0.5 s
     return _identity(status, portable=portable)
+
+
+def identity_of_object(found: RemoteObject) -> bytes:
+    """Return size and ETag of an object, as an identity."""
+    return b"%d %s" % (found.size, found.etag.encode())
+
+
+def listed_object(address: str, identity: bytes) -> RemoteObject:
+    """Return the object of an address that had an identity."""
+    size, _, etag = identity.decode().partition(" ")
+    return RemoteObject(address, int(size), etag)
 
 
 def _identity(status: os.stat_result, *, portable: bool = False) -> bytes:
@@ -69,12 +82,28 @@ def read_footer(path: str, identity: bytes) -> Footer:
     Raises:
         OSError: or another of `UNREADABLE`: the file cannot be opened or has no footer.
     """
+    if is_remote(path):
+        return _read_remote_footer(listed_object(path, identity))
     with open_listed(path, identity) as file:
         metadata = pq.read_metadata(file)
         descriptor = file.fileno()
         size = os.fstat(descriptor).st_size
         length = int.from_bytes(os.pread(descriptor, 4, size - 8), "little")
         return Footer(path, metadata, os.pread(descriptor, length, size - 8 - length), size)
+
+
+_TAIL = 2**16
+"""Bytes at the end of an object that are requested first: most footers are in them."""
+
+
+def _read_remote_footer(found: RemoteObject) -> Footer:
+    start = max(0, found.size - _TAIL)
+    tail = read(found.address, found.etag, (start, found.size)) if found.size else b""
+    length = int.from_bytes(tail[-8:-4], "little")
+    if len(tail) - 8 < length <= found.size - 8:
+        tail = read(found.address, found.etag, (found.size - 8 - length, found.size))
+    metadata = pq.read_metadata(pa.BufferReader(tail))
+    return Footer(found.address, metadata, tail[-8 - length : -8], found.size)
 
 
 @lru_cache(maxsize=4)

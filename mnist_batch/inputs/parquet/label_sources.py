@@ -10,17 +10,18 @@ from mnist_batch.inputs.labelling.hints import NAMES, hint_of_columns
 from mnist_batch.inputs.labelling.labels import class_numbers
 from mnist_batch.inputs.listing import UNREADABLE, text_of_path
 from mnist_batch.inputs.parquet.columns import ImageColumn, values_type
-from mnist_batch.inputs.parquet.footers import open_listed, read_footer
-from mnist_batch.inputs.parquet.row_groups import RowGroups
+from mnist_batch.inputs.parquet.footers import read_footer
+from mnist_batch.inputs.parquet.open_groups import open_groups
 from mnist_batch.inputs.shards import ReadSettings
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.remote.addresses import Place
 
 _MOST_COLUMNS = 20
 _MOST_ROWS = 200
 """What is looked at of a file to find labels, at most."""
 
 
-def label_of_name(path: Path, column: str | None, settings: ReadSettings) -> int | None:
+def label_of_name(path: Place, column: str | None, settings: ReadSettings) -> int | None:
     """Return the label that all rows of a file have by its path; None for none.
 
     The pattern of the user comes first, then the column of labels, and then the folder `label=7`
@@ -55,19 +56,20 @@ def hint_of_file(path: str, identity: bytes, image: ImageColumn) -> str:
     if named := next((key for key in keys if key.casefold() in NAMES), None):
         return f"folders are called {named}=...: pass --label-column {named}"
     try:
-        with open_listed(path, identity) as opened:
-            footer = read_footer(path, identity)
-            schema = pq.ParquetSchema(footer.metadata).to_arrow_schema()
-            names = [
-                field.name
-                for field in schema
-                if field.name not in (image.name, *image.pixels)
-                and _may_hold_labels(values_type(field.type))
-            ][:_MOST_COLUMNS]
-            if not names:
-                return ""
-            groups = RowGroups(opened, footer, ImageColumn(names[0], names[0]), names[1:])
-            rows = next(groups.read(range(min(1, footer.metadata.num_row_groups)), _MOST_ROWS))
+        footer = read_footer(path, identity)
+        schema = pq.ParquetSchema(footer.metadata).to_arrow_schema()
+        names = [
+            field.name
+            for field in schema
+            if field.name not in (image.name, *image.pixels)
+            and _may_hold_labels(values_type(field.type))
+        ][:_MOST_COLUMNS]
+        if not names:
+            return ""
+        first = range(min(1, footer.metadata.num_row_groups))
+        column = ImageColumn(names[0], names[0])
+        with open_groups(path, identity, first, column, names[1:]) as groups:
+            rows = next(groups.read(first, _MOST_ROWS))
     except (*UNREADABLE, StopIteration) as error:
         raise_if_of_machine(error, text_of_path(path))
         return ""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mnist_batch._kernels.parquet import NULLS, VALUES
+from mnist_batch._kernels.parquet import DATA_PAGE, DICTIONARY_PAGE, NULLS, STORED_BYTES, VALUES
 from mnist_batch.decoding.pixels import all_whole
 from mnist_batch.inputs.listing import UNREADABLE, cause, text_of_path
 from mnist_batch.inputs.parquet.columns import ImageColumn
@@ -95,6 +95,7 @@ class RowGroups:
         """
         self._file = file
         self._path, self._footer = footer.path, footer.metadata
+        self._size_bytes = footer.file_size
         self._images = image.paths
         self._names = image.names if image.names in kept else None
         self._struct = image.name
@@ -114,6 +115,16 @@ class RowGroups:
             buffer_size=max(_LEAST_BUFFER, 2**20 // len(self._images)),
             page_checksum_verification=True,  # where there are checksums
         )
+
+    def spans(self, groups: range) -> list[tuple[int, int]]:
+        """Return which bytes of the file the columns of row groups take, as the footer says."""
+        chunks = self._chunks[groups.start : groups.stop].reshape(-1, self._chunks.shape[-1])
+        pages = chunks[:, [DATA_PAGE, DICTIONARY_PAGE]]
+        starts = np.where(pages[:, 1] > 0, pages.min(axis=1), pages[:, 0])
+        # Arrow reads so many bytes more of files that old writers may have made (PARQUET-816).
+        bounds = np.stack([starts, starts + chunks[:, STORED_BYTES] + 100], axis=1)
+        bounds = bounds.clip(0, self._size_bytes)
+        return [(start, stop) for start, stop in bounds.tolist() if start < stop]
 
     def read(self, groups: range, batch_size: int) -> Iterator[RowSlice]:
         """Yield all rows that the footer says the row groups hold, at most `batch_size` at once.

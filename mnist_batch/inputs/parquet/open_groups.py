@@ -1,0 +1,76 @@
+"""Open row groups of a Parquet file; those of a file in object storage are brought here before."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.parquet.columns import ImageColumn
+from mnist_batch.inputs.parquet.footers import listed_object, open_listed, read_footer
+from mnist_batch.inputs.parquet.row_groups import RowGroups
+from mnist_batch.remote.addresses import is_remote
+from mnist_batch.remote.transfers import fetched_spans
+
+_GAP = 2**20
+"""Bytes between two columns that are fetched with them: they take less time than a request."""
+
+
+@contextmanager
+def open_groups(
+    path: str,
+    identity: bytes,
+    groups: range,
+    image: ImageColumn,
+    others: Sequence[str] = (),
+    kept: Sequence[str] = (),
+) -> Iterator[RowGroups]:
+    """Open some row groups of a file, of which `RowGroups.read` may then read those alone.
+
+    Of a file in object storage, the columns that are wanted come into a sparse local file, which
+    takes no more of the disk than they do, and goes at the end.
+
+    Args:
+        path: the file, or its address.
+        identity: as `identity_of` returns it.
+        groups: the row groups.
+        image: the column of images, as `RowGroups` takes it.
+        others: the same of further columns.
+        kept: the same of those without which rows are whole.
+
+    Raises:
+        OSError: or another of `UNREADABLE`: it cannot be opened, or is another file by now.
+        MachineError: the network, the credentials or the disk refuse.
+    """
+    footer = read_footer(path, identity)
+    if not is_remote(path):
+        with open_listed(path, identity) as file:
+            yield RowGroups(file, footer, image, others, kept)
+        return
+    with tempfile.NamedTemporaryFile(prefix="mnist-batch-") as sparse:
+        os.truncate(sparse.fileno(), footer.file_size)
+        with open_native(Path(sparse.name)) as file:
+            opened = RowGroups(file, footer, image, others, kept)
+            _fill(sparse.fileno(), path, identity, opened.spans(groups))
+            yield opened
+
+
+def _fill(descriptor: int, path: str, identity: bytes, spans: Sequence[tuple[int, int]]) -> None:
+    found = listed_object(path, identity)
+    for (start, _), content in fetched_spans(found, _merged(spans)):
+        os.pwrite(descriptor, content, start)
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield spans in order, those as one between which is little."""
+    first: int | None = None
+    last = 0
+    for start, stop in sorted(spans):
+        if first is not None and start > last + _GAP:
+            yield first, last
+            first = None
+        first = start if first is None else first
+        last = max(last, stop)
+    if first is not None:
+        yield first, last

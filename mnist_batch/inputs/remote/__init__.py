@@ -1,0 +1,1 @@
+"""Inputs in object storage: images fetched one by one, and files of other formats downloaded."""

@@ -1,0 +1,47 @@
+"""Local copies of whole objects."""
+
+import gc
+
+import numpy as np
+import pytest
+
+from mnist_batch.remote import objects
+from mnist_batch.remote.failures import ReplacedError
+from mnist_batch.remote.local_copies import LocalCopy, local_copy
+from tests.support.s3_server import Bucket
+
+
+def test_a_copy_has_the_name_and_the_bytes_of_its_object(bucket: Bucket) -> None:
+    """Objects that belong together lie side by side."""
+    content = np.random.default_rng(1).bytes(9_000_000)
+    images = objects.stat(bucket.put("a/images.idx", content))
+    labels = objects.stat(bucket.put("a/labels.idx", b"labels"))
+    copy = LocalCopy(images, labels)
+    assert (copy.path.name, copy.path.read_bytes()) == ("images.idx", content)
+    assert (copy.path.parent / "labels.idx").read_bytes() == b"labels"
+
+
+def test_a_copy_goes_when_nobody_needs_it(bucket: Bucket) -> None:
+    """Its file is there as long as the object that holds it."""
+    copy = LocalCopy(objects.stat(bucket.put("a", b"x")))
+    path = copy.path
+    assert path.is_file()
+    del copy
+    gc.collect()
+    assert not path.parent.exists()
+
+
+def test_the_last_copies_are_kept(bucket: Bucket) -> None:
+    """An object that is asked for again is not downloaded again; a changed one is."""
+    found = objects.stat(bucket.put("a", b"x"))
+    assert local_copy(found) is local_copy(found)
+    changed = objects.stat(bucket.put("a", b"y"))
+    assert local_copy(changed).path.read_bytes() == b"y"
+
+
+def test_another_object_in_its_place_is_not_copied(bucket: Bucket) -> None:
+    """What was listed is downloaded, or nothing."""
+    found = objects.stat(bucket.put("a", b"x"))
+    bucket.put("a", b"y")
+    with pytest.raises(ReplacedError):
+        LocalCopy(found)
