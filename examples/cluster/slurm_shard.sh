@@ -7,7 +7,7 @@
 # A shard that is lost is made again, `sbatch --array=3 slurm_shard.sh`; those that are whole stay.
 # All nodes have to see DIGITS and SHARDS, by the same paths.
 #SBATCH --job-name=digits
-#SBATCH --array=1-8
+#SBATCH --array=1-4
 #SBATCH --cpus-per-task=4
 #SBATCH --mem=4G
 #SBATCH --requeue
@@ -17,7 +17,7 @@ digits=${DIGITS:-/shared/digits}
 out=${SHARDS:-/shared/shards}/$SLURM_ARRAY_TASK_ID
 
 # As many as the array has, not SLURM_ARRAY_TASK_COUNT: that is 1 where one shard is made again.
-of=8
+of=4
 
 # A task that was stopped, and is requeued, goes on from what it has finished.
 [ -e "$out/_SUCCESS" ] || mnist-batch predict "$digits" --out "$out/" \
