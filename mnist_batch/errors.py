@@ -42,8 +42,8 @@ def in_arguments(text: str) -> str:
 def _argument(found: re.Match[str]) -> str:
     name, value, rest = found["name"].replace("-", "_"), found["value"], found["rest"] or ""
     name = _OTHER_NAMES.get(name, name)
-    if name == "no_report":
-        return f"report=False{rest}"
+    if name.startswith("no_"):
+        return f"{name.removeprefix('no_')}=False{rest}"
     if name in _FLAGS:
         return f"{name}=True{rest}"
     if value is None:
@@ -65,7 +65,7 @@ _SHELL = re.compile(r"(mnist-batch |python -m )")
 _FLAGS = frozenset(
     [
         *("augment", "content_hash", "fail_fast", "overwrite", "probabilities"),
-        *("require_labels", "resume"),
+        *("isolate", "require_labels", "resume"),
     ]
 )
 """Options without a value."""

@@ -327,6 +327,7 @@ class PredictOptions:
     memory: int | None = None  # bytes that the run aims to stay below
     content_hash: bool = False  # whether the column `content` is written
     several: Several = Several.ERROR
+    isolate: bool = False  # whether worker processes predict, which may die
     share: Share | None = None  # of the parts; None for all
 
     @property

@@ -32,7 +32,7 @@ from mnist_batch.cli.nights import history, nightly
 from mnist_batch.cli.printing.terminal import columns, say
 from mnist_batch.cli.shared.groups import expanded
 from mnist_batch.errors import MnistBatchError, tell_options
-from mnist_batch.machine import signals
+from mnist_batch.machine import module_folders, signals
 from mnist_batch.machine.failures import machine_errors, require_room
 
 # What takes long to import (numpy, pyarrow, keras, matplotlib, rich) is imported by the command
@@ -136,22 +136,10 @@ for _module in (
     _register(_module)
 
 
-class _WithoutPandas:
-    """A finder of modules that lets `import pandas` fail.
-
-    Where pandas is installed, pyarrow imports it at its first array. That takes 0.2 to 0.5 s, and
-    no command uses pandas. PyTorch asks whether it is there, and takes no exception for an answer.
-    """
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas" and "torch" not in sys.modules:
-            raise ModuleNotFoundError("pandas is not needed here", name=fullname)
-
-
 def main() -> None:
     """Run the command line and exit with one of the statuses above."""
     tell_options()
-    sys.meta_path.insert(0, _WithoutPandas())
+    module_folders.leave_out_pandas()
     os.environ["TERMINAL_WIDTH"] = str(columns())  # typer's, of help and of what is wrong in a call
     # No library speaks to the user: each image that is odd has a row's reason, and each message is
     # this package's. Libraries set filters of their own, so what prints a warning is replaced.

@@ -30,8 +30,8 @@ def predict_line(
     """Return the line of `mnist-batch predict`, with the outputs that were named."""
     words = ["predict", *map(as_argument, inputs), "--out", _out_word(out, options)]
     words += _option_words(model, options)
-    if options.content_hash:
-        words.append("--content-hash")
+    words += ["--isolate"] if options.isolate else []
+    words += ["--content-hash"] if options.content_hash else []
     report, pictures = options.output.report, options.output.save_prepared
     if report is False:
         words.append("--no-report")

@@ -145,6 +145,7 @@ def nightly(
     require_labels: bool = False,
     patience: int = 1,
     keep_nights: int | None = None,
+    isolate: bool = True,
     progress: Callable[[Progress], None] | None = None,
     **predicting: Unpack[PredictArguments],
 ) -> NightlyResult:
@@ -163,6 +164,7 @@ def nightly(
         require_labels: miss a gate where no row has a label.
         patience: nights in a row on which a gate has to be missed to fail.
         keep_nights: how many nights keep their predictions; None for all.
+        isolate: whether worker processes predict, as `predict` says; here they do by default.
         progress: called after each batch, in the calling thread.
         **predicting: arguments of `predict`, see `PredictArguments`.
 
@@ -172,12 +174,14 @@ def nightly(
     """
     limits = GateLimits(ErrorBudget.parse(max_errors), min_accuracy, require_labels, patience)
     options = NightlyOptions(limits, name, str(against), max_drop, keep_nights)
-    model, how = predicting.get("model"), _predict_options(**predicting)
+    model, how = predicting.get("model"), _predict_options(isolate=isolate, **predicting)
     progress = progress or image_bar()
     return nightly_with(input_list(inputs), Path(runs), model, how, options, progress)
 
 
 def _predict_options(
+    *,
+    isolate: bool,
     model: object = None,
     predictor: PredictorChoice | str = PredictorChoice.AUTO,
     scale: Scale | str | None = None,
@@ -204,6 +208,7 @@ def _predict_options(
         memory=memory_size(memory),
         content_hash=True,
         several=Several(several),
+        isolate=isolate,
     )
 
 

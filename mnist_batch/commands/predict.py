@@ -121,6 +121,7 @@ def predict(
     several: Several | str = Several.ERROR,
     format: OutputFormat | str | None = None,
     shard: str | None = None,
+    isolate: bool = False,
     **reading: Unpack[ReadArguments],
 ) -> Summary:
     """Predict every image of the inputs, a row each in input order, into one file with a report.
@@ -150,6 +151,8 @@ def predict(
         several: what becomes of a picture of several digits, see `options.Several`.
         format: `dataset` for a folder of Parquet files, as a slash at the end of `out` says.
         shard: a share of the parts, as `1/3`, into a folder for `merge`; None for all.
+        isolate: predict in worker processes, as many as `workers`: an image that ends one is a row
+            with an error, see Reliability.
         **reading: how inputs are read, see `options.ReadArguments`.
 
     Raises:
@@ -173,6 +176,7 @@ def predict(
         content_hash=content_hash,
         several=Several(several),
         share=None if shard is None else Share.parse(shard),
+        isolate=isolate,
     )
     progress = progress or image_bar()
     summary = predict_with(input_list(inputs), Path(out), model, how, progress)
@@ -211,6 +215,7 @@ def predict_with(
             f"{out}: a shard is written as a folder of parts, for merge; name one with a slash at "
             "its end, as --out shard-1/"
         )
+    engine = engine or _engine(options)
     # What can be refused at once is refused before a model is loaded or a large folder is listed.
     with RunOutputs(out, inputs, options, around) as outputs:
         run = Run(inputs, model, options)
@@ -218,6 +223,24 @@ def predict_with(
         check_not_read(outputs.files, [*run.opened.files, file, *([labels] if labels else [])])
         command = command or predict_line(inputs, out, model, options)
         return _predict(run, outputs, command, progress, engine)
+
+
+def _engine(options: PredictOptions) -> Engine | None:
+    """Return what predicts the parts of a run; None for threads here.
+
+    Raises:
+        OutputError: pictures of `--save-prepared` are wanted, which only threads here can make.
+    """
+    if not options.isolate:
+        return None
+    if options.output.save_prepared is not None:
+        raise OutputError(
+            "--save-prepared takes pictures from the process that predicts, and --isolate lets "
+            "others predict; leave out one of them"
+        )
+    from mnist_batch.engines.processes import Processes  # which few runs need
+
+    return Processes(options.workers)
 
 
 def _predict(
@@ -248,7 +271,8 @@ def _predict(
                 )
         evaluation = found.evaluator.evaluation()
         record = run.record(evaluation, found.predicted, time.perf_counter() - started)
-        notes = [*staging.notes, *_notes(run, evaluation, found.kept)]
+        of_engine = engine.notes if engine else []
+        notes = [*staging.notes, *of_engine, *_notes(run, evaluation, found.kept)]
         if outputs.report and evaluation.profile.rows and evaluation.profile.ink is None:
             notes.append(
                 "the report tells neither ink nor size of the images: the interrupted run, which "
@@ -277,7 +301,8 @@ def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
         advice.append(orientation_note(predictor, accuracy, kept, run.options.read.orientation))
         if not is_settled(predictor):
             advice.append(scale_note(predictor, accuracy, kept))
-        if not any(advice):
+        # Its images are decoded here, where one that crashes the decoder would end all.
+        if not any(advice) and Reason.CRASHED not in metrics.errors_by_reason:
             advice.append(prepare_note(predictor, accuracy, run.opened, run.prepare))
     except Exception as error:  # noqa: BLE001 - all is predicted, and this is only advice
         why = why_failed(error)

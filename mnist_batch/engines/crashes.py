@@ -146,7 +146,7 @@ def _with_crashed(part: Part, crashed: Sequence[int]) -> Part:
         inside = places[(places >= start) & (places < start + piece.shard.rows)] - start
         shard = CrashedRows(piece.shard, inside) if len(inside) else piece.shard
         pieces.append(piece._replace(shard=shard))
-    return Part(part.number, pieces)
+    return replace(part, pieces=pieces)
 
 
 def _shards_of(part: Part, rows: range) -> Iterator[Shard]:

@@ -75,6 +75,10 @@ class PartDone:
 class Engine(Protocol):
     """Predicts parts somewhere."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of how it went, one sentence each; asked at the end."""
+
     def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
         """Yield each part once it is done, in any order; `window.Window` bounds what waits.
 

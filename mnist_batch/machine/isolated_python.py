@@ -5,6 +5,7 @@ modules, and goes without `site` (-S), whose folders the first process has found
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -39,3 +40,12 @@ def variables() -> dict[str, str]:
     """Return its environment: this one without what is meant for others."""
     # It computes next to nothing, and each thread of OpenBLAS would take memory.
     return environment.settled(os.environ) | {"OPENBLAS_NUM_THREADS": "1"}
+
+
+def end_with_parent() -> None:
+    """Let Linux kill this process, the second one, when its parent ends."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig = 1  # linux/prctl.h
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

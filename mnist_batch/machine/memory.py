@@ -199,14 +199,19 @@ def require_batch() -> None:
         require_room(_BATCH, "a batch")
 
 
-def within(memory: int | None) -> AbstractContextManager[None]:
+def within(memory: int | None, processes: int = 1) -> AbstractContextManager[None]:
     """Aim to keep this process below `memory` bytes meanwhile; None for the default.
 
-    Pictures and their files share what it does not take already when this begins.
+    Pictures and their files share what it does not take already when this begins. With several
+    `processes`, this one takes its share, as the others do.
     """
-    if memory is None:
+    if memory is not None:
+        size = memory // processes - resident_memory() - _GROWTH
+    elif processes > 1:
+        size = _size_by_default() // processes
+    else:
         return nullcontext()
-    return _pictures.within(max(_LEAST, memory - resident_memory() - _GROWTH))
+    return _pictures.within(max(_LEAST, size))
 
 
 def reserve(size: int) -> AbstractContextManager[None]:

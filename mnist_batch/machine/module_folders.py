@@ -1,4 +1,4 @@
-"""Where Python looks for modules: not in the working folder, which is of the data.
+"""Where Python looks for modules: not in the working folder, which is of the data, nor for pandas.
 
 Imported before anything else, so it imports only what Python has loaded, or has built in.
 """
@@ -33,3 +33,20 @@ def without_working_folder() -> list[str]:
         for folder in sys.path
         if folder and (os.path.abspath(folder) != working or working in installed)
     ]
+
+
+class _WithoutPandas:
+    """A finder of modules that lets `import pandas` fail.
+
+    Where pandas is installed, pyarrow imports it at its first array. That takes 0.2 to 0.5 s, and
+    no command uses pandas. PyTorch asks whether it is there, and takes no exception for an answer.
+    """
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas" and "torch" not in sys.modules:
+            raise ModuleNotFoundError("pandas is not needed here", name=fullname)
+
+
+def leave_out_pandas() -> None:
+    """Find no pandas from now on, in a process that is this package's own."""
+    sys.meta_path.insert(0, _WithoutPandas())

@@ -140,7 +140,7 @@ def begun(memory: int, cpu_s: int) -> bytes:
 
     No file can be opened from here on, not even that of a module.
     """
-    _end_with_parent()
+    isolated_python.end_with_parent()
     _limit(memory, cpu_s)
     content = sys.stdin.buffer.read()
     sys.stdout.buffer.write(_BEGUN)
@@ -162,15 +162,6 @@ def _is_limited(memory: int) -> bool:
 
     most = resource.getrlimit(resource.RLIMIT_AS)[0]
     return most != resource.RLIM_INFINITY and most < memory
-
-
-def _end_with_parent() -> None:
-    """Let Linux kill this process when its parent ends; elsewhere its time runs out."""
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_pdeathsig = 1  # linux/prctl.h
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def _limit(memory: int, cpu_s: int) -> None:

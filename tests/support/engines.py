@@ -14,6 +14,8 @@ class InProcess:
         predicted: the numbers of the parts that it predicted.
     """
 
+    notes: Sequence[str] = ()
+
     def __init__(self, order: Sequence[int] | None = None) -> None:
         """Yield parts by their places among those that are given; None for the last first."""
         self._order = order

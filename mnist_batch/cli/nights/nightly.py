@@ -92,6 +92,7 @@ def nightly(
     running: groups.Running,
     reading: groups.Reading,
     predicting: groups.Predicting,
+    isolate: parameters.Isolate = True,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
@@ -112,6 +113,7 @@ def nightly(
             **vars(running),
             **vars(reading),
             **predicting.arguments(),
+            isolate=isolate,
             progress=progress,
         )
     terminal.show_result(result, night_page, quiet=quiet, as_json=as_json)

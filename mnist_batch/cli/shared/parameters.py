@@ -91,7 +91,20 @@ PrepareChoice = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None, reading(min=1, max=MOST_WORKERS, help="Threads; by default one per core.")
+    int | None,
+    reading(
+        min=1,
+        max=MOST_WORKERS,
+        help="Threads, or with --isolate processes; by default one per core.",
+    ),
+]
+Isolate = Annotated[
+    bool,
+    reading(
+        "--isolate/--no-isolate",
+        help="Predict in worker processes: an image that ends one is a row with an error, and the "
+        "run goes on.",
+    ),
 ]
 
 

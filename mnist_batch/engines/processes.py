@@ -1,0 +1,290 @@
+"""Predict the parts of a run in worker processes of this machine, any of which may die.
+
+Each process is a Python of its own that finds the same modules, and runs nothing of the program
+that called. It gets the job, then one attempt after another, and answers each with the part that is
+done or with an exception. All of it goes through one pipe; what libraries print goes nowhere.
+
+The pools of the standard library would not do. Where one process of `concurrent.futures` dies, all
+that is under way is lost, and nobody knows over what it died. Those of `multiprocessing` run the
+main module of the calling program again.
+"""
+
+import gc
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import traceback
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+
+from mnist_batch.engines.crashes import DEATHS, Attempt, make_attempt
+from mnist_batch.engines.part_job import PartDone, PartJob
+from mnist_batch.engines.window import Window
+from mnist_batch.errors import MachineError, MnistBatchError, tell_options
+from mnist_batch.inference.workers import available_workers
+from mnist_batch.machine import isolated_python, memory, module_folders
+from mnist_batch.machine.failures import machine_errors, not_started
+from mnist_batch.machine.memory_limits import allowed_memory
+from mnist_batch.outputs.parts.parts import Part
+
+_PROCESS = 256 * 2**20
+"""Bytes of memory that a process is taken to need, beside those for large pictures."""
+
+_AHEAD = 16
+"""Parts per process that may be done before one that is not: a search takes a while."""
+
+_READY = "ready"
+"""The first answer of a process: its modules are imported, and it has built the model."""
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A worker process.
+
+    Attributes:
+        process: the process.
+        pipe: to it.
+        attempt: what it is to do; None where it has nothing to do.
+        has_job: whether it was sent the job.
+        is_ready: whether it has said `_READY`.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    pipe: Connection
+    attempt: Attempt | None = None
+    has_job: bool = False
+    is_ready: bool = False
+
+
+class Processes:
+    """An engine of worker processes; see `part_job.Engine`."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        """Start nothing yet; `workers` are at least 1, None for one a core."""
+        self._wanted = workers or available_workers()
+        self._most = self._wanted  # processes at once, from now on
+        self._workers: list[_Worker] = []
+        self._again: deque[Attempt] = deque()  # attempts that come before those at further parts
+        self._unready = 0  # processes in a row that ended before they were ready
+        self._deaths = Counter[str]()  # of those that were ready, by how they ended
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of processes that died: one sentence, if any did."""
+        if not self._deaths:
+            return []
+        count, how = self._deaths.total(), ", ".join(sorted(self._deaths))
+        return [f"worker processes that ended in mid-work, by {how}: {count:,}"]
+
+    def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
+        """Yield each part once it is done, in any order.
+
+        Raises:
+            MachineError: no process can be started, or processes died as `Attempt.after_death`
+                says.
+            MnistBatchError: whatever `make_attempt` raises.
+        """
+        # Keras keeps all cores busy from one process, and a GPU's memory is for one.
+        alone = not job.predictor.in_workers
+        limit = job.options.memory or allowed_memory()
+        self._most = 1 if alone else max(1, min(self._wanted, limit // _PROCESS - 1))
+        job = replace(job, threads=self._wanted if alone else 1)
+        content = pickle.dumps((job, self._most + 1))
+        window = Window(parts, _AHEAD * self._most)
+        try:
+            while True:
+                self._give_out(content, window)
+                busy = {worker.pipe: worker for worker in self._workers if worker.attempt}
+                if not busy:
+                    return
+                for pipe in wait([*busy]):
+                    if done := self._received(busy[pipe]):  # type: ignore[index] # of ours all
+                        window.finish(done.number)
+                        yield done
+        finally:
+            for worker in self._workers:
+                worker.process.kill()
+            while self._workers:
+                self._end(self._workers[-1])
+
+    def _give_out(self, content: bytes, window: Window) -> None:
+        """Give attempts to processes that have nothing to do, and start processes for more."""
+        given = list[_Worker]()
+        while not any(worker.attempt and worker.attempt.is_alone for worker in self._workers):
+            if not self._again and (part := window.begin()):
+                self._again.append(Attempt(part))
+            is_busy = any(worker.attempt for worker in self._workers)
+            if not self._again or (self._again[0].is_alone and is_busy):
+                break
+            worker = self._idle()
+            if worker is None:
+                break
+            worker.attempt = self._again.popleft()
+            given.append(worker)
+        # Only now: a process takes its job when it has imported its modules, and all do that at
+        # once.
+        for worker in given:
+            with suppress(OSError):  # it has ended, as is found when its answer is waited for
+                if not worker.has_job:
+                    worker.pipe.send_bytes(content)
+                    worker.has_job = True
+                worker.pipe.send(worker.attempt)
+
+    def _idle(self) -> _Worker | None:
+        """Return a process that has nothing to do, started if there may be more; else None."""
+        for worker in self._workers:
+            if worker.attempt is None:
+                return worker
+        if len(self._workers) >= self._most:
+            return None
+        try:
+            self._workers.append(_started())
+        except MachineError:
+            if not self._workers:
+                raise
+            self._most = len(self._workers)
+            return None
+        return self._workers[-1]
+
+    def _received(self, worker: _Worker) -> PartDone | None:
+        """Take what a process sent, or that it died; return the part if one is done."""
+        attempt = worker.attempt
+        assert attempt
+        try:
+            reply = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._again.appendleft(self._after_death(worker, attempt))
+            return None
+        if isinstance(reply, BaseException):
+            raise reply
+        if reply == _READY:
+            worker.is_ready, self._unready = True, 0
+            return None
+        worker.attempt = None
+        if isinstance(reply, PartDone):
+            return reply
+        self._again.appendleft(attempt.after_probe())
+        return None
+
+    def _after_death(self, worker: _Worker, attempt: Attempt) -> Attempt:
+        """Return what is to be done after a process died.
+
+        Raises:
+            MachineError: as `Attempt.after_death`, or none of several processes got to work.
+        """
+        how = self._end(worker)
+        if worker.is_ready:
+            self._deaths[how] += 1
+            if how == _KILLED:  # as where memory is short: go on with fewer
+                self._most = max(1, self._most - 1)
+            return attempt.after_death()
+        self._unready += 1
+        if self._unready == DEATHS:
+            raise MachineError(
+                f"{DEATHS} worker processes one after another ended before they could begin "
+                f"({how}); nothing is wrong with the data; allow more memory (ulimit -v, the "
+                "container's limit), or pass --no-isolate"
+            )
+        return attempt
+
+    def _end(self, worker: _Worker) -> str:
+        """Wait for a process that is about to end, and return what ended it."""
+        status = worker.process.wait()
+        worker.pipe.close()
+        self._workers.remove(worker)
+        return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+
+_KILLED = signal.SIGKILL.name
+
+_PROGRAM = """
+from mnist_batch.engines import processes
+processes.serve(int(sys.argv[1]))
+"""
+
+
+def _started() -> _Worker:
+    """Start a process.
+
+    Raises:
+        MachineError: the system allows none.
+    """
+    try:
+        ours, theirs = Pipe()
+    except OSError as error:
+        raise not_started(error, "a worker process") from error
+    try:
+        process = subprocess.Popen(
+            isolated_python.command(_PROGRAM, str(theirs.fileno())),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            # Variables of libraries stay as they are here: some decide last bits.
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        )
+    except OSError as error:
+        ours.close()
+        raise not_started(error, "a worker process") from error
+    finally:
+        theirs.close()
+    return _Worker(process, ours)
+
+
+def serve(descriptor: int) -> None:
+    """Make the attempts that come through a pipe until it is closed, in a worker process."""
+    isolated_python.end_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the first process ends this one
+        signal.signal(number, signal.SIG_IGN)
+    _give_way()
+    gc.set_threshold(200_000)  # as the command does
+    module_folders.leave_out_pandas()
+    tell_options()  # in messages; the first process tells them as it wants
+    pipe = Connection(descriptor)
+    with suppress(EOFError):
+        for answer in _answers(pipe):
+            pipe.send(answer)
+
+
+def _give_way() -> None:
+    """Let no crash leave a copy of the memory on disk, and no lack of it end the first process."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")  # of 1000, proc_pid_oom_score_adj(5)
+
+
+def _answers(pipe: Connection) -> Iterator[object]:
+    """Yield what a process answers: that it is ready, then what becomes of each attempt.
+
+    That is its part, None of a probe, or at last an exception.
+    """
+    try:
+        with machine_errors():
+            job, processes = pickle.loads(pipe.recv_bytes())
+            yield _READY
+            with memory.within(job.options.memory, processes):
+                while True:
+                    yield make_attempt(job, pipe.recv())
+    except (EOFError, GeneratorExit):  # nothing more comes
+        return
+    except BaseException as error:  # noqa: BLE001 - the first process raises it
+        yield _to_send(error)
+
+
+def _to_send(error: BaseException) -> BaseException:
+    """Return an exception that can be pickled; one that nobody meant notes where it was raised."""
+    if isinstance(error, MnistBatchError):
+        return error
+    where = "".join(traceback.format_exception(error))
+    error.add_note(f"In a worker process:\n{where}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - its type is not known elsewhere, or takes other arguments
+        return RuntimeError(where)
+    return error

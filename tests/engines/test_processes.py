@@ -1,0 +1,231 @@
+"""Worker processes predict what threads predict, and any of them may die."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from mnist_batch.commands.predict import predict
+from mnist_batch.commands.runs.run import Summary
+from mnist_batch.engines import processes
+from mnist_batch.errors import LabelError, MachineError, OutputError
+from mnist_batch.inputs import image_files
+from mnist_batch.outputs.parts import parts
+from mnist_batch.reports.records import metrics_record
+from mnist_batch.synthetic import generator
+from tests.support import crashing
+from tests.support.command import COMMAND
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty images are three parts of two shards of four, and one of six images."""
+    monkeypatch.setattr(image_files, "SHARD_ROWS", 4)
+    monkeypatch.setattr(image_files, "PART_SHARDS", 2)
+    monkeypatch.setattr(parts, "BLOCKS", 0)
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """Thirty digits in class folders."""
+    generator.write_folder(tmp_path / "digits", 30)
+    return tmp_path / "digits"
+
+
+def _table(summary: Summary) -> pa.Table:
+    return pq.read_table(summary.predictions).replace_schema_metadata()
+
+
+def _in_threads(digits: Path) -> Summary:
+    return predict(digits, digits.parent / "threads.parquet", probabilities=True)
+
+
+def _isolated(digits: Path, workers: int = 2, **options: Any) -> Summary:  # noqa: ANN401
+    out = digits.parent / "isolated.parquet"
+    return predict(digits, out, isolate=True, workers=workers, probabilities=True, **options)
+
+
+def _samples(*summaries: Summary) -> list[Path]:
+    return [path for one in summaries for path in one.report_files if path.name == "samples.png"]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_processes_predict_what_threads_do(digits: Path, workers: int) -> None:
+    """Bit for bit, with the same report; more processes than parts are not started."""
+    threads, isolated = _in_threads(digits), _isolated(digits, workers)
+    assert _table(isolated).equals(_table(threads))
+    assert metrics_record(isolated.metrics, None) == metrics_record(threads.metrics, None)
+    assert isolated.unreadable == threads.unreadable
+    pictures = [path.read_bytes() for path in _samples(isolated, threads)]
+    assert pictures[0] == pictures[1]
+    assert isolated.notes == threads.notes
+
+
+def test_an_image_that_crashes_the_decoder_is_a_row_with_an_error(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all others no bit changes; and a note says that processes ended."""
+    expected = _table(_in_threads(digits)).to_pylist()
+    crashing.mark([sorted(digits.rglob("*.png"))[3]])
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.SEGFAULT))
+    summary = _isolated(digits, report=False)
+    lost = {"prediction": None, "confidence": None, "prepared": False, "probabilities": None}
+    expected[3] |= lost | {"error": "crashed the decoder"}
+    assert _table(summary).to_pylist() == expected
+    assert summary.metrics.errors_by_reason == {"crashed the decoder": 1}
+    (note,) = [note for note in summary.notes if "worker processes" in note]
+    assert note.startswith("worker processes that ended in mid-work, by SIGSEGV: ")
+
+
+def test_a_process_that_is_killed_in_mid_part_costs_nothing(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its part is predicted by another."""
+    expected = _table(_in_threads(digits))
+    crashing.mark([min(digits.rglob("*.png"))])
+    once = digits.parent / "once"
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.kill_once(once)))
+    summary = _isolated(digits, report=False)
+    assert _table(summary).equals(expected)
+    assert "worker processes that ended in mid-work, by SIGKILL: 1" in summary.notes
+
+
+def _workers_of(process: int) -> list[int]:
+    """Return the worker processes that a process has started."""
+    found = Path(f"/proc/{process}/task").glob("*/children")
+    children = [int(child) for one in found for child in one.read_text().split()]
+    return [one for one in children if b"processes.serve" in _read(one, "cmdline")]
+
+
+def _read(process: int, name: str) -> bytes:
+    """Read what `/proc` has of a process; nothing where it has ended."""
+    try:
+        return Path(f"/proc/{process}/{name}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def test_processes_that_are_killed_over_an_image_alone_accuse_it_only_with_memory_to_spare(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a picture cannot have what it may take, the machine is what lacks something."""
+    crashing.mark([min(digits.rglob("*.png"))])
+    short = "from mnist_batch.decoding import attempts; attempts.available_memory = lambda: 2**20"
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.KILL, short))
+    with pytest.raises(MachineError, match="may take 600 MiB of memory, and 1 MiB are free"):
+        _isolated(digits, report=False)
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.KILL))
+    summary = _isolated(digits, report=False, resume=True)
+    assert summary.metrics.errors_by_reason == {"crashed the decoder": 1}
+
+
+def test_processes_that_cannot_begin_stop_the_run(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one line; no image is accused."""
+    monkeypatch.setattr(processes, "_PROGRAM", "sys.exit(5)")
+    with pytest.raises(MachineError, match=r"before they could begin \(status 5\)"):
+        _isolated(digits)
+    assert not (digits.parent / "isolated.parquet").exists()
+
+
+def test_what_a_process_raises_is_raised_here(tmp_path: Path) -> None:
+    """As threads raise it."""
+    table = {"image": [bytes(784)] * 3, "label": [1, 2, 11]}
+    pq.write_table(pa.table(table), tmp_path / "digits.parquet")
+    said = set[str]()
+    for isolate in (False, True):
+        with pytest.raises(LabelError) as raised:
+            predict(tmp_path / "digits.parquet", tmp_path / "out.parquet", isolate=isolate)
+        said.add(str(raised.value))
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("error", ["ZeroDivisionError()", "type('Odd', (Exception,), {})()"])
+def test_an_exception_of_any_type_says_where_it_was_raised(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    """One whose type is not known here is raised as another."""
+    crashing.mark([min(digits.rglob("*.png"))])
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(f"raise {error}"))
+    with pytest.raises((ZeroDivisionError, RuntimeError)) as raised:
+        _isolated(digits)
+    said = "".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
+    assert "in crashing" in said
+    assert not _workers_of(os.getpid())
+
+
+def test_pictures_of_save_prepared_need_the_process_itself(digits: Path) -> None:
+    """Refused at once."""
+    with pytest.raises(OutputError, match="leave out one"):
+        _isolated(digits, save_prepared=digits.parent / "pictures")
+    assert not (digits.parent / "isolated.parquet").exists()
+
+
+@pytest.fixture
+def running(tmp_path: Path, digits: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A run that has finished a part, in a session of its own; the noise after it takes long."""
+    formed = np.stack([np.asarray(Image.open(path)) for path in digits.rglob("*.png")])
+    noise = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), np.uint8)
+    rows = np.concatenate([np.resize(formed, (40_000, 28, 28)), noise])
+    images = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(784), len(rows), [None, pa.py_buffer(rows)]
+    )
+    table = pa.table({"image": images})
+    pq.write_table(table, tmp_path / "digits.parquet", row_group_size=8192, compression="lz4")
+    command = [*COMMAND, "predict", tmp_path / "digits.parquet", "--out", tmp_path / "out.parquet"]
+    process = subprocess.Popen(
+        [*map(str, command), "--isolate", "--no-report", "--workers", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    staging = tmp_path / "out.parquet.staging"
+    while not list(staging.glob("part-*.arrow")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they end after their part")
+def test_no_process_outlives_the_run(running: "subprocess.Popen[str]") -> None:
+    """Even where that is killed, which it cannot notice."""
+    workers = _workers_of(running.pid)
+    assert workers
+    running.kill()
+    running.wait()
+    while any(_is_running(worker) for worker in workers):
+        time.sleep(0.01)
+
+
+def _is_running(process: int) -> bool:
+    state = _read(process, "stat").rpartition(b")")[2].split()[:1]
+    return state not in ([], [b"Z"], [b"X"])
+
+
+def test_ctrl_c_ends_a_run_once_and_quietly(
+    running: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    """The terminal sends it to the processes too; what is finished is kept."""
+    workers = _workers_of(running.pid)
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate()
+    assert running.returncode == 130
+    assert said.splitlines()[0].endswith("--resume goes on from there")
+    assert said.splitlines()[1:] == ["interrupted"]
+    assert not any(_is_running(worker) for worker in workers)
+    assert not list((tmp_path / "out.parquet.staging").glob("*.tmp"))

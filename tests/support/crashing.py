@@ -1,0 +1,54 @@
+"""Worker processes whose decoder crashes over some images, as a flaw in a library would."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from mnist_batch.engines import processes
+
+_MARK = "crash over me"
+_PROGRAM = processes._PROGRAM
+
+SEGFAULT = "faulthandler._sigsegv()"
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+"""What the decoder does: as by a flaw, and as the system does where memory is short."""
+
+
+def kill_once(flag: Path) -> str:
+    """Return a deed that kills the process unless a file is there, which it makes before."""
+    return f"if not os.path.exists({str(flag)!r}): open({str(flag)!r}, 'w').close(); {KILL}"
+
+
+def mark(paths: Sequence[Path]) -> None:
+    """Write PNG files anew so that a crashing decoder crashes; their pixels stay."""
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+            text = PngInfo()
+            text.add_text("Comment", _MARK)
+            image.save(path, pnginfo=text)
+
+
+def program(deed: str, before: str = "") -> str:
+    """Return the program of worker processes whose decoder does a deed over a marked image.
+
+    Args:
+        deed: a statement of Python.
+        before: another one, which each process runs as it starts.
+    """
+    return f"""
+import faulthandler, os, signal
+from mnist_batch.inference import pipeline
+
+def crashing(batch, prepare=pipeline.prepare_batch, **named):
+    for content, error in zip(batch.images.to_pylist(), batch.error.to_pylist()):
+        if error is None and {_MARK.encode()!r} in content:
+            {deed}
+    return prepare(batch, **named)
+
+pipeline.prepare_batch = crashing
+{before}
+{_PROGRAM}
+"""
