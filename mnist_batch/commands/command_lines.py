@@ -51,7 +51,7 @@ def _out_word(out: Path, options: PredictOptions) -> str:
 
 def nightly_line(
     inputs: Sequence[str | Path],
-    runs: Path,
+    runs: str | Path,
     model: str | Path | Predictor | None,
     options: PredictOptions,
 ) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_batch.errors import InputError
-from mnist_batch.nights.history.index import write_index
 from mnist_batch.nights.history.rows import NightRow, history_rows
 from mnist_batch.nights.night_folder import INDEX
+from mnist_batch.nights.remote_runs import runs_at
 from mnist_batch.outputs.targets import output_errors
 
 
@@ -22,7 +22,7 @@ class History:
         notes: what was passed over, a sentence each.
     """
 
-    page: Path
+    page: Path | str
     nights: Sequence[NightRow]
     notes: Sequence[str]
 
@@ -46,18 +46,20 @@ def history(runs: str | Path) -> History:
     over, and a note says so.
 
     Args:
-        runs: the folder of the nights.
+        runs: the folder of the nights, a path or an address of object storage.
 
     Raises:
         InputError: the folder is none, or holds no night.
         OutputError: the page cannot be written.
     """
-    folder = Path(runs)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; name the one that --runs of nightly named")
-    with output_errors(folder):
-        found = write_index(folder)
-    return History(folder / INDEX, history_rows(folder, found.nights), found.notes)
+    with runs_at(runs) as there, there.telling():
+        folder = there.folder
+        if not folder.is_dir():
+            raise InputError(f"{folder}: is no folder; name the one that --runs of nightly named")
+        with output_errors(folder):
+            found = there.write_index()
+        rows = history_rows(folder, found.nights)
+        return History(there.shown(folder / INDEX), rows, list(map(there.told, found.notes)))
 
 
 def _record(row: NightRow) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """Predict into the folder of a night, hold it against an earlier one, and tell what changed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from mnist_batch.commands.command_lines import nightly_line, shell_line
 from mnist_batch.commands.compare import comparison_command, images_to_show
@@ -18,19 +18,23 @@ from mnist_batch.inputs.listing import glob_root
 from mnist_batch.inputs.sources import STDIN
 from mnist_batch.nights.baseline.choice import PASSED, check_against
 from mnist_batch.nights.gates import GateLimits
-from mnist_batch.nights.history.index import read_history, write_index
+from mnist_batch.nights.history.index import read_history
 from mnist_batch.nights.new_night import NewNight, check_name
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_files import publish, write_comparison_page, write_files
 from mnist_batch.nights.night_folder import (
     COMPARISON,
     INDEX,
+    JUNIT,
     PREDICTIONS,
     REPORT,
+    SUMMARY,
     Nights,
     around,
 )
+from mnist_batch.nights.remote_runs import runs_at
 from mnist_batch.nights.retention import remove_old_predictions
+from mnist_batch.nights.runs import Runs
 from mnist_batch.nights.tonight import Predicted, Tonight
 from mnist_batch.options import (
     BATCH_ROWS,
@@ -88,17 +92,19 @@ class NightlyResult:
 
     Attributes:
         night: what `run.json` holds.
-        folder: of the night.
+        folder: of the night: a path, or an address of object storage.
         summary: of its predictions, by the names that its files have in the end.
         notes: what the user should know, one sentence each.
         warnings: what was asked for and could not be had, one sentence each: a comparison.
+        pages: what there is to be read, by what it is, the most readable first.
     """
 
     night: Night
-    folder: Path
+    folder: Path | str
     summary: Summary
     notes: Sequence[str]
     warnings: Sequence[str]
+    pages: Mapping[str, str]
 
     def __repr__(self) -> str:
         """Return the night and what was counted, in one line."""
@@ -153,7 +159,7 @@ def nightly(
 
     Args:
         inputs: what to predict: the INPUTs of the command.
-        runs: the folder of the nights, made where it is missing.
+        runs: the folder of the nights, made where it is missing; or an address of object storage.
         name: of the night; None for the UTC date, with the time where that date is taken.
         against: `passed` for the last night of the same images that missed no gate, `previous` for
             the one before, `best` for the one with the highest accuracy; the name of a night; or a
@@ -176,7 +182,8 @@ def nightly(
     options = NightlyOptions(limits, name, str(against), max_drop, keep_nights)
     model, how = predicting.get("model"), _predict_options(isolate=isolate, **predicting)
     progress = progress or image_bar()
-    return nightly_with(input_list(inputs), Path(runs), model, how, options, progress)
+    with runs_at(runs) as there, there.telling():
+        return nightly_with(input_list(inputs), there, model, how, options, progress)
 
 
 def _predict_options(
@@ -214,7 +221,7 @@ def _predict_options(
 
 def nightly_with(
     inputs: Sequence[str | Path],
-    runs: Path,
+    runs: Runs,
     model: str | Path | Predictor | None,
     how: PredictOptions,
     options: NightlyOptions,
@@ -230,12 +237,17 @@ def nightly_with(
         MnistBatchError: as of `predict_with`.
     """
     _check_apart(inputs, runs)
-    with output_errors(runs):
-        earlier, notes = read_history(runs) if runs.exists() else Nights([], [])
+    folder = runs.folder
+    with output_errors(folder):
+        earlier, notes = read_history(folder) if folder.exists() else Nights([], [])
     check_against(runs, earlier, options.against)
     began = datetime.now(UTC)
-    command = nightly_line(inputs, runs, model, how)
-    with NewNight(runs, options.name, began) as new, new.telling():
+    command = nightly_line(inputs, str(runs), model, how)
+    with (
+        runs.claimed(options.name, began) as name,
+        NewNight(folder, name, began) as new,
+        new.telling(),
+    ):
         notes = [*notes, *_tidy(runs, earlier, options)]  # first, for the disk may be full
         summary = predict_with(
             *(inputs, new.folder / PREDICTIONS, model, how, progress, command),
@@ -251,17 +263,45 @@ def nightly_with(
         said = [*tonight.warnings, *told.notes]
         write_files(new.folder, night, tonight, told.unreadable, said)
         new.commit()
+        runs.publish(new.name)
     notes = [*told.notes, *_tidy(runs, [*earlier, night], options)]
     notes += [*_index(runs), *publish(new.place)]
-    return NightlyResult(night, new.place, told, notes, tonight.warnings)
+    return _result(runs, new, night, replace(told, notes=notes), tonight.warnings)
+
+
+def _result(
+    runs: Runs, new: NewNight, night: Night, summary: Summary, warnings: Sequence[str]
+) -> NightlyResult:
+    """Return what is told of a night that is in place."""
+    files = {
+        "all nights": runs.folder / INDEX,
+        "report": new.place / REPORT / INDEX,
+        "comparison": new.place / COMPARISON / INDEX,
+        "summary": new.place / SUMMARY,
+        "JUnit": new.place / JUNIT,
+    }
+    told = replace(
+        summary,
+        predictions=cast(Any, runs.shown(summary.predictions)),
+        report_files=cast(Any, [runs.shown(path) for path in summary.report_files]),
+        notes=list(map(runs.told, summary.notes)),
+    )
+    return NightlyResult(
+        night=night,
+        folder=runs.shown(new.place),
+        summary=told,
+        notes=told.notes,
+        warnings=list(map(runs.told, warnings)),
+        pages={what: str(runs.shown(path)) for what, path in files.items() if path.is_file()},
+    )
 
 
 def _comparison_page(
-    new: NewNight, tonight: Tonight, inputs: Sequence[str | Path], runs: Path, max_drop: float
+    new: NewNight, tonight: Tonight, inputs: Sequence[str | Path], runs: Runs, max_drop: float
 ) -> list[str]:
     """Write the page of the comparison; return a note where it is missing."""
     held = tonight.held
-    base = runs / held.name if held.night else Path(held.name)
+    base = runs.folder / held.name if held.night else Path(held.name)
     # A list that came on standard input has gone through, and its images with it.
     shown = None if STDIN in inputs else inputs
     command = comparison_command(base, new.place, new.place / COMPARISON, shown, None, max_drop)
@@ -294,18 +334,25 @@ def _told(summary: Summary, new: NewNight, notes: Sequence[str]) -> Summary:
     )
 
 
-def _check_apart(inputs: Sequence[str | Path], runs: Path) -> None:
+def _check_apart(inputs: Sequence[str | Path], runs: Runs) -> None:
     """Refuse inputs among the nights, and nights among the inputs."""
-    check_outside([], [runs], inputs)
+    check_outside([], [runs.folder], inputs)
     for item in map(str, inputs):
-        if "://" not in item and item != STDIN and is_inside(Path(glob_root(item)), runs):
+        if item != STDIN and _overlap(item, runs):
             raise OutputError(
                 f"{item}: lies in {runs}, which is for the nights alone; name another place for "
                 "one of them"
             )
 
 
-def _tidy(runs: Path, nights: Sequence[Night], options: NightlyOptions) -> list[str]:
+def _overlap(item: str, runs: Runs) -> bool:
+    if "://" in item:  # an address, in which the next run would read the nights too
+        one, other = (f"{address.rstrip('/')}/" for address in (item, str(runs)))
+        return one.startswith(other) or other.startswith(one)
+    return is_inside(Path(glob_root(item)), runs.folder)
+
+
+def _tidy(runs: Runs, nights: Sequence[Night], options: NightlyOptions) -> list[str]:
     """Remove the predictions of old nights where that is wanted; return a note on them."""
     if options.keep_nights is None:
         return []
@@ -317,11 +364,12 @@ def _tidy(runs: Path, nights: Sequence[Night], options: NightlyOptions) -> list[
     return [f"predictions of old nights, removed: {names}"] if removed else []
 
 
-def _index(runs: Path) -> list[str]:
+def _index(runs: Runs) -> list[str]:
     """Make the page of all nights again, which costs no night; return a note where it is old."""
     try:
-        write_index(runs)
+        runs.write_index()
     except Exception as error:  # noqa: BLE001 - the night is in place
         again = shell_line(["mnist-batch", "history", str(runs)])
-        return [f"{runs / INDEX} was not made again ({why_failed(error)}); to make it: {again}"]
+        page, why = runs.folder / INDEX, why_failed(error)
+        return [f"{page} was not made again ({why}); to make it: {again}"]
     return []

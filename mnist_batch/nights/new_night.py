@@ -16,7 +16,7 @@ from mnist_batch.nights.night_folder import INDEX
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.targets import Parents, flush, flush_names, output_errors
 
-_PLACE = ".mnist-batch"
+PLACE = ".mnist-batch"
 """Among the nights, there while one is made: all in it is ours, and all beside it somebody's."""
 
 _LOCK = re.compile(r"\.(.+)\.lock")
@@ -64,7 +64,7 @@ class NewNight(AbstractContextManager["NewNight", None]):
             began: in UTC.
         """
         self._runs = runs
-        self._names = _names(began) if name is None else iter([name])
+        self._names = free_names(name, began)
         self._is_named = name is not None
         self._entered = ExitStack()
 
@@ -79,7 +79,7 @@ class NewNight(AbstractContextManager["NewNight", None]):
             made = Parents(self._runs)
             entered.callback(made.remove_unused)
             made.make()
-            entered.callback(_remove_empty, self._runs / _PLACE)
+            entered.callback(_remove_empty, self._runs / PLACE)
             remove_dead_nights(self._runs)
             self.name = self._lock_name(entered)
             self.place, self.folder = self._runs / self.name, hidden(self._runs, self.name)
@@ -129,7 +129,7 @@ class NewNight(AbstractContextManager["NewNight", None]):
 
     @property
     def _hidden_name(self) -> str:
-        return f"{_PLACE}/{self.name}"
+        return f"{PLACE}/{self.name}"
 
     def _lock_name(self, entered: ExitStack) -> str:
         """Lock the first of the names that is free."""
@@ -144,12 +144,15 @@ class NewNight(AbstractContextManager["NewNight", None]):
                             return name
             except OutputInUseError as error:
                 if self._is_named:
-                    raise OutputInUseError(str(error).replace(f"{_PLACE}/", "")) from error
+                    raise OutputInUseError(str(error).replace(f"{PLACE}/", "")) from error
         raise OutputError(f"{place} exists already; give another --name, or none for the date")
 
 
-def _names(began: datetime) -> Iterator[str]:
-    """Yield names for a night: its date, with the time, and with a number then."""
+def free_names(name: str | None, began: datetime) -> Iterator[str]:
+    """Yield names for a night: the one that is given, or its date, then with time and number."""
+    if name is not None:
+        yield name
+        return
     yield f"{began:%Y-%m-%d}"
     moment = f"{began:%Y-%m-%dT%H%M%S}"
     yield moment
@@ -158,7 +161,7 @@ def _names(began: datetime) -> Iterator[str]:
 
 def hidden(runs: Path, name: str) -> Path:
     """Return where a night is made."""
-    return runs / _PLACE / name
+    return runs / PLACE / name
 
 
 def _is_there(path: Path) -> bool:
@@ -176,7 +179,7 @@ def remove_dead_nights(runs: Path) -> None:
     Where the file system has no locks nobody can tell, and the folders stay; so does what the
     system refuses to remove.
     """
-    place = runs / _PLACE
+    place = runs / PLACE
     names = [path.name for path in place.iterdir()] if place.is_dir() else []
     found = [(name, _LOCK.fullmatch(name)) for name in names]
     for name in {lock[1] if lock else name for name, lock in found}:

@@ -4,7 +4,6 @@ A night is a folder of the folder that `--runs` names, complete or absent: it is
 name, `.mnist-batch/NAME`, and renamed. So nothing but the folders is the history.
 """
 
-import contextlib
 import errno
 import json
 import stat
@@ -27,14 +26,14 @@ INDEX = "index.html"
 """The page of all nights, in the folder of the nights."""
 
 
-_PAGES = {
+PAGES = {
     "Report": f"{REPORT}/{INDEX}",
     "Comparison": f"{COMPARISON}/{INDEX}",
     "Summary": SUMMARY,
 }
 """Of a night, for whoever reads one of them."""
 
-_MOST_BYTES = 4_000_000
+MOST_BYTES = 4_000_000
 """Of a file with the numbers of a night: a record names all INPUTs, of which a shell gives 2 MB."""
 
 
@@ -56,7 +55,7 @@ class Nights(NamedTuple):
 
 def around(name: str, *pages: str) -> Around:
     """Return what a page in a folder of a night belongs to: the night, and those of its pages."""
-    places = ((page, f"../{_PAGES[page]}") for page in pages)
+    places = ((page, f"../{PAGES[page]}") for page in pages)
     return Around(f"Night {name}", [("All nights", f"../../{INDEX}"), *places])
 
 
@@ -67,7 +66,7 @@ def around_report(folder: Path) -> Around | None:
         return None
     return around(
         night.name,
-        *(page for page, place in _PAGES.items() if page != "Report" and (night / place).is_file()),
+        *(page for page, place in PAGES.items() if page != "Report" and (night / place).is_file()),
     )
 
 
@@ -149,13 +148,6 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "is no file", str(path))
-    if found.st_size > _MOST_BYTES:
+    if found.st_size > MOST_BYTES:
         raise ValueError(f"has {found.st_size:,} bytes")
     return json.loads(path.read_bytes())
-
-
-def has_predictions(runs: Path, night: Night) -> bool:
-    """Tell whether the predictions of a night are still there."""
-    with contextlib.suppress(OSError):
-        return (runs / night.name / PREDICTIONS).is_file()
-    return False

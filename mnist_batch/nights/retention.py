@@ -3,20 +3,19 @@
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.nights.baseline.choice import BEST, PASSED, hold_against
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.night import Night
-from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
+from mnist_batch.nights.runs import Runs
 from mnist_batch.outputs.reader import PredictionsFile
 
 _MOST_SETS = 30
 """Sets of images, the newest, whose nights are looked for: as many as `hold_against` looks at."""
 
 
-def remove_old_predictions(runs: Path, nights: Sequence[Night], keep: int, also: str) -> list[str]:
+def remove_old_predictions(runs: Runs, nights: Sequence[Night], keep: int, also: str) -> list[str]:
     """Remove the predictions of all but the last `keep` nights; return the names of these nights.
 
     Metrics, reports, comparisons and records stay; so do the predictions that a later night may be
@@ -34,28 +33,21 @@ def remove_old_predictions(runs: Path, nights: Sequence[Night], keep: int, also:
     kept.add(also)
     removed = []
     for night in nights:
-        path = runs / night.name / PREDICTIONS
-        if night.name not in kept and has_predictions(runs, night) and not _is_same(path, also):
-            with contextlib.suppress(OSError):
-                path.unlink()
-                removed.append(night.name)
+        if night.name in kept or not runs.has_predictions(night) or runs.is_of(night.name, also):
+            continue
+        with contextlib.suppress(OSError):
+            runs.remove_predictions(night.name)
+            removed.append(night.name)
     return removed
 
 
-def _is_same(path: Path, also: str) -> bool:
-    """Tell whether two paths lead to one file, be it by a link."""
-    with contextlib.suppress(OSError):
-        return path.samefile(also)
-    return False
-
-
-def _needed(runs: Path, nights: Sequence[Night]) -> set[str]:
+def _needed(runs: Runs, nights: Sequence[Night]) -> set[str]:
     """Return the nights that later ones may be held against."""
-    there = [night for night in nights if has_predictions(runs, night)]
+    there = [night for night in nights if runs.has_predictions(night)]
     needed: set[str] = set()
     for newest in _newest_of_sets(there, {night.name for night in nights}):
         try:
-            contents = read_contents(runs / newest.name / PREDICTIONS)
+            contents = read_contents(runs.predictions(newest.name))
         except PredictionsError:  # damaged, so that nothing is held against it
             if newest is there[-1]:
                 return {night.name for night in there}  # nobody knows what the next one needs
@@ -64,7 +56,7 @@ def _needed(runs: Path, nights: Sequence[Night]) -> set[str]:
     return needed
 
 
-def _held(runs: Path, nights: Sequence[Night], word: str, contents: Contents) -> str:
+def _held(runs: Runs, nights: Sequence[Night], word: str, contents: Contents) -> str:
     """Return the night whose predictions can be read that a word of `--against` stands for."""
     for held in hold_against(runs, nights, word, contents):
         if held.predictions:

@@ -22,7 +22,7 @@ from mnist_batch.nights.baseline.contents import read_contents
 from mnist_batch.nights.gates import Evidence, GateLimits, ask_gates, status_of
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import ComparedWith, Night
-from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
+from mnist_batch.nights.runs import Runs
 
 _OTHER_CLASSES = "; keep nights of other classes in a folder of their own"
 
@@ -64,7 +64,7 @@ class Tonight:
 
     def __init__(
         self,
-        runs: Path,
+        runs: Runs,
         earlier: Sequence[Night],
         predicted: Predicted,
         against: str,
@@ -214,10 +214,10 @@ class Tonight:
 
     def _new_images(self, before: Night) -> NewImages | None:
         """Return the images that a night had not; None where its predictions are not there."""
-        if before.data == self._setting.data or not has_predictions(self._runs, before):
+        if before.data == self._setting.data or not self._runs.has_predictions(before):
             return None
         try:
-            there = read_contents(self._runs / before.name / PREDICTIONS)
+            there = read_contents(self._runs.predictions(before.name))
         except PredictionsError:  # damaged
             return None
         return NewImages(self._contents.new_since(there), len(self._contents.hashes))

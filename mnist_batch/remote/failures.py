@@ -49,6 +49,11 @@ def told(address: str) -> Iterator[None]:
         raise FileExistsError(errno.EEXIST, "exists already", address) from error
     except exceptions.PreconditionError as error:
         raise ReplacedError("replaced after it was listed") from error
+    except exceptions.InvalidPathError as error:
+        raise InputError(
+            f"{address}: holds an object whose name has an empty part, `.` or `..`; rename or "
+            "delete it"
+        ) from error
     except ValueError as error:
         raise InputError(f"{address}: no object can have this name; name another") from error
     except exceptions.BaseError as error:

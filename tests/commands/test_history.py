@@ -16,7 +16,7 @@ def test_history_makes_the_page_and_returns_the_nights(tmp_path: Path) -> None:
         write_night(tmp_path, night(day))
     (tmp_path / "notes").mkdir()
     result = mnist_batch.history(tmp_path)
-    assert result.page.is_file()
+    assert Path(result.page).is_file()
     record = json.loads(json.dumps(result.record()))
     assert [one["name"] for one in record["nights"]] == ["2024-11-01", "2024-11-02"]
     assert record["nights"][0]["state"] == "passed"
@@ -37,7 +37,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_old_page(tmp_path: Path) -> None:
     """And no other file; the error says what to do."""
     write_night(tmp_path, night(1))
-    page = mnist_batch.history(tmp_path).page
+    page = Path(mnist_batch.history(tmp_path).page)
     old = page.read_bytes()
     write_night(tmp_path, night(2))
     with limited_file_size(1000), pytest.raises(mnist_batch.OutputError, match="could not be"):

@@ -155,8 +155,8 @@ def test_what_was_not_compared_is_said_wherever_the_night_is_told(
     images[0].unlink()
     images[1].rename(tmp_path / "digits" / "9" / images[1].name)
     result = _nightly(tmp_path / "digits", runs)
-    page = (result.folder / "comparison" / "index.html").read_text()
-    summary = (result.folder / "summary.md").read_text()
+    page = (Path(result.folder) / "comparison" / "index.html").read_text()
+    summary = (Path(result.folder) / "summary.md").read_text()
     for note in (
         "images that both have, and that are compared: 199; rows in the base alone: 1, in the new "
         "run alone: 0",
@@ -174,7 +174,7 @@ def test_other_images_are_not_compared_and_it_is_said(tmp_path: Path, runs: Path
     assert result.night.against is None
     assert result.night.drift
     assert _gates(result)["regression"] is None
-    summary = (result.folder / "summary.md").read_text()
+    summary = (Path(result.folder) / "summary.md").read_text()
     assert "Not compared: no night that has passed its gates is over the same images." in summary
     assert "120 of 120 images are new since good" in result.night.changes
 

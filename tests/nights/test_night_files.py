@@ -16,7 +16,7 @@ def test_the_summary_is_appended_where_github_shows_it(
     page.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     result = mnist_batch.nightly(digits_folder, tmp_path / "nights", name="n")
-    summary = (result.folder / "summary.md").read_text()
+    summary = (Path(result.folder) / "summary.md").read_text()
     assert page.read_text() == f"before\n{summary}"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     notes = mnist_batch.nightly(digits_folder, tmp_path / "nights").notes

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_batch.nights.night_folder import PREDICTIONS, RECORD, has_predictions, read_nights
+from mnist_batch.nights.night_folder import RECORD, read_nights
 from tests.support.nights import night, write_night
 
 
@@ -99,11 +99,3 @@ def test_nights_of_another_machine_stand_beside_those_of_this_one(tmp_path: Path
     elsewhere = replace(night(1), created_utc="2024-11-01T03:00:00.000+00:00")
     write_night(tmp_path, elsewhere, folder="other machine")
     assert [one.name for one in read_nights(tmp_path).nights] == ["2024-11-01", "other machine"]
-
-
-def test_a_night_may_have_lost_its_predictions(tmp_path: Path) -> None:
-    """`--keep-nights` removes them."""
-    folder = write_night(tmp_path, night(1))
-    assert not has_predictions(tmp_path, night(1))
-    (folder / PREDICTIONS).write_bytes(b"PAR1")
-    assert has_predictions(tmp_path, night(1))

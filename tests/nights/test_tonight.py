@@ -13,6 +13,7 @@ from mnist_batch.evaluation.evaluator import Evaluator
 from mnist_batch.nights.gates import GateLimits
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import PREDICTIONS
+from mnist_batch.nights.runs import Runs
 from mnist_batch.nights.tonight import Predicted, Tonight
 from mnist_batch.options import ErrorBudget
 from mnist_batch.outputs.reader import PredictionsFile
@@ -55,7 +56,7 @@ def _predicted(
 def earlier(tmp_path: Path) -> Night:
     """The night before, all right, over the same images."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=0)
-    alone = Tonight(tmp_path / "nights", [], predicted, "passed", 0.001)
+    alone = Tonight(Runs(tmp_path / "nights"), [], predicted, "passed", 0.001)
     made = alone.night("before", datetime(2024, 11, 1, tzinfo=UTC), LIMITS)
     (tmp_path / "p.parquet").rename(write_night(tmp_path / "nights", made) / PREDICTIONS)
     return made
@@ -73,7 +74,7 @@ def test_the_first_night_is_held_against_nothing(earlier: Night) -> None:
 def test_a_worse_night_is_told_by_its_comparison(tmp_path: Path, earlier: Night) -> None:
     """50 of 200 newly wrong are 25 points; the rows are named, those of most confidence first."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=50)
-    tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.001)
+    tonight = Tonight(Runs(tmp_path / "nights"), [earlier], predicted, "passed", 0.001)
     made = tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS)
     assert made.against is not None
     assert (made.against.verdict, made.against.difference) == (Verdict.REGRESSED, -0.25)
@@ -88,7 +89,7 @@ def test_a_few_new_images_are_counted_and_are_no_news(tmp_path: Path, earlier: N
     """20 of 200 are a minor change, 120 are not."""
     for new, minor in ((20, True), (120, False)):
         predicted = _predicted(tmp_path / "p.parquet", wrong=0, first=new)
-        made = Tonight(tmp_path / "nights", [earlier], predicted, "previous", 0.001).night(
+        made = Tonight(Runs(tmp_path / "nights"), [earlier], predicted, "previous", 0.001).night(
             "n", datetime(2026, 11, 2, tzinfo=UTC), LIMITS
         )
         told = f"{new} of 200 images are new since before"
@@ -99,7 +100,7 @@ def test_other_labels_of_the_same_images_are_suspicious(tmp_path: Path, earlier:
     """Who reads these labels well may read the images badly; so the night is no base."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=0, relabelled=60)
     for against in ("passed", str(tmp_path / "nights" / "before" / PREDICTIONS)):
-        tonight = Tonight(tmp_path / "nights", [earlier], predicted, against, 0.001)
+        tonight = Tonight(Runs(tmp_path / "nights"), [earlier], predicted, against, 0.001)
         made = tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS)
         assert (made.status, made.passed) == (5, False)
         assert made.suspicions[-1] == (
@@ -110,7 +111,7 @@ def test_other_labels_of_the_same_images_are_suspicious(tmp_path: Path, earlier:
 def test_a_less_sure_model_that_is_as_good_passes(tmp_path: Path, earlier: Night) -> None:
     """The gate says that the confidence is another."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=0, confidence=0.5)
-    tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.001)
+    tonight = Tonight(Runs(tmp_path / "nights"), [earlier], predicted, "passed", 0.001)
     made = tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS)
     assert (made.status, made.suspicions) == (0, ())
     (drift,) = (gate for gate in made.gates if gate.name == "drift")
@@ -125,7 +126,7 @@ def test_a_comparison_that_is_refused_names_the_place_of_the_night(
     twice = [1, 1]
     write_predictions(predicted.file, twice, twice, rows=[0, 0], further={"content": ["a", "a"]})
     against = str(tmp_path / "nights" / "before" / PREDICTIONS)
-    tonight = Tonight(tmp_path / "nights", [earlier], predicted, against, 0.001)
+    tonight = Tonight(Runs(tmp_path / "nights"), [earlier], predicted, against, 0.001)
     assert "this night" in tonight.why_not_compared
     assert "hidden" not in tonight.why_not_compared
 
@@ -152,16 +153,16 @@ def test_classes_are_compared_by_name_and_other_ones_miss_the_gate(tmp_path: Pat
     """In another order they are the same; the night of others is no base for those to come."""
     nights, when = tmp_path / "nights", datetime(2024, 11, 2, tzinfo=UTC)
     first = _named(tmp_path / "p.parquet", "abcdefghij")
-    base = Tonight(nights, [], first, "passed", 0.001).night("before", when, LIMITS)
+    base = Tonight(Runs(nights), [], first, "passed", 0.001).night("before", when, LIMITS)
     first.file.rename(write_night(nights, base) / PREDICTIONS)
     turned = _named(tmp_path / "p.parquet", "jihgfedcba")
-    made = Tonight(nights, [base], turned, "passed", 0.001).night("n", when, LIMITS)
+    made = Tonight(Runs(nights), [base], turned, "passed", 0.001).night("n", when, LIMITS)
     assert made.against is not None
     assert (made.against.verdict, made.against.pairs) == (Verdict.NO_DIFFERENCE, ROWS)
     assert (made.status, made.suspicions, made.is_base) == (0, (), True)
     others = _named(tmp_path / "p.parquet", "abcdefghiz")
     for against in ("passed", "previous", "before"):
-        tonight = Tonight(nights, [base], others, against, 0.001)
+        tonight = Tonight(Runs(nights), [base], others, against, 0.001)
         made = tonight.night("n", when, LIMITS)
         (gate,) = (gate for gate in made.gates if gate.name == "regression")
         assert gate.message.startswith("this night has a class 'z', and ")
@@ -172,7 +173,7 @@ def test_classes_are_compared_by_name_and_other_ones_miss_the_gate(tmp_path: Pat
 def test_a_drop_that_is_let_pass_is_no_regression(tmp_path: Path, earlier: Night) -> None:
     """However sure it is."""
     predicted = _predicted(tmp_path / "p.parquet", wrong=50)
-    tonight = Tonight(tmp_path / "nights", [earlier], predicted, "passed", 0.9)
+    tonight = Tonight(Runs(tmp_path / "nights"), [earlier], predicted, "passed", 0.9)
     assert tonight.night("n", datetime(2024, 11, 2, tzinfo=UTC), LIMITS).status == 0
 
 
@@ -182,7 +183,7 @@ def test_changes_are_said_since_the_night_before_and_since_the_base(
     """Of the same change one sentence each; none twice where the two are one night."""
     other = night(2, data=earlier.data, model={"name": "other.h5", "sha256": "b" * 64})
     predicted = _predicted(tmp_path / "p.parquet", wrong=0)
-    tonight = Tonight(tmp_path / "nights", [earlier, other], predicted, "before", 0.001)
+    tonight = Tonight(Runs(tmp_path / "nights"), [earlier, other], predicted, "before", 0.001)
     assert tonight.changes == (
         "the model is MNIST.h5 (aaaaaaaaaaaa), in 2024-11-02 it was other.h5 (bbbbbbbbbbbb)",
     )
@@ -194,7 +195,7 @@ def test_a_base_that_cannot_be_read_is_no_error(tmp_path: Path, earlier: Night) 
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(b"PAR1")
     predicted = _predicted(tmp_path / "p.parquet", wrong=0)
-    tonight = Tonight(tmp_path / "nights", [earlier], predicted, str(damaged), 0.001)
+    tonight = Tonight(Runs(tmp_path / "nights"), [earlier], predicted, str(damaged), 0.001)
     assert tonight.compared is None
     assert tonight.why_not_compared.startswith(f"{damaged} cannot be read")
     (warning,) = tonight.warnings
@@ -209,10 +210,10 @@ def test_a_night_that_is_named_and_is_over_other_images_is_warned_of(
     path = tmp_path / "nights" / "before" / PREDICTIONS
     write_predictions(path, [1], [1], further={"content": ["a"]})
     predicted, other = _predicted(tmp_path / "p.parquet", wrong=0), replace(earlier, data="b" * 64)
-    named = Tonight(tmp_path / "nights", [other], predicted, "before", 0.001)
+    named = Tonight(Runs(tmp_path / "nights"), [other], predicted, "before", 0.001)
     assert named.warnings == ("--against before: not compared, before is over other images",)
     for word in ("passed", "previous", "best"):
-        assert Tonight(tmp_path / "nights", [other], predicted, word, 0.001).warnings == ()
+        assert Tonight(Runs(tmp_path / "nights"), [other], predicted, word, 0.001).warnings == ()
 
 
 @pytest.mark.parametrize("left", [4, 2000])
@@ -225,7 +226,7 @@ def test_a_damaged_night_is_warned_of_and_an_earlier_one_takes_its_place(
     whole = (tmp_path / "nights" / "before" / PREDICTIONS).read_bytes()
     path.write_bytes(whole[:left])
     predicted = _predicted(tmp_path / "p.parquet", wrong=50)
-    tonight = Tonight(tmp_path / "nights", [earlier, later], predicted, "passed", 0.001)
+    tonight = Tonight(Runs(tmp_path / "nights"), [earlier, later], predicted, "passed", 0.001)
     assert tonight.held.name == "before"
     (warning,) = tonight.warnings
     assert warning.startswith(f"not compared with later: {path} ")

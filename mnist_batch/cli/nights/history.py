@@ -5,7 +5,6 @@ Folders that were removed, damaged or copied from another machine do no harm.
 Example: mnist-batch history nights
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from mnist_batch.cli.printing.nights import nights_page
 from mnist_batch.cli.shared import parameters
 
 _Runs = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Folder of the nights, that --runs of nightly names.")
+    str, typer.Argument(metavar="DIR", help="Folder of the nights, that --runs of nightly names.")
 ]
 
 

@@ -6,7 +6,6 @@ in Markdown, and its gates as JUnit XML. Exit status 3, 4 and 5 say that a gate 
 Example: mnist-batch nightly digits/ --runs nights
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,9 +29,11 @@ def _name(text: str | None) -> str | None:
 
 
 _Runs = Annotated[
-    Path,
+    str,
     parameters.writing(
-        metavar="DIR", help="Folder of the nights; each is a folder in it, index.html shows all."
+        metavar="DIR",
+        help="Folder of the nights; each is a folder in it, index.html shows all. It may be one of "
+        "object storage, s3://BUCKET/DIR.",
     ),
 ]
 _Name = Annotated[

@@ -1,7 +1,6 @@
 """Print what `nightly` returns: what the night comes to, its gates, and where its files are."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from textwrap import wrap
 
 import mnist_batch
@@ -49,23 +48,9 @@ def _parts(result: "mnist_batch.NightlyResult") -> "Iterator[terminal.Page]":
     rows = [(gate.name, outcome(gate), gate.message) for gate in folded(night.gates)]
     yield titled("Gates", table("lll", rows))
     yield from terminal.reasons("Rows without a prediction", night.errors_by_reason)
-    yield from ("", named_lines(_places(result.folder)))
+    yield from ("", named_lines(list(result.pages.items())))
 
 
 def _wrapped(sentence: str) -> list[str]:
     """Return a sentence in lines that the terminal holds, the later ones indented."""
     return wrap(sentence, terminal.columns(), subsequent_indent="  ")
-
-
-def _places(folder: Path) -> list[tuple[str, str]]:
-    """Return the files of a night that are there, the most readable first."""
-    from mnist_batch.nights.night_folder import COMPARISON, INDEX, JUNIT, REPORT, SUMMARY
-
-    files = {
-        "all nights": folder.parent / INDEX,
-        "report": folder / REPORT / "index.html",
-        "comparison": folder / COMPARISON / "index.html",
-        "summary": folder / SUMMARY,
-        "JUnit": folder / JUNIT,
-    }
-    return [(name, str(path)) for name, path in files.items() if path.is_file()]

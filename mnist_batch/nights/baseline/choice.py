@@ -10,7 +10,7 @@ from mnist_batch.nights.baseline.changes import Setting
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import Night
-from mnist_batch.nights.night_folder import PREDICTIONS, has_predictions
+from mnist_batch.nights.runs import Runs
 from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
 
@@ -39,7 +39,7 @@ class HeldAgainst:
     why: str
 
 
-def check_against(runs: Path, nights: Sequence[Night], against: str) -> None:
+def check_against(runs: Runs, nights: Sequence[Night], against: str) -> None:
     """Refuse what is none of what `--against` takes, before anything is predicted.
 
     Raises:
@@ -56,14 +56,14 @@ def check_against(runs: Path, nights: Sequence[Night], against: str) -> None:
             f"one, or give {', '.join(WORDS)}"
         )
     try:
-        with PredictionsFile(runs / against / PREDICTIONS if is_night else Path(against)):
+        with PredictionsFile(runs.predictions(against) if is_night else Path(against)):
             pass
     except PredictionsError as error:
         raise PredictionsError(f"--against {against}: {error}") from error
 
 
 def hold_against(
-    runs: Path, nights: Sequence[Night], against: str, tonight: Contents
+    runs: Runs, nights: Sequence[Night], against: str, tonight: Contents
 ) -> Iterator[HeldAgainst]:
     """Yield what a night is held against, the first choice first, at least one.
 
@@ -97,17 +97,17 @@ def _in_order(nights: Sequence[Night], against: str) -> Iterator[Night]:
     yield from sorted(scored, key=lambda night: -night.sure_accuracy)
 
 
-def _one(runs: Path, night: Night, tonight: Contents) -> HeldAgainst:
+def _one(runs: Runs, night: Night, tonight: Contents) -> HeldAgainst:
     """Return a night to be held against, whether it can be compared or not."""
-    if not has_predictions(runs, night):
+    if not runs.has_predictions(night):
         return HeldAgainst(night.name, night, None, f"the predictions of {night.name} were removed")
     if not _Likeness(runs, tonight).has(night):
         return HeldAgainst(night.name, night, None, f"{night.name} is over other images")
-    return HeldAgainst(night.name, night, runs / night.name / PREDICTIONS, "")
+    return HeldAgainst(night.name, night, runs.predictions(night.name), "")
 
 
 def _several(
-    runs: Path, nights: Sequence[Night], against: str, tonight: Contents
+    runs: Runs, nights: Sequence[Night], against: str, tonight: Contents
 ) -> Iterator[HeldAgainst]:
     """Yield the nights that have tonight's images and predictions of them, then that none has."""
     which = "has passed its gates" if against == PASSED else "has an accuracy"
@@ -115,10 +115,10 @@ def _several(
         yield HeldAgainst("", None, None, f"no earlier night {which}")
         return
     likeness = _Likeness(runs, tonight)
-    alike = (night for night in nights if has_predictions(runs, night) and likeness.has(night))
+    alike = (night for night in nights if runs.has_predictions(night) and likeness.has(night))
     for night in islice(alike, _MOST_READ):
-        yield HeldAgainst(night.name, night, runs / night.name / PREDICTIONS, "")
-    removed = [night for night in nights if not has_predictions(runs, night)]
+        yield HeldAgainst(night.name, night, runs.predictions(night.name), "")
+    removed = [night for night in nights if not runs.has_predictions(night)]
     same = next((night for night in removed if night.data == tonight.digest), None)
     if same:
         yield HeldAgainst(same.name, same, None, f"the predictions of {same.name} were removed")
@@ -132,7 +132,7 @@ def _several(
 class _Likeness:
     """Tells which nights are over tonight's images; equal sets of images are read once."""
 
-    def __init__(self, runs: Path, tonight: Contents) -> None:
+    def __init__(self, runs: Runs, tonight: Contents) -> None:
         self._runs, self._tonight = runs, tonight
         self._known = {tonight.digest: True}
 
@@ -145,7 +145,7 @@ class _Likeness:
             if len(self._known) > _MOST_READ:
                 return False
             try:
-                contents = read_contents(self._runs / night.name / PREDICTIONS)
+                contents = read_contents(self._runs.predictions(night.name))
             except PredictionsError:
                 return True
             self._known[night.data] = self._tonight.is_mostly(contents)

@@ -16,7 +16,7 @@ from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import INDEX, RECORD, REPORT, Nights, read_json, read_nights
 from mnist_batch.outputs.atomic import StagedFile
 
-_METRICS = "metrics.json"
+METRICS = "metrics.json"
 
 
 def read_history(runs: Path) -> Nights:
@@ -69,7 +69,7 @@ def _state(runs: Path) -> Iterator[tuple[str, int, int]]:
     """Yield what changes where a night comes, goes, or gets its labels."""
     for name in sorted(entry.name for entry in os.scandir(runs) if entry.is_dir()):
         if not name.startswith("."):
-            yield name, _changed(runs / name / RECORD), _changed(runs / name / REPORT / _METRICS)
+            yield name, _changed(runs / name / RECORD), _changed(runs / name / REPORT / METRICS)
 
 
 def _changed(path: Path) -> int:
@@ -81,7 +81,7 @@ def _changed(path: Path) -> int:
 
 def _with_late_labels(runs: Path, night: Night, earlier: Sequence[Night]) -> Night:
     """Return a night with the scores of its report where its record has others, or none."""
-    matrix = _confusion_matrix(runs / night.name / REPORT / _METRICS, night)
+    matrix = _confusion_matrix(runs / night.name / REPORT / METRICS, night)
     if matrix is None or not matrix.any():
         return night
     per_digit = tuple(zip(matrix.sum(axis=1).tolist(), matrix.diagonal().tolist(), strict=True))

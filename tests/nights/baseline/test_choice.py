@@ -14,6 +14,7 @@ from mnist_batch.nights.baseline.choice import HeldAgainst, check_against, hold_
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import PREDICTIONS
+from mnist_batch.nights.runs import Runs
 from mnist_batch.outputs.dataset.layout import SUCCESS
 from tests.support.dataset_folders import write_dataset
 from tests.support.nights import DOUBTFUL, night, write_night
@@ -44,7 +45,7 @@ class _Nights:
         return self.all_held(against, images)[0]
 
     def all_held(self, against: str, images: str = "abcd") -> list[HeldAgainst]:
-        return [*hold_against(self.folder, self.made, against, self.contents(images))]
+        return [*hold_against(Runs(self.folder), self.made, against, self.contents(images))]
 
     def _predictions(self, path: Path, images: Sequence[str]) -> Path:
         some: list[int | None] = [1] * len(images)
@@ -174,7 +175,7 @@ def test_a_base_that_cannot_be_read_is_refused_before_anything_is_predicted(
     pq.write_table(pa.table({"image": [b"1"]}), table)
     for wrong in (gone, damaged, str(text), str(table)):
         with pytest.raises(PredictionsError, match=rf"^against {re.escape(wrong)}: .+"):
-            check_against(nights.folder, nights.made, wrong)
+            check_against(Runs(nights.folder), nights.made, wrong)
 
 
 def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
@@ -184,18 +185,18 @@ def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
     first = nights.add("abcd")
     file = nights.folder / "tonight.parquet"
     for fine in ("passed", "previous", "best", first.name, str(file)):
-        check_against(nights.folder, nights.made, fine)
+        check_against(Runs(nights.folder), nights.made, fine)
     for wrong in ("2024-10-31", str(nights.folder), f"{file}x", str(file.with_suffix(".csv"))):
         with pytest.raises(PredictionsError, match=r"no earlier night of .* and no predictions"):
-            check_against(nights.folder, nights.made, wrong)
+            check_against(Runs(nights.folder), nights.made, wrong)
 
 
 def test_a_folder_of_predictions_is_taken(nights: _Nights, tmp_path: Path) -> None:
     """As a file is; one that is not whole is refused before anything is predicted."""
     folder = write_dataset(tmp_path / "all", [([1], [1]), ([2], [2])])
-    check_against(tmp_path, [], f"{folder}/")
-    (held,) = hold_against(tmp_path, [], str(folder), nights.contents("a"))
+    check_against(Runs(tmp_path), [], f"{folder}/")
+    (held,) = hold_against(Runs(tmp_path), [], str(folder), nights.contents("a"))
     assert (held.predictions, held.why) == (folder, "")
     (folder / SUCCESS).unlink()
     with pytest.raises(PredictionsError, match="all: is not whole"):
-        check_against(tmp_path, [], str(folder))
+        check_against(Runs(tmp_path), [], str(folder))
