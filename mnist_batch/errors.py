@@ -54,12 +54,12 @@ def _argument(found: re.Match[str]) -> str:
 
 _OPTION = re.compile(
     r"(?<![\w-])--(?P<name>[a-z]+(?:-[a-z]+)*)"
-    r"(?P<rest> (?P<value>[A-Z]{2,}|none|auto|always|never|numpy|keras|onnx|cpu|gpu|split"
+    r"(?P<rest> (?P<value>[A-Z]{2,}|none|auto|always|never|numpy|keras|onnx|cpu|gpu|ray|split"
     r"|transposed|passed|previous|best|[0-9]+/[0-9]+|-?[0-9.]+-[0-9.]+|[0-9]+(?:\.[0-9]+)?)(?![\w-]|\.\w))?"
 )
 """An option, and where one follows its value: a placeholder, a choice, or a scale."""
 
-_SHELL = re.compile(r"(mnist-batch |python -m )")
+_SHELL = re.compile(r"(mnist-batch |python -m |ray start )")
 """How a line of the shell begins."""
 
 _FLAGS = frozenset(

@@ -310,6 +310,36 @@ class OutputOptions:
     format: OutputFormat = OutputFormat.FILE
 
 
+class EngineChoice(StrEnum):
+    """Who predicts the parts of a run: threads of this process, or tasks of a Ray cluster."""
+
+    THREADS = "threads"
+    RAY = "ray"
+
+
+PART_TIMEOUT_S = 600.0
+"""Seconds that a task of a cluster may take by default: a part of MNIST takes 0.3 s, and one of
+large photographs a minute."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Who predicts the parts of a run: arguments of `predict`."""
+
+    engine: EngineChoice = EngineChoice.THREADS
+    ray_address: str | None = None  # of the cluster; None for what `RAY_ADDRESS` says
+    part_timeout: float | None = None  # seconds that a task may take; None for `PART_TIMEOUT_S`
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range, and what is of another engine, by a `ValueError`."""
+        if self.engine is not EngineChoice.RAY:
+            for name in ("ray_address", "part_timeout"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f'{name}: is about engine="ray" alone')
+        if not 0 < (self.part_timeout or PART_TIMEOUT_S) < float("inf"):
+            raise ValueError(f"part_timeout {self.part_timeout}: expected seconds, more than 0")
+
+
 @dataclass(frozen=True)
 class PredictOptions:
     """What a run of `predict` depends on, beside its inputs and its model: its other arguments.
@@ -329,11 +359,13 @@ class PredictOptions:
     several: Several = Several.ERROR
     isolate: bool = False  # whether worker processes predict, which may die
     share: Share | None = None  # of the parts; None for all
+    engine: EngineOptions = EngineOptions()
 
     @property
     def is_portable(self) -> bool:
         """Whether several machines may predict parts of the run, and have to agree on them."""
-        return self.share is not None or self.output.format is OutputFormat.DATASET
+        is_dataset = self.output.format is OutputFormat.DATASET
+        return self.share is not None or is_dataset or self.engine.engine is EngineChoice.RAY
 
     def record(self) -> dict[str, Any]:
         """Return, by name, the options that predictions may depend on; a manifest holds them.

@@ -31,7 +31,10 @@ from mnist_batch.inference.workers import Progress
 from mnist_batch.machine.memory import within
 from mnist_batch.options import (
     BATCH_ROWS,
+    PART_TIMEOUT_S,
     Device,
+    EngineChoice,
+    EngineOptions,
     Inputs,
     ModelOptions,
     OutputFormat,
@@ -119,6 +122,9 @@ def predict(
     fail_fast: bool = False,
     progress: Callable[[Progress], None] | None = None,
     several: Several | str = Several.ERROR,
+    engine: EngineChoice | str = EngineChoice.THREADS,
+    ray_address: str | None = None,
+    part_timeout: float | None = None,
     format: OutputFormat | str | None = None,
     shard: str | None = None,
     isolate: bool = False,
@@ -149,6 +155,9 @@ def predict(
         fail_fast: stop at the first row without a prediction.
         progress: called after each batch, in the calling thread.
         several: what becomes of a picture of several digits, see `options.Several`.
+        engine: who predicts: `threads` here, or `ray`, tasks on a cluster, see Scale.
+        ray_address: `HOST:PORT` of the Ray cluster; None for what `RAY_ADDRESS` says.
+        part_timeout: seconds that a task may take before it is tried elsewhere; None for 600.
         format: `dataset` for a folder of Parquet files, as a slash at the end of `out` says.
         shard: a share of the parts, as `1/3`, into a folder for `merge`; None for all.
         isolate: predict in worker processes, as many as `workers`: an image that ends one is a row
@@ -177,6 +186,7 @@ def predict(
         several=Several(several),
         share=None if shard is None else Share.parse(shard),
         isolate=isolate,
+        engine=EngineOptions(EngineChoice(engine), ray_address, part_timeout),
     )
     progress = progress or image_bar()
     summary = predict_with(input_list(inputs), Path(out), model, how, progress)
@@ -230,14 +240,23 @@ def _engine(options: PredictOptions) -> Engine | None:
 
     Raises:
         OutputError: pictures of `--save-prepared` are wanted, which only threads here can make.
+        MachineError: no cluster is named, or none answers.
     """
-    if not options.isolate:
+    wanted = options.engine
+    on_ray = wanted.engine is EngineChoice.RAY
+    if not (on_ray or options.isolate):
         return None
     if options.output.save_prepared is not None:
         raise OutputError(
-            "--save-prepared takes pictures from the process that predicts, and --isolate lets "
-            "others predict; leave out one of them"
+            "--save-prepared takes pictures from the process that predicts, and "
+            f"{'--engine ray' if on_ray else '--isolate'} lets others predict; leave out one of "
+            "them"
         )
+    if on_ray:
+        from mnist_batch.engines.ray_cluster.engine import RayEngine
+
+        timeout_s = PART_TIMEOUT_S if wanted.part_timeout is None else wanted.part_timeout
+        return RayEngine(wanted.ray_address, timeout_s, options.workers)
     from mnist_batch.engines.processes import Processes  # which few runs need
 
     return Processes(options.workers)

@@ -10,8 +10,18 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from typing import Any
 
+import typer
+
 from mnist_batch.cli.shared import parameters
-from mnist_batch.options import BATCH_ROWS, Device, Orientation, PredictorChoice, Prepare, Several
+from mnist_batch.options import (
+    BATCH_ROWS,
+    Device,
+    EngineChoice,
+    Orientation,
+    PredictorChoice,
+    Prepare,
+    Several,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,26 @@ class Predicting:
     def arguments(self) -> dict[str, Any]:
         """Return them by the names that the library has."""
         return {**vars(self), "keep_columns": self.keep_columns or (), "slices": self.slices or ()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spreading:
+    """Who predicts the parts of a run; the fields are arguments of `predict`."""
+
+    engine: parameters.EngineName = EngineChoice.THREADS
+    ray_address: parameters.RayAddress = None
+    part_timeout: parameters.PartTimeout = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is about a cluster where there is none."""
+        if self.engine is EngineChoice.RAY:
+            return
+        for name, value in (
+            ("--ray-address", self.ray_address),
+            ("--part-timeout", self.part_timeout),
+        ):
+            if value is not None:
+                raise typer.BadParameter("needs --engine ray too", param_hint=f"'{name}'")
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,6 +10,7 @@ from mnist_batch.options import (
     LARGEST_BATCH,
     MOST_WORKERS,
     Device,
+    EngineChoice,
     Orientation,
     OutputFormat,
     PredictorChoice,
@@ -23,6 +24,7 @@ reading = partial(typer.Option, rich_help_panel="Reading")
 running = partial(typer.Option, rich_help_panel="Model")
 writing = partial(typer.Option, rich_help_panel="Output")
 gating = partial(typer.Option, rich_help_panel="Gates")
+spreading = partial(typer.Option, rich_help_panel="Cluster")
 """Options in the panels of the help."""
 
 InputList = Annotated[
@@ -223,4 +225,23 @@ MaxDrop = Annotated[
 AsJson = Annotated[bool, writing("--json", help="Print the result as JSON.")]
 Quiet = Annotated[
     bool, writing("--quiet", "-q", help="Print nothing but errors, and with --json the result.")
+]
+EngineName = Annotated[
+    EngineChoice,
+    spreading("--engine", help="Who predicts: threads here, or tasks on a Ray cluster."),
+]
+RayAddress = Annotated[
+    str | None,
+    spreading(
+        metavar="HOST:PORT",
+        help="The Ray cluster; by default what RAY_ADDRESS says.",
+    ),
+]
+PartTimeout = Annotated[
+    float | None,
+    spreading(
+        min=0.001,
+        metavar="SECONDS",
+        help="Time that a task of a cluster may take before it is tried elsewhere; by default 600.",
+    ),
 ]

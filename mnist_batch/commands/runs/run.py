@@ -10,13 +10,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import PIL
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__, _kernels
-from mnist_batch.engines.part_job import PartJob
+from mnist_batch.engines.part_job import PartJob, versions_of
 from mnist_batch.engines.part_rows import PartRows, write_rows
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation.evaluator import Evaluation, Unreadable
@@ -339,9 +337,7 @@ class Run:
     @cached_property
     def _versions(self) -> dict[str, str]:
         """The versions of the code that the predictions depend on."""
-        # Of the modules: to look for what is installed takes 10 ms.
-        own = {"numpy": np.__version__, "pyarrow": pa.__version__, "pillow": PIL.__version__}
-        return own | self.predictor.versions()
+        return versions_of(self.predictor)
 
 
 def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:

@@ -1,0 +1,176 @@
+"""The connection of this process to a Ray cluster that somebody has started.
+
+Ray itself waits for minutes at a wrong address, starts a cluster of its own where none is named,
+takes over SIGTERM, and prints what its daemons have to say into standard output. None of that
+happens here.
+"""
+
+import logging
+import os
+import queue
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mnist_batch.errors import MachineError
+from mnist_batch.machine import environment
+from mnist_batch.machine.extras import RAY, require
+
+_ADDRESS = re.compile(r"\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>[0-9]{1,5})", re.ASCII)
+_PATIENCE_S = 4.0
+"""Seconds that a cluster has to accept a connection, and as many to say which nodes it has."""
+
+
+def cluster_address(named: str | None) -> str:
+    """Return the address of a cluster that accepts connections: the named one, or `RAY_ADDRESS`.
+
+    A program that is connected to a cluster uses that one.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        MachineError: no cluster is named, or nothing answers there.
+    """
+    require("--engine ray", RAY)
+    connected = _connected_to()
+    address = named or connected or os.environ.get("RAY_ADDRESS")
+    if not address:
+        raise MachineError(
+            "--engine ray: no cluster is named; pass its address as --ray-address or in "
+            "RAY_ADDRESS; to start one: ray start --head"
+        )
+    if connected:
+        if address != connected:
+            raise MachineError(
+                f"--ray-address {address[:80]!r}: this program is connected to {connected}; leave "
+                "one of them out"
+            )
+        return address
+    parts = _ADDRESS.fullmatch(address)
+    if not parts:
+        raise MachineError(
+            f"--ray-address {address[:80]!r}: expected HOST:PORT, as `ray start` prints it"
+        )
+    try:
+        with socket.create_connection((parts["host"], int(parts["port"])), _PATIENCE_S):
+            return address
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise MachineError(
+            f"{address}: no Ray cluster answers there ({why}); pass another --ray-address; to "
+            "start one: ray start --head"
+        ) from error
+
+
+def _connected_to() -> str | None:
+    """Return the address of the cluster that the program has connected to itself."""
+    if "ray" not in sys.modules:
+        return None
+    import ray
+
+    return ray.get_runtime_context().gcs_address if ray.is_initialized() else None
+
+
+@contextmanager
+def connected(address: str) -> Iterator[None]:
+    """Be connected to a cluster meanwhile; a program that is connected to it stays so.
+
+    Raises:
+        MachineError: no cluster of the same version answers there, or none of its nodes is on this
+            machine.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    _check_cluster(address)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM)
+    _silence()
+    try:
+        with environment.without("RAY_BACKEND_LOG", RAY_BACKEND_LOG_LEVEL="fatal"):
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                configure_logging=False,
+                logging_level=logging.CRITICAL,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise MachineError(f"{address}: Ray does not connect: {why[:400]}") from error
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _silence() -> None:
+    """Let Ray print nothing in this process, and send no statistics of its use."""
+    from ray._private import worker
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    # What daemons say of workers that die goes to standard output, `log_to_driver` or not (2.60).
+    worker.print_to_stdstream = lambda *_, **__: None
+
+
+def _check_cluster(address: str) -> None:
+    """Refuse what is no cluster, or has no node here, as Ray does only after a minute.
+
+    Raises:
+        MachineError: it is none, or has none.
+    """
+    nodes = _node_addresses(address)
+    if nodes is None:
+        raise MachineError(
+            f"{address}: something else than a Ray cluster answers there, or one that is stuck; "
+            "pass another --ray-address"
+        )
+    if not any(map(_is_of_this_machine, nodes)):
+        raise MachineError(
+            f"{address}: no node of this Ray cluster is on this machine, and Ray connects through "
+            f"one; to start one here: ray start --address={address} --num-cpus=0"
+        )
+
+
+def _node_addresses(address: str) -> list[str] | None:
+    """Return where the nodes of a cluster are; None where no cluster says so in time."""
+    import ray
+
+    answers = queue.SimpleQueue[Any]()
+
+    def ask() -> None:
+        try:
+            # Not public, but all that is waits for 40 s and longer (2.60).
+            client = ray._raylet.GcsClient(address=address)
+            found = client.get_all_node_info(timeout=_PATIENCE_S)
+            answers.put([node.node_manager_address for node in found.values() if not node.state])
+        except Exception:  # noqa: BLE001 - of whatever type
+            answers.put(None)
+
+    with environment.without("RAY_BACKEND_LOG", RAY_BACKEND_LOG_LEVEL="fatal"):
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            addresses: list[str] | None = answers.get(timeout=_PATIENCE_S)
+        except queue.Empty:
+            return None
+    return addresses
+
+
+def _is_of_this_machine(host: str) -> bool:
+    """Tell whether this machine has an address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as bound:
+            bound.bind((host, 0))
+    except OSError:
+        return False
+    return True

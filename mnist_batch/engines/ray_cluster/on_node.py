@@ -1,0 +1,95 @@
+"""What a worker on a node of a cluster does."""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mnist_batch.engines.crashes import Attempt, make_attempt
+from mnist_batch.engines.part_job import PartDone, PartJob, versions_of
+from mnist_batch.errors import MnistBatchError, tell_options
+from mnist_batch.inputs.listing import cause
+from mnist_batch.machine import memory
+from mnist_batch.outputs.parts.part_file import temporary_file
+from mnist_batch.outputs.parts.parts import Part
+
+_jobs: dict[str, PartJob] = {}  # that of the last run, by its key
+
+
+class Seen(NamedTuple):
+    """What a node sees, and what it computes with.
+
+    Attributes:
+        versions: of what the predictions depend on.
+        kernels: what computes there, as of `Predictor.kernels`.
+        staging: why it does not see the place of the parts as it is; empty where it does.
+        row: what comes of reading the first row: empty, or its error.
+    """
+
+    versions: dict[str, str]
+    kernels: dict[str, str]
+    staging: str
+    row: str
+
+
+def job_of(key: str, job: Sequence[Any]) -> PartJob:
+    """Return a job, which a worker builds once: the model's network takes a while.
+
+    `job` is an object of Ray, the job pickled, in a list: there Ray does not fetch it unasked.
+    """
+    if key not in _jobs:
+        import ray
+
+        tell_options()  # in messages: the driver tells them as it wants
+        _jobs.clear()
+        _jobs[key] = pickle.loads(ray.get(job[0]))
+    return _jobs[key]
+
+
+def node_id() -> str:
+    """Return the id of the node."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def make(job: PartJob, attempt: bytes) -> PartDone | None:
+    """Make a pickled attempt, as `make_attempt` does."""
+    one: Attempt = pickle.loads(attempt)
+    with memory.within(job.options.memory):
+        return make_attempt(job, one)
+
+
+def look(job: PartJob, asked: bytes) -> Seen:
+    """Return what this process sees of a run: `asked` is the pickle of a file and of a part.
+
+    The file is in the place of the parts, and holds its own name.
+    """
+    probe, part = pickle.loads(asked)
+    return Seen(
+        versions=versions_of(job.predictor),
+        kernels=job.predictor.kernels(),
+        staging=_why_not_shared(probe),
+        row=first_error(part),
+    )
+
+
+def _why_not_shared(probe: Path) -> str:
+    """Return why a file of the driver is not here, or why none can be written beside it."""
+    try:
+        if probe.read_text(encoding="utf-8") != probe.name:
+            return "another file is there"
+        _, path = temporary_file(probe.parent, "part")
+        path.unlink()
+    except OSError as error:
+        return cause(error)
+    return ""
+
+
+def first_error(part: Part) -> str:
+    """Return the error of a part's first row, or why it cannot be read; empty for none."""
+    try:
+        batch = next(iter(part.shards[0].read(1)))
+    except MnistBatchError as error:
+        return str(error.args[0])  # options in it told alike on all machines
+    return batch.error[0].as_py() or ""

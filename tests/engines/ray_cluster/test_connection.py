@@ -1,0 +1,72 @@
+"""A cluster is named, and found or refused in one line, before anything starts."""
+
+import importlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from mnist_batch.engines.ray_cluster.connection import _check_cluster, cluster_address
+from mnist_batch.errors import MachineError
+
+
+@pytest.fixture(autouse=True)
+def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    importlib.import_module("ray")  # how long that takes is not what is tested
+
+
+@contextmanager
+def _silent_server() -> Iterator[str]:
+    """Accept connections and say nothing; yield the address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def _closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_cluster_is_named_by_an_argument_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The argument comes first; where neither is there, a line says how to start one."""
+    with _silent_server() as one, _silent_server() as other:
+        monkeypatch.setenv("RAY_ADDRESS", other)
+        assert cluster_address(None) == other
+        assert cluster_address(one) == one
+    monkeypatch.delenv("RAY_ADDRESS")
+    with pytest.raises(
+        MachineError, match=r'engine="ray": no cluster is named; .* to start one: ray start --head'
+    ):
+        cluster_address(None)
+
+
+@pytest.mark.parametrize("address", ["auto", "ray://127.0.0.1:10001", "127.0.0.1", "a b:c"])
+def test_an_address_is_a_host_and_a_port(address: str) -> None:
+    """Ray's other words for one lead to what it finds itself."""
+    with pytest.raises(MachineError, match="expected HOST:PORT"):
+        cluster_address(address)
+
+
+def test_a_port_at_which_nothing_listens_is_refused_at_once() -> None:
+    """Ray would wait for minutes."""
+    address = _closed_port()
+    with pytest.raises(MachineError, match=f"{address}: no Ray cluster answers there"):
+        cluster_address(address)
+    with pytest.raises(MachineError, match="no Ray cluster answers there"):
+        cluster_address("127.0.0.1:99999")
+
+
+def test_what_listens_and_is_no_cluster_is_refused_within_ten_seconds() -> None:
+    """Ray would wait for 40 s."""
+    with _silent_server() as address:
+        started = time.monotonic()
+        with pytest.raises(MachineError, match=f"{address}: something else than a Ray cluster"):
+            _check_cluster(address)
+        assert time.monotonic() - started < 10
+    assert threading.current_thread() is threading.main_thread()

@@ -1,0 +1,42 @@
+"""A node tells what it sees, as this machine would."""
+
+import pickle
+from pathlib import Path
+
+from mnist_batch.commands.runs.run import Run
+from mnist_batch.engines.ray_cluster import on_node
+from mnist_batch.options import PredictOptions
+
+
+def _seen(run: Run, folder: Path, probe: Path) -> on_node.Seen:
+    job = run.part_job(folder / "out.parquet", folder, for_report=False)
+    return on_node.look(job, pickle.dumps((probe, run.parts[0])))
+
+
+def test_a_node_that_shares_the_folders_sees_what_the_driver_wrote(
+    tmp_path: Path, digits_folder: Path
+) -> None:
+    """And it can write there; it leaves nothing."""
+    run = Run([digits_folder], None, PredictOptions())
+    probe = tmp_path / "part.abcdefgh.tmp"
+    probe.write_text(probe.name)
+    seen = _seen(run, tmp_path, probe)
+    assert (seen.staging, seen.row) == ("", "")
+    assert seen.kernels == run.predictor.kernels()
+    assert [*tmp_path.iterdir()] == [probe]
+
+
+def test_a_node_says_what_it_does_not_see(tmp_path: Path, digits_folder: Path) -> None:
+    """A folder that is another one there, and an image that is missing."""
+    run = Run([digits_folder], None, PredictOptions())
+    probe = tmp_path / "part.abcdefgh.tmp"
+    assert _seen(run, tmp_path, probe).staging == "No such file or directory"
+    probe.write_text("part.hgfedcba.tmp")
+    assert _seen(run, tmp_path, probe).staging == "another file is there"
+    for image in digits_folder.rglob("*.png"):
+        image.rename(image.with_suffix(".gone"))
+    try:
+        assert _seen(run, tmp_path, probe).row == "missing file"
+    finally:
+        for image in digits_folder.rglob("*.gone"):
+            image.rename(image.with_suffix(".png"))

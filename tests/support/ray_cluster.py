@@ -1,0 +1,158 @@
+"""A Ray cluster of several nodes on this machine, in a network of its own.
+
+Ray listens on all interfaces, so the nodes and whatever talks to them run in a network namespace
+that has nothing but a loopback interface. As root it is entered as it is; another user makes a
+namespace of users too.
+"""
+
+import array
+import fcntl
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from mnist_batch.machine import environment
+from tests.support.command import COMMAND
+
+_IS_ROOT = os.geteuid() == 0
+_UNSHARE = ["unshare", "--net", *([] if _IS_ROOT else ["--map-root-user"])]
+_STORE = 80 * 2**20
+
+
+def why_not() -> str:
+    """Return why no cluster can run here; empty where one can."""
+    if not all(map(shutil.which, ("unshare", "nsenter"))):
+        return "there is no unshare or nsenter (util-linux) for a network of its own"
+    if subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode:
+        return "this user may make no network of its own"
+    return ""
+
+
+class RayCluster(AbstractContextManager["RayCluster", None]):
+    """A cluster; a context that ends it.
+
+    Attributes:
+        address: of the cluster.
+        nodes: the ids of its nodes, the first one last to be removed: drivers connect to it.
+    """
+
+    def __init__(self, nodes: int) -> None:
+        """Start nodes of one CPU each."""
+        self._folder = tempfile.TemporaryDirectory(prefix="ray-")  # paths of sockets are short
+        # As the command does: variables of libraries decide last bits.
+        environ = environment.settled(os.environ) | {"RAY_USAGE_STATS_ENABLED": "0"}
+        self.environ = {name: value for name, value in environ.items() if name != "RAY_ADDRESS"}
+        self._process = subprocess.Popen(
+            [*_UNSHARE, sys.executable, "-m", __name__, self._folder.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=self.environ,
+        )
+        self.address = str(self._ask("add")["address"])
+        self.nodes = [self._last, *(self.add() for _ in range(nodes - 1))]
+
+    def __exit__(self, *_: object) -> None:
+        """Stop all nodes."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def add(self) -> str:
+        """Start a node, and return its id."""
+        self._ask("add")
+        return self._last
+
+    def remove(self, node: str) -> None:
+        """Kill all processes of a node."""
+        self._ask("remove", node)
+        self.nodes.remove(node)
+
+    def inside(self, arguments: Sequence[str]) -> list[str]:
+        """Return a command line that runs another one within the network of the cluster."""
+        users = [] if _IS_ROOT else ["--user", "--preserve-credentials"]
+        return ["nsenter", f"--target={self._process.pid}", "--net", *users, *arguments]
+
+    def start(
+        self, *arguments: object, deed: str = "", address: str | None = None
+    ) -> "subprocess.Popen[str]":
+        """Start the command within the network, on small parts.
+
+        Args:
+            arguments: of the command, `--engine ray` not among them.
+            deed: what the decoders of workers do over a marked image, see `crashing`.
+            address: what `RAY_ADDRESS` says; None for that of the cluster.
+        """
+        where = {"RAY_ADDRESS": self.address if address is None else address}
+        driver = [sys.executable, "-m", "tests.support.ray_driver", deed, *map(str, arguments)]
+        return subprocess.Popen(
+            self.inside([*driver, "--engine", "ray"]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environ | {name: value for name, value in where.items() if value},
+        )
+
+    def run(self, *arguments: object, **how: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401
+        """Do what `start` does, and wait for the end."""
+        process = self.start(*arguments, **how)
+        out, said = process.communicate()
+        return subprocess.CompletedProcess(COMMAND, process.returncode, out, said)
+
+    def _ask(self, *words: str) -> dict[str, Any]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(words) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        self._last = str(answer["node"])
+        return answer
+
+
+def main() -> None:
+    """Start and kill nodes as the lines on standard input say, and answer each with a line."""
+    _bring_up_loopback()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what Ray prints
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster()
+    for line in sys.stdin:
+        what, *node = json.loads(line)
+        if what == "add":
+            made = cluster.add_node(
+                num_cpus=1,
+                object_store_memory=_STORE,
+                include_dashboard=False,
+                node_ip_address="127.0.0.1",
+                temp_dir=sys.argv[1],
+            )
+            named = made.node_id
+        else:
+            (named,) = node
+            (lost,) = [one for one in cluster.worker_nodes if one.node_id == named]
+            cluster.remove_node(lost, allow_graceful=False)
+        answers.write(json.dumps({"node": named, "address": cluster.address}) + "\n")
+        answers.flush()
+    cluster.shutdown()
+
+
+def _bring_up_loopback() -> None:
+    """Set the flags IFF_UP and IFF_RUNNING of the interface `lo` (netdevice(7))."""
+    request = array.array("B", struct.pack("16sH14x", b"lo", 0x1 | 0x40))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, request)  # SIOCSIFFLAGS
+
+
+if __name__ == "__main__":
+    main()
