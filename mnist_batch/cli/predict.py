@@ -118,7 +118,7 @@ def predict(
         _check_look(rows, inputs, budget if _is_given(ctx, "max_errors") else None, quiet=quiet)
         return
     report_to = gates.report_argument(report, no_report=no_report)
-    with _naming_kept_rows(Path(out), quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
+    with _naming_kept_rows(out, quiet=quiet), terminal.image_bar(quiet=quiet) as progress:
         summary = mnist_batch.predict(
             inputs,
             out,
@@ -148,7 +148,7 @@ def predict(
         summary.uncounted_sources,
         lacking="a prediction",
         examples=gates.first_of_each(summary.unreadable),
-        out=Path(out),
+        out=out.rstrip("/"),
     )
     if not accurate:
         raise typer.Exit(gates.GATE_STATUS)
@@ -293,10 +293,11 @@ def _check_look(
 
 
 @contextmanager
-def _naming_kept_rows(out: Path, *, quiet: bool) -> Iterator[None]:
+def _naming_kept_rows(named: str, *, quiet: bool) -> Iterator[None]:
     """Where a run is interrupted, say what is there and that `--resume` goes on from there."""
-    from mnist_batch.outputs.parts.parts_folder import committed_outputs, rows_kept
+    from mnist_batch.outputs.kinds import committed_outputs, output_place, rows_kept
 
+    out = output_place(named)
     before, was_there = rows_kept(out), bool(committed_outputs(out))
     try:
         yield

@@ -23,7 +23,7 @@ from mnist_batch.options import (
 
 def predict_line(
     inputs: Sequence[str | Path],
-    out: Path,
+    out: str | Path,
     model: str | Path | Predictor | None,
     options: PredictOptions,
 ) -> str:
@@ -44,7 +44,7 @@ def predict_line(
     return shell_line(["mnist-batch", *words])
 
 
-def _out_word(out: Path, options: PredictOptions) -> str:
+def _out_word(out: str | Path, options: PredictOptions) -> str:
     is_folder = options.output.format is OutputFormat.DATASET
     return f"{out}/" if is_folder else str(out)
 
@@ -62,8 +62,8 @@ def nightly_line(
 
 
 def evaluate_line(
-    files: Sequence[Path],
-    report: Path,
+    files: Sequence[str | Path],
+    report: str | Path,
     *,
     labels: str | Path | None = None,
     slices: Sequence[str] = (),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 from mnist_batch.commands.command_lines import nightly_line, shell_line
 from mnist_batch.commands.compare import comparison_command, images_to_show
@@ -282,8 +282,8 @@ def _result(
     }
     told = replace(
         summary,
-        predictions=cast(Any, runs.shown(summary.predictions)),
-        report_files=cast(Any, [runs.shown(path) for path in summary.report_files]),
+        predictions=runs.shown(Path(summary.predictions)),
+        report_files=[runs.shown(Path(file)) for file in summary.report_files],
         notes=list(map(runs.told, summary.notes)),
     )
     return NightlyResult(
@@ -316,7 +316,7 @@ def _comparison_page(
 
 def _predicted(summary: Summary) -> Predicted:
     return Predicted(
-        file=summary.predictions,
+        file=Path(summary.predictions),
         metrics=summary.metrics,
         profile=summary.profile,
         run=summary.run or {},
@@ -329,7 +329,7 @@ def _told(summary: Summary, new: NewNight, notes: Sequence[str]) -> Summary:
     return replace(
         summary,
         predictions=new.place / PREDICTIONS,
-        report_files=[new.place / REPORT / path.name for path in summary.report_files],
+        report_files=[new.place / REPORT / Path(file).name for file in summary.report_files],
         notes=[*notes, *map(new.told, summary.notes)],
     )
 

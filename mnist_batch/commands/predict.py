@@ -51,9 +51,11 @@ from mnist_batch.options import (
     memory_size,
     output_format,
 )
-from mnist_batch.outputs.parts.parts_folder import PartsFolder
+from mnist_batch.outputs.kinds import output_place, staging_of
 from mnist_batch.outputs.places import check_not_read
 from mnist_batch.outputs.targets import why_failed
+from mnist_batch.remote.addresses import Place
+from mnist_batch.reports.evaluation.stored_report import StoredReport
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.reports.page import Around
 from mnist_batch.reports.report import Report
@@ -189,7 +191,7 @@ def predict(
         engine=EngineOptions(EngineChoice(engine), ray_address, part_timeout),
     )
     progress = progress or image_bar()
-    summary = predict_with(input_list(inputs), Path(out), model, how, progress)
+    summary = predict_with(input_list(inputs), output_place(out), model, how, progress)
     # A night is held against an earlier one, which may explain what a run alone does not.
     found = suspicions(summary.metrics, summary.profile)
     return replace(summary, notes=[*summary.notes, *found]) if found else summary
@@ -197,7 +199,7 @@ def predict(
 
 def predict_with(
     inputs: Sequence[str | Path],
-    out: Path,
+    out: Place,
     model: str | Path | Predictor | None,
     options: PredictOptions,
     progress: Callable[[Progress], None] | None = None,
@@ -275,7 +277,7 @@ def _predict(
     resume = run.options.output.resume
     with (
         within(run.options.memory),
-        PartsFolder(outputs.out, run.manifest(), resume=resume, kind=run.part_kind) as staging,
+        staging_of(outputs.out, run.manifest(), resume=resume, kind=run.part_kind) as staging,
         outputs.sink(staging, run.schema) as sink,
     ):
         for _ in Flow(run, outputs, staging, sink, found).rows(engine):
@@ -305,7 +307,7 @@ def _predict(
     return outputs.summary(run, evaluation, record, notes)
 
 
-def _findings(run: Run, report: Report | None) -> Findings:
+def _findings(run: Run, report: Report | StoredReport | None) -> Findings:
     mistakes = report.mistakes if report else None
     how = run.options.output, run.classes, run.opened.rows, mistakes
     return Findings(*how, with_gallery=report is not None)

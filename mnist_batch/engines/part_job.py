@@ -8,7 +8,6 @@ publishes the parts in order.
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -22,8 +21,10 @@ from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import PredictOptions, Prepare
-from mnist_batch.outputs.parts.part_file import PartContent, PartIdentity, PartKind, write_part
+from mnist_batch.outputs.kinds import part_written
+from mnist_batch.outputs.parts.part_file import PartContent, PartIdentity, PartKind
 from mnist_batch.outputs.parts.parts import Part
+from mnist_batch.remote.addresses import Place
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class PartJob:
 
     Attributes:
         out: the output, which errors name.
-        staging: the folder that the files of parts go to.
+        staging: where the files of parts go, `Staging.place`.
         run: what names the run in them, as `Manifest.run` returns it.
         inputs: the INPUTs, without their shards: a part has its own.
         predictor: what predicts.
@@ -44,8 +45,8 @@ class PartJob:
         threads: how many predict a part.
     """
 
-    out: Path
-    staging: Path
+    out: Place
+    staging: Place
     run: str
     inputs: OpenInputs
     predictor: Predictor
@@ -104,7 +105,7 @@ def predict_part(job: PartJob, part: Part) -> PartDone:
     )
     batches = predicted_batches(job, part.shards, part.rows)
     identity = PartIdentity(job.run, part.number, part.rows, job.kind)
-    with closing(batches), write_part(job.staging, job.out, identity, job.schema) as writer:
+    with closing(batches), part_written(job.staging, job.out, identity, job.schema) as writer:
         for rows in write_rows(part, batches, writer, job.schema):
             findings.add(rows)
     findings.settle(part.rows / job.inputs.rows)

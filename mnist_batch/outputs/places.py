@@ -4,14 +4,15 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from glob import has_magic
-from itertools import permutations
-from pathlib import Path
+from itertools import accumulate, permutations, takewhile
+from pathlib import Path, PurePath
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.formats import IMAGE_SUFFIXES, read_from_any_folder
 from mnist_batch.inputs.listing import glob_root
-from mnist_batch.outputs.parts.parts_folder import staging_folder
+from mnist_batch.outputs.kinds import absolute, name_at, staging_place, suffix_of
 from mnist_batch.outputs.targets import behind_links
+from mnist_batch.remote.addresses import Place, is_remote, place_of
 
 _Identity = tuple[object, ...]
 """Device and inode; of what is missing the identity of the folder above, and its name."""
@@ -21,14 +22,14 @@ _Identity = tuple[object, ...]
 class Claim:
     """A place that a run writes to."""
 
-    path: Path
+    path: Place
     what: str  # it writes there, for a message
     is_shared: bool = False  # other files may lie in it, as in the folder of a report
 
 
-def claims_of_predictions(out: Path) -> list[Claim]:
+def claims_of_predictions(out: Place) -> list[Claim]:
     """Return where a run of `predict` writes its predictions."""
-    unfinished = Claim(staging_folder(out), "the unfinished predictions")
+    unfinished = Claim(staging_place(out), "the unfinished predictions")
     return [Claim(out, "the predictions"), unfinished]
 
 
@@ -54,17 +55,19 @@ def check_apart(claims: Sequence[Claim]) -> None:
             )
 
 
-def is_inside(path: Path, folder: Path) -> bool:
+def is_inside(path: Place, folder: Place) -> bool:
     """Tell whether a path is a folder or lies in it, by whatever name."""
     return _chain(folder)[-1] in _chain(path)
 
 
-def _chain(path: Path) -> list[_Identity]:
+def _chain(path: Place) -> list[_Identity]:
     """Return what identifies each folder above a path, from the root on, and the path itself.
 
     That is device and inode, which are the same for all links to it and wherever it is mounted; of
-    what is missing, its name in the folder above.
+    what is missing, its name in the folder above. Object storage has names alone.
     """
+    if isinstance(path, str):
+        return [*accumulate(zip(path.rstrip("/").split("/")), initial=())]
     place = behind_links(path)
     found: list[_Identity] = []
     for above in (*reversed(place.parents), place):
@@ -73,7 +76,12 @@ def _chain(path: Path) -> list[_Identity]:
 
 
 def _identity(path: str | Path) -> _Identity | None:
-    """Return device and inode of what a path leads to; None where it is missing."""
+    """Return device and inode of what a path leads to; None where it is missing.
+
+    An object is identified by its address, be it there or not.
+    """
+    if is_remote(path):
+        return (path,)
     try:
         status = os.stat(path)  # noqa: PTH116 - paths by the hundred thousand
     except (OSError, ValueError):  # a null character in the path
@@ -81,7 +89,7 @@ def _identity(path: str | Path) -> _Identity | None:
     return status.st_dev, status.st_ino
 
 
-def check_not_read(outputs: Iterable[Path], files: Iterable[str | Path]) -> None:
+def check_not_read(outputs: Iterable[Place], files: Iterable[str | Path]) -> None:
     """Raise `OutputError` where an output is one of the files that a run reads, by whatever name.
 
     An INPUT may hold a million pictures, so of these only those with the name of an output are
@@ -91,7 +99,7 @@ def check_not_read(outputs: Iterable[Path], files: Iterable[str | Path]) -> None
     if not there:
         return
     ends = tuple(
-        path.name if path.suffix.lower() in IMAGE_SUFFIXES else path.suffix
+        name_at(path) if suffix_of(path) in IMAGE_SUFFIXES else Path(name_at(path)).suffix
         for path in there.values()
     )
     for file in map(str, files):
@@ -100,7 +108,7 @@ def check_not_read(outputs: Iterable[Path], files: Iterable[str | Path]) -> None
 
 
 def check_outside(
-    files: Iterable[Path], folders: Iterable[Path], inputs: Iterable[str | Path]
+    files: Iterable[Place], folders: Iterable[Place], inputs: Iterable[str | Path]
 ) -> None:
     """Refuse outputs in an INPUT folder or matched by a glob: the next run would read them.
 
@@ -112,24 +120,32 @@ def check_outside(
     """
     files, folders = list(files), list(folders)
     for pattern in filter(has_magic, map(str, inputs)):
-        absolute = str(Path(pattern).absolute())
-        matched = [path for path in files if path.absolute().match(absolute)]
+        whole = absolute(place_of(pattern))
+        matched = [path for path in files if PurePath(absolute(path)).match(whole)]
         suffix = Path(pattern).suffix.lower()
         for_pictures = suffix in IMAGE_SUFFIXES or suffix not in read_from_any_folder()
         if "**" in Path(pattern).parts and for_pictures:
-            root = behind_links(glob_root(pattern))
-            matched += (folder for folder in folders if behind_links(folder).is_relative_to(root))
+            root = _root(pattern)
+            matched += (folder for folder in folders if is_inside(folder, root))
         if matched:
             raise OutputError(
                 f"{matched[0]}: is matched by {pattern}, which would read it as digits the next "
                 "time; name a place outside"
             )
-    read = [*folders, *(path for path in files if path.suffix.lower() in read_from_any_folder())]
+    read = [*folders, *(path for path in files if suffix_of(path) in read_from_any_folder())]
     for folder in inputs:
-        if os.path.isdir(folder):  # noqa: PTH112 - `Path.is_dir` raises where it may not look
+        # `Path.is_dir` raises where it may not look. What lies in an object makes it a folder.
+        if is_remote(folder) or os.path.isdir(folder):  # noqa: PTH112
             for path in read:
-                if is_inside(path, Path(folder)):
+                if is_inside(path, place_of(folder)):
                     raise OutputError(
                         f"{path}: lies in the INPUT folder {folder}, where the next run would take "
                         "it for digits; name a place outside"
                     )
+
+
+def _root(pattern: str) -> Place:
+    """Return the last folder of a glob before the first wildcard."""
+    if not is_remote(pattern):
+        return glob_root(pattern)
+    return "/".join(takewhile(lambda part: not has_magic(part), pattern.split("/")))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,9 +11,10 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.listing import open_native
-from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.kinds import check_place, staged_file, suffix_of
 from mnist_batch.outputs.parquet_writer import ParquetWriter
-from mnist_batch.outputs.targets import check_writable, output_errors
+from mnist_batch.outputs.targets import output_errors
+from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import BOX, FORMULA, PROBABILITIES
 
 
@@ -93,56 +95,68 @@ WRITERS: Mapping[str, Callable[[Path, pa.Schema], Writer]] = {
 }
 
 
-def check_output(out: Path, *, overwrite: bool) -> None:
+def check_output(out: Place, *, overwrite: bool) -> None:
     """Refuse an output that a `Sink` would refuse, before any work is done; touch nothing.
 
     Raises:
         OutputError: the suffix of `out` is not known, or `out` exists or cannot be written.
     """
-    if out.suffix.lower() not in WRITERS:
+    suffix = suffix_of(out)
+    if suffix not in WRITERS:
         raise OutputError(
-            f"{out}: no format has the suffix {out.suffix!r}; expected {' or '.join(WRITERS)}, or "
-            "a slash at its end for a folder of Parquet files"
+            f"{out}: no format has the suffix {suffix!r}; expected {' or '.join(WRITERS)}, or a "
+            "slash at its end for a folder of Parquet files"
         )
-    check_writable(out, overwrite=overwrite)
+    check_place(out, overwrite=overwrite)
 
 
-class Sink(StagedFile):
-    """The predictions file of a run, invisible until `commit`.
+class Sink(AbstractContextManager["Sink", None]):
+    """The predictions file of a run, invisible until `commit`; a context that ends without it.
 
     Every method raises `OutputError` where the disk refuses.
 
     Attributes:
         takes_rows: whether the rows have to be written to it.
+        path: the file that is written, which becomes the output.
     """
 
     takes_rows = True
 
     def __init__(
-        self, out: Path, schema: pa.Schema, *, overwrite: bool, folder: Path | None = None
+        self, out: Place, schema: pa.Schema, *, overwrite: bool, folder: Path | None = None
     ) -> None:
-        """Begin the file; the suffix of `out` tells its format, `folder` is as of `StagedFile`.
+        """Begin the file; the suffix of `out` tells its format.
 
-        `schema` is one that `predictions_schema` returned.
+        `schema` is one that `predictions_schema` returned, `folder` is as of `staged_file`.
 
         Raises:
             OutputError: the suffix is not known, or `out` exists or cannot be written.
         """
         check_output(out, overwrite=overwrite)
-        super().__init__(out, overwrite=overwrite, folder=folder)
+        self._out = out
+        self._file = staged_file(out, overwrite=overwrite, folder=folder)
+        self.path = self._file.path
         try:
             with output_errors(out):
-                self._writer = WRITERS[out.suffix.lower()](self.path, schema)
+                self._writer = WRITERS[suffix_of(out)](self.path, schema)
         except BaseException:
-            self.discard()
+            self._file.discard()
             raise
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the file, unless it is committed."""
+        self._file.discard()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write rows, in order."""
-        with output_errors(self.target):
+        with output_errors(self._out):
             self._writer.write(batch)
 
     def finish(self, run: Mapping[str, Any]) -> None:
         """Write the rest, and the record of the run; the file is complete but invisible."""
-        with output_errors(self.target):
+        with output_errors(self._out):
             self._writer.close(run)
+
+    def commit(self) -> None:
+        """Put the file in its place, as `StagedFile.commit` does."""
+        self._file.commit()

@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.workers import Progress
+from mnist_batch.remote.addresses import Place
 from mnist_batch.reports.page import render
 
 StateT = TypeVar("StateT")
@@ -75,17 +76,17 @@ class Bar(Generic[StateT]):
 
 
 def result_html(
-    title: str, metrics: Metrics | None, files: Sequence[Path], notes: Sequence[str]
+    title: str, metrics: Metrics | None, files: Sequence[Place], notes: Sequence[str]
 ) -> str:
     """Return a result as HTML for the output of a cell, whole without any file.
 
     Args:
         title: what it is, as the name of the predictions file.
         metrics: what was counted; None for nothing.
-        files: of its report; those that are figures and still there are shown.
+        files: of its report; those that are figures and still there, on this machine, are shown.
         notes: what the user should know.
     """
-    by_name = {path.name: path for path in files}
+    by_name = {path.name: path for path in files if isinstance(path, Path)}
     figures = [by_name[name] for name in _FIGURES if name in by_name]
     images = [
         (path.name, base64.b64encode(path.read_bytes()).decode())

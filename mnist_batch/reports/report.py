@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.kinds import place_in
 from mnist_batch.outputs.mistakes import Mistakes
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim
 from mnist_batch.outputs.targets import behind_links, check_writable, output_errors, why_failed
+from mnist_batch.remote.addresses import Place
 from mnist_batch.reports import contact_sheet, figures
 from mnist_batch.reports.drawing_process import Drawings
 from mnist_batch.reports.evaluation import class_figures
@@ -49,7 +51,7 @@ FILES = (
 """Every name a report may use; other files in its folder are never touched."""
 
 
-_WHOLE = "metrics.json"
+WHOLE = "metrics.json"
 """The file that stands for the whole report: it goes first, and comes last."""
 
 _OF_IMAGES = ("samples.png", "mistakes.png")
@@ -117,8 +119,8 @@ class Report(AbstractContextManager["Report", None]):
     def retire(self) -> None:
         """Let an earlier report that is to be replaced no longer pass for one."""
         if self._overwrite:
-            with self._making(_WHOLE):
-                behind_links(self.folder / _WHOLE).unlink(missing_ok=True)  # a link stays one
+            with self._making(WHOLE):
+                behind_links(self.folder / WHOLE).unlink(missing_ok=True)  # a link stays one
 
     def stage(
         self,
@@ -174,7 +176,7 @@ class Report(AbstractContextManager["Report", None]):
             for name in requested:
                 self._stage(name, drawings.wait)
         text = json.dumps(record, indent=2) + "\n"
-        self._stage(_WHOLE, lambda path: path.write_text(text, encoding="utf-8"))
+        self._stage(WHOLE, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _request_figures(
         self,
@@ -209,13 +211,13 @@ class Report(AbstractContextManager["Report", None]):
     def commit(self) -> None:
         """Rename the files to their names, and remove those of an earlier report."""
         self.retire()
-        for name in [name for name in self._staged if name != _WHOLE]:
+        for name in [name for name in self._staged if name != WHOLE]:
             self._put(name)
-        for name in {*FILES} - {_WHOLE} - {*self.kept} - {path.name for path in self.files}:
-            with self._making(_WHOLE):
+        for name in {*FILES} - {WHOLE} - {*self.kept} - {path.name for path in self.files}:
+            with self._making(WHOLE):
                 self._clear(self.folder / name)
-        if _WHOLE not in self.missing:
-            self._put(_WHOLE)
+        if WHOLE not in self.missing:
+            self._put(WHOLE)
 
     def check_whole(self) -> None:
         """Raise `OutputError` where a file is missing."""
@@ -226,10 +228,7 @@ class Report(AbstractContextManager["Report", None]):
 
     def note(self, again: str) -> list[str]:
         """Return a sentence on what is missing, none if nothing is; `again` says how to make it."""
-        if not self.missing:
-            return []
-        names, why = ", ".join(self.missing), next(iter(self.missing.values()))
-        return [f"the report {self.folder} lacks {names} ({why}); {again}"]
+        return missing_note(self.folder, self.missing, again)
 
     def _check(self) -> None:
         with output_errors(self.folder):  # which may not be looked into
@@ -248,7 +247,7 @@ class Report(AbstractContextManager["Report", None]):
 
     def _is_of(self, record: Mapping[str, Any]) -> bool:
         """Tell whether the report in the folder is on the same predictions, however sliced."""
-        path = self.folder / _WHOLE
+        path = self.folder / WHOLE
         if not path.is_file():
             return False
         try:
@@ -301,6 +300,14 @@ class Report(AbstractContextManager["Report", None]):
             self.missing.setdefault(name, why_failed(error))
 
 
+def missing_note(folder: Place, missing: Mapping[str, str], again: str) -> list[str]:
+    """Return a sentence on what a report lacks, and why, by name; none if nothing."""
+    if not missing:
+        return []
+    names, why = ", ".join(missing), next(iter(missing.values()))
+    return [f"the report {folder} lacks {names} ({why}); {again}"]
+
+
 def report_folder(out: Path, report: str | Path | bool, *, is_folder: bool = False) -> Path | None:
     """Return where the report on `out` goes: True for `<out without suffix>.report`.
 
@@ -311,9 +318,9 @@ def report_folder(out: Path, report: str | Path | bool, *, is_folder: bool = Fal
     return Path(report) if report else None
 
 
-def claims_of_report(folder: Path | None) -> list[Claim]:
+def claims_of_report(folder: Place | None) -> list[Claim]:
     """Return where a report is written, for `places.check_apart`."""
     if folder is None:
         return []
-    files = [Claim(folder / name, "the report") for name in FILES]
+    files = [Claim(place_in(folder, name), "the report") for name in FILES]
     return [Claim(folder, "the report", is_shared=True), *files]

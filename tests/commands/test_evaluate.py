@@ -215,7 +215,7 @@ def test_a_folder_of_predictions_is_evaluated_as_the_file(
     made = tmp_path / "all.5.report"
     before = {path.name: path.read_bytes() for path in made.iterdir()}
     several = mnist_batch.evaluate(f"{tmp_path}/all.5/", images=digits_folder, overwrite=True)
-    assert [path.parent for path in several.report_files] == [made] * len(one.report_files)
+    assert [Path(file).parent for file in several.report_files] == [made] * len(one.report_files)
     assert several.profile.predictions == one.profile.predictions
     for name in ("samples.png", "confusion_matrix.csv", "per_class.csv", "slices.csv"):
         content = (made / name).read_bytes()

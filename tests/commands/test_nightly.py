@@ -335,7 +335,7 @@ def test_the_result_is_what_the_folder_says(runs: Path, digits: Path) -> None:
         "folder": str(runs / "n"),
     }
     assert result.summary.predictions == runs / "n" / "predictions.parquet"
-    assert all(path.is_file() for path in result.summary.report_files)
+    assert all(Path(file).is_file() for file in result.summary.report_files)
 
 
 def test_a_page_of_all_nights_that_cannot_be_made_costs_no_night(

@@ -66,7 +66,7 @@ def test_without_labels_there_is_a_histogram(
     out = tmp_path / "out.parquet"
     summary = mnist_batch.predict(digits_folder, out, model=model, labels="none")
     assert summary.metrics.accuracy is None
-    assert {path.name for path in summary.report_files} == {
+    assert {Path(file).name for file in summary.report_files} == {
         "index.html",
         "metrics.json",
         "predictions.png",

@@ -111,7 +111,8 @@ def _rows(job: PartJob, attempt: Attempt) -> list[dict[str, object]]:
     assert done is not None
     identity = PartIdentity(job.run, done.number, attempt.part.rows)
     checksum = int(done.name.removesuffix(".arrow").rpartition("-")[2], 16)
-    kept = [*read_part(pa.py_buffer((job.staging / done.name).read_bytes()), identity, checksum)]
+    content = pa.py_buffer((Path(job.staging) / done.name).read_bytes())
+    kept = [*read_part(content, identity, checksum)]
     assert done.findings.evaluator.errors == len(attempt.crashed)
     return [row for one in kept for row in one.predictions.to_pylist()]
 

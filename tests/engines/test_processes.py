@@ -56,7 +56,8 @@ def _isolated(digits: Path, workers: int = 2, **options: Any) -> Summary:  # noq
 
 
 def _samples(*summaries: Summary) -> list[Path]:
-    return [path for one in summaries for path in one.report_files if path.name == "samples.png"]
+    files = (Path(file) for one in summaries for file in one.report_files)
+    return [path for path in files if path.name == "samples.png"]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -344,7 +344,7 @@ def test_samples_of_damaged_files_are_found_again(
 ) -> None:
     """Evaluating with the images that were predicted draws the same samples."""
     summary = mnist_batch.predict(damaged, tmp_path / "out.parquet", model=model)
-    (drawn,) = (path for path in summary.report_files if path.name == "samples.png")
+    (drawn,) = (path for path in map(Path, summary.report_files) if path.name == "samples.png")
     before = drawn.read_bytes()
     mnist_batch.evaluate(tmp_path / "out.parquet", images=damaged, overwrite=True)
     assert drawn.read_bytes() == before

@@ -46,12 +46,17 @@ def _page(summary: "mnist_batch.Summary", fast: Sequence[tuple[str, str]]) -> "t
     return page(metrics_page(summary.metrics), "", terminal.named_lines(lines))
 
 
-def report_line(files: Sequence[Path], missing: Sequence[str]) -> list[tuple[str, str]]:
+def report_line(files: Sequence[str | Path], missing: Sequence[str]) -> list[tuple[str, str]]:
     """Return where a report is and what it lacks; nothing where none was wanted."""
     if not files:
         return [("report", "not written")] if missing else []
     lacking = f", without {', '.join(missing)}" if missing else ""
-    return [("report", f"{files[0].parent}{lacking}")]
+    return [("report", f"{_folder_of(files[0])}{lacking}")]
+
+
+def _folder_of(file: str | Path) -> str:
+    """Return where a file lies; text is an address."""
+    return file.rpartition("/")[0] if isinstance(file, str) else str(file.parent)
 
 
 def speed(images_per_s: int, elapsed_s: float) -> str:

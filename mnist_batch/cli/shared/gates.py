@@ -43,7 +43,7 @@ def check_errors(
     *,
     lacking: str,
     examples: "Sequence[Unreadable]" = (),
-    out: Path | None = None,
+    out: str | Path | None = None,
 ) -> None:
     """Exit with `ERRORS_STATUS` and a message where more rows have an error than `budget` allows.
 

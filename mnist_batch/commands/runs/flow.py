@@ -12,6 +12,7 @@ from mnist_batch.engines.part_rows import PartRows
 from mnist_batch.engines.window import in_order
 from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
 from mnist_batch.outputs.parts.staging import Staging
+from mnist_batch.outputs.stored.stored_dataset import StoredDataset
 from mnist_batch.outputs.writer import Sink
 
 
@@ -30,7 +31,7 @@ class Flow:
     run: Run
     outputs: RunOutputs
     staging: Staging
-    sink: Sink | DatasetSink
+    sink: Sink | DatasetSink | StoredDataset
     found: Findings
 
     def rows(self, engine: Engine | None) -> Iterator[None]:
@@ -50,7 +51,7 @@ class Flow:
         kept = run.kept(staging, with_pictures=False)
         missing = [part for part in run.parts if part.number not in kept]
         job = run.part_job(
-            self.outputs.out, staging.path, for_report=self.outputs.report is not None
+            self.outputs.out, staging.place, for_report=self.outputs.report is not None
         )
         with closing(engine.run(job, missing)) as attempts:
             done = in_order(attempts, missing)

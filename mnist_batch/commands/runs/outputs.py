@@ -1,6 +1,5 @@
 """All that a run of `predict` writes: the predictions, their report and pictures."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -14,16 +13,27 @@ from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.options import OutputFormat, PredictOptions
-from mnist_batch.outputs.dataset.dataset_sink import DatasetSink, check_dataset
+from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
 from mnist_batch.outputs.dataset.layout import MANIFEST, part_name
-from mnist_batch.outputs.parts.parts_folder import committed_outputs, rows_kept
+from mnist_batch.outputs.kinds import (
+    absolute,
+    check_folder,
+    committed_outputs,
+    dataset_sink,
+    is_file,
+    place_in,
+    rows_kept,
+)
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
 from mnist_batch.outputs.prepared_folder import PreparedFolder
+from mnist_batch.outputs.stored.stored_dataset import StoredDataset
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
+from mnist_batch.remote.addresses import Place, is_remote
+from mnist_batch.reports.evaluation.stored_report import report_at, report_place
 from mnist_batch.reports.page import Around
-from mnist_batch.reports.report import Report, claims_of_report, report_folder
+from mnist_batch.reports.report import claims_of_report
 
 
 class RunOutputs(AbstractContextManager["RunOutputs", None]):
@@ -39,7 +49,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
 
     def __init__(
         self,
-        out: Path,
+        out: Place,
         inputs: Sequence[str | Path],
         options: PredictOptions,
         around: Around | None,
@@ -51,9 +61,8 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         self._around = around
         self._committed = committed_outputs(out) if wanted.resume else frozenset()
         self._is_dataset = wanted.format is OutputFormat.DATASET
-        # `Path.is_file` raises where it may not look.
-        is_there = os.path.isfile(out / MANIFEST if self._is_dataset else out)  # noqa: PTH113
-        if wanted.resume and is_there and not self._may_replace(out):
+        whole = place_in(out, MANIFEST) if self._is_dataset else out
+        if wanted.resume and is_file(whole) and not self._may_replace(out):
             raise OutputError(
                 f"{out} exists already, and an interrupted run is to replace it; pass "
                 "--overwrite too"
@@ -61,13 +70,13 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
                 else f"{out} exists already, so there is nothing to resume; pass --overwrite to "
                 "predict it again"
             )
-        check = check_dataset if self._is_dataset else check_output
+        check = check_folder if self._is_dataset else check_output
         check(out, overwrite=self._may_replace(out))
-        report = report_folder(out, wanted.report, is_folder=self._is_dataset)
-        pictures = None if wanted.save_prepared is None else Path(wanted.save_prepared)
+        report = report_place(out, wanted.report, is_folder=self._is_dataset)
+        pictures = _pictures_folder(wanted.save_prepared)
         self.folders = [folder for folder in (report, pictures) if folder]
         of_report = claims_of_report(report)
-        written = out / part_name(0) if self._is_dataset else out
+        written = place_in(out, part_name(0)) if self._is_dataset else out
         self.files = [written, *(claim.path for claim in of_report if not claim.is_shared)]
         check_apart(
             [
@@ -81,7 +90,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         if pictures:
             may_replace = self._may_replace(pictures)
             self.pictures = PreparedFolder(pictures, overwrite=may_replace, inputs=inputs)
-        self.report = Report(report, overwrite=self._may_replace(report)) if report else None
+        self.report = report_at(report, overwrite=self._may_replace(report)) if report else None
 
     def __enter__(self) -> Self:
         """Lock the folders of the report and of the pictures until the end of the run."""
@@ -96,12 +105,12 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         """Unlock them, and remove what is not in place."""
         self._entered.close()
 
-    def sink(self, staging: Staging, schema: pa.Schema) -> Sink | DatasetSink:
+    def sink(self, staging: Staging, schema: pa.Schema) -> Sink | DatasetSink | StoredDataset:
         """Begin the predictions, of a schema, in the folder of the parts or from its files."""
         may_replace = self._may_replace(self.out)
         if self._is_dataset:
             shard = str(self._options.share) if self._options.share else None
-            return DatasetSink(self.out, schema, staging, overwrite=may_replace, shard=shard)
+            return dataset_sink(self.out, schema, staging, overwrite=may_replace, shard=shard)
         return Sink(self.out, schema, overwrite=may_replace, folder=staging.path)
 
     def complete(
@@ -157,8 +166,17 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
             uncounted_sources=len(run.opened.uncounted),
         )
 
-    def _may_replace(self, path: Path) -> bool:
-        return self._options.output.overwrite or str(path.absolute()) in self._committed
+    def _may_replace(self, place: Place) -> bool:
+        return self._options.output.overwrite or absolute(place) in self._committed
+
+
+def _pictures_folder(wanted: str | Path | None) -> Path | None:
+    """Return the folder of the pictures of `--save-prepared`, None for none."""
+    if is_remote(wanted):
+        raise OutputError(
+            f"{wanted}: pictures of prepared images go into a folder of this machine; name one"
+        )
+    return None if wanted is None else Path(wanted)
 
 
 def _with_images(evaluation: Evaluation, run: Run) -> Evaluation:

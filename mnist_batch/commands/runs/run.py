@@ -34,6 +34,7 @@ from mnist_batch.outputs.parts.part_file import PartKind
 from mnist_batch.outputs.parts.parts import Part, parts_of, parts_of_share
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.prepared_folder import has_pictures
+from mnist_batch.remote.addresses import Place
 from mnist_batch.reports.notebook import result_html, scores
 from mnist_batch.reports.records import metrics_record, slice_records
 from mnist_batch.schema import Reason, predictions_schema, shortened
@@ -67,10 +68,10 @@ class Summary:
         report_missing: the names of files of the report that could not be made; a note says why.
     """
 
-    predictions: Path
+    predictions: Place
     metrics: Metrics
     run: Mapping[str, Any] | None
-    report_files: Sequence[Path]
+    report_files: Sequence[Place]
     notes: Sequence[str]
     profile: InputProfile
     unreadable: Mapping[str, Sequence[Unreadable]]
@@ -188,7 +189,7 @@ class Run:
             for_report=for_report,
         )
 
-    def part_job(self, out: Path, staging: Path, *, for_report: bool) -> PartJob:
+    def part_job(self, out: Place, staging: Place, *, for_report: bool) -> PartJob:
         """Return what a worker has to know to predict any part into a folder, on its own."""
         return PartJob(
             out=out,

@@ -5,7 +5,6 @@ import pickle
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mnist_batch import __version__
@@ -13,9 +12,9 @@ from mnist_batch.engines.part_job import PartJob, versions_of
 from mnist_batch.engines.ray_cluster import sent
 from mnist_batch.engines.ray_cluster.on_node import Seen, first_error
 from mnist_batch.errors import MachineError
-from mnist_batch.outputs.parts.part_file import temporary_file
 from mnist_batch.outputs.parts.parts import Part
-from mnist_batch.outputs.targets import output_errors
+from mnist_batch.outputs.parts.probe import probe_in
+from mnist_batch.remote.addresses import Place
 
 _PATIENCE_S = 60
 """Seconds that a node has to start a worker and to look."""
@@ -78,14 +77,8 @@ def check_nodes(nodes: Sequence[Node], job: PartJob, shared: SharedJob, part: Pa
     Raises:
         MachineError: one does not, or has other versions, or does not answer.
     """
-    with output_errors(job.out):
-        descriptor, probe = temporary_file(job.staging, "part")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(probe.name)
-    try:
+    with probe_in(job.staging, job.out) as probe:
         looked = _looks(nodes, shared, probe, part)
-    finally:
-        probe.unlink(missing_ok=True)
     row, versions = first_error(part), versions_of(job.predictor)
     others = set[str]()
     for node, seen in looked.items():
@@ -116,14 +109,14 @@ def check_nodes(nodes: Sequence[Node], job: PartJob, shared: SharedJob, part: Pa
 
 
 def _looks(
-    nodes: Sequence[Node], shared: SharedJob, probe: Path, part: Part
+    nodes: Sequence[Node], shared: SharedJob, probe: Place, part: Part
 ) -> dict[Node, Seen | Mapping[str, str]]:
     """Return what each node sees, or the other version of this package that it has."""
     import ray
     from ray.exceptions import GetTimeoutError, RayError, RayTaskError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    task, asked = ray.remote(sent.look), pickle.dumps((probe.absolute(), part))
+    task, asked = ray.remote(sent.look), pickle.dumps((probe, part))
     looking = {
         node: task.options(
             num_cpus=0,

@@ -2,16 +2,14 @@
 
 import pickle
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mnist_batch.engines.crashes import Attempt, make_attempt
 from mnist_batch.engines.part_job import PartDone, PartJob, versions_of
 from mnist_batch.errors import MnistBatchError, tell_options
-from mnist_batch.inputs.listing import cause
 from mnist_batch.machine import memory
-from mnist_batch.outputs.parts.part_file import temporary_file
 from mnist_batch.outputs.parts.parts import Part
+from mnist_batch.outputs.parts.probe import why_not_shared
 
 _jobs: dict[str, PartJob] = {}  # that of the last run, by its key
 
@@ -69,21 +67,9 @@ def look(job: PartJob, asked: bytes) -> Seen:
     return Seen(
         versions=versions_of(job.predictor),
         kernels=job.predictor.kernels(),
-        staging=_why_not_shared(probe),
+        staging=why_not_shared(probe),
         row=first_error(part),
     )
-
-
-def _why_not_shared(probe: Path) -> str:
-    """Return why a file of the driver is not here, or why none can be written beside it."""
-    try:
-        if probe.read_text(encoding="utf-8") != probe.name:
-            return "another file is there"
-        _, path = temporary_file(probe.parent, "part")
-        path.unlink()
-    except OSError as error:
-        return cause(error)
-    return ""
 
 
 def first_error(part: Part) -> str:

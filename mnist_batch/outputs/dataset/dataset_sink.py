@@ -19,6 +19,7 @@ from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, r
 from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.parts.parquet_part import COUNTS
 from mnist_batch.outputs.targets import behind_links, flush, flush_names, output_errors
+from mnist_batch.remote.addresses import Place
 
 
 class FinishedParts(Protocol):
@@ -32,7 +33,7 @@ class FinishedParts(Protocol):
     def number_of_parts(self) -> int:
         """The number of parts that the run has, whichever are here."""
 
-    def files(self) -> Iterator[tuple[Path, DatasetPart]]:
+    def files(self) -> Iterator[tuple[Place, DatasetPart]]:
         """Yield where the file of each part is, in order, and what it is in the folder."""
 
 
@@ -88,7 +89,11 @@ class DatasetSink(StagedFolder):
         folder = self.begin()
         with output_errors(self.target):
             count = self._parts.number_of_parts
-            parts = [*self._linked(folder)] if count else [self._empty_part(folder / part_name(0))]
+            parts = (
+                [*self._linked(folder)]
+                if count
+                else [write_empty_part(folder / part_name(0), self._schema)]
+            )
             manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run)
             self.path = folder / MANIFEST
             self.path.write_text(manifest.text(), encoding="utf-8")
@@ -105,15 +110,15 @@ class DatasetSink(StagedFolder):
     def _linked(self, folder: Path) -> Iterator[DatasetPart]:
         """Put the parts into the folder, and yield them."""
         for path, part in self._parts.files():
-            _link(path, folder / part.name)
+            _link(Path(path), folder / part.name)
             yield part
 
-    def _empty_part(self, path: Path) -> DatasetPart:
-        """Write a part without rows: readers find the columns in it."""
-        writer = ParquetWriter(path, self._schema, COUNTS)
-        writer.close({})
-        flush(path)
-        return DatasetPart(path.name, 0, hashlib.sha256(path.read_bytes()).hexdigest())
+
+def write_empty_part(path: Path, schema: pa.Schema) -> DatasetPart:
+    """Write a part without rows: readers find the columns in it."""
+    ParquetWriter(path, schema, COUNTS).close({})
+    flush(path)
+    return DatasetPart(part_name(0), 0, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def check_dataset(out: Path, *, overwrite: bool) -> None:

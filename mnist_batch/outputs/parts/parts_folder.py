@@ -92,8 +92,8 @@ class PartsFolder(Staging):
                 run had other inputs, options or another model, or the disk refuses.
         """
         super().__init__(out, manifest, kind)
-        self.path = staging_folder(out)
-        self._place = out
+        self.place = self.path = staging_folder(out)
+        self._target = out
         self._folders = Parents(self.path)
         try:
             with output_errors(out):
@@ -144,7 +144,7 @@ class PartsFolder(Staging):
     def _leave(self) -> None:
         try:
             # Ask the disk: an interrupt may come right after a part has got its name.
-            useless = self._is_done or not rows_kept(self._place)
+            useless = self._is_done or not rows_kept(self._target)
             with contextlib.suppress(OSError):
                 if self._may_tidy():
                     for path in self.path.glob("*.tmp"):
@@ -216,7 +216,7 @@ class PartsFolder(Staging):
     def _writing(
         self, identity: PartIdentity, schema: pa.Schema
     ) -> AbstractContextManager[PartWriter]:
-        return write_part(self.path, self._place, identity, schema)
+        return write_part(self.path, self._target, identity, schema)
 
     def _identity_of(self, output: Path) -> str:
         return _identity(output)
@@ -225,7 +225,7 @@ class PartsFolder(Staging):
         return str(self.path / name)
 
     def _place_errors(self) -> AbstractContextManager[None]:
-        return folder_errors(self.path, self._place)
+        return folder_errors(self.path, self._target)
 
 
 def _is_ours(path: Path) -> bool:

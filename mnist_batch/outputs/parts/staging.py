@@ -40,6 +40,7 @@ from mnist_batch.outputs.parts.part_file import (
 )
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.outputs.targets import output_errors
+from mnist_batch.remote.addresses import Place, joined
 
 MANIFEST, COMMITTED = "manifest.json", "committed"
 
@@ -51,6 +52,7 @@ class Staging(AbstractContextManager["Staging", None], ABC):
     writes raises `OutputError` where the disk refuses.
 
     Attributes:
+        place: where the parts lie: a folder, or as text one of object storage.
         path: a local folder for files being written, on leaving those that end in `.tmp` are
             removed.
         found: the numbers of the parts that an earlier run finished and this run can use.
@@ -58,6 +60,7 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         run: what names the run, as `Manifest.run` returns it.
     """
 
+    place: Place
     path: Path
 
     def __init__(self, out: str | Path, manifest: Manifest, kind: PartKind) -> None:
@@ -123,12 +126,13 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         """The number of parts that the run has, whichever are here."""
         return len(self._manifest.parts)
 
-    def files(self) -> Iterator[tuple[Path, DatasetPart]]:
+    def files(self) -> Iterator[tuple[Place, DatasetPart]]:
         """Yield each file here that stays one, in order, and what it is in a folder of these."""
         for number, content in sorted(self._contents.items()):
             identity = self._identity(self._manifest.parts[number])
-            path = self.path / identity.file_name(self._checksums[number])
-            yield path, DatasetPart(part_name(number), *content)
+            name = identity.file_name(self._checksums[number])
+            file = self.place / name if isinstance(self.place, Path) else joined(self.place, name)
+            yield file, DatasetPart(part_name(number), *content)
 
     def announce(self, output: Path, others: Iterable[str | Path]) -> None:
         """Record the file that becomes the output, before it and then `others` get their names.

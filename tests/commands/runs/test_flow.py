@@ -162,7 +162,7 @@ def test_a_part_that_is_not_there_is_refused(
 
         def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
             for done in super().run(job, parts):
-                (job.staging / done.name).unlink()
+                (Path(job.staging) / done.name).unlink()
                 yield done
 
     class Misnaming(InProcess):

@@ -1,0 +1,140 @@
+"""Where an output lies decides what writes it: files of this machine, or object storage.
+
+The only text that is a place is an address; see `addresses.Place`.
+"""
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pyarrow as pa
+
+from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.dataset.dataset_sink import DatasetSink, FinishedParts, check_dataset
+from mnist_batch.outputs.parts import parts_folder
+from mnist_batch.outputs.parts.manifest import Manifest
+from mnist_batch.outputs.parts.part_file import PartIdentity, PartKind, PartWriter, write_part
+from mnist_batch.outputs.parts.staging import Staging
+from mnist_batch.outputs.stored import stored_parts
+from mnist_batch.outputs.stored.stored_dataset import StoredDataset, check_stored_dataset
+from mnist_batch.outputs.stored.stored_file import StoredFile, check_storable, staging_address
+from mnist_batch.outputs.targets import check_writable
+from mnist_batch.remote.addresses import Place, joined, name_of, place_of
+from mnist_batch.remote.objects import is_there
+
+
+def output_place(named: str | Path) -> Place:
+    """Return the place of the output that a user names; that a folder is meant is not told."""
+    place = place_of(named)
+    return place.rstrip("/") if isinstance(place, str) else place
+
+
+def name_at(place: Place) -> str:
+    """Return the name of a file or of a folder."""
+    return name_of(place) if isinstance(place, str) else place.name
+
+
+def place_in(folder: Place, name: str) -> Place:
+    """Return the place of a file in a folder."""
+    return joined(folder, name) if isinstance(folder, str) else folder / name
+
+
+def suffix_of(place: Place) -> str:
+    """Return the suffix of a file's name, in small letters."""
+    return Path(name_at(place)).suffix.lower()
+
+
+def absolute(place: Place) -> str:
+    """Return what names the place, wherever a process works."""
+    return place if isinstance(place, str) else str(place.absolute())
+
+
+def is_file(place: Place) -> bool:
+    """Tell whether there is a file, or an object."""
+    if isinstance(place, str):
+        return is_there(place)
+    return os.path.isfile(place)  # noqa: PTH113 - `Path.is_file` raises where it may not look
+
+
+def check_place(place: Place, *, overwrite: bool) -> None:
+    """Raise `OutputError` where a file cannot be put at a place; touch nothing."""
+    if isinstance(place, str):
+        check_storable(place, overwrite=overwrite)
+    else:
+        check_writable(place, overwrite=overwrite)
+
+
+def check_folder(place: Place, *, overwrite: bool) -> None:
+    """Raise `OutputError` where a folder of predictions cannot be put there; touch nothing."""
+    if isinstance(place, str):
+        check_stored_dataset(place, overwrite=overwrite)
+    else:
+        check_dataset(place, overwrite=overwrite)
+
+
+def dataset_sink(
+    place: Place,
+    schema: pa.Schema,
+    parts: FinishedParts,
+    *,
+    overwrite: bool,
+    shard: str | None = None,
+) -> DatasetSink | StoredDataset:
+    """Begin a folder of predictions; arguments and errors are those of the kind's class."""
+    if isinstance(place, str):
+        return StoredDataset(place, schema, parts, overwrite=overwrite, shard=shard)
+    return DatasetSink(place, schema, parts, overwrite=overwrite, shard=shard)
+
+
+def staged_file(
+    place: Place, *, overwrite: bool, folder: Path | None = None
+) -> StagedFile | StoredFile:
+    """Begin a file that is there, whole, once it is committed.
+
+    Args:
+        place: where it will be.
+        overwrite: whether it may be there already.
+        folder: where it is written, of a path on the same file system; None for beside a path, and
+            among temporary files for an object.
+    """
+    if isinstance(place, str):
+        return StoredFile(place, overwrite=overwrite, folder=folder)
+    return StagedFile(place, overwrite=overwrite, folder=folder)
+
+
+def staging_place(out: Place) -> Place:
+    """Return where the parts of an output lie until it is complete."""
+    return staging_address(out) if isinstance(out, str) else parts_folder.staging_folder(out)
+
+
+def staging_of(
+    out: Place, manifest: Manifest, *, resume: bool, kind: PartKind = PartKind.ARROW
+) -> Staging:
+    """Begin or resume at that place; arguments and errors are those of the kind's class."""
+    if isinstance(out, str):
+        return stored_parts.StoredParts(out, manifest, resume=resume, kind=kind)
+    return parts_folder.PartsFolder(out, manifest, resume=resume, kind=kind)
+
+
+def part_written(
+    place: Place, out: Place, identity: PartIdentity, schema: pa.Schema
+) -> AbstractContextManager[PartWriter]:
+    """Write a part at that place, from any process or machine that sees it."""
+    if isinstance(place, str):
+        return stored_parts.write_stored_part(place, str(out), identity, schema)
+    return write_part(place, out, identity, schema)
+
+
+def rows_kept(out: Place) -> int:
+    """Return the number of rows in the finished parts of an output."""
+    return stored_parts.stored_rows(out) if isinstance(out, str) else parts_folder.rows_kept(out)
+
+
+def committed_outputs(out: Place) -> frozenset[str]:
+    """Return what a run wrote, as `absolute` names it, that was killed after `out` was there.
+
+    It is `out` and the folders that belong to it, some of which may be missing.
+    """
+    if isinstance(out, str):
+        return stored_parts.stored_outputs(out)
+    return parts_folder.committed_outputs(out)

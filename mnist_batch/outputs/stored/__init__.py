@@ -1,0 +1,1 @@
+"""Outputs on object storage: they are made here, and uploaded whole."""

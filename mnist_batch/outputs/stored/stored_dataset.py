@@ -1,0 +1,154 @@
+"""A folder of predictions on object storage: the parts of a run, copied there by the store itself.
+
+An object has its name or has not, but a folder comes object by object: what lies there is not whole
+before `_SUCCESS`. Before that comes the manifest, which only one run can create.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from mnist_batch.errors import OutputError
+from mnist_batch.outputs.dataset.dataset_sink import FinishedParts, write_empty_part
+from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, part_name
+from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart
+from mnist_batch.outputs.parts.staging import COMMITTED
+from mnist_batch.outputs.stored.stored_file import (
+    names_in,
+    staging_address,
+    stored_errors,
+    temporary_folder,
+)
+from mnist_batch.outputs.targets import output_errors
+from mnist_batch.remote import objects, transfers
+from mnist_batch.remote.addresses import Place, joined, parsed
+
+_AT_ONCE = 16
+"""Parts that get their names at once."""
+
+
+class StoredDataset(AbstractContextManager["StoredDataset", None]):
+    """The folder of a run's predictions, not whole until `commit` has ended.
+
+    Every method raises `OutputError` where the disk refuses, and `MachineError` where the store
+    does.
+
+    Attributes:
+        takes_rows: whether the rows have to be written to it: they are in the parts.
+        path: after `finish`, the manifest on this machine, which tells this folder from others.
+    """
+
+    takes_rows = False
+
+    def __init__(
+        self,
+        out: str,
+        schema: pa.Schema,
+        parts: FinishedParts,
+        *,
+        overwrite: bool,
+        shard: str | None = None,
+    ) -> None:
+        """Check that the folder can be written; the arguments are those of `DatasetSink`."""
+        check_stored_dataset(out, overwrite=overwrite)
+        self._out = out
+        self._schema = schema
+        self._parts = parts
+        self._overwrite = overwrite
+        self._shard = shard
+        self._names: dict[str, Place] = {}  # where each part is now
+
+    def __enter__(self) -> Self:
+        """Begin, with a folder on this machine for what is not there yet."""
+        self._here = ExitStack()
+        self._folder = self._here.enter_context(temporary_folder(self._out))
+        self.path = self._folder / MANIFEST
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what is on this machine; a run that resumes publishes the rest again."""
+        self._here.close()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Do nothing."""
+
+    def finish(self, run: Mapping[str, Any]) -> None:
+        """Make the manifest, with the record of the run."""
+        count, parts = self._parts.number_of_parts, list[DatasetPart]()
+        for place, part in self._parts.files():
+            self._names[part.name] = place
+            parts.append(part)
+        with output_errors(self._out):
+            if not count:
+                parts = [write_empty_part(self._folder / part_name(0), self._schema)]
+                self._names = {part_name(0): self._folder / part_name(0)}
+            manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run)
+            self.path.write_text(manifest.text(), encoding="utf-8")
+
+    def commit(self) -> None:
+        """Give the parts their names; then the manifest comes, and the mark that all is there.
+
+        Raises:
+            OutputError: there is a folder by now that may not be replaced.
+        """
+        check_stored_dataset(self._out, overwrite=self._overwrite)
+        with stored_errors(self._out):
+            if self._overwrite:
+                self._delete([SUCCESS, MANIFEST])
+            targets = [joined(self._out, name) for name in self._names]
+            with ThreadPoolExecutor(_AT_ONCE, "publish") as pool:
+                deque(pool.map(_put, self._names.values(), targets), maxlen=0)
+            self._delete(name for name in names_in(self._out) if name not in self._names)
+            try:
+                objects.put(joined(self._out, MANIFEST), self.path.read_bytes(), create=True)
+            except FileExistsError as error:
+                raise _exists(self._out) from error
+            objects.put(joined(self._out, SUCCESS), b"")
+
+    def _delete(self, names: Iterable[str]) -> None:
+        objects.delete(joined(self._out, name) for name in names)
+
+
+def _put(part: Place, target: str) -> None:
+    """Give a part its name: by a copy within the store where it is there already."""
+    if isinstance(part, str) and parsed(part)[:2] == parsed(target)[:2]:
+        objects.copy(part, target)
+    else:
+        transfers.upload(Path(part), target)
+
+
+def check_stored_dataset(out: str, *, overwrite: bool) -> None:
+    """Refuse a folder that cannot be written; touch nothing.
+
+    Raises:
+        OutputError: it holds something else, or predictions and `overwrite` is false.
+        MachineError: the store cannot be reached, or refuses.
+    """
+    with stored_errors(out):
+        if not parsed(out).key:
+            raise OutputError(f"{out}: names a bucket, and no folder in it; name one")
+        names = names_in(out)
+        # A run that is killed while it copies parts has said so before.
+        has_parts = MANIFEST in names or (
+            names and objects.is_there(joined(staging_address(out), COMMITTED))
+        )
+        for name in names:
+            if name not in (MANIFEST, SUCCESS) and not (has_parts and is_part_name(name)):
+                raise OutputError(
+                    f"{out} holds {name}, which no earlier run wrote; move it away, or name "
+                    "another folder"
+                )
+        if not overwrite and (MANIFEST in names or SUCCESS in names):
+            raise _exists(out)
+
+
+def _exists(out: str) -> OutputError:
+    return OutputError(
+        f"{out} is not empty; name a new folder, or pass --overwrite to replace what an earlier "
+        "run wrote"
+    )

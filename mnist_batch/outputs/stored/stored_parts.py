@@ -1,0 +1,213 @@
+"""Keep the finished parts of an output on object storage, in a folder beside it: `OUT.staging/`.
+
+There are no locks. A run that begins, or resumes, writes its own `manifest.json`, and then only
+this run commits: another one ends with a line and removes nothing. `committed` is created by a
+conditional request, of which one wins.
+"""
+
+import contextlib
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pyarrow as pa
+
+from mnist_batch.errors import MnistBatchError, OutputError
+from mnist_batch.outputs.dataset import layout
+from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
+from mnist_batch.outputs.parts.part_file import (
+    PART_NAME,
+    PartIdentity,
+    PartKind,
+    PartWriter,
+    write_part,
+)
+from mnist_batch.outputs.parts.staging import COMMITTED, MANIFEST, Staging, outputs_in, rows_in
+from mnist_batch.outputs.stored.stored_file import (
+    identity_of_file,
+    identity_of_object,
+    names_in,
+    staging_address,
+    stored_errors,
+    temporary_folder,
+)
+from mnist_batch.remote import objects, transfers
+from mnist_batch.remote.addresses import joined
+
+_AT_ONCE, _WAITING = 4, 16
+"""Parts that are uploaded at once, and those that wait for it at most."""
+
+
+_PROBE = re.compile(r"part\.[0-9a-f]{16}\.tmp")
+"""The name of what `probe.probe_in` writes."""
+
+
+class StoredParts(Staging):
+    """The parts of an output on object storage; each is written here, and uploaded whole."""
+
+    place: str
+
+    def __init__(
+        self, out: str, manifest: Manifest, *, resume: bool, kind: PartKind = PartKind.ARROW
+    ) -> None:
+        """Begin in the folder of an output, or take over what an interrupted run left there.
+
+        With `resume` the parts that the earlier run finished are used, else they are removed.
+
+        Raises:
+            OutputError: the folder holds foreign objects, the earlier run had other inputs, options
+                or another model, or there is no such bucket.
+            MachineError: the store cannot be reached, or refuses.
+        """
+        super().__init__(out, manifest, kind)
+        self.place = staging_address(out)
+        self._target = out
+        with ExitStack() as entered:
+            self.path = entered.enter_context(temporary_folder(out))
+            self._uploads = entered.enter_context(_Uploads())
+            with stored_errors(out):
+                self._refuse_others()
+                self._begin(resume=resume)
+                self._delete([COMMITTED])
+            self._entered = entered.pop_all()
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the parts if none is of use, and all that is on this machine."""
+        with self._entered, contextlib.suppress(OSError, MnistBatchError):
+            with contextlib.suppress(OSError, MnistBatchError):
+                self._uploads.wait()
+            useless = self._is_done or not rows_in(self._names())
+            if useless and self._is_still_ours():
+                self._clear()
+
+    def _refuse_others(self) -> None:
+        for name in self._names():
+            is_ours = (
+                is_manifest(objects.read(joined(self.place, name)))
+                if name == MANIFEST
+                else name == COMMITTED or PART_NAME.fullmatch(name) or _PROBE.fullmatch(name)
+            )
+            if not is_ours:
+                raise OutputError(
+                    f"{self.place} holds {name}, which no run left there, or which is damaged; "
+                    "move it away, or name another output"
+                )
+
+    def _clear(self) -> None:
+        """Remove first the parts, since the other objects are about them."""
+        about_parts = [MANIFEST, COMMITTED]
+        self._delete(name for name in self._names() if name not in about_parts)
+        self._delete(about_parts)
+
+    def _names(self) -> list[str]:
+        return names_in(self.place)
+
+    def _is_there(self, name: str) -> bool:
+        return objects.is_there(joined(self.place, name))
+
+    def _content(self, name: str) -> pa.Buffer:
+        return pa.py_buffer(objects.read(joined(self.place, name)))
+
+    def _put(self, name: str, text: str) -> None:
+        objects.put(joined(self.place, name), text.encode())
+
+    def _put_committed(self, text: str) -> None:
+        self._uploads.wait()
+        try:
+            objects.put(joined(self.place, COMMITTED), text.encode(), create=True)
+        except FileExistsError as error:
+            raise self._in_use() from error
+
+    def _delete(self, names: Iterable[str]) -> None:
+        objects.delete([joined(self.place, name) for name in names])
+
+    @contextlib.contextmanager
+    def _writing(self, identity: PartIdentity, schema: pa.Schema) -> Iterator[PartWriter]:
+        with write_part(self.path, self._out, identity, schema) as writer:
+            yield writer
+        file = self.path / identity.file_name(writer.checksum)
+        with stored_errors(self._target):
+            self._uploads.add(file, joined(self.place, file.name))
+
+    def _identity_of(self, output: Path) -> str:
+        return identity_of_file(output)
+
+    def _where(self, name: str = "") -> str:
+        return joined(self.place, name) if name else self.place
+
+    @contextlib.contextmanager
+    def _place_errors(self) -> Iterator[None]:
+        with stored_errors(self._target):
+            try:
+                yield
+            except FileNotFoundError as error:
+                raise OutputError(
+                    f"{self.place}: was removed by another run in mid-run; predict again"
+                ) from error
+
+
+class _Uploads(AbstractContextManager["_Uploads", None]):
+    """Uploads files and removes them, a few at once, while the caller goes on."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "upload")
+        self._pending = deque[Future[None]]()
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for what is under way."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def add(self, path: Path, address: str) -> None:
+        """Upload a file soon; raise what an earlier one failed of, as `transfers.upload` does."""
+        while self._pending and (self._pending[0].done() or len(self._pending) >= _WAITING):
+            self._pending.popleft().result()
+        self._pending.append(self._pool.submit(_move, path, address))
+
+    def wait(self) -> None:
+        """Wait for all, and raise what one failed of."""
+        while self._pending:
+            self._pending.popleft().result()
+
+
+def _move(path: Path, address: str) -> None:
+    transfers.upload(path, address)
+    path.unlink()
+
+
+@contextlib.contextmanager
+def write_stored_part(
+    folder: str, out: str, identity: PartIdentity, schema: pa.Schema
+) -> Iterator[PartWriter]:
+    """Write all rows of a part as an object of a folder, as `part_file.write_part` does of files.
+
+    Raises:
+        OutputError: the file cannot be written here, or the bucket is not there.
+        MachineError: the store cannot be reached, or refuses.
+    """
+    with temporary_folder(out) as here:
+        with write_part(here, out, identity, schema) as writer:
+            yield writer
+        name = identity.file_name(writer.checksum)
+        with stored_errors(out):
+            transfers.upload(here / name, joined(folder, name))
+
+
+def stored_outputs(out: str) -> frozenset[str]:
+    """Return the names of what a run wrote that was killed after it uploaded `out`.
+
+    They are those of `parts_folder.committed_outputs`.
+    """
+    try:
+        committed = objects.read(joined(staging_address(out), COMMITTED))
+        whole = out if objects.is_there(out) else joined(out, layout.MANIFEST)
+        return outputs_in(committed, identity_of_object(whole))
+    except FileNotFoundError:
+        return frozenset()
+
+
+def stored_rows(out: str) -> int:
+    """Return the number of rows in the finished parts of an output."""
+    return rows_in(names_in(staging_address(out)))
