@@ -3,7 +3,7 @@
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.labelling.pattern import LabelPattern
+from mnist_batch.inputs.listing import text_of_path
 from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
@@ -306,6 +307,19 @@ class ReadSettings:
     def partition_key(self) -> str:
         """The key of `key=value` in the names of folders that hold one label."""
         return self.label_column or "label"
+
+    def looked_up(
+        self, source: str, first_row: int, rows: int
+    ) -> "tuple[ReadSettings, pa.Array | None]":
+        """Return the settings without the file of labels, and what it says of consecutive rows.
+
+        A shard is pickled so: of a million lines those for its rows. None where there is no file.
+        """
+        if self.label_file is None:
+            return self, None
+        numbers = np.arange(first_row, first_row + rows)
+        labels = self.label_file.lookup([text_of_path(source)], numbers)
+        return replace(self, label_file=None), labels
 
     def numbering(self, stated: tuple[str, ...] | None = None) -> Numbering:
         """Return what labels mean, of data that states such names itself."""

@@ -195,7 +195,7 @@ class Run:
             out=out,
             staging=staging,
             run=self.manifest().run(),
-            inputs=replace(self.opened, shards=(), files=()),
+            inputs=replace(self.opened, shards=(), files=(), labels=None),
             predictor=self.predictor,
             options=self.options,
             prepare=self.prepare,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -190,6 +190,14 @@ class ArrayShard(Shard):
     array: ImageArray
     first_row: int
     rows: int
+    labels: pa.Array | None = None  # of the rows, as a file of labels says, once it was asked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what is pickled: the labels of its rows in place of a whole file of labels."""
+        array, labels = self.array, self.labels
+        settings, found = array.settings.looked_up(array.source, self.first_row, self.rows)
+        labels = labels if found is None else found
+        return ArrayShard, (replace(array, settings=settings), self.first_row, self.rows, labels)
 
     @property
     def size(self) -> int:  # type: ignore[override] # a constant of the protocol
@@ -249,7 +257,9 @@ class ArrayShard(Shard):
         done, error = 0, ""
         with ExitStack() as stack:
             try:
-                labels = self.array.labels_of(self.first_row, self.rows)
+                labels = self.labels
+                if labels is None:
+                    labels = self.array.labels_of(self.first_row, self.rows)
                 images = stack.enter_context(ArrayReader(self.array.images, self.first_row))
             except OSError as failure:
                 labels, error = pa.nulls(self.rows, self._label_type), self._why(failure)

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,16 @@ class ParquetShard(Shard):
     first_row: int  # the row in the file at which the first of them starts
     rows: int  # the number of rows in them
     size: int  # bytes of all their columns, decompressed, as the footer says
+    labels: pa.Array | None = None  # of the rows, as a file of labels says, once it was asked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what is pickled: the labels of its rows in place of a whole file of labels."""
+        settings, labels = self.file.settings, self.labels
+        if not self.file.content.packed:  # whose rows name sources that nobody knows yet
+            settings, found = settings.looked_up(self.file.source, self.first_row, self.rows)
+            labels = labels if found is None else found
+        file = replace(self.file, settings=settings)
+        return ParquetShard, (file, self.row_groups, self.first_row, self.rows, self.size, labels)
 
     @property
     def encoded(self) -> bool:
@@ -284,6 +294,8 @@ class ParquetShard(Shard):
 
     def _labels(self, columns: pa.RecordBatch | None, numbers: npt.NDArray[np.int64]) -> pa.Array:
         file, label = self.file, self.file.content.label
+        if self.labels is not None:
+            return self.labels.slice(numbers[0] - self.first_row, len(numbers))
         if file.settings.label_file:
             return file.settings.label_file.lookup([text_of_path(file.source)], numbers)
         if file.label is not None:

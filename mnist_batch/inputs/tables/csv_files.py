@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,6 +73,15 @@ class CsvShard(Shard):
     rows: int
     start: int
     end: int
+    labels: pa.Array | None = None  # of the rows, as a file of labels says, once it was asked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what is pickled: the labels of its rows in place of a whole file of labels."""
+        file, labels = self.file, self.labels
+        settings, found = file.settings.looked_up(file.source, self.first_row, self.rows)
+        labels = labels if found is None else found
+        file = replace(file, settings=settings)
+        return CsvShard, (file, self.first_row, self.rows, self.start, self.end, labels)
 
     @property
     def size(self) -> int:  # type: ignore[override] # a constant of the protocol
@@ -203,6 +213,8 @@ class CsvShard(Shard):
 
     def _labels(self, columns: dict[int, pa.Array], first: int, count: int) -> pa.Array:
         file = self.file
+        if self.labels is not None:
+            return self.labels.slice(first - self.first_row, count)
         if file.settings.label_file:
             rows = np.arange(first, first + count)
             return file.settings.label_file.lookup([text_of_path(file.source)], rows)
@@ -261,7 +273,8 @@ def open_csv(path: Path, source: str, settings: ReadSettings) -> Iterator[CsvSha
         raise LabelError(f"{label_file.path}: no column row, which labels of {path} need")
     label = None if label_file or settings.unlabelled else _label(path, layout, settings)
     kept = tuple(_kept_place(path, layout, name) for name in settings.keep if name in layout.names)
-    yield from CsvFile(str(path), source, content, layout, lines, label, kept, settings).shards()
+    index = replace(lines, ends=())  # which have told what they can
+    yield from CsvFile(str(path), source, content, layout, index, label, kept, settings).shards()
 
 
 def held(path: Path) -> Held:
