@@ -139,6 +139,23 @@ class Shard(Protocol):
         """Yield the shard, cut into slices where it would take long to read."""
         yield Piece(self, self.fingerprint(), self.size, self.rows / SHARD_ROWS)
 
+    def lost(self, error: str, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield rows as `read` does that all have an error, without reading them.
+
+        Here each row is asked for its place, and none has a label.
+        """
+        for start in range(0, self.rows, batch_size):
+            places = [self.place(row) for row in range(start, min(start + batch_size, self.rows))]
+            count = len(places)
+            pixels = np.zeros((count, SIDE, SIDE), np.uint8)
+            yield ImageBatch(
+                source=pa.array([source for source, _ in places], pa.string()),
+                row=pa.array([row for _, row in places], pa.int64()),
+                label=pa.nulls(count, DIGITS.dtype),
+                images=pa.nulls(count, pa.binary()) if self.encoded else pixels,
+                error=pa.repeat(pa.scalar(error, pa.string()), count),
+            )
+
     def take(self, places: npt.NDArray[np.int64]) -> "Shard":
         """Return a shard of some rows, by their places in this one, ascending int64 (k,)."""
         return TakenRows(self, places)

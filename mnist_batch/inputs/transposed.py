@@ -82,6 +82,10 @@ class TransposedShard(Shard):
         for piece in self.shard.pieces():
             yield piece._replace(shard=TransposedShard(piece.shard))
 
+    def lost(self, error: str, batch_size: int) -> Iterator[ImageBatch]:
+        """Return those of the shard."""
+        return self.shard.lost(error, batch_size)
+
     def take(self, places: npt.NDArray[np.int64]) -> Shard:
         """Return what the shard takes, transposed."""
         return TransposedShard(self.shard.take(places))

@@ -12,28 +12,40 @@ from hypothesis import strategies as st
 
 from mnist_batch.commands.runs.run import Run
 from mnist_batch.decoding import attempts
-from mnist_batch.engines.crashes import DEATHS, Attempt, CrashedRows, make_attempt
+from mnist_batch.engines.crashes import DEATHS, Attempt, make_attempt
 from mnist_batch.engines.part_job import PartJob
 from mnist_batch.errors import MachineError
 from mnist_batch.inputs import image_files
-from mnist_batch.inputs.shards import Piece, UnreadableSource
+from mnist_batch.inputs.shards import Piece, TakenRows, UnreadableSource
 from mnist_batch.options import PredictOptions
 from mnist_batch.outputs.parts import parts
 from mnist_batch.outputs.parts.part_file import PartIdentity, read_part
 from mnist_batch.outputs.parts.parts import Part
 
 
-def _part(rows: int) -> Part:
-    shard = UnreadableSource("a/1.png", "no bytes", "no bytes")
-    return Part(0, [Piece(shard, "", 0, 1)] * rows)
+def _part(*rows: int) -> Part:
+    """Return a part of shards of so many rows, which are never read."""
+    source = UnreadableSource("a/1.png", "no bytes", "no bytes")
+    return Part(0, [Piece(TakenRows(source, np.arange(count)), "", 0, 1) for count in rows])
 
 
-def _processes(attempt: Attempt, crashing: Collection[int]) -> tuple[Attempt, int]:
-    """Run attempts in processes that die over some rows; return the last one and their deaths."""
+def _processes(
+    attempt: Attempt, crashing: Collection[int], unreadable: Collection[int] = ()
+) -> tuple[Attempt, int]:
+    """Run attempts in processes that die over some rows, and as they read some shards.
+
+    Returns:
+        The last attempt, and how many died.
+    """
+    numbers = [n for n, shard in enumerate(attempt.part.shards) for _ in range(shard.rows)]
     deaths = 0
     while True:
         rows = range(attempt.part.rows) if attempt.probe is None else attempt.probe
-        if {*rows}.intersection(crashing).difference(attempt.crashed):
+        read = [row for row in rows if numbers[row] not in attempt.unreadable]
+        dies = any(numbers[row] in unreadable for row in read)
+        if not attempt.reads:
+            dies |= bool({*read}.intersection(crashing).difference(attempt.crashed))
+        if dies:
             attempt, deaths = attempt.after_death(), deaths + 1
         elif attempt.probe is None:
             return attempt, deaths
@@ -41,18 +53,20 @@ def _processes(attempt: Attempt, crashing: Collection[int]) -> tuple[Attempt, in
             attempt = attempt.after_probe()
 
 
-@given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.just(n), _some(n))))
-def test_just_the_rows_that_crash_are_found(found: tuple[int, set[int]]) -> None:
+@given(st.data())
+def test_just_the_rows_and_the_shards_that_crash_are_found(data: st.DataObject) -> None:
     """However many they are and wherever; the whole part is predicted last."""
-    rows, crashing = found
-    attempt, deaths = _processes(Attempt(_part(rows)), crashing)
-    assert attempt.crashed == tuple(sorted(crashing))
-    levels = rows.bit_length()
-    assert deaths <= (DEATHS + len(crashing) * (levels + DEATHS) if crashing else 0)
-
-
-def _some(rows: int) -> st.SearchStrategy[set[int]]:
-    return st.sets(st.integers(0, rows - 1), max_size=5)
+    sizes = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=6))
+    unreadable = data.draw(st.sets(st.integers(0, len(sizes) - 1), max_size=2))
+    crashing = data.draw(st.sets(st.integers(0, sum(sizes) - 1), max_size=5))
+    attempt, deaths = _processes(Attempt(_part(*sizes)), crashing, unreadable)
+    numbers = np.repeat(np.arange(len(sizes)), sizes)
+    assert attempt.unreadable == tuple(sorted(unreadable))
+    assert attempt.crashed == tuple(
+        row for row in sorted(crashing) if numbers[row] not in unreadable
+    )
+    causes, levels = len(crashing) + len(unreadable), sum(sizes).bit_length()
+    assert deaths <= (DEATHS + causes * (levels + 2 * DEATHS) if causes else 0)
 
 
 def test_a_process_that_dies_twice_for_another_reason_costs_a_part_nothing() -> None:
@@ -69,9 +83,11 @@ def test_a_row_is_held_to_be_the_cause_only_after_as_many_deaths_alone() -> None
         attempt = attempt.after_death()
     assert (attempt.probe, attempt.is_alone) == (range(1), True)
     for _ in range(DEATHS):
-        assert attempt.crashed == ()
+        assert not attempt.reads
         attempt = attempt.after_death()
-    assert (attempt.crashed, attempt.probe) == ((0,), range(1, 2))
+    assert (attempt.reads, attempt.probe, attempt.crashed) == (True, range(1), ())
+    attempt = attempt.after_probe()
+    assert (attempt.reads, attempt.probe, attempt.crashed) == (False, range(1, 2), (0,))
 
 
 def test_where_no_row_alone_does_it_the_machine_is_what_lacks_something() -> None:
@@ -82,7 +98,7 @@ def test_where_no_row_alone_does_it_the_machine_is_what_lacks_something() -> Non
     attempt = attempt.after_probe().after_probe()
     for _ in range(DEATHS - 1):
         attempt = attempt.after_death()
-    with pytest.raises(MachineError, match=r"2 rows from a/1\.png, row 0, on: .* no image alone"):
+    with pytest.raises(MachineError, match=r"2 rows from those of a/1\.png on: .* no image"):
         attempt.after_death()
 
 
@@ -113,7 +129,7 @@ def _rows(job: PartJob, attempt: Attempt) -> list[dict[str, object]]:
     checksum = int(done.name.removesuffix(".arrow").rpartition("-")[2], 16)
     content = pa.py_buffer((Path(job.staging) / done.name).read_bytes())
     kept = [*read_part(content, identity, checksum)]
-    assert done.findings.evaluator.errors == len(attempt.crashed)
+    assert done.findings.evaluator.errors == len(attempt.crashed) + 4 * len(attempt.unreadable)
     return [row for one in kept for row in one.predictions.to_pylist()]
 
 
@@ -161,10 +177,17 @@ def test_a_single_row_is_not_tried_where_a_picture_could_not_have_its_memory(
         make_attempt(shared, Attempt(part, probe=range(1)))
 
 
-def test_pixels_of_crashed_rows_are_black(tmp_path: Path) -> None:
-    """As of any row with an error, whose pixels nobody shows."""
-    np.save(tmp_path / "digits.npy", np.full((3, 28, 28), 9, np.uint8))
-    (shard,) = Run([tmp_path / "digits.npy"], None, PredictOptions()).opened.shards
-    batches = [*CrashedRows(shard, np.array([1])).read(2)]
-    assert [batch.error.to_pylist() for batch in batches] == [[None, "crashed the decoder"], [None]]
-    assert [int(image.max()) for batch in batches for image in batch.images] == [9, 0, 9]
+def test_a_shard_that_cannot_be_read_is_rows_with_an_error(
+    job: tuple[PartJob, list[Part]],
+) -> None:
+    """Those of the other shard stay; and reading alone predicts nothing."""
+    shared, (_, part, *_) = job
+    before = _rows(shared, Attempt(part))
+    after = _rows(shared, Attempt(part, unreadable=(1,)))
+    assert after[:4] == before[:4]
+    error = "unreadable file: reading it ends the process"
+    names = ("source", "row", "prediction", "error", "content")
+    assert [[row[name] for name in names] for row in after[4:]] == [
+        [row["source"], row["row"], None, error, None] for row in before[4:]
+    ]
+    assert make_attempt(shared, Attempt(part, probe=range(5, 6), reads=True)) is None

@@ -193,8 +193,15 @@ class ParquetShard(Shard):
         Each row whose label column cannot be read has an error too: without a label it would pass
         for one that never had any.
         """
+        return self._batches(self._read(batch_size), batch_size)
+
+    def lost(self, error: str, batch_size: int) -> Iterator[ImageBatch]:
+        """Yield rows as `read` does of a file that cannot be opened."""
+        return self._batches([RowSlice(self.rows, None, error)], batch_size)
+
+    def _batches(self, read: Iterable[RowSlice], batch_size: int) -> Iterator[ImageBatch]:
         first_row = self.first_row
-        for rows in self._read(batch_size):
+        for rows in read:
             # An error may hold for very many rows, and even those are not made at once.
             start = 0
             while start < rows.count:
