@@ -13,7 +13,7 @@ Example: mnist-batch predict digits/ --out predictions.parquet
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +24,7 @@ import mnist_batch
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import run_page
 from mnist_batch.cli.shared import gates, groups, parameters
-from mnist_batch.errors import OutputInUseError
+from mnist_batch.errors import MnistBatchError, OutputInUseError
 from mnist_batch.options import ErrorBudget, Share
 
 if TYPE_CHECKING:
@@ -304,9 +304,14 @@ def _naming_kept_rows(named: str, *, quiet: bool) -> Iterator[None]:
     except OutputInUseError:  # what is kept there is of the other run
         raise
     except BaseException:
-        kept, is_there = rows_kept(out), bool(committed_outputs(out))
-        if is_there and not was_there and not quiet:
-            terminal.say(f"note: {out} is complete, its report may not be; --resume completes it")
-        elif kept > before and not quiet:
-            terminal.say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")
+        with suppress(MnistBatchError):  # object storage may be what failed
+            kept, is_there = rows_kept(out), bool(committed_outputs(out))
+            if is_there and not was_there and not quiet:
+                terminal.say(
+                    f"note: {out} is complete, its report may not be; --resume completes it"
+                )
+            elif kept > before and not quiet:
+                terminal.say(
+                    f"note: {kept:,} rows are finished and kept; --resume goes on from there"
+                )
         raise

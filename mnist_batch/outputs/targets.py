@@ -4,12 +4,14 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_batch.errors import MnistBatchError, OutputError
 from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.remote.addresses import STORES
 
 
 def behind_links(path: Path) -> Path:
@@ -70,6 +72,11 @@ def check_writable(target: Path, *, overwrite: bool) -> None:
         has_null = True
     if has_null:
         raise OutputError(f"{str(target)!r} has a character that no path holds; name another file")
+    if _ADDRESS.match(str(target)):
+        raise OutputError(
+            f"{target}: only predictions, their reports and nights go to object storage; name a "
+            "place on this machine"
+        )
     with output_errors(target):  # whose name is too long, or lies where one may not look
         if behind_links(target).is_symlink():
             raise OutputError(f"{target} is a link that leads to itself; name another file")
@@ -85,6 +92,10 @@ def check_writable(target: Path, *, overwrite: bool) -> None:
             raise OutputError(f"{shown} is not a folder; name another place")
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise OutputError(f"{shown} cannot be written; name a folder that can")
+
+
+_ADDRESS = re.compile(rf"({'|'.join(STORES)}):/")
+"""How an address begins that was made a path, and so lost a slash."""
 
 
 def why_failed(error: Exception) -> str:

@@ -92,3 +92,10 @@ def test_what_the_disk_says_becomes_one_line(tmp_path: Path) -> None:
         output_errors(tmp_path / "out.csv"),
     ):
         raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("text", ["s3://digits/out.parquet", "gs://digits/model.h5", "az://a/b"])
+def test_an_address_that_was_made_a_path_is_refused(text: str) -> None:
+    """It would be a folder `s3:` of this machine."""
+    with pytest.raises(OutputError, match="go to object storage; name a place on this machine"):
+        check_writable(Path(text), overwrite=True)

@@ -20,7 +20,7 @@ ERRORS_STATUS, GATE_STATUS, WORSE_STATUS = 3, 4, 5
 worse than the run that it is held against."""
 
 
-def report_argument(folder: Path | None, *, no_report: bool) -> Path | bool:
+def report_argument(folder: str | None, *, no_report: bool) -> str | bool:
     """Return the library's argument `report`, given those of `--report` and `--no-report`."""
     if folder and no_report:
         raise typer.BadParameter("--report and --no-report exclude each other")

@@ -147,7 +147,7 @@ PredictedImages = Annotated[
     ),
 ]
 ReportFolder = Annotated[
-    Path | None,
+    str | None,
     writing(
         "--report",
         metavar="DIR",
