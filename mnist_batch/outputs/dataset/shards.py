@@ -14,7 +14,7 @@ from mnist_batch.errors import PredictionsError
 from mnist_batch.inputs.listing import UNREADABLE, cause, open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import Share
-from mnist_batch.outputs.dataset.layout import part_name
+from mnist_batch.outputs.dataset.layout import is_dataset, part_name
 from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_manifest
 
 
@@ -33,6 +33,11 @@ class DatasetShard:
         Raises:
             PredictionsError: it is not whole, or its manifest is damaged.
         """
+        if folder.name.endswith(_UNFINISHED) and not is_dataset(folder):
+            raise PredictionsError(
+                f"{folder}: holds the parts of a shard that is not whole yet; end its run, or "
+                "predict it again with --resume"
+            )
         manifest = read_manifest(folder)
         try:
             share = Share.parse(manifest.shard or "1/1")
@@ -123,7 +128,7 @@ def read_shards(folders: Sequence[Path]) -> DatasetShards:
     """
     if not folders:
         raise PredictionsError("no shard is named; expected the folders that predict wrote")
-    first, *others = (DatasetShard.of(folder) for folder in folders)
+    first, *others = (DatasetShard.of(folder) for folder in _without_companions(folders))
     found = {first.share.number: first}
     for one in others:
         if one.manifest.run != first.manifest.run:
@@ -144,6 +149,16 @@ def read_shards(folders: Sequence[Path]) -> DatasetShards:
     _refuse_missing(found, first.share.total)
     shards = [found[number] for number in sorted(found)]
     return DatasetShards(shards, _schema_of(shards))
+
+
+def _without_companions(folders: Sequence[Path]) -> list[Path]:
+    """Return folders without what a run leaves beside one of them: a glob names its report too."""
+    beside = {f"{folder.absolute()}{end}" for folder in folders for end in _COMPANIONS}
+    return [folder for folder in folders if str(folder.absolute()) not in beside]
+
+
+_UNFINISHED = ".staging"
+_COMPANIONS = (".report", _UNFINISHED)
 
 
 def _schema_of(shards: Sequence[DatasetShard]) -> pa.Schema:

@@ -83,6 +83,27 @@ def test_a_share_of_no_part_adds_none(tmp_path: Path) -> None:
     assert _rows(read_shards(folders)) == [2, 3, 4, 5]
 
 
+def test_what_a_run_leaves_beside_its_shard_is_none(tmp_path: Path) -> None:
+    """As `shard-*/` names it: the report, and parts of a run that was to replace the shard."""
+    folders = _shards(tmp_path)
+    for name in ("a.report", "c.staging"):
+        (tmp_path / name).mkdir()
+    assert _rows(read_shards(sorted(tmp_path.iterdir()))) == [0, 1, 2, 3, 4, 5]
+    assert len(folders) == 3
+
+
+def test_a_shard_that_is_unfinished_is_told(tmp_path: Path) -> None:
+    """Its parts are there, and not yet in their folder."""
+    *others, last = _shards(tmp_path)
+    unfinished = last.rename(tmp_path / "c.staging")
+    for name in (MANIFEST, SUCCESS):
+        (unfinished / name).unlink()
+    with pytest.raises(
+        PredictionsError, match=r"c\.staging: holds the parts of a shard that is not"
+    ):
+        read_shards([*others, unfinished])
+
+
 def test_a_run_without_rows_has_columns(tmp_path: Path) -> None:
     """Each folder holds a part without rows, for readers of the folder."""
     folders = [_shard(tmp_path / f"{number}", f"{number}/2", {0: []}) for number in (1, 2)]
