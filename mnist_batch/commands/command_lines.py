@@ -46,7 +46,7 @@ def predict_line(
 
 def _out_word(out: str | Path, options: PredictOptions) -> str:
     is_folder = options.output.format is OutputFormat.DATASET
-    return f"{out}/" if is_folder else str(out)
+    return f"{str(out).rstrip('/')}/" if is_folder else str(out)
 
 
 def nightly_line(

@@ -9,8 +9,10 @@ from typing import Unpack
 import numpy as np
 import pyarrow as pa
 
+import mnist_batch
 from mnist_batch.commands.command_lines import predict_line
 from mnist_batch.commands.runs.flow import Flow
+from mnist_batch.commands.runs.hub import HubOutput, is_on_hub
 from mnist_batch.commands.runs.outputs import RunOutputs
 from mnist_batch.commands.runs.run import Run, Summary, reading_notes, without_digit_note
 from mnist_batch.engines.findings import Findings
@@ -136,7 +138,8 @@ def predict(
 
     Args:
         inputs: folders, files, globs, `hf://` or `-`: the INPUTs of the command, see Formats.
-        out: predictions, `.parquet`, `.csv` or a folder (`out/`), whole or not there at all.
+        out: predictions, `.parquet`, `.csv` or a folder (`out/`), whole or not there at all; a file
+            or a folder of a data set on the hub too, `hf://datasets/OWNER/NAME/PATH`.
         model: a model file, a loaded model, or None for the one of this package.
         predictor: see `load_model`; as the next two, not for a loaded model.
         scale: how the model wants its pixels; None for what the file says.
@@ -191,10 +194,29 @@ def predict(
         engine=EngineOptions(EngineChoice(engine), ray_address, part_timeout),
     )
     progress = progress or image_bar()
-    summary = predict_with(input_list(inputs), output_place(out), model, how, progress)
+    inputs = input_list(inputs)
+    if is_on_hub(out):
+        summary = _published(inputs, str(out), model, how, progress)
+    else:
+        summary = predict_with(inputs, output_place(out), model, how, progress)
     # A night is held against an earlier one, which may explain what a run alone does not.
     found = suspicions(summary.metrics, summary.profile)
     return replace(summary, notes=[*summary.notes, *found]) if found else summary
+
+
+def _published(
+    inputs: Sequence[str | Path],
+    uri: str,
+    model: str | Path | Predictor | None,
+    how: PredictOptions,
+    progress: Callable[[Progress], None] | None,
+) -> Summary:
+    """Predict into a data set of the hub, which gets one commit when all is predicted."""
+    with HubOutput(uri, how.output) as there:
+        command = predict_line(inputs, uri, model, how)
+        summary = predict_with(inputs, there.out, model, how, progress, command)
+        there.publish(f"Predict with mnist-batch {mnist_batch.__version__}")
+        return there.told(summary)
 
 
 def predict_with(

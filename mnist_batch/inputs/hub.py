@@ -34,8 +34,8 @@ _INSTEAD = "or pass local files (INPUT, or --data for training): a folder or FIL
 
 
 @dataclass(frozen=True)
-class _Location:
-    """A place on the hub."""
+class Location:
+    """A place in a data set on the hub."""
 
     uri: str  # as the user wrote it
     dataset: str  # `OWNER/NAME`
@@ -66,14 +66,14 @@ def local_copy(uri: str) -> Path:
             be neither reached nor found in the cache.
         MissingExtraError: huggingface_hub is not installed.
     """
-    location = _parsed(uri)
+    location = parsed(uri)
     extras.require(uri, extras.HUB)
     try:
-        with _quiet(), _replies_checked():
+        with quiet(), replies_checked():
             path = Path(_download(location)) / location.path
         if path.is_file() or any(path.rglob("*.parquet")):
             return path
-    except _OddReplyError as error:
+    except OddReplyError as error:
         raise InputError(
             f"{uri}: the hub's reply {error}, so nothing was read; check HF_ENDPOINT, {_INSTEAD}"
         ) from error
@@ -82,7 +82,12 @@ def local_copy(uri: str) -> Path:
     raise InputError(f"{uri}: no Parquet files there; check the path, {_INSTEAD}")
 
 
-def _parsed(uri: str) -> _Location:
+def parsed(uri: str) -> Location:
+    """Return the parts of an address.
+
+    Raises:
+        InputError: it is malformed.
+    """
     match = _URI.fullmatch(uri)
     path = (match["path"] or "").strip("/") if match else ""
     revision = unquote(match["revision"] or "main") if match else ""
@@ -91,10 +96,10 @@ def _parsed(uri: str) -> _Location:
             f"{uri}: expected hf://datasets/OWNER/NAME[@REVISION][/PATH], such as "
             "hf://datasets/ylecun/mnist"
         )
-    return _Location(uri, match["dataset"], revision, path)
+    return Location(uri, match["dataset"], revision, path)
 
 
-def _download(location: _Location) -> str:
+def _download(location: Location) -> str:
     """Return the folder of the snapshot in the cache, downloaded where necessary."""
     # It takes 0.3 s to import, and only INPUTs on the hub need it.
     from huggingface_hub import constants, snapshot_download
@@ -108,23 +113,23 @@ def _download(location: _Location) -> str:
             allow_patterns=location.pattern(),
             local_files_only=unreachable is not None,
         )
-    except _OddReplyError:
+    except OddReplyError:
         raise
     except Exception as error:  # noqa: BLE001 - the types of HTTP errors differ between releases
         if unreachable is None:
-            why = f"download failed: {_cause(error)}; try again"
+            why = f"download failed: {cause(error)}; try again"
         elif constants.HF_HUB_OFFLINE:
             why = "not in the cache, and HF_HUB_OFFLINE forbids the network; unset it"
         else:
             why = (
                 f"not in the cache, and {constants.ENDPOINT} cannot be reached "
-                f"({_cause(unreachable)}); connect to the network"
+                f"({cause(unreachable)}); connect to the network"
             )
         raise InputError(f"{location.uri}: {why}, {_INSTEAD}") from (unreachable or error)
     return folder
 
 
-def _why_unreachable(location: _Location) -> Exception | None:
+def _why_unreachable(location: Location) -> Exception | None:
     """Return None if the hub knows the data set, or else why it did not answer.
 
     `snapshot_download` of huggingface_hub 2.4 asks without a time limit, and up to six times for a
@@ -144,10 +149,10 @@ def _why_unreachable(location: _Location) -> Exception | None:
         HfApi().dataset_info(
             location.dataset, revision=location.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
-    except _OddReplyError:
+    except OddReplyError:
         raise
     except HFValidationError as error:
-        raise InputError(f"{location.uri}: {_cause(error)}") from error
+        raise InputError(f"{location.uri}: {cause(error)}") from error
     except RevisionNotFoundError as error:
         raise InputError(
             f"{location.uri}: the data set has no revision {location.revision!r}; "
@@ -163,18 +168,19 @@ def _why_unreachable(location: _Location) -> Exception | None:
     return None
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """Return the first line of an error, in short."""
     lines = str(error).strip().splitlines()
     # Some of it is the hub's own words.
     return shortened(lines[0], 200) if lines else type(error).__name__
 
 
-class _OddReplyError(Exception):
+class OddReplyError(Exception):
     """A reply of the hub with a name that is none; the text says what the reply does."""
 
 
 @contextlib.contextmanager
-def _replies_checked() -> Iterator[None]:
+def replies_checked() -> Iterator[None]:
     """Refuse replies of the hub whose names could lead out of the cache."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http
@@ -189,7 +195,7 @@ def _replies_checked() -> Iterator[None]:
 
 
 def _checking(client: Any) -> Any:  # noqa: ANN401 - of an HTTP library that differs between releases
-    """Return an HTTP client that raises `_OddReplyError` before anyone sees an odd reply."""
+    """Return an HTTP client that raises `OddReplyError` before anyone sees an odd reply."""
     send: Callable[..., Any] = client.send
 
     def checked(request: Any, *, stream: bool = False, **options: Any) -> Any:  # noqa: ANN401
@@ -212,11 +218,11 @@ def _check_headers(method: str, headers: Any) -> None:  # noqa: ANN401 - see `_c
     """Refuse a reply whose headers name no commit, or for a file no ETag that can be a name."""
     commit = headers.get("X-Repo-Commit")
     if commit is not None and not _COMMIT.fullmatch(commit):
-        raise _OddReplyError(f"names the commit {shortened(repr(commit))}, which is no hash")
+        raise OddReplyError(f"names the commit {shortened(repr(commit))}, which is no hash")
     etag = headers.get("X-Linked-ETag") or headers.get("ETag")
     # HEAD asks what a file is called; elsewhere an ETag names nothing.
     if method == "HEAD" and etag is not None and not _ETAG.fullmatch(etag):
-        raise _OddReplyError(f"names a file {shortened(repr(etag))}, which is no ETag")
+        raise OddReplyError(f"names a file {shortened(repr(etag))}, which is no ETag")
 
 
 def _check_content(content: bytes) -> None:
@@ -227,7 +233,7 @@ def _check_content(content: bytes) -> None:
         return
     except RecursionError as error:
         # Where huggingface_hub reads it, the stack is less deep, and may have room for it.
-        raise _OddReplyError("is nested too deeply") from error
+        raise OddReplyError("is nested too deeply") from error
     while unchecked:
         found = unchecked.pop()
         if isinstance(found, dict):
@@ -240,13 +246,13 @@ def _check_content(content: bytes) -> None:
 def _check_object(found: dict[str, Any]) -> None:
     """Refuse an object of a reply that names no commit or no hash of a file."""
     if "id" in found and not _COMMIT.fullmatch(str(found.get("sha", "0" * 40))):
-        raise _OddReplyError(f"names the commit {shortened(repr(found['sha']))}, which is no hash")
+        raise OddReplyError(f"names the commit {shortened(repr(found['sha']))}, which is no hash")
     if not _HASH.fullmatch(str(found.get("oid", "0" * 40))):
-        raise _OddReplyError(f"names the file {shortened(repr(found['oid']))}, which is no hash")
+        raise OddReplyError(f"names the file {shortened(repr(found['oid']))}, which is no hash")
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep huggingface_hub from writing to stderr: bars, log messages, warnings."""
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import (

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.hub import _check_object, _OddReplyError, local_copy
+from mnist_batch.inputs.hub import OddReplyError, _check_object, local_copy
 from mnist_batch.synthetic.generator import write_parquet
 from tests.support.hub_server import HubServer, Reply
 
@@ -316,7 +316,7 @@ for depth in (*range(max(deepest - 120, 1), deepest + 20, 4), 10 * deepest):
 @pytest.mark.parametrize("commit", ["..", "main", "", "0" * 39, "0" * 64, "0" * 39 + "G", None, 7])
 def test_a_commit_is_a_hash(commit: object) -> None:
     """It names a folder of the cache: 40 hexadecimal digits, as git has it."""
-    with pytest.raises(_OddReplyError, match="which is no hash"):
+    with pytest.raises(OddReplyError, match="which is no hash"):
         _check_object({"id": "ylecun/mnist", "sha": commit})
     _check_object({"id": "ylecun/mnist", "sha": ANY_COMMIT})
     _check_object({"sha": commit})  # of a card, which may hold anything
