@@ -4,14 +4,15 @@ READY := .venv/.ready
 PERCENT ?= 5
 TIMES ?= 20
 ROWS ?= 6000000
+PARTS ?= 100000
 MINUTES ?= 10
 CLANG ?= clang
 FUZZING := tests/_kernels/fuzzing
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo nightly-demo docs test fuzz fuzz-asan fuzz-coverage endurance alarms lint \
-	check benchmark benchmark-quick benchmark-gpu benchmark-compare instructions benchmark-docs \
-	peers model reading examples wheels try-wheel lock clean
+	check benchmark benchmark-quick benchmark-gpu benchmark-compare benchmark-scale instructions \
+	benchmark-docs peers model reading examples wheels try-wheel lock clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +88,9 @@ benchmark-gpu: $(READY) ## Measure networks and the whole on a GPU, in less than
 
 benchmark-compare: $(READY) ## Compare the last of these runs with the one before; fail if PERCENT slower
 	$(BIN)/python -m benchmarks.compare .benchmarks --percent $(PERCENT)
+
+benchmark-scale: $(READY) ## Publish PARTS parts that nobody predicts: CPU time a part, and memory
+	$(BIN)/python -m benchmarks.scale --parts $(PARTS)
 
 benchmark-docs: $(READY) ## Keep the last `make benchmark`, and write the speeds in the documents from it
 	$(BIN)/python -m benchmarks.claims build/full/benchmark.json

@@ -256,7 +256,7 @@ def predict_with(
         labels, file = options.read.labels, run.predictor.model.path
         check_not_read(outputs.files, [*run.opened.files, file, *([labels] if labels else [])])
         command = command or predict_line(inputs, out, model, options)
-        return _predict(run, outputs, command, progress, engine)
+        return predict_run(run, outputs, command, progress, engine)
 
 
 def _engine(options: PredictOptions) -> Engine | None:
@@ -286,7 +286,7 @@ def _engine(options: PredictOptions) -> Engine | None:
     return Processes(options.workers)
 
 
-def _predict(
+def predict_run(
     run: Run,
     outputs: RunOutputs,
     command: str,

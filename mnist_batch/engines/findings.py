@@ -66,6 +66,8 @@ class Findings:
         """
         self.evaluator.settle(share)
         self.kept.settle()
+        if isinstance(self.mistakes, WrongRows):
+            self.mistakes.settle()
 
     def merge(self, part: "Findings") -> None:
         """Add those of the next part, as if its rows had been added here.

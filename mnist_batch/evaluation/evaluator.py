@@ -101,6 +101,18 @@ class Evaluation:
         ]
         return replace(self, samples=samples, gallery=gallery)
 
+    def without_images(self) -> "Evaluation":
+        """Return it without images, where some are at hand and others cannot be found."""
+        samples = replace(self.samples, images=None)
+        gallery = [
+            replace(cell, images=[*map(_without_image, cell.images)]) for cell in self.gallery
+        ]
+        return replace(self, samples=samples, gallery=gallery)
+
+
+def _without_image(row: GalleryImage) -> GalleryImage:
+    return replace(row, image=None, original=None)
+
 
 def _with_image(row: GalleryImage, found: Mapping[int, FoundImage]) -> GalleryImage:
     if row.image is not None:

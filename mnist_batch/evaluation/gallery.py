@@ -165,8 +165,9 @@ class GalleryChooser:
         self._seen += later._seen
         for rows in later._parts:
             places = np.flatnonzero(rows.key < self._last[rows.cell])
-            self._parts.append(rows.at(places).moved(start))
-            self._new += len(places)
+            if len(places):
+                self._parts.append(rows.at(places).moved(start))
+                self._new += len(places)
         if self._new > _MOST_NEW:
             self._settle()
 

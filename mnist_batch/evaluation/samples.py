@@ -138,7 +138,12 @@ class SampleChooser:
 
         `start` is the place of the other's first row, as of `add`.
         """
-        self._choose([replace(row, index=start + row.index) for row in later._chosen])
+        rows = later._chosen
+        if len(self._chosen) == self.size:  # then few of them are chosen
+            last = self._chosen[-1].key
+            rows = [row for row in rows if row.key < last]
+        if rows:
+            self._choose([replace(row, index=start + row.index) for row in rows])
 
     def _choose(self, new: list[_Row]) -> None:
         chosen = sorted(self._chosen + new, key=lambda row: (row.key, row.index))

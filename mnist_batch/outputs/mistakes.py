@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,8 +19,20 @@ from mnist_batch.schema import PREDICTIONS, PROBABILITIES
 _LEFT_OUT = ("error", PROBABILITIES.name)
 
 
-def _columns_of(predictions: pa.RecordBatch) -> list[str]:
-    return [name for name in predictions.schema.names if name not in _LEFT_OUT]
+def _columns_of(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in _LEFT_OUT]
+
+
+def _csv_lines(batches: Sequence[pa.RecordBatch], columns: Sequence[str]) -> pa.Buffer:
+    """Return rows as lines of CSV, without a header."""
+    import pyarrow.csv as pa_csv
+
+    rows = pa.concat_batches(batches)
+    rows = pa.record_batch([as_cell(column) for column in rows.columns], names=columns)
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
+    lines = pa.BufferOutputStream()
+    pa_csv.write_csv(rows, lines, options)
+    return lines.getvalue()
 
 
 _IN_MEMORY = 4 * 2**20
@@ -32,20 +45,34 @@ _ROWS_AT_ONCE = 2048
 
 
 class WrongRows:
-    """The wrong rows of a part, in memory; it can be pickled.
+    """The wrong rows of a part; it can be pickled once it is settled.
 
     Attributes:
-        rows: their columns as `mistakes.csv` has them; the first batch may be empty.
+        columns: those of `mistakes.csv`.
+        lines: the rows as CSV without a header, once it is settled.
+        failure: why there are none.
     """
 
     def __init__(self) -> None:
-        self.rows: list[pa.RecordBatch] = []
+        self.columns = _columns_of(PREDICTIONS.names)
+        self.lines = b""
+        self.failure: Exception | None = None
+        self._rows: list[pa.RecordBatch] = []
 
     def add(self, predictions: pa.RecordBatch, wrong: npt.NDArray[np.bool_]) -> None:
         """Add those of the next rows that are wrong; the arguments are those of `Mistakes.add`."""
-        if wrong.any() or not self.rows:
-            columns = _columns_of(predictions)
-            self.rows.append(predictions.select(columns).filter(pa.array(wrong)))
+        self.columns = _columns_of(predictions.schema.names)
+        if wrong.any():
+            self._rows.append(predictions.select(self.columns).filter(pa.array(wrong)))
+
+    def settle(self) -> None:
+        """Write the rows as CSV, for which the process that takes them has no time."""
+        if self._rows:
+            try:
+                self.lines = _csv_lines(self._rows, self.columns).to_pybytes()
+            except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
+                self.failure = error
+            self._rows = []
 
 
 class Mistakes:
@@ -59,7 +86,7 @@ class Mistakes:
         self._folder = folder
         self._file: IO[bytes] | None = None
         self._failure: Exception | None = None
-        self._columns = _columns_of(PREDICTIONS.empty_table())
+        self._columns = _columns_of(PREDICTIONS.names)
         self._waiting: list[pa.RecordBatch] = []
         self._rows = self._size = 0  # of those
 
@@ -73,16 +100,17 @@ class Mistakes:
         """
         if self._failure is not None:
             return
-        self._columns = _columns_of(predictions)
+        self._columns = _columns_of(predictions.schema.names)
         if wrong.any():
             self._add(predictions.select(self._columns).filter(pa.array(wrong)))
 
     def merge(self, later: WrongRows) -> None:
         """Add the wrong ones of the rows that follow."""
-        for rows in later.rows:
-            if self._failure is None:
-                self._columns = rows.schema.names
-                self._add(rows)
+        self._flush()
+        self._failure = self._failure or later.failure
+        if self._failure is None:
+            self._columns = later.columns
+            self._try_to_write(pa.py_buffer(later.lines))
 
     def _add(self, rows: pa.RecordBatch) -> None:
         self._waiting.append(rows)
@@ -116,19 +144,14 @@ class Mistakes:
 
     def _flush(self) -> None:
         """Write the rows that wait."""
-        if not self._waiting:
-            return
-        import pyarrow.csv as pa_csv
-
-        try:
-            rows = pa.concat_batches(self._waiting)
-            columns = [as_cell(column) for column in rows.columns]
-            rows = pa.record_batch(columns, names=self._columns)
-            options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
-            lines = pa.BufferOutputStream()
-            pa_csv.write_csv(rows, lines, options)
-            self._write(lines.getvalue())
+        if self._waiting and self._failure is None:
+            self._try_to_write()
             self._waiting, self._rows, self._size = [], 0, 0
+
+    def _try_to_write(self, lines: pa.Buffer | None = None) -> None:
+        """Write lines, those of the rows that wait for None."""
+        try:
+            self._write(_csv_lines(self._waiting, self._columns) if lines is None else lines)
         except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
             self.close()
             self._failure = error

@@ -131,6 +131,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
                 has_mistakes = evaluation.metrics.correct < evaluation.metrics.scored
                 for name in ("samples.png", *(["mistakes.png"] if has_mistakes else [])):
                     self.report.missing[name] = why_failed(error)
+                evaluation = evaluation.without_images()
             self.report.stage(evaluation, record, command=command, around=self._around)
             self.report.commit()
 

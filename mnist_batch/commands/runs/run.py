@@ -259,6 +259,10 @@ class Run:
 
     def manifest(self) -> Manifest:
         """Return what the predictions depend on, bit by bit."""
+        return self._manifest
+
+    @cached_property
+    def _manifest(self) -> Manifest:
         return Manifest(
             version=__version__,
             model=self.predictor.model.sha256,

@@ -6,11 +6,12 @@ A later run uses a part again only if it would write the same rows.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mnist_batch.options import Share
-from mnist_batch.outputs.parts.parts import Part, parts_of_share
+from mnist_batch.outputs.parts.parts import Part, parts_of_share, shortened_fingerprint
 
 FORMAT = 3
 """The `format` of a manifest; parts of another format are not used."""
@@ -33,11 +34,13 @@ class Manifest:
         return parts_of_share(self.parts, self.share)
 
     def text(self, attempt: str) -> str:
-        """Return the manifest as JSON; `attempt` names the process that works on its parts."""
-        parts = [part.record() for part in self.parts]
-        own = {**vars(self), "parts": parts, "share": self.share and str(self.share)}
-        record = {"format": FORMAT, "attempt": attempt, **own}
-        return json.dumps(record, indent=1)
+        """Return the manifest as JSON; `attempt` names the process that works on its parts.
+
+        A part is its number of rows and the fingerprint of each of its shards.
+        """
+        own = {"kernels": self.kernels, "share": self.share and str(self.share)}
+        record = {"format": FORMAT, "attempt": attempt, **self._anywhere(), **own}
+        return json.dumps(record)  # on one line: to indent it takes Python's own, slow encoder
 
     def run(self) -> str:
         """Return what names the run in its parts: 16 digits of the SHA-256.
@@ -45,8 +48,21 @@ class Manifest:
         It is that of any attempt and any share, and of any processor: like ones alone compute the
         same last bits.
         """
-        anywhere = replace(self, kernels={}, share=None)
-        return hashlib.sha256(anywhere.text(attempt="").encode()).hexdigest()[:16]
+        return self._run
+
+    @cached_property
+    def _run(self) -> str:
+        return hashlib.sha256(json.dumps(self._anywhere()).encode()).hexdigest()[:16]
+
+    def _anywhere(self) -> dict[str, Any]:
+        """Return what is the same on every machine."""
+        parts = [part.record() for part in self.parts]
+        return {
+            "version": self.version,
+            "model": self.model,
+            "options": self.options,
+            "parts": parts,
+        }
 
     def differences(self, content: bytes) -> Iterator[str]:
         """Yield what differs in `content`, of which `is_manifest` is true, one clause each."""
@@ -74,13 +90,15 @@ class Manifest:
                 if then != today:
                     yield f"{name.replace('_', '-')} was {then}, and is {today} now"
         both = earlier["parts"], now["parts"]
-        rows, rows_now = (sum(part["rows"] for part in parts) for parts in both)
+        rows, rows_now = (sum(rows for rows, *_ in parts) for parts in both)
         if rows != rows_now:
             yield f"the input had {rows:,} rows, and has {rows_now:,} now"
-        shards = ([shard for part in parts for shard in part["shards"]] for parts in both)
-        for then, today in zip(*shards, strict=False):
-            if then != today:
-                yield f"names, sizes or times of files have changed, from {today['first']} on"
+        before = (fingerprint for _, *fingerprints in both[0] for fingerprint in fingerprints)
+        today = (piece for part in self.parts for piece in part.pieces)
+        for then, piece in zip(before, today, strict=False):
+            if then != shortened_fingerprint(piece):
+                first = piece.shard.source
+                yield f"names, sizes or times of files have changed, from {first} on"
                 return
 
 

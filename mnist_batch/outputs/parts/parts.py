@@ -1,9 +1,8 @@
 """Cut an output into parts: consecutive shards whose predictions are committed at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from mnist_batch.inputs.shards import SHARD_BYTES, Piece, Shard
 from mnist_batch.options import Share
@@ -31,17 +30,22 @@ class Part:
         """The number of its rows, more than 0."""
         return sum(piece.shard.rows for piece in self.pieces)
 
-    def record(self) -> dict[str, Any]:
-        """Return what the part is made of: its rows, and source and fingerprint of each shard."""
-        shards = [
-            {"first": piece.shard.source, "fingerprint": piece.fingerprint} for piece in self.pieces
-        ]
-        return {"rows": self.rows, "shards": shards}
+    def record(self) -> list[int | str]:
+        """Return what the part is made of: its rows, and the fingerprint of each shard."""
+        return [self.rows, *map(shortened_fingerprint, self.pieces)]
+
+
+def shortened_fingerprint(piece: Piece) -> str:
+    """Return 32 digits of a fingerprint, which tell shards apart; runs may have 100,000 of them."""
+    return piece.fingerprint[:32]
 
 
 def parts_of_share(parts: Sequence[Part], share: Share | None) -> list[Part]:
-    """Return the parts of a share; all for None."""
-    return [parts[number] for number in (share.of(len(parts)) if share else range(len(parts)))]
+    """Return the parts of a share, which start from its first row; all for None."""
+    if share is None:
+        return [*parts]
+    own = [parts[number] for number in share.of(len(parts))]
+    return [replace(part, start=part.start - own[0].start) for part in own]
 
 
 def parts_of(shards: Sequence[Shard], block_rows: int) -> list[Part]:

@@ -39,16 +39,7 @@ def test_a_manifest_is_read_by_other_releases() -> None:
         "version": "1.2.3",
         "model": "abc",
         "options": {"prepare": "auto", "labels": None, "batch_size": 7},
-        "parts": [
-            {"rows": 10, "shards": [{"first": "a.png", "fingerprint": "f0"}]},
-            {
-                "rows": 5,
-                "shards": [
-                    {"first": "k.png", "fingerprint": "f1"},
-                    {"first": "m.png", "fingerprint": "f2"},
-                ],
-            },
-        ],
+        "parts": [[10, "f0"], [5, "f1", "f2"]],
         "kernels": {"blas": "OpenBLAS Zen"},
         "share": None,
     }
