@@ -138,8 +138,7 @@ def predict(
 
     Args:
         inputs: folders, files, globs, `hf://` or `-`: the INPUTs of the command, see Formats.
-        out: predictions, `.parquet`, `.csv` or a folder (`out/`), whole or not there at all; a file
-            or a folder of a data set on the hub too, `hf://datasets/OWNER/NAME/PATH`.
+        out: predictions, `.parquet`, `.csv` or a folder (`out/`), or an address of one, see Formats.
         model: a model file, a loaded model, or None for the one of this package.
         predictor: see `load_model`; as the next two, not for a loaded model.
         scale: how the model wants its pixels; None for what the file says.
@@ -193,27 +192,24 @@ def predict(
         isolate=isolate,
         engine=EngineOptions(EngineChoice(engine), ray_address, part_timeout),
     )
-    progress = progress or image_bar()
-    inputs = input_list(inputs)
-    if is_on_hub(out):
-        summary = _published(inputs, str(out), model, how, progress)
-    else:
-        summary = predict_with(inputs, output_place(out), model, how, progress)
+    summary = _predicted(input_list(inputs), out, model, how, progress or image_bar())
     # A night is held against an earlier one, which may explain what a run alone does not.
     found = suspicions(summary.metrics, summary.profile)
     return replace(summary, notes=[*summary.notes, *found]) if found else summary
 
 
-def _published(
+def _predicted(
     inputs: Sequence[str | Path],
-    uri: str,
+    out: str | Path,
     model: str | Path | Predictor | None,
     how: PredictOptions,
     progress: Callable[[Progress], None] | None,
 ) -> Summary:
-    """Predict into a data set of the hub, which gets one commit when all is predicted."""
-    with HubOutput(uri, how.output) as there:
-        command = predict_line(inputs, uri, model, how)
+    """Predict; a data set of the hub gets one commit when all is predicted."""
+    if not is_on_hub(out):
+        return predict_with(inputs, output_place(out), model, how, progress)
+    with HubOutput(str(out), how.output) as there:
+        command = predict_line(inputs, str(out), model, how)
         summary = predict_with(inputs, there.out, model, how, progress, command)
         there.publish(f"Predict with mnist-batch {mnist_batch.__version__}")
         return there.told(summary)
