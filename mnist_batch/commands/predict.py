@@ -138,7 +138,7 @@ def predict(
 
     Args:
         inputs: folders, files, globs, `hf://` or `-`: the INPUTs of the command, see Formats.
-        out: predictions, `.parquet`, `.csv` or a folder (`out/`), or an address of one, see Formats.
+        out: predictions, `.parquet`, `.csv` or a folder (`out/`), at a path or an address.
         model: a model file, a loaded model, or None for the one of this package.
         predictor: see `load_model`; as the next two, not for a loaded model.
         scale: how the model wants its pixels; None for what the file says.
@@ -173,13 +173,11 @@ def predict(
             cannot be read (`InputError`), the model cannot be loaded or run (`ModelError`).
         ValueError: an argument is out of range.
     """
-    read = ReadOptions.of([*keep_columns, *slices], **reading)
-    running = ModelOptions(predictor, scale, device, batch_size)
     written = report, sample_seed, save_prepared, overwrite, resume, tuple(slices)
     output = OutputOptions(*written, format=output_format(out, format))
     how = PredictOptions(
-        read,
-        running,
+        ReadOptions.of([*keep_columns, *slices], **reading),
+        ModelOptions(predictor, scale, device, batch_size),
         output,
         Prepare(prepare),
         workers,
