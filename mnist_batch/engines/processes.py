@@ -161,6 +161,11 @@ class Processes:
         except (EOFError, OSError):
             self._again.appendleft(self._after_death(worker, attempt))
             return None
+        if isinstance(reply, MachineError) and len(self._workers) > 1:
+            self._end(worker)  # which it does itself, and leaves to the others what it lacked
+            self._most = len(self._workers)
+            self._again.appendleft(attempt)
+            return None
         if isinstance(reply, BaseException):
             raise reply
         if reply == _READY:
