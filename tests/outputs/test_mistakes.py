@@ -1,6 +1,7 @@
 """Wrong rows go through memory and disk to `mistakes.csv`, and cost the run nothing else."""
 
 import csv
+import pickle
 import shutil
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.outputs import mistakes
-from mnist_batch.outputs.mistakes import Mistakes
+from mnist_batch.outputs.mistakes import Mistakes, WrongRows
 from mnist_batch.schema import PREDICTIONS
 
 HEADER = ["source", "row", "label", "prediction", "confidence", "prepared"]
@@ -53,6 +54,51 @@ def test_all_rows_are_there_in_order(
     expected = [["a.png", str(row), "3", "5", "0.25", "true"] for row in range(30)]
     assert read(tmp_path / "mistakes.csv") == [HEADER, *expected]
     assert [path.name for path in tmp_path.iterdir()] == ["mistakes.csv"]
+
+
+@pytest.mark.parametrize("in_memory", [0, 10**6])
+def test_rows_of_parts_follow_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    """Parts that others predicted, one without wrong rows, and rows that were added here."""
+    monkeypatch.setattr(mistakes, "_IN_MEMORY", in_memory)
+    collected = Mistakes(tmp_path)
+    add(collected, rows_of(["a.png"] * 2))
+    for start, count in ((2, 3), (5, 0), (5, 2)):
+        wrong = WrongRows()
+        rows = rows_of(["=b.png"] * 3, start)
+        wrong.add(rows, np.arange(3) < count)
+        wrong.settle()
+        collected.merge(pickle.loads(pickle.dumps(wrong)))
+    add(collected, rows_of(["c.png"], 7))
+    collected.write_to(tmp_path / "mistakes.csv")
+    names = ["a.png"] * 2 + ["'=b.png"] * 5 + ["c.png"]
+    expected = [[name, str(row), "3", "5", "0.25", "true"] for row, name in enumerate(names)]
+    assert read(tmp_path / "mistakes.csv") == [HEADER, *expected]
+
+
+def test_what_fails_elsewhere_fails_when_the_rows_are_written(tmp_path: Path) -> None:
+    """As where a kept column cannot be CSV: the run goes on, and names the columns' failure."""
+    wrong, collected = WrongRows(), Mistakes(tmp_path)
+    rows = rows_of(["a.png"]).append_column("points", pa.array([[1, 2]]))
+    wrong.add(rows, np.array([True]))
+    wrong.settle()
+    collected.merge(pickle.loads(pickle.dumps(wrong)))
+    add(collected, rows_of(["b.png"]))
+    with pytest.raises(pa.ArrowInvalid):
+        collected.write_to(tmp_path / "mistakes.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_without_wrong_rows_tells_its_columns(tmp_path: Path) -> None:
+    """Kept ones too: the file has their names, whatever its rows."""
+    wrong, collected = WrongRows(), Mistakes(tmp_path)
+    rows = rows_of(["a.png"]).append_column("camera", pa.array(["north"]))
+    wrong.add(rows, np.array([False]))
+    wrong.settle()
+    collected.merge(wrong)
+    collected.write_to(tmp_path / "mistakes.csv")
+    assert read(tmp_path / "mistakes.csv") == [[*HEADER, "camera"]]
 
 
 def test_without_rows_there_is_a_header(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from mnist_batch.options import (
     PredictOptions,
     ReadOptions,
     Several,
+    Share,
 )
 from mnist_batch.outputs.dataset.layout import MANIFEST
 from mnist_batch.outputs.parts import parts, staging
@@ -99,6 +100,22 @@ def test_an_engine_makes_the_output_and_the_report_of_threads(
     assert other.notes == one.notes
     assert _told(by_engine) == _told(by_threads)
     assert not (tmp_path / "engine" / "a.parquet.staging").exists()
+
+
+def test_an_engine_makes_the_share_of_threads(tmp_path: Path, pictures: Path) -> None:
+    """Also the second one, of which the report shows images by their places in it."""
+    options = PredictOptions(
+        several=Several.SPLIT, share=Share(2, 2), output=OutputOptions(format=OutputFormat.DATASET)
+    )
+    by_threads, by_engine = tmp_path / "threads", tmp_path / "engine"
+    _predict(pictures, by_threads, None, None, options)
+    _predict(pictures, by_engine, None, InProcess(), options)
+    names = [sorted(path.name for path in out.glob("*.parquet")) for out in (by_threads, by_engine)]
+    assert names[0] == names[1] == ["part-00002.parquet", "part-00003.parquet"]
+    for name in names[0]:
+        assert (by_engine / name).read_bytes() == (by_threads / name).read_bytes()
+    assert _report(by_engine) == _report(by_threads)
+    assert _told(by_engine) == _told(by_threads)
 
 
 def test_an_engine_finds_out_that_images_lie_otherwise(
