@@ -6,7 +6,6 @@ that of one machine, and evaluated as that would be.
 Example: mnist-batch merge shard-1/ shard-2/ --out predictions.parquet
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,7 +61,7 @@ def merge(
         summary.uncounted_sources,
         lacking="a prediction",
         examples=gates.first_of_each(summary.unreadable),
-        out=Path(out),
+        out=out.rstrip("/"),
     )
     if not accurate:
         raise typer.Exit(gates.GATE_STATUS)

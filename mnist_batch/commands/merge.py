@@ -9,14 +9,17 @@ from mnist_batch.commands.command_lines import evaluate_line
 from mnist_batch.commands.evaluate import evaluate
 from mnist_batch.commands.predictions_files import common_run
 from mnist_batch.commands.runs.run import Summary
-from mnist_batch.errors import MachineError, MnistBatchError, PredictionsError
+from mnist_batch.errors import MachineError, MnistBatchError, OutputError, PredictionsError
 from mnist_batch.options import Inputs, OutputFormat, input_list, output_format
-from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
-from mnist_batch.outputs.dataset.shards import DatasetShards, read_shards
+from mnist_batch.outputs.dataset.shards import DatasetShards
+from mnist_batch.outputs.kinds import dataset_sink, output_place
 from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
+from mnist_batch.outputs.stored.shard_copies import shards_here
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink
-from mnist_batch.reports.report import Report, claims_of_report, report_folder
+from mnist_batch.remote.addresses import Place
+from mnist_batch.reports.evaluation.stored_report import report_place
+from mnist_batch.reports.report import Report, claims_of_report
 
 
 def merge(
@@ -31,14 +34,15 @@ def merge(
 ) -> Summary:
     """Join the shards of a run into one output: what a single machine would have written.
 
-    The folders are those that `predict` wrote with `shard`, in any order. Each part is verified by
-    its SHA-256. Then the output is evaluated.
+    The folders are those that `predict` wrote with `shard`, in any order; those on object storage
+    are copied here meanwhile. Each part is verified by its SHA-256. Then the output is evaluated.
 
     Args:
         folders: those of all shards of a run.
         out: the predictions, a file or a folder, as of `predict`; nothing is there before all of it
             is.
-        report: the report's folder; True for `<out without suffix>.report`, False for none.
+        report: the report's folder; True for `<out without suffix>.report`, False for none. On an
+            output on object storage none is made.
         images: the inputs that were predicted, for the images of the report; None to leave them
             out.
         image_column: the Parquet column of `images`; None to find it.
@@ -49,23 +53,50 @@ def merge(
         PredictionsError: a shard is missing, there twice, of another run, or damaged.
         OutputError: an output exists or cannot be written.
     """
-    kind, place = output_format(out, format), Path(out)
+    kind, place = output_format(out, format), output_place(out)
     wanted = None if images is None else input_list(images)
-    shards = read_shards([Path(folder) for folder in input_list(folders)])
-    folder = report_folder(place, report, is_folder=kind is OutputFormat.DATASET)
-    claims = claims_of_report(folder)
-    own = [Claim(shard.folder, f"shard {shard.share}") for shard in shards.shards]
-    check_apart([*claims_of_predictions(place), *claims, *own])
+    named = [output_place(folder) for folder in input_list(folders)]
+    if isinstance(place, str) and not isinstance(report, bool):
+        raise OutputError(
+            f"--report {report}: a report is made of predictions on this machine; leave it out, or "
+            f"name another --out than {place}"
+        )
+    beside = report_place(place, report, is_folder=kind is OutputFormat.DATASET)
+    folder = beside if isinstance(beside, Path) else None
+    claims = [*claims_of_predictions(place), *claims_of_report(folder)]
+    check_apart([*claims, *(Claim(one, "a shard") for one in dict.fromkeys(named))])
     check_outside([place], [folder] if folder else [], wanted or [])
     if folder:
         Report(folder, overwrite=overwrite)  # which refuses what it cannot write
-    _join(shards, place, kind, overwrite=overwrite)
-    notes = [_NOTE] if len({*map(str, (one.get("kernels") for one in shards.records))}) > 1 else []
+    with shards_here(named) as shards:
+        record = _joined(shards, place, kind, overwrite=overwrite)
+        if isinstance(place, str):
+            parts = [one.folder for one in shards.shards if one.manifest.parts]
+            summary = evaluate(parts, report=False)
+        else:
+            summary = _evaluated(place, folder, wanted, image_column, overwrite=overwrite)
+    notes = list(summary.notes)
+    if len({*map(str, (one.get("kernels") for one in shards.records))}) > 1:
+        notes.append(_NOTE)
+    if isinstance(place, str) and report:
+        notes.append(f"no report was made: {place} is not on this machine")
+    return replace(summary, predictions=place, further_predictions=(), run=record, notes=notes)
+
+
+def _evaluated(
+    out: Path,
+    folder: Path | None,
+    images: Sequence[str | Path] | None,
+    image_column: str | None,
+    *,
+    overwrite: bool,
+) -> Summary:
+    """Evaluate what was written; a report that cannot be made is a note, no error."""
     try:
-        summary = evaluate(
-            place,
-            report=report,
-            images=wanted,
+        return evaluate(
+            out,
+            report=folder or False,
+            images=images,
             image_column=image_column,
             overwrite=overwrite,
         )
@@ -74,13 +105,13 @@ def merge(
     except MnistBatchError as error:
         if folder is None:
             raise
-        summary = evaluate(place, report=False)
-        line = evaluate_line([place], folder, images=wanted or (), image_column=image_column)
-        notes.append(
+        line = evaluate_line([out], folder, images=images or (), image_column=image_column)
+        note = (
             f"no report was made ({why_failed(error)}); the predictions are complete; to make it: "
             f"{line}"
         )
-    return replace(summary, notes=[*notes, *summary.notes])
+        summary = evaluate(out, report=False)
+        return replace(summary, notes=[*summary.notes, note])
 
 
 _NOTE = (
@@ -89,7 +120,10 @@ _NOTE = (
 )
 
 
-def _join(shards: DatasetShards, out: Path, kind: OutputFormat, *, overwrite: bool) -> None:
+def _joined(
+    shards: DatasetShards, out: Place, kind: OutputFormat, *, overwrite: bool
+) -> dict[str, Any]:
+    """Write the rows of all shards, and return the record of their run."""
     try:
         record = _record(shards.records)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -98,15 +132,16 @@ def _join(shards: DatasetShards, out: Path, kind: OutputFormat, *, overwrite: bo
             "record of its run; predict the shards again"
         ) from error
     if kind is OutputFormat.DATASET:
-        with DatasetSink(out, shards.schema, shards, overwrite=overwrite) as sink:
+        with dataset_sink(out, shards.schema, shards, overwrite=overwrite) as sink:
             sink.finish(record)
             sink.commit()
-        return
+        return record
     with Sink(out, shards.schema, overwrite=overwrite) as file:
         for batch in shards.batches():
             file.write(batch)
         file.finish(record)
         file.commit()
+    return record
 
 
 def _record(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
