@@ -5,7 +5,6 @@ Several files are evaluated as one; the folder of their report has to be named.
 Example: mnist-batch evaluate predictions.parquet --images digits/ --overwrite
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ _Predictions = Annotated[
     ),
 ]
 _Labels = Annotated[
-    Path | None,
+    str | None,
     parameters.reading(
         metavar="FILE.csv",
         help="Labels that came later, by file_name (or source, row), instead of those predicted "

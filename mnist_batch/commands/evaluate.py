@@ -36,6 +36,7 @@ from mnist_batch.outputs.places import (
     claims_of_predictions,
 )
 from mnist_batch.outputs.reader import PredictionsFile
+from mnist_batch.remote.addresses import place_of
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
 from mnist_batch.schema import renumbered, shortened
 
@@ -154,7 +155,7 @@ class _Read:
                 if evaluator is None:
                     classes = file.classes
                     if wanted.labels is not None:
-                        self._labels = LateLabels(Path(wanted.labels), classes)
+                        self._labels = LateLabels(place_of(wanted.labels), classes)
                     slices = slices or _slices_of(file)
                     seed = wanted.sample_seed
                     if seed is None:

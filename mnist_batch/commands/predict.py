@@ -349,7 +349,7 @@ def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
     of_model = [*predictor.notes, *filter(None, [run.wanted.note, *advice])]
     counts = metrics.rows, metrics.labelled, metrics.prepared
     return [
-        *(f"model {predictor.model.path.name}: {note}" for note in of_model),
+        *(f"model {predictor.model.file_name}: {note}" for note in of_model),
         *reading_notes(run.opened, run.prepare, *counts),
         *without_digit_note(run.prepare, metrics.rows, metrics.errors_by_reason),
         *_notes_on_several_digits(evaluation),

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
+from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import DIGITS, LABEL_NAME, PREDICTIONS, Classes, first_rows, shortened
 
 _INSTEAD = "correct it, or evaluate without --labels, with those that the predictions have"
@@ -19,7 +20,7 @@ _LABEL = PREDICTIONS.get_field_index("label")
 class LateLabels:
     """A file of labels, and what it has labelled so far."""
 
-    def __init__(self, path: Path, classes: Classes = DIGITS) -> None:
+    def __init__(self, path: Place, classes: Classes = DIGITS) -> None:
         """Read the file, in any of the forms that `--labels` of `predict` takes.
 
         `classes` are what the predictions are numbers of.

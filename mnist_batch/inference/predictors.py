@@ -31,6 +31,7 @@ from mnist_batch.models.model_file import (
     read_model_file,
 )
 from mnist_batch.options import BATCH_ROWS, Device, ModelOptions, PredictorChoice, Scale
+from mnist_batch.remote.addresses import place_of
 from mnist_batch.schema import DIGITS, Classes, Images
 
 Array = npt.NDArray[np.float32]
@@ -258,7 +259,7 @@ class Predictor:
     def __repr__(self) -> str:
         """Return the model's name, what runs it, and its scale."""
         scale, names = f"scale={str(self.scale)!r}", f"classes={self.classes.count}"
-        return f"Predictor({self.model.path.name!r}, on={str(self.name)!r}, {scale}, {names})"
+        return f"Predictor({self.model.file_name!r}, on={str(self.name)!r}, {scale}, {names})"
 
     def _own_inputs(self) -> Array:
         """Return this thread's memory for the inputs of a block, float32 (block_rows, 784)."""
@@ -322,7 +323,7 @@ def load_model(
         MissingExtraError: what runs it is not installed.
         ValueError: `batch_size` is below 1, or `scale` is none of `Scale`.
     """
-    file = read_model_file(Path(path) if path else DEFAULT_MODEL)
+    file = read_model_file(place_of(path) if path else DEFAULT_MODEL)
     loaded = build_predictor(
         file, predictor=predictor, scale=scale, device=device, batch_size=batch_size
     )

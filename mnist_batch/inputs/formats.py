@@ -1,5 +1,6 @@
 """The registry of input formats: which files are read, and by what."""
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -84,8 +85,11 @@ def one_by_one(
 
             def open_one(found: tuple[tuple[str, str], RemoteObject]) -> list[Shard]:
                 (path, source), known = found
-                how = partial(open_remote or partial(_downloaded, open_file), known)
-                return _or_unreadable(path, source, settings, how)
+                if known.size < 0:
+                    open_it = partial(_missing, known)
+                else:
+                    open_it = partial(open_remote or partial(_downloaded, open_file), known)
+                return _or_unreadable(path, source, settings, open_it)
 
             opened = in_threads if open_remote else map
             yield from chain.from_iterable(opened(open_one, zip(each, files.objects, strict=True)))
@@ -95,6 +99,10 @@ def one_by_one(
 
 def _of_path(open_file: OpenFile) -> Callable[[str, str, ReadSettings], Iterable[Shard]]:
     return lambda path, source, settings: open_file(Path(path), source, settings)
+
+
+def _missing(found: RemoteObject, *_: object) -> Iterable[Shard]:
+    raise FileNotFoundError(errno.ENOENT, "no such object", found.address)
 
 
 def _or_unreadable(

@@ -47,8 +47,9 @@ from mnist_batch.inputs.transposed import oriented
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import NO_LABELS, ReadOptions
 from mnist_batch.remote.addresses import STORES, Place, is_remote, name_of, parsed, place_of
+from mnist_batch.remote.fetching import in_threads
 from mnist_batch.remote.folders import RemoteFolder, list_remote
-from mnist_batch.remote.objects import RemoteObject, is_there, stat
+from mnist_batch.remote.objects import RemoteObject, is_there, stat, stat_or_none
 from mnist_batch.schema import DIGITS, Classes
 
 STDIN = "-"
@@ -432,19 +433,26 @@ def _find_listed() -> Iterator[_Found]:
     """
     kinds = file_kinds()
 
-    def kind(path: str) -> str | None:
-        """Return the format of a file, None for a folder."""
-        if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it raises for no path
-            return None
+    def kind(path: str) -> tuple[str | None, bool]:
+        """Return the format of a file, None for a folder, and whether it is in object storage."""
+        there = is_remote(path)
+        # Unlike Path.is_dir, os.path.isdir raises for no path.
+        if path.endswith("/") if there else os.path.isdir(path):  # noqa: PTH112
+            return None, there
         # A file of no format is read as an image, and gets an error that says so.
-        return kinds.get(suffix_of(path)) or kind_of(path) or IMAGES.name
+        return kinds.get(suffix_of(path)) or kind_of(place_of(path)) or IMAGES.name, there
 
-    for name, group in groupby(filter(None, _lines_of_stdin()), key=kind):
+    for (name, there), group in groupby(filter(None, _lines_of_stdin()), key=kind):
         if name is None:
-            yield from (_find_in_folder(Path(folder), folder) for folder in group)
+            yield from map(_find_remote if there else _find_folder, group)
         else:
             files = Texts(group)
-            yield _Found(name, NamedFiles(files, files, files))
+            objects = ListedObjects.of(in_threads(stat_or_none, files)) if there else None
+            yield _Found(name, NamedFiles(files, files, files, objects=objects))
+
+
+def _find_folder(typed: str) -> _Found:
+    return _find_in_folder(Path(typed), typed)
 
 
 _LONGEST_LINE = 2**16

@@ -22,6 +22,7 @@ from mnist_batch.options import (
     Scale,
     input_list,
 )
+from mnist_batch.remote.addresses import Place, place_of
 from mnist_batch.schema import DIGITS, Classes
 
 _NAN = "the network gives NaN for a black image: its training went wrong"
@@ -52,7 +53,7 @@ class ModelInspection:
             nothing runs it.
     """
 
-    path: Path
+    path: Place
     sha256: str
     size_bytes: int
     layers: Sequence[Layer]
@@ -132,7 +133,7 @@ def inspect_model(
         LabelError: a label is of no class.
         ValueError: `workers` is below 1.
     """
-    file = read_model_file(Path(model))
+    file = read_model_file(place_of(model))
     found = _unrunnable(file)
     try:
         predictor = build_predictor(file)

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from mnist_batch.errors import MachineError, ModelError
@@ -20,6 +20,10 @@ from mnist_batch.models.other_kinds import said_of_file, said_of_folder, with_na
 from mnist_batch.models.packaged import read_packaged
 from mnist_batch.models.reading_process import read_in_child
 from mnist_batch.options import Prepare, Scale
+from mnist_batch.remote.addresses import Place, name_of
+from mnist_batch.remote.failures import ReplacedError
+from mnist_batch.remote.objects import stat
+from mnist_batch.remote.transfers import fetched_spans
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "MNIST.h5"
 MAX_FILE_BYTES = 2**30
@@ -45,9 +49,14 @@ class ScaleSource(StrEnum):
 class ModelFile(StoredNetwork):
     """A model file of Keras and the network that it stores, read but not run."""
 
-    path: Path
+    path: Place
     sha256: str  # of its bytes, in hexadecimal
     size_bytes: int
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file, without its folder."""
+        return name_of(str(self.path))
 
     @property
     def activation(self) -> str:
@@ -116,13 +125,18 @@ class ModelFile(StoredNetwork):
 class OnnxFile(OnnxGraph):
     """An ONNX file and its network, read but not run."""
 
-    path: Path
+    path: Place
     sha256: str  # of its bytes, in hexadecimal
     content: bytes = field(repr=False)  # what ONNX Runtime gets
 
     notes: Sequence[str] = ()
     training: Mapping[str, Any] = field(default_factory=dict)  # no record of our own `train`
     optimizer_bytes: int = 0
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file, without its folder."""
+        return name_of(str(self.path))
 
     @property
     def size_bytes(self) -> int:
@@ -163,7 +177,7 @@ class OnnxFile(OnnxGraph):
 AnyModelFile = ModelFile | OnnxFile
 
 
-def read_model_file(path: Path) -> AnyModelFile:
+def read_model_file(path: Place) -> AnyModelFile:
     """Read a model file; any but that of this package in a process of its own.
 
     Raises:
@@ -173,7 +187,7 @@ def read_model_file(path: Path) -> AnyModelFile:
     """
     content = _content(path)
     if not (content.startswith(SIGNATURES) or is_onnx(content)):
-        raise ModelError(f"{path}: {with_names(said_of_file(content, path.name), path)}")
+        raise ModelError(f"{path}: {with_names(said_of_file(content, name_of(str(path))), path)}")
     read = read_packaged if path == DEFAULT_MODEL else read_in_child
     try:
         stored = read(content)
@@ -187,12 +201,14 @@ def read_model_file(path: Path) -> AnyModelFile:
     return ModelFile(**vars(stored), path=path, sha256=sha256, size_bytes=len(content))
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Place) -> bytes:
+    if isinstance(path, str):
+        return _content_of_object(path)
     try:
         status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
+        if S_ISDIR(status.st_mode):
             raise ModelError(f"{path}: {with_names(said_of_folder(path), path)}")
-        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end
+        if not S_ISREG(status.st_mode):  # a pipe would wait for ever, a device never end
             raise ModelError(f"{path}: neither a file nor a folder; {_EXPECTED}")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -201,10 +217,26 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise_if_of_machine(error, str(path))
         raise ModelError(f"{path}: model cannot be read: {error.strerror}; {_EXPECTED}") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise ModelError(
-            f"{path}: larger than {MAX_FILE_BYTES:,} bytes, no model of digits is; {_EXPECTED}"
-        )
+    _check_size(path, len(content))
     if len(content) != size:
         raise ModelError(f"{path}: changed while it was read; load it again")
     return content
+
+
+def _content_of_object(address: str) -> bytes:
+    try:
+        found = stat(address)
+        _check_size(address, found.size)
+        spans = fetched_spans(found, [(0, found.size)])
+        return b"".join(content for _, content in spans)
+    except FileNotFoundError as error:
+        raise ModelError(f"{address}: {error.strerror}; {_EXPECTED}") from error
+    except ReplacedError as error:
+        raise ModelError(f"{address}: changed while it was read; load it again") from error
+
+
+def _check_size(path: Place, size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise ModelError(
+            f"{path}: larger than {MAX_FILE_BYTES:,} bytes, no model of digits is; {_EXPECTED}"
+        )

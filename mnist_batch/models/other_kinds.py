@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mnist_batch.remote.addresses import Place, name_of
+
 EXPECTED = "expected a file of Keras (.h5, .keras) or ONNX (.onnx)"
 
 
@@ -232,9 +234,9 @@ def _said(kind: _Kind | None) -> str:
     return f"{kind.name}, which is not read; {kind.remedy or EXPECTED}"
 
 
-def with_names(said: str, path: Path) -> str:
+def with_names(said: str, path: Place) -> str:
     """Return what is said of a file with its name in it, quoted for Python or for the shell."""
-    stem = re.sub(r"(\.index|\.data-\d{5}-of-\d{5}|\.\w+)$", "", path.name)
+    stem = re.sub(r"(\.index|\.data-\d{5}-of-\d{5}|\.\w+)$", "", name_of(str(path)))
 
     def quoted(found: re.Match[str]) -> str:
         language, name = found.groups()

@@ -26,21 +26,25 @@ class RemoteObject(NamedTuple):
 
 def stat(address: str) -> RemoteObject:
     """Return what is known of an object, by one request."""
-    import obstore  # late: local runs do without
-
     place = parsed(address)
     store = store_of(place)
+    import obstore  # late: local runs do without
+
     found = asked(address, lambda: obstore.head(store, place.key))
     return RemoteObject(address, found["size"], found["e_tag"] or "")
 
 
+def stat_or_none(address: str) -> RemoteObject:
+    """Do what `stat` does; an object that is not there has -1 bytes."""
+    try:
+        return stat(address)
+    except FileNotFoundError:
+        return RemoteObject(address, -1, "")
+
+
 def is_there(address: str) -> bool:
     """Tell whether there is an object of an address."""
-    try:
-        stat(address)
-    except FileNotFoundError:
-        return False
-    return True
+    return stat_or_none(address).size >= 0
 
 
 def listed(folder: str) -> Iterator[RemoteObject]:
@@ -48,10 +52,10 @@ def listed(folder: str) -> Iterator[RemoteObject]:
 
     One request lists 1,000; marks of folders, which end in a slash, are left out.
     """
-    import obstore  # late: local runs do without
-
     place = parsed(folder)
     store = store_of(place)
+    import obstore  # late: local runs do without
+
     start = f"{place.scheme}://{place.bucket}/"
     pages = obstore.list(store, place.key or None)
     last: str | None = None
@@ -72,10 +76,10 @@ def listed(folder: str) -> Iterator[RemoteObject]:
 
 def listed_here(folder: str) -> list[RemoteObject]:
     """Return the objects right in a folder."""
-    import obstore  # late: local runs do without
-
     place = parsed(folder)
     store = store_of(place)
+    import obstore  # late: local runs do without
+
     start = f"{place.scheme}://{place.bucket}/"
     found = asked(folder, lambda: obstore.list_with_delimiter(store, place.key or None))
     return [
@@ -95,10 +99,10 @@ def read(address: str, etag: str = "", span: tuple[int, int] | None = None) -> b
     Raises:
         ReplacedError: it is another by now.
     """
-    import obstore  # late: local runs do without
-
     place = parsed(address)
     store = store_of(place)
+    import obstore  # late: local runs do without
+
     options: GetOptions = {"if_match": etag} if etag else {}
     if span is not None:
         options["range"] = span
@@ -110,12 +114,12 @@ def read_ranges(address: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
 
     Ranges that nearly touch are requested together. One that ends behind the object is cut.
     """
-    import obstore  # late: local runs do without
-
     if not ranges:
         return []
     place = parsed(address)
     store = store_of(place)
+    import obstore  # late: local runs do without
+
     starts, stops = zip(*ranges, strict=True)
     found = asked(address, lambda: obstore.get_ranges(store, place.key, starts=starts, ends=stops))
     return [content.to_bytes() for content in found]
@@ -133,10 +137,10 @@ def put(address: str, content: bytes, *, create: bool = False) -> None:
     Raises:
         FileExistsError: it was to be created, and is there with another content.
     """
-    import obstore  # late: local runs do without
-
     place = parsed(address)
     store = store_of(place)
+    import obstore  # late: local runs do without
+
     mode: PutMode = "create" if create else "overwrite"
     try:
         asked(
@@ -150,21 +154,21 @@ def put(address: str, content: bytes, *, create: bool = False) -> None:
 
 def copy(source: str, target: str) -> None:
     """Copy an object within its bucket, by the store itself; a target is replaced."""
-    import obstore  # late: local runs do without
-
     start, end = parsed(source), parsed(target)
     store = store_of(start)
+    import obstore  # late: local runs do without
+
     asked(source, lambda: obstore.copy(store, start.key, end.key))
 
 
 def delete(addresses: Iterable[str]) -> None:
     """Delete objects of one bucket, 1,000 a request; those that are not there are no error."""
-    import obstore  # late: local runs do without
-
     places = [parsed(address) for address in addresses]
     if not places:
         return
     store = store_of(places[0])
+    import obstore  # late: local runs do without
+
     keys = [place.key for place in places]
     address = str(places[0])
     try:

@@ -68,10 +68,10 @@ def upload(path: Path, address: str) -> None:
     A file of over 8 MiB goes in parts, which the store puts together at the end. What a killed
     process has sent of them no reader sees; the bucket's lifecycle rules may remove it.
     """
-    import obstore  # late: local runs do without
-
     place = parsed(address)
     store = store_of(place)
+    import obstore  # late: local runs do without
+
     asked(
         address,
         # A path, which is opened at each attempt.

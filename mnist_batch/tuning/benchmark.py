@@ -146,13 +146,14 @@ class _Later:
         """Take what was measured, how long to measure a setting, and what to tell progress."""
         self._bench, self._seconds, self._say = bench, seconds, say
         whole, model = result.recommended, bench.model
+        path = model.path
         assert whole.predictor
         assert whole.device
         self._device = whole.device
         self._now = SavedRun(
             saved_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             setting=Setting(
-                model=str(model.path.resolve()),
+                model=str(path.resolve() if isinstance(path, Path) else path),
                 sha256=model.sha256,
                 scale=Scale(result.model["scale"]),
                 predictor=whole.predictor,

@@ -145,7 +145,7 @@ class Bench:
         """
         measurements = self._measurements()
         metrics, first, whole = self._counts.metrics(), self._first, best(measurements, Stage.WHOLE)
-        model = {"name": first.model.path.name, "sha256": first.model.sha256}
+        model = {"name": first.model.file_name, "sha256": first.model.sha256}
         found: dict[str, Any] = {"batch_size": whole.batch_size, "workers": whole.workers}
         if len(self._devices) > 1:
             found["device"] = whole.device

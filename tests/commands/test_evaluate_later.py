@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 import mnist_batch
 from mnist_batch.errors import LabelError, OutputError, PredictionsError
 from tests.support.predictions_files import write_predictions
+from tests.support.s3_server import Bucket
 
 
 def _labels(path: Path, rows: list[tuple[str, int, int]]) -> Path:
@@ -35,6 +36,15 @@ def test_late_labels_score_as_labels_known_before(
         counts = summary.metrics.confusion_matrix, known.metrics.confusion_matrix
         assert counts[0].tolist() == counts[1].tolist()
         assert not any("labels" in note for note in summary.notes)
+
+
+def test_late_labels_lie_in_object_storage_too(tmp_path: Path, bucket: Bucket) -> None:
+    """They are named by their address."""
+    out = write_predictions(tmp_path / "out.parquet", [1, 2], [1, 2])
+    late = bucket.put("late.csv", b"source,row,label\ntest.parquet,1,9\n")
+    summary = mnist_batch.evaluate(out, labels=late, report=False)
+    assert (summary.metrics.labelled, summary.metrics.correct) == (1, 0)
+    assert f"{late} labels 1 of 2 images" in summary.notes[0]
 
 
 def test_labels_of_some_rows_leave_the_others_unlabelled(tmp_path: Path) -> None:

@@ -440,7 +440,7 @@ def test_folder_of_images_and_parquet_is_an_error() -> None:
     [
         ("gone", "gone: no such file or folder"),
         ("http://a.org/b.png", "http://a.org/b.png: addresses are not read, but for hf://"),
-        ("s3://a/*.parquet?x", "s3://a/*.parquet?x: addresses are not read, but for hf://"),
+        ("http://a/*.parquet?x", "http://a/*.parquet?x: addresses are not read, but for hf://"),
         ("gone.png", "gone.png: no such file or folder"),
         ("gone/*.png", "gone: folder cannot be read: No such file or directory"),
         ("*.parquet", "*.parquet: matches no file of digits"),

@@ -1,5 +1,6 @@
 """INPUTs in object storage give what the same files give on this machine."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,22 @@ def test_other_files_are_read_as_local_ones(bucket: Bucket, tmp_path: Path, name
     rows = _rows(open_inputs([f"{address}/{name}"]))
     assert rows == _rows(open_inputs([tmp_path / name]))
     assert [row[2] for row in rows] == labels.tolist()
+
+
+def test_a_list_of_paths_names_objects_too(
+    bucket: Bucket, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside local files, in the order of the list; one that is not there is a row that says so."""
+    local = next(digits_folder.rglob("*.png"))
+    there = bucket.put("1.png", local.read_bytes())
+    folder = bucket.put_folder(digits_folder / "3", "three")
+    lines = [there, str(local), f"{bucket.url}/none.png", f"{folder}/"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("\n".join(lines).encode())))
+    rows = _rows(open_inputs(["-"]))
+    assert [row[0] for row in rows][:3] == lines[:3]
+    assert [row[4] for row in rows][:3] == [None, None, "missing file"]
+    assert rows[0][3] == rows[1][3] == local.read_bytes()
+    assert len(rows) == 3 + len([*(digits_folder / "3").iterdir()])
 
 
 def test_messages_name_the_address(bucket: Bucket, digits_folder: Path) -> None:

@@ -28,6 +28,7 @@ from tests.support.model_files import (
     keras_file,
     keras_model,
 )
+from tests.support.s3_server import Bucket
 
 
 def png() -> bytes:
@@ -53,6 +54,16 @@ def refusal(path: Path) -> str:
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
     return message
+
+
+def test_a_model_lies_in_object_storage_too(bucket: Bucket) -> None:
+    """It is the same as the local file, and what is wrong is said of its address."""
+    address = bucket.put("models/linear.h5", hdf5_model())
+    found = read_model_file(address)
+    assert (found.path, found.file_name) == (address, "linear.h5")
+    assert found.sha256 == hashlib.sha256(hdf5_model()).hexdigest()
+    with pytest.raises(ModelError, match=f"^{bucket.url}/none.h5: no such object; expected a file"):
+        load_model(f"{bucket.url}/none.h5")
 
 
 @pytest.mark.parametrize("content", FORMATS)

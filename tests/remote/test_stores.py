@@ -1,5 +1,9 @@
 """Connections to object storage."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from mnist_batch.remote.addresses import parsed
@@ -19,3 +23,24 @@ def test_another_endpoint_has_a_connection_of_its_own(
     first = store_of(parsed(bucket.url))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     assert store_of(parsed(bucket.url)) is not first
+
+
+_WITHOUT = """
+import sys
+sys.modules["obstore"] = None  # its import fails, as where it is not installed
+import mnist_batch
+mnist_batch.predict({images!r}, {out!r}, report=False)
+try:
+    mnist_batch.predict("s3://digits/a.png", {out!r}, overwrite=True, report=False)
+except mnist_batch.MissingExtraError as error:
+    print(error)
+"""
+
+
+def test_local_runs_do_without_the_library(tmp_path: Path, digits_folder: Path) -> None:
+    """Where obstore is not installed, an address is refused with what to install."""
+    code = _WITHOUT.format(images=str(digits_folder), out=str(tmp_path / "out.csv"))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == (
+        "s3://digits needs obstore, which is not installed; pip install 'mnist-batch[remote]'\n"
+    )

@@ -14,6 +14,7 @@ from mnist_batch.synthetic.generator import draw_digits, write_folder, write_par
 from mnist_batch.training.data import LabelledImages, Splits, find_splits, read_images
 from tests.support.forms.arrays import npz, write_idx
 from tests.support.forms.form import IMAGES, LABELS
+from tests.support.s3_server import Bucket
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -55,6 +56,19 @@ def test_names_of_files_tell_the_splits(tmp_path: Path, train: str, test: str) -
     """Words as in the hub's guide "File names and splits", between what is no letter."""
     touch(tmp_path, train, test)
     assert splits_of(tmp_path) == ([train], [test])
+
+
+def test_names_tell_the_splits_in_object_storage_too(bucket: Bucket) -> None:
+    """Of a folder, and of a glob; a single file is all for training."""
+    for name in ("train-0.parquet", "train-1.parquet", "test-0.parquet"):
+        bucket.put(f"mnist/{name}", b"")
+    for data in (f"{bucket.url}/mnist", f"{bucket.url}/mnist/*.parquet"):
+        splits = find_splits(data)
+        assert [*splits.train] == [f"{bucket.url}/mnist/train-{place}.parquet" for place in (0, 1)]
+        assert [*splits.test] == [f"{bucket.url}/mnist/test-0.parquet"]
+    assert [*find_splits(f"{bucket.url}/mnist/train-0.parquet").train] == [
+        f"{bucket.url}/mnist/train-0.parquet"
+    ]
 
 
 @pytest.mark.parametrize(

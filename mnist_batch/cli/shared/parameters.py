@@ -129,7 +129,7 @@ Memory = Annotated[
     ),
 ]
 ModelFile = Annotated[
-    Path | None,
+    str | None,
     running(metavar="FILE", help="Keras or ONNX model instead of the one in the package."),
 ]
 PredictorName = Annotated[

@@ -292,7 +292,7 @@ class Run:
         model, slices = self.predictor.model, self.options.output.slices
         return {
             "version": __version__,
-            "model": {"name": model.path.name, "sha256": model.sha256},
+            "model": {"name": model.file_name, "sha256": model.sha256},
             "predictor": str(self.predictor.name),
             **self._told_classes,
             "options": {

@@ -38,7 +38,7 @@ def contents(listed: ListedObjects, batch_size: int) -> Iterator[tuple[pa.Array,
 
 
 def _bytes_of(found: RemoteObject) -> int:
-    return found.size if found.size <= MAX_FILE_BYTES else 0
+    return max(0, found.size) if found.size <= MAX_FILE_BYTES else 0
 
 
 def _fetched(found: RemoteObject) -> tuple[bytes | None, str | None]:
