@@ -84,23 +84,23 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
         return ["nsenter", f"--target={self._process.pid}", "--net", *users, *arguments]
 
     def start(
-        self, *arguments: object, deed: str = "", address: str | None = None
+        self, *arguments: object, deed: str = "", cancels: bool = True
     ) -> "subprocess.Popen[str]":
         """Start the command within the network, on small parts.
 
         Args:
             arguments: of the command, `--engine ray` not among them.
             deed: what the decoders of workers do over a marked image, see `crashing`.
-            address: what `RAY_ADDRESS` says; None for that of the cluster.
+            cancels: whether it reaches the tasks that it gives up.
         """
-        where = {"RAY_ADDRESS": self.address if address is None else address}
-        driver = [sys.executable, "-m", "tests.support.ray_driver", deed, *map(str, arguments)]
+        faults = json.dumps({"deed": deed, "cancels": cancels})
+        driver = [sys.executable, "-m", "tests.support.ray_driver", faults, *map(str, arguments)]
         return subprocess.Popen(
             self.inside([*driver, "--engine", "ray"]),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environ | {name: value for name, value in where.items() if value},
+            env=self.environ | {"RAY_ADDRESS": self.address},
         )
 
     def run(self, *arguments: object, **how: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401

@@ -1,11 +1,14 @@
 """Run the command on small parts, with faults within the workers of a Ray cluster.
 
-The first argument is a deed that decoders do over marked images, see `crashing`; empty for none.
+The first argument is JSON: `deed`, what decoders do over marked images, see `crashing`, empty for
+none; and `cancels`, false for a driver that does not reach the tasks that it gives up.
 """
 
+import json
 import sys
 
 import pytest
+import ray
 import ray.cloudpickle
 
 from mnist_batch import __main__ as command
@@ -17,7 +20,7 @@ from tests.support import ray_faults
 
 def main() -> None:
     """Do what the command line says."""
-    deed = sys.argv.pop(1)
+    faults = json.loads(sys.argv.pop(1))
     patch = pytest.MonkeyPatch()
     for module, name, value in (
         (image_files, "SHARD_ROWS", 4),
@@ -25,9 +28,11 @@ def main() -> None:
         (parts, "BLOCKS", 0),
     ):
         patch.setattr(module, name, value)
-    if deed:
+    if not faults["cancels"]:
+        patch.setattr(ray, "cancel", lambda *_, **__: None)
+    if faults["deed"]:
         ray.cloudpickle.register_pickle_by_value(ray_faults)
-        ray_faults.deed = deed
+        ray_faults.deed = faults["deed"]
         patch.setattr(sent, "predict", ray_faults.predict)
     command.main()
 

@@ -141,6 +141,8 @@ def _looks(
                 f"install {__version__} there with the extras that it has here"
             ) from error
         except RayError as error:
+            if not any(one["NodeID"] == node.id and one["Alive"] for one in ray.nodes()):
+                continue  # it has gone meanwhile
             raise MachineError(
                 f"node {node.address} does not start a worker ({type(error).__name__}); mend it, "
                 "or stop it (ray stop)"

@@ -1,12 +1,19 @@
 """A cluster of three nodes predicts what threads predict, whatever becomes of its processes."""
 
-from collections.abc import Iterator
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mnist_batch.synthetic import generator
 from tests.support.command import run
+from tests.support.crashing import KILL, mark
 from tests.support.ray_cluster import RayCluster, why_not
 
 if _why := why_not():
@@ -15,18 +22,193 @@ if _why := why_not():
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    """Three nodes."""
+    """Three nodes of one CPU."""
     with RayCluster(3) as started:
         yield started
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty digits, seven parts of eight and one of four, all of them marked for deeds."""
+    folder = tmp_path_factory.mktemp("marked") / "digits"
+    generator.write_folder(folder, 60)
+    mark([*folder.rglob("*.png")])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(digits: Path) -> pa.Table:
+    """What threads predict."""
+    out = digits.parent / "here.parquet"
+    assert run("predict", digits, "--out", out).returncode == 0
+    return pq.read_table(out)
+
+
+def _rows(predictions: Path | pa.Table) -> list[dict[str, object]]:
+    table = predictions if isinstance(predictions, pa.Table) else pq.read_table(predictions)
+    rows: list[dict[str, object]] = table.to_pylist()
+    return rows
+
+
+def _over(image: Path, flag: Path) -> str:
+    """Return the condition that a worker is the first to decode an image."""
+    return f"content == {image.read_bytes()!r} and once({str(flag)!r})"
+
+
+def _wait_for(is_there: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not is_there():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def test_a_cluster_predicts_what_threads_do(
-    cluster: RayCluster, tmp_path: Path, digits_folder: Path
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
 ) -> None:
-    """Bit for bit."""
-    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
-    run("predict", digits_folder, "--out", here)
-    done = cluster.run("predict", digits_folder, "--out", there)
+    """Bit for bit, with the same report; standard output is the result alone."""
+    out = tmp_path / "out.parquet"
+    done = cluster.run("predict", digits, "--out", out, "--json", "--memory", "1G")
     assert (done.returncode, done.stderr) == (0, "")
-    expected, found = pq.read_table(here), pq.read_table(there)
-    assert found.replace_schema_metadata().equals(expected.replace_schema_metadata())
+    assert json.loads(done.stdout)["rows"] == 60
+    assert pq.read_table(out).replace_schema_metadata().equals(expected.replace_schema_metadata())
+    pictures = [
+        (folder / "samples.png").read_bytes()
+        for folder in (tmp_path / "out.report", digits.parent / "here.report")
+    ]
+    assert pictures[0] == pictures[1]
+    assert not (tmp_path / "out.parquet.staging").exists()
+
+
+def _retried(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the note on tasks that were tried again, of a run that says nothing else."""
+    assert done.returncode == 0, done.stderr
+    (note,) = json.loads(done.stdout)["notes"]
+    assert done.stderr == f"note: {note}\n"
+    return str(note).removeprefix("tasks that were tried again: ")
+
+
+def test_workers_that_are_killed_or_stopped_in_mid_part_cost_nothing(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """Their parts are predicted again: at once, and when the deadline is met. Ray says nothing."""
+    out = tmp_path / "out.parquet"
+    killed = _over(digits / "1" / "00011.png", tmp_path / "killed")
+    stopped = _over(digits / "4" / "00044.png", tmp_path / "stopped")
+    done = cluster.run(
+        *("predict", digits, "--out", out, "--no-report", "--json", "--part-timeout", 4),
+        deed=f"if {killed}: {KILL}\nif {stopped}: {KILL.replace('KILL', 'STOP')}",
+    )
+    assert _retried(done) == "a worker died 1, met its deadline 1"
+    assert _rows(out) == _rows(expected)
+
+
+def test_a_node_that_is_lost_in_mid_part_costs_nothing(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """Its part is predicted on another one."""
+    out, flag = tmp_path / "out.parquet", tmp_path / "flag"
+    # The driver is connected to the first node, and would be lost with it.
+    first, whole = f"node != {cluster.nodes[0]!r} and once({str(flag) + '-'!r})", f"{flag}.tmp"
+    tell = f"open({whole!r}, 'w').write(node); os.rename({whole!r}, {str(flag)!r})"
+    deed = f"if {first}: {tell}; time.sleep(600)"
+    process = cluster.start("predict", digits, "--out", out, "--no-report", "--json", deed=deed)
+    _wait_for(flag.exists)
+    cluster.remove(flag.read_text())
+    cluster.nodes.append(cluster.add())
+    said = process.communicate()
+    done = subprocess.CompletedProcess("predict", process.returncode, *said)
+    assert _retried(done) == "a node was lost 1"
+    assert _rows(out) == _rows(expected)
+
+
+def test_an_attempt_that_ends_late_changes_nothing(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """It writes the file that the one in its place writes, while that is being written."""
+    out = tmp_path / "out.parquet"
+    image, second = digits / "2" / "00022.png", tmp_path / "second"
+    deed = f"""
+if {_over(image, tmp_path / "first")}:
+    while not os.path.exists({str(second)!r}):
+        time.sleep(0.02)
+elif {_over(image, second)}:
+    time.sleep(1.5)
+"""
+    done = cluster.run(
+        *("predict", digits, "--out", out, "--no-report", "--json", "--part-timeout", 3),
+        deed=deed,
+        cancels=False,
+    )
+    assert _retried(done) == "met its deadline 1"
+    assert _rows(out) == _rows(expected)
+
+
+def test_a_part_that_meets_its_deadline_each_time_ends_the_run(
+    cluster: RayCluster, tmp_path: Path, digits: Path
+) -> None:
+    """In one line; what is finished stays."""
+    out = tmp_path / "out.parquet"
+    done = cluster.run(
+        *("predict", digits, "--out", out, "--part-timeout", 1.5, "--workers", 1),
+        deed="time.sleep(60)",
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: 8 rows from 0/")
+    assert line.endswith("were not done within 1.5 s, 3 times; pass a longer --part-timeout")
+    assert not out.exists()
+
+
+def test_an_image_that_kills_each_worker_is_a_row_with_an_error(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """All other rows are as they were."""
+    out = tmp_path / "out.parquet"
+    crashing = (digits / "3" / "00033.png").read_bytes()
+    deed = f"if content == {crashing!r}: {KILL}"
+    done = cluster.run("predict", digits, "--out", out, "--no-report", "--json", deed=deed)
+    assert done.returncode == 3
+    before, after = _rows(expected), _rows(out)
+    changed = [row for row, old in zip(after, before, strict=True) if row != old]
+    assert [row["error"] for row in changed] == ["crashed the decoder"]
+
+
+def test_a_run_whose_driver_is_ended_goes_on_from_its_parts(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """Be it by SIGTERM, with the status that threads have, or by SIGKILL."""
+    out, staging = tmp_path / "out.parquet", tmp_path / "out.parquet.staging"
+    how = "predict", digits, "--out", out, "--no-report", "--resume"
+
+    def ended_by(kind: signal.Signals, parts: int) -> tuple[int, str]:
+        process = cluster.start(*how, deed="time.sleep(0.2)")
+        _wait_for(lambda: len([*staging.glob("part-*.arrow")]) >= parts)
+        process.send_signal(kind)
+        _, said = process.communicate()
+        return process.returncode, said
+
+    status, said = ended_by(signal.SIGTERM, 2)
+    assert status == 128 + signal.SIGTERM
+    kept, interrupted = said.splitlines()
+    assert kept.endswith("rows are finished and kept; --resume goes on from there")
+    assert interrupted == "interrupted"
+    assert ended_by(signal.SIGKILL, 4) == (-signal.SIGKILL, "")
+    done = cluster.run(*how, "--json")
+    assert done.returncode == 0
+    assert any(note.startswith("resumed: ") for note in json.loads(done.stdout)["notes"])
+    assert _rows(out) == _rows(expected)
+    assert not staging.exists()
+
+
+def test_without_a_cluster_the_command_says_how_to_start_one(
+    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It starts none, and writes nothing."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    done = run("predict", digits, "--out", tmp_path / "out.parquet", "--engine", "ray")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: --engine ray: no cluster is named; pass its address as --ray-address or in "
+        "RAY_ADDRESS; to start one: ray start --head\n"
+    )
+    assert [*tmp_path.iterdir()] == []
