@@ -24,7 +24,16 @@ from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.options import Prepare
 from mnist_batch.remote.addresses import Place
-from mnist_batch.schema import MOST_CLASSES, PATH, Classes, Reason, error_text, reason, shortened
+from mnist_batch.schema import (
+    MOST_CLASSES,
+    PATH,
+    PREDICTIONS,
+    Classes,
+    Reason,
+    error_text,
+    reason,
+    shortened,
+)
 
 PACKED = pa.schema(
     [
@@ -244,7 +253,9 @@ def find_image_column(
         ):
             return ImageColumn("", "", pixels)
         hint = _what_to_do(schema) or _EXPECTED
-        if text := _find_paths(schema, wanted, found):
+        if {*PREDICTIONS.names} <= {*schema.names}:
+            hint = "these are predictions: name the images that were predicted"
+        elif text := _find_paths(schema, wanted, found):
             hint = f"the column {shortened(text)!r} may hold their paths: pass --image-root DIR"
         raise InputError(f"{path}: no column of images among {_columns_text(schema)}; {hint}")
     if wanted is None and "image" not in found and len(found) > 1:

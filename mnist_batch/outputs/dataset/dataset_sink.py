@@ -14,7 +14,7 @@ import pyarrow as pa
 from mnist_batch.errors import PredictionsError
 from mnist_batch.machine.file_modes import output_mode
 from mnist_batch.outputs.atomic import StagedFolder
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, part_name
+from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
 from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_manifest
 from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.parts.parquet_part import COUNTS
@@ -147,19 +147,14 @@ class _Ours:
         self._out = behind_links(out)
 
     def __call__(self, path: Path) -> bool:
-        """Tell whether it is a file of predictions; no part is without the manifest beside it."""
+        """Tell whether the manifest names it, or it is one of the two files about the parts."""
         if path.parent != self._out:
             return False
-        if path.name == SUCCESS:
-            return path.stat().st_size == 0
-        if path.name != MANIFEST and not is_part_name(path.name):
-            return False
-        return self._has_manifest
+        return path.stat().st_size == 0 if path.name == SUCCESS else path.name in self._written
 
     @cached_property
-    def _has_manifest(self) -> bool:
+    def _written(self) -> frozenset[str]:
         try:
-            read_manifest(self._out)
+            return frozenset([MANIFEST, *(part.name for part in read_manifest(self._out).parts)])
         except PredictionsError:
-            return False
-        return True
+            return frozenset()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mnist_batch import _kernels
 from mnist_batch.errors import LabelError, MachineError
 from mnist_batch.inputs.labelling.label_file import LabelFile
+from mnist_batch.schema import PREDICTIONS
 from tests.support.parquet_files import (
     IMAGES,
     LAYOUTS,
@@ -135,6 +136,11 @@ def test_only_what_is_needed_is_read(tmp_path: Path) -> None:
     [
         ({"text": ["a"]}, {}, ["no column of images", "text (string)", "784 raw pixels"]),
         ({}, {}, ["no column of images among no columns"]),
+        (
+            pa.Table.from_batches([], PREDICTIONS.append(pa.field("path", pa.string()))),
+            {},
+            ["these are predictions: name the images that were predicted"],
+        ),
         ({"image": ["a"]}, {}, ["no column of images", "image (string)"]),
         ({"image": [{"path": "a.png"}]}, {}, ["no column of images"]),
         ({"image": [{"bytes": "text"}]}, {}, ["no column of images"]),

@@ -149,7 +149,10 @@ def test_a_foreign_file_among_them_is_never_removed(digits_folder: Path, folders
     (folders / "notes.txt").touch()
     with pytest.raises(OutputError, match=r"holds notes\.txt, which no earlier run"):
         mnist_batch.predict(digits_folder, f"{folders}/", report=False, overwrite=True)
-    (folders / "notes.txt").unlink()
+    (folders / "notes.txt").rename(folders / "part-00004.parquet")
+    with pytest.raises(OutputError, match=r"holds part-00004\.parquet, which no earlier run"):
+        mnist_batch.predict(digits_folder, f"{folders}/", report=False, overwrite=True)
+    (folders / "part-00004.parquet").unlink()
     (folders / MANIFEST).unlink()
     with pytest.raises(OutputError, match="which no earlier run wrote"):
         mnist_batch.predict(digits_folder, f"{folders}/", report=False, overwrite=True)
