@@ -50,9 +50,10 @@ def test_a_run_is_one_commit_with_its_report(
     ((summary, names),) = hub.commits
     assert summary == f"Predict with mnist-batch {mnist_batch.__version__}"
     assert {"runs/today.parquet", "runs/today.report/index.html"} <= set(names)
-    here = mnist_batch.predict(digits_folder, tmp_path / "today.parquet", report=False)
+    here = tmp_path / "today.parquet"
+    run("predict", digits_folder, "--out", here, "--no-report")
     published = tmp_path / "dataset" / "runs" / "today.parquet"
-    assert pq.read_table(published).equals(pq.read_table(here.predictions))
+    assert pq.read_table(published).equals(pq.read_table(here))
     assert str(tmp_path / "temporary") not in (
         published.with_name("today.report") / "index.html"
     ).read_text(encoding="utf-8")
