@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Bucket:
         """Its address, `s3://NAME`."""
         return f"s3://{self.name}"
 
-    @property
+    @cached_property
     def client(self) -> Any:  # noqa: ANN401 - boto3 makes its classes as it runs
         """Return boto3's client for the server."""
         return boto3.client(

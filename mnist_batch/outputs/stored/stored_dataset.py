@@ -6,7 +6,6 @@ before `_SUCCESS`. Before that comes the manifest, which only one run can create
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -27,9 +26,7 @@ from mnist_batch.outputs.stored.stored_file import (
 from mnist_batch.outputs.targets import output_errors
 from mnist_batch.remote import objects, transfers
 from mnist_batch.remote.addresses import Place, joined, parsed
-
-_AT_ONCE = 16
-"""Parts that get their names at once."""
+from mnist_batch.remote.fetching import in_threads
 
 
 class StoredDataset(AbstractContextManager["StoredDataset", None]):
@@ -100,9 +97,7 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         with stored_errors(self._out):
             if self._overwrite:
                 self._delete([SUCCESS, MANIFEST])
-            targets = [joined(self._out, name) for name in self._names]
-            with ThreadPoolExecutor(_AT_ONCE, "publish") as pool:
-                deque(pool.map(_put, self._names.values(), targets), maxlen=0)
+            deque(in_threads(self._put_part, self._names.items()), maxlen=0)
             self._delete(name for name in names_in(self._out) if name not in self._names)
             try:
                 objects.put(joined(self._out, MANIFEST), self.path.read_bytes(), create=True)
@@ -110,16 +105,17 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
                 raise _exists(self._out) from error
             objects.put(joined(self._out, SUCCESS), b"")
 
+    def _put_part(self, named: tuple[str, Place]) -> None:
+        """Give a part its name: by a copy within the store where it is there already."""
+        name, place = named
+        target = joined(self._out, name)
+        if isinstance(place, str) and parsed(place)[:2] == parsed(target)[:2]:
+            objects.copy(place, target)
+        else:
+            transfers.upload(Path(place), target)
+
     def _delete(self, names: Iterable[str]) -> None:
         objects.delete(joined(self._out, name) for name in names)
-
-
-def _put(part: Place, target: str) -> None:
-    """Give a part its name: by a copy within the store where it is there already."""
-    if isinstance(part, str) and parsed(part)[:2] == parsed(target)[:2]:
-        objects.copy(part, target)
-    else:
-        transfers.upload(Path(part), target)
 
 
 def check_stored_dataset(out: str, *, overwrite: bool) -> None:

@@ -70,8 +70,8 @@ class StoredParts(Staging):
             self._uploads = entered.enter_context(_Uploads())
             with stored_errors(out):
                 self._refuse_others()
+                self._earlier = self._committed()
                 self._begin(resume=resume)
-                self._delete([COMMITTED])
             self._entered = entered.pop_all()
 
     def __exit__(self, *_: object) -> None:
@@ -82,6 +82,8 @@ class StoredParts(Staging):
             useless = self._is_done or not rows_in(self._names())
             if useless and self._is_still_ours():
                 self._clear()
+                if self._is_done:
+                    self._delete([COMMITTED])
 
     def _refuse_others(self) -> None:
         for name in self._names():
@@ -97,10 +99,13 @@ class StoredParts(Staging):
                 )
 
     def _clear(self) -> None:
-        """Remove first the parts, since the other objects are about them."""
-        about_parts = [MANIFEST, COMMITTED]
-        self._delete(name for name in self._names() if name not in about_parts)
-        self._delete(about_parts)
+        """Remove first the parts, since the manifest is about them.
+
+        What is committed stays: it says that parts in a folder without a manifest are a run's,
+        which was killed when it published them.
+        """
+        self._delete(name for name in self._names() if name not in (MANIFEST, COMMITTED))
+        self._delete([MANIFEST])
 
     def _names(self) -> list[str]:
         return names_in(self.place)
@@ -116,10 +121,19 @@ class StoredParts(Staging):
 
     def _put_committed(self, text: str) -> None:
         self._uploads.wait()
+        if self._earlier and self._earlier == self._committed():
+            self._delete([COMMITTED])  # of the run that is resumed or replaced
         try:
             objects.put(joined(self.place, COMMITTED), text.encode(), create=True)
         except FileExistsError as error:
             raise self._in_use() from error
+
+    def _committed(self) -> bytes:
+        """Return what an earlier run said of its output; nothing where none did."""
+        try:
+            return objects.read(joined(self.place, COMMITTED))
+        except FileNotFoundError:
+            return b""
 
     def _delete(self, names: Iterable[str]) -> None:
         objects.delete([joined(self.place, name) for name in names])
