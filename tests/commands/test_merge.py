@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,16 +13,19 @@ import pytest
 import mnist_batch
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.inference.workers import Progress
-from mnist_batch.inputs import image_files
+from mnist_batch.inputs import image_files, joined
+from mnist_batch.inputs.parquet import files
 from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS
 from mnist_batch.outputs.parts import parts
 
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty images are three parts of eight rows and one of six."""
-    monkeypatch.setattr(image_files, "SHARD_ROWS", 8)
-    monkeypatch.setattr(image_files, "PART_SHARDS", 1)
+    """Thirty images are three parts of eight rows and one of six; a row group of Parquet is one."""
+    for module in (image_files, files):
+        monkeypatch.setattr(module, "SHARD_ROWS", 8)
+        monkeypatch.setattr(module, "PART_SHARDS", 1)
+    monkeypatch.setattr(joined, "SHARD_ROWS", 8)
     monkeypatch.setattr(parts, "BLOCKS", 0)
 
 
@@ -225,3 +229,43 @@ def test_an_input_without_rows_is_merged_as_it_is_predicted(tmp_path: Path, out:
     folders = _predict_shards(tmp_path / "in.parquet", tmp_path, 2)
     assert mnist_batch.merge(folders, f"{tmp_path}/{out}").metrics.rows == 0
     assert pq.read_table(tmp_path / out).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"probabilities": True, "content_hash": True},
+        {"keep_columns": ["kind", "when", "weight"]},
+        {"several": "split"},
+        {"class_names": "zero,one,two,three,four,five,six,seven,eight,nine"},
+        {"labels": "none", "prepare": "never"},
+    ],
+    ids=str,
+)
+def test_further_columns_are_joined_as_they_are(
+    tmp_path: Path, digits_parquet: Path, options: dict[str, Any]
+) -> None:
+    """Of any type, with their metadata: bit for bit in the file of one machine."""
+    table = pq.read_table(digits_parquet).slice(0, 30)
+    count = len(table)
+    kind = pa.array([f"k{row % 3}" for row in range(count)]).dictionary_encode()
+    when = pa.array(range(count), pa.timestamp("us", "UTC"))
+    weight = pa.array([row / 2 if row % 3 else None for row in range(count)], pa.float16())
+    columns = {"kind": kind, "when": when, "weight": weight}
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    source = tmp_path / "in.parquet"
+    pq.write_table(table, source, row_group_size=8)
+    mnist_batch.predict(source, tmp_path / "one.parquet", report=False, **options)
+    folders = []
+    for number in (1, 2):
+        folders.append(tmp_path / f"shard-{number}")
+        shard = f"{number}/2"
+        mnist_batch.predict(source, f"{folders[-1]}/", shard=shard, report=False, **options)
+    assert [len([*folder.glob("part-*")]) for folder in folders] == [2, 2]
+    mnist_batch.merge(folders, tmp_path / "all.parquet", report=False)
+    assert _without_record(tmp_path / "all.parquet") == _without_record(tmp_path / "one.parquet")
+    one, merged = (pq.read_schema(tmp_path / name) for name in ("one.parquet", "all.parquet"))
+    assert merged.equals(one)
+    for field in one:
+        assert merged.field(field.name).equals(field, check_metadata=True)
