@@ -19,6 +19,7 @@ import mnist_batch
 from mnist_batch.cli import app
 from mnist_batch.synthetic import generator
 from tests.support.hub_server import HubServer
+from tests.support.s3_server import Bucket, environment_of, s3_server
 
 PROJECT = Path(__file__).parent.parent.parent
 DOCUMENTS = {
@@ -62,17 +63,21 @@ STEPS = {name: steps for name, text in DOCUMENTS.items() if (steps := _steps(tex
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a user whose Hugging Face is a small one on this machine."""
+    """The environment of a user whose Hugging Face and object storage are on this machine."""
     mnist = tmp_path_factory.mktemp("hub") / "mnist"
     mnist.mkdir()
     generator.write_parquet(mnist / "train-00000-of-00001.parquet", 200)
     generator.write_parquet(mnist / "test-00000-of-00001.parquet", 50, seed=1)
-    with HubServer({"ylecun/mnist": mnist.parent}) as hub:
+    with HubServer({"ylecun/mnist": mnist.parent}) as hub, s3_server() as endpoint:
+        bucket = Bucket("handwriting", endpoint)
+        bucket.create()
+        bucket.put_folder(PROJECT / "examples" / "digits", "digits")
         yield {
             **{name: os.environ[name] for name in os.environ if not name.startswith("MAKE")},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HF_HOME": str(tmp_path_factory.mktemp("hub-cache")),
             "HF_ENDPOINT": hub.url,
+            **environment_of(endpoint),
         }
 
 
