@@ -11,10 +11,10 @@ engine gives each of its processes an `Attempt` at a time, and asks the attempt 
 
 A part that a process dies over is tried again. Once it has ended `DEATHS` processes, its rows are
 searched by halves: probes predict some of them and write nothing. A row that ends `DEATHS`
-processes alone, where it may have all the memory that a picture may take, is what does it; or its
-shard is, where to read that is enough. In the end the whole part is predicted once more, with these
-as rows with the error `Reason.CRASHED`, or `Reason.UNREADABLE_FILE` for all rows of a shard: in the
-same batches, so that no other row changes in any bit.
+processes alone, where it may have all the memory that a picture may take, is what does it; or the
+shard that is read with it, where to read that is enough. In the end the whole part is predicted
+once more, with these as rows with the error `Reason.CRASHED`, or `Reason.UNREADABLE_FILE` for all
+rows of a shard. The batches are the same, so that no other row changes in any bit.
 
 What an engine knows not to come of the attempt, as a machine of a cluster that is gone, is no death
 of it: the same attempt is made again. `Attempt.is_alone` asks that nothing else runs beside it on
@@ -22,9 +22,9 @@ its machine, where the engine can see to that: what another process takes is no 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, count
 
 import numpy as np
 
@@ -51,8 +51,8 @@ class Attempt:
         part: the part.
         deaths: how many processes have died over just this.
         crashed: the rows that are known to crash, by their places in the part, ascending.
-        unreadable: the shards that are known to crash when they are read, by their numbers in the
-            part, ascending.
+        unreadable: the shards that are known to crash when they are read, by their numbers among
+            those that the part's shards join, ascending.
         probe: the places of the rows to predict, of which nothing is written; None for the part.
         reads: whether the shard of the row is to be read, whole, and nothing predicted.
         unsearched: the probes after it, the next one last.
@@ -120,8 +120,8 @@ class Attempt:
     def _without_shard(self) -> "Attempt":
         """Return the attempt after the shard of the probe's row is known to be unreadable."""
         assert self.probe is not None
-        number = _shard_of(self.part, self.probe[0])
-        start, stop = _starts(self.part)[number : number + 2]
+        number, _ = _read_with(self.part, self.probe[0])
+        start, stop = _starts(_joined(self.part))[number : number + 2]
         left = tuple(
             rows
             for one in self.unsearched
@@ -159,7 +159,7 @@ def make_attempt(job: PartJob, attempt: Attempt) -> PartDone | None:
     if attempt.probe is None:
         return predict_part(job, part)
     if attempt.reads:
-        shard = attempt.part.shards[_shard_of(part, attempt.probe[0])]
+        _, shard = _read_with(attempt.part, attempt.probe[0])
         batches: Iterator[object] = shard.read(job.options.model.batch_size)
     else:
         batches = predicted_batches(job, [*_shards_of(part, attempt.probe)], len(attempt.probe))
@@ -172,12 +172,17 @@ def _with_errors(attempt: Attempt) -> Part:
     """Return the part of an attempt, with the errors of the rows that are known to crash."""
     part, pieces = attempt.part, list[Piece]()
     places = np.array(attempt.crashed, np.int64)
-    for number, (start, piece) in enumerate(zip(_starts(part), part.pieces, strict=False)):
+    numbers = count()
+    for start, piece in zip(_starts(part.shards), part.pieces, strict=False):
         shard = piece.shard
         inside = places[(places >= start) & (places < start + shard.rows)] - start
-        if number in attempt.unreadable:
-            shard = CrashingShard(shard)
-        elif len(inside):
+        joined = [
+            CrashingShard(one) if next(numbers) in attempt.unreadable else one
+            for one in shard.joined
+        ]
+        if any(isinstance(one, CrashingShard) for one in joined):
+            shard = shard.joining(joined)
+        if len(inside):
             shard = CrashedRows(shard, inside)
         pieces.append(piece._replace(shard=shard))
     return replace(part, pieces=pieces)
@@ -185,18 +190,25 @@ def _with_errors(attempt: Attempt) -> Part:
 
 def _shards_of(part: Part, rows: range) -> Iterator[Shard]:
     """Yield shards of consecutive rows of a part."""
-    for start, shard in zip(_starts(part), part.shards, strict=False):
+    for start, shard in zip(_starts(part.shards), part.shards, strict=False):
         first, stop = max(rows.start - start, 0), min(rows.stop - start, shard.rows)
         if first < stop:
             whole = stop - first == shard.rows
             yield shard if whole else shard.take(np.arange(first, stop))
 
 
-def _shard_of(part: Part, place: int) -> int:
-    """Return the number of the shard that a row is in."""
-    return bisect_right(_starts(part), place) - 1
+def _read_with(part: Part, place: int) -> tuple[int, Shard]:
+    """Return the shard that is read with a row, of those that are joined, and its number."""
+    joined = _joined(part)
+    number = bisect_right(_starts(joined), place) - 1
+    return number, joined[number]
 
 
-def _starts(part: Part) -> list[int]:
-    """Return the place at which each shard of a part starts, and its number of rows."""
-    return [*accumulate((shard.rows for shard in part.shards), initial=0)]
+def _joined(part: Part) -> list[Shard]:
+    """Return all shards that those of a part join."""
+    return [one for shard in part.shards for one in shard.joined]
+
+
+def _starts(shards: Sequence[Shard]) -> list[int]:
+    """Return the place at which each shard starts, and their number of rows."""
+    return [*accumulate((shard.rows for shard in shards), initial=0)]

@@ -51,6 +51,15 @@ class JoinedShards(Shard):
     shards: Sequence[Shard]
 
     @property
+    def joined(self) -> Sequence[Shard]:
+        """They."""
+        return self.shards
+
+    def joining(self, shards: Sequence[Shard]) -> Shard:
+        """Return others joined."""
+        return JoinedShards(shards)
+
+    @property
     def rows(self) -> int:
         """The number of their rows."""
         return sum(shard.rows for shard in self.shards)

@@ -139,6 +139,16 @@ class Shard(Protocol):
         """Yield the shard, cut into slices where it would take long to read."""
         yield Piece(self, self.fingerprint(), self.size, self.rows / SHARD_ROWS)
 
+    @property
+    def joined(self) -> Sequence["Shard"]:
+        """The shards, in order, that are read as this one; here it alone."""
+        return [self]
+
+    def joining(self, shards: Sequence["Shard"]) -> "Shard":
+        """Return this shard with others in the place of those that it joins."""
+        (shard,) = shards
+        return shard
+
     def lost(self, error: str, batch_size: int) -> Iterator[ImageBatch]:
         """Yield rows as `read` does that all have an error, without reading them.
 

@@ -82,6 +82,15 @@ class TransposedShard(Shard):
         for piece in self.shard.pieces():
             yield piece._replace(shard=TransposedShard(piece.shard))
 
+    @property
+    def joined(self) -> Sequence[Shard]:
+        """Those of the shard, as they are stored."""
+        return self.shard.joined
+
+    def joining(self, shards: Sequence[Shard]) -> Shard:
+        """Return what the shard becomes, transposed."""
+        return TransposedShard(self.shard.joining(shards))
+
     def lost(self, error: str, batch_size: int) -> Iterator[ImageBatch]:
         """Return those of the shard."""
         return self.shard.lost(error, batch_size)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.commands.pack import pack
+from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.engines.crashed_rows import CrashedRows, CrashingShard
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
@@ -54,3 +55,19 @@ def test_a_shard_that_crashes_is_not_read(shard: Shard, tmp_path: Path) -> None:
     told = {"unreadable file: reading it ends the process"}
     of_packed = {"unreadable file: this packed file does not tell where the row came from"}
     assert errors == (of_packed if shard.source == "packed.parquet" else told)
+
+
+def test_of_files_that_are_read_together_one_is_left_out(tmp_path: Path) -> None:
+    """The pixels of the others stay, and so does their orientation."""
+    pixels = np.zeros((3, 28, 28), np.uint8)
+    pixels[:, 2, 9] = 7
+    for number in range(3):
+        path = tmp_path / f"{number}.npy"
+        np.save(path, pixels[number : number + 1])
+    options = ReadOptions.of(orientation="transposed")
+    (shard,) = open_inputs([tmp_path], options).shards
+    first, middle, last = shard.joined
+    (batch,) = shard.joining([first, CrashingShard(middle), last]).read(16)
+    lost = "unreadable file: reading it ends the process"
+    assert batch.error.to_pylist() == [None, lost, None]
+    assert decode_batch(batch).images[[0, 2], 9, 2].tolist() == [7, 7]

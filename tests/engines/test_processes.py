@@ -20,6 +20,7 @@ from mnist_batch.commands.runs.run import Summary
 from mnist_batch.engines import processes
 from mnist_batch.errors import LabelError, MachineError, OutputError
 from mnist_batch.inputs import image_files
+from mnist_batch.inputs.parquet import files as parquet_files
 from mnist_batch.outputs.parts import parts
 from mnist_batch.reports.records import metrics_record
 from mnist_batch.synthetic import generator
@@ -86,6 +87,31 @@ def test_an_image_that_crashes_the_decoder_is_a_row_with_an_error(
     assert summary.metrics.errors_by_reason == {"crashed the decoder": 1}
     (note,) = [note for note in summary.notes if "worker processes" in note]
     assert note.startswith("worker processes that ended in mid-work, by SIGSEGV: ")
+
+
+def test_row_groups_that_crash_their_reader_are_rows_with_an_error(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No image of theirs is accused, and none beside them is lost."""
+    monkeypatch.setattr(parquet_files, "SHARD_ROWS", 1)
+    path = tmp_path / "digits.parquet"
+    images = [one.read_bytes() for one in sorted(digits.rglob("*.png"))[:3]]
+    pq.write_table(pa.table({"image": images}), path, row_group_size=1)
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program("pass", _CRASHING_READER))
+    summary = predict(path, tmp_path / "out.parquet", isolate=True, workers=1, report=False)
+    lost = "unreadable file: reading it ends the process"
+    assert _table(summary).column("error").to_pylist() == [None, lost, None]
+    assert _table(summary).column("row").to_pylist() == [0, 1, 2]
+
+
+_CRASHING_READER = f"""
+from mnist_batch.inputs.parquet.row_groups import RowGroups
+def read(self, groups, batch_size, read=RowGroups.read):
+    if groups.start == 1:
+        {crashing.SEGFAULT}
+    return read(self, groups, batch_size)
+RowGroups.read = read
+"""
 
 
 def test_a_process_that_is_killed_in_mid_part_costs_nothing(
