@@ -1,6 +1,7 @@
 """The finished parts of an output on object storage: kept, resumed, removed, and nobody else's."""
 
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs.parts import parts
+from tests.support.fault_proxy import FaultProxy, Request
 from tests.support.s3_server import Bucket
 
 
@@ -149,3 +151,25 @@ def test_a_run_whose_options_changed_is_not_resumed(
             digits_folder, out, model=model, report=False, resume=True, batch_size=7
         )
     assert bucket.objects() == before
+
+
+def test_parts_that_are_left_are_read_several_at_once(
+    digits_folder: Path, model: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else thousands of them would each cost the way of a request and its answer."""
+    out, together = f"{bucket.url}/out.csv", threading.Barrier(2)
+    met, first_two = list[int](), iter(range(2))
+
+    def meet(request: Request) -> None:
+        is_part = request.method == "GET" and "/part-" in request.path
+        if is_part and next(first_two, None) is not None:
+            met.append(together.wait(timeout=30))
+
+    with FaultProxy(bucket.endpoint, meet) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        with pytest.raises(KeyboardInterrupt):
+            mnist_batch.predict(
+                digits_folder, out, model=model, report=False, progress=_stop_at(25), workers=1
+            )
+        mnist_batch.predict(digits_folder, out, model=model, report=False, resume=True)
+    assert sorted(met) == [0, 1]
