@@ -17,7 +17,7 @@ from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims
 from mnist_batch.outputs.stored.shard_copies import shards_here
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink
-from mnist_batch.remote.addresses import Place
+from mnist_batch.remote.addresses import Place, is_remote
 from mnist_batch.reports.evaluation.stored_report import report_place
 from mnist_batch.reports.report import Report, claims_of_report
 
@@ -53,6 +53,8 @@ def merge(
         PredictionsError: a shard is missing, there twice, of another run, or damaged.
         OutputError: an output exists or cannot be written.
     """
+    for one in [*input_list(folders), out]:
+        _refuse_elsewhere(one)
     kind, place = output_format(out, format), output_place(out)
     wanted = None if images is None else input_list(images)
     named = [output_place(folder) for folder in input_list(folders)]
@@ -81,6 +83,15 @@ def merge(
     if isinstance(place, str) and report:
         notes.append(f"no report was made: {place} is not on this machine")
     return replace(summary, predictions=place, further_predictions=(), run=record, notes=notes)
+
+
+def _refuse_elsewhere(named: str | Path) -> None:
+    """Refuse an address that is not of object storage, as of the hub: no file is called so."""
+    if isinstance(named, str) and "://" in named and not is_remote(named):
+        raise OutputError(
+            f"{named}: shards and what is made of them are files of this machine, or in object "
+            "storage; download the folders of shards, and publish what merge wrote"
+        )
 
 
 def _evaluated(

@@ -187,6 +187,15 @@ def test_processors_that_round_otherwise_are_noted(tmp_path: Path, digits_folder
     assert any("round differently" in note for note in summary.notes)
 
 
+@pytest.mark.parametrize(
+    ("folder", "out"), [("hf://datasets/a/b", "all.csv"), ("shard-1", "hf://datasets/a/b/all.csv")]
+)
+def test_addresses_of_the_hub_are_refused(folder: str, out: str) -> None:
+    """With what to do; they are not taken for names of files."""
+    with pytest.raises(OutputError, match=r"hf://datasets/a/b.*: shards and what is made of them"):
+        mnist_batch.merge(folder, out)
+
+
 def test_a_shard_is_a_folder(tmp_path: Path, digits_folder: Path) -> None:
     """A file would not say which parts it holds."""
     with pytest.raises(OutputError, match="as a folder of parts"):
