@@ -39,7 +39,7 @@ class _Wrapped(Shard):
 
 
 @dataclass(frozen=True, eq=False)
-class CrashingShard(_Wrapped):
+class UnreadRows(_Wrapped):
     """A shard that is not read: each of its rows has the error `Reason.UNREADABLE_FILE`."""
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:

@@ -29,7 +29,7 @@ from itertools import accumulate, count
 import numpy as np
 
 from mnist_batch.decoding.attempts import require_most_memory
-from mnist_batch.engines.crashed_rows import CrashedRows, CrashingShard
+from mnist_batch.engines.crashed_rows import CrashedRows, UnreadRows
 from mnist_batch.engines.part_job import PartDone, PartJob, predict_part, predicted_batches
 from mnist_batch.errors import MachineError
 from mnist_batch.inputs.shards import Piece, Shard
@@ -177,10 +177,9 @@ def _with_errors(attempt: Attempt) -> Part:
         shard = piece.shard
         inside = places[(places >= start) & (places < start + shard.rows)] - start
         joined = [
-            CrashingShard(one) if next(numbers) in attempt.unreadable else one
-            for one in shard.joined
+            UnreadRows(one) if next(numbers) in attempt.unreadable else one for one in shard.joined
         ]
-        if any(isinstance(one, CrashingShard) for one in joined):
+        if any(isinstance(one, UnreadRows) for one in joined):
             shard = shard.joining(joined)
         if len(inside):
             shard = CrashedRows(shard, inside)

@@ -9,7 +9,7 @@ import pytest
 
 from mnist_batch.commands.pack import pack
 from mnist_batch.decoding.decode import decode_batch
-from mnist_batch.engines.crashed_rows import CrashedRows, CrashingShard
+from mnist_batch.engines.crashed_rows import CrashedRows, UnreadRows
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
@@ -46,7 +46,7 @@ def test_a_shard_that_crashes_is_not_read(shard: Shard, tmp_path: Path) -> None:
     """Its file may be gone; its rows are named as those of a file that cannot be read."""
     for path in tmp_path.iterdir():
         path.unlink()
-    batches = [*CrashingShard(shard).read(16)]
+    batches = [*UnreadRows(shard).read(16)]
     assert [len(batch) for batch in batches] == [16, 14]
     assert [row for batch in batches for row in batch.row.to_pylist()] == [*range(30)]
     # Rows of a packed file name their own files, but for those that cannot be read.
@@ -67,7 +67,7 @@ def test_of_files_that_are_read_together_one_is_left_out(tmp_path: Path) -> None
     options = ReadOptions.of(orientation="transposed")
     (shard,) = open_inputs([tmp_path], options).shards
     first, middle, last = shard.joined
-    (batch,) = shard.joining([first, CrashingShard(middle), last]).read(16)
+    (batch,) = shard.joining([first, UnreadRows(middle), last]).read(16)
     lost = "unreadable file: reading it ends the process"
     assert batch.error.to_pylist() == [None, lost, None]
     assert decode_batch(batch).images[[0, 2], 9, 2].tolist() == [7, 7]
