@@ -32,7 +32,7 @@ import mnist_batch
 mnist_batch.predict({images!r}, {out!r}, report=False)
 try:
     mnist_batch.predict("s3://digits/a.png", {out!r}, overwrite=True, report=False)
-except mnist_batch.MissingExtraError as error:
+except mnist_batch.errors.MissingExtraError as error:
     print(error)
 """
 
