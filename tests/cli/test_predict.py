@@ -39,6 +39,21 @@ def test_json_is_all_there_is_on_stdout(tmp_path: Path, digits_folder: Path, mod
     assert {name: result[name] for name in report} == report
 
 
+def test_a_slash_at_the_end_of_the_output_is_a_folder(
+    tmp_path: Path, digits_folder: Path, model: Path
+) -> None:
+    """As `--format dataset` is without it, and `--format file` is not with it."""
+    common = ("predict", digits_folder, "--model", model, "--no-report", "--out")
+    for arguments in ((f"{tmp_path}/one/",), (tmp_path / "two", "--format", "dataset")):
+        ended = run(*common, *arguments)
+        assert (ended.returncode, ended.stderr) == (0, "")
+    one, two = ((tmp_path / name / "part-00000.parquet") for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    ended = run(*common, f"{tmp_path}/three/", "--format", "file")
+    assert ended.returncode == 1
+    assert "no format has the suffix ''; expected .parquet or .csv, or a slash" in ended.stderr
+
+
 def test_a_list_of_paths_is_read_from_standard_input(tmp_path: Path, model: Path) -> None:
     """In the order of the list; a path that leads nowhere is a row with the reason."""
     for name in ("a", "b"):

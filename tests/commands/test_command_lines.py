@@ -11,6 +11,7 @@ from mnist_batch.commands.command_lines import (
 )
 from mnist_batch.options import (
     ModelOptions,
+    OutputFormat,
     OutputOptions,
     PredictOptions,
     PredictorChoice,
@@ -29,6 +30,14 @@ def test_a_plain_run_has_a_plain_line() -> None:
     assert nightly_line(["digits/"], Path("nights"), None, plain) == (
         "mnist-batch nightly digits/ --runs nights"
     )
+
+
+def test_a_folder_has_its_slash_in_the_line() -> None:
+    """However it was asked for."""
+    options = PredictOptions(output=OutputOptions(format=OutputFormat.DATASET))
+    for out in (Path("out"), "s3://bucket/out/"):
+        line = predict_line(["digits/"], out, None, options)
+        assert line == f"mnist-batch predict digits/ --out {str(out).rstrip('/')}/"
 
 
 def test_a_line_holds_what_predictions_and_report_depend_on() -> None:

@@ -277,6 +277,7 @@ class Run:
             parts=self.all_parts,
             kernels=self.predictor.kernels(),
             share=self.options.share,
+            output=self.options.output.format,
         )
 
     def record(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mnist_batch.options import Share
+from mnist_batch.options import OutputFormat, Share
 from mnist_batch.outputs.parts.parts import Part, parts_of_share, shortened_fingerprint
 
 FORMAT = 3
@@ -27,6 +27,7 @@ class Manifest:
     parts: Sequence[Part]  # in input order
     kernels: Mapping[str, str]  # what computes on this processor, as of `Predictor.kernels`
     share: Share | None = None  # of the parts, which is made; None for all
+    output: OutputFormat = OutputFormat.FILE  # what the parts become
 
     @property
     def own_parts(self) -> Sequence[Part]:
@@ -38,7 +39,8 @@ class Manifest:
 
         A part is its number of rows and the fingerprint of each of its shards.
         """
-        own = {"kernels": self.kernels, "share": self.share and str(self.share)}
+        share = self.share and str(self.share)
+        own = {"kernels": self.kernels, "share": share, "output": str(self.output)}
         record = {"format": FORMAT, "attempt": attempt, **self._anywhere(), **own}
         return json.dumps(record)  # on one line: to indent it takes Python's own, slow encoder
 
@@ -77,6 +79,9 @@ class Manifest:
 
     def _differences(self, earlier: Mapping[str, Any]) -> Iterator[str]:
         now = json.loads(self.text(attempt=""))
+        if earlier["output"] != now["output"]:  # then files are known by other facts, too
+            yield f"--format was {earlier['output']}, and is {now['output']} now"
+            return
         for name in ("version", "model"):
             if earlier[name] != now[name]:
                 yield f"{name} was {earlier[name]}, and is {now[name]} now"

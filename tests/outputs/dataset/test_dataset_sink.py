@@ -108,6 +108,20 @@ def test_a_run_that_is_resumed_writes_the_same_parts(digits_folder: Path, tmp_pa
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+def test_parts_of_a_single_file_are_no_files_of_a_folder(
+    digits_folder: Path, tmp_path: Path
+) -> None:
+    """A run that was to write a file of the folder's name left them, and is the one to resume."""
+    out = tmp_path / "all.parquet"
+    _cut_short(digits_folder, str(out), rows=26)
+    with pytest.raises(
+        OutputError, match=r"cannot continue: \S+ was file, and is dataset now; pre"
+    ):
+        mnist_batch.predict(digits_folder, out, resume=True, batch_size=4, format="dataset")
+    mnist_batch.predict(digits_folder, out, resume=True, batch_size=4)
+    assert pq.read_metadata(out).num_rows == 30
+
+
 def test_a_file_system_without_links_gets_copies(
     digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_manifest_is_read_by_other_releases() -> None:
         "parts": [[10, "f0"], [5, "f1", "f2"]],
         "kernels": {"blas": "OpenBLAS Zen"},
         "share": None,
+        "output": "file",
     }
 
 
