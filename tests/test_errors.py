@@ -32,6 +32,8 @@ def test_the_docstring_shows_the_tree() -> None:
         ("exists; pass --overwrite too", "exists; pass overwrite=True too"),
         ("pass --labels none to go on", 'pass labels="none" to go on'),
         ("--report DIR, or pass --no-report", "report=DIR, or pass report=False"),
+        ("memory, or pass --no-isolate", "memory, or pass isolate=False"),
+        ("leave out --isolate, or", "leave out isolate=True, or"),
         ("predict with --shard 2/3, and", 'predict with shard="2/3", and'),
         ("try --scale -1-1; or --scale", 'try scale="-1-1"; or scale'),
         ("resized with --prepare never.", 'resized with prepare="never".'),

@@ -84,9 +84,9 @@ def test_the_line_of_predict_holds_the_outputs_that_were_named() -> None:
     assert predict_line(["a"], Path("o.csv"), None, named) == (
         "mnist-batch predict a --out o.csv --report r --save-prepared 'p q'"
     )
-    without = PredictOptions(output=OutputOptions(report=False))
+    without = PredictOptions(output=OutputOptions(report=False), isolate=True)
     assert predict_line(["a"], Path("o.csv"), None, without) == (
-        "mnist-batch predict a --out o.csv --no-report"
+        "mnist-batch predict a --out o.csv --isolate --no-report"
     )
 
 

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 import mnist_batch
+from mnist_batch.engines import processes
 from mnist_batch.errors import InputError, OutputError, PredictionsError
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import read_nights
 from mnist_batch.synthetic import generator
+from tests.support import crashing
 from tests.support.full_disk import limited_file_size
 from tests.support.linear_model import write_linear_model
 
@@ -40,7 +42,8 @@ def blind_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _nightly(digits: Path, runs: Path, **options: object) -> mnist_batch.NightlyResult:
-    return mnist_batch.nightly(digits, runs, workers=1, **options)  # type: ignore[arg-type]
+    """Make a night, on a thread: to begin a process takes longer than all else here."""
+    return mnist_batch.nightly(digits, runs, workers=1, **{"isolate": False, **options})  # type: ignore[arg-type]
 
 
 def _gates(result: mnist_batch.NightlyResult) -> dict[str, bool | None]:
@@ -368,3 +371,16 @@ def test_on_a_full_disk_a_night_is_whole_or_absent(
         assert files == {path.name for path in (runs / "good").iterdir()}
     assert read_nights(runs).notes == []
     assert (runs / "index.html").read_text().rstrip().endswith("</html>")
+
+
+def test_an_image_that_crashes_the_decoder_costs_no_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Worker processes predict by default; what one of them died over is a row with an error."""
+    generator.write_folder(tmp_path / "digits", 8)
+    crashing.mark([min((tmp_path / "digits").rglob("*.png"))])
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.SEGFAULT))
+    result = mnist_batch.nightly(tmp_path / "digits", tmp_path / "nights", workers=1)
+    assert result.night.status == 3
+    assert result.summary.metrics.errors_by_reason == {"crashed the decoder": 1}
+    assert any("ended in mid-work, by SIGSEGV" in note for note in result.notes)
