@@ -354,7 +354,18 @@ def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
         *without_digit_note(run.prepare, metrics.rows, metrics.errors_by_reason),
         *_notes_on_several_digits(evaluation),
         *_labels_from_1(metrics),
+        *_empty_share(run),
     ]
+
+
+def _empty_share(run: Run) -> Iterator[str]:
+    """Yield that a shard has no rows, where there are more shards than parts."""
+    share, count = run.options.share, len(run.all_parts)
+    if share and not run.parts:
+        yield (
+            f"shard {share} has no rows: the input is {count:,} part{'s' if count != 1 else ''}, "
+            "which fewer shards can share; merge takes it all the same"
+        )
 
 
 def _labels_from_1(metrics: Metrics) -> Iterator[str]:

@@ -13,7 +13,7 @@ def shards(tmp_path: Path, digits_folder: Path) -> list[Path]:
     """Two shards of thirty digits, of which the second has all."""
     folders = [tmp_path / "shard-1", tmp_path / "shard-2"]
     for number, folder in enumerate(folders, 1):
-        shard = ("--shard", f"{number}/2", "--no-report")
+        shard = ("--shard", f"{number}/2", "--no-report", "--quiet")
         ended = run("predict", digits_folder, "--out", f"{folder}/", *shard)
         assert (ended.returncode, ended.stderr) == (0, "")
     return folders

@@ -196,6 +196,15 @@ def test_addresses_of_the_hub_are_refused(folder: str, out: str) -> None:
         mnist_batch.merge(folder, out)
 
 
+def test_a_shard_without_rows_is_noted(tmp_path: Path, digits_folder: Path) -> None:
+    """So that more machines are not started than there is work for."""
+    out = f"{tmp_path}/shard-1/"
+    summary = mnist_batch.predict(digits_folder, out, shard="1/5", report=False)
+    assert [note for note in summary.notes if note.startswith("shard 1/5 has no rows: ")]
+    summary = mnist_batch.predict(digits_folder, f"{tmp_path}/2/", shard="2/5", report=False)
+    assert not [note for note in summary.notes if "has no rows" in note]
+
+
 def test_a_shard_is_a_folder(tmp_path: Path, digits_folder: Path) -> None:
     """A file would not say which parts it holds."""
     with pytest.raises(OutputError, match="as a folder of parts"):
