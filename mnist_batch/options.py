@@ -336,7 +336,7 @@ class EngineOptions:
             for name in ("ray_address", "part_timeout"):
                 if getattr(self, name) is not None:
                     raise ValueError(f'{name}: is about engine="ray" alone')
-        if not 0 < (self.part_timeout or PART_TIMEOUT_S) < float("inf"):
+        if self.part_timeout is not None and not 0 < self.part_timeout < float("inf"):
             raise ValueError(f"part_timeout {self.part_timeout}: expected seconds, more than 0")
 
 

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_batch.options import (
+    EngineChoice,
+    EngineOptions,
     ErrorBudget,
     PredictOptions,
     ReadOptions,
@@ -146,3 +148,16 @@ def test_what_is_no_share_is_refused(text: str) -> None:
     """Counted from 1."""
     with pytest.raises(ValueError, match="expected a share such as 1/3, 2/3 or 3/3"):
         Share.parse(text)
+
+
+def test_what_is_about_a_cluster_needs_one() -> None:
+    """And a time that a task may take is some seconds."""
+    assert PredictOptions(engine=EngineOptions(EngineChoice.RAY)).is_portable
+    for arguments, message in (
+        ((EngineChoice.THREADS, "a:1", None), 'ray_address: is about engine="ray" alone'),
+        ((EngineChoice.THREADS, None, 9.0), 'part_timeout: is about engine="ray" alone'),
+        ((EngineChoice.RAY, None, 0.0), "part_timeout 0.0: expected seconds, more than 0"),
+        ((EngineChoice.RAY, None, float("nan")), "expected seconds, more than 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            EngineOptions(*arguments)

@@ -11,6 +11,8 @@ from mnist_batch.inputs.sources import STDIN
 from mnist_batch.options import (
     BATCH_ROWS,
     Device,
+    EngineChoice,
+    EngineOptions,
     Orientation,
     OutputFormat,
     PredictOptions,
@@ -31,6 +33,7 @@ def predict_line(
     words = ["predict", *map(as_argument, inputs), "--out", _out_word(out, options)]
     words += _option_words(model, options)
     words += ["--isolate"] if options.isolate else []
+    words += _engine_words(options.engine)
     words += ["--content-hash"] if options.content_hash else []
     report, pictures = options.output.report, options.output.save_prepared
     if report is False:
@@ -42,6 +45,14 @@ def predict_line(
     if options.share:
         words += ["--shard", str(options.share)]
     return shell_line(["mnist-batch", *words])
+
+
+def _engine_words(options: EngineOptions) -> list[str]:
+    """Return the options of a cluster, whose address is that of the day."""
+    words = ["--engine", str(options.engine)] if options.engine is EngineChoice.RAY else []
+    if options.part_timeout is not None:
+        words += ["--part-timeout", f"{options.part_timeout:g}"]
+    return words
 
 
 def _out_word(out: str | Path, options: PredictOptions) -> str:

@@ -10,6 +10,8 @@ from mnist_batch.commands.command_lines import (
     train_line,
 )
 from mnist_batch.options import (
+    EngineChoice,
+    EngineOptions,
     ModelOptions,
     OutputFormat,
     OutputOptions,
@@ -63,6 +65,14 @@ def test_a_line_holds_what_predictions_and_report_depend_on() -> None:
     )
     assert nightly_line(["a"], Path("n"), Path("m.h5"), options) == (
         f"mnist-batch nightly a --runs n {said}"
+    )
+
+
+def test_the_line_of_a_cluster_names_no_address() -> None:
+    """Another day the cluster is elsewhere."""
+    engine = EngineOptions(EngineChoice.RAY, "10.0.0.1:6379", 30)
+    assert predict_line(["a"], Path("o.csv"), None, PredictOptions(engine=engine)) == (
+        "mnist-batch predict a --out o.csv --engine ray --part-timeout 30"
     )
 
 

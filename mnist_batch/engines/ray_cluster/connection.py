@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from mnist_batch.errors import MachineError
-from mnist_batch.machine import environment
 from mnist_batch.machine.extras import RAY, require
 
 _ADDRESS = re.compile(r"\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>[0-9]{1,5})", re.ASCII)
@@ -93,13 +92,12 @@ def connected(address: str) -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     _silence()
     try:
-        with environment.without("RAY_BACKEND_LOG", RAY_BACKEND_LOG_LEVEL="fatal"):
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                configure_logging=False,
-                logging_level=logging.CRITICAL,
-            )
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            configure_logging=False,
+            logging_level=logging.CRITICAL,
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         why = " ".join(str(error).split())
         raise MachineError(f"{address}: Ray does not connect: {why[:400]}") from error
@@ -156,12 +154,11 @@ def _node_addresses(address: str) -> list[str] | None:
         except Exception:  # noqa: BLE001 - of whatever type
             answers.put(None)
 
-    with environment.without("RAY_BACKEND_LOG", RAY_BACKEND_LOG_LEVEL="fatal"):
-        threading.Thread(target=ask, daemon=True).start()
-        try:
-            addresses: list[str] | None = answers.get(timeout=_PATIENCE_S)
-        except queue.Empty:
-            return None
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        addresses: list[str] | None = answers.get(timeout=_PATIENCE_S)
+    except queue.Empty:
+        return None
     return addresses
 
 

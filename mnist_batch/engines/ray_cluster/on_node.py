@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from mnist_batch.engines.crashes import Attempt, make_attempt
 from mnist_batch.engines.part_job import PartDone, PartJob, versions_of
 from mnist_batch.errors import MnistBatchError, tell_options
-from mnist_batch.machine import memory
+from mnist_batch.machine import memory, module_folders
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.outputs.parts.probe import why_not_shared
 
@@ -39,6 +39,7 @@ def job_of(key: str, job: Sequence[Any]) -> PartJob:
         import ray
 
         tell_options()  # in messages: the driver tells them as it wants
+        module_folders.leave_out_pandas()
         _jobs.clear()
         _jobs[key] = pickle.loads(ray.get(job[0]))
     return _jobs[key]
