@@ -138,10 +138,15 @@ class RemoteRuns(Runs):
                 text = path.read_text(encoding="utf-8")
                 path.write_text(self.told(text), encoding="utf-8")
         record = folder / RECORD
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            guests = (path for path in paths if path != record)
-            list(pool.map(lambda path: transfers.upload(path, self._shown(path)), guests))
-        objects.put(self._shown(record), record.read_bytes(), create=True)
+        try:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                guests = (path for path in paths if path != record)
+                list(pool.map(lambda path: transfers.upload(path, self._shown(path)), guests))
+            objects.put(self._shown(record), record.read_bytes(), create=True)
+        except BaseException:
+            with contextlib.suppress(MnistBatchError):  # else they have no record, and are no night
+                objects.delete(map(self._shown, paths))
+            raise
 
     def write_index(self) -> Nights:
         """Make the page of all nights again, with those that came from other machines meanwhile.

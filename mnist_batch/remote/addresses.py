@@ -70,6 +70,24 @@ def joined(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 
 
+def type_of(address: str) -> str:
+    """Return the media type of what an address names, by which browsers open or save it."""
+    return _TYPES.get(name_of(address).rpartition(".")[2].lower(), "application/octet-stream")
+
+
+_TYPES = {
+    "css": "text/css",
+    "csv": "text/csv",
+    "html": "text/html",
+    "json": "application/json",
+    "md": "text/markdown",
+    "parquet": "application/vnd.apache.parquet",
+    "png": "image/png",
+    "xml": "application/xml",
+}
+"""https://www.iana.org/assignments/media-types/; texts say their encoding themselves."""
+
+
 def name_of(address: str) -> str:
     """Return the last part of an address, the name of a file or a folder."""
     return address.rstrip("/").rpartition("/")[2]

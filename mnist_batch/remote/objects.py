@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from mnist_batch.remote.addresses import parsed
+from mnist_batch.remote.addresses import parsed, type_of
 from mnist_batch.remote.attempts import asked
 from mnist_batch.remote.stores import store_of
 
@@ -145,7 +145,12 @@ def put(address: str, content: bytes, *, create: bool = False) -> None:
     try:
         asked(
             address,
-            lambda: obstore.put(store, place.key, content, mode=mode, use_multipart=False),
+            lambda: obstore.put(
+                *(store, place.key, content),
+                mode=mode,
+                use_multipart=False,
+                attributes={"Content-Type": type_of(address)},
+            ),
         )
     except FileExistsError:
         if read(address) != content:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mnist_batch.remote.addresses import parsed
+from mnist_batch.remote.addresses import parsed, type_of
 from mnist_batch.remote.attempts import asked
 from mnist_batch.remote.fetching import in_threads
 from mnist_batch.remote.objects import RemoteObject, read, stat
@@ -75,5 +75,10 @@ def upload(path: Path, address: str) -> None:
     asked(
         address,
         # A path, which is opened at each attempt.
-        lambda: obstore.put(store, place.key, path, chunk_size=CHUNK, max_concurrency=4),
+        lambda: obstore.put(
+            *(store, place.key, path),
+            chunk_size=CHUNK,
+            max_concurrency=4,
+            attributes={"Content-Type": type_of(address)},
+        ),
     )

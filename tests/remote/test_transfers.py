@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_batch.remote import transfers
+from mnist_batch.remote import objects, transfers
 from tests.support.s3_server import Bucket
 
 
@@ -19,3 +19,13 @@ def test_a_file_comes_back_as_it_went(bucket: Bucket, tmp_path: Path, size: int)
     found = transfers.download(f"{bucket.url}/a", tmp_path / "received")
     assert found.size == size
     assert (tmp_path / "received").read_bytes() == content
+
+
+def test_a_browser_is_told_what_an_object_is(bucket: Bucket, tmp_path: Path) -> None:
+    """So that it shows a page of a report instead of saving it."""
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    transfers.upload(tmp_path / "index.html", f"{bucket.url}/report/index.html")
+    objects.put(f"{bucket.url}/report/metrics.json", b"{}")
+    for name, kind in (("index.html", "text/html"), ("metrics.json", "application/json")):
+        found = bucket.client.head_object(Bucket=bucket.name, Key=f"report/{name}")
+        assert found["ContentType"] == kind
