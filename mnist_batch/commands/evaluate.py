@@ -15,7 +15,8 @@ from mnist_batch.commands.predictions_files import common_run, find_predictions
 from mnist_batch.commands.runs.run import Summary
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
-from mnist_batch.evaluation.found_images import FoundImage, Place, find_images
+from mnist_batch.evaluation.found_images import FoundImage, find_images
+from mnist_batch.evaluation.found_images import Place as ImagePlace
 from mnist_batch.evaluation.late_labels import LateLabels
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.nights.night_folder import around_report
@@ -29,6 +30,7 @@ from mnist_batch.options import (
     input_list,
 )
 from mnist_batch.outputs.dataset.layout import is_dataset
+from mnist_batch.outputs.kinds import place_in
 from mnist_batch.outputs.places import (
     check_apart,
     check_not_read,
@@ -36,8 +38,10 @@ from mnist_batch.outputs.places import (
     claims_of_predictions,
 )
 from mnist_batch.outputs.reader import PredictionsFile
-from mnist_batch.remote.addresses import place_of
-from mnist_batch.reports.report import Report, claims_of_report, report_folder
+from mnist_batch.outputs.stored.copies import copies_here
+from mnist_batch.remote.addresses import Place, is_remote, place_of
+from mnist_batch.reports.evaluation.stored_report import AnyReport, report_at, report_place
+from mnist_batch.reports.report import claims_of_report
 from mnist_batch.schema import renumbered, shortened
 
 
@@ -75,35 +79,48 @@ def evaluate(
         InputError: `images` cannot be read or are not those that were predicted.
         OutputError: the report exists or cannot be written, or has no place.
     """
-    wanted = _Wanted(
-        files=find_predictions(input_list(predictions)),
-        labels=labels,
-        slices=tuple(dict.fromkeys(slices)),
-        inputs=None if images is None else input_list(images),
-        image_column=image_column,
-        sample_seed=sample_seed,
-    )
-    folder = _report_folder(wanted.files, report)
+    named = input_list(predictions)
+    stored = [one.rstrip("/") for one in named if isinstance(one, str) and is_remote(one)]
+    with copies_here(stored) as copies:
+        by_address = dict(zip(stored, copies, strict=True))
+        files = find_predictions(by_address.get(str(one).rstrip("/"), one) for one in named)
+        addresses = dict(zip(copies, stored, strict=True))
+        wanted = _Wanted(
+            files=files,
+            names=[addresses.get(path, path) for path in files],
+            labels=labels,
+            slices=tuple(dict.fromkeys(slices)),
+            inputs=None if images is None else input_list(images),
+            image_column=image_column,
+            sample_seed=sample_seed,
+        )
+        return _reported(wanted, report, overwrite=overwrite)
+
+
+def _reported(wanted: "_Wanted", report: str | Path | bool, *, overwrite: bool) -> Summary:
+    """Evaluate into a report, where one is wanted, which lies apart from all that is read."""
+    folder = _report_place(wanted, report)
     if folder is None:
         return _evaluate(wanted, None)
     claims = claims_of_report(folder)
-    for path in wanted.files:
-        check_apart([*claims_of_predictions(path), *claims])
+    for name in wanted.names:
+        check_apart([*claims_of_predictions(name), *claims])
     check_outside([], [folder], wanted.inputs or [])
     written = [claim.path for claim in claims if not claim.is_shared]
-    check_not_read(written, [*wanted.files, *([labels] if labels else [])])
-    with Report(folder, overwrite=overwrite) as writer:
+    labels = [] if wanted.labels is None else [wanted.labels]
+    check_not_read(written, [*wanted.names, *labels])
+    with report_at(folder, overwrite=overwrite) as writer:
         return _evaluate(wanted, writer)
 
 
-def _report_folder(files: Sequence[Path], report: str | Path | bool) -> Path | None:
+def _report_place(wanted: "_Wanted", report: str | Path | bool) -> Place | None:
     """Return where the report goes, None for none: that on several files has to be named."""
-    if report is True and len(files) > 1:
+    if report is True and len(wanted.files) > 1:
         raise OutputError(
-            f"{len(files):,} predictions files: no place for their report; name its folder with "
-            "--report DIR, or pass --no-report"
+            f"{len(wanted.files):,} predictions files: no place for their report; name its folder "
+            "with --report DIR, or pass --no-report"
         )
-    return report_folder(files[0], report, is_folder=is_dataset(files[0]))
+    return report_place(wanted.names[0], report, is_folder=is_dataset(wanted.files[0]))
 
 
 @dataclass(frozen=True)
@@ -111,16 +128,17 @@ class _Wanted:
     """What is to be evaluated, and how: the arguments of `evaluate`."""
 
     files: Sequence[Path]
+    names: Sequence[Place]  # of the files: they are copies of what lies on object storage
     labels: str | Path | None
     slices: Sequence[str]
     inputs: Sequence[str | Path] | None
     image_column: str | None
     sample_seed: int | None
 
-    def command(self, report: Path) -> str:
+    def command(self, report: Place) -> str:
         """Return the line that makes the report again in a shell."""
         return evaluate_line(
-            self.files,
+            self.names,
             report,
             labels=self.labels,
             slices=self.slices,
@@ -144,7 +162,7 @@ class _Read:
         self._wanted = wanted
         self._labels: LateLabels | None = None
 
-    def evaluator(self, report: Report | None) -> Evaluator:
+    def evaluator(self, report: AnyReport | None) -> Evaluator:
         """Read all rows, and return the evaluator that has them."""
         evaluator, wanted = None, self._wanted
         slices, found = wanted.slices, set[str]()
@@ -276,7 +294,7 @@ def _with_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch
     return batch.select([name for name in batch.schema.names if name not in names] + [*names])
 
 
-def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
+def _evaluate(wanted: _Wanted, report: AnyReport | None) -> Summary:
     """Count the rows of all files, and write their report whole or not at all."""
     read = _Read(wanted)
     evaluator = read.evaluator(report)
@@ -288,7 +306,7 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
     evaluation = replace(evaluation, profile=evaluation.profile.with_images(of_images))
     run = common_run(read.runs)
     if report:
-        around = around_report(report.folder)
+        around = around_report(report.folder) if isinstance(report.folder, Path) else None
         report.stage(evaluation, run, command=wanted.command(report.folder), around=around)
         report.check_whole()
         if wanted.inputs is None:
@@ -297,7 +315,7 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
         report.check_whole()
         notes += report.notes
     return Summary(
-        predictions=wanted.files[0],
+        predictions=wanted.names[0],
         metrics=evaluation.metrics,
         run=run,
         report_files=report.files if report else [],
@@ -305,13 +323,13 @@ def _evaluate(wanted: _Wanted, report: Report | None) -> Summary:
         profile=evaluation.profile,
         unreadable=evaluation.unreadable,
         slices=evaluation.slices,
-        further_predictions=wanted.files[1:],
+        further_predictions=wanted.names[1:],
     )
 
 
-def _without_images(report: Report) -> str:
+def _without_images(report: AnyReport) -> str:
     """Return the note that the page has no images, be it that the earlier one had."""
-    page = f"{report.folder / 'index.html'} shows no images"
+    page = f"{place_in(report.folder, 'index.html')} shows no images"
     if report.kept:
         files = " and ".join(report.kept)
         return f"{page}, {files} are of the earlier report: pass --images INPUT to show them again"
@@ -328,7 +346,7 @@ def _with_images(evaluation: Evaluation, opened: OpenInputs, ways: Sequence[Prep
 
     several = Several.SPLIT if evaluation.is_split else Several.ERROR
 
-    def find(places: Sequence[Place]) -> Mapping[int, FoundImage]:
+    def find(places: Sequence[ImagePlace]) -> Mapping[int, FoundImage]:
         attempts = (find_images(places, opened, evaluation.pictures, way, several) for way in ways)
         first = next(attempts)
         for found in chain([first], attempts):

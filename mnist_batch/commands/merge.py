@@ -14,12 +14,12 @@ from mnist_batch.options import Inputs, OutputFormat, input_list, output_format
 from mnist_batch.outputs.dataset.shards import DatasetShards
 from mnist_batch.outputs.kinds import dataset_sink, output_place
 from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
-from mnist_batch.outputs.stored.shard_copies import shards_here
+from mnist_batch.outputs.stored.copies import shards_here
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink
 from mnist_batch.remote.addresses import Place, is_remote
-from mnist_batch.reports.evaluation.stored_report import report_place
-from mnist_batch.reports.report import Report, claims_of_report
+from mnist_batch.reports.evaluation.stored_report import report_at, report_place
+from mnist_batch.reports.report import claims_of_report
 
 
 def merge(
@@ -58,31 +58,19 @@ def merge(
     kind, place = output_format(out, format), output_place(out)
     wanted = None if images is None else input_list(images)
     named = [output_place(folder) for folder in input_list(folders)]
-    if isinstance(place, str) and not isinstance(report, bool):
-        raise OutputError(
-            f"--report {report}: a report is made of predictions on this machine; leave it out, or "
-            f"name another --out than {place}"
-        )
-    beside = report_place(place, report, is_folder=kind is OutputFormat.DATASET)
-    folder = beside if isinstance(beside, Path) else None
+    folder = report_place(place, report, is_folder=kind is OutputFormat.DATASET)
     claims = [*claims_of_predictions(place), *claims_of_report(folder)]
     check_apart([*claims, *(Claim(one, "a shard") for one in dict.fromkeys(named))])
     check_outside([place], [folder] if folder else [], wanted or [])
     if folder:
-        Report(folder, overwrite=overwrite)  # which refuses what it cannot write
+        report_at(folder, overwrite=overwrite)  # which refuses what it cannot write
     with shards_here(named) as shards:
         record = _joined(shards, place, kind, overwrite=overwrite)
-        if isinstance(place, str):
-            parts = [one.folder for one in shards.shards if one.manifest.parts]
-            summary = evaluate(parts, report=False)
-        else:
-            summary = _evaluated(place, folder, wanted, image_column, overwrite=overwrite)
+        summary = _evaluated(place, folder, wanted, image_column, overwrite=overwrite)
     notes = list(summary.notes)
     if len({*map(str, (one.get("kernels") for one in shards.records))}) > 1:
         notes.append(_NOTE)
-    if isinstance(place, str) and report:
-        notes.append(f"no report was made: {place} is not on this machine")
-    return replace(summary, predictions=place, further_predictions=(), run=record, notes=notes)
+    return replace(summary, run=record, notes=notes)
 
 
 def _refuse_elsewhere(named: str | Path) -> None:
@@ -95,8 +83,8 @@ def _refuse_elsewhere(named: str | Path) -> None:
 
 
 def _evaluated(
-    out: Path,
-    folder: Path | None,
+    out: Place,
+    folder: Place | None,
     images: Sequence[str | Path] | None,
     image_column: str | None,
     *,

@@ -57,10 +57,9 @@ from mnist_batch.outputs.kinds import output_place, staging_of
 from mnist_batch.outputs.places import check_not_read
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.remote.addresses import Place
-from mnist_batch.reports.evaluation.stored_report import StoredReport
+from mnist_batch.reports.evaluation.stored_report import AnyReport
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.reports.page import Around
-from mnist_batch.reports.report import Report
 from mnist_batch.schema import Reason
 
 
@@ -323,7 +322,7 @@ def predict_run(
     return outputs.summary(run, evaluation, record, notes)
 
 
-def _findings(run: Run, report: Report | StoredReport | None) -> Findings:
+def _findings(run: Run, report: AnyReport | None) -> Findings:
     mistakes = report.mistakes if report else None
     how = run.options.output, run.classes, run.opened.rows, mistakes
     return Findings(*how, with_gallery=report is not None)

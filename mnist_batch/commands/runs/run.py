@@ -80,7 +80,7 @@ class Summary:
     prepared_pictures: int = 0
     uncounted_sources: int = 0
     report_missing: Sequence[str] = ()
-    further_predictions: Sequence[Path] = ()
+    further_predictions: Sequence[Place] = ()
 
     def __repr__(self) -> str:
         """Return the file and what was counted, in one line."""

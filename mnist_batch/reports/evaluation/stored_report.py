@@ -30,6 +30,7 @@ class StoredReport(AbstractContextManager["StoredReport", None]):
         folder: its address.
         files: the addresses of the files that are in place.
         missing: why, by name, for each file that belongs to the report and is not in place.
+        kept: names of files of an earlier report that stay; none do.
         notes: what the user should know of the folder; nothing.
         mistakes: takes the wrong rows, before the files are made.
     """
@@ -44,6 +45,7 @@ class StoredReport(AbstractContextManager["StoredReport", None]):
         """
         self.folder = address
         self.files: list[str] = []
+        self.kept: list[str] = []
         self.notes: list[str] = []
         self._overwrite = overwrite
         self._check()
@@ -103,6 +105,13 @@ class StoredReport(AbstractContextManager["StoredReport", None]):
                     transfers.upload(path, address)
                     self.files.append(address)
 
+    def check_whole(self) -> None:
+        """Raise `OutputError` where a file is missing."""
+        for name, why in self.missing.items():
+            raise OutputError(
+                f"{joined(self.folder, name)} could not be made: {why}; name another place"
+            )
+
     def note(self, again: str) -> list[str]:
         """Return a sentence on what is missing, none if nothing is; `again` says how to make it."""
         return missing_note(self.folder, self.missing, again)
@@ -148,7 +157,10 @@ def report_place(out: Place, report: str | Path | bool, *, is_folder: bool = Fal
     return Path(report) if report else None
 
 
-def report_at(place: Place, *, overwrite: bool) -> Report | StoredReport:
+AnyReport = Report | StoredReport
+
+
+def report_at(place: Place, *, overwrite: bool) -> AnyReport:
     """Return the report of a folder, on this machine or on object storage; errors are its own."""
     if isinstance(place, str):
         return StoredReport(place, overwrite=overwrite)

@@ -12,7 +12,7 @@ import mnist_batch
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs.parts import parts
-from mnist_batch.outputs.stored.shard_copies import shards_here
+from mnist_batch.outputs.stored.copies import shards_here
 from tests.support.s3_server import Bucket
 
 
@@ -49,14 +49,14 @@ def test_they_are_joined_here(tmp_path: Path, shards: list[str], whole: pa.Table
 
 
 def test_they_are_joined_there(shards: list[str], whole: pa.Table, bucket: Bucket) -> None:
-    """Into an object or a folder; nothing but it is left, and a note says that it has no report."""
+    """Into an object or a folder, with a report beside it; nothing else is left."""
     for out in ("all.parquet", "all/"):
-        summary = mnist_batch.merge(shards, f"{bucket.url}/{out}")
+        summary = mnist_batch.merge(shards, f"{bucket.url}/{out}", overwrite=True)
         assert summary.predictions == f"{bucket.url}/{out}".rstrip("/")
-        assert (summary.metrics.rows, summary.further_predictions) == (30, ())
+        assert (summary.metrics.rows, [*summary.further_predictions]) == (30, [])
         assert summary.run is not None
         assert summary.run["shards"] == 2
-        assert any("no report was made" in note for note in summary.notes)
+        assert f"{bucket.url}/all.report/index.html" in summary.report_files
     found = bucket.objects()
     assert pq.read_table(io.BytesIO(found["all.parquet"])).equals(whole)
     names = [name for name in found if name.startswith("all/part-")]
@@ -74,14 +74,12 @@ def test_what_is_wrong_is_told_by_its_address(shards: list[str], bucket: Bucket)
         shards_here([f"{bucket.url}/shard-1", f"{bucket.url}/shard-2"]),
     ):
         pass
-    with pytest.raises(PredictionsError, match=f"{bucket.url}/shard-3: is not whole"):
+    with pytest.raises(PredictionsError, match=f"{bucket.url}/shard-3 does not exist"):
         mnist_batch.merge([*shards[:1], f"{bucket.url}/shard-3"], f"{bucket.url}/all.csv")
     assert "all.csv" not in bucket.objects()
 
 
 def test_an_output_in_a_shard_is_refused(shards: list[str]) -> None:
-    """There as here; and so is a report of what is not here."""
+    """There as here."""
     with pytest.raises(OutputError, match="shard-2"):
         mnist_batch.merge(shards, f"{shards[1]}all.csv")
-    with pytest.raises(OutputError, match="made of predictions on this machine"):
-        mnist_batch.merge(shards, "s3://digits/all.csv", report="report")
