@@ -1,6 +1,6 @@
 """Compare two runs over the same images, and tell whether the new one is worse beyond chance.
 
-BASE and NEW are predictions files, their report folders, or nights. Rows are joined on source and
+BASE and NEW are predictions, their report folders, or nights. Rows are joined on source and
 row, else on path or content. Exit status 5 says that NEW is worse, in all or on a digit.
 
 Example: mnist-batch compare base.parquet new.parquet --out comparison --images digits/

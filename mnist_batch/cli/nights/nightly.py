@@ -49,7 +49,7 @@ _Against = Annotated[
         metavar="NIGHT|FILE",
         help="What the night is held against: passed, the last night of the same images that "
         "passed; previous, the one before; best, the most accurate one; a night by its name; or a "
-        "predictions file.",
+        "predictions file or folder.",
     ),
 ]
 _RequireLabels = Annotated[
