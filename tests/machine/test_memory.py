@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnist_batch.machine import memory
 from mnist_batch.machine.memory import Budget, alone, reserve
 
 PATIENCE_S = 60
@@ -196,3 +197,17 @@ def test_alone_waits_for_all_and_keeps_all_waiting() -> None:
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
     assert worst == 1
+
+
+@pytest.mark.parametrize("whole", [None, 8 * (100 + 64 + 64) * 2**20])
+def test_a_process_among_several_has_its_share(
+    monkeypatch: pytest.MonkeyPatch, whole: int | None
+) -> None:
+    """Here 64 MiB of eight times as many, beside the 100 that it has and 64 for small pictures."""
+    monkeypatch.setattr(memory, "_size_by_default", lambda: 8 * 64 * 2**20)
+    monkeypatch.setattr(memory, "resident_memory", lambda: 100 * 2**20)
+    with memory.within(whole, processes=8), _held(reserve(40 * 2**20)):
+        with _held(reserve(24 * 2**20)):
+            pass
+        with _held_in_vain(memory._pictures, 25 * 2**20):
+            pass

@@ -37,7 +37,9 @@ def main() -> None:
     Image.init()
 
     def night(name: str) -> None:
-        mnist_batch.nightly(images, runs, name=name, model=model, workers=1, keep_nights=1)
+        mnist_batch.nightly(
+            images, runs, name=name, model=model, workers=1, keep_nights=1, isolate=False
+        )
 
     night("first")
     runs.rename(first)
