@@ -8,6 +8,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.evaluation.found_images import Place
-from mnist_batch.evaluation.outcomes import Outcomes, number_of_cells, unlabelled
+from mnist_batch.evaluation.outcomes import Outcomes, Packed, number_of_cells, unlabelled
 from mnist_batch.evaluation.samples import of_split
 from mnist_batch.mnist import SIDE
 from mnist_batch.schema import DIGITS, Classes, Grey, Images
@@ -95,21 +96,48 @@ class GalleryChooser:
 
     def __init__(self, classes: Classes = DIGITS) -> None:
         """Begin, with rows of some classes."""
-        self._count = count = classes.count
-        cells = np.arange(number_of_cells(count))
-        true, predicted = np.divmod(cells, count)
-        self._wrong = (true != predicted) & (cells < unlabelled(count))
-        # What a confidence is multiplied by for the key of a row, the lowest of which are chosen.
-        self._signs = np.where(self._wrong, np.float32(-1), np.float32(1))
-        # The cells whose rows compete have the number of one of them.
-        self._rivals = cells
-        if self._wrong.sum() > MOST_WRONG:
-            self._rivals = np.where(self._wrong, true * count + (true == 0), cells)
-        self._seen = np.zeros(len(cells), np.int64)  # rows of each cell so far
+        self._count = classes.count
+        # Rows of each cell so far.
+        self._seen = np.zeros(number_of_cells(self._count), np.int64)
         # Only a row whose key is below that of its cell may still be chosen.
-        self._last = np.full(len(cells), np.inf, np.float32)
+        self._last = np.full(len(self._seen), np.inf, np.float32)
         self._parts: list[_Rows] = []
         self._new = 0  # rows in the parts, without the first one
+
+    def __getstate__(self) -> tuple[int, Packed, list["_Rows"]]:
+        """Return what is pickled: the rest follows from it."""
+        return self._count, Packed.of(self._seen), self._parts
+
+    def __setstate__(self, state: tuple[int, Packed, list["_Rows"]]) -> None:
+        """Begin with what was pickled."""
+        self._count, seen, self._parts = state
+        self._seen = seen.unpacked()
+        self._last = np.full(seen.size, np.inf, np.float32)
+        self._new = sum(len(rows.index) for rows in self._parts)
+
+    @cached_property
+    def _wrong(self) -> NDArray[np.bool_]:
+        """Which cells are of wrong rows: bool (cells,)."""
+        cells = np.arange(len(self._seen))
+        wrong: NDArray[np.bool_] = cells // self._count != cells % self._count
+        return wrong & (cells < unlabelled(self._count))
+
+    @cached_property
+    def _signs(self) -> NDArray[np.float32]:
+        """What a confidence is multiplied by for the key of a row, the lowest of which are chosen.
+
+        By cell: float32 (cells,).
+        """
+        return np.where(self._wrong, np.float32(-1), np.float32(1))
+
+    @cached_property
+    def _rivals(self) -> NDArray[np.int64]:
+        """The cells whose rows compete have the number of one of them: int64 (cells,)."""
+        cells = np.arange(len(self._seen))
+        if self._wrong.sum() <= MOST_WRONG:
+            return cells
+        true = cells // self._count
+        return np.where(self._wrong, true * self._count + (true == 0), cells)
 
     def add(
         self,

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.evaluation.calibration import CalibrationCounts, Coverage, ReliabilityBin
-from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, in_units, unlabelled
+from mnist_batch.evaluation.outcomes import SCORE_UNIT, Outcomes, Packed, in_units, unlabelled
 from mnist_batch.evaluation.proportions import interval, ratio
 from mnist_batch.schema import DIGITS, PROBABILITIES, Classes, reason
 
@@ -222,6 +223,14 @@ class PredictionCounts:
         self._calibration.add(outcomes)
         if PROBABILITIES.name in batch.schema.names:
             self._add_scores(batch.column(PROBABILITIES.name), outcomes.labels, outcomes.scored)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled."""
+        return vars(self) | {"_confusion": Packed.of(self._confusion)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with what was pickled."""
+        vars(self).update(state | {"_confusion": state["_confusion"].unpacked()})
 
     def merge(self, others: "PredictionCounts") -> None:
         """Add what others have counted, of the same classes."""

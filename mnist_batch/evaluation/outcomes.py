@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,26 @@ def unlabelled(count: int) -> int:
 def number_of_cells(count: int) -> int:
     """Return how many cells there are of so many classes."""
     return count * (count + 1)
+
+
+class Packed(NamedTuple):
+    """Counts of which most are 0, to be pickled: those of 1,000 classes have a million cells."""
+
+    places: NDArray[np.int64]  # of those that are not
+    counts: NDArray[np.int64]
+    size: int  # of all
+
+    @classmethod
+    def of(cls, counts: NDArray[np.int64]) -> "Packed":
+        """Pack counts, int64 (n,)."""
+        places = np.flatnonzero(counts)
+        return cls(places, counts[places], len(counts))
+
+    def unpacked(self) -> NDArray[np.int64]:
+        """Return them."""
+        counts = np.zeros(self.size, np.int64)
+        counts[self.places] = self.counts
+        return counts
 
 
 def among(values: NDArray[ScalarT], which: NDArray[np.bool_]) -> NDArray[ScalarT]:

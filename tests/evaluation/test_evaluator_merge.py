@@ -186,6 +186,15 @@ def test_a_small_part_brings_few_images() -> None:
     assert len(pickle.dumps(part)) < 200_000
 
 
+def test_a_part_of_many_classes_is_small() -> None:
+    """A model of a thousand classes has a million cells, of which a part has few."""
+    classes = Classes(1000)
+    part = Evaluator(part_start=0, classes=classes)
+    added(part, rows_of(500, 1, classes, split=False).drop_columns(["probabilities"]), 0, set())
+    part.settle(1e-6)
+    assert len(pickle.dumps(part)) < 200_000
+
+
 def test_parts_are_merged_in_order_alone() -> None:
     """Samples, slices and examples depend on it."""
     rows = rows_of(20, 1, DIGITS, split=False)

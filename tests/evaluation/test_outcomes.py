@@ -1,8 +1,9 @@
 """What came of the rows is what their columns say."""
 
+import numpy as np
 import pyarrow as pa
 
-from mnist_batch.evaluation.outcomes import Outcomes
+from mnist_batch.evaluation.outcomes import Outcomes, Packed
 from tests.support.prediction_batches import predictions_batch
 
 
@@ -24,3 +25,11 @@ def test_what_another_program_left_empty_was_not_prepared() -> None:
     place = batch.schema.get_field_index("prepared")
     batch = batch.set_column(place, "prepared", pa.array([True, None]))
     assert Outcomes.of(batch).prepared.tolist() == [True, False]
+
+
+def test_counts_are_packed_without_zeros() -> None:
+    """And are what they were, if all are 0 or none is."""
+    for counts in ([0, 3, 0, 0, 2**40, 1], [0, 0], [5, 6]):
+        packed = Packed.of(np.array(counts))
+        assert packed.counts.tolist() == [count for count in counts if count]
+        assert packed.unpacked().tolist() == counts
