@@ -6,7 +6,7 @@ import pytest
 
 from mnist_batch.commands.predictions_files import find_predictions
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import SUCCESS
+from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
 from tests.support.dataset_folders import write_dataset
 from tests.support.predictions_files import write_predictions
 
@@ -32,6 +32,13 @@ def test_a_folder_that_predict_wrote_is_one(tmp_path: Path) -> None:
     assert find_predictions([f"{folder}/"]) == [folder]
     (folder / SUCCESS).unlink()
     assert find_predictions([folder]) == [folder]
+
+
+def test_a_folder_that_spark_wrote_is_one_of_files(tmp_path: Path) -> None:
+    """It has a mark of the same name, and no manifest."""
+    folder = write_dataset(tmp_path / "all", [([1], [1]), ([2], [2])])
+    (folder / MANIFEST).unlink()
+    assert find_predictions([folder]) == [folder / part_name(0), folder / part_name(1)]
 
 
 def test_a_glob_matches_in_natural_order(tmp_path: Path) -> None:

@@ -28,9 +28,8 @@ def is_part_name(name: str) -> bool:
 
 
 def is_dataset(path: Path) -> bool:
-    """Tell whether a folder is one of predictions, whole or not.
+    """Tell whether a folder is one of predictions, whole or not, by its manifest.
 
-    Raises:
-        OSError: one may not look.
+    Spark leaves `_SUCCESS` too, where it writes predictions again.
     """
-    return any(os.path.lexists(path / name) for name in (MANIFEST, SUCCESS))
+    return os.path.lexists(path / MANIFEST)
