@@ -182,7 +182,8 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 def _refuse_many(inputs: Sequence[str], reading: groups.Reading) -> None:
     """Refuse more images than a quick look takes, as soon as they are listed."""
-    from mnist_batch.inputs.sources import STDIN, open_inputs  # pyarrow: not for --help
+    from mnist_batch.inputs.finding.find import STDIN  # pyarrow: not for --help
+    from mnist_batch.inputs.sources import open_inputs
     from mnist_batch.options import NO_LABELS, ReadOptions
 
     if STDIN in inputs:  # which can be read once
@@ -231,7 +232,8 @@ def _looked_at(
 
 def _classes_of(inputs: Sequence[str], reading: groups.Reading, of_model: "Classes") -> "Classes":
     """Return the classes of a model, with the names that the data or the user has for them."""
-    from mnist_batch.inputs.sources import STDIN, open_inputs
+    from mnist_batch.inputs.finding.find import STDIN
+    from mnist_batch.inputs.sources import open_inputs
     from mnist_batch.options import ReadOptions
 
     if STDIN in inputs or (of_model.are_digits and not reading.class_names):

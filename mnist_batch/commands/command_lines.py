@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mnist_batch.inference.predictors import Predictor
-from mnist_batch.inputs.sources import STDIN
+from mnist_batch.inputs.finding.find import STDIN
 from mnist_batch.options import (
     BATCH_ROWS,
     Device,

@@ -22,7 +22,8 @@ from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.keras_network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inputs.sources import HUB, open_inputs
+from mnist_batch.inputs.finding.find import HUB
+from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.machine import extras
 from mnist_batch.options import (
     AUGMENTED,

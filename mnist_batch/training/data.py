@@ -18,10 +18,11 @@ import pyarrow.compute as pc
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.arrays.numpy_files import split_arrays
+from mnist_batch.inputs.finding.find import HUB
 from mnist_batch.inputs.formats import PARQUET, file_kinds, glob_inputs, list_inputs
 from mnist_batch.inputs.listing import Folder, FolderListing, suffix_of
 from mnist_batch.inputs.parquet.files import packed_sources
-from mnist_batch.inputs.sources import HUB, open_inputs
+from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare, ReadOptions
 from mnist_batch.preprocessing.mnist_form import prepare_batch

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.sources import OpenInputs, _find_file, open_inputs
+from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.options import ReadOptions
 from tests.support.deep_folders import deep_folder
 
@@ -664,22 +664,6 @@ def test_rows_do_not_depend_on_batches(batch_size: int) -> None:
     ]
     expected += [("b.parquet", i, i % 10, i) for i in range(30)]
     assert read(open_inputs(["in", "b.parquet"]), batch_size) == expected
-
-
-def test_a_file_in_the_root_is_told_from_one_in_the_working_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of two names that are equal, each gets the folder as typed in front, be it only a `/`."""
-    monkeypatch.chdir(tmp_path)
-    name = f"root-{os.getpid()}-{os.urandom(4).hex()}.png"
-    found = [_find_file(Path(typed), typed).qualified() for typed in (name, f"/{name}")]
-    assert [one.files.sources[0] for one in found] == [name, f"/{name}"]
-
-
-def test_a_character_that_no_path_holds_is_refused() -> None:
-    """A surrogate that stands for no byte: only a program can pass it."""
-    with pytest.raises(InputError, match="no path holds such a character"):
-        open_inputs(["a\ud800.png"])
 
 
 def test_a_line_that_never_ends_is_no_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Which files an INPUT names, on this machine or in object storage."""
