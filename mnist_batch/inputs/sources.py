@@ -33,7 +33,7 @@ from mnist_batch.inputs.shards import ReadSettings, Shard
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.inputs.transposed import oriented
 from mnist_batch.options import NO_LABELS, ReadOptions
-from mnist_batch.remote.addresses import place_of
+from mnist_batch.remote.addresses import is_remote, place_of
 from mnist_batch.schema import DIGITS, Classes
 
 
@@ -215,6 +215,10 @@ def _checked_root(folder: str) -> str:
     Raises:
         InputError: it is no folder.
     """
+    if is_remote(folder):
+        raise InputError(
+            f"--image-root {folder}: an address; expected a folder of this machine, so download it"
+        )
     if not Path(folder).is_dir():
         raise InputError(f"--image-root {folder}: no such folder; expected that of the images")
     return os.path.realpath(folder)

@@ -1,7 +1,6 @@
 """Options and arguments that several commands share."""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,7 +63,7 @@ ClassNames = Annotated[
     ),
 ]
 ImageRoot = Annotated[
-    Path | None,
+    str | None,
     reading(
         metavar="DIR",
         help="Folder of the image files that a column of paths in Parquet names, to read these; "
