@@ -154,7 +154,7 @@ def test_messages_name_the_address(bucket: Bucket, digits_folder: Path) -> None:
             open_inputs([address])
     with pytest.raises(InputError, match=f"^{bucket.url}/none: no such object; check the address"):
         open_inputs([f"{bucket.url}/none"])
-    with pytest.raises(InputError, match=f"^--image-root {bucket.url}: an address; "):
+    with pytest.raises(InputError, match=f"^image_root {bucket.url}: an address; "):
         open_inputs([digits_folder], ReadOptions(image_root=bucket.url))
     with pytest.raises(InputError, match="no such bucket; check the address"):
         open_inputs([f"{bucket.url}-other/digits"])
