@@ -21,6 +21,7 @@ from typing import Any
 
 from mnist_batch.machine import environment
 from tests.support.command import COMMAND
+from tests.support.s3_server import environment_of, s3_server
 
 _IS_ROOT = os.geteuid() == 0
 _UNSHARE = ["unshare", "--net", *([] if _IS_ROOT else ["--map-root-user"])]
@@ -41,6 +42,7 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
 
     Attributes:
         address: of the cluster.
+        endpoint: of a server of S3 in the same network; all nodes have its keys.
         nodes: the ids of its nodes, the first one last to be removed: drivers connect to it.
     """
 
@@ -58,7 +60,9 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
             text=True,
             env=self.environ,
         )
-        self.address = str(self._ask("add")["address"])
+        first = self._ask("add")
+        self.address, self.endpoint = str(first["address"]), str(first["endpoint"])
+        self.environ |= environment_of(self.endpoint)
         self.nodes = [self._last, *(self.add() for _ in range(nodes - 1))]
 
     def __exit__(self, *_: object) -> None:
@@ -127,24 +131,29 @@ def main() -> None:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
-    for line in sys.stdin:
-        what, *node = json.loads(line)
-        if what == "add":
-            made = cluster.add_node(
-                num_cpus=1,
-                object_store_memory=_STORE,
-                include_dashboard=False,
-                node_ip_address="127.0.0.1",
-                temp_dir=sys.argv[1],
-            )
-            named = made.node_id
-        else:
-            (named,) = node
-            (lost,) = [one for one in cluster.worker_nodes if one.node_id == named]
-            cluster.remove_node(lost, allow_graceful=False)
-        answers.write(json.dumps({"node": named, "address": cluster.address}) + "\n")
-        answers.flush()
-    cluster.shutdown()
+    with s3_server() as endpoint:
+        os.environ.update(environment_of(endpoint))
+        for line in sys.stdin:
+            answer = {**_done(cluster, *json.loads(line)), "endpoint": endpoint}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+        cluster.shutdown()
+
+
+def _done(cluster: Any, what: str, node: str = "") -> dict[str, str]:  # noqa: ANN401 - of Ray
+    """Start or kill a node."""
+    if what == "add":
+        node = cluster.add_node(
+            num_cpus=1,
+            object_store_memory=_STORE,
+            include_dashboard=False,
+            node_ip_address="127.0.0.1",
+            temp_dir=sys.argv[1],
+        ).node_id
+    else:
+        (lost,) = [one for one in cluster.worker_nodes if one.node_id == node]
+        cluster.remove_node(lost, allow_graceful=False)
+    return {"node": node, "address": cluster.address}
 
 
 def _bring_up_loopback() -> None:

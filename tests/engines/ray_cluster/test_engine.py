@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,6 +199,33 @@ def test_a_run_whose_driver_is_ended_goes_on_from_its_parts(
     assert any(note.startswith("resumed: ") for note in json.loads(done.stdout)["notes"])
     assert _rows(out) == _rows(expected)
     assert not staging.exists()
+
+
+def test_from_object_storage_to_object_storage(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """Killed and resumed; no reader sees an output before all of it is there."""
+    store = [sys.executable, "-m", "tests.support.ray_store", cluster.endpoint, "handwriting"]
+
+    def with_store(what: str, argument: object) -> None:
+        words = [*store, what, str(argument)]
+        subprocess.run(cluster.inside(words), env=cluster.environ, check=True)
+
+    with_store("put", digits)
+    before, after = tmp_path / "before", tmp_path / "after"
+    how = "predict", "s3://handwriting/digits", "--out", "s3://handwriting/out/", "--no-report"
+    process = cluster.start(*how, deed="time.sleep(0.3)")
+    with_store("wait", 2)
+    process.kill()
+    process.wait()
+    with_store("get", before)
+    assert {path.name for path in before.iterdir()} == {"digits", "out.staging"}
+    done = cluster.run(*how, "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert any(note.startswith("resumed: ") for note in json.loads(done.stdout)["notes"])
+    with_store("get", after)
+    assert {path.name for path in after.iterdir()} == {"digits", "out"}
+    assert _rows(pq.read_table([*sorted(after.glob("out/*.parquet"))])) == _rows(expected)
 
 
 def test_without_a_cluster_the_command_says_how_to_start_one(
