@@ -20,6 +20,7 @@ from mnist_batch.options import (
     Prepare,
     ReadOptions,
     Scale,
+    Share,
 )
 
 
@@ -40,6 +41,13 @@ def test_a_folder_has_its_slash_in_the_line() -> None:
     for out in (Path("out"), "s3://bucket/out/"):
         line = predict_line(["digits/"], out, None, options)
         assert line == f"mnist-batch predict digits/ --out {str(out).rstrip('/')}/"
+
+
+def test_a_shard_is_told_in_the_line() -> None:
+    """As it is typed."""
+    options = PredictOptions(output=OutputOptions(format=OutputFormat.DATASET), share=Share(2, 3))
+    line = predict_line(["digits/"], Path("out"), None, options)
+    assert line == "mnist-batch predict digits/ --out out/ --shard 2/3"
 
 
 def test_a_line_holds_what_predictions_and_report_depend_on() -> None:
