@@ -121,18 +121,8 @@ class Attempt:
         """Return the attempt after the shard of the probe's row is known to be unreadable."""
         assert self.probe is not None
         number, _ = _read_with(self.part, self.probe[0])
-        start, stop = _starts(_joined(self.part))[number : number + 2]
-        left = tuple(
-            rows
-            for one in self.unsearched
-            for rows in (
-                range(max(one.start, stop), one.stop),
-                range(one.start, min(start, one.stop)),
-            )
-            if rows
-        )
         unreadable = tuple(sorted({*self.unreadable, number}))
-        return replace(self, unreadable=unreadable)._next(left)
+        return replace(self, unreadable=unreadable)._next(self.unsearched)
 
     @property
     def _where(self) -> str:
