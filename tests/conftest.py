@@ -17,7 +17,9 @@ from mnist_batch import _kernels
 from mnist_batch.models import model_file
 from mnist_batch.models.formats import read_stored_network
 from mnist_batch.synthetic import generator
+from tests.support.fault_proxy import Fault, FaultProxy, first
 from tests.support.linear_model import write_linear_model
+from tests.support.object_stores import AZURE_ACCOUNT, AZURE_KEY, AZURITE, azurite, google_storage
 from tests.support.s3_server import Bucket, environment_of, s3_server
 
 
@@ -94,6 +96,34 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     made = Bucket(f"digits-{uuid.uuid4().hex}", s3_endpoint)
     made.create()
     return made
+
+
+@pytest.fixture
+def gs_folder(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A folder in a bucket of a server of Google's protocol; each request fails once."""
+    made = Bucket(bucket.name.replace("-", ""), bucket.endpoint)  # moto decodes no "%2D" in it
+    made.create()
+    with google_storage(bucket.endpoint) as server, FaultProxy(server.url) as proxy:
+        proxy.faults = first(1, Fault(is_refused=True))
+        monkeypatch.setenv("GOOGLE_BASE_URL", proxy.url)
+        monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "any")
+        yield f"gs://{made.name}/folder"
+
+
+@pytest.fixture
+def az_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A folder in a container of Azurite, Azure's emulator; each request fails once."""
+    if not AZURITE:
+        pytest.skip("azurite-blob is not on the PATH: npm install --global azurite")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    place = tmp_path / "azurite"
+    place.mkdir()
+    with azurite(place, "digits") as url, FaultProxy(url.removesuffix(f"/{AZURE_ACCOUNT}")) as it:
+        it.faults = first(1, Fault(is_refused=True))
+        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"{it.url}/{AZURE_ACCOUNT}")
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", AZURE_ACCOUNT)
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
+        yield "az://digits/folder"
 
 
 @pytest.fixture

@@ -1,53 +1,21 @@
 """Google's and Azure's storage are as S3: the same functions, with the same results."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mnist_batch.errors import MachineError
 from mnist_batch.remote import objects, transfers
-from tests.support.fault_proxy import Fault, FaultProxy, first
-from tests.support.object_stores import AZURE_ACCOUNT, AZURE_KEY, AZURITE, azurite, google_storage
-from tests.support.s3_server import Bucket
 
 LARGE = bytes(range(256)) * 40_000
 """10.24 MB, which go in two parts."""
 
 
-@pytest.fixture(params=["gs", "az"])
+@pytest.fixture(params=["gs_folder", "az_folder"])
 def folder(request: pytest.FixtureRequest) -> str:
     """The address of an empty folder in either store; each request fails once."""
     found: str = request.getfixturevalue(request.param)
     return found
-
-
-@pytest.fixture
-def gs(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A folder in a bucket of a server that understands Google's requests."""
-    made = Bucket(bucket.name.replace("-", ""), bucket.endpoint)  # moto decodes no "%2D" in it
-    made.create()
-    with google_storage(bucket.endpoint) as server, FaultProxy(server.url) as proxy:
-        proxy.faults = first(1, Fault(is_refused=True))
-        monkeypatch.setenv("GOOGLE_BASE_URL", proxy.url)
-        monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "any")
-        yield f"gs://{made.name}/folder"
-
-
-@pytest.fixture
-def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A folder in a container of Azurite."""
-    if not AZURITE:
-        pytest.skip("azurite-blob is not on the PATH: npm install --global azurite")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    place = tmp_path / "azurite"
-    place.mkdir()
-    with azurite(place, "digits") as url, FaultProxy(url.removesuffix(f"/{AZURE_ACCOUNT}")) as it:
-        it.faults = first(1, Fault(is_refused=True))
-        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"{it.url}/{AZURE_ACCOUNT}")
-        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", AZURE_ACCOUNT)
-        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
-        yield "az://digits/folder"
 
 
 def test_objects_are_put_listed_read_copied_and_deleted(folder: str, tmp_path: Path) -> None:
@@ -89,12 +57,12 @@ def test_what_is_not_there_is_missing(folder: str) -> None:
 
 
 def test_credentials_that_are_refused_are_in_no_message(
-    az: str, monkeypatch: pytest.MonkeyPatch
+    az_folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line says which variables to look at."""
     wrong = "d3JvbmcsIGFuZCBuZXZlciB0b2xk"
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", wrong)
     with pytest.raises(MachineError, match="AZURE_STORAGE_ACCOUNT_KEY") as raised:
-        objects.read(f"{az.replace('digits', 'others')}/a")
+        objects.read(f"{az_folder.replace('digits', 'others')}/a")
     assert wrong not in str(raised.value)
     assert "\n" not in str(raised.value)
