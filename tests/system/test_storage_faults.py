@@ -46,13 +46,14 @@ def _in_turn(proxy: FaultProxy) -> None:
 def test_faults_cost_time_alone(
     bucket: Bucket, proxy: FaultProxy, digits_folder: Path, model: Path, tmp_path: Path, name: str
 ) -> None:
-    """Images come, predictions and report go: as on this machine."""
+    """Images and the model come, predictions and report go: as on this machine."""
     inputs = bucket.put_folder(digits_folder, "digits")
+    there = bucket.put("models/linear.h5", model.read_bytes())
     here = tmp_path / "here.parquet"
     run("predict", digits_folder, "--model", model, "--out", here, "--no-report")
     _in_turn(proxy)
     out = f"{bucket.url}/out/{name}"
-    done = run("predict", inputs, "--model", model, "--out", out, "--quiet")
+    done = run("predict", inputs, "--model", there, "--out", out, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     found = {key: content for key, content in bucket.objects().items() if key.startswith("out/")}
     assert not [key for key in found if "staging" in key]
@@ -64,7 +65,9 @@ def test_faults_cost_time_alone(
     assert pq.read_table(tmp_path / "there.parquet").equals(pq.read_table(here))
 
 
-@pytest.mark.parametrize(("method", "part"), [("GET", "digits/"), ("PUT", "out/"), ("", "")])
+@pytest.mark.parametrize(
+    ("method", "part"), [("GET", "digits/"), ("GET", "linear.h5"), ("PUT", "out/"), ("", "")]
+)
 def test_what_cannot_be_done_is_one_line(
     bucket: Bucket,
     proxy: FaultProxy,
@@ -77,9 +80,10 @@ def test_what_cannot_be_done_is_one_line(
     """No output is there, no row is called damaged for it, and no line has a credential."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     inputs = bucket.put_folder(digits_folder, "digits")
+    there = bucket.put("models/linear.h5", model.read_bytes())
     proxy.faults = always(Fault(status=503), method, part)
     out = f"{bucket.url}/out/predictions.parquet"
-    done = run("predict", inputs, "--model", model, "--out", out, "--quiet")
+    done = run("predict", inputs, "--model", there, "--out", out, "--quiet")
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith(f"error: {bucket.url}/")
     assert done.stderr.count("\n") == 1
