@@ -1,9 +1,12 @@
 """Google's and Azure's storage are as S3: the same functions, with the same results."""
 
+import io
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+import mnist_batch
 from mnist_batch.errors import MachineError
 from mnist_batch.remote import objects, transfers
 
@@ -66,3 +69,24 @@ def test_credentials_that_are_refused_are_in_no_message(
         objects.read(f"{az_folder.replace('digits', 'others')}/a")
     assert wrong not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out/"])
+def test_predictions_are_written_and_evaluated_there(
+    folder: str, tmp_path: Path, digits_folder: Path, model: Path, name: str
+) -> None:
+    """A file as a folder of files, and nothing but it is left; it can be replaced, too."""
+    here, there = tmp_path / "here.parquet", f"{folder}/{name}"
+    mnist_batch.predict(digits_folder, here, model=model, report=False)
+    for overwrite in (False, True):
+        mnist_batch.predict(digits_folder, there, model=model, report=False, overwrite=overwrite)
+    names = [one.address.removeprefix(f"{folder}/") for one in objects.listed(folder)]
+    assert names in (
+        ["out.parquet"],
+        ["out/_SUCCESS", "out/_manifest.json", "out/part-00000.parquet"],
+    )
+    (parquet,) = (one for one in names if one.endswith(".parquet"))
+    found = pq.read_table(io.BytesIO(objects.read(f"{folder}/{parquet}")))
+    expected = pq.read_table(here).replace_schema_metadata()
+    assert found.replace_schema_metadata().equals(expected)
+    assert mnist_batch.evaluate(there, report=False).metrics.rows == 30

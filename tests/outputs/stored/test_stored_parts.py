@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch.errors import OutputError
+from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs.parts import parts
@@ -173,3 +173,22 @@ def test_parts_that_are_left_are_read_several_at_once(
             )
         mnist_batch.predict(digits_folder, out, model=model, report=False, resume=True)
     assert sorted(met) == [0, 1]
+
+
+def test_of_two_runs_that_end_at_once_one_commits(
+    digits_folder: Path, model: Path, bucket: Bucket
+) -> None:
+    """The one whose request to commit is the first; the other one leaves all to it."""
+    out = f"{bucket.url}/out.csv"
+
+    def commit_another(_: Progress) -> None:
+        bucket.put("out.csv.staging/committed", b'["of the other one", []]')
+
+    with pytest.raises(OutputInUseError, match="another run has begun to write it"):
+        mnist_batch.predict(digits_folder, out, model=model, report=False, progress=commit_another)
+    left = bucket.objects()
+    assert "out.csv" not in left
+    assert left["out.csv.staging/committed"] == b'["of the other one", []]'
+    # It ended, so that the next run has the output to itself.
+    mnist_batch.predict(digits_folder, out, model=model, report=False, resume=True)
+    assert [*bucket.objects()] == ["out.csv"]
