@@ -109,6 +109,7 @@ class OneForAll:
         self.cpu_s = 0.0
         self.message_bytes = 0
         self.notes: list[str] = []
+        self.kernels: dict[str, str] = {}
 
     def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
         """Yield the parts in order."""

@@ -307,6 +307,8 @@ def predict_run(
                 )
         evaluation = found.evaluator.evaluation()
         record = run.record(evaluation, found.predicted, time.perf_counter() - started)
+        if engine and engine.kernels:
+            record["kernels"] = engine.kernels
         of_engine = engine.notes if engine else []
         notes = [*staging.notes, *of_engine, *_notes(run, evaluation, found.kept)]
         if outputs.report and evaluation.profile.rows and evaluation.profile.ink is None:

@@ -17,11 +17,12 @@ import signal
 import subprocess
 import traceback
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
+from types import MappingProxyType
 
 from mnist_batch.engines.crashes import DEATHS, Attempt, make_attempt
 from mnist_batch.engines.part_job import PartDone, PartJob
@@ -64,6 +65,8 @@ class _Worker:
 
 class Processes:
     """An engine of worker processes; see `part_job.Engine`."""
+
+    kernels: Mapping[str, str] = MappingProxyType({})  # of this machine
 
     def __init__(self, workers: int | None = None) -> None:
         """Start nothing yet; `workers` are at least 1, None for one a core."""

@@ -1,7 +1,8 @@
 """Engines that predict parts in this process, as one elsewhere would."""
 
 import pickle
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from mnist_batch.engines.part_job import PartDone, PartJob, predict_part
 from mnist_batch.outputs.parts.parts import Part
@@ -15,6 +16,7 @@ class InProcess:
     """
 
     notes: Sequence[str] = ()
+    kernels: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, order: Sequence[int] | None = None) -> None:
         """Yield parts by their places among those that are given; None for the last first."""

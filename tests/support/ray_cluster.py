@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from mnist_batch.machine import environment
@@ -26,6 +27,7 @@ from tests.support.s3_server import environment_of, s3_server
 _IS_ROOT = os.geteuid() == 0
 _UNSHARE = ["unshare", "--net", *([] if _IS_ROOT else ["--map-root-user"])]
 _STORE = 80 * 2**20
+_ROOT = Path(__file__).parent.parent.parent
 
 
 def why_not() -> str:
@@ -49,6 +51,10 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
     def __init__(self, nodes: int) -> None:
         """Start nodes of one CPU each."""
         self._folder = tempfile.TemporaryDirectory(prefix="ray-")  # paths of sockets are short
+        # Drivers work where whoever looks for modules finds a wrong one.
+        self._working = Path(self._folder.name, "working")
+        self._working.mkdir()
+        (self._working / "mnist_batch.py").write_text("raise RuntimeError('of the working folder')")
         # As the command does: variables of libraries decide last bits.
         environ = environment.settled(os.environ) | {"RAY_USAGE_STATS_ENABLED": "0"}
         self.environ = {name: value for name, value in environ.items() if name != "RAY_ADDRESS"}
@@ -98,13 +104,15 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
             cancels: whether it reaches the tasks that it gives up.
         """
         faults = json.dumps({"deed": deed, "cancels": cancels})
-        driver = [sys.executable, "-m", "tests.support.ray_driver", faults, *map(str, arguments)]
+        module = ["-P", "-m", "tests.support.ray_driver"]
+        driver = [sys.executable, *module, faults, *map(str, arguments)]
         return subprocess.Popen(
             self.inside([*driver, "--engine", "ray"]),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environ | {"RAY_ADDRESS": self.address},
+            env=self.environ | {"RAY_ADDRESS": self.address, "PYTHONPATH": str(_ROOT)},
+            cwd=self._working,
         )
 
     def run(self, *arguments: object, **how: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401

@@ -10,7 +10,8 @@ deed = ""
 of the worker's node; and `once(flag)`, true for whoever asks first."""
 
 undisturbed: Callable[..., Iterator[Any]] = sent.predict
-"""What `sent.predict` is without faults; it goes by value too."""
+settle = sent.settle
+"""What goes by value too: no module of this package may be imported before the second has run."""
 
 MARK = b"crash over me"
 
@@ -19,6 +20,7 @@ def predict(folders: list[str], key: str, job: list[Any], attempt: bytes) -> Ite
     """Do what `sent.predict` does in a worker whose decoder does the deed."""
     from importlib import import_module
 
+    settle(folders)
     pipeline: Any = import_module("mnist_batch.inference.pipeline")
     whole = pipeline.prepare_batch
     os: Any = import_module("os")

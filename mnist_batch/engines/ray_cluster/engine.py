@@ -22,7 +22,14 @@ from mnist_batch.engines.crashes import Attempt
 from mnist_batch.engines.part_job import PartDone, PartJob
 from mnist_batch.engines.ray_cluster import sent
 from mnist_batch.engines.ray_cluster.connection import cluster_address, connected
-from mnist_batch.engines.ray_cluster.nodes import Node, SharedJob, check_nodes, usable_nodes
+from mnist_batch.engines.ray_cluster.nodes import (
+    Node,
+    SharedJob,
+    all_kernels,
+    check_nodes,
+    kernel_notes,
+    usable_nodes,
+)
 from mnist_batch.engines.window import Window
 from mnist_batch.errors import MachineError
 from mnist_batch.options import Device
@@ -49,6 +56,7 @@ class RayEngine:
 
     Attributes:
         notes: what the user should know of how it went, one sentence each.
+        kernels: what computed on the nodes.
     """
 
     def __init__(self, address: str | None, part_timeout_s: float, workers: int | None) -> None:
@@ -63,6 +71,7 @@ class RayEngine:
             MachineError: no cluster is named or answers; Ray is not installed.
         """
         self.notes: list[str] = []
+        self.kernels: dict[str, str] = {}
         self._address = cluster_address(address)
         self._part_timeout_s = part_timeout_s
         self._workers = workers
@@ -81,7 +90,9 @@ class RayEngine:
             return
         with connected(self._address):
             tasks = _Tasks(job, self._part_timeout_s, self._workers)
-            self.notes += check_nodes(tasks.nodes(), job, tasks.job, first)
+            kernels = check_nodes(tasks.nodes(), job, tasks.job, first)
+            self.kernels = all_kernels(kernels)
+            self.notes += kernel_notes(kernels, job.predictor.kernels())
             try:
                 yield from tasks.run(chain([first], parts))
             finally:

@@ -71,8 +71,10 @@ class SharedJob:
         return cls(folders, key, [ray.put(pickle.dumps(job))])
 
 
-def check_nodes(nodes: Sequence[Node], job: PartJob, shared: SharedJob, part: Part) -> list[str]:
-    """Let each node look whether it sees what this machine sees; return notes.
+def check_nodes(
+    nodes: Sequence[Node], job: PartJob, shared: SharedJob, part: Part
+) -> dict[Node, Mapping[str, str]]:
+    """Let each node look whether it sees what this machine sees; return the kernels of each.
 
     Raises:
         MachineError: one does not, or has other versions, or does not answer.
@@ -80,7 +82,7 @@ def check_nodes(nodes: Sequence[Node], job: PartJob, shared: SharedJob, part: Pa
     with probe_in(job.staging, job.out) as probe:
         looked = _looks(nodes, shared, probe, part)
     row, versions = first_error(part), versions_of(job.predictor)
-    others = set[str]()
+    kernels = dict[Node, Mapping[str, str]]()
     for node, seen in looked.items():
         _check_versions(node, {"mnist-batch": __version__}, seen)
         assert isinstance(seen, Seen)
@@ -97,14 +99,31 @@ def check_nodes(nodes: Sequence[Node], job: PartJob, shared: SharedJob, part: Pa
                 f"({seen.row or 'no error'} there, {row or 'no error'} here); name an INPUT that "
                 "all nodes see under the same path"
             )
-        if seen.kernels != job.predictor.kernels():
-            others.add(f"{node.address} ({', '.join(seen.kernels.values())})")
+        kernels[node] = seen.kernels
+    return kernels
+
+
+def all_kernels(kernels: Mapping[Node, Mapping[str, str]]) -> dict[str, str]:
+    """Return what computes on some node or another, as `Predictor.kernels` names it."""
+    names = dict.fromkeys(name for own in kernels.values() for name in own)
+    return {
+        name: " or ".join(sorted({own.get(name, "nothing") for own in kernels.values()}))
+        for name in names
+    }
+
+
+def kernel_notes(kernels: Mapping[Node, Mapping[str, str]], here: Mapping[str, str]) -> list[str]:
+    """Return a note on nodes that compute otherwise than this machine; none without any."""
+    others = sorted(
+        f"{node.address} ({', '.join(own.values())})"
+        for node, own in kernels.items()
+        if own != here
+    )
     if not others:
         return []
-    own = ", ".join(job.predictor.kernels().values())
     return [
         "nodes compute with other kernels than this machine, so the last bits of confidences may "
-        f"be others than of a run here ({own}): {', '.join(sorted(others))}"
+        f"be others than of a run here ({', '.join(here.values())}): {', '.join(others)}"
     ]
 
 
