@@ -41,8 +41,7 @@ def merge(
         folders: those of all shards of a run.
         out: the predictions, a file or a folder, as of `predict`; nothing is there before all of it
             is.
-        report: the report's folder; True for `<out without suffix>.report`, False for none. On an
-            output on object storage none is made.
+        report: the report's folder; True for `<out without suffix>.report`, False for none.
         images: the inputs that were predicted, for the images of the report; None to leave them
             out.
         image_column: the Parquet column of `images`; None to find it.
