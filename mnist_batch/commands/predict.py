@@ -12,7 +12,6 @@ import pyarrow as pa
 import mnist_batch
 from mnist_batch.commands.command_lines import predict_line
 from mnist_batch.commands.runs.flow import Flow
-from mnist_batch.commands.runs.hub import HubOutput, is_on_hub
 from mnist_batch.commands.runs.outputs import RunOutputs
 from mnist_batch.commands.runs.run import Run, Summary, reading_notes, without_digit_note
 from mnist_batch.engines.findings import Findings
@@ -30,6 +29,7 @@ from mnist_batch.inference.scale_search import (
     scale_note,
 )
 from mnist_batch.inference.workers import Progress
+from mnist_batch.inputs.finding.find import HUB
 from mnist_batch.machine.memory import within
 from mnist_batch.options import (
     BATCH_ROWS,
@@ -203,8 +203,10 @@ def _predicted(
     progress: Callable[[Progress], None] | None,
 ) -> Summary:
     """Predict; a data set of the hub gets one commit when all is predicted."""
-    if not is_on_hub(out):
+    if not str(out).startswith(HUB):
         return predict_with(inputs, output_place(out), model, how, progress)
+    from mnist_batch.commands.runs.hub import HubOutput  # which few runs need
+
     with HubOutput(str(out), how.output) as there:
         command = predict_line(inputs, str(out), model, how)
         summary = predict_with(inputs, there.out, model, how, progress, command)

@@ -24,11 +24,6 @@ from mnist_batch.outputs.targets import output_errors
 from mnist_batch.reports.report import report_folder
 
 
-def is_on_hub(out: str | Path) -> bool:
-    """Tell whether an output is an address of the hub."""
-    return str(out).startswith(HUB)
-
-
 class HubOutput(contextlib.AbstractContextManager["HubOutput", None]):
     """Predictions and their report for a data set; a context, which removes them from here.
 
