@@ -118,6 +118,8 @@ def test_a_network_that_fails_costs_time_alone(
     result = mnist_batch.nightly(digits, f"{bucket.url}/nights", name="a")
     assert result.night.status == 0
     assert not result.warnings
+    written = [one.path for one in proxy.requests if one.method == "PUT" and "/a/" in one.path]
+    assert written[-1].endswith("/nights/a/run.json")
     assert {"nights/a/run.json", "nights/index.html"} <= bucket.objects().keys()
     assert not [name for name in bucket.objects() if ".mnist-batch" in name]
 

@@ -13,6 +13,7 @@ from mnist_batch.nights.night import Night
 from mnist_batch.nights.runs import Runs
 from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
+from mnist_batch.remote.addresses import is_remote
 
 PASSED, PREVIOUS, BEST = WORDS
 
@@ -50,6 +51,10 @@ def check_against(runs: Runs, nights: Sequence[Night], against: str) -> None:
     is_night = any(night.name == against for night in nights)
     if against in WORDS and not is_night:
         return
+    if not is_night and is_remote(against):
+        raise PredictionsError(
+            f"--against {against}: a file is read on this machine; download it, or name a night"
+        )
     if not is_night and not _is_file(against):
         raise PredictionsError(
             f"--against {against}: is no earlier night of {runs} and no predictions file; name "

@@ -191,6 +191,12 @@ def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
             check_against(Runs(nights.folder), nights.made, wrong)
 
 
+def test_a_file_in_object_storage_is_refused(tmp_path: Path) -> None:
+    """The line says so, before anything is asked for."""
+    with pytest.raises(PredictionsError, match="is read on this machine; download it"):
+        check_against(Runs(tmp_path), [], "s3://digits/predictions.parquet")
+
+
 def test_a_folder_of_predictions_is_taken(nights: _Nights, tmp_path: Path) -> None:
     """As a file is; one that is not whole is refused before anything is predicted."""
     folder = write_dataset(tmp_path / "all", [([1], [1]), ([2], [2])])
