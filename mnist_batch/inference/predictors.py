@@ -165,6 +165,11 @@ class Predictor:
         return self._network.layers
 
     @property
+    def device(self) -> Device:
+        """Where Keras or ONNX Runtime was asked to run the network."""
+        return Device(self._options.device)
+
+    @property
     def in_workers(self) -> bool:
         """Whether each worker runs the network on its own; Keras runs it in `threads` alone."""
         return self.name is not PredictorChoice.KERAS

@@ -25,7 +25,7 @@ def main() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     else:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         parts = {"Bucket": name, "Prefix": "out.staging/part-"}
         while bucket.client.list_objects_v2(**parts)["KeyCount"] < int(argument):
             assert time.monotonic() < until

@@ -125,7 +125,7 @@ class _Tasks:
     def __init__(self, job: PartJob, timeout_s: float, workers: int | None) -> None:
         import ray
 
-        self._resource = "GPU" if job.options.model.device is Device.GPU else "CPU"
+        self._resource = "GPU" if job.predictor.device is Device.GPU else "CPU"
         self._alone = self._resource == "CPU" and not job.predictor.in_workers  # Keras: all cores
         self._timeout_s = timeout_s
         self._workers = workers

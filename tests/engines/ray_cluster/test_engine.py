@@ -57,7 +57,7 @@ def _over(image: Path, flag: Path) -> str:
 
 
 def _wait_for(is_there: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not is_there():
         assert time.monotonic() < until
         time.sleep(0.02)
