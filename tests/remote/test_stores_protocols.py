@@ -71,22 +71,17 @@ def test_credentials_that_are_refused_are_in_no_message(
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["out.parquet", "out/"])
-def test_predictions_are_written_and_evaluated_there(
-    folder: str, tmp_path: Path, digits_folder: Path, model: Path, name: str
+def test_a_folder_of_predictions_is_written_replaced_and_evaluated_there(
+    folder: str, tmp_path: Path, digits_folder: Path, model: Path
 ) -> None:
-    """A file as a folder of files, and nothing but it is left; it can be replaced, too."""
-    here, there = tmp_path / "here.parquet", f"{folder}/{name}"
+    """By copies within the store and conditional requests; nothing but the folder is left."""
+    here, there = tmp_path / "here.parquet", f"{folder}/out/"
     mnist_batch.predict(digits_folder, here, model=model, report=False)
     for overwrite in (False, True):
         mnist_batch.predict(digits_folder, there, model=model, report=False, overwrite=overwrite)
     names = [one.address.removeprefix(f"{folder}/") for one in objects.listed(folder)]
-    assert names in (
-        ["out.parquet"],
-        ["out/_SUCCESS", "out/_manifest.json", "out/part-00000.parquet"],
-    )
-    (parquet,) = (one for one in names if one.endswith(".parquet"))
-    found = pq.read_table(io.BytesIO(objects.read(f"{folder}/{parquet}")))
+    assert names == ["out/_SUCCESS", "out/_manifest.json", "out/part-00000.parquet"]
+    found = pq.read_table(io.BytesIO(objects.read(f"{folder}/{names[-1]}")))
     expected = pq.read_table(here).replace_schema_metadata()
     assert found.replace_schema_metadata().equals(expected)
     assert mnist_batch.evaluate(there, report=False).metrics.rows == 30

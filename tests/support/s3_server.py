@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ _SERVE = """
 import logging, sys
 from moto.server import ThreadedMotoServer
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
-server = ThreadedMotoServer("127.0.0.1", int(sys.argv[1]), verbose=False)
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()  # until the tests' process closes it, or ends
@@ -26,20 +26,10 @@ ACCESS_KEY, SECRET_KEY = "AKIDEXAMPLEOFATEST", "wJalrXUtnFEMIexampleKEYofATest"
 
 
 @contextmanager
-def s3_server(
-    within: Callable[[Sequence[str]], Sequence[str]] = list, port: int = 0
-) -> Iterator[str]:
-    """Run a server while the `with` block runs; yields its address, `http://127.0.0.1:PORT`.
-
-    Args:
-        within: makes of a command line one that runs it elsewhere, as in another network.
-        port: where it listens; 0 for a free one.
-    """
+def s3_server() -> Iterator[str]:
+    """Run a server while the `with` block runs; yields its address, `http://127.0.0.1:PORT`."""
     process = subprocess.Popen(
-        within([sys.executable, "-c", _SERVE, str(port)]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with process:
         assert process.stdin and process.stdout
@@ -120,21 +110,3 @@ class Bucket:
         )
         keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
         return {key: self.get(key) for key in keys}
-
-
-def main() -> None:
-    """Upload or download folders: `put ENDPOINT BUCKET FOLDER KEY`, or `get` with these."""
-    what, endpoint, name, folder, key = sys.argv[1:]
-    bucket = Bucket(name, endpoint)
-    if what == "put":
-        bucket.create()
-        bucket.put_folder(Path(folder), key)
-        return
-    for found, content in bucket.objects(key).items():
-        path = Path(folder, found)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,6 @@
 """A cluster of three nodes predicts what threads predict, whatever becomes of its processes."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -201,31 +202,49 @@ def test_a_run_whose_driver_is_ended_goes_on_from_its_parts(
     assert not staging.exists()
 
 
+def _with_store(cluster: RayCluster, bucket: str, what: str, argument: object) -> None:
+    words = [sys.executable, "-m", "tests.support.ray_store", cluster.endpoint, bucket, what]
+    subprocess.run(cluster.inside([*words, str(argument)]), env=cluster.environ, check=True)
+
+
 def test_from_object_storage_to_object_storage(
     cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
 ) -> None:
     """Killed and resumed; no reader sees an output before all of it is there."""
-    store = [sys.executable, "-m", "tests.support.ray_store", cluster.endpoint, "handwriting"]
-
-    def with_store(what: str, argument: object) -> None:
-        words = [*store, what, str(argument)]
-        subprocess.run(cluster.inside(words), env=cluster.environ, check=True)
-
-    with_store("put", digits)
+    _with_store(cluster, "handwriting", "put", digits)
     before, after = tmp_path / "before", tmp_path / "after"
     how = "predict", "s3://handwriting/digits", "--out", "s3://handwriting/out/", "--no-report"
     process = cluster.start(*how, deed="time.sleep(0.3)")
-    with_store("wait", 2)
+    _with_store(cluster, "handwriting", "wait", 2)
     process.kill()
     process.wait()
-    with_store("get", before)
+    _with_store(cluster, "handwriting", "get", before)
     assert {path.name for path in before.iterdir()} == {"digits", "out.staging"}
     done = cluster.run(*how, "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert any(note.startswith("resumed: ") for note in json.loads(done.stdout)["notes"])
-    with_store("get", after)
+    _with_store(cluster, "handwriting", "get", after)
     assert {path.name for path in after.iterdir()} == {"digits", "out"}
     assert _rows(pq.read_table([*sorted(after.glob("out/*.parquet"))])) == _rows(expected)
+    parts = json.loads((after / "out" / "_manifest.json").read_bytes())["parts"]
+    sums = [hashlib.sha256((after / "out" / one["name"]).read_bytes()) for one in parts]
+    assert [one.hexdigest() for one in sums] == [one["sha256"] for one in parts]
+
+
+def test_a_file_on_object_storage_and_its_report_are_those_of_threads(
+    cluster: RayCluster, tmp_path: Path, digits: Path
+) -> None:
+    """What workers bring there is joined by the driver."""
+    _with_store(cluster, "joined", "put", digits)
+    done = cluster.run("predict", "s3://joined/digits", "--out", "s3://joined/a/one.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    _with_store(cluster, "joined", "get", tmp_path / "there")
+    here, there = tmp_path / "here", tmp_path / "there" / "a"
+    assert run("predict", digits, "--out", here / "one.csv").returncode == 0
+    names = {path.relative_to(here) for path in here.rglob("*.*") if path.is_file()}
+    assert names == {path.relative_to(there) for path in there.rglob("*.*") if path.is_file()}
+    for name in ("one.csv", "one.report/samples.png", "one.report/per_class.csv"):
+        assert (there / name).read_bytes() == (here / name).read_bytes()
 
 
 def test_without_a_cluster_the_command_says_how_to_start_one(
