@@ -9,7 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from mnist_batch.engines.ray_cluster.connection import _check_cluster, cluster_address
+from mnist_batch.engines.ray_cluster.connection import (
+    _check_cluster,
+    _is_of_this_machine,
+    cluster_address,
+)
 from mnist_batch.errors import MachineError
 
 
@@ -70,3 +74,10 @@ def test_what_listens_and_is_no_cluster_is_refused_within_ten_seconds() -> None:
             _check_cluster(address)
         assert time.monotonic() - started < 10
     assert threading.current_thread() is threading.main_thread()
+
+
+def test_a_node_is_of_this_machine_if_its_address_is() -> None:
+    """Ray would look for one here for a minute. 192.0.2.0/24 is nobody's (RFC 5737)."""
+    assert _is_of_this_machine("127.0.0.1")
+    assert not _is_of_this_machine("192.0.2.1")
+    assert not _is_of_this_machine("2001:db8::1")
