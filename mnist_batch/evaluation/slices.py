@@ -170,11 +170,10 @@ class _Counts:
         self._counts[place] += np.bincount(states, minlength=_STATES)
 
     def merge(self, later: "_Counts") -> None:
-        """Add the counts of rows that follow."""
+        """Add the counts of rows that follow; none of their values is the rest."""
         places = np.array([self._place(text) for text in later._places], np.int64)
         # Several values may be the rest by now.
         np.add.at(self._counts, places, later._counts[1 : len(places) + 1])
-        self._counts[0] += later._counts[0]
 
     def slices(self, kind: str) -> list[Slice]:
         """Return the values in order of appearance, the rest last."""
