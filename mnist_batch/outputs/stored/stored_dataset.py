@@ -5,7 +5,7 @@ before `_SUCCESS`. Before that comes the manifest, which only one run can create
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -93,12 +93,12 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         Raises:
             OutputError: there is a folder by now that may not be replaced.
         """
-        check_stored_dataset(self._out, overwrite=self._overwrite)
+        earlier = check_stored_dataset(self._out, overwrite=self._overwrite)
         with stored_errors(self._out):
             if self._overwrite:
                 self._delete([SUCCESS, MANIFEST])
             deque(in_threads(self._put_part, self._names.items()), maxlen=0)
-            self._delete(name for name in names_in(self._out) if name not in self._names)
+            self._delete(earlier.difference(self._names))
             try:
                 objects.put(joined(self._out, MANIFEST), self.path.read_bytes(), create=True)
             except FileExistsError as error:
@@ -118,8 +118,11 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         objects.delete(joined(self._out, name) for name in names)
 
 
-def check_stored_dataset(out: str, *, overwrite: bool) -> None:
+def check_stored_dataset(out: str, *, overwrite: bool) -> frozenset[str]:
     """Refuse a folder that cannot be written; touch nothing.
+
+    Returns:
+        The names of the parts that are there.
 
     Raises:
         OutputError: it holds something else, or predictions and `overwrite` is false.
@@ -128,19 +131,35 @@ def check_stored_dataset(out: str, *, overwrite: bool) -> None:
     with stored_errors(out):
         if not parsed(out).key:
             raise OutputError(f"{out}: names a bucket, and no folder in it; name one")
-        names = names_in(out)
-        # A run that is killed while it copies parts has said so before.
-        has_parts = MANIFEST in names or (
-            names and objects.is_there(joined(staging_address(out), COMMITTED))
-        )
-        for name in names:
-            if name not in (MANIFEST, SUCCESS) and not (has_parts and is_part_name(name)):
-                raise OutputError(
-                    f"{out} holds {name}, which no earlier run wrote; move it away, or name "
-                    "another folder"
-                )
-        if not overwrite and (MANIFEST in names or SUCCESS in names):
+        names = {*names_in(out)}
+        found = names - {MANIFEST, SUCCESS}
+        if others := sorted(found - _written(out, names)):
+            raise _not_ours(out, others[0])
+        if not overwrite and names != found:
             raise _exists(out)
+        return frozenset(found)
+
+
+def _written(out: str, names: Set[str]) -> Set[str]:
+    """Return which names in a folder are of parts that a run wrote: its manifest names them.
+
+    A run that is killed when it copies parts has written none, but said before what it does.
+    """
+    if MANIFEST in names:
+        try:
+            manifest = DatasetManifest.of(objects.read(joined(out, MANIFEST)))
+        except ValueError as error:
+            raise _not_ours(out, MANIFEST) from error
+        return {part.name for part in manifest.parts}
+    if names and objects.is_there(joined(staging_address(out), COMMITTED)):
+        return {*filter(is_part_name, names)}
+    return frozenset()
+
+
+def _not_ours(out: str, name: str) -> OutputError:
+    return OutputError(
+        f"{out} holds {name}, which no earlier run wrote; move it away, or name another folder"
+    )
 
 
 def _exists(out: str) -> OutputError:

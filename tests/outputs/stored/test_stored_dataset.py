@@ -86,3 +86,19 @@ def test_a_folder_of_no_rows_has_a_part_with_the_columns(
     assert [*found] == ["a/_SUCCESS", "a/_manifest.json", "a/part-00000.parquet"]
     table = _tables([found["a/part-00000.parquet"]])
     assert (len(table), table.column_names[:2]) == (0, ["source", "row"])
+
+
+def test_a_part_that_no_manifest_names_is_somebodys(
+    digits_folder: Path, model: Path, bucket: Bucket
+) -> None:
+    """So is a manifest that is none."""
+    out = f"{bucket.url}/a/"
+    mnist_batch.predict(digits_folder, out, model=model, report=False)
+    bucket.put("a/part-00099.parquet", b"mine")
+    before = bucket.objects()
+    with pytest.raises(OutputError, match=r"holds part-00099\.parquet, which no earlier run"):
+        mnist_batch.predict(digits_folder, out, model=model, report=False, overwrite=True)
+    assert bucket.objects() == before
+    bucket.put("a/_manifest.json", b"{}")
+    with pytest.raises(OutputError, match=r"holds _manifest\.json, which no earlier run"):
+        mnist_batch.predict(digits_folder, out, model=model, report=False, overwrite=True)

@@ -146,7 +146,7 @@ def test_an_earlier_output_is_whole_or_gone_until_the_new_one_is_there(
     expected = _whole(earlier, name)
     assert expected is not None
     # From the last part on: before, nothing but the staging changes.
-    for number in range(5, runs.requests(name, overwrite=True) + 1):
+    for number in range(5, runs.requests(name, overwrite=True) + 1, 2):
         key = f"{number}/{name}"
         for one, content in earlier.items():
             runs.bucket.put(f"{number}/{one}", content)
