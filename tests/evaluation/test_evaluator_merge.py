@@ -167,7 +167,9 @@ def test_merged_parts_tell_what_all_rows_tell(
         expected = told(one.evaluation())
         assert told(merged(rows, bounds, 1.0, classes=classes).evaluation()) == expected
         few = merged(rows, bounds, 1e-6, classes=classes).evaluation()
-        assert told(few.with_images(partial(found, rows))) == expected
+        if not few.has_images:
+            few = few.with_images(partial(found, rows))
+        assert told(few) == expected
 
 
 def test_a_small_part_brings_few_images() -> None:
