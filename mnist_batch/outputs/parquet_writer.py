@@ -23,7 +23,9 @@ ROW_GROUP_BYTES = 32 * 2**20
 
 
 class ParquetWriter:
-    """Writes Parquet: zstd, dictionary-coded text, a record as metadata of the file and its schema.
+    """Writes Parquet: zstd, dictionary-coded text, a record as metadata.
+
+    The record of a run is metadata of the file and of its schema, any other of the file alone.
 
     A row group, other than the last, has `group_rows` rows, or ends with the row that makes it
     larger than `ROW_GROUP_BYTES`. Further options are those of `pyarrow.parquet.ParquetWriter`.
@@ -77,7 +79,9 @@ class ParquetWriter:
         metadata = {self._metadata_key: json.dumps(record).encode()}
         # Arrow reads the metadata of a schema from its own copy alone:
         # https://arrow.apache.org/docs/cpp/parquet.html#serialization-details
-        stored = self._schema.with_metadata(metadata).serialize().to_pybytes()
+        # What other tools make of a file keeps that: so the mark of a packed file is not in it.
+        of_schema = metadata if self._metadata_key == METADATA_KEY else None
+        stored = self._schema.with_metadata(of_schema).serialize().to_pybytes()
         self._writer.add_key_value_metadata({**metadata, b"ARROW:schema": base64.b64encode(stored)})
         self._writer.close()
         if self._opened:
