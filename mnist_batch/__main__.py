@@ -42,6 +42,8 @@ def main() -> None:
         status = _status(end)
     if drawing := sys.modules.get(_DRAWING):  # most commands import none
         drawing.end_process()
+    if copies := sys.modules.get(_COPIES):
+        copies.remove_all()
     if failure := streams.flush():
         sys.stderr.write(f"error: the result could not be printed: {failure.strerror}\n")
         status = status or 1  # what the work has written is there all the same
@@ -80,6 +82,7 @@ def _status(end: BaseException) -> int:
 
 _INTERRUPTED = 128 + signal.SIGINT
 _DRAWING = "mnist_batch.reports.drawing_process"
+_COPIES = "mnist_batch.remote.local_copies"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Local copies of whole objects, for readers that want a file; they go when nobody needs them."""
 
+import shutil
 import tempfile
 import threading
 import weakref
@@ -55,7 +56,7 @@ def _kept_copy(found: tuple[RemoteObject, ...]) -> LocalCopy:
 @cache
 def _folder() -> Path:
     """Return the folder of this process's copies, which is removed when it ends."""
-    folder = tempfile.TemporaryDirectory(prefix="mnist-batch-")
+    folder = tempfile.TemporaryDirectory(prefix="mnist-batch-", ignore_cleanup_errors=True)
     _folders.append(folder)
     return Path(folder.name)
 
@@ -63,7 +64,11 @@ def _folder() -> Path:
 _folders: list[tempfile.TemporaryDirectory[str]] = []
 
 
+def remove_all() -> None:
+    """Remove all copies, where the process ends without telling Python's objects."""
+    for folder in _folders:
+        folder.cleanup()
+
+
 def _remove(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,11 @@
 """Local copies of whole objects."""
 
 import gc
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,3 +50,15 @@ def test_another_object_in_its_place_is_not_copied(bucket: Bucket) -> None:
     bucket.put("a", b"y")
     with pytest.raises(ReplacedError):
         LocalCopy(found)
+
+
+def test_a_command_leaves_no_copy(bucket: Bucket, tmp_path: Path) -> None:
+    """It ends without telling Python's objects, and removes what it has downloaded before."""
+    content = io.BytesIO()
+    np.savez(content, x=np.zeros((3, 28, 28), np.uint8))
+    address = bucket.put("a.npz", content.getvalue())
+    command = [sys.executable, "-m", "mnist_batch", "inspect", address]
+    subprocess.run(
+        command, check=True, capture_output=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert [*tmp_path.iterdir()] == []
