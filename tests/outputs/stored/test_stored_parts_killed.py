@@ -67,7 +67,9 @@ class Runs:
 def runs(bucket: Bucket, tmp_path: Path, digits_folder: Path, model: Path) -> Iterator[Runs]:
     """Runs of this test, over parts of eight images."""
     with FaultProxy(bucket.endpoint) as proxy:
-        environment = {**os.environ, "AWS_ENDPOINT_URL": proxy.url}
+        # A run that is killed leaves its temporary folder.
+        temporary = {"TMPDIR": str(tmp_path)}
+        environment = {**os.environ, **temporary, "AWS_ENDPOINT_URL": proxy.url}
         process = subprocess.Popen(
             [sys.executable, "-m", stored_runs.__name__, str(digits_folder), str(model)],
             stdin=subprocess.PIPE,
