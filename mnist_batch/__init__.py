@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mnist_batch.commands.nightly import NightlyResult, nightly
     from mnist_batch.commands.pack import PackSummary, pack
     from mnist_batch.commands.predict import predict, stream
-    from mnist_batch.commands.runs.run import Summary
+    from mnist_batch.commands.runs.summary import Summary
     from mnist_batch.commands.train import TrainingResult, train
     from mnist_batch.errors import (
         ColumnError,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_batch.commands.command_lines import evaluate_line
 from mnist_batch.commands.predictions_files import common_run, find_predictions
-from mnist_batch.commands.runs.run import Summary
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import FoundImage, find_images

@@ -8,7 +8,7 @@ from typing import Any
 from mnist_batch.commands.command_lines import evaluate_line
 from mnist_batch.commands.evaluate import evaluate
 from mnist_batch.commands.predictions_files import common_run
-from mnist_batch.commands.runs.run import Summary
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import MachineError, MnistBatchError, OutputError, PredictionsError
 from mnist_batch.options import Inputs, OutputFormat, input_list, output_format
 from mnist_batch.outputs.dataset.shards import DatasetShards

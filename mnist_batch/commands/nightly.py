@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from mnist_batch.commands.command_lines import nightly_line, shell_line
 from mnist_batch.commands.compare import comparison_command, images_to_show
 from mnist_batch.commands.predict import predict_with
-from mnist_batch.commands.runs.run import Summary
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import Progress

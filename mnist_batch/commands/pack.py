@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__
-from mnist_batch.commands.runs.run import reading_notes, without_digit_note
+from mnist_batch.commands.runs.notes import reading_notes, without_digit_note
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches

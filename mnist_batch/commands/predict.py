@@ -6,28 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-import numpy as np
 import pyarrow as pa
 
 import mnist_batch
 from mnist_batch.commands.command_lines import predict_line
 from mnist_batch.commands.runs.flow import Flow
+from mnist_batch.commands.runs.notes import notes_of
 from mnist_batch.commands.runs.outputs import RunOutputs
-from mnist_batch.commands.runs.run import Run, Summary, reading_notes, without_digit_note
+from mnist_batch.commands.runs.run import Run
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.engines.findings import Findings
 from mnist_batch.engines.part_job import Engine
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
-from mnist_batch.evaluation.evaluator import Evaluation
-from mnist_batch.evaluation.metrics import Metrics
 from mnist_batch.inference.predictors import Predictor
-from mnist_batch.inference.scale_search import (
-    KeptImages,
-    is_settled,
-    orientation_note,
-    prepare_note,
-    scale_note,
-)
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.finding.find import HUB
 from mnist_batch.machine.memory import within
@@ -55,12 +47,10 @@ from mnist_batch.options import (
 )
 from mnist_batch.outputs.kinds import output_place, staging_of
 from mnist_batch.outputs.places import check_not_read
-from mnist_batch.outputs.targets import why_failed
 from mnist_batch.remote.addresses import Place
 from mnist_batch.reports.evaluation.stored_report import AnyReport
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.reports.page import Around
-from mnist_batch.schema import Reason
 
 
 def stream(
@@ -312,7 +302,7 @@ def predict_run(
         if engine and engine.kernels:
             record["kernels"] = engine.kernels
         of_engine = engine.notes if engine else []
-        notes = [*staging.notes, *of_engine, *_notes(run, evaluation, found.kept)]
+        notes = [*staging.notes, *of_engine, *notes_of(run, evaluation, found.kept)]
         if outputs.report and evaluation.profile.rows and evaluation.profile.ink is None:
             notes.append(
                 "the report tells neither ink nor size of the images: the interrupted run, which "
@@ -330,71 +320,3 @@ def _findings(run: Run, report: AnyReport | None) -> Findings:
     mistakes = report.mistakes if report else None
     how = run.options.output, run.classes, run.opened.rows, mistakes
     return Findings(*how, with_gallery=report is not None)
-
-
-def _notes(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
-    """Return what the user should know of the model and of how the inputs were read."""
-    predictor, metrics = run.predictor, evaluation.metrics
-    accuracy = metrics.accuracy
-    advice = list[str | None]()
-    try:
-        advice.append(orientation_note(predictor, accuracy, kept, run.options.read.orientation))
-        if not is_settled(predictor):
-            advice.append(scale_note(predictor, accuracy, kept))
-        # Its images are decoded here, where one that crashes the decoder would end all.
-        if not any(advice) and Reason.CRASHED not in metrics.errors_by_reason:
-            advice.append(prepare_note(predictor, accuracy, run.opened, run.prepare))
-    except Exception as error:  # noqa: BLE001 - all is predicted, and this is only advice
-        why = why_failed(error)
-        advice.append(
-            f"whether it reads the images better in another way was not found out ({why})"
-        )
-    of_model = [*predictor.notes, *filter(None, [run.wanted.note, *advice])]
-    counts = metrics.rows, metrics.labelled, metrics.prepared
-    return [
-        *(f"model {predictor.model.file_name}: {note}" for note in of_model),
-        *reading_notes(run.opened, run.prepare, *counts),
-        *without_digit_note(run.prepare, metrics.rows, metrics.errors_by_reason),
-        *_notes_on_several_digits(evaluation),
-        *_labels_from_1(metrics),
-        *_empty_share(run),
-    ]
-
-
-def _empty_share(run: Run) -> Iterator[str]:
-    """Yield that a shard has no rows, where there are more shards than parts."""
-    share, count = run.options.share, len(run.all_parts)
-    if share and not run.parts:
-        yield (
-            f"shard {share} has no rows: the input is {count:,} part{'s' if count != 1 else ''}, "
-            "which fewer shards can share; merge takes it all the same"
-        )
-
-
-def _labels_from_1(metrics: Metrics) -> Iterator[str]:
-    """Yield that labels may be counted otherwise than the classes of the model are.
-
-    EMNIST numbers its 26 letters from 1 on; of its 62 classes they are 10 to 35.
-    """
-    labels = np.flatnonzero(metrics.confusion_matrix.sum(axis=1))
-    count, last = metrics.classes.count, len(labels)
-    is_from_1 = last > 1 and labels[0] == 1 and labels[-1] == last
-    if is_from_1 and not metrics.classes.are_digits and 2 * metrics.correct < metrics.scored:
-        yield (
-            f"the labels are 1 to {last} of {count} classes, which are 0 to {count - 1}, and most "
-            "predictions differ from them: they may begin at 1, or number other classes; pass "
-            "labels that are names or numbers of these classes, or --labels none"
-        )
-
-
-def _notes_on_several_digits(evaluation: Evaluation) -> Iterator[str]:
-    """Yield what became of pictures of several digits, where there are any."""
-    refused = evaluation.metrics.errors_by_reason.get(str(Reason.SEVERAL_DIGITS), 0)
-    if refused and not evaluation.is_split:
-        yield f"pictures that show several digits: {refused:,}; --several split reads each digit"
-    if evaluation.split_pictures:
-        yield (
-            f"pictures that show several digits: {evaluation.split_pictures:,} of "
-            f"{evaluation.pictures:,}; each digit is a row, which makes "
-            f"{evaluation.metrics.rows:,}, and a label counts only where a picture shows one"
-        )

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from mnist_batch.commands.predict import predict
-from mnist_batch.commands.runs.run import Summary
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.engines import processes
 from mnist_batch.errors import LabelError, MachineError, OutputError
 from mnist_batch.inputs import image_files

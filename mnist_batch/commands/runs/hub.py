@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 from urllib.parse import quote
 
-from mnist_batch.commands.runs.run import Summary
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import InputError, MachineError, OutputError
 from mnist_batch.inputs.finding.find import HUB
 from mnist_batch.inputs.hub import OddReplyError, cause, parsed, quiet, replies_checked

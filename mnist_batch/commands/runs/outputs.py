@@ -8,7 +8,8 @@ from typing import Any, Self
 import pyarrow as pa
 
 from mnist_batch.commands.command_lines import evaluate_line
-from mnist_batch.commands.runs.run import Run, Summary
+from mnist_batch.commands.runs.run import Run
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.found_images import find_images

@@ -1,9 +1,9 @@
 """A run of `predict`: its inputs, its model and its options, its record and its summary."""
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate
@@ -13,14 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch import __version__, _kernels
+from mnist_batch import __version__
 from mnist_batch.engines.part_job import PartJob, versions_of
 from mnist_batch.engines.part_rows import PartRows, write_rows
 from mnist_batch.errors import InputError
-from mnist_batch.evaluation.evaluator import Evaluation, Unreadable
-from mnist_batch.evaluation.input_profile import ImageCounts, InputProfile
-from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.evaluation.slices import Slice
+from mnist_batch.evaluation.evaluator import Evaluation
+from mnist_batch.evaluation.input_profile import ImageCounts
 from mnist_batch.inference.pipeline import PredictedBatch, predict_batches
 from mnist_batch.inference.predictors import Predictor, load_model
 from mnist_batch.inference.preparing import wanted_prepare
@@ -35,75 +33,7 @@ from mnist_batch.outputs.parts.parts import Part, parts_of, parts_of_share
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.prepared_folder import has_pictures
 from mnist_batch.remote.addresses import Place
-from mnist_batch.reports.notebook import result_html, scores
-from mnist_batch.reports.records import metrics_record, slice_records
-from mnist_batch.schema import Reason, predictions_schema, shortened
-
-_NAMED = 5
-"""Names in a note, at most."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The result of `predict` or `evaluate`.
-
-    `predict` makes report and pictures when the predictions are in place. No failure of these
-    raises: `report_missing`, `prepared_folder` and a note say what is not there.
-
-    Attributes:
-        predictions: the predictions file, written or evaluated; of several the first.
-        metrics: counts and, where labels are known, accuracy and all that goes with it.
-        run: how the predictions were made, as in the file's metadata; of several files what is
-            alike in all; None where that says nothing.
-        report_files: the files of the report that are in place; empty without one.
-        notes: what the user should know, one sentence each.
-        profile: what the input looks like, labels or not.
-        unreadable: the first rows without a prediction, per reason.
-        slices: accuracy of parts of the rows.
-        prepared_folder: where the pictures of prepared images are; None where none were wanted.
-        prepared_pictures: the number of these pictures.
-        uncounted_sources: the number of sources that are one row with an error each, since nobody
-            knows how many rows they hold.
-        further_predictions: the others where several files were evaluated as one.
-        report_missing: the names of files of the report that could not be made; a note says why.
-    """
-
-    predictions: Place
-    metrics: Metrics
-    run: Mapping[str, Any] | None
-    report_files: Sequence[Place]
-    notes: Sequence[str]
-    profile: InputProfile
-    unreadable: Mapping[str, Sequence[Unreadable]]
-    slices: Sequence[Slice]
-    prepared_folder: Path | None = None
-    prepared_pictures: int = 0
-    uncounted_sources: int = 0
-    report_missing: Sequence[str] = ()
-    further_predictions: Sequence[Place] = ()
-
-    def __repr__(self) -> str:
-        """Return the file and what was counted, in one line."""
-        return f"<Summary of {self.predictions}: {scores(self.metrics)}>"
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the figures of the report too."""
-        title = str(self.predictions)
-        return result_html(title, self.metrics, self.report_files, self.notes)
-
-    def record(self) -> dict[str, Any]:
-        """Return what `metrics.json` holds, the notes, and where the files are."""
-        return {
-            **metrics_record(self.metrics, self.run),
-            "slices": slice_records(self.slices),
-            "notes": list(self.notes),
-            "predictions_file": str(self.predictions),
-            "further_predictions_files": [str(path) for path in self.further_predictions],
-            "report_files": [str(path) for path in self.report_files],
-            "report_missing": list(self.report_missing),
-            "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
-            "prepared_pictures": self.prepared_pictures,
-        }
+from mnist_batch.schema import Reason, predictions_schema
 
 
 class Run:
@@ -353,51 +283,3 @@ def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
     """
     unreadable = pc.starts_with(kept.column("error"), str(Reason.UNREADABLE_FILE))
     return bool(pc.any(unreadable).as_py()) or (with_pictures and has_pictures(kept))
-
-
-def reading_notes(
-    opened: OpenInputs, prepare: Prepare, rows: int, labelled: int, prepared: int
-) -> list[str]:
-    """Return what the user should know of how inputs were read, one sentence each.
-
-    The last three are the rows read, those with a label, and those whose image was changed.
-    """
-    notes = [*_kernels.notes(), *opened.notes]
-    if opened.uncounted:
-        notes.append(
-            f"sources that cannot be read at all, one row each: {_enumerated(opened.uncounted)}"
-        )
-    if opened.passed_over:
-        kinds = [f"{shortened(kind)} {n:,}" for kind, n in opened.passed_over.most_common()]
-        notes.append(
-            f"files that are not read, passed over: {opened.passed_over.total():,} "
-            f"({_enumerated(kinds)})"
-        )
-    if prepared:
-        notes.append(
-            f"images that were not 28x28, resized: {prepared:,}"
-            if prepare is Prepare.NEVER
-            else f"images that were not in MNIST form, brought to it: {prepared:,}"
-        )
-    if rows and not labelled and (note := opened.label_note()):
-        notes.append(note)
-    if opened.labels and labelled < rows:
-        notes.append(opened.labels.note(labelled, rows))
-    return notes
-
-
-def _enumerated(texts: Sequence[str]) -> str:
-    more = len(texts) - _NAMED
-    return f"{', '.join(texts[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
-
-
-def without_digit_note(
-    prepare: Prepare, rows: int, errors_by_reason: Mapping[str, int]
-) -> Iterator[str]:
-    """Yield what to do where most of the rows that were prepared have no digit."""
-    missing = errors_by_reason.get(Reason.NO_DIGIT, 0)
-    if prepare is not Prepare.NEVER and 2 * missing > rows:
-        yield (
-            f"no digit was found in {missing:,} of {rows:,} rows: if the images show something "
-            f"else, pass --prepare never, or name their classes with --class-names A,B,..."
-        )

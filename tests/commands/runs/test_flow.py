@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mnist_batch.commands.predict import predict_with
-from mnist_batch.commands.runs.run import Summary
+from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.engines.part_job import Engine, PartDone, PartJob
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.inference.workers import Progress
