@@ -40,7 +40,7 @@ from mnist_batch.outputs.places import (
 from mnist_batch.outputs.reader import PredictionsFile
 from mnist_batch.outputs.stored.copies import copies_here
 from mnist_batch.remote.addresses import Place, is_remote, place_of
-from mnist_batch.reports.evaluation.stored_report import AnyReport, report_at, report_place
+from mnist_batch.reports.evaluation.places import AnyReport, report_at, report_place
 from mnist_batch.reports.report import claims_of_report
 from mnist_batch.schema import renumbered, shortened
 
@@ -162,7 +162,7 @@ class _Read:
         self._wanted = wanted
         self._labels: LateLabels | None = None
 
-    def evaluator(self, report: AnyReport | None) -> Evaluator:
+    def evaluator(self, report: "AnyReport | None") -> Evaluator:
         """Read all rows, and return the evaluator that has them."""
         evaluator, wanted = None, self._wanted
         slices, found = wanted.slices, set[str]()
@@ -294,7 +294,7 @@ def _with_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch
     return batch.select([name for name in batch.schema.names if name not in names] + [*names])
 
 
-def _evaluate(wanted: _Wanted, report: AnyReport | None) -> Summary:
+def _evaluate(wanted: _Wanted, report: "AnyReport | None") -> Summary:
     """Count the rows of all files, and write their report whole or not at all."""
     read = _Read(wanted)
     evaluator = read.evaluator(report)

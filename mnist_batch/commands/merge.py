@@ -18,7 +18,7 @@ from mnist_batch.outputs.stored.copies import shards_here
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink
 from mnist_batch.remote.addresses import Place, is_remote
-from mnist_batch.reports.evaluation.stored_report import report_at, report_place
+from mnist_batch.reports.evaluation.places import report_at, report_place
 from mnist_batch.reports.report import claims_of_report
 
 

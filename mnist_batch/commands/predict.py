@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import pyarrow as pa
 
@@ -16,7 +16,6 @@ from mnist_batch.commands.runs.outputs import RunOutputs
 from mnist_batch.commands.runs.run import Run
 from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.engines.findings import Findings
-from mnist_batch.engines.part_job import Engine
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.evaluation.drift.suspicion import suspicions
 from mnist_batch.inference.predictors import Predictor
@@ -48,9 +47,12 @@ from mnist_batch.options import (
 from mnist_batch.outputs.kinds import output_place, staging_of
 from mnist_batch.outputs.places import check_not_read
 from mnist_batch.remote.addresses import Place
-from mnist_batch.reports.evaluation.stored_report import AnyReport
+from mnist_batch.reports.evaluation.places import AnyReport
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.reports.page import Around
+
+if TYPE_CHECKING:
+    from mnist_batch.engines.part_job import Engine
 
 
 def stream(
@@ -213,7 +215,7 @@ def predict_with(
     command: str | None = None,
     *,
     around: Around | None = None,
-    engine: Engine | None = None,
+    engine: "Engine | None" = None,
 ) -> Summary:
     """Predict as `predict` does: open, plan, predict part by part, commit, report.
 
@@ -244,7 +246,7 @@ def predict_with(
         return predict_run(run, outputs, command, progress, engine)
 
 
-def _engine(options: PredictOptions) -> Engine | None:
+def _engine(options: PredictOptions) -> "Engine | None":
     """Return what predicts the parts of a run; None for threads here.
 
     Raises:
@@ -276,7 +278,7 @@ def predict_run(
     outputs: RunOutputs,
     command: str,
     progress: Callable[[Progress], None] | None,
-    engine: Engine | None,
+    engine: "Engine | None",
 ) -> Summary:
     """Predict all rows into the outputs. After the commit nothing fails any more."""
     found = _findings(run, outputs.report)
@@ -316,7 +318,7 @@ def predict_run(
     return outputs.summary(run, evaluation, record, notes)
 
 
-def _findings(run: Run, report: AnyReport | None) -> Findings:
+def _findings(run: Run, report: "AnyReport | None") -> Findings:
     mistakes = report.mistakes if report else None
     how = run.options.output, run.classes, run.opened.rows, mistakes
     return Findings(*how, with_gallery=report is not None)

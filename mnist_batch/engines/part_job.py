@@ -10,8 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
-import PIL
 import pyarrow as pa
 
 from mnist_batch.engines.findings import Findings
@@ -134,10 +132,3 @@ def predicted_batches(
         # What images tell is in a file that stays, report or not: its bytes are the same.
         for_report=job.for_report or job.kind is PartKind.PARQUET,
     )
-
-
-def versions_of(predictor: Predictor) -> dict[str, str]:
-    """Return the versions of the code that predictions depend on, beside this package's."""
-    # Of the modules: to look for what is installed takes 10 ms.
-    own = {"numpy": np.__version__, "pyarrow": pa.__version__, "pillow": PIL.__version__}
-    return own | predictor.versions()

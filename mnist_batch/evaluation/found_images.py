@@ -9,7 +9,6 @@ import numpy as np
 
 from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.errors import InputError
-from mnist_batch.evaluation.comparison.predicted_rows import key_of
 from mnist_batch.inference.content import content_hashes
 from mnist_batch.options import Prepare, Several
 from mnist_batch.schema import Grey, ImageBatch, Images
@@ -123,6 +122,9 @@ def _found(wanted: Sequence[Sequence[Place]], decoded: DecodedBatch) -> dict[int
 
 def _check_same(places: Sequence[Place], batch: ImageBatch) -> None:
     """Check that a batch is of the first of some rows."""
+    # Imported here: with it comes what reads predictions, which most runs only write.
+    from mnist_batch.evaluation.comparison.predicted_rows import key_of
+
     contents = content_hashes(batch).to_pylist()
     named = zip(batch.source.to_pylist(), batch.row.to_pylist(), strict=True)
     for place, found, content in zip(places, named, contents, strict=False):

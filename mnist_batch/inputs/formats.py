@@ -9,7 +9,7 @@ from functools import partial
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_batch.decoding.kinds import IMAGE_BEGINNINGS
 from mnist_batch.errors import ColumnError, InputError, LabelError
@@ -25,12 +25,11 @@ from mnist_batch.inputs.listing import (
 )
 from mnist_batch.inputs.shards import Held, NamedFiles, ReadSettings, Shard, UnreadableSource
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.remote import objects
 from mnist_batch.remote.addresses import Place, is_remote
-from mnist_batch.remote.fetching import in_threads
-from mnist_batch.remote.folders import RemoteFolder
-from mnist_batch.remote.objects import RemoteObject
 from mnist_batch.schema import Reason, error_text
+
+if TYPE_CHECKING:
+    from mnist_batch.remote.objects import RemoteObject
 
 OpenFile = Callable[[Path, str, ReadSettings], Iterable[Shard]]
 """Returns the shards of a file on this machine, given its path, its source and how it is read."""
@@ -83,7 +82,9 @@ def one_by_one(
                     yield from _or_unreadable(path, source, settings, _of_path(open_file))
                 continue
 
-            def open_one(found: tuple[tuple[str, str], RemoteObject]) -> list[Shard]:
+            from mnist_batch.remote.fetching import in_threads  # late: local runs do without
+
+            def open_one(found: tuple[tuple[str, str], "RemoteObject"]) -> list[Shard]:
                 (path, source), known = found
                 if known.size < 0:
                     open_it = partial(_missing, known)
@@ -101,7 +102,7 @@ def _of_path(open_file: OpenFile) -> Callable[[str, str, ReadSettings], Iterable
     return lambda path, source, settings: open_file(Path(path), source, settings)
 
 
-def _missing(found: RemoteObject, *_: object) -> Iterable[Shard]:
+def _missing(found: "RemoteObject", *_: object) -> Iterable[Shard]:
     raise FileNotFoundError(errno.ENOENT, "no such object", found.address)
 
 
@@ -239,7 +240,9 @@ def first_bytes(path: str) -> bytes:
     """Return how a regular file begins; nothing where it cannot be read, or is another thing."""
     try:
         if is_remote(path):
-            return objects.read_ranges(path, [(0, _FIRST)])[0]
+            from mnist_batch.remote.objects import read_ranges  # late: local runs do without
+
+            return read_ranges(path, [(0, _FIRST)])[0]
         if not os.path.isfile(path):  # noqa: PTH113 - opening a pipe would wait for ever
             return b""
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - paths by the thousand
@@ -360,9 +363,9 @@ def _split(root: Folder, names: Sequence[str], one: Format) -> tuple[list[str], 
 
 def _held(ask: _Late, root: Folder, name: str) -> Held:
     """Return what a file in a folder holds; one in object storage is downloaded."""
-    if isinstance(root, RemoteFolder):
-        from mnist_batch.remote.local_copies import local_copy
+    if isinstance(root, Path):
+        return Held(ask(root / name))
+    from mnist_batch.remote.local_copies import local_copy
 
-        copy = local_copy(*root.objects([name]))
-        return Held(ask(copy.path))
-    return Held(ask(root / name))
+    copy = local_copy(*root.objects([name]))
+    return Held(ask(copy.path))

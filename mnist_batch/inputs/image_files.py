@@ -6,7 +6,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,6 @@ from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
 from mnist_batch.inputs.labelling.metadata import metadata_columns, metadata_labels
 from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
-from mnist_batch.inputs.remote.image_objects import contents
-from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_ROWS,
@@ -37,6 +35,9 @@ from mnist_batch.machine import memory
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import DIGITS, ImageBatch, Reason, error_text
+
+if TYPE_CHECKING:
+    from mnist_batch.inputs.remote.listed_objects import ListedObjects
 
 PART_SHARDS = 4
 """Shards of small files that are worth a part: 0.2 s of work, where committing a part takes 5 ms or
@@ -58,7 +59,7 @@ class ImageFileShard(Shard):
     texts: tuple[str, ...] = ()
     hint: str = ""  # as `label_hint` returns it
     portable: bool = False  # as in `ReadSettings`
-    objects: ListedObjects | None = None  # where they lie in object storage
+    objects: "ListedObjects | None" = None  # where they lie in object storage
     encoded = True
 
     @property
@@ -163,6 +164,8 @@ class ImageFileShard(Shard):
     def _contents(self, batch_size: int) -> Iterator[tuple[pa.Array, pa.Array]]:
         """Yield the bytes of the next files, null where one cannot be read, and the errors."""
         if self.objects is not None:
+            from mnist_batch.inputs.remote.image_objects import contents  # late: few runs read such
+
             yield from contents(self.objects, batch_size)
             return
         start = 0
@@ -209,7 +212,7 @@ def open_image_files(groups: Sequence[NamedFiles], settings: ReadSettings) -> li
     objects = [files.objects for files in groups if files.objects is not None]
     whole = ImageFileShard(
         *(paths, sources, labels, kept, (*texts,), hint, settings.portable),
-        objects=ListedObjects.joined(objects) if objects else None,
+        objects=objects[0].joined(objects) if objects else None,
     )
     return [whole.slice(at, at + SHARD_ROWS) for at in range(0, len(paths), SHARD_ROWS)]
 

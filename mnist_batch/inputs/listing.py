@@ -12,7 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 from string import digits
 from threading import Thread
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,18 +23,20 @@ from mnist_batch.errors import InputError
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.remote.addresses import is_remote
-from mnist_batch.remote.folders import Entry, RemoteFolder, list_remote
 from mnist_batch.schema import Reason, error_text, shortened
+
+if TYPE_CHECKING:
+    from mnist_batch.remote.folders import Entry, RemoteFolder
 
 FileStates = npt.NDArray[np.int64]
 """Size in bytes, time of the last change in seconds and nanoseconds, and inode of n files: int64
 (n, 4), -1 where there is no file. The inode tells a file from another of the same size and time
 that was unpacked in its place. As one number, nanoseconds would end in the year 2262."""
 
-Folder = Path | RemoteFolder
+Folder: TypeAlias = "Path | RemoteFolder"
 """A folder that can be listed, on this machine or in object storage."""
 
-_AnyEntry = os.DirEntry[str] | Entry
+_AnyEntry: TypeAlias = "os.DirEntry[str] | Entry"
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 """What pyarrow raises on a damaged file; names in a footer may not be UTF-8."""
@@ -385,6 +387,8 @@ def _split_glob(pattern: str) -> tuple[Folder, Sequence[str]]:
     if not is_remote(pattern):
         root = glob_root(pattern)
         return root, Path(pattern).parts[len(root.parts) :]
+    from mnist_batch.remote.folders import list_remote  # late: local runs do without
+
     scheme, _, rest = pattern.partition("://")
     parts = rest.split("/")
     plain = [*takewhile(lambda part: not has_magic(part), parts)]
@@ -476,7 +480,7 @@ def _sorted_names(folder: Folder, wanted: _Wanted, plain: Set[str] = frozenset()
     """
     names, folders = [], set()
     try:
-        with folder.scan() if isinstance(folder, RemoteFolder) else os.scandir(folder) as entries:
+        with os.scandir(folder) if isinstance(folder, Path) else folder.scan() as entries:
             for entry in entries:
                 name = entry.name
                 is_plain = name[name.rfind(".") :] in plain and name[0] != "."

@@ -15,11 +15,13 @@ from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.labelling.pattern import LabelPattern
 from mnist_batch.inputs.listing import text_of_path
-from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import DIGITS, Classes, ImageBatch
+
+if TYPE_CHECKING:
+    from mnist_batch.inputs.remote.listed_objects import ListedObjects
 
 SHARD_ROWS = 8192
 """Rows of a shard, about: enough to make opening it cheap, few enough to share out evenly."""
@@ -306,7 +308,7 @@ class NamedFiles:
     # Files of labels in the INPUT folder and those in it, by the folder that they lie in: relative
     # to the INPUT, with a `/` at its end, or empty.
     metadata: Mapping[str, Place] = field(default_factory=dict)
-    objects: ListedObjects | None = None  # what is known of images that lie in object storage
+    objects: "ListedObjects | None" = None  # what is known of images that lie in object storage
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,6 @@ from mnist_batch.models.packaged import read_packaged
 from mnist_batch.models.reading_process import read_in_child
 from mnist_batch.options import Prepare, Scale
 from mnist_batch.remote.addresses import Place, name_of
-from mnist_batch.remote.failures import ReplacedError
-from mnist_batch.remote.objects import stat
-from mnist_batch.remote.transfers import fetched_spans
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "MNIST.h5"
 MAX_FILE_BYTES = 2**30
@@ -224,6 +221,10 @@ def _content(path: Place) -> bytes:
 
 
 def _content_of_object(address: str) -> bytes:
+    from mnist_batch.remote.failures import ReplacedError  # late: local runs do without
+    from mnist_batch.remote.objects import stat
+    from mnist_batch.remote.transfers import fetched_spans
+
     try:
         found = stat(address)
         _check_size(address, found.size)

@@ -1,26 +1,28 @@
 """Where an output lies decides what writes it: files of this machine, or object storage.
 
-The only text that is a place is an address; see `addresses.Place`.
+The only text that is a place is an address; see `addresses.Place`. What writes to object storage,
+and what writes folders, is imported where it is wanted: most runs do without.
 """
 
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from mnist_batch.outputs.atomic import StagedFile
-from mnist_batch.outputs.dataset.dataset_sink import DatasetSink, FinishedParts, check_dataset
 from mnist_batch.outputs.parts import parts_folder
 from mnist_batch.outputs.parts.manifest import Manifest
 from mnist_batch.outputs.parts.part_file import PartIdentity, PartKind, PartWriter, write_part
 from mnist_batch.outputs.parts.staging import Staging
-from mnist_batch.outputs.stored import stored_parts
-from mnist_batch.outputs.stored.stored_dataset import StoredDataset, check_stored_dataset
-from mnist_batch.outputs.stored.stored_file import StoredFile, check_storable, staging_address
 from mnist_batch.outputs.targets import check_writable
 from mnist_batch.remote.addresses import Place, joined, name_of, place_of
-from mnist_batch.remote.objects import is_there
+
+if TYPE_CHECKING:
+    from mnist_batch.outputs.dataset.dataset_sink import DatasetSink, FinishedParts
+    from mnist_batch.outputs.stored.stored_dataset import StoredDataset
+    from mnist_batch.outputs.stored.stored_file import StoredFile
 
 
 def output_place(named: str | Path) -> Place:
@@ -52,6 +54,8 @@ def absolute(place: Place) -> str:
 def is_file(place: Place) -> bool:
     """Tell whether there is a file, or an object."""
     if isinstance(place, str):
+        from mnist_batch.remote.objects import is_there
+
         return is_there(place)
     return os.path.isfile(place)  # noqa: PTH113 - `Path.is_file` raises where it may not look
 
@@ -59,6 +63,8 @@ def is_file(place: Place) -> bool:
 def check_place(place: Place, *, overwrite: bool) -> None:
     """Raise `OutputError` where a file cannot be put at a place; touch nothing."""
     if isinstance(place, str):
+        from mnist_batch.outputs.stored.stored_file import check_storable
+
         check_storable(place, overwrite=overwrite)
     else:
         check_writable(place, overwrite=overwrite)
@@ -67,28 +73,36 @@ def check_place(place: Place, *, overwrite: bool) -> None:
 def check_folder(place: Place, *, overwrite: bool) -> None:
     """Raise `OutputError` where a folder of predictions cannot be put there; touch nothing."""
     if isinstance(place, str):
+        from mnist_batch.outputs.stored.stored_dataset import check_stored_dataset
+
         check_stored_dataset(place, overwrite=overwrite)
     else:
+        from mnist_batch.outputs.dataset.dataset_sink import check_dataset
+
         check_dataset(place, overwrite=overwrite)
 
 
 def dataset_sink(
     place: Place,
     schema: pa.Schema,
-    parts: FinishedParts,
+    parts: "FinishedParts",
     *,
     overwrite: bool,
     shard: str | None = None,
-) -> DatasetSink | StoredDataset:
+) -> "DatasetSink | StoredDataset":
     """Begin a folder of predictions; arguments and errors are those of the kind's class."""
     if isinstance(place, str):
+        from mnist_batch.outputs.stored.stored_dataset import StoredDataset
+
         return StoredDataset(place, schema, parts, overwrite=overwrite, shard=shard)
+    from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
+
     return DatasetSink(place, schema, parts, overwrite=overwrite, shard=shard)
 
 
 def staged_file(
     place: Place, *, overwrite: bool, folder: Path | None = None
-) -> StagedFile | StoredFile:
+) -> "StagedFile | StoredFile":
     """Begin a file that is there, whole, once it is committed.
 
     Args:
@@ -98,13 +112,19 @@ def staged_file(
             among temporary files for an object.
     """
     if isinstance(place, str):
+        from mnist_batch.outputs.stored.stored_file import StoredFile
+
         return StoredFile(place, overwrite=overwrite, folder=folder)
     return StagedFile(place, overwrite=overwrite, folder=folder)
 
 
 def staging_place(out: Place) -> Place:
     """Return where the parts of an output lie until it is complete."""
-    return staging_address(out) if isinstance(out, str) else parts_folder.staging_folder(out)
+    if isinstance(out, str):
+        from mnist_batch.outputs.stored.stored_file import staging_address
+
+        return staging_address(out)
+    return parts_folder.staging_folder(out)
 
 
 def staging_of(
@@ -112,7 +132,9 @@ def staging_of(
 ) -> Staging:
     """Begin or resume at that place; arguments and errors are those of the kind's class."""
     if isinstance(out, str):
-        return stored_parts.StoredParts(out, manifest, resume=resume, kind=kind)
+        from mnist_batch.outputs.stored.stored_parts import StoredParts
+
+        return StoredParts(out, manifest, resume=resume, kind=kind)
     return parts_folder.PartsFolder(out, manifest, resume=resume, kind=kind)
 
 
@@ -121,13 +143,19 @@ def part_written(
 ) -> AbstractContextManager[PartWriter]:
     """Write a part at that place, from any process or machine that sees it."""
     if isinstance(place, str):
-        return stored_parts.write_stored_part(place, str(out), identity, schema)
+        from mnist_batch.outputs.stored.stored_parts import write_stored_part
+
+        return write_stored_part(place, str(out), identity, schema)
     return write_part(place, out, identity, schema)
 
 
 def rows_kept(out: Place) -> int:
     """Return the number of rows in the finished parts of an output."""
-    return stored_parts.stored_rows(out) if isinstance(out, str) else parts_folder.rows_kept(out)
+    if isinstance(out, str):
+        from mnist_batch.outputs.stored.stored_parts import stored_rows
+
+        return stored_rows(out)
+    return parts_folder.rows_kept(out)
 
 
 def committed_outputs(out: Place) -> frozenset[str]:
@@ -136,5 +164,7 @@ def committed_outputs(out: Place) -> frozenset[str]:
     It is `out` and the folders that belong to it, some of which may be missing.
     """
     if isinstance(out, str):
-        return stored_parts.stored_outputs(out)
+        from mnist_batch.outputs.stored.stored_parts import stored_outputs
+
+        return stored_outputs(out)
     return parts_folder.committed_outputs(out)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 
 import pyarrow as pa
@@ -173,6 +174,29 @@ def test_a_format_is_imported_where_a_file_has_it(
         assert "'mnist_batch.inputs.formats'" in imported
         assert "'h5py'" not in imported  # nor does the model of this package need it
         assert {kind for kind, name in modules.items() if f"'{name}'" in imported} == expected
+
+
+def test_a_local_run_imports_nothing_for_other_machines(
+    tmp_path: Path, digits_folder: Path, digits_parquet: Path
+) -> None:
+    """Neither Ray, obstore and the hub's library, nor this package's modules for them."""
+    libraries = {"ray", "obstore", "huggingface_hub", "concurrent"}
+    own = (
+        *("mnist_batch.remote.", "mnist_batch.inputs.remote", "mnist_batch.inputs.hub"),
+        *("mnist_batch.inputs.finding.find_remote", "mnist_batch.outputs.stored"),
+        *("mnist_batch.outputs.dataset.dataset_sink", "mnist_batch.outputs.dataset.shards"),
+        *("mnist_batch.engines.part_job", "mnist_batch.engines.processes"),
+        *("mnist_batch.engines.ray_cluster", "mnist_batch.commands.runs.hub"),
+        "mnist_batch.reports.evaluation.stored_report",
+    )
+    for source in (digits_folder, digits_parquet):
+        out = tmp_path / f"{source.name}.parquet"
+        imported = {*literal_eval(_imported("predict", source, "--quiet", "--out", out))}
+        assert "mnist_batch.reports.report" in imported
+        assert not imported & libraries
+        assert {name for name in imported if name.startswith(own)} == {
+            "mnist_batch.remote.addresses"  # which tells that no place is remote
+        }
 
 
 def test_help_imports_nothing_that_takes_long() -> None:

@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mnist_batch.commands.runs.outputs import RunOutputs
 from mnist_batch.commands.runs.run import Run
 from mnist_batch.engines.findings import Findings
-from mnist_batch.engines.part_job import Engine
 from mnist_batch.engines.part_rows import PartRows
-from mnist_batch.engines.window import in_order
-from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
 from mnist_batch.outputs.parts.staging import Staging
-from mnist_batch.outputs.stored.stored_dataset import StoredDataset
 from mnist_batch.outputs.writer import Sink
+
+if TYPE_CHECKING:
+    from mnist_batch.engines.part_job import Engine
+    from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
+    from mnist_batch.outputs.stored.stored_dataset import StoredDataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +33,10 @@ class Flow:
     run: Run
     outputs: RunOutputs
     staging: Staging
-    sink: Sink | DatasetSink | StoredDataset
+    sink: "Sink | DatasetSink | StoredDataset"
     found: Findings
 
-    def rows(self, engine: Engine | None) -> Iterator[None]:
+    def rows(self, engine: "Engine | None") -> Iterator[None]:
         """Bring the rows there, and yield after some; an engine predicts them, or threads here."""
         return self._of_threads() if engine is None else self._of_engine(engine)
 
@@ -46,7 +48,9 @@ class Flow:
             self._add(rows)
             yield
 
-    def _of_engine(self, engine: Engine) -> Iterator[None]:
+    def _of_engine(self, engine: "Engine") -> Iterator[None]:
+        from mnist_batch.engines.window import in_order  # which few runs need
+
         run, staging = self.run, self.staging
         kept = run.kept(staging, with_pictures=False)
         missing = [part for part in run.parts if part.number not in kept]

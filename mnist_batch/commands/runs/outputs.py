@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
@@ -14,7 +14,6 @@ from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.options import OutputFormat, PredictOptions
-from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
 from mnist_batch.outputs.dataset.layout import MANIFEST, part_name
 from mnist_batch.outputs.kinds import (
     absolute,
@@ -28,13 +27,16 @@ from mnist_batch.outputs.kinds import (
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
 from mnist_batch.outputs.prepared_folder import PreparedFolder
-from mnist_batch.outputs.stored.stored_dataset import StoredDataset
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
 from mnist_batch.remote.addresses import Place, is_remote
-from mnist_batch.reports.evaluation.stored_report import report_at, report_place
+from mnist_batch.reports.evaluation.places import report_at, report_place
 from mnist_batch.reports.page import Around
 from mnist_batch.reports.report import claims_of_report
+
+if TYPE_CHECKING:
+    from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
+    from mnist_batch.outputs.stored.stored_dataset import StoredDataset
 
 
 class RunOutputs(AbstractContextManager["RunOutputs", None]):
@@ -106,7 +108,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         """Unlock them, and remove what is not in place."""
         self._entered.close()
 
-    def sink(self, staging: Staging, schema: pa.Schema) -> Sink | DatasetSink | StoredDataset:
+    def sink(self, staging: Staging, schema: pa.Schema) -> "Sink | DatasetSink | StoredDataset":
         """Begin the predictions, of a schema, in the folder of the parts or from its files."""
         may_replace = self._may_replace(self.out)
         if self._is_dataset:

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__
-from mnist_batch.engines.part_job import PartJob, versions_of
 from mnist_batch.engines.part_rows import PartRows, write_rows
+from mnist_batch.engines.versions import versions_of
 from mnist_batch.errors import InputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.input_profile import ImageCounts
@@ -34,6 +34,9 @@ from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.prepared_folder import has_pictures
 from mnist_batch.remote.addresses import Place
 from mnist_batch.schema import Reason, predictions_schema
+
+if TYPE_CHECKING:
+    from mnist_batch.engines.part_job import PartJob
 
 
 class Run:
@@ -119,8 +122,10 @@ class Run:
             for_report=for_report,
         )
 
-    def part_job(self, out: Place, staging: Place, *, for_report: bool) -> PartJob:
+    def part_job(self, out: Place, staging: Place, *, for_report: bool) -> "PartJob":
         """Return what a worker has to know to predict any part into a folder, on its own."""
+        from mnist_batch.engines.part_job import PartJob  # which few runs need
+
         return PartJob(
             out=out,
             staging=staging,

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_batch import __version__
-from mnist_batch.engines.part_job import PartJob, versions_of
+from mnist_batch.engines.part_job import PartJob
 from mnist_batch.engines.ray_cluster import sent
 from mnist_batch.engines.ray_cluster.on_node import Seen, first_error
+from mnist_batch.engines.versions import versions_of
 from mnist_batch.errors import MachineError
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.outputs.parts.probe import probe_in

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mnist_batch.engines.crashes import Attempt, make_attempt
-from mnist_batch.engines.part_job import PartDone, PartJob, versions_of
+from mnist_batch.engines.part_job import PartDone, PartJob
+from mnist_batch.engines.versions import versions_of
 from mnist_batch.errors import MnistBatchError, tell_options
 from mnist_batch.machine import memory, module_folders
 from mnist_batch.outputs.parts.parts import Part

@@ -3,14 +3,14 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from glob import has_magic
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mnist_batch.decoding.kinds import told
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.finding.find_remote import find_remote
 from mnist_batch.inputs.finding.found_files import (
     Found,
     expected_files,
@@ -20,13 +20,13 @@ from mnist_batch.inputs.finding.found_files import (
 )
 from mnist_batch.inputs.formats import IMAGES, NUMPY, file_kinds, first_bytes, kind_of
 from mnist_batch.inputs.listing import suffix_of
-from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import NamedFiles
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.remote.addresses import STORES, is_remote, place_of
-from mnist_batch.remote.fetching import in_threads
-from mnist_batch.remote.objects import stat_or_none
+
+if TYPE_CHECKING:
+    from mnist_batch.inputs.remote.listed_objects import ListedObjects
 
 STDIN = "-"
 HUB = "hf://"
@@ -50,7 +50,7 @@ def find(text: str) -> list[Found]:
             raise InputError("-: no path came on standard input; expected one a line")
         return found
     if is_remote(text):
-        return [find_remote(text)]
+        return [_find_remote(text)]
     path = Path(text)
     if text.startswith(HUB):
         from mnist_batch.inputs.hub import local_copy
@@ -96,11 +96,25 @@ def _find_listed() -> Iterator[Found]:
 
     for (name, there), group in groupby(filter(None, _lines_of_stdin()), key=kind):
         if name is None:
-            yield from map(find_remote if there else _find_folder, group)
+            yield from map(_find_remote if there else _find_folder, group)
         else:
             files = Texts(group)
-            objects = ListedObjects.of(in_threads(stat_or_none, files)) if there else None
+            objects = _listed_objects(files) if there else None
             yield Found(name, NamedFiles(files, files, files, objects=objects))
+
+
+def _find_remote(address: str) -> Found:
+    from mnist_batch.inputs.finding.find_remote import find_remote  # late: local runs do without
+
+    return find_remote(address)
+
+
+def _listed_objects(addresses: Sequence[str]) -> "ListedObjects":
+    from mnist_batch.inputs.remote.listed_objects import ListedObjects  # late, too
+    from mnist_batch.remote.fetching import in_threads
+    from mnist_batch.remote.objects import stat_or_none
+
+    return ListedObjects.of(in_threads(stat_or_none, addresses))
 
 
 def _find_folder(typed: str) -> Found:

@@ -12,11 +12,9 @@ from mnist_batch.errors import InputError
 from mnist_batch.inputs.formats import FORMATS, IMAGES, PARQUET, glob_inputs, list_inputs
 from mnist_batch.inputs.labelling.metadata import metadata_by_folder
 from mnist_batch.inputs.listing import Folder, FolderListing, suffix_of
-from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import NamedFiles
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.remote.addresses import Place
-from mnist_batch.remote.folders import RemoteFolder
 
 
 @dataclass(frozen=True)
@@ -110,11 +108,13 @@ def named_files(
 ) -> NamedFiles:
     """Return files, given their names relative to a folder."""
     texts, objects = Texts(names), None
-    if isinstance(root, RemoteFolder):
-        folder, objects = f"{root}/", ListedObjects.of(root.objects(names))
-    else:
+    if isinstance(root, Path):
         # Joined as text: Path objects for 60,000 files would take a second.
         folder = os.path.join(root, "")  # noqa: PTH118
+    else:
+        from mnist_batch.inputs.remote.listed_objects import ListedObjects
+
+        folder, objects = f"{root}/", ListedObjects.of(root.objects(names))
     paths = Texts(folder + name for name in names)
     return NamedFiles(texts, paths, texts, metadata or {}, objects)
 

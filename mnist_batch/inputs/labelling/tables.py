@@ -17,7 +17,6 @@ from mnist_batch.errors import LabelError
 from mnist_batch.inputs.labelling.labels import shown
 from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.remote import objects
 from mnist_batch.remote.addresses import Place
 
 
@@ -142,6 +141,8 @@ _LONGEST_HEADER = 2**16
 def _opened(path: Place) -> BinaryIO:
     """Open a file of labels; one in object storage is read at once."""
     if isinstance(path, str):
+        from mnist_batch.remote import objects  # late: local runs do without
+
         if objects.stat(path).size > MOST_JSON_BYTES:
             raise ValueError(f"more than {MOST_JSON_BYTES // 2**20} MiB")
         return io.BytesIO(objects.read(path))

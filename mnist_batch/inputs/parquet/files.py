@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +54,10 @@ from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.remote.addresses import Place
-from mnist_batch.remote.objects import RemoteObject
 from mnist_batch.schema import PATH, ImageBatch, Images
+
+if TYPE_CHECKING:
+    from mnist_batch.remote.objects import RemoteObject
 
 PART_SHARDS = 4
 """Shards that are worth a part."""
@@ -333,7 +335,7 @@ def open_parquet(path: Path, source: str, settings: ReadSettings) -> list[Parque
 
 
 def open_remote_parquet(
-    found: RemoteObject, path: str, source: str, settings: ReadSettings
+    found: "RemoteObject", path: str, source: str, settings: ReadSettings
 ) -> list[ParquetShard]:
     """Do what `open_parquet` does for a file in object storage, by a request or two."""
     return _open(path, identity_of_object(found), source, settings)

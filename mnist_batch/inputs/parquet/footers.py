@@ -4,6 +4,7 @@ import os
 import stat
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 from mnist_batch._kernels.parquet import find_chunks
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.remote.addresses import is_remote
-from mnist_batch.remote.objects import RemoteObject, read
+
+if TYPE_CHECKING:
+    from mnist_batch.remote.objects import RemoteObject
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +42,15 @@ def identity_of(path: str, *, portable: bool = False) -> bytes:
     return _identity(status, portable=portable)
 
 
-def identity_of_object(found: RemoteObject) -> bytes:
+def identity_of_object(found: "RemoteObject") -> bytes:
     """Return size and ETag of an object, as an identity."""
     return b"%d %s" % (found.size, found.etag.encode())
 
 
-def listed_object(address: str, identity: bytes) -> RemoteObject:
+def listed_object(address: str, identity: bytes) -> "RemoteObject":
     """Return the object of an address that had an identity."""
+    from mnist_batch.remote.objects import RemoteObject  # late: local runs do without
+
     size, _, etag = identity.decode().partition(" ")
     return RemoteObject(address, int(size), etag)
 
@@ -96,7 +101,9 @@ _TAIL = 2**16
 """Bytes at the end of an object that are requested first: most footers are in them."""
 
 
-def _read_remote_footer(found: RemoteObject) -> Footer:
+def _read_remote_footer(found: "RemoteObject") -> Footer:
+    from mnist_batch.remote.objects import read  # late: local runs do without
+
     start = max(0, found.size - _TAIL)
     tail = read(found.address, found.etag, (start, found.size)) if found.size else b""
     length = int.from_bytes(tail[-8:-4], "little")

@@ -11,7 +11,6 @@ from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.footers import listed_object, open_listed, read_footer
 from mnist_batch.inputs.parquet.row_groups import RowGroups
 from mnist_batch.remote.addresses import is_remote
-from mnist_batch.remote.transfers import fetched_spans
 
 _GAP = 2**20
 """Bytes between two columns that are fetched with them: they take less time than a request."""
@@ -57,6 +56,8 @@ def open_groups(
 
 
 def _fill(descriptor: int, path: str, identity: bytes, spans: Sequence[tuple[int, int]]) -> None:
+    from mnist_batch.remote.transfers import fetched_spans  # late: local runs do without
+
     found = listed_object(path, identity)
     for (start, _), content in fetched_spans(found, _merged(spans)):
         os.pwrite(descriptor, content, start)

@@ -23,12 +23,13 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.texts import own_rows_of_columns
-from mnist_batch.outputs.parts.parquet_part import ParquetPart, read_parquet_part
 from mnist_batch.outputs.targets import flush_names, output_errors
 from mnist_batch.schema import first_rows
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    from mnist_batch.outputs.parts.parquet_part import ParquetPart
 
 _IDENTITY = b"mnist_batch.part"
 """The key of a part's identity in the metadata of its file's schema."""
@@ -98,11 +99,7 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
         with output_errors(out):
             # Arrow writes a batch in some twenty small pieces.
             self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
-            self._writer: ParquetPart | _ArrowPart = (
-                ParquetPart(self._pieces, schema)
-                if identity.kind is PartKind.PARQUET
-                else _ArrowPart(self._pieces, schema, identity)
-            )
+            self._writer = _begun(self._pieces, schema, identity)
 
     @property
     def checksum(self) -> int:
@@ -151,6 +148,17 @@ class _ArrowPart:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _begun(
+    stream: pa.NativeFile, schema: pa.Schema, identity: PartIdentity
+) -> "ParquetPart | _ArrowPart":
+    """Begin the content of a part; the stream stays open."""
+    if identity.kind is PartKind.ARROW:
+        return _ArrowPart(stream, schema, identity)
+    from mnist_batch.outputs.parts.parquet_part import ParquetPart  # late: for a data set alone
+
+    return ParquetPart(stream, schema)
 
 
 @contextlib.contextmanager
@@ -234,12 +242,20 @@ def read_part(content: pa.Buffer, identity: PartIdentity, checksum: int) -> Iter
     """
     if zlib.crc32(content) != checksum:
         raise DamagedPartError("damaged")
-    is_parquet, rows = identity.kind is PartKind.PARQUET, 0
-    for batch, note in read_parquet_part(content) if is_parquet else _read_arrow(content, identity):
+    rows = 0
+    for batch, note in _batches(content, identity):
         rows += int(first_rows(batch).sum())
         yield KeptRows(batch, note)
     if rows != identity.rows:
         raise DamagedPartError("damaged")
+
+
+def _batches(content: pa.Buffer, identity: PartIdentity) -> Iterator[tuple[pa.RecordBatch, bytes]]:
+    if identity.kind is PartKind.ARROW:
+        return _read_arrow(content, identity)
+    from mnist_batch.outputs.parts.parquet_part import read_parquet_part  # late, too
+
+    return read_parquet_part(content)
 
 
 def _read_arrow(

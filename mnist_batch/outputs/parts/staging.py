@@ -19,14 +19,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.outputs.dataset.layout import part_name
-from mnist_batch.outputs.dataset.manifest import DatasetPart
 from mnist_batch.outputs.parts.manifest import Manifest
 from mnist_batch.outputs.parts.part_file import (
     PART_NAME,
@@ -41,6 +40,9 @@ from mnist_batch.outputs.parts.part_file import (
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.outputs.targets import output_errors
 from mnist_batch.remote.addresses import Place, joined
+
+if TYPE_CHECKING:
+    from mnist_batch.outputs.dataset.manifest import DatasetPart
 
 MANIFEST, COMMITTED = "manifest.json", "committed"
 
@@ -126,8 +128,11 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         """The number of parts that the run has, whichever are here."""
         return len(self._manifest.parts)
 
-    def files(self) -> Iterator[tuple[Place, DatasetPart]]:
+    def files(self) -> Iterator[tuple[Place, "DatasetPart"]]:
         """Yield each file here that stays one, in order, and what it is in a folder of these."""
+        from mnist_batch.outputs.dataset.layout import part_name  # late: a single file has none
+        from mnist_batch.outputs.dataset.manifest import DatasetPart
+
         for number, content in sorted(self._contents.items()):
             identity = self._identity(self._manifest.parts[number])
             name = identity.file_name(self._checksums[number])

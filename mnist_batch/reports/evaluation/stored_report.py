@@ -12,12 +12,12 @@ from typing import Any, Self
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.outputs.mistakes import Mistakes
-from mnist_batch.outputs.stored.stored_file import names_in, report_address, stored_errors
+from mnist_batch.outputs.stored.stored_file import names_in, stored_errors
 from mnist_batch.outputs.targets import output_errors, why_failed
 from mnist_batch.remote import objects, transfers
-from mnist_batch.remote.addresses import Place, is_remote, joined, parsed
+from mnist_batch.remote.addresses import joined, parsed
 from mnist_batch.reports.page import Around
-from mnist_batch.reports.report import FILES, WHOLE, Report, missing_note, report_folder
+from mnist_batch.reports.report import FILES, WHOLE, Report, missing_note
 
 
 class StoredReport(AbstractContextManager["StoredReport", None]):
@@ -144,24 +144,3 @@ class StoredReport(AbstractContextManager["StoredReport", None]):
             self.missing.setdefault(name, str(error.strerror))
         except Exception as error:  # noqa: BLE001 - the report is a guest of the result
             self.missing.setdefault(name, why_failed(error))
-
-
-def report_place(out: Place, report: str | Path | bool, *, is_folder: bool = False) -> Place | None:
-    """Return where the report on `out` goes: True for beside it, as `report_folder` says."""
-    if isinstance(report, str) and is_remote(report):
-        return report
-    if isinstance(out, Path):
-        return report_folder(out, report, is_folder=is_folder)
-    if report is True:
-        return report_address(out, is_folder=is_folder)
-    return Path(report) if report else None
-
-
-AnyReport = Report | StoredReport
-
-
-def report_at(place: Place, *, overwrite: bool) -> AnyReport:
-    """Return the report of a folder, on this machine or on object storage; errors are its own."""
-    if isinstance(place, str):
-        return StoredReport(place, overwrite=overwrite)
-    return Report(place, overwrite=overwrite)

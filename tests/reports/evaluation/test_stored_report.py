@@ -7,7 +7,7 @@ import pytest
 
 import mnist_batch
 from mnist_batch.errors import OutputError
-from mnist_batch.reports.evaluation.stored_report import StoredReport, report_place
+from mnist_batch.reports.evaluation.stored_report import StoredReport
 from mnist_batch.reports.report import FILES
 from tests.support.s3_server import Bucket
 
@@ -60,13 +60,3 @@ def test_a_bucket_alone_is_no_folder(bucket: Bucket) -> None:
     """One line says so."""
     with pytest.raises(OutputError, match="names a bucket, and no folder in it; name one"):
         StoredReport(bucket.url, overwrite=False)
-
-
-def test_a_report_lies_beside_its_predictions_unless_it_is_named() -> None:
-    """Wherever these are, and wherever it is named."""
-    for out in ("s3://digits/out.csv", Path("out.csv")):
-        assert report_place(out, "s3://digits/r") == "s3://digits/r"
-        assert report_place(out, "r") == Path("r")
-        assert report_place(out, report=False) is None
-    assert report_place("s3://digits/out.csv", report=True) == "s3://digits/out.report"
-    assert report_place(Path("out.csv"), report=True) == Path("out.report")
