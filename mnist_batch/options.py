@@ -87,7 +87,7 @@ class ErrorBudget(NamedTuple):
 LEAST_MEMORY = 512 * 2**20
 """Bytes that a run is given at least: it takes 150 to 400 MiB before any large picture."""
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMGT])(?:iB)?", re.IGNORECASE | re.ASCII)
+_SIZE = r"(?ia)([0-9]+(?:\.[0-9]+)?)([KMGT])(?:iB)?"
 
 
 def memory_size(text: str | None) -> int | None:
@@ -100,7 +100,7 @@ def memory_size(text: str | None) -> int | None:
     """
     if text is None:
         return None
-    found = _SIZE.fullmatch(text)
+    found = re.fullmatch(_SIZE, text)
     if found is None:
         raise ValueError(f"{text[:60]!r}: expected a size such as 2G or 512M")
     size = int(Decimal(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
@@ -122,7 +122,7 @@ class Share(NamedTuple):
         Raises:
             ValueError: it is no such share.
         """
-        found = _SHARE.fullmatch(text)
+        found = re.fullmatch(_SHARE, text)
         if found is None or not 1 <= int(found[1]) <= int(found[2]):
             raise ValueError(f"{text[:60]!r}: expected a share such as 1/3, 2/3 or 3/3")
         return cls(int(found[1]), int(found[2]))
@@ -140,7 +140,7 @@ class Share(NamedTuple):
         return f"{self.number}/{self.total}"
 
 
-_SHARE = re.compile(r"([0-9]{1,9})/([0-9]{1,9})", re.ASCII)
+_SHARE = r"([0-9]{1,9})/([0-9]{1,9})"
 
 
 class Scale(StrEnum):

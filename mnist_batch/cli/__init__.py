@@ -9,26 +9,14 @@ import logging
 import os
 import sys
 import warnings
-from types import ModuleType
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mnist_batch import __version__
-from mnist_batch.cli import (
-    benchmark,
-    compare,
-    demo,
-    evaluate,
-    generate,
-    inspect,
-    merge,
-    pack,
-    predict,
-    train,
-)
-from mnist_batch.cli.nights import history, nightly
 from mnist_batch.cli.printing.terminal import columns, say
 from mnist_batch.cli.shared.groups import expanded
 from mnist_batch.errors import MnistBatchError, tell_options
@@ -76,19 +64,7 @@ class _Command(TyperCommand):
 
 _HELP = {"help_option_names": ["--help", "-h"]}
 
-app = typer.Typer(
-    name="mnist-batch",
-    cls=_Commands,
-    help="Batch prediction and evaluation for MNIST-style digit classifiers.",
-    epilog="Example: mnist-batch predict digits/ --out predictions.parquet",
-    no_args_is_help=True,
-    context_settings=_HELP,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
 
-
-@app.callback(invoke_without_command=True)
 def _main_options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
@@ -102,12 +78,53 @@ def _main_options(
     require_room(_TO_BEGIN, "mnist-batch")
 
 
-def _register(module: ModuleType) -> None:
+COMMANDS = {
+    "predict": "predict",
+    "merge": "merge",
+    "evaluate": "evaluate",
+    "compare": "compare",
+    "nightly": "nights.nightly",
+    "history": "nights.history",
+    "train": "train",
+    "pack": "pack",
+    "benchmark": "benchmark",
+    "inspect": "inspect",
+    "generate": "generate",
+    "demo": "demo",
+}
+"""The commands in the order of the help, and the module of each."""
+
+
+def command_line(words: Sequence[str] | None = None) -> typer.Typer:
+    """Return the command line: whole, or as far as a line of `words` is about it.
+
+    That is the command that the line names, or of all the names and what they do. To import the
+    others and to read their options takes 8 ms of every start.
+    """
+    app = typer.Typer(
+        name="mnist-batch",
+        cls=_Commands,
+        help="Batch prediction and evaluation for MNIST-style digit classifiers.",
+        epilog="Example: mnist-batch predict digits/ --out predictions.parquet",
+        no_args_is_help=True,
+        context_settings=_HELP,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    app.callback(invoke_without_command=True)(_main_options)
+    # No option before a command takes a value.
+    named = next((word for word in words or () if not word.startswith("-")), "")
+    for name in [named] if named in COMMANDS else COMMANDS:
+        _register(app, name, with_options=words is None or name == named)
+    return app
+
+
+def _register(app: typer.Typer, name: str, *, with_options: bool) -> None:
     """Make a command of the function that is named as its module.
 
     The module's docstring is the command's help, and the docstring's last paragraph the example.
     """
-    name = module.__name__.rpartition(".")[2]
+    module = import_module(f"{__name__}.{COMMANDS[name]}")
     paragraphs = [" ".join(text.split()) for text in (module.__doc__ or "").split("\n\n")]
     command = app.command(
         name,
@@ -116,24 +133,11 @@ def _register(module: ModuleType) -> None:
         epilog=paragraphs[-1],
         context_settings=_HELP,
     )
-    command(expanded(getattr(module, name)))
+    command(expanded(getattr(module, name)) if with_options else _not_named)
 
 
-for _module in (
-    predict,
-    merge,
-    evaluate,
-    compare,
-    nightly,
-    history,
-    train,
-    pack,
-    benchmark,
-    inspect,
-    generate,
-    demo,
-):
-    _register(_module)
+def _not_named() -> None:
+    """Take the place of a command that the line does not name, so that it has no options."""
 
 
 def main() -> None:
@@ -147,7 +151,9 @@ def main() -> None:
     logging.disable()
     try:
         with machine_errors():
-            app(complete_var=_completion_variable())
+            completing = _completion_variable()
+            app = command_line(None if completing else sys.argv[1:])
+            app(complete_var=completing)
     except MnistBatchError as error:
         if signals.received() is None:  # else it is what a library made of the interrupt
             say(f"error: {error}")

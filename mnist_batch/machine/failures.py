@@ -89,15 +89,12 @@ _MEMORY_TEXTS = {
 """How messages begin that say that memory ran out, by the type that libraries raise them as. None
 begins so with words of a file's."""
 
-_KERAS_MEMORY_TEXTS = re.compile(
-    r"""^(?:
+_KERAS_MEMORY_TEXTS = r"""(?mx)^(?:
         RESOURCE_EXHAUSTED  # JAX
         | CUDA\ out\ of\ memory  # PyTorch
         | (?:\[enforce\ fail\ at\ [^\]]*\][^'"\n]*)? DefaultCPUAllocator:  # PyTorch on a CPU
         | [^'"\n]* Dst\ tensor\ is\ not\ initialized  # TensorFlow, on a full GPU
-    )""",
-    re.MULTILINE | re.VERBOSE,
-)
+    )"""
 """How a line of a message of Keras's backends begins. Other lines quote names of layers."""
 
 
@@ -171,7 +168,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     Keras raises exceptions of its backends again as other types, with the message in it.
     """
     return any(
-        _lack(one) is _MEMORY or _KERAS_MEMORY_TEXTS.search(str(one)) for one in _chain(error)
+        _lack(one) is _MEMORY or re.search(_KERAS_MEMORY_TEXTS, str(one)) for one in _chain(error)
     )
 
 

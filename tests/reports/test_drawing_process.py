@@ -318,8 +318,8 @@ def test_where_no_process_can_be_started_the_figure_says_so(
 def test_the_first_process_never_imports_matplotlib(tmp_path: Path, digits_folder: Path) -> None:
     """The process of the command or of a program that calls the library does without."""
     program = (
-        "import sys; from mnist_batch.cli import app\n"
-        "try: app()\nfinally: print('matplotlib.figure' in sys.modules)"
+        "import sys; from mnist_batch.cli import main\n"
+        "try: main()\nfinally: print('matplotlib.figure' in sys.modules)"
     )
     command = ["predict", str(digits_folder), "--out", str(tmp_path / "a.csv")]
     result = subprocess.run(

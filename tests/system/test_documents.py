@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 import mnist_batch
-from mnist_batch.cli import app
+from mnist_batch.cli import command_line
 from mnist_batch.synthetic import generator
 from tests.support.hub_server import HubServer
 from tests.support.s3_server import Bucket, environment_of, s3_server
@@ -33,7 +33,7 @@ DOCUMENTS = {
         ]
     )
 }
-COMMANDS = typer.main.get_group(app).commands
+COMMANDS = typer.main.get_group(command_line()).commands
 TARGETS = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 LINE = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -173,7 +173,7 @@ def test_the_example_of_a_help_works(
         mnist_batch.predict("digits", f"shard-{number}/", shard=f"{number}/2", report=False)
     if command == "history":
         mnist_batch.nightly("digits", "nights")
-    result = CliRunner().invoke(app, shlex.split(example))
+    result = CliRunner().invoke(command_line(), shlex.split(example))
     assert result.exit_code == 0, result.output
 
 

@@ -91,11 +91,17 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: a function of which some parameters are annotated with a dataclass of this module.
     """
-    parameters_, groups = [], dict[str, type]()
-    for one in inspect.signature(command, eval_str=True).parameters.values():
-        if is_dataclass(one.annotation) and isinstance(one.annotation, type):
-            groups[one.name] = one.annotation
-            parameters_ += _options(one.annotation)
+    groups: dict[str, type] = {
+        name: one
+        for name, one in command.__annotations__.items()
+        if is_dataclass(one) and isinstance(one, type)
+    }
+    if not groups:
+        return command
+    parameters_ = []
+    for one in inspect.signature(command).parameters.values():
+        if one.name in groups:
+            parameters_ += _options(groups[one.name])
         else:
             parameters_.append(one.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mnist_batch.cli import app
+from mnist_batch.cli import command_line
 from tests.support.command import run
 
 
 def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["nightly", *map(str, arguments)])
+    return CliRunner().invoke(command_line(), ["nightly", *map(str, arguments)])
 
 
 def test_the_summary_is_printed_and_errors_on_stderr(tmp_path: Path, digits_folder: Path) -> None:
