@@ -157,8 +157,12 @@ def _record(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     ]
     elapsed_s = _total([one["elapsed_s"] for one in records])
     rows = _total([one["rows"] for one in counts])
+    how = common_run(records) or {}
+    # No prediction depends on the seed, and readers of a record expect one.
+    seed = {"sample_seed": first["options"]["sample_seed"]}
     return {
-        **(common_run(records) or {}),
+        **how,
+        "options": {**how.get("options", {}), **seed},
         "counts": _total(counts),
         "images": _total(of_images) if of_images else first["images"],
         "elapsed_s": round(elapsed_s, 3),

@@ -125,7 +125,7 @@ def common_run(runs: Sequence[Mapping[str, Any] | None]) -> Mapping[str, Any] | 
     return _alike(told) or None if len(told) == len(runs) else None
 
 
-_HOW = ("version", "model", "predictor", "options", "versions", "kernels")
+_HOW = ("version", "model", "predictor", "classes", "options", "versions", "kernels")
 
 
 def _alike(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
