@@ -11,7 +11,7 @@ import numpy as np
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.inputs.listing import list_glob, naturally_sorted
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.outputs.dataset.layout import is_dataset
+from mnist_batch.outputs.dataset.layout import NOT_WHOLE, has_parts_alone, is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile, holds_predictions
 from mnist_batch.outputs.targets import behind_links
 from mnist_batch.schema import shortened
@@ -28,7 +28,7 @@ def find_predictions(named: Iterable[str | Path]) -> list[Path]:
 
     Raises:
         PredictionsError: there are none, a file is named twice, or a folder holds both Parquet and
-            CSV, which may be the same rows twice.
+            CSV, which may be the same rows twice, or parts that a run has not finished.
     """
     files = [path for one in named for path in _find(str(one))]
     if not files:
@@ -61,6 +61,8 @@ def _in_folder(folder: Path) -> Sequence[Path]:
         names = naturally_sorted(path.name for path in folder.iterdir())
     except OSError as error:
         raise PredictionsError(f"{folder}: cannot be listed: {error.strerror}") from error
+    if has_parts_alone(names):
+        raise PredictionsError(f"{folder}: {NOT_WHOLE}")
     found = list(_predictions_among(folder / name for name in names))
     if not found:
         raise PredictionsError(

@@ -7,6 +7,7 @@ import pytest
 
 import mnist_batch
 from mnist_batch.errors import OutputError, PredictionsError
+from tests.support.fault_proxy import FaultProxy
 from tests.support.s3_server import Bucket
 
 
@@ -57,3 +58,24 @@ def test_what_is_not_there_or_damaged_is_named_by_its_address(bucket: Bucket) ->
         assert "mnist-batch-" not in str(raised.value)
     with pytest.raises(PredictionsError, match=r"^s3://not-there/a\.csv does not exist"):
         mnist_batch.evaluate("s3://not-there/a.csv")
+
+
+@pytest.mark.parametrize("lost", [["_SUCCESS"], ["_SUCCESS", "_manifest.json"]])
+def test_a_folder_that_is_not_whole_is_refused_before_anything_is_fetched(
+    digits_folder: Path,
+    model: Path,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: list[str],
+) -> None:
+    """As a run leaves it that is killed when it publishes."""
+    out = f"{bucket.url}/a"
+    mnist_batch.predict(digits_folder, f"{out}/", model=model, report=False)
+    for name in lost:
+        bucket.client.delete_object(Bucket=bucket.name, Key=f"a/{name}")
+    with FaultProxy(bucket.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        for named in (out, f"{out}/"):
+            with pytest.raises(PredictionsError, match=f"^{out}: is not whole"):
+                mnist_batch.evaluate(named, report=False)
+        assert not [one.path for one in proxy.requests if "part-" in one.path]

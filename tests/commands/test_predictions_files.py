@@ -35,10 +35,24 @@ def test_a_folder_that_predict_wrote_is_one(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_spark_wrote_is_one_of_files(tmp_path: Path) -> None:
-    """It has a mark of the same name, and no manifest."""
+    """It has a mark of the same name, no manifest, and longer names."""
     folder = write_dataset(tmp_path / "all", [([1], [1]), ([2], [2])])
     (folder / MANIFEST).unlink()
-    assert find_predictions([folder]) == [folder / part_name(0), folder / part_name(1)]
+    spark = [folder / f"part-{number:05}-0b5c-c000.snappy.parquet" for number in range(2)]
+    for number, path in enumerate(spark):
+        (folder / part_name(number)).rename(path)
+    assert find_predictions([folder]) == spark
+
+
+@pytest.mark.parametrize("lost", [[MANIFEST], [MANIFEST, SUCCESS], [MANIFEST, SUCCESS, "b.csv"]])
+def test_parts_that_no_run_has_finished_are_refused(tmp_path: Path, lost: list[str]) -> None:
+    """Nobody knows how many there are to be, whatever lies beside them."""
+    folder = write_dataset(tmp_path / "all", [([1], [1]), ([2], [2])])
+    _write(folder / "b.csv")
+    for name in lost:
+        (folder / name).unlink()
+    with pytest.raises(PredictionsError, match=r"/all: is not whole: _manifest\.json and _SUCCESS"):
+        find_predictions([folder])
 
 
 def test_a_glob_matches_in_natural_order(tmp_path: Path) -> None:

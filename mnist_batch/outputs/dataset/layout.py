@@ -6,6 +6,7 @@ https://arrow.apache.org/docs/python/generated/pyarrow.dataset.dataset.html (ign
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 MANIFEST = "_manifest.json"
@@ -13,6 +14,12 @@ MANIFEST = "_manifest.json"
 
 SUCCESS = "_SUCCESS"
 """An empty file, the last one written: without it a folder is not whole."""
+
+NOT_WHOLE = (
+    f"is not whole: {MANIFEST} and {SUCCESS} have to be there; copy all of the folder, or predict "
+    "again"
+)
+"""What is said of a folder that a run has not finished, or of which something was lost."""
 
 _PART = re.compile(r"part-([0-9]{5,})\.parquet")
 
@@ -33,3 +40,12 @@ def is_dataset(path: Path) -> bool:
     Spark leaves `_SUCCESS` too, where it writes predictions again.
     """
     return os.path.lexists(path / MANIFEST)
+
+
+def has_parts_alone(names: Collection[str]) -> bool:
+    """Tell whether the names in a folder are of parts without their manifest.
+
+    A run that was killed when it published the parts leaves that, and so does a copy that broke
+    off: nothing says then how many parts there are.
+    """
+    return MANIFEST not in names and any(map(is_part_name, names))

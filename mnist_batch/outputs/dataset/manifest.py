@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name
+from mnist_batch.outputs.dataset.layout import MANIFEST, NOT_WHOLE, SUCCESS, is_part_name
 
 FORMAT = 1
 """The `format` of the file; another one is not read."""
@@ -118,10 +118,7 @@ def read_manifest(folder: Path) -> DatasetManifest:
                 f"{path}: cannot be read: {error.strerror}; check the path"
             ) from error
     if not is_whole:
-        raise PredictionsError(
-            f"{folder}: is not whole: {MANIFEST} and {SUCCESS} have to be there; copy all of the "
-            "folder, or predict again"
-        )
+        raise PredictionsError(f"{folder}: {NOT_WHOLE}")
     try:
         return DatasetManifest.of(content)
     except ValueError as error:

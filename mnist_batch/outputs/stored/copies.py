@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name
+from mnist_batch.outputs.dataset.layout import MANIFEST, NOT_WHOLE, SUCCESS, is_part_name
 from mnist_batch.outputs.dataset.shards import DatasetShards, read_shards
 from mnist_batch.outputs.stored.stored_file import temporary_folder
 from mnist_batch.outputs.targets import output_errors
@@ -53,7 +53,7 @@ def shards_here(folders: Sequence[Place]) -> Iterator[DatasetShards]:
 
 
 def _copy(address: str, copy: Path) -> None:
-    """Copy a file, or the files of a folder of predictions, those that are there."""
+    """Copy a file, or the files of a folder of predictions once it is whole."""
     with output_errors(copy):
         copy.parent.mkdir()
         try:
@@ -67,11 +67,13 @@ def _copy(address: str, copy: Path) -> None:
             found = [*objects.listed_here(address)]
         except FileNotFoundError:  # the bucket
             found = []
-        for one in found:
-            name = name_of(one.address)
-            if name in (MANIFEST, SUCCESS) or is_part_name(name):
-                transfers.download_listed(one, copy / name)
-        if not any(copy.iterdir()):
+        named = {name_of(one.address): one for one in found}
+        wanted = [name for name in named if name in (MANIFEST, SUCCESS) or is_part_name(name)]
+        if not wanted:
             raise PredictionsError(
                 f"{address} does not exist; name a predictions file, or a folder that predict wrote"
             )
+        if not {MANIFEST, SUCCESS} <= named.keys():
+            raise PredictionsError(f"{address}: {NOT_WHOLE}")
+        for name in wanted:
+            transfers.download_listed(named[name], copy / name)

@@ -96,7 +96,9 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         earlier = check_stored_dataset(self._out, overwrite=self._overwrite)
         with stored_errors(self._out):
             if self._overwrite:
-                self._delete([SUCCESS, MANIFEST])
+                # One after the other: one request for both promises readers no order.
+                self._delete([SUCCESS])
+                self._delete([MANIFEST])
             deque(in_threads(self._put_part, self._names.items()), maxlen=0)
             self._delete(earlier.difference(self._names))
             try:

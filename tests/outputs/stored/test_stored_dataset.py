@@ -13,6 +13,7 @@ import mnist_batch
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs.parts import parts
+from mnist_batch.remote import objects
 from tests.support.s3_server import Bucket
 
 
@@ -62,6 +63,20 @@ def test_an_earlier_folder_is_replaced_on_demand(
     (one, *_) = digits_folder.rglob("*.png")
     mnist_batch.predict(one, out, model=model, report=False, overwrite=True)
     assert [*bucket.objects()] == ["a/_SUCCESS", "a/_manifest.json", "a/part-00000.parquet"]
+
+
+def test_the_mark_goes_before_all_else(
+    digits_folder: Path, model: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a request of its own: one that deletes several has no order that readers can trust."""
+    out = f"{bucket.url}/a/"
+    mnist_batch.predict(digits_folder, out, model=model, report=False)
+    calls: list[list[str]] = []
+    monkeypatch.setattr(objects, "delete", lambda names: calls.append([*names]))
+    with pytest.raises(OutputError, match="is not empty"):  # since nothing was deleted
+        mnist_batch.predict(digits_folder, out, model=model, report=False, overwrite=True)
+    of_folder = [call for call in calls if call and call[0].startswith(out)]
+    assert of_folder[:2] == [[f"{out}_SUCCESS"], [f"{out}_manifest.json"]]
 
 
 @pytest.mark.parametrize("name", ["part-00000.parquet", "mine.parquet", "a/_manifest.json"])
