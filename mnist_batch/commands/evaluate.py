@@ -97,6 +97,29 @@ def evaluate(
         return _reported(wanted, report, overwrite=overwrite)
 
 
+def evaluate_joined(
+    out: Place,
+    report: "AnyReport | None",
+    *,
+    images: Sequence[str | Path] | None,
+    image_column: str | None,
+    run: Mapping[str, Any],
+) -> Summary:
+    """Evaluate what `merge` wrote, into a report that it has locked.
+
+    Args:
+        out: the predictions.
+        report: the report to make; None for none.
+        images: as of `evaluate`.
+        image_column: as of `evaluate`.
+        run: how the predictions were made, which a CSV file does not say itself.
+    """
+    with copies_here([out] if isinstance(out, str) else []) as copies:
+        files = copies or [Path(out)]
+        wanted = _Wanted(files, [out], None, (), images, image_column, None, run)
+        return _evaluate(wanted, report)
+
+
 def _reported(wanted: "_Wanted", report: str | Path | bool, *, overwrite: bool) -> Summary:
     """Evaluate into a report, where one is wanted, which lies apart from all that is read."""
     folder = _report_place(wanted, report)
@@ -134,6 +157,7 @@ class _Wanted:
     inputs: Sequence[str | Path] | None
     image_column: str | None
     sample_seed: int | None
+    run: Mapping[str, Any] | None = None  # how files were made that do not say it themselves
 
     def command(self, report: Place) -> str:
         """Return the line that makes the report again in a shell."""
@@ -169,15 +193,16 @@ class _Read:
         listed = _further(wanted.files) if report else []  # in mistakes.csv
         for path in wanted.files:
             with PredictionsFile(path) as file:
-                self.runs.append(file.run)
+                run = file.run or wanted.run
+                self.runs.append(run)
                 if evaluator is None:
                     classes = file.classes
                     if wanted.labels is not None:
                         self._labels = LateLabels(place_of(wanted.labels), classes)
-                    slices = slices or _slices_of(file)
+                    slices = slices or _slices_of(file, run)
                     seed = wanted.sample_seed
                     if seed is None:
-                        seed = _options(file.run).get("sample_seed", 0)
+                        seed = _options(run).get("sample_seed", 0)
                     mistakes = report.mistakes if report else None
                     shown = report is not None
                     evaluator = Evaluator(
@@ -275,9 +300,9 @@ def _further(files: Sequence[Path]) -> list[str]:
     return [*names]
 
 
-def _slices_of(file: PredictionsFile) -> Sequence[str]:
+def _slices_of(file: PredictionsFile, run: Mapping[str, Any] | None) -> Sequence[str]:
     """Return the columns by which the run of a file was sliced, so far as they are there."""
-    names = _options(file.run).get("slices")
+    names = _options(run).get("slices")
     return [name for name in names if name in file.further] if isinstance(names, list) else []
 
 

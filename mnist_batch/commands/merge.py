@@ -1,24 +1,32 @@
 """Join the shards of a run, which several machines predicted, into one output."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mnist_batch.commands.command_lines import evaluate_line
-from mnist_batch.commands.evaluate import evaluate
+from mnist_batch.commands.evaluate import evaluate_joined
 from mnist_batch.commands.predictions_files import common_run
 from mnist_batch.commands.runs.summary import Summary
-from mnist_batch.errors import MachineError, MnistBatchError, OutputError, PredictionsError
+from mnist_batch.errors import OutputError, PredictionsError
+from mnist_batch.evaluation.evaluator import Evaluator
 from mnist_batch.options import Inputs, OutputFormat, input_list, output_format
 from mnist_batch.outputs.dataset.shards import DatasetShards
 from mnist_batch.outputs.kinds import dataset_sink, output_place
-from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
+from mnist_batch.outputs.places import (
+    Claim,
+    check_apart,
+    check_outside,
+    claims_of_predictions,
+    files_written,
+)
 from mnist_batch.outputs.stored.copies import shards_here
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink
 from mnist_batch.remote.addresses import Place, is_remote
-from mnist_batch.reports.evaluation.places import report_at, report_place
+from mnist_batch.reports.evaluation.places import AnyReport, report_at, report_place
 from mnist_batch.reports.report import claims_of_report
 
 
@@ -57,18 +65,25 @@ def merge(
     kind, place = output_format(out, format), output_place(out)
     wanted = None if images is None else input_list(images)
     named = [output_place(folder) for folder in input_list(folders)]
-    folder = report_place(place, report, is_folder=kind is OutputFormat.DATASET)
-    claims = [*claims_of_predictions(place), *claims_of_report(folder)]
+    is_dataset = kind is OutputFormat.DATASET
+    folder = report_place(place, report, is_folder=is_dataset)
+    of_report = claims_of_report(folder)
+    claims = [*claims_of_predictions(place), *of_report]
     check_apart([*claims, *(Claim(one, "a shard") for one in dict.fromkeys(named))])
-    check_outside([place], [folder] if folder else [], wanted or [])
-    if folder:
-        report_at(folder, overwrite=overwrite)  # which refuses what it cannot write
-    with shards_here(named) as shards:
+    files = files_written(place, of_report, is_dataset=is_dataset)
+    check_outside(files, [folder] if folder else [], wanted or [])
+    with ExitStack() as entered:
+        writer = report_at(folder, overwrite=overwrite) if folder else None
+        if writer:
+            entered.enter_context(writer)
+        shards = entered.enter_context(shards_here(named))
         record = _joined(shards, place, kind, overwrite=overwrite)
-        summary = _evaluated(place, folder, wanted, image_column, overwrite=overwrite)
-    notes = list(summary.notes)
-    if len({*map(str, (one.get("kernels") for one in shards.records))}) > 1:
-        notes.append(_NOTE)
+        if writer:
+            writer.retire()  # it is on other predictions now
+        summary = _evaluated(place, writer, wanted, image_column, record)
+        notes = [*summary.notes]
+        if len({*map(str, (one.get("kernels") for one in shards.records))}) > 1:
+            notes.append(_NOTE)
     return replace(summary, run=record, notes=notes)
 
 
@@ -83,33 +98,38 @@ def _refuse_elsewhere(named: str | Path) -> None:
 
 def _evaluated(
     out: Place,
-    folder: Place | None,
+    report: "AnyReport | None",
     images: Sequence[str | Path] | None,
     image_column: str | None,
-    *,
-    overwrite: bool,
+    record: Mapping[str, Any],
 ) -> Summary:
-    """Evaluate what was written; a report that cannot be made is a note, no error."""
-    try:
-        return evaluate(
-            out,
-            report=folder or False,
-            images=images,
-            image_column=image_column,
-            overwrite=overwrite,
-        )
-    except MachineError:
-        raise
-    except MnistBatchError as error:
-        if folder is None:
-            raise
-        line = evaluate_line([out], folder, images=images or (), image_column=image_column)
-        note = (
-            f"no report was made ({why_failed(error)}); the predictions are complete; to make it: "
-            f"{line}"
-        )
-        summary = evaluate(out, report=False)
-        return replace(summary, notes=[*summary.notes, note])
+    """Evaluate what is in place; whatever fails is a note, as of `predict`, no error."""
+    note, again = "", "name them to mnist-batch evaluate"
+    if report:
+        again = evaluate_line([out], report.folder, images=images or (), image_column=image_column)
+    for writer in dict.fromkeys([report, None]):
+        wanted = images if writer else None
+        try:
+            summary = evaluate_joined(
+                out, writer, images=wanted, image_column=image_column, run=record
+            )
+        except Exception as error:  # noqa: BLE001 - the report is a guest of the predictions
+            what = "no report was made" if report else "nothing was evaluated"
+            how = f"the predictions are complete; to make it: {again}"
+            note = note or f"{what} ({why_failed(error)}); {how}"
+        else:
+            return replace(summary, notes=[*summary.notes, note] if note else summary.notes)
+    nothing = Evaluator(0).evaluation()
+    return Summary(
+        predictions=out,
+        metrics=nothing.metrics,
+        run=record,
+        report_files=[],
+        notes=[note],
+        profile=nothing.profile,
+        unreadable={},
+        slices=[],
+    )
 
 
 _NOTE = (

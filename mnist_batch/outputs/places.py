@@ -10,7 +10,8 @@ from pathlib import Path, PurePath
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.formats import IMAGE_SUFFIXES, read_from_any_folder
 from mnist_batch.inputs.listing import glob_root
-from mnist_batch.outputs.kinds import absolute, name_at, staging_place, suffix_of
+from mnist_batch.outputs.dataset.layout import part_name
+from mnist_batch.outputs.kinds import absolute, name_at, place_in, staging_place, suffix_of
 from mnist_batch.outputs.targets import behind_links
 from mnist_batch.remote.addresses import Place, is_remote, place_of
 
@@ -31,6 +32,12 @@ def claims_of_predictions(out: Place) -> list[Claim]:
     """Return where a run of `predict` writes its predictions."""
     unfinished = Claim(staging_place(out), "the unfinished predictions")
     return [Claim(out, "the predictions"), unfinished]
+
+
+def files_written(out: Place, of_report: Iterable[Claim], *, is_dataset: bool) -> list[Place]:
+    """Return the files that are written by their names: predictions, and those of their report."""
+    written = place_in(out, part_name(0)) if is_dataset else out
+    return [written, *(claim.path for claim in of_report if not claim.is_shared)]
 
 
 def check_apart(claims: Sequence[Claim]) -> None:

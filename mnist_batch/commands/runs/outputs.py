@@ -14,7 +14,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.found_images import find_images
 from mnist_batch.options import OutputFormat, PredictOptions
-from mnist_batch.outputs.dataset.layout import MANIFEST, part_name
+from mnist_batch.outputs.dataset.layout import MANIFEST
 from mnist_batch.outputs.kinds import (
     absolute,
     check_folder,
@@ -25,7 +25,13 @@ from mnist_batch.outputs.kinds import (
     rows_kept,
 )
 from mnist_batch.outputs.parts.staging import Staging
-from mnist_batch.outputs.places import Claim, check_apart, check_outside, claims_of_predictions
+from mnist_batch.outputs.places import (
+    Claim,
+    check_apart,
+    check_outside,
+    claims_of_predictions,
+    files_written,
+)
 from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
@@ -79,8 +85,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         pictures = _pictures_folder(wanted.save_prepared)
         self.folders = [folder for folder in (report, pictures) if folder]
         of_report = claims_of_report(report)
-        written = place_in(out, part_name(0)) if self._is_dataset else out
-        self.files = [written, *(claim.path for claim in of_report if not claim.is_shared)]
+        self.files = files_written(out, of_report, is_dataset=self._is_dataset)
         check_apart(
             [
                 *claims_of_predictions(out),
