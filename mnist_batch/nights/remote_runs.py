@@ -7,6 +7,7 @@ an object `.mnist-batch/NAME`, which only one run can create, keeps its name fro
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +21,15 @@ from mnist_batch.nights.history.index import METRICS, write_index
 from mnist_batch.nights.new_night import PLACE, free_names
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.night_folder import (
+    COMPARISON,
     INDEX,
+    JUNIT,
     MOST_BYTES,
     PAGES,
     PREDICTIONS,
     RECORD,
     REPORT,
+    SUMMARY,
     Nights,
 )
 from mnist_batch.nights.runs import Runs
@@ -37,6 +41,9 @@ _AT_ONCE = 16
 
 _LONGEST_NAME = 255
 """Bytes, on file systems; a folder there may have a longer one, which is no night's."""
+
+_GUESTS = {PREDICTIONS, REPORT, COMPARISON, SUMMARY, JUNIT}
+"""Names in the folder of a night, but for its record, which comes last."""
 
 _READ = (RECORD, f"{REPORT}/{METRICS}")
 _TEXTS = {".csv", ".html", ".json", ".md", ".xml"}
@@ -120,7 +127,7 @@ class RemoteRuns(Runs):
                     ) from error
                 continue
             try:
-                if next(objects.listed(place), None) is None:
+                if self._is_free(free):
                     yield free
                     return
             finally:
@@ -128,6 +135,19 @@ class RemoteRuns(Runs):
                 with contextlib.suppress(MnistBatchError):
                     objects.delete([claim])
         raise OutputError(f"{place} exists already; give another --name, or none for the date")
+
+    def _is_free(self, name: str) -> bool:
+        """Tell whether no night of a name is there, and nothing of somebody's.
+
+        What a killed run left is deleted, here too: files of a night, without its record.
+        """
+        start = self._at(name, "")
+        left = [one.address for one in objects.listed(start)]
+        if not {one.removeprefix(start).partition("/")[0] for one in left} <= _GUESTS:
+            return False
+        objects.delete(left)
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        return True
 
     def publish(self, name: str) -> None:
         """Upload the night of a name; others see it once its record is there."""

@@ -1,6 +1,11 @@
 """Nights of a folder of object storage are those of a folder of this machine."""
 
 import json
+import os
+import re
+import signal
+import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +15,8 @@ import mnist_batch
 from mnist_batch.errors import InputError, MachineError, OutputError, OutputInUseError
 from mnist_batch.nights.night import Night
 from mnist_batch.synthetic import generator
-from tests.support.fault_proxy import Fault, FaultProxy, always, first
+from tests.support.command import COMMAND
+from tests.support.fault_proxy import Fault, FaultProxy, Request, always, first
 from tests.support.nights import night, write_night
 from tests.support.s3_server import Bucket
 
@@ -93,6 +99,47 @@ def test_a_night_in_the_making_is_none(bucket: Bucket, tmp_path: Path) -> None:
     assert [row.night.name for row in history.nights] == ["a"]
     assert history.notes == []
     assert history.page == f"{runs}/index.html"
+
+
+def test_the_name_of_a_killed_run_is_free_once_its_claim_is_deleted(
+    bucket: Bucket, proxy: FaultProxy, digits: Path, tmp_path: Path
+) -> None:
+    """As the line says; somebody's own objects keep a name taken."""
+    runs, killed = f"{bucket.url}/nights", threading.Event()
+
+    def kill(request: Request) -> Fault | None:
+        if request.method == "PUT" and "/a/predictions.report/" in request.path:
+            process.kill()
+            killed.set()
+            return Fault(reset_after=0)
+        return None
+
+    proxy.faults = kill
+    process = subprocess.Popen(
+        [*COMMAND, "nightly", digits, "--runs", runs, "--name", "a", "--no-isolate"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.wait() == -signal.SIGKILL
+    assert killed.is_set()
+    proxy.faults = None
+    left = bucket.objects("nights/a/")
+    assert left
+    assert "nights/a/run.json" not in left
+    with pytest.raises(OutputInUseError, match="or delete") as raised:
+        mnist_batch.nightly(digits, runs, name="a")
+    (claim,) = re.findall(r"delete s3://[^/]+/(\S+) if", str(raised.value))
+    bucket.client.delete_object(Bucket=bucket.name, Key=claim)
+    bucket.put("nights/a/predictions.report/old.png", b"of the killed run")
+    assert mnist_batch.nightly(digits, runs, name="a").night.status == 0
+    found = bucket.objects("nights/a/")
+    assert "nights/a/run.json" in found
+    assert "nights/a/predictions.report/old.png" not in found
+    bucket.put("nights/b/predictions.parquet", b"PAR1")
+    bucket.put("nights/b/notes.txt", b"mine")
+    with pytest.raises(OutputError, match="/b exists already"):
+        mnist_batch.nightly(digits, runs, name="b")
+    assert len(bucket.objects("nights/b/")) == 2
 
 
 def test_names_that_climb_lead_nowhere(bucket: Bucket, tmp_path: Path) -> None:
