@@ -84,6 +84,22 @@ def test_shards_together_are_the_folder_of_one_machine(tmp_path: Path, digits_fo
     assert manifests[0] == manifests[1]
 
 
+def test_a_shard_that_is_written_to_later_changes_no_output(
+    tmp_path: Path, digits_folder: Path
+) -> None:
+    """As `rsync --inplace` does; the mode of a shard's files stays theirs, too."""
+    folders = _predict_shards(digits_folder, tmp_path)
+    part = folders[0] / "part-00000.parquet"
+    part.chmod(0o400)
+    mnist_batch.merge(folders, f"{tmp_path}/all/", report=False)
+    assert part.stat().st_mode & 0o777 == 0o400
+    joined = (tmp_path / "all" / part.name).read_bytes()
+    part.chmod(0o600)
+    with part.open("r+b") as file:
+        file.write(b"another")
+    assert (tmp_path / "all" / part.name).read_bytes() == joined
+
+
 def test_csv_is_joined_too(tmp_path: Path, digits_folder: Path) -> None:
     """As the run of one machine writes it."""
     mnist_batch.predict(digits_folder, tmp_path / "one.csv", report=False)

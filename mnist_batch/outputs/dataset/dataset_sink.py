@@ -33,6 +33,10 @@ class FinishedParts(Protocol):
     def number_of_parts(self) -> int:
         """The number of parts that the run has, whichever are here."""
 
+    @property
+    def are_own(self) -> bool:
+        """Whether the files are this run's alone, which nobody writes to after it."""
+
     def files(self) -> Iterator[tuple[Place, DatasetPart]]:
         """Yield where the file of each part is, in order, and what it is in the folder."""
 
@@ -110,7 +114,12 @@ class DatasetSink(StagedFolder):
     def _linked(self, folder: Path) -> Iterator[DatasetPart]:
         """Put the parts into the folder, and yield them."""
         for path, part in self._parts.files():
-            _link(Path(path), folder / part.name)
+            target = folder / part.name
+            if self._parts.are_own:
+                _link(Path(path), target)
+            else:
+                _copy(Path(path), target)
+            target.chmod(output_mode())
             yield part
 
 
@@ -135,9 +144,13 @@ def _link(part: Path, place: Path) -> None:
     try:
         os.link(part, place)
     except OSError:  # a file system without a second name for a file
-        shutil.copyfile(part, place)
-        flush(place)
-    place.chmod(output_mode())
+        _copy(part, place)
+
+
+def _copy(part: Path, place: Path) -> None:
+    """Write a part anew: what is written into the other file later does not change it."""
+    shutil.copyfile(part, place)
+    flush(place)
 
 
 class _Ours:

@@ -84,6 +84,11 @@ class DatasetShards:
         return self.shards[0].manifest.number_of_parts
 
     @property
+    def are_own(self) -> bool:
+        """Whether the files are a run's alone: a shard may be predicted again in its place."""
+        return False
+
+    @property
     def records(self) -> Sequence[Mapping[str, Any]]:
         """How each shard was predicted."""
         return [shard.manifest.record for shard in self.shards]

@@ -128,6 +128,11 @@ class Staging(AbstractContextManager["Staging", None], ABC):
         """The number of parts that the run has, whichever are here."""
         return len(self._manifest.parts)
 
+    @property
+    def are_own(self) -> bool:
+        """Whether the files are this run's alone, as they are."""
+        return True
+
     def files(self) -> Iterator[tuple[Place, "DatasetPart"]]:
         """Yield each file here that stays one, in order, and what it is in a folder of these."""
         from mnist_batch.outputs.dataset.layout import part_name  # late: a single file has none
