@@ -24,9 +24,13 @@ NOT_WHOLE = (
 _PART = re.compile(r"part-([0-9]{5,})\.parquet")
 
 
-def part_name(number: int) -> str:
-    """Return what the file of a part is called; the number is that among all parts of the run."""
-    return f"part-{number:05}.parquet"
+def part_name(number: int, number_of_parts: int = 1) -> str:
+    """Return what the file of a part is called; the number is that among all parts of the run.
+
+    Names of one run sort as its parts do: they have as many digits as the last one, five at least.
+    """
+    width = max(5, len(str(number_of_parts - 1)))
+    return f"part-{number:0{width}}.parquet"
 
 
 def is_part_name(name: str) -> bool:

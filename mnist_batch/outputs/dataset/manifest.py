@@ -1,6 +1,7 @@
 """The manifest of a folder of predictions: which parts belong to it, and how they were made."""
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ def _is_sound_head(manifest: DatasetManifest) -> bool:
     return (
         isinstance(manifest.run, str)
         and type(manifest.number_of_parts) is int
+        and manifest.number_of_parts >= 0
         and (shard is None or isinstance(shard, str))
         and isinstance(manifest.record, dict)
     )
@@ -113,6 +115,12 @@ def read_manifest(folder: Path) -> DatasetManifest:
     except OSError as error:
         raise_if_of_machine(error, str(path))
         is_whole = False
+        if isinstance(error, NotADirectoryError):
+            raise PredictionsError(f"{folder}: is a file; name the folder of a shard") from error
+        if not os.path.lexists(folder):
+            raise PredictionsError(
+                f"{folder}: does not exist; name a folder that predict wrote"
+            ) from error
         if not isinstance(error, FileNotFoundError):
             raise PredictionsError(
                 f"{path}: cannot be read: {error.strerror}; check the path"
@@ -124,3 +132,24 @@ def read_manifest(folder: Path) -> DatasetManifest:
     except ValueError as error:
         why = error if str(error).startswith("it") else "it is damaged"
         raise PredictionsError(f"{path}: cannot be read: {why}; predict again") from error
+
+
+def read_dataset(folder: Path) -> DatasetManifest:
+    """Return the manifest of a folder that holds its parts alone: other readers read all there.
+
+    Raises:
+        PredictionsError: as `read_manifest` raises it; or there is a part that it does not name.
+    """
+    manifest = read_manifest(folder)
+    names = {part.name for part in manifest.parts}
+    try:
+        found = [path.name for path in folder.iterdir()]
+    except OSError as error:
+        raise_if_of_machine(error, str(folder))
+        raise PredictionsError(f"{folder}: cannot be listed: {error.strerror}") from error
+    if foreign := sorted(name for name in found if is_part_name(name) and name not in names):
+        raise PredictionsError(
+            f"{folder / foreign[0]}: is a part that {MANIFEST} does not name; move it away, or "
+            "predict again"
+        )
+    return manifest

@@ -15,7 +15,7 @@ from mnist_batch.inputs.listing import UNREADABLE, cause, open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import Share
 from mnist_batch.outputs.dataset.layout import is_dataset, part_name
-from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_manifest
+from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_dataset
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DatasetShard:
                 f"{folder}: holds the parts of a shard that is not whole yet; end its run, or "
                 "predict it again with --resume"
             )
-        manifest = read_manifest(folder)
+        manifest = read_dataset(folder)
         try:
             share = Share.parse(manifest.shard or "1/1")
         except ValueError as error:
@@ -51,13 +51,16 @@ class DatasetShard:
         Raises:
             PredictionsError: they are not those of its share.
         """
-        parts, own = self.manifest.parts, self.share.of(self.manifest.number_of_parts)
+        parts, count = self.manifest.parts, self.manifest.number_of_parts
+        own = self.share.of(count)
         if not own and not sum(part.rows for part in parts):
             return []
-        if [part.name for part in parts] != [*map(part_name, own)]:
+        if len(parts) != len(own) or any(
+            part.name != part_name(number, count) for part, number in zip(parts, own, strict=True)
+        ):
             raise PredictionsError(
-                f"{self.folder}: its parts are not those of shard {self.share} of "
-                f"{self.manifest.number_of_parts:,} parts; predict it again"
+                f"{self.folder}: its parts are not those of shard {self.share} of {count:,} parts; "
+                "predict it again"
             )
         return parts
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.outputs.dataset.layout import MANIFEST
-from mnist_batch.outputs.dataset.manifest import DatasetPart, read_manifest
+from mnist_batch.outputs.dataset.manifest import DatasetPart, read_dataset
 from mnist_batch.outputs.formats.opened import is_run, predictions_errors
 from mnist_batch.outputs.formats.parquet_predictions import ParquetPredictions
 
@@ -24,7 +24,7 @@ class DatasetPredictions:
         self._path = path
         # Before the manifest is read: a folder that replaces this one meanwhile is another one.
         self._manifest = path / MANIFEST
-        manifest = read_manifest(path)
+        manifest = read_dataset(path)
         if not manifest.parts:
             raise PredictionsError(
                 f"{path}: shard {manifest.shard} of {manifest.number_of_parts:,} parts has none; "

@@ -142,7 +142,7 @@ class Staging(AbstractContextManager["Staging", None], ABC):
             identity = self._identity(self._manifest.parts[number])
             name = identity.file_name(self._checksums[number])
             file = self.place / name if isinstance(self.place, Path) else joined(self.place, name)
-            yield file, DatasetPart(part_name(number), *content)
+            yield file, DatasetPart(part_name(number, self.number_of_parts), *content)
 
     def announce(self, output: Path, others: Iterable[str | Path]) -> None:
         """Record the file that becomes the output, before it and then `others` get their names.

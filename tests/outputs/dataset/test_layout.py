@@ -6,13 +6,15 @@ from mnist_batch.outputs.dataset.layout import MANIFEST, is_dataset, is_part_nam
 
 
 def test_parts_sort_by_their_numbers() -> None:
-    """As text up to 100,000 parts, and by their numbers in any case."""
-    assert [part_name(0), part_name(12), part_name(99_999), part_name(100_000)] == [
+    """As text, which is how readers order them, however many there are."""
+    assert [part_name(number, 100_000) for number in (0, 12, 99_999)] == [
         "part-00000.parquet",
         "part-00012.parquet",
         "part-99999.parquet",
-        "part-100000.parquet",
     ]
+    names = [part_name(number, 100_001) for number in (0, 9_999, 99_999, 100_000)]
+    assert names == sorted(names)
+    assert (names[0], names[-1]) == ("part-000000.parquet", "part-100000.parquet")
 
 
 def test_names_of_parts_are_told_from_others() -> None:

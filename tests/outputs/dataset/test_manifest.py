@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from mnist_batch.errors import PredictionsError
 from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
-from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_manifest
+from mnist_batch.outputs.dataset.manifest import (
+    DatasetManifest,
+    DatasetPart,
+    read_dataset,
+    read_manifest,
+)
 
 PARTS = [DatasetPart(part_name(number), 8, f"{number:064x}") for number in range(3)]
 WHOLE = DatasetManifest("4dfb6138b0f9b8ec", 9, "1/3", PARTS, {"version": "0.5.0"})
@@ -59,6 +64,7 @@ def test_a_folder_that_is_not_whole_is_refused(tmp_path: Path, missing: str) -> 
         {"format": 2},
         {"run": 7},
         {"number_of_parts": "9"},
+        {"number_of_parts": -3},
         {"shard": 1},
         {"record": []},
         {"parts": None},
@@ -83,3 +89,23 @@ def test_what_is_no_json_is_damaged(tmp_path: Path, text: str) -> None:
     """One line, whatever the bytes."""
     with pytest.raises(PredictionsError, match="cannot be read: it is damaged; predict again"):
         read_manifest(_write(tmp_path, text))
+
+
+def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
+    """Not as one that was copied in part."""
+    (tmp_path / "file").touch()
+    with pytest.raises(PredictionsError, match="file: is a file; name the folder of a shard"):
+        read_manifest(tmp_path / "file")
+    with pytest.raises(PredictionsError, match="none: does not exist"):
+        read_manifest(tmp_path / "none")
+
+
+def test_a_part_that_the_manifest_does_not_name_is_refused(tmp_path: Path) -> None:
+    """Other readers would read its rows."""
+    _write(tmp_path, WHOLE.text())
+    (tmp_path / part_name(0)).touch()
+    (tmp_path / "notes.txt").touch()
+    assert read_dataset(tmp_path) == WHOLE
+    (tmp_path / part_name(7)).touch()
+    with pytest.raises(PredictionsError, match=r"part-00007\.parquet: is a part that _manifest"):
+        read_dataset(tmp_path)

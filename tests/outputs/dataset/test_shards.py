@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -243,3 +244,17 @@ def test_a_manifest_may_say_anything(tmp_path: Path) -> None:
     (folders[1] / MANIFEST).write_text(json.dumps({"format": 1, "run": 7}))
     with pytest.raises(PredictionsError, match=r"b/_manifest\.json"):
         read_shards(folders)
+
+
+def test_a_number_of_parts_is_not_believed(tmp_path: Path) -> None:
+    """No name is made of parts that are not there: 300 million took 7.7 GB."""
+    folder = _shard(tmp_path / "a", None, {0: [0]})
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "number_of_parts": 300_000_000}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(PredictionsError, match="are not those of shard 1/1 of 300,000,000"):
+            [*read_shards([folder]).files()]
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()

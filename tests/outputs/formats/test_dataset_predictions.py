@@ -40,7 +40,7 @@ def test_rows_come_part_by_part_in_order(folder: Path) -> None:
 
 def test_a_file_that_no_part_is_does_not_count(folder: Path) -> None:
     """The manifest says what belongs to the folder."""
-    shutil.copy(folder / part_name(0), folder / part_name(7))
+    shutil.copy(folder / part_name(0), folder / f"copy of {part_name(0)}")
     assert _rows(folder) == [0, 1, 2, 3, 4]
 
 
@@ -90,6 +90,8 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path) -> None:
 def test_a_shard_without_parts_says_so(folder: Path) -> None:
     """Where there are more shards than parts."""
     manifest = json.loads((folder / MANIFEST).read_text()) | {"parts": [], "shard": "3/3"}
+    for part in folder.glob("part-*"):
+        part.unlink()
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(PredictionsError, match=r"all: shard 3/3 of 2 parts has none; name"):
         PredictionsFile(folder)
