@@ -309,7 +309,9 @@ def _naming_kept_rows(named: str, *, quiet: bool) -> Iterator[None]:
         yield
     except OutputInUseError:  # what is kept there is of the other run
         raise
-    except BaseException:
+    except BaseException as end:
+        for note in getattr(end, "__notes__", ()):
+            terminal.say(f"note: {note}")
         with suppress(MnistBatchError):  # object storage may be what failed
             kept, is_there = rows_kept(out), bool(committed_outputs(out))
             if is_there and not was_there and not quiet:

@@ -5,6 +5,7 @@ there when the run began. So readers see all of a run or nothing, and nobody's c
 """
 
 import contextlib
+import glob
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 from urllib.parse import quote
 
+from mnist_batch.commands.command_lines import shell_line
 from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import InputError, MachineError, OutputError
 from mnist_batch.inputs.finding.find import HUB
@@ -85,13 +87,13 @@ class HubOutput(contextlib.AbstractContextManager["HubOutput", None]):
         Raises:
             OutputError: somebody else has changed the data set meanwhile.
             MachineError: the upload failed. The files stay on this machine, and the error says how
-                to upload them.
+                to upload them; so does a note of a `KeyboardInterrupt`.
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
         files = {self._in_repo(path): path for path in self._folder.rglob("*") if path.is_file()}
         self._is_kept = True
-        with self._asking():
+        with self._asking(), self._noting_interrupt():
             HfApi().create_commit(
                 self._location.dataset,
                 [
@@ -104,6 +106,14 @@ class HubOutput(contextlib.AbstractContextManager["HubOutput", None]):
                 parent_commit=self._parent,
             )
         self._is_kept = False
+
+    @contextlib.contextmanager
+    def _noting_interrupt(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"{self._uri}: may not be published{self._kept()}")
+            raise
 
     def told(self, summary: Summary) -> Summary:
         """Return a summary that names places on the hub."""
@@ -226,7 +236,12 @@ class HubOutput(contextlib.AbstractContextManager["HubOutput", None]):
             return ""
         place = self._location
         above = str(self._name.parent)
-        return (
-            f"; all of it is kept in {self._folder}: hf upload {place.dataset} {self._folder} "
-            f"{above} --type dataset --revision {place.revision}"
-        )
+        words = ["hf", "upload", place.dataset, str(self._folder), above, "--type", "dataset"]
+        words += ["--revision", place.revision]
+        # What is uploaded is not deleted, and a pattern is shorter than the names of many parts.
+        old = [PurePosixPath(name).relative_to(above) for name in self._old]
+        for folder in sorted({str(name.parent) for name in old if str(name.parent) != "."}):
+            is_parts = self._is_folder and folder == self._name.name
+            pattern = "part-[0-9]*.parquet" if is_parts else "*"
+            words += ["--delete", f"{glob.escape(folder)}/{pattern}"]
+        return f"; all of it is kept in {self._folder}: {shell_line(words)}"

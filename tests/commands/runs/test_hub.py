@@ -5,7 +5,10 @@ its own.
 """
 
 import re
+import shlex
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 
 import mnist_batch
 from mnist_batch.errors import OutputError
-from tests.support.command import run
+from tests.support.command import COMMAND, run
 from tests.support.hub_server import WritableHub
 
 URI = "hf://datasets/team/digits/runs/today.parquet"
@@ -97,6 +100,39 @@ def test_nobodys_commit_is_undone(hub: WritableHub, digits_folder: Path, tmp_pat
     assert (kept / "today.report" / "index.html").is_file()
     assert not (tmp_path / "dataset" / "runs").exists()
     shutil.rmtree(kept)
+
+
+def test_an_interrupt_leaves_the_run_and_says_where(
+    hub: WritableHub, digits_folder: Path, tmp_path: Path
+) -> None:
+    """With the line that publishes it, as a shell takes it, which deletes parts that were there."""
+    folder = tmp_path / "dataset" / "my runs"
+    folder.mkdir()
+    for name in ("part-00000.parquet", "part-00009.parquet", "_SUCCESS", "notes.txt"):
+        (folder / name).write_text("old")
+    uri = "hf://datasets/team/digits/my runs/"
+    process = subprocess.Popen(
+        [*COMMAND, "predict", digits_folder, "--out", uri, "--no-report", "--overwrite", "--quiet"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def interrupt() -> None:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+    hub.before_commit = interrupt
+    _, told = process.communicate()
+    assert process.returncode == 130
+    assert told.endswith("interrupted\n")
+    pattern = r"^note: .* may not be published; all of it is kept in (\S+): (.*)$"
+    found = re.search(pattern, told, re.MULTILINE)
+    assert found
+    assert pq.read_table(Path(found[1], "my runs", "part-00000.parquet")).num_rows == 30
+    words = shlex.split(found[2])
+    assert words[:3] == ["hf", "upload", "team/digits"]
+    assert words[-2:] == ["--delete", "my runs/part-[0-9]*.parquet"]
+    shutil.rmtree(found[1])
 
 
 @pytest.mark.parametrize(
