@@ -6,8 +6,10 @@ answer is cut off within. All requests of this package may be made twice.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 from itertools import count
 from typing import TypeVar
@@ -50,10 +52,33 @@ def asked(address: str, ask: Callable[[], _T]) -> _T:
     for attempt in count(1):
         try:
             with told(address):
-                return ask()
+                return _interruptible(ask)
         except MachineError as error:
             elapsed = time.monotonic() - started
             if not is_broken(error) or attempt >= most or elapsed > PATIENCE.total_seconds():
                 raise
             time.sleep(min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE).total_seconds())
     raise AssertionError("an attempt returns or raises")
+
+
+def _interruptible(ask: Callable[[], _T]) -> _T:
+    """Return what a request returns; in the main thread, signals are handled while it waits.
+
+    Python handles signals in the main thread, between two of its instructions: not within obstore.
+    So the main thread waits for another, which is a daemon: no end of the process waits for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return ask()
+    answer = Future[_T]()
+
+    def give_answer() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
+            answer.set_exception(error)
+
+    threading.Thread(target=give_answer, name="object-storage", daemon=True).start()
+    try:
+        return answer.result()
+    finally:
+        del answer  # which an exception's frames would hold, and it them
