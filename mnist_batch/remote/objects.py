@@ -50,7 +50,9 @@ def is_there(address: str) -> bool:
 def listed(folder: str) -> Iterator[RemoteObject]:
     """Yield the objects in a folder and in folders below, in byte order of their keys.
 
-    One request lists 1,000; marks of folders, which end in a slash, are left out.
+    One request lists 1,000. The mark of the folder itself is left out, an object that consoles make
+    with its key and a slash. Those of folders below are yielded without their slash, which the
+    listing loses.
     """
     place = parsed(folder)
     store = store_of(place)
@@ -70,12 +72,14 @@ def listed(folder: str) -> Iterator[RemoteObject]:
 
     while found := asked(folder, next_page):
         for one in found:
+            if one["path"] == place.key:
+                continue
             yield RemoteObject(start + one["path"], one["size"], one["e_tag"] or "")
         last = found[-1]["path"]
 
 
 def listed_here(folder: str) -> list[RemoteObject]:
-    """Return the objects right in a folder."""
+    """Return the objects right in a folder, without its mark, as of `listed`."""
     place = parsed(folder)
     store = store_of(place)
     import obstore  # late: local runs do without
@@ -85,6 +89,7 @@ def listed_here(folder: str) -> list[RemoteObject]:
     return [
         RemoteObject(start + one["path"], one["size"], one["e_tag"] or "")
         for one in found["objects"]
+        if one["path"] != place.key
     ]
 
 

@@ -63,3 +63,14 @@ def test_a_missing_object_is_a_missing_file(bucket: Bucket, ask: Callable[[str],
     with pytest.raises(FileNotFoundError) as raised:
         ask(address)
     assert raised.value.filename == address
+
+
+def test_the_mark_of_a_folder_is_none_of_its_objects(bucket: Bucket) -> None:
+    """Consoles make one, with the folder's key and a slash; a folder with it alone is empty."""
+    for key in ("empty/", "full/", "full/1.png"):
+        bucket.put(key, b"")
+    assert [*objects.listed(f"{bucket.url}/empty/")] == []
+    assert objects.listed_here(f"{bucket.url}/empty/") == []
+    for found in (objects.listed, objects.listed_here):
+        addresses = [one.address for one in found(f"{bucket.url}/full/")]
+        assert addresses == [f"{bucket.url}/full/1.png"]
