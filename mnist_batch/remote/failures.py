@@ -50,9 +50,10 @@ def told(address: str) -> Iterator[None]:
     except exceptions.PreconditionError as error:
         raise ReplacedError("replaced after it was listed") from error
     except exceptions.InvalidPathError as error:
+        key = re.search(r'\n\s*path: ("(?:[^"\\]|\\.)*")', str(error))  # with escapes
         raise InputError(
-            f"{address}: holds an object whose name has an empty part, `.` or `..`; rename or "
-            "delete it"
+            f"{address}: holds an object{f' {key[1]}' if key else ''} whose name has an empty "
+            "part, `.` or `..`, or a control character; rename or delete it"
         ) from error
     except ValueError as error:
         raise InputError(f"{address}: no object can have this name; name another") from error
@@ -64,25 +65,58 @@ def told(address: str) -> Iterator[None]:
 
 _NO_BUCKET = {"NoSuchBucket", "ContainerNotFound"}
 _REFUSED = {"401", "403"}
+_EXPIRED = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
 
 
 def _of_machine(error: Exception, address: str) -> MachineError:
     """Return the failure of the machine that a failed request is, in one line."""
     scheme = address.partition(":")[0]
-    text, status = str(error), _status(error)
-    found = " ".join(filter(None, (status, _code(error))))
-    if "TokenRequest" in text or "MissingAccount" in text or "redential" in text:
+    signs, status, code = _signs(error), _status(error), _code(error)
+    found = " ".join(filter(None, (status, code)))
+    if _NO_CREDENTIALS.search(signs):
         what, remedy = "no credentials are found", f"set {CREDENTIALS[scheme]}"
+    elif code in _EXPIRED:
+        what, remedy = "the credentials have expired", "get new ones"
     elif status[:3] in _REFUSED:
         what, remedy = "access is refused", f"check {CREDENTIALS[scheme]}, and what they permit"
-    elif status[:1] == "3":
-        what, remedy = "the bucket lies in another region", "set AWS_REGION to it"
+    elif "inner: BareRedirect" in signs or code == "AuthorizationHeaderMalformed":
+        what, remedy = _ELSEWHERE[scheme]
+    elif status[:3] == "400" and not code and scheme == "s3":  # a HEAD's, which has no code
+        what = "the request is refused"
+        remedy = f"check that {CREDENTIALS[scheme]} have not expired, and AWS_REGION"
     else:
         what = f"{STORES[scheme]} cannot be reached" if not status else "the request failed"
         remedy = "see to it that the store can be reached, and run again"
-        found = found or next((words for sign, words in _CAUSES.items() if sign in text), "")
+        found = found or next((words for sign, words in _CAUSES.items() if sign in signs), "")
     shown = f" ({found})" if found else ""
     return MachineError(f"{address}: {what}{shown}; nothing is wrong with the data; {remedy}")
+
+
+_ELSEWHERE = {
+    "s3": ("the bucket lies in another region", "set AWS_REGION to it"),
+    "gs": ("the server sends the request elsewhere", "check GOOGLE_BASE_URL"),
+    "az": ("the server sends the request elsewhere", "check AZURE_STORAGE_ENDPOINT"),
+}
+"""What a redirect without a place means, and what to do."""
+
+_NO_CREDENTIALS = re.compile(r"^ *source: (TokenRequest|MissingAccount|\w*Credential)", re.M)
+"""What the library says where it finds none, or cannot get them from a cloud's machine."""
+
+_OF_MACHINE = re.compile(r"^ *http://(169\.254\.169\.254|\[fd00:ec2::254\])/.*$", re.M)
+"""The request for the credentials that a machine has in its cloud."""
+
+_ADDRESSES = re.compile(r"^ *(path: |url: |https?://).*\n", re.M)
+
+
+def _signs(error: Exception) -> str:
+    """Return the library's own structures in an error, without the address that was asked for.
+
+    What it says in words has the address between, in which any word may stand.
+    """
+    structures = str(error).partition("\n\nDebug source:\n")[2]
+    structures = _OF_MACHINE.sub("source: TokenRequest", structures)
+    return _ADDRESSES.sub("", structures)
 
 
 _CAUSES = {
@@ -106,7 +140,7 @@ def is_broken(error: MachineError) -> bool:
 
 def _status(error: Exception) -> str:
     """Return the status of HTTP in an error, as `403 Forbidden`; empty where there is none."""
-    found = re.search(r"status code: (\d{3}(?: [A-Z][A-Za-z' -]*)?)", str(error))
+    found = re.search(r"non-2xx status code: (\d{3}(?: [A-Z][A-Za-z' -]*)?)", str(error))
     return found[1].strip() if found else ""
 
 
