@@ -70,15 +70,15 @@ def _interruptible(ask: Callable[[], _T]) -> _T:
     if threading.current_thread() is not threading.main_thread():
         return ask()
     answer = Future[_T]()
-
-    def give_answer() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:  # noqa: BLE001 - the main thread raises it
-            answer.set_exception(error)
-
-    threading.Thread(target=give_answer, name="object-storage", daemon=True).start()
+    threading.Thread(target=_give, args=(answer, ask), name="object-storage", daemon=True).start()
     try:
         return answer.result()
     finally:
         del answer  # which an exception's frames would hold, and it them
+
+
+def _give(answer: Future[_T], ask: Callable[[], _T]) -> None:
+    try:
+        answer.set_result(ask())
+    except BaseException as error:  # noqa: BLE001 - the main thread raises it
+        answer.set_exception(error)

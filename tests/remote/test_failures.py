@@ -35,7 +35,7 @@ def test_a_bucket_that_is_not_there_is_missing(bucket: Bucket) -> None:
 
 @pytest.fixture
 def replied(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, str], None]]:
-    """Start a server of the three stores; what is called with a status and a body sets its reply."""
+    """Start a server of all stores; what is returned takes the status and body that it replies."""
     reply = [(200, "")]
 
     class Replies(BaseHTTPRequestHandler):
