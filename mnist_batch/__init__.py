@@ -60,7 +60,7 @@ _MODULES = {
         "commands.nightly": "NightlyResult nightly",
         "commands.pack": "PackSummary pack",
         "commands.predict": "predict stream",
-        "commands.runs.run": "Summary",
+        "commands.runs.summary": "Summary",
         "commands.train": "TrainingResult train",
         "errors": "ColumnError InputError LabelError MachineError MnistBatchError ModelError "
         "OutputError PredictionsError",
