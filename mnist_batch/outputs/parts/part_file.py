@@ -179,7 +179,7 @@ def write_part(
         with PartWriter(out, descriptor, schema, identity) as writer:
             yield writer
         with folder_errors(folder, out):
-            rename(temporary, identity.file_name(writer.checksum))
+            rename(temporary, folder / identity.file_name(writer.checksum))
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -205,10 +205,10 @@ def temporary_file(folder: Path, name: str) -> tuple[int, Path]:
     return descriptor, Path(path)
 
 
-def rename(temporary: Path, name: str) -> None:
+def rename(temporary: Path, path: Path) -> None:
     """Give a temporary file, which is on disk, its name in the same folder."""
-    temporary.replace(temporary.with_name(name))
-    flush_names(temporary.parent)
+    temporary.replace(path)
+    flush_names(path.parent)
 
 
 class _SummedFile(io.BufferedWriter):

@@ -204,7 +204,7 @@ class PartsFolder(Staging):
             file.write(text)
             file.flush()
             os.fsync(descriptor)
-        rename(temporary, name)
+        rename(temporary, self.path / name)
 
     def _put_committed(self, text: str) -> None:
         self._put(COMMITTED, text)

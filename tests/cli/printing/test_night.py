@@ -14,13 +14,13 @@ from tests.support.nights import NIGHT
 
 def _page(folder: Path, **fields: object) -> list[str]:
     night = replace(NIGHT, **fields)  # type: ignore[arg-type]
-    result = SimpleNamespace(night=night, folder=folder)
+    pages = {"summary": f"{folder}/summary.md"}
+    result = SimpleNamespace(night=night, folder=folder, pages=pages)
     return printed(night_page(cast(mnist_batch.NightlyResult, result)))
 
 
 def test_a_night_is_printed_from_its_verdict_to_its_files(tmp_path: Path) -> None:
-    """In 80 columns, with what wraps indented; only the files that are there."""
-    (tmp_path / "summary.md").touch()
+    """In 80 columns, with what wraps indented."""
     gates = (
         GateResult("errors", passed=True, message="none"),
         GateResult("digit 4", passed=False, message="worse", missed_nights=1, fails=True),
