@@ -1,6 +1,6 @@
-"""The file of a part, which says of which run it is and which part of it.
+"""The file of a part, whose name says of which run it is and which part of it.
 
-It does so under the checksum, so that a part that is renamed, copied or left there late by another
+They are under its checksum, so that a part that is renamed, copied or left there late by another
 run is never taken for what it is not.
 """
 
@@ -63,8 +63,17 @@ class PartIdentity:
     kind: PartKind = PartKind.ARROW
 
     def file_name(self, checksum: int) -> str:
-        """Return what the file is called, given the CRC-32 of its bytes."""
+        """Return what the file is called, given the CRC-32 of its bytes, begun at `seed`."""
         return f"part-{self.run}-{self.number:06}-{self.rows}-{checksum:08x}.{self.kind}"
+
+    def seed(self) -> int:
+        """Return what the CRC-32 of the bytes begins at: no other name fits those of Parquet.
+
+        Arrow's bytes repeat the name.
+        """
+        if self.kind is PartKind.ARROW:
+            return 0
+        return zlib.crc32(f"{self.run}-{self.number}-{self.rows}".encode())
 
     def metadata(self) -> dict[bytes, bytes]:
         """Return it as metadata of an Arrow schema."""
@@ -95,7 +104,9 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
         """Begin the file, open at `descriptor`; errors name the output `out`."""
         self._out = out
         self._rows = 0
-        self._file = _SummedFile(descriptor, hashed=identity.kind is PartKind.PARQUET)
+        self._file = _SummedFile(
+            descriptor, identity.seed(), hashed=identity.kind is PartKind.PARQUET
+        )
         with output_errors(out):
             # Arrow writes a batch in some twenty small pieces.
             self._pieces = pa.BufferedOutputStream(pa.PythonFile(self._file, "w"), 2**20)
@@ -103,7 +114,7 @@ class PartWriter(AbstractContextManager["PartWriter", None]):
 
     @property
     def checksum(self) -> int:
-        """The CRC-32 of the bytes written; of the file after the context."""
+        """The CRC-32 of the bytes written, as in the name; of the file after the context."""
         return self._file.checksum
 
     @property
@@ -214,9 +225,9 @@ def rename(temporary: Path, path: Path) -> None:
 class _SummedFile(io.BufferedWriter):
     """A file to write, with the CRC-32 of the bytes written and, where wanted, their SHA-256."""
 
-    def __init__(self, descriptor: int, *, hashed: bool) -> None:
+    def __init__(self, descriptor: int, seed: int, *, hashed: bool) -> None:
         super().__init__(io.FileIO(descriptor, "wb"))
-        self.checksum = 0
+        self.checksum = seed
         self.sha256 = hashlib.sha256() if hashed else None
 
     def write(self, content: "ReadableBuffer") -> int:
@@ -240,7 +251,7 @@ def read_part(content: pa.Buffer, identity: PartIdentity, checksum: int) -> Iter
     Raises:
         DamagedPartError: while iterating, the file is another one or damaged; the text says which.
     """
-    if zlib.crc32(content) != checksum:
+    if zlib.crc32(content, identity.seed()) != checksum:
         raise DamagedPartError("damaged")
     rows = 0
     for batch, note in _batches(content, identity):

@@ -5,7 +5,7 @@ A place of parts holds files, or objects, of these names:
 - `manifest.json`, what the parts depend on, see `Manifest`, and the name of the attempt, the
   process that began or resumed the run last: it alone commits the output and removes the parts;
 - `part-5b2f8c0d1e7a6934-000012-8192-9ae0daaf.arrow`, a part: its run, its number, its rows and the
-  CRC-32 of its bytes, which repeat the first three;
+  CRC-32 of its bytes, which repeat the first three (of Parquet it begins with these);
 - `committed`, from shortly before the output gets its name: the identity of the output, and the
   names of the output and of what belongs to it.
 """

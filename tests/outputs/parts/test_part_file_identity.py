@@ -111,6 +111,28 @@ def test_a_part_that_another_run_left_late_is_predicted_again(
     assert any("of another run" in note and name in note for note in notes)
 
 
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_a_part_of_a_folder_under_another_number_is_predicted_again(
+    tmp_path: Path, digits_folder: Path, is_copied: bool
+) -> None:
+    """Its bytes do not tell which part it is; its checksum does."""
+    mnist_batch.predict(digits_folder, f"{tmp_path}/whole/", report=False)
+    first, second, _ = _cut_short(digits_folder, tmp_path / "all", format="dataset")
+    second.unlink()
+    (shutil.copy2 if is_copied else Path.rename)(
+        first, first.with_name(first.name.replace("-000000-", "-000001-"))
+    )
+    summary = mnist_batch.predict(
+        digits_folder, f"{tmp_path}/all/", report=False, batch_size=4, resume=True
+    )
+    assert any("damaged; its rows were predicted again" in note for note in summary.notes)
+    parts_of = [
+        {path.name: path.read_bytes() for path in (tmp_path / name).glob("part-*")}
+        for name in ("whole", "all")
+    ]
+    assert parts_of[0] == parts_of[1]
+
+
 def test_a_part_of_fewer_rows_is_predicted_again(tmp_path: Path, digits_folder: Path) -> None:
     """A file with the identity of a part, and rows missing."""
     out = tmp_path / "out.parquet"
