@@ -19,7 +19,7 @@ from mnist_batch.cli.shared import gates, parameters
 _Base = Annotated[Path, typer.Argument(metavar="BASE", help="What NEW is held against.")]
 _New = Annotated[Path, typer.Argument(metavar="NEW", help="The new run.")]
 _Out = Annotated[
-    Path | None,
+    str | None,
     parameters.writing(
         metavar="DIR", help="Write a page, a table of all rows that changed, and a record here."
     ),

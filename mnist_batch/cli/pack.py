@@ -9,7 +9,6 @@ INPUT is what predict takes.
 Example: mnist-batch pack digits/ --out packed.parquet
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import mnist_batch
@@ -18,7 +17,7 @@ from mnist_batch.cli.printing.summary import speed
 from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.options import Prepare
 
-_Out = Annotated[Path, parameters.writing(metavar="FILE", help="The packed file: .parquet.")]
+_Out = Annotated[str, parameters.writing(metavar="FILE", help="The packed file: .parquet.")]
 
 
 def pack(

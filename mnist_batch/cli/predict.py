@@ -15,7 +15,6 @@ Example: mnist-batch predict digits/ --out predictions.parquet
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +45,7 @@ _ContentHash = Annotated[
     ),
 ]
 _SavePrepared = Annotated[
-    Path | None,
+    str | None,
     parameters.writing(
         metavar="DIR",
         help="New folder of pictures: each image that was prepared, beside what the network saw.",

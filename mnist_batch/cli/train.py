@@ -10,7 +10,6 @@ Example: mnist-batch train --data mnist/ --epochs 20 --out MNIST.h5
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Annotated, Any
 
 import mnist_batch
@@ -20,7 +19,7 @@ from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.options import AUGMENTED, LARGEST_BATCH, MNIST, PLAIN, Prepare
 
 _Data = Annotated[str, parameters.reading(metavar="INPUT", help="Labelled images, as for predict.")]
-_Out = Annotated[Path, parameters.writing(metavar="FILE", help="The model: .h5 or .keras.")]
+_Out = Annotated[str, parameters.writing(metavar="FILE", help="The model: .h5 or .keras.")]
 _Augment = Annotated[
     bool,
     parameters.running(
@@ -68,7 +67,7 @@ _Seed = Annotated[
 
 def train(
     data: _Data = MNIST,
-    out: _Out = Path("MNIST.h5"),
+    out: _Out = "MNIST.h5",
     *,
     reading: groups.Reading,
     augment: _Augment = False,

@@ -18,6 +18,7 @@ from mnist_batch.outputs.atomic import StagedFolder
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.outputs.targets import output_errors
+from mnist_batch.remote.addresses import path_here
 from mnist_batch.reports.comparison.comparison_folder import (
     FILES,
     comparison_record,
@@ -95,7 +96,11 @@ def compare(
     inputs = None if images is None else input_list(images)
     if out is None:
         return _result(_compare(Path(base), Path(new), on, max_drop))
-    folder = StagedFolder(Path(out), overwrite=overwrite, ours=lambda path: path.name in FILES)
+    folder = StagedFolder(
+        path_here(out, "a comparison is"),
+        overwrite=overwrite,
+        ours=lambda path: path.name in FILES,
+    )
     check_outside([], [folder.target], inputs or [])
     with OutputLock(folder.target) as in_use:
         folder.check()

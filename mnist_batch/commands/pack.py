@@ -36,6 +36,7 @@ from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.places import check_not_read, check_outside
 from mnist_batch.outputs.targets import check_writable, output_errors
 from mnist_batch.preprocessing.mnist_form import prepare_batch
+from mnist_batch.remote.addresses import path_here
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.schema import DIGITS, Classes, ImageBatch, reason
 
@@ -132,7 +133,7 @@ def pack(
     most, read = memory_size(memory), ReadOptions.of(**reading)
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
-    inputs, out, prepare = input_list(inputs), Path(out), Prepare(prepare)
+    inputs, out, prepare = input_list(inputs), path_here(out, "a packed file is"), Prepare(prepare)
     if out.suffix.lower() != ".parquet":
         raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
     check_writable(out, overwrite=overwrite)

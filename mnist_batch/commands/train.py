@@ -38,6 +38,7 @@ from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.outputs.targets import check_writable
+from mnist_batch.remote.addresses import path_here
 from mnist_batch.reports.notebook import BarState, bar, result_html, scores
 from mnist_batch.reports.records import metrics_record
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
@@ -229,16 +230,17 @@ def train(
         raise LabelError(f"--labels {NO_LABELS}: train learns from labels; leave it out")
     _require_libraries(data, augment=augment)
     more = {**given, "seed": seed or None, "prepare": prepare}
-    again = train_line(data, Path(out), more, augment=augment, read=read)
+    path = path_here(out, "a model is")
+    again = train_line(data, path, more, augment=augment, read=read)
     # What can be refused is refused before hours of training.
-    report_writer = _check_outputs(Path(out), report, data, overwrite=overwrite)
-    with OutputLock(Path(out)) as out_lock, report_writer or nullcontext():
-        check_writable(Path(out), overwrite=overwrite)  # another run may have been faster
+    report_writer = _check_outputs(path, report, data, overwrite=overwrite)
+    with OutputLock(path) as out_lock, report_writer or nullcontext():
+        check_writable(path, overwrite=overwrite)  # another run may have been faster
         digits = _read(os.fspath(data), read, Prepare(prepare) if prepare else None)
         settings.check_enough(digits.rows)
         progress = progress or bar(_epoch)
         fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
-        with StagedFile(Path(out), overwrite=overwrite) as staged:
+        with StagedFile(path, overwrite=overwrite) as staged:
             result = _save(staged, fitted, digits, report_writer, settings.seed, again, started)
     return replace(result, notes=[*out_lock.notes, *result.notes])
 
@@ -265,6 +267,8 @@ def _check_outputs(
     """Refuse outputs that cannot be written; return what writes the report."""
     check_model_suffix(out)
     check_writable(out, overwrite=overwrite)
+    if not isinstance(report, bool):
+        report = path_here(report, "the report on a model is")
     folder = report_folder(out, report)
     check_apart([Claim(out, "the model"), *claims_of_report(folder)])
     check_outside([out], [folder] if folder else [], [data])

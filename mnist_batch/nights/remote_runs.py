@@ -34,7 +34,7 @@ from mnist_batch.nights.night_folder import (
 )
 from mnist_batch.nights.runs import Runs
 from mnist_batch.remote import objects, transfers
-from mnist_batch.remote.addresses import is_remote, joined, name_of
+from mnist_batch.remote.addresses import is_remote, joined, name_of, refuse_unknown
 
 _AT_ONCE = 16
 """Requests at once: each waits for the store."""
@@ -50,7 +50,12 @@ _TEXTS = {".csv", ".html", ".json", ".md", ".xml"}
 
 
 def runs_at(place: str | Path) -> Runs:
-    """Return the nights of a folder: of a path, or of an address of object storage."""
+    """Return the nights of a folder: of a path, or of an address of object storage.
+
+    Raises:
+        OutputError: it looks like an address, and is of no store.
+    """
+    refuse_unknown(place)
     return RemoteRuns(place) if isinstance(place, str) and is_remote(place) else Runs(Path(place))
 
 

@@ -17,7 +17,7 @@ from mnist_batch.outputs.parts.manifest import Manifest
 from mnist_batch.outputs.parts.part_file import PartIdentity, PartKind, PartWriter, write_part
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.targets import check_writable
-from mnist_batch.remote.addresses import Place, joined, name_of, place_of
+from mnist_batch.remote.addresses import Place, joined, name_of, place_of, refuse_unknown
 
 if TYPE_CHECKING:
     from mnist_batch.outputs.dataset.dataset_sink import DatasetSink, FinishedParts
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def output_place(named: str | Path) -> Place:
-    """Return the place of the output that a user names; that a folder is meant is not told."""
+    """Return the place of the output that a user names; that a folder is meant is not told.
+
+    Raises:
+        OutputError: it looks like an address, and is of no store nor the hub.
+    """
+    refuse_unknown(named, "hf")
     place = place_of(named)
     return place.rstrip("/") if isinstance(place, str) else place
 

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from mnist_batch.errors import InputError
+from mnist_batch.errors import InputError, OutputError
 
 STORES = {"s3": "S3", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
 """The stores by the schemes of their addresses."""
 
+_LIKE_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BEGINNING = re.compile(rf"({'|'.join(STORES)})://")
 # The names that the three stores give, one grammar for all: they say themselves what is too long.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]+")
@@ -36,6 +37,40 @@ class Address(NamedTuple):
 def is_remote(place: object) -> bool:
     """Tell whether what names an input or an output is text, and an address of object storage."""
     return isinstance(place, str) and _BEGINNING.match(place) is not None
+
+
+def looks_like_address(place: object) -> bool:
+    """Tell whether what names a place is text that begins as an address does, of any scheme."""
+    return isinstance(place, str) and _LIKE_ADDRESS.match(place) is not None
+
+
+def refuse_unknown(place: str | Path, *more: str) -> None:
+    """Refuse text that looks like an address and is of no store: a path would be made of it.
+
+    Args:
+        place: what a user names for something that is written.
+        more: schemes that are known there too.
+
+    Raises:
+        OutputError: it is one.
+    """
+    known = [*STORES, *more]
+    if looks_like_address(place) and str(place).partition("://")[0] not in known:
+        names = ", ".join(f"{scheme}://" for scheme in known)
+        raise OutputError(
+            f"{place}: no such addresses are known; expected {names} or a path of this machine"
+        )
+
+
+def path_here(place: str | Path, what: str) -> Path:
+    """Return the path of what is written to this machine alone.
+
+    Raises:
+        OutputError: it is an address.
+    """
+    if looks_like_address(place):
+        raise OutputError(f"{place}: {what} written to this machine alone; name a path of it")
+    return Path(place)
 
 
 def place_of(text: str | Path) -> Place:

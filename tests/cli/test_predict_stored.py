@@ -68,3 +68,29 @@ def test_a_bucket_or_a_store_that_is_not_there_is_one_line(
     assert done.stderr.startswith(f"error: {bucket.url}/a.csv")
     assert "S3 cannot be reached" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "predict IN --out S3://bkt/a.csv",
+        "predict IN --out a.csv --report gcs://bkt/a",
+        "predict IN --out a.csv --save-prepared s3://bkt/a",
+        "pack IN --out s3://bkt/a.parquet",
+        "train --data IN --out az://bkt/a.h5",
+        "train --data IN --out a.h5 --report s3a://bkt/a",
+        "compare a.csv b.csv --out s3://bkt/a",
+        "nightly IN --runs abfs://c@a/runs",
+        "history HF://bkt/runs",
+    ],
+)
+def test_an_address_that_cannot_be_written_becomes_no_folder(
+    digits_folder: Path, tmp_path: Path, line: str
+) -> None:
+    """One line names it whole."""
+    words = [str(digits_folder) if word == "IN" else word for word in line.split()]
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {words[-1]}: ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())

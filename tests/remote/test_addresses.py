@@ -4,8 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from mnist_batch.errors import InputError
-from mnist_batch.remote.addresses import is_remote, joined, name_of, parsed
+from mnist_batch.errors import InputError, OutputError
+from mnist_batch.remote.addresses import (
+    is_remote,
+    joined,
+    looks_like_address,
+    name_of,
+    parsed,
+    path_here,
+    refuse_unknown,
+)
 
 
 def test_an_address_has_a_bucket_and_a_key() -> None:
@@ -41,3 +49,29 @@ def test_names_are_joined_to_folders() -> None:
     assert joined("s3://digits/a/", "b.png") == joined("s3://digits/a", "b.png")
     assert name_of("s3://digits/a/b.png") == "b.png"
     assert name_of("s3://digits/a/") == "a"
+
+
+@pytest.mark.parametrize(
+    "text", ["S3://digits/a", "gcs://digits/a", "abfs://c@a/x.csv", "HF://datasets/a/b", "hf://a"]
+)
+def test_what_looks_like_an_address_and_is_of_no_store_is_refused(text: str) -> None:
+    """A path of that name would be made else; the known ones are named."""
+    with pytest.raises(OutputError, match="expected s3://, gs://, az:// or a path") as raised:
+        refuse_unknown(text)
+    assert str(raised.value).startswith(f"{text}: ")
+    assert looks_like_address(text)
+
+
+@pytest.mark.parametrize("place", ["a", "./S3://a", "C:/a", "a b://c", Path("S3://a"), "s3://a"])
+def test_paths_and_known_addresses_are_let_pass(place: str | Path) -> None:
+    """A path that is written with its folder is none; more schemes may be known."""
+    refuse_unknown(place)
+    refuse_unknown("hf://a", "hf")
+
+
+def test_what_is_written_here_alone_has_a_path() -> None:
+    """The address is named whole."""
+    assert path_here("a/b", "a model is") == Path("a/b")
+    for address in ("s3://digits/a", "HF://a"):
+        with pytest.raises(OutputError, match=f"^{address}: a model is written to this machine"):
+            path_here(address, "a model is")

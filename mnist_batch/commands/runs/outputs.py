@@ -35,7 +35,7 @@ from mnist_batch.outputs.places import (
 from mnist_batch.outputs.prepared_folder import PreparedFolder
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink, check_output
-from mnist_batch.remote.addresses import Place, is_remote
+from mnist_batch.remote.addresses import Place, path_here
 from mnist_batch.reports.evaluation.places import report_at, report_place
 from mnist_batch.reports.page import Around
 from mnist_batch.reports.report import claims_of_report
@@ -181,11 +181,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
 
 def _pictures_folder(wanted: str | Path | None) -> Path | None:
     """Return the folder of the pictures of `--save-prepared`, None for none."""
-    if is_remote(wanted):
-        raise OutputError(
-            f"{wanted}: pictures of prepared images go into a folder of this machine; name one"
-        )
-    return None if wanted is None else Path(wanted)
+    return None if wanted is None else path_here(wanted, "pictures of prepared images are")
 
 
 def _with_images(evaluation: Evaluation, run: Run) -> Evaluation:

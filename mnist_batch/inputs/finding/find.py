@@ -1,7 +1,6 @@
 """The files that an INPUT names: a path, a glob, an address, or a list on standard input."""
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from glob import has_magic
@@ -23,16 +22,13 @@ from mnist_batch.inputs.listing import suffix_of
 from mnist_batch.inputs.shards import NamedFiles
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.remote.addresses import STORES, is_remote, place_of
+from mnist_batch.remote.addresses import STORES, is_remote, looks_like_address, place_of
 
 if TYPE_CHECKING:
     from mnist_batch.inputs.remote.listed_objects import ListedObjects
 
 STDIN = "-"
 HUB = "hf://"
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-
-
 _READ = [HUB, *(f"{scheme}://" for scheme in STORES)]
 
 
@@ -63,7 +59,7 @@ def find(text: str) -> list[Found]:
             return [_find_file(path, text)]
         if _names_array(path):
             return [_find_array(path, text)]
-        if _ADDRESS.match(text):
+        if looks_like_address(text):
             raise InputError(
                 f"{text}: addresses are not read, but for {', '.join(_READ)}; download it, and "
                 "pass the file or the folder"

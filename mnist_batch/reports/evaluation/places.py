@@ -6,7 +6,7 @@ What writes to object storage is imported where a report lies there: most runs d
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from mnist_batch.remote.addresses import Place, is_remote
+from mnist_batch.remote.addresses import Place, is_remote, refuse_unknown
 from mnist_batch.reports.report import Report, report_folder
 
 if TYPE_CHECKING:
@@ -16,7 +16,13 @@ AnyReport: TypeAlias = "Report | StoredReport"
 
 
 def report_place(out: Place, report: str | Path | bool, *, is_folder: bool = False) -> Place | None:
-    """Return where the report on `out` goes: True for beside it, as `report_folder` says."""
+    """Return where the report on `out` goes: True for beside it, as `report_folder` says.
+
+    Raises:
+        OutputError: it looks like an address, and is of no store.
+    """
+    if not isinstance(report, bool):
+        refuse_unknown(report)
     if isinstance(report, str) and is_remote(report):
         return report
     if isinstance(out, Path):
