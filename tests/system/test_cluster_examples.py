@@ -25,9 +25,15 @@ PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
     """A folder in the place of the storage that all machines see, with its predictions there."""
-    generator.write_folder(tmp_path / "digits", 30)
+    _write_digits(tmp_path / "digits")
     mnist_batch.predict(tmp_path / "digits", tmp_path / "one.parquet", report=False)
     return tmp_path
+
+
+def _write_digits(folder: Path) -> None:
+    """Write digits, and a file that is none: it costs no shard."""
+    generator.write_folder(folder, 30)
+    (folder / "unreadable.png").write_bytes(b"no image")
 
 
 def _run(words: list[str], folder: Path, **environment: str) -> None:
@@ -98,7 +104,7 @@ def test_github_predicts_a_matrix_and_joins_it(shared: Path) -> None:
     merging = shared / "merge"
     for number in matrix:
         checkout = shared / f"checkout-{number}"
-        generator.write_folder(checkout / "examples" / "digits", 30)
+        _write_digits(checkout / "examples" / "digits")
         for line in _lines(jobs["shard"], number):
             _run(["bash", "-euc", line], checkout)
         merging.mkdir(exist_ok=True)
