@@ -52,8 +52,8 @@ def told(address: str) -> Iterator[None]:
     except exceptions.InvalidPathError as error:
         key = re.search(r'\n\s*path: ("(?:[^"\\]|\\.)*")', str(error))  # with escapes
         raise InputError(
-            f"{address}: holds an object{f' {key[1]}' if key else ''} whose name has an empty "
-            "part, `.` or `..`, or a control character; rename or delete it"
+            f"{address}: holds an object whose name has an empty part, `.` or `..`, or a control "
+            f"character{f', {key[1]}' if key else ''}; rename or delete it"
         ) from error
     except ValueError as error:
         raise InputError(f"{address}: no object can have this name; name another") from error

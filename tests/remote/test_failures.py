@@ -126,6 +126,6 @@ def test_an_object_that_cannot_be_named_is_named_with_escapes(
     with pytest.raises(InputError) as raised:
         [*objects.listed("s3://digits/a")]
     assert str(raised.value) == (
-        r's3://digits/a: holds an object "a/x\ty\n.png" whose name has an empty part, `.` or `..`, '
-        "or a control character; rename or delete it"
+        "s3://digits/a: holds an object whose name has an empty part, `.` or `..`, or a control "
+        r'character, "a/x\ty\n.png"; rename or delete it'
     )
