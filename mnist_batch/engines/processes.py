@@ -33,6 +33,7 @@ from mnist_batch.machine import isolated_python, memory, module_folders
 from mnist_batch.machine.failures import machine_errors, not_started
 from mnist_batch.machine.memory_limits import allowed_memory
 from mnist_batch.outputs.parts.parts import Part
+from mnist_batch.remote.temporary_folders import TemporaryFolder
 
 _PROCESS = 256 * 2**20
 """Bytes of memory that a process is taken to need, beside those for large pictures."""
@@ -75,6 +76,7 @@ class Processes:
         self._workers: list[_Worker] = []
         self._again: deque[Attempt] = deque()  # attempts that come before those at further parts
         self._unready = 0  # processes in a row that ended before they were ready
+        self._variables = dict[str, str]()  # of the processes' environment, beside ours
         self._deaths = Counter[str]()  # of those that were ready, by how they ended
 
     @property
@@ -100,6 +102,8 @@ class Processes:
         job = replace(job, threads=self._wanted if alone else 1)
         content = pickle.dumps((job, self._most + 1))
         window = Window(parts, _AHEAD * self._most)
+        temporary = _temporary_folder()
+        self._variables = {"TMPDIR": str(temporary.path)} if temporary else {}
         try:
             while True:
                 self._give_out(content, window)
@@ -115,6 +119,8 @@ class Processes:
                 worker.process.kill()
             while self._workers:
                 self._end(self._workers[-1])
+            if temporary:
+                temporary.remove()
 
     def _give_out(self, content: bytes, window: Window) -> None:
         """Give attempts to processes that have nothing to do, and start processes for more."""
@@ -147,7 +153,7 @@ class Processes:
         if len(self._workers) >= self._most:
             return None
         try:
-            self._workers.append(_started())
+            self._workers.append(_started(self._variables))
         except MachineError:
             if not self._workers:
                 raise
@@ -217,8 +223,18 @@ processes.serve(int(sys.argv[1]))
 """
 
 
-def _started() -> _Worker:
-    """Start a process.
+def _temporary_folder() -> TemporaryFolder | None:
+    """Return the folder of the processes' temporary files, since none that is killed removes its.
+
+    Where the disk refuses one, there is none: few runs have such files.
+    """
+    with suppress(OSError):
+        return TemporaryFolder()
+    return None
+
+
+def _started(variables: dict[str, str]) -> _Worker:
+    """Start a process, whose environment has some more variables than this one's.
 
     Raises:
         MachineError: the system allows none.
@@ -235,7 +251,7 @@ def _started() -> _Worker:
             stderr=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             # Variables of libraries stay as they are here: some decide last bits.
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"} | variables,
         )
     except OSError as error:
         ours.close()

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self
 
 from mnist_batch.errors import MnistBatchError, OutputError, OutputInUseError
@@ -35,6 +34,7 @@ from mnist_batch.nights.night_folder import (
 from mnist_batch.nights.runs import Runs
 from mnist_batch.remote import objects, transfers
 from mnist_batch.remote.addresses import is_remote, joined, name_of, refuse_unknown
+from mnist_batch.remote.temporary_folders import TemporaryFolder
 
 _AT_ONCE = 16
 """Requests at once: each waits for the store."""
@@ -68,9 +68,9 @@ class RemoteRuns(Runs):
     def __init__(self, address: str) -> None:
         """Ask for nothing yet."""
         self._address = address.rstrip("/")
-        self._temporary = TemporaryDirectory(prefix="mnist-batch-", ignore_cleanup_errors=True)
+        self._temporary = TemporaryFolder()
         # The page of all nights tells its name.
-        super().__init__(Path(self._temporary.name, name_of(self._address)))
+        super().__init__(Path(self._temporary.path, name_of(self._address)))
         self._there: dict[str, objects.RemoteObject] = {}
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ class RemoteRuns(Runs):
     def __enter__(self) -> Self:
         """Bring records and scores here."""
         with contextlib.ExitStack() as entered:
-            entered.callback(self._temporary.cleanup)
+            entered.callback(self._temporary.remove)
             self.folder.mkdir()
             self._refresh()
             self._entered = entered.pop_all()

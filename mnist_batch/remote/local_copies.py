@@ -1,7 +1,6 @@
 """Local copies of whole objects, for readers that want a file; they go when nobody needs them."""
 
 import shutil
-import tempfile
 import threading
 import weakref
 from functools import cache, lru_cache
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from mnist_batch.remote.addresses import name_of
 from mnist_batch.remote.objects import RemoteObject
+from mnist_batch.remote.temporary_folders import TemporaryFolder
 from mnist_batch.remote.transfers import download_listed
 
 _KEPT = 4
@@ -56,18 +56,17 @@ def _kept_copy(found: tuple[RemoteObject, ...]) -> LocalCopy:
 @cache
 def _folder() -> Path:
     """Return the folder of this process's copies, which is removed when it ends."""
-    folder = tempfile.TemporaryDirectory(prefix="mnist-batch-", ignore_cleanup_errors=True)
-    _folders.append(folder)
-    return Path(folder.name)
+    _folders.append(TemporaryFolder())
+    return _folders[-1].path
 
 
-_folders: list[tempfile.TemporaryDirectory[str]] = []
+_folders: list[TemporaryFolder] = []
 
 
 def remove_all() -> None:
     """Remove all copies, where the process ends without telling Python's objects."""
     for folder in _folders:
-        folder.cleanup()
+        folder.remove()
 
 
 def _remove(folder: Path) -> None:

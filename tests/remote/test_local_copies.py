@@ -4,7 +4,6 @@ import gc
 import io
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from mnist_batch.remote import objects
 from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.remote.local_copies import LocalCopy, local_copy
+from tests.support.command import COMMAND
 from tests.support.s3_server import Bucket
 
 
@@ -52,13 +52,24 @@ def test_another_object_in_its_place_is_not_copied(bucket: Bucket) -> None:
         LocalCopy(found)
 
 
-def test_a_command_leaves_no_copy(bucket: Bucket, tmp_path: Path) -> None:
-    """It ends without telling Python's objects, and removes what it has downloaded before."""
+@pytest.mark.parametrize("command", ["inspect", "predict", "nightly"])
+def test_a_command_leaves_no_copy(bucket: Bucket, tmp_path: Path, command: str) -> None:
+    """It ends without telling Python's objects, and kills the processes that have downloaded."""
     content = io.BytesIO()
-    np.savez(content, x=np.zeros((3, 28, 28), np.uint8))
-    address = bucket.put("a.npz", content.getvalue())
-    command = [sys.executable, "-m", "mnist_batch", "inspect", address]
+    ones = np.zeros((3, 28, 28), np.uint8)
+    ones[:, 4:24, 12:16] = 255
+    np.savez(content, x=ones)
+    options = {
+        "inspect": [],
+        "predict": ["--isolate", "--out", str(tmp_path / "out.csv"), "--no-report"],
+        "nightly": ["--runs", str(tmp_path / "nights")],
+    }
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     subprocess.run(
-        command, check=True, capture_output=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+        [*COMMAND, command, bucket.put("a.npz", content.getvalue()), *options[command]],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
-    assert [*tmp_path.iterdir()] == []
+    assert [*temporary.iterdir()] == []

@@ -16,6 +16,7 @@ from mnist_batch.errors import InputError, OutputError
 from mnist_batch.outputs.targets import output_errors
 from mnist_batch.remote import objects, transfers
 from mnist_batch.remote.addresses import joined, name_of, parsed
+from mnist_batch.remote.temporary_folders import TemporaryFolder
 
 _TAIL = 2**16
 """Bytes at the end of a file that tell it from others of its size; Parquet's footer is there."""
@@ -44,10 +45,8 @@ def temporary_folder(target: str) -> Iterator[Path]:
     """Make a folder for what is to be uploaded, and remove it on leaving the context."""
     with contextlib.ExitStack() as entered:
         with output_errors(target):
-            name = entered.enter_context(
-                tempfile.TemporaryDirectory(prefix="mnist-batch-", ignore_cleanup_errors=True)
-            )
-        yield Path(name)
+            path = entered.enter_context(TemporaryFolder())
+        yield path
 
 
 def check_storable(target: str, *, overwrite: bool) -> None:
