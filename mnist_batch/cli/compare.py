@@ -6,7 +6,6 @@ row, else on path or content. Exit status 5 says that NEW is worse, in all or on
 Example: mnist-batch compare base.parquet new.parquet --out comparison --images digits/
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,8 +15,8 @@ from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.comparison import comparison_page, why_worse
 from mnist_batch.cli.shared import gates, parameters
 
-_Base = Annotated[Path, typer.Argument(metavar="BASE", help="What NEW is held against.")]
-_New = Annotated[Path, typer.Argument(metavar="NEW", help="The new run.")]
+_Base = Annotated[str, typer.Argument(metavar="BASE", help="What NEW is held against.")]
+_New = Annotated[str, typer.Argument(metavar="NEW", help="The new run.")]
 _Out = Annotated[
     str | None,
     parameters.writing(

@@ -8,6 +8,7 @@ from typing import Any
 from mnist_batch.commands.command_lines import as_argument, shell_line
 from mnist_batch.commands.evaluate import prepare_of
 from mnist_batch.commands.predictions_files import run_of_report
+from mnist_batch.errors import PredictionsError
 from mnist_batch.evaluation.comparison.comparing import Compared, compare_predictions
 from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.found_images import FoundImage, find_images
@@ -18,7 +19,7 @@ from mnist_batch.outputs.atomic import StagedFolder
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.outputs.targets import output_errors
-from mnist_batch.remote.addresses import path_here
+from mnist_batch.remote.addresses import is_remote, path_here
 from mnist_batch.reports.comparison.comparison_folder import (
     FILES,
     comparison_record,
@@ -93,6 +94,11 @@ def compare(
         raise ValueError(f"max_drop is {max_drop}; expected percentage points from 0 to 100")
     if images is not None and out is None:
         raise ValueError("images are shown on a page: name a folder for it, out")
+    for one in (base, new):
+        if is_remote(one):
+            raise PredictionsError(
+                f"{one}: compare reads files of this machine; copy it here first"
+            )
     inputs = None if images is None else input_list(images)
     if out is None:
         return _result(_compare(Path(base), Path(new), on, max_drop))

@@ -213,3 +213,9 @@ def test_a_record_may_say_anything_else(
         runs[1], tmp_path / "new.parquet", model=value, version=value, created_utc=value
     )
     assert mnist_batch.compare(runs[0], path, out=tmp_path / "out").changed
+
+
+def test_an_address_is_refused_as_it_was_named() -> None:
+    """Not as a file whose name lacks a slash."""
+    with pytest.raises(PredictionsError, match=r"^s3://bucket/a\.parquet: compare reads files of"):
+        mnist_batch.compare("s3://bucket/a.parquet", "new.parquet")
