@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,10 +38,13 @@ from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.schema import ImageBatch, Images
 from mnist_batch.synthetic.generator import draw_digits
 
-ROWS = 65_536
-"""Rows of a part, as of 28x28 images: 32 blocks of 2,048."""
+_ROWS = 35_000
+"""Rows of a part by default, as of MNIST's PNG images in Parquet."""
 
 _DRAWN = 4096
+
+_NAMES = 10_000
+"""Parts that are names of the same file: ext4 has room for 65,000 names a file."""
 
 
 @cache
@@ -53,16 +57,17 @@ def _digits() -> tuple[Images, npt.NDArray[np.int8]]:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFile(Shard):
-    """A file of `ROWS` drawn digits that is nowhere, or some of its rows."""
+    """A file of drawn digits that is nowhere, or some of its rows."""
 
     number: int
+    all_rows: int
     places: npt.NDArray[np.int64] | None = None
     encoded = False
 
     @property
     def rows(self) -> int:
         """The number of rows."""
-        return ROWS if self.places is None else len(self.places)
+        return self.all_rows if self.places is None else len(self.places)
 
     @property
     def source(self) -> str:
@@ -84,7 +89,7 @@ class DrawnFile(Shard):
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield the rows."""
         images, labels = _digits()
-        rows = np.arange(ROWS) if self.places is None else self.places
+        rows = np.arange(self.all_rows) if self.places is None else self.places
         for start in range(0, len(rows), batch_size):
             some = rows[start : start + batch_size]
             yield ImageBatch(
@@ -125,7 +130,9 @@ class OneForAll:
                 assert match
                 checksum = int(match["checksum"], 16)
             name = PartIdentity(job.run, part.number, part.rows, job.kind).file_name(checksum)
-            if part.number:
+            if part.number and part.number % _NAMES == 0:
+                template = Path(shutil.copyfile(template, template.with_name(name)))
+            elif part.number:
                 os.link(template, template.with_name(name))
             self.cpu_s += time.process_time() - started
             done = pickle.loads(findings)  # as the publisher does
@@ -134,13 +141,13 @@ class OneForAll:
             started = time.process_time()
 
 
-def _inputs(parts: int) -> OpenInputs:
-    shards = [DrawnFile(number) for number in range(parts)]
-    return OpenInputs(shards, [], ROWS * parts, Counter())
+def _inputs(parts: int, rows: int) -> OpenInputs:
+    shards = [DrawnFile(number, rows) for number in range(parts)]
+    return OpenInputs(shards, [], rows * parts, Counter())
 
 
-def measure(parts: int, *, report: bool) -> dict[str, float]:
-    """Return what a run costs, in this process."""
+def measure(parts: int, rows: int, *, report: bool) -> dict[str, float]:
+    """Return what a run of parts of so many rows costs, in this process."""
     _digits()
     base_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with tempfile.TemporaryDirectory() as folder:
@@ -148,12 +155,12 @@ def measure(parts: int, *, report: bool) -> dict[str, float]:
         started, cpu = time.perf_counter(), time.process_time()
         output = OutputOptions(report, format=OutputFormat.DATASET)
         options = PredictOptions(output=output)
-        run = Run(_inputs(parts), None, options)
+        run = Run(_inputs(parts, rows), None, options)
         planned = time.process_time()
         with RunOutputs(out, [], options, None) as outputs:
             summary = predict_run(run, outputs, "", None, engine)
         elapsed, cpu_s = time.perf_counter() - started, time.process_time() - cpu - engine.cpu_s
-    assert summary.metrics.rows == ROWS * parts
+    assert summary.metrics.rows == rows * parts
     return {
         "parts": parts,
         "report": report,
@@ -170,17 +177,19 @@ def main() -> None:
     """Print a line for a run without a report, and one with it, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=_ROWS, help="of a part (default: 35,000)")
     parser.add_argument("--only", choices=["report", "no report"], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.only:
-        print(json.dumps(measure(chosen.parts, report=chosen.only == "report")))
+        print(json.dumps(measure(chosen.parts, chosen.rows, report=chosen.only == "report")))
         return
     for kind in ("no report", "report"):
-        command = [sys.executable, "-m", "benchmarks.scale", "--parts", str(chosen.parts)]
-        done = subprocess.run([*command, "--only", kind], check=True, stdout=subprocess.PIPE)
+        command = [sys.executable, "-m", "benchmarks.scale", "--only", kind]
+        size = ["--parts", str(chosen.parts), "--rows", str(chosen.rows)]
+        done = subprocess.run([*command, *size], check=True, stdout=subprocess.PIPE)
         found = json.loads(done.stdout)
         print(
-            f"{found['parts']:,} parts of {ROWS:,} rows, {kind}: {found['cpu_ms_a_part']:.2f} ms "
+            f"{found['parts']:,} parts of {chosen.rows:,} rows, {kind}: {found['cpu_ms_a_part']:.2f} ms "
             f"of CPU a part, {found['peak_mb']:.0f} MB at most ({found['base_mb']:.0f} before the "
             f"run); a part sends {found['message_bytes'] / 1000:.0f} kB; listing took "
             f"{found['listing_cpu_s']:.1f} s of CPU, all {found['elapsed_s']:.0f} s"
