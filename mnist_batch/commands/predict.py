@@ -304,7 +304,7 @@ def predict_run(
         if engine and engine.kernels:
             record["kernels"] = engine.kernels
         of_engine = engine.notes if engine else []
-        notes = [*staging.notes, *of_engine, *notes_of(run, evaluation, found.kept)]
+        notes = [*staging.notes, *of_engine, *notes_of(run, evaluation, found.kept, engine)]
         if outputs.report and evaluation.profile.rows and evaluation.profile.ink is None:
             notes.append(
                 "the report tells neither ink nor size of the images: the interrupted run, which "

@@ -104,6 +104,49 @@ def test_row_groups_that_crash_their_reader_are_rows_with_an_error(
     assert _table(summary).column("row").to_pylist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_crashes_its_reader_is_not_read_when_all_is_predicted(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    """Neither for the advice on a low accuracy, when resumed too, nor for the report."""
+    monkeypatch.setattr(parquet_files, "SHARD_ROWS", 1)
+    images = [one.read_bytes() for one in sorted(digits.rglob("*.png"))[:3]]
+    path, out = tmp_path / "digits.parquet", tmp_path / "out.parquet"
+    pq.write_table(pa.table({"image": images, "label": [9] * 3}), path, row_group_size=1)
+    program = crashing.program("pass", _CRASHING_READER)
+    here = """
+import faulthandler
+import importlib
+import mnist_batch
+module = importlib.import_module("mnist_batch.commands.predict")
+from mnist_batch.engines import processes
+from mnist_batch.inputs.parquet import files
+files.SHARD_ROWS = 1
+processes._PROGRAM = {program!r}
+{reader}
+def stop(*_):
+    raise KeyboardInterrupt
+if {resume}:
+    notes_of, module.notes_of = module.notes_of, stop
+    try:
+        mnist_batch.predict({path!r}, {out!r}, isolate=True, workers=1)
+    except KeyboardInterrupt:
+        module.notes_of = notes_of
+summary = mnist_batch.predict({path!r}, {out!r}, isolate=True, workers=1, resume={resume})
+assert summary.metrics.accuracy == 0
+assert summary.report_files
+"""
+    script = here.format(
+        program=program, reader=_CRASHING_READER, resume=resume, path=str(path), out=str(out)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    lost = "unreadable file: reading it ends the process"
+    assert pq.read_table(out).column("error").to_pylist() == [None, lost, None]
+
+
 _CRASHING_READER = f"""
 from mnist_batch.inputs.parquet.row_groups import RowGroups
 def read(self, groups, batch_size, read=RowGroups.read):

@@ -1,6 +1,7 @@
 """What the user should know of a run: of its model, and of how its inputs were read."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,12 +21,20 @@ from mnist_batch.options import Prepare
 from mnist_batch.outputs.targets import why_failed
 from mnist_batch.schema import Reason, shortened
 
+if TYPE_CHECKING:
+    from mnist_batch.engines.part_job import Engine
+
 _NAMED = 5
 """Names in a note, at most."""
 
 
-def notes_of(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
-    """Return what the user should know of the model and of how the inputs were read."""
+def notes_of(
+    run: Run, evaluation: Evaluation, kept: KeptImages, engine: "Engine | None"
+) -> list[str]:
+    """Return what the user should know of the model and of how the inputs were read.
+
+    `engine` has predicted the parts; None for threads here.
+    """
     predictor, metrics = run.predictor, evaluation.metrics
     accuracy = metrics.accuracy
     advice = list[str | None]()
@@ -33,8 +42,7 @@ def notes_of(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
         advice.append(orientation_note(predictor, accuracy, kept, run.options.read.orientation))
         if not is_settled(predictor):
             advice.append(scale_note(predictor, accuracy, kept))
-        # Its images are decoded here, where one that crashes the decoder would end all.
-        if not any(advice) and Reason.CRASHED not in metrics.errors_by_reason:
+        if not any(advice) and _can_read_again(run, metrics.errors_by_reason, engine):
             advice.append(prepare_note(predictor, accuracy, run.opened, run.prepare))
     except Exception as error:  # noqa: BLE001 - all is predicted, and this is only advice
         why = why_failed(error)
@@ -51,6 +59,18 @@ def notes_of(run: Run, evaluation: Evaluation, kept: KeptImages) -> list[str]:
         *_labels_from_1(metrics),
         *_empty_share(run),
     ]
+
+
+def _can_read_again(run: Run, errors: Mapping[str, int], engine: "Engine | None") -> bool:
+    """Tell whether this process may read images of the input: it would end over one that crashes.
+
+    An engine, or that of the run that is resumed, gives a row up as `Reason.CRASHED`, and a shard
+    as `Reason.UNREADABLE_FILE`; and it notes each process that ended.
+    """
+    if Reason.CRASHED in errors or (engine and engine.notes):
+        return False
+    may_crash = engine or run.options.output.resume
+    return not may_crash or Reason.UNREADABLE_FILE not in errors
 
 
 def _empty_share(run: Run) -> Iterator[str]:
