@@ -190,8 +190,9 @@ def main() -> None:
         found = json.loads(done.stdout)
         print(
             f"{found['parts']:,} parts of {chosen.rows:,} rows, {kind}: "
-            f"{found['cpu_ms_a_part']:.2f} ms of CPU a part, {found['peak_mb']:.0f} MB at most ({found['base_mb']:.0f} "
-            f"before the run); a part sends {found['message_bytes'] / 1000:.0f} kB; listing took "
+            f"{found['cpu_ms_a_part']:.2f} ms of CPU a part, {found['peak_mb']:.0f} MB at most "
+            f"({found['base_mb']:.0f} before the run); a part sends "
+            f"{found['message_bytes'] / 1000:.0f} kB; listing took "
             f"{found['listing_cpu_s']:.1f} s of CPU, all {found['elapsed_s']:.0f} s"
         )
 
