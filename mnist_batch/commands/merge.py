@@ -10,9 +10,17 @@ from mnist_batch.commands.command_lines import evaluate_line
 from mnist_batch.commands.evaluate import evaluate_joined
 from mnist_batch.commands.predictions_files import common_run
 from mnist_batch.commands.runs.summary import Summary
-from mnist_batch.errors import OutputError, PredictionsError
+from mnist_batch.errors import InputError, OutputError, PredictionsError
 from mnist_batch.evaluation.evaluator import Evaluator
-from mnist_batch.options import Inputs, OutputFormat, input_list, output_format
+from mnist_batch.inputs.sources import open_inputs
+from mnist_batch.options import (
+    NO_LABELS,
+    Inputs,
+    OutputFormat,
+    ReadOptions,
+    input_list,
+    output_format,
+)
 from mnist_batch.outputs.dataset.shards import DatasetShards
 from mnist_batch.outputs.kinds import dataset_sink, output_place
 from mnist_batch.outputs.places import (
@@ -27,7 +35,8 @@ from mnist_batch.outputs.targets import why_failed
 from mnist_batch.outputs.writer import Sink
 from mnist_batch.remote.addresses import Place, is_remote
 from mnist_batch.reports.evaluation.places import AnyReport, report_at, report_place
-from mnist_batch.reports.report import claims_of_report
+from mnist_batch.reports.report import WHOLE, claims_of_report
+from mnist_batch.schema import BOX, DIGIT
 
 
 def merge(
@@ -59,6 +68,7 @@ def merge(
     Raises:
         PredictionsError: a shard is missing, there twice, of another run, or damaged.
         OutputError: an output exists or cannot be written.
+        InputError: `images` cannot be read, or have another number of rows than the shards.
     """
     for one in [*input_list(folders), out]:
         _refuse_elsewhere(one)
@@ -77,6 +87,8 @@ def merge(
         if writer:
             entered.enter_context(writer)
         shards = entered.enter_context(shards_here(named))
+        if wanted is not None:
+            _check_images(wanted, image_column, shards)
         record = _joined(shards, place, kind, overwrite=overwrite)
         if writer:
             writer.retire()  # it is on other predictions now
@@ -93,6 +105,21 @@ def _refuse_elsewhere(named: str | Path) -> None:
         raise OutputError(
             f"{named}: shards and what is made of them are files of this machine, or in object "
             "storage; download the folders of shards, and publish what merge wrote"
+        )
+
+
+def _check_images(
+    images: Sequence[str | Path], image_column: str | None, shards: DatasetShards
+) -> None:
+    """Refuse images that are not those of the shards, before anything is written."""
+    there = open_inputs(images, ReadOptions(image_column, labels=NO_LABELS)).rows
+    if {DIGIT.name, BOX.name} <= {*shards.schema.names}:  # rows are digits, not pictures
+        return
+    rows = sum(part.rows for shard in shards.shards for part in shard.manifest.parts)
+    if there != rows:
+        raise InputError(
+            f"--images and the shards differ in rows: {there:,} and {rows:,}; name the INPUT that "
+            "was predicted, all of it"
         )
 
 
@@ -118,7 +145,10 @@ def _evaluated(
             how = f"the predictions are complete; to make it: {again}"
             note = note or f"{what} ({why_failed(error)}); {how}"
         else:
-            return replace(summary, notes=[*summary.notes, note] if note else summary.notes)
+            if not note:
+                return summary
+            lacking = [WHOLE] if report else []
+            return replace(summary, notes=[*summary.notes, note], report_missing=lacking)
     nothing = Evaluator(0).evaluation()
     return Summary(
         predictions=out,
@@ -129,6 +159,7 @@ def _evaluated(
         profile=nothing.profile,
         unreadable={},
         slices=[],
+        report_missing=[WHOLE] if report else [],
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import mnist_batch
-from mnist_batch.errors import OutputError, PredictionsError
+from mnist_batch.errors import InputError, OutputError, PredictionsError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files, joined
 from mnist_batch.inputs.parquet import files
@@ -147,18 +148,46 @@ def test_the_report_is_that_of_one_machine(tmp_path: Path, digits_folder: Path, 
     assert samples[0].read_bytes() == samples[1].read_bytes()
 
 
-def test_a_report_that_fails_costs_no_predictions(
-    tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A note says what is missing, and how it is made."""
+def test_a_report_that_fails_costs_no_predictions(tmp_path: Path, digits_folder: Path) -> None:
+    """A note says what is missing, and how it is made; programs read it in `report_missing`."""
     folders = _predict_shards(digits_folder, tmp_path)
-    (tmp_path / "other").mkdir()
-    shutil.copy2(next(digits_folder.rglob("*.png")), tmp_path / "other" / "x.png")
-    summary = mnist_batch.merge(folders, tmp_path / "all.parquet", images=tmp_path / "other")
+    others = tmp_path / "others"
+    for path in sorted(digits_folder.rglob("*.png")):
+        copied = others / path.relative_to(digits_folder).parent / f"x-{path.name}"
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copied)
+    summary = mnist_batch.merge(folders, tmp_path / "all.parquet", images=others)
     assert pq.read_metadata(tmp_path / "all.parquet").num_rows == 30
     assert summary.report_files == []
+    assert summary.report_missing == ["metrics.json"]
     (note,) = [note for note in summary.notes if "no report was made" in note]
     assert "mnist-batch evaluate" in note
+
+
+@pytest.mark.parametrize("images", ["digit-0", "nowhere"])
+def test_images_of_another_number_are_refused(
+    tmp_path: Path, digits_folder: Path, images: str
+) -> None:
+    """And those that are not there, before anything is written."""
+    folders = _predict_shards(digits_folder, tmp_path)
+    one = tmp_path / "digit-0" / "x.png"
+    one.parent.mkdir()
+    shutil.copy2(next(digits_folder.rglob("*.png")), one)
+    there = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match="images and the shards differ in rows: 1 and 30|nowhere"):
+        mnist_batch.merge(folders, tmp_path / "all.parquet", images=tmp_path / images)
+    assert sorted(tmp_path.iterdir()) == there
+
+
+def test_images_of_split_pictures_are_taken(tmp_path: Path, digits_folder: Path) -> None:
+    """Rows are digits there, and two of them are one picture."""
+    digits = [np.asarray(Image.open(path)) for path in sorted(digits_folder.rglob("*.png"))[:2]]
+    np.save(tmp_path / "in.npy", np.hstack(digits)[np.newaxis])
+    out = f"{tmp_path}/shard/"
+    mnist_batch.predict(tmp_path / "in.npy", out, shard="1/1", several="split", report=False)
+    merged = mnist_batch.merge(out, tmp_path / "all.parquet", images=tmp_path / "in.npy")
+    assert merged.metrics.rows == 2
+    assert not merged.report_missing
 
 
 def test_nothing_is_written_where_a_report_exists(tmp_path: Path, digits_folder: Path) -> None:
