@@ -61,6 +61,13 @@ def told(address: str) -> Iterator[None]:
         if _code(error) in _NO_BUCKET:
             raise FileNotFoundError(errno.ENOENT, "no such bucket", address) from error
         raise _of_machine(error, address) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of pyo3, which cannot be imported
+            raise
+        raise MachineError(
+            f"{address}: obstore failed within; nothing is wrong with the data; check the "
+            "variables that name the store and its credentials, and run again"
+        ) from error
 
 
 _NO_BUCKET = {"NoSuchBucket", "ContainerNotFound"}

@@ -7,8 +7,11 @@ documents, or of the machine in its cloud; no message holds them.
 
 import os
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from mnist_batch.errors import MachineError
 from mnist_batch.machine import extras
 from mnist_batch.machine.failures import loading
 from mnist_batch.remote.addresses import Address
@@ -24,7 +27,7 @@ def store_of(address: Address) -> "ObjectStore":
 
     Raises:
         MissingExtraError: obstore is not installed.
-        MachineError: the environment lacks what the store needs.
+        MachineError: the environment lacks what the store needs, or names no server.
     """
     scheme = address.scheme
     return _store(scheme, address.bucket, _endpoint(scheme), attempts())
@@ -61,8 +64,27 @@ def _settings(scheme: str, endpoint: str, most: int) -> dict[str, Any]:
 
 
 def _endpoint(scheme: str) -> str:
-    """Return the address of another server than the cloud's; empty for the cloud's."""
-    return next(filter(None, map(os.environ.get, _ENDPOINTS[scheme])), "")
+    """Return the address of another server than the cloud's; empty for the cloud's.
+
+    Raises:
+        MachineError: it is none; the message leaves it out, since it may hold a password.
+    """
+    named = ((name, os.environ.get(name, "")) for name in _ENDPOINTS[scheme])
+    name, endpoint = next(filter(itemgetter(1), named), ("", ""))
+    if endpoint and not _is_server(endpoint):  # obstore would panic
+        raise MachineError(
+            f"the variable {name} is no address of a server; expected http://HOST:PORT or "
+            "https://HOST:PORT; set it again, or leave it out for the cloud's own"
+        )
+    return endpoint
+
+
+def _is_server(endpoint: str) -> bool:
+    try:
+        found = urlsplit(endpoint)
+        return found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+    except ValueError:  # the port is no number, say
+        return False
 
 
 _ENDPOINTS = {

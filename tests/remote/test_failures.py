@@ -8,6 +8,7 @@ import pytest
 
 from mnist_batch.errors import InputError, MachineError
 from mnist_batch.remote import objects
+from mnist_batch.remote.failures import told
 from tests.support.s3_server import SECRET_KEY, Bucket, environment_of
 
 
@@ -24,6 +25,16 @@ def test_a_server_that_is_not_there_is_a_failure_of_the_machine(
         "data; see to it that the store can be reached, and run again"
     )
     assert SECRET_KEY not in str(raised.value)
+
+
+def test_a_panic_of_the_library_is_a_failure_of_the_machine() -> None:
+    """Which Python sees as no `Exception`; pyo3 makes its type where nothing can import it."""
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+    with pytest.raises(MachineError, match="s3://digits/a: obstore failed within"):
+        with told("s3://digits/a"):
+            raise panic("called `Result::unwrap()` on an `Err` value")
+    with pytest.raises(KeyboardInterrupt), told("s3://digits/a"):
+        raise KeyboardInterrupt
 
 
 def test_a_bucket_that_is_not_there_is_missing(bucket: Bucket) -> None:

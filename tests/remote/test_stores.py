@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_batch.errors import MachineError
 from mnist_batch.remote.addresses import parsed
 from mnist_batch.remote.stores import store_of
 from tests.support.s3_server import Bucket
@@ -23,6 +24,19 @@ def test_another_endpoint_has_a_connection_of_its_own(
     first = store_of(parsed(bucket.url))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     assert store_of(parsed(bucket.url)) is not first
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:5555", "store", "http://", "http://a:b", "ftp://a"]
+)
+def test_an_endpoint_is_an_address_of_a_server(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    """The message says which variable, and what belongs there."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(MachineError, match="AWS_ENDPOINT_URL is no .* expected http://HOST:PORT"):
+        store_of(parsed("s3://digits/a"))
 
 
 _WITHOUT = """
