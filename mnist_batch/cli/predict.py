@@ -23,11 +23,17 @@ import mnist_batch
 from mnist_batch.cli.printing import terminal
 from mnist_batch.cli.printing.summary import run_page
 from mnist_batch.cli.shared import gates, groups, parameters
-from mnist_batch.errors import MnistBatchError, OutputInUseError
+from mnist_batch.errors import (
+    MachineError,
+    MissingExtraError,
+    MnistBatchError,
+    OutputInUseError,
+)
 from mnist_batch.options import ErrorBudget, Share
 
 if TYPE_CHECKING:
     from mnist_batch.cli.printing.look import Row
+    from mnist_batch.remote.addresses import Place
     from mnist_batch.schema import Classes
 
 _Out = Annotated[
@@ -308,17 +314,36 @@ def _naming_kept_rows(named: str, *, quiet: bool) -> Iterator[None]:
         yield
     except OutputInUseError:  # what is kept there is of the other run
         raise
-    except BaseException as end:
-        for note in getattr(end, "__notes__", ()):
-            terminal.say(f"note: {note}")
-        with suppress(MnistBatchError):  # object storage may be what failed
-            kept, is_there = rows_kept(out), bool(committed_outputs(out))
-            if is_there and not was_there and not quiet:
+    except MachineError as error:
+        _say_notes(error)
+        if isinstance(out, str):  # a store that is gone would be asked for minutes
+            if not quiet and not isinstance(error, MissingExtraError):
                 terminal.say(
-                    f"note: {out} is complete, its report may not be; --resume completes it"
+                    f"note: finished parts are kept in {out.rstrip('/')}.staging/; run again with "
+                    "--resume to go on from there, since without it they are removed"
                 )
-            elif kept > before and not quiet:
-                terminal.say(
-                    f"note: {kept:,} rows are finished and kept; --resume goes on from there"
-                )
+        else:
+            _say_kept(out, before, was_there=was_there, quiet=quiet)
         raise
+    except BaseException as end:
+        _say_notes(end)
+        with suppress(MnistBatchError):  # object storage may be what failed
+            _say_kept(out, before, was_there=was_there, quiet=quiet)
+        raise
+
+
+def _say_notes(end: BaseException) -> None:
+    """Say what was added to what ends a run."""
+    for note in getattr(end, "__notes__", ()):
+        terminal.say(f"note: {note}")
+
+
+def _say_kept(out: "Place", before: int, *, was_there: bool, quiet: bool) -> None:
+    """Say what a run has left of an output, of which it had found so much."""
+    from mnist_batch.outputs.kinds import committed_outputs, rows_kept
+
+    kept, is_there = rows_kept(out), bool(committed_outputs(out))
+    if is_there and not was_there and not quiet:
+        terminal.say(f"note: {out} is complete, its report may not be; --resume completes it")
+    elif kept > before and not quiet:
+        terminal.say(f"note: {kept:,} rows are finished and kept; --resume goes on from there")

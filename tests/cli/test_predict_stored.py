@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_batch.cli.predict import _naming_kept_rows
+from mnist_batch.errors import MachineError
 from tests.support.command import run
 from tests.support.s3_server import Bucket
 
@@ -94,3 +96,20 @@ def test_an_address_that_cannot_be_written_becomes_no_folder(
     assert done.stderr.startswith(f"error: {words[-1]}: ")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_store_that_goes_in_the_middle_of_a_run_is_told_with_resume(
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    quiet: bool,
+) -> None:
+    """The store, which does not answer any more, is not asked for what is kept there."""
+    out = f"{bucket.url}/a/"
+    with pytest.raises(MachineError), _naming_kept_rows(out, quiet=quiet):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        raise MachineError
+    said = f"note: finished parts are kept in {bucket.url}/a.staging/; run again with --resume"
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.startswith(said) for line in lines] == ([] if quiet else [True])

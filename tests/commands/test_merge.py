@@ -174,7 +174,7 @@ def test_images_of_another_number_are_refused(
     one.parent.mkdir()
     shutil.copy2(next(digits_folder.rglob("*.png")), one)
     there = sorted(tmp_path.iterdir())
-    with pytest.raises(InputError, match="images and the shards differ in rows: 1 and 30|nowhere"):
+    with pytest.raises(InputError, match=r"images and the shards differ in rows: 1 and 30|nowhere"):
         mnist_batch.merge(folders, tmp_path / "all.parquet", images=tmp_path / images)
     assert sorted(tmp_path.iterdir()) == there
 

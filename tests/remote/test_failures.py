@@ -30,9 +30,9 @@ def test_a_server_that_is_not_there_is_a_failure_of_the_machine(
 def test_a_panic_of_the_library_is_a_failure_of_the_machine() -> None:
     """Which Python sees as no `Exception`; pyo3 makes its type where nothing can import it."""
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
-    with pytest.raises(MachineError, match="s3://digits/a: obstore failed within"):
-        with told("s3://digits/a"):
-            raise panic("called `Result::unwrap()` on an `Err` value")
+    said = "s3://digits/a: obstore failed within"
+    with pytest.raises(MachineError, match=said), told("s3://digits/a"):
+        raise panic("called `Result::unwrap()` on an `Err` value")
     with pytest.raises(KeyboardInterrupt), told("s3://digits/a"):
         raise KeyboardInterrupt
 

@@ -35,7 +35,7 @@ def test_an_endpoint_is_an_address_of_a_server(
     """The message says which variable, and what belongs there."""
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    with pytest.raises(MachineError, match="AWS_ENDPOINT_URL is no .* expected http://HOST:PORT"):
+    with pytest.raises(MachineError, match=r"AWS_ENDPOINT_URL is no .* expected http://HOST:PORT"):
         store_of(parsed("s3://digits/a"))
 
 
