@@ -75,8 +75,9 @@ class Processes:
         self._most = self._wanted  # processes at once, from now on
         self._workers: list[_Worker] = []
         self._again: deque[Attempt] = deque()  # attempts that come before those at further parts
-        self._unready = 0  # processes in a row that ended before they were ready
         self._variables = dict[str, str]()  # of the processes' environment, beside ours
+        self._unready = 0  # processes alone, in a row, that ended before they were ready
+        self._slowed = set[int]()  # parts killed, after which one process fewer works
         self._deaths = Counter[str]()  # of those that were ready, by how they ended
 
     @property
@@ -182,6 +183,8 @@ class Processes:
             return None
         worker.attempt = None
         if isinstance(reply, PartDone):
+            if reply.number in self._slowed and (attempt.crashed or attempt.unreadable):
+                self._most += 1  # the machine was not to blame
             return reply
         self._again.appendleft(attempt.after_probe())
         return None
@@ -190,14 +193,22 @@ class Processes:
         """Return what is to be done after a process died.
 
         Raises:
-            MachineError: as `Attempt.after_death`, or none of several processes got to work.
+            MachineError: as `Attempt.after_death`, or several processes ended before they were
+                ready, one after another and with none beside them.
         """
         how = self._end(worker)
         if worker.is_ready:
             self._deaths[how] += 1
-            if how == _KILLED:  # as where memory is short: go on with fewer
-                self._most = max(1, self._most - 1)
+            # As where memory is short: go on with fewer. What probes die over is known.
+            number = attempt.part.number
+            may_slow = self._most > 1 and number not in self._slowed
+            if how == _KILLED and attempt.probe is None and may_slow:
+                self._slowed.add(number)
+                self._most -= 1
             return attempt.after_death()
+        if self._workers:
+            self._most = len(self._workers)  # and leave the attempt to the others
+            return attempt
         self._unready += 1
         if self._unready == DEATHS:
             raise MachineError(

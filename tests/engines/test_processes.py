@@ -199,6 +199,34 @@ def test_processes_that_are_killed_over_an_image_alone_accuse_it_only_with_memor
     assert summary.metrics.errors_by_reason == {"crashed the decoder": 1}
 
 
+def test_an_image_that_is_killed_leaves_as_many_processes_as_before(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine was not to blame for what the search has found."""
+    crashing.mark([min(digits.rglob("*.png"))])
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.KILL))
+    engine = processes.Processes(3)
+    monkeypatch.setattr(processes, "Processes", lambda _: engine)
+    assert _isolated(digits, report=False).metrics.errors == 1
+    assert engine._most == 3
+
+
+def test_a_process_that_cannot_begin_leaves_its_work_to_another(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory is short for a second one."""
+    expected = _table(_in_threads(digits))
+    flag = str(digits.parent / "first")
+    first = f"""
+try:
+    open({flag!r}, "x").close()
+except FileExistsError:
+    sys.exit(5)
+"""
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program("pass", first))
+    assert _table(_isolated(digits, report=False)).equals(expected)
+
+
 def test_processes_that_cannot_begin_stop_the_run(
     digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
