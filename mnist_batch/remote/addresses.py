@@ -22,6 +22,10 @@ Place = Path | str
 """Where a file lies: a path on this machine, or an address as text."""
 
 
+class ImpossibleNameError(InputError):
+    """No object can have the name that an address gives."""
+
+
 class Address(NamedTuple):
     """Where an object lies, or the objects whose keys begin with a folder's name."""
 
@@ -82,8 +86,9 @@ def parsed(text: str) -> Address:
     """Return an address in its parts.
 
     Raises:
-        InputError: it names no bucket, holds credentials, or its key has an empty part or one that
-            is `.` or `..`, which not every store takes.
+        InputError: it names no bucket, or holds credentials.
+        ImpossibleNameError: its key has an empty part or one that is `.` or `..`, which not every
+            store takes.
     """
     scheme, _, rest = text.partition("://")
     bucket, _, key = rest.partition("/")
@@ -96,7 +101,9 @@ def parsed(text: str) -> Address:
         raise InputError(f"{text}: names no bucket; expected {scheme}://BUCKET/KEY")
     key = key.removesuffix("/")
     if key and not {"", ".", ".."}.isdisjoint(key.split("/")):
-        raise InputError(f"{text}: a part between two slashes is empty, `.` or `..`; name another")
+        raise ImpossibleNameError(
+            f"{text}: a part between two slashes is empty, `.` or `..`; name another"
+        )
     return Address(scheme, bucket, key)
 
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mnist_batch.errors import InputError, MachineError
-from mnist_batch.remote.addresses import STORES
+from mnist_batch.errors import MachineError
+from mnist_batch.remote.addresses import STORES, ImpossibleNameError
 
 CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -35,7 +35,7 @@ def told(address: str) -> Iterator[None]:
         FileNotFoundError: there is no such object, or no such bucket.
         FileExistsError: an object that was to be created is there already.
         ReplacedError: it is not the one that was asked for any more.
-        InputError: no object can have the address.
+        ImpossibleNameError: no object can have the address.
         MachineError: the store cannot be reached or refuses, for want of a permission say.
     """
     from obstore import exceptions  # late: local runs do without
@@ -51,12 +51,14 @@ def told(address: str) -> Iterator[None]:
         raise ReplacedError("replaced after it was listed") from error
     except exceptions.InvalidPathError as error:
         key = re.search(r'\n\s*path: ("(?:[^"\\]|\\.)*")', str(error))  # with escapes
-        raise InputError(
+        raise ImpossibleNameError(
             f"{address}: holds an object whose name has an empty part, `.` or `..`, or a control "
             f"character{f', {key[1]}' if key else ''}; rename or delete it"
         ) from error
     except ValueError as error:
-        raise InputError(f"{address}: no object can have this name; name another") from error
+        raise ImpossibleNameError(
+            f"{address}: no object can have this name; name another"
+        ) from error
     except exceptions.BaseError as error:
         if _code(error) in _NO_BUCKET:
             raise FileNotFoundError(errno.ENOENT, "no such bucket", address) from error

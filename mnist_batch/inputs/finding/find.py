@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from glob import has_magic
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +23,13 @@ from mnist_batch.inputs.listing import suffix_of
 from mnist_batch.inputs.shards import NamedFiles
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.remote.addresses import STORES, is_remote, looks_like_address, place_of
+from mnist_batch.remote.addresses import (
+    STORES,
+    ImpossibleNameError,
+    is_remote,
+    looks_like_address,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from mnist_batch.inputs.remote.listed_objects import ListedObjects
@@ -88,7 +95,9 @@ def _find_listed() -> Iterator[Found]:
         if path.endswith("/") if there else os.path.isdir(path):  # noqa: PTH112
             return None, there
         # A file of no format is read as an image, and gets an error that says so.
-        return kinds.get(suffix_of(path)) or kind_of(place_of(path)) or IMAGES.name, there
+        with suppress(ImpossibleNameError):
+            return kinds.get(suffix_of(path)) or kind_of(place_of(path)) or IMAGES.name, there
+        return IMAGES.name, there
 
     for (name, there), group in groupby(filter(None, _lines_of_stdin()), key=kind):
         if name is None:
@@ -108,9 +117,16 @@ def _find_remote(address: str) -> Found:
 def _listed_objects(addresses: Sequence[str]) -> "ListedObjects":
     from mnist_batch.inputs.remote.listed_objects import ListedObjects  # late, too
     from mnist_batch.remote.fetching import in_threads
-    from mnist_batch.remote.objects import stat_or_none
+    from mnist_batch.remote.objects import RemoteObject, stat_or_none
 
-    return ListedObjects.of(in_threads(stat_or_none, addresses))
+    def stat_named(address: str) -> RemoteObject:
+        """Return an object; one that no store can have is a missing one, as of a local list."""
+        try:
+            return stat_or_none(address)
+        except ImpossibleNameError:
+            return RemoteObject(address, -1, "")
+
+    return ListedObjects.of(in_threads(stat_named, addresses))
 
 
 def _find_folder(typed: str) -> Found:

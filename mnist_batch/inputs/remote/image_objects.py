@@ -7,6 +7,7 @@ import pyarrow as pa
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
 from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import BATCH_BYTES
+from mnist_batch.remote.addresses import ImpossibleNameError
 from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.remote.fetching import in_threads
 from mnist_batch.remote.objects import RemoteObject, read
@@ -47,7 +48,7 @@ def _fetched(found: RemoteObject) -> tuple[bytes | None, str | None]:
         return None, error_text(Reason.TOO_LARGE, f"a file over {MAX_FILE_BYTES} bytes")
     try:
         return read(found.address, found.etag), None
-    except FileNotFoundError:
+    except (FileNotFoundError, ImpossibleNameError):
         return None, error_text(Reason.MISSING_FILE)
     except ReplacedError as error:
         return None, error_text(Reason.UNREADABLE_FILE, str(error))

@@ -146,6 +146,19 @@ def test_a_list_of_paths_names_objects_too(
     assert len(rows) == 3 + len([*(digits_folder / "3").iterdir()])
 
 
+@pytest.mark.parametrize("name", ["a//b.png", "a//b", "a/../b.png", "a\tb.png"])
+def test_a_listed_name_that_no_object_can_have_is_a_missing_one(
+    bucket: Bucket, digits_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A row, as on this machine, with the address as it came; the others are read."""
+    content = next((digits_folder / "3").iterdir()).read_bytes()
+    lines = [bucket.put("1.png", content), f"{bucket.url}/{name}", bucket.put("2.png", content)]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("\n".join(lines).encode())))
+    rows = _rows(open_inputs(["-"]))
+    assert [row[0] for row in rows] == lines
+    assert rows[1][4] == "missing file"
+
+
 def test_messages_name_the_address(bucket: Bucket, digits_folder: Path) -> None:
     """Not that of a local copy, or of a part of it."""
     for name in ("a.parquet", "a.npz", "a.csv"):
