@@ -18,6 +18,7 @@ from mnist_batch.inputs import image_files, joined
 from mnist_batch.inputs.parquet import files
 from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS
 from mnist_batch.outputs.parts import parts
+from tests.support.s3_server import Bucket
 
 
 @pytest.fixture(autouse=True)
@@ -332,3 +333,14 @@ def test_further_columns_are_joined_as_they_are(
     assert merged.equals(one)
     for field in one:
         assert merged.field(field.name).equals(field, check_metadata=True)
+
+
+def test_what_is_not_in_object_storage_is_told(bucket: Bucket, tmp_path: Path) -> None:
+    """A bucket, and patterns, which only folders of this machine have."""
+    for folder, said in (
+        (f"{bucket.url}/shard-*", "has no patterns, name each folder"),
+        (f"{bucket.url}-none/shard-1", "no such bucket; name another"),
+        (f"{bucket.url}/shard-1", "does not exist; name a predictions file, or a folder"),
+    ):
+        with pytest.raises(PredictionsError, match=said):
+            mnist_batch.merge(folder, tmp_path / "all.csv")

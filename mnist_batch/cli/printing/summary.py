@@ -173,6 +173,8 @@ def _predictions(metrics: "mnist_batch.Metrics") -> "Iterator[terminal.Page]":
     predicted = sum(metrics.predictions)
     labelled = f"{metrics.labelled:,}" if metrics.labelled else "none"
     yield text(f"{predicted:,} of {metrics.rows:,} rows predicted; {labelled} with a label")
+    if not metrics.rows:  # as of a shard of an input that is too small to share
+        return
     classes, keys = metrics.classes, _keys(metrics.classes)
     listed = list(range(classes.count))
     if classes.count > _ALL:

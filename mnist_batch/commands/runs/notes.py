@@ -77,9 +77,14 @@ def _empty_share(run: Run) -> Iterator[str]:
     """Yield that a shard has no rows, where there are more shards than parts."""
     share, count = run.options.share, len(run.all_parts)
     if share and not run.parts:
+        total = share.total
+        why = (
+            f"one part, too small to share, and shard {total}/{total} has all rows"
+            if count == 1
+            else f"{count:,} parts, fewer than the {total:,} shards"
+        )
         yield (
-            f"shard {share} has no rows: the input is {count:,} part{'s' if count != 1 else ''}, "
-            "which fewer shards can share; merge takes it all the same"
+            f"shard {share} has no rows: the input is {why}; merge needs this folder all the same"
         )
 
 

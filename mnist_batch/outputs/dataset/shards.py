@@ -184,10 +184,22 @@ def _refuse_missing(found: Mapping[int, DatasetShard], total: int) -> None:
     missing = [number for number in range(1, total + 1) if number not in found]
     if missing:
         shard = f"{missing[0]}/{total}"
-        more = f", and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        raise PredictionsError(
-            f"shard {shard} is missing{more}; predict with --shard {shard}, and name its folder too"
-        )
+        if len(missing) == 1:
+            what, folders = f"shard {shard} is missing", "its folder"
+        else:
+            what, folders = f"shards {_ranges(missing)} of {total} are missing", "all folders"
+        raise PredictionsError(f"{what}; predict with --shard {shard}, and name {folders} too")
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as `1,3-7`, which Slurm's `--array` takes."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ",".join("-".join(map(str, run)) for run in runs)
 
 
 def _difference(first: DatasetShard, other: DatasetShard) -> str:

@@ -65,10 +65,14 @@ def _copy(address: str, copy: Path) -> None:
         copy.mkdir()
         try:
             found = [*objects.listed_here(address)]
-        except FileNotFoundError:  # the bucket
-            found = []
+        except FileNotFoundError as error:  # the bucket
+            raise PredictionsError(f"{address}: {error.strerror}; name another") from error
         named = {name_of(one.address): one for one in found}
         wanted = [name for name in named if name in (MANIFEST, SUCCESS) or is_part_name(name)]
+        if not wanted and "*" in address:
+            raise PredictionsError(
+                f"{address} does not exist; object storage has no patterns, name each folder"
+            )
         if not wanted:
             raise PredictionsError(
                 f"{address} does not exist; name a predictions file, or a folder that predict wrote"

@@ -16,7 +16,7 @@ import pytest
 from mnist_batch.errors import PredictionsError
 from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
 from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart
-from mnist_batch.outputs.dataset.shards import DatasetShards, read_shards
+from mnist_batch.outputs.dataset.shards import DatasetShards, _ranges, read_shards
 
 RECORD: dict[str, Any] = {
     "version": "1.2.3",
@@ -167,7 +167,7 @@ def _change(folder: Path, change: Callable[[DatasetManifest], DatasetManifest]) 
     [
         (list.clear, "no shard is named"),
         (_lack_one, 'shard 2/3 is missing; predict with shard="2/3"'),
-        (_lack_two, "shard 2/3 is missing, and 1 more; predict with"),
+        (_lack_two, 'shards 2-3 of 3 are missing; predict with shard="2/3", and name all'),
         (_name_twice, "a and .*a are both shard 1/3; name each shard once"),
         (_have_twin, "b and .*twin are both shard 2/3; name each shard once"),
         (_be_of_four, "four is shard 2/4, but .*a is shard 1/3"),
@@ -258,3 +258,8 @@ def test_a_number_of_parts_is_not_believed(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_numbers_are_told_as_ranges() -> None:
+    """As Slurm's --array takes them."""
+    assert _ranges([1, 3, 4, 5, 7, 9, 10]) == "1,3-5,7,9-10"
