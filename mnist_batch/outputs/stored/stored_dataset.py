@@ -53,6 +53,8 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
     ) -> None:
         """Check that the folder can be written; the arguments are those of `DatasetSink`."""
         check_stored_dataset(out, overwrite=overwrite)
+        # Of a run that was killed before its mark; one that comes later is of a run that goes on.
+        self._has_left = objects.is_there(joined(out, MANIFEST))
         self._out = out
         self._schema = schema
         self._parts = parts
@@ -98,6 +100,7 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
             if self._overwrite:
                 # One after the other: one request for both promises readers no order.
                 self._delete([SUCCESS])
+            if self._overwrite or self._has_left:
                 self._delete([MANIFEST])
             deque(in_threads(self._put_part, self._names.items()), maxlen=0)
             self._delete(earlier.difference(self._names))
@@ -137,7 +140,7 @@ def check_stored_dataset(out: str, *, overwrite: bool) -> frozenset[str]:
         found = names - {MANIFEST, SUCCESS}
         if others := sorted(found - _written(out, names)):
             raise _not_ours(out, others[0])
-        if not overwrite and names != found:
+        if not overwrite and (SUCCESS in names or (names != found and not _is_committed(out))):
             raise _exists(out)
         return frozenset(found)
 
@@ -153,9 +156,14 @@ def _written(out: str, names: Set[str]) -> Set[str]:
         except ValueError as error:
             raise _not_ours(out, MANIFEST) from error
         return {part.name for part in manifest.parts}
-    if names and objects.is_there(joined(staging_address(out), COMMITTED)):
+    if names and _is_committed(out):
         return {*filter(is_part_name, names)}
     return frozenset()
+
+
+def _is_committed(out: str) -> bool:
+    """Tell whether a run said that it publishes parts, and has not ended since."""
+    return objects.is_there(joined(staging_address(out), COMMITTED))
 
 
 def _not_ours(out: str, name: str) -> OutputError:

@@ -161,3 +161,20 @@ def test_an_earlier_output_is_whole_or_gone_until_the_new_one_is_there(
         whole = _whole(found, key)
         assert whole is not None
         assert whole.equals(expected)
+
+
+@pytest.mark.parametrize("last", ["part-00003.parquet", "_manifest.json"])
+def test_what_is_not_whole_can_be_predicted_anew(runs: Runs, last: str) -> None:
+    """Without `--resume` or `--overwrite`, whichever object was the last that came."""
+
+    def fault(process: int, request: Request) -> Fault | None:
+        if request.method != "PUT" or not request.path.endswith(f"/out/{last}"):
+            return None
+        os.kill(process, signal.SIGKILL)
+        return Fault(reset_after=0)
+
+    assert runs("out/", fault=fault) == -signal.SIGKILL
+    assert f"out/{last}" in runs.bucket.objects("out/")
+    assert runs("out/") == 0
+    assert _whole(runs.bucket.objects("out/"), "out/") is not None
+    assert runs("out/") == 1
