@@ -247,7 +247,7 @@ def test_advice_that_fails_costs_no_prediction(
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("mnist_batch.commands.predict.orientation_note", fail)
+    monkeypatch.setattr("mnist_batch.commands.runs.notes.orientation_note", fail)
     summary = mnist_batch.predict(digits_folder, tmp_path / "out.csv", model=model, report=False)
     assert summary.metrics.rows == 30
     expected = "whether it reads the images better in another way was not found out (MemoryError)"
