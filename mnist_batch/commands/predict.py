@@ -320,5 +320,5 @@ def predict_run(
 
 def _findings(run: Run, report: "AnyReport | None") -> Findings:
     mistakes = report.mistakes if report else None
-    how = run.options.output, run.classes, run.opened.rows, mistakes
+    how = run.options.output, run.classes, mistakes
     return Findings(*how, with_gallery=report is not None)

@@ -24,13 +24,12 @@ class Findings:
         self,
         options: OutputOptions,
         classes: Classes,
-        rows: int,
         mistakes: Mistakes | WrongRows | None = None,
         *,
         with_gallery: bool,
         part_start: int | None = None,
     ) -> None:
-        """Begin with an input of so many rows; the other arguments are those of `Evaluator`."""
+        """Begin; the arguments after `mistakes` are those of `Evaluator`."""
         self.mistakes = mistakes
         self.evaluator = Evaluator(
             options.sample_seed,
@@ -40,16 +39,16 @@ class Findings:
             classes=classes,
             part_start=part_start,
         )
-        self.kept = KeptImages(rows)
+        self.kept = KeptImages()
         self.predicted = 0
 
     @classmethod
     def of_part(
-        cls, options: OutputOptions, classes: Classes, rows: int, start: int, *, for_report: bool
+        cls, options: OutputOptions, classes: Classes, start: int, *, for_report: bool
     ) -> Self:
         """Begin with a part, of which `start` is the place of its first picture in the input."""
         wrong = WrongRows() if for_report else None
-        return cls(options, classes, rows, wrong, with_gallery=for_report, part_start=start)
+        return cls(options, classes, wrong, with_gallery=for_report, part_start=start)
 
     def add(self, rows: PartRows) -> None:
         """Add the next rows."""
@@ -65,7 +64,7 @@ class Findings:
         `share` is that of the part in the whole, 0 to 1.
         """
         self.evaluator.settle(share)
-        self.kept.settle()
+        self.kept.pack(share)
         if isinstance(self.mistakes, WrongRows):
             self.mistakes.settle()
 

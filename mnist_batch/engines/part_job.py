@@ -102,9 +102,7 @@ def predict_part(job: PartJob, part: Part) -> PartDone:
     """
     options = job.options
     classes = job.inputs.classes or job.predictor.classes
-    findings = Findings.of_part(
-        options.output, classes, job.inputs.rows, part.start, for_report=job.for_report
-    )
+    findings = Findings.of_part(options.output, classes, part.start, for_report=job.for_report)
     batches = predicted_batches(job, part.shards, part.rows)
     identity = PartIdentity(job.run, part.number, part.rows, job.kind)
     with closing(batches), part_written(job.staging, job.out, identity, job.schema) as writer:

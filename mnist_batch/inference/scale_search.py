@@ -33,8 +33,8 @@ _LEAST_ACCURACY = 0.5  # accuracy below which a network does not read these digi
 _SIGNIFICANCE = 0.05  # accuracies are equal where chance makes them differ as much more often
 
 _MAY_BE_KEPT = 100_000
-"""Rows of an input, spread evenly, that are kept if they have a label: a part of a large input then
-has few images to bring back from elsewhere."""
+"""Labelled rows of an input, spread evenly, that its parts keep together: of a large input each has
+few images to bring back from elsewhere."""
 
 _GOLDEN, _LAST_KEY = np.uint64(0x9E3779B97F4A7C15), 2**64 - 1
 """The golden ratio's fraction, and the largest key, in units of 2**-64."""
@@ -148,10 +148,11 @@ class KeptImages:
     volume 3, section 6.4, on Fibonacci hashing.
     """
 
-    def __init__(self, rows: int, most: int = KEPT_IMAGES) -> None:
-        """Keep at most so many of an input of so many rows."""
+    def __init__(self, most: int = KEPT_IMAGES) -> None:
+        """Keep at most so many."""
         self._most = most
-        self._last = min(_LAST_KEY, _LAST_KEY * _MAY_BE_KEPT // max(rows, 1))
+        self._last = _LAST_KEY
+        self._labelled = 0  # rows with a label that were added
         self._keys: list[npt.NDArray[np.uint64]] = []
         self._images: list[Images] = []
         self._digits: list[npt.NDArray[np.int8]] = []
@@ -168,6 +169,8 @@ class KeptImages:
 
         `places` are those of the rows' pictures among those of the input, int64 (n,).
         """
+        label = predictions["label"]
+        self._labelled += len(label) - label.null_count
         keys = places.astype(np.uint64) * _GOLDEN
         kept = np.flatnonzero(keys <= self._last)
         if len(kept):
@@ -181,11 +184,22 @@ class KeptImages:
         """Keep some of those that are kept of other rows of the input, too."""
         self._keep(others._keys, others._images, others._digits)
 
+    def pack(self, share: float) -> None:
+        """Let go of images of a part that hardly will be kept, if others have as many labels.
+
+        `share` is that of the part in the whole, above 0.
+        """
+        self.settle()
+        if self._keys and self._labelled > _MAY_BE_KEPT * share:
+            [keys], [images], [digits] = self._keys, self._images, self._digits
+            kept = keys <= np.uint64(_LAST_KEY * (_MAY_BE_KEPT * share / self._labelled))
+            self._keys, self._images, self._digits = [keys[kept]], [images[kept]], [digits[kept]]
+
     def settle(self) -> None:
         """Let go of what is not kept any more."""
         if self._keys:
             keys = np.concatenate(self._keys)
-            order = np.argsort(keys)[: self._most]
+            order = np.argsort(keys, kind="stable")[: self._most]
             self._keys = [keys[order]]
             self._images = [np.concatenate(self._images)[order]]
             self._digits = [np.concatenate(self._digits)[order]]

@@ -11,7 +11,7 @@ from mnist_batch.options import OutputOptions, PredictOptions
 def test_rows_of_an_earlier_run_count_but_were_not_predicted_now(digits_folder: Path) -> None:
     """They come without their images."""
     run = Run([digits_folder], None, PredictOptions())
-    findings = Findings(OutputOptions(), run.classes, 60, with_gallery=False)
+    findings = Findings(OutputOptions(), run.classes, with_gallery=False)
     for batch in run.predict(run.parts):
         predictions = batch.predictions.select(run.schema.names)
         findings.add(PartRows(predictions, batch, None))

@@ -17,7 +17,7 @@ def _parts(numbers: Sequence[int]) -> list[Part]:
 
 
 def _done(number: int, name: str = "") -> PartDone:
-    return PartDone(number, name, Findings(OutputOptions(), DIGITS, 1, with_gallery=False))
+    return PartDone(number, name, Findings(OutputOptions(), DIGITS, with_gallery=False))
 
 
 def test_no_part_begins_far_ahead_of_one_that_is_not_done() -> None:

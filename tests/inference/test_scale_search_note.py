@@ -90,7 +90,7 @@ def test_nothing_is_said_of_a_scale_that_is_a_little_better(tmp_path: Path) -> N
         for given in (predictor.probabilities(IMAGES).argmax(axis=1), better)
     )
     assert 0.5 < right < best - 0.05
-    kept = KeptImages(1050)
+    kept = KeptImages()
     rows = {
         "label": pa.array(digits),
         "error": pa.nulls(1050, pa.string()),
@@ -162,7 +162,7 @@ def numbers_kept(kept: KeptImages) -> list[int]:
 @pytest.mark.parametrize("size", [1, 7, 900, 5000])
 def test_what_is_kept_is_spread_and_does_not_depend_on_batches(size: int) -> None:
     """A fifth of 5,000 labelled rows: at most eight apart, and of each class as many."""
-    kept = KeptImages(5000)
+    kept = KeptImages()
     numbers, images = np.arange(5000), numbered(5000)
     digits = (numbers % 10).astype(np.int8)
     for start in range(0, 5000, size):
@@ -181,13 +181,13 @@ def test_what_parts_keep_is_what_one_run_keeps(cuts: set[int], labelled: int) ->
     """In whichever order they are merged."""
     numbers, images = np.arange(3000), numbered(3000)
     rows = batch((numbers % 7).astype(np.int8), unlabelled=3000 - labelled)
-    whole = KeptImages(3000)
+    whole = KeptImages()
     whole.add(numbers, rows, images)
-    merged = KeptImages(3000)
+    merged = KeptImages()
     for start, stop in reversed([*pairwise([0, *sorted(cuts), 3000])]):
-        kept = KeptImages(3000)
+        kept = KeptImages()
         kept.add(numbers[start:stop], rows.slice(start, stop - start), images[start:stop])
-        kept.settle()
+        kept.pack((stop - start) / 3000)
         merged.merge(pickle.loads(pickle.dumps(kept)))
     assert merged.count == whole.count == min(labelled, KEPT_IMAGES)
     if labelled:
@@ -196,14 +196,24 @@ def test_what_parts_keep_is_what_one_run_keeps(cuts: set[int], labelled: int) ->
 
 def test_of_a_large_input_few_rows_of_a_part_are_kept() -> None:
     """One in ten thousand of a billion, so that little comes back from elsewhere."""
-    kept = KeptImages(10**9)
+    kept = KeptImages()
     kept.add(np.arange(20_000), batch(np.zeros(20_000, np.int8)), numbered(20_000))
+    kept.pack(20_000 / 10**9)
     assert kept.count == 2
+
+
+def test_of_a_large_input_with_few_labels_all_of_them_may_be_kept() -> None:
+    """Each part has some: they are no more than one run would keep."""
+    kept = KeptImages()
+    labels = np.zeros(20_000, np.int8)
+    kept.add(np.arange(20_000), batch(labels, unlabelled=19_992), numbered(20_000))
+    kept.pack(20_000 / 10**7)
+    assert kept.count == 8
 
 
 def test_rows_without_label_or_pixels_are_not_kept() -> None:
     """They tell nothing."""
-    kept = KeptImages(10)
+    kept = KeptImages()
     rows = batch(np.arange(10, dtype=np.int8), unlabelled=3, errors=2)
     kept.add(np.arange(10), rows, numbered(10))
     labelled = kept.labelled()
