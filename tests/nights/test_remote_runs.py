@@ -154,7 +154,8 @@ def test_names_that_climb_lead_nowhere(bucket: Bucket, tmp_path: Path) -> None:
     bucket.put("nights/../up/run.json", record)
     with pytest.raises(InputError, match=r"an empty part, `\.` or `\.\.`") as raised:
         mnist_batch.history(runs)
-    assert str(raised.value).startswith(f'{runs}: holds an object "nights/../up/run.json"')
+    assert str(raised.value).startswith(f"{runs}: holds an object")
+    assert '"nights/../up/run.json"' in str(raised.value)
 
 
 def test_a_network_that_fails_costs_time_alone(
