@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
+from mnist_batch.errors import OutputError
+
 Inputs = str | Path | Iterable[str | Path]
 """One INPUT or several: folders, files, globs, `hf://` or `-`."""
 
@@ -387,9 +389,18 @@ def output_format(out: str | Path, chosen: OutputFormat | str | None) -> OutputF
     """Return how an output is written: as it was chosen, else by whether it names a folder.
 
     It does as text with a slash at its end, which a `Path` does not have.
+
+    Raises:
+        OutputError: it names a folder, and a file was chosen.
     """
     if chosen is not None:
-        return OutputFormat(chosen)
+        kind = OutputFormat(chosen)
+        if kind is OutputFormat.FILE and str(out).endswith("/"):
+            raise OutputError(
+                f"{out}: the slash at its end says a folder of Parquet files, and --format file "
+                "one file; leave one of the two out"
+            )
+        return kind
     return OutputFormat.DATASET if str(out).endswith("/") else OutputFormat.FILE
 
 

@@ -17,12 +17,16 @@ from mnist_batch.cli.shared import gates, parameters
 
 _Folders = Annotated[
     list[str],
-    typer.Argument(metavar="FOLDER", help="Folders of all shards of a run, in any order."),
+    typer.Argument(
+        metavar="FOLDER",
+        help="Folders of all shards of a run, in any order, here or s3://BUCKET/...",
+    ),
 ]
 _Out = Annotated[
     str,
     parameters.writing(
-        metavar="FILE|DIR/", help="Predictions, .parquet or .csv, or a folder of Parquet files."
+        metavar="FILE|DIR/",
+        help="Predictions, .parquet or .csv, or a folder of Parquet files, here or s3://BUCKET/...",
     ),
 ]
 

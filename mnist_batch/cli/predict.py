@@ -40,8 +40,8 @@ _Out = Annotated[
     str | None,
     parameters.writing(
         metavar="FILE|DIR/",
-        help="Predictions, .parquet or .csv, or a folder of Parquet files; without it a quick look "
-        "is printed.",
+        help="Predictions, .parquet or .csv, or a folder of Parquet files, here or "
+        "s3://BUCKET/...; without it a quick look is printed.",
     ),
 ]
 _ContentHash = Annotated[
@@ -82,7 +82,8 @@ _Shard = Annotated[
     parameters.writing(
         metavar="I/N",
         callback=_share,
-        help="Predict a share of N of the INPUT, from 1/N to N/N, into a folder; merge joins them.",
+        help="Predict a share of N of the INPUT, from 1/N to N/N, into a folder (--out DIR/, with "
+        "the slash); merge joins them.",
     ),
 ]
 
@@ -175,8 +176,9 @@ _OF_A_LOOK = {
 def _refuse_options_of_outputs(ctx: typer.Context) -> None:
     for option in ctx.command.params:
         if option.name not in _OF_A_LOOK and _is_given(ctx, str(option.name)):
+            what = "DIR/" if option.name == "shard" else "FILE"
             raise typer.BadParameter(
-                "is about what is written; give --out FILE too", param_hint=f"'{option.opts[0]}'"
+                f"is about what is written; give --out {what} too", param_hint=f"'{option.opts[0]}'"
             )
 
 

@@ -73,3 +73,4 @@ def test_what_is_no_share_is_wrong_usage(tmp_path: Path, digits_folder: Path, sh
     assert "expected a share such as 1/3" in " ".join(ended.stderr.split())
     ended = run("predict", digits_folder, "--shard", "1/3")
     assert ended.returncode == 2
+    assert "give --out DIR/ too" in " ".join(ended.stderr.split())

@@ -51,7 +51,7 @@ def test_a_slash_at_the_end_of_the_output_is_a_folder(
     assert one.read_bytes() == two.read_bytes()
     ended = run(*common, f"{tmp_path}/three/", "--format", "file")
     assert ended.returncode == 1
-    assert "no format has the suffix ''; expected .parquet or .csv, or a slash" in ended.stderr
+    assert "a folder of Parquet files, and --format file one file; leave one" in ended.stderr
 
 
 def test_a_list_of_paths_is_read_from_standard_input(tmp_path: Path, model: Path) -> None:

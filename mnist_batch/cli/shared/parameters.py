@@ -27,7 +27,12 @@ spreading = partial(typer.Option, rich_help_panel="Cluster")
 """Options in the panels of the help."""
 
 InputList = Annotated[
-    list[str], typer.Argument(metavar="INPUT", help="What to read; several may follow one another.")
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="What to read, here or in object storage (s3://BUCKET/...); several may follow one "
+        "another.",
+    ),
 ]
 ImageColumn = Annotated[
     str | None, reading(help="Column of images in Parquet, or array in .npz, where several fit.")
@@ -104,7 +109,7 @@ Isolate = Annotated[
     reading(
         "--isolate/--no-isolate",
         help="Predict in worker processes: an image that ends one is a row with an error, and the "
-        "run goes on.",
+        "run goes on. Tasks of Ray are such already.",
     ),
 ]
 
@@ -150,7 +155,8 @@ ReportFolder = Annotated[
     writing(
         "--report",
         metavar="DIR",
-        help="Folder of the report; by default FILE with the suffix .report.",
+        help="Folder of the report; by default NAME.report beside the predictions NAME.parquet or "
+        "NAME/.",
     ),
 ]
 NoReport = Annotated[bool, writing("--no-report", help="Write no report.")]
@@ -187,7 +193,8 @@ FormatChoice = Annotated[
     OutputFormat | None,
     writing(
         "--format",
-        help="Write a folder of Parquet files (dataset), as a slash at the end of --out does.",
+        help="What --out names: a file, or a folder of Parquet files (dataset); a slash at its end "
+        "says the latter too.",
         show_default=False,
     ),
 ]
