@@ -1,6 +1,7 @@
 """A file of labels."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -117,21 +118,31 @@ class LabelFile:
         codes = np.array([self._codes.get(source, -1) for source in sources], np.int64)
         keys = _keys(codes, rows)
         if not len(self._keys):
-            self._note_lacking(sources, rows, 0)
+            self._note_lacking(sources, rows, np.ones(len(rows), np.bool_))
             return pa.nulls(len(keys), self._labels.type)
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         missing = (self._keys[found] != keys) | (rows < 0) | (rows >= _MOST_ROWS)
         self._asked[found[~missing]] = True
-        if missing.any():
-            self._note_lacking(sources, rows, int(missing.argmax()))
+        self._note_lacking(sources, rows, missing)
         return self._labels.take(pa.array(found, mask=missing))
 
     def _note_lacking(
-        self, sources: Sequence[str], rows: npt.NDArray[np.int64], place: int
+        self,
+        sources: Sequence[str],
+        rows: npt.NDArray[np.int64],
+        missing: npt.NDArray[np.bool_],
     ) -> None:
-        """Keep one image without a line: the same, in whichever order threads look them up."""
-        if len(rows):
-            one = sources[min(place, len(sources) - 1)], int(rows[place])
+        """Keep the least of the images without a line, however they are looked up.
+
+        Threads do so in any order, and in other steps than who reads whole parts.
+        """
+        if not missing.any():
+            return
+        named = sources if len(sources) == len(rows) else [*sources] * len(rows)
+        least = min(compress(named, missing))
+        if self._lacking is None or least <= self._lacking[0]:
+            places = np.flatnonzero(missing & np.array([name == least for name in named]))
+            one = least, int(rows[places].min())
             self._lacking = min(self._lacking or one, one)
 
     def note(self, labelled: int, rows: int) -> str:

@@ -36,6 +36,18 @@ def test_label_file_names_images(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_the_image_without_a_line_does_not_depend_on_who_looks_up_how_many(
+    tmp_path: Path, step: int
+) -> None:
+    """Threads and worker processes name the same."""
+    file = LabelFile(write(tmp_path / "labels.csv", "file_name,row,label\na.png,0,3\n"))
+    names, rows = ["d.png", "b.png", "b.png", "c.png"], np.array([0, 7, 5, 0])
+    for start in range(0, 4, step):
+        file.lookup(names[start : start + step], rows[start : start + step])
+    assert "it has no line for 'b.png', row 5;" in file.note(0, 4)
+
+
 @pytest.mark.parametrize(
     ("text", "source"),
     [
