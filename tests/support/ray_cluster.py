@@ -57,15 +57,21 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
         (self._working / "mnist_batch.py").write_text("raise RuntimeError('of the working folder')")
         # As the command does: variables of libraries decide last bits.
         environ = environment.settled(os.environ) | {"RAY_USAGE_STATS_ENABLED": "0"}
+        # Nor does it count whether this user has a token of Ray, or has run Ray before: the first
+        # node writes its address into the folder `ray` of this one, and does not make that.
+        environ |= {"RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": self._folder.name}
+        Path(self._folder.name, "ray").mkdir()
         self.environ = {name: value for name, value in environ.items() if name != "RAY_ADDRESS"}
-        self._process = subprocess.Popen(
-            [*_UNSHARE, sys.executable, "-m", __name__, self._folder.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=self.environ,
-        )
+        self._said = Path(self._folder.name, "said")
+        with self._said.open("w") as said:
+            self._process = subprocess.Popen(
+                [*_UNSHARE, sys.executable, "-m", __name__, self._folder.name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                env=self.environ,
+            )
         first = self._ask("add")
         self.address, self.endpoint = str(first["address"]), str(first["endpoint"])
         self.environ |= environment_of(self.endpoint)
@@ -126,7 +132,9 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
         assert self._process.stdout
         self._process.stdin.write(json.dumps(words) + "\n")
         self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        assert line, f"the nodes have ended: {self._said.read_text(errors='replace')[-4000:]}"
+        answer: dict[str, Any] = json.loads(line)
         self._last = str(answer["node"])
         return answer
 
