@@ -24,9 +24,12 @@ def look(folders: list[str], version: str, key: str, job: list[Any], asked: byte
 def predict(folders: list[str], key: str, job: list[Any], attempt: bytes) -> Iterator[Any]:
     """Yield the id of the node as soon as the task begins there, then what comes of an attempt."""
     settle(folders)
+    import ray  # which has begun this worker
+
+    # Before this package is imported: that may hang too, and the deadline starts here.
+    yield str(ray.get_runtime_context().get_node_id())
     from mnist_batch.engines.ray_cluster import on_node
 
-    yield on_node.node_id()
     yield on_node.make(on_node.job_of(key, job), attempt)
 
 
