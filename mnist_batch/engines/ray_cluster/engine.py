@@ -234,7 +234,16 @@ class _Tasks:
             return None
         except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError, StopIteration):
             self._lost["a worker died"] += 1
-            self._give_up(generator, task.attempt.after_death())
+            if task.node:
+                self._give_up(generator, task.attempt.after_death())
+                return None
+            # It has seen no image yet.
+            if not self._may_try_again(task.attempt):
+                raise MachineError(
+                    f"workers of the Ray cluster ended before they could begin, {_TRIES} times; "
+                    "nothing is wrong with the data; look at Ray's logs, and mend or stop the node"
+                ) from None
+            self._give_up(generator, task.attempt)
             return None
         except (exceptions.NodeDiedError, exceptions.ObjectLostError):
             self._lost["a node was lost"] += 1

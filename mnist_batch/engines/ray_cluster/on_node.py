@@ -9,6 +9,7 @@ from mnist_batch.engines.part_job import PartDone, PartJob
 from mnist_batch.engines.versions import versions_of
 from mnist_batch.errors import MnistBatchError, tell_options
 from mnist_batch.machine import memory, module_folders
+from mnist_batch.machine.failures import machine_errors
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.outputs.parts.probe import why_not_shared
 
@@ -46,17 +47,10 @@ def job_of(key: str, job: Sequence[Any]) -> PartJob:
     return _jobs[key]
 
 
-def node_id() -> str:
-    """Return the id of the node."""
-    import ray
-
-    return str(ray.get_runtime_context().get_node_id())
-
-
 def make(job: PartJob, attempt: bytes) -> PartDone | None:
     """Make a pickled attempt, as `make_attempt` does."""
     one: Attempt = pickle.loads(attempt)
-    with memory.within(job.options.memory):
+    with machine_errors(), memory.within(job.options.memory):
         return make_attempt(job, one)
 
 
