@@ -56,7 +56,7 @@ def test_what_is_not_there_or_damaged_is_named_by_its_address(bucket: Bucket) ->
         with pytest.raises(PredictionsError, match=f"^{address.rstrip('/')}") as raised:
             mnist_batch.evaluate(address)
         assert "mnist-batch-" not in str(raised.value)
-    with pytest.raises(PredictionsError, match=r"^s3://not-there/a\.csv does not exist"):
+    with pytest.raises(PredictionsError, match=r"^s3://not-there/a\.csv: no such bucket"):
         mnist_batch.evaluate("s3://not-there/a.csv")
 
 
