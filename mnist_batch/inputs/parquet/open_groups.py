@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mnist_batch.inputs.listing import open_native
@@ -28,7 +28,7 @@ def open_groups(
     """Open some row groups of a file, of which `RowGroups.read` may then read those alone.
 
     Of a file in object storage, the columns that are wanted come into a sparse local file, which
-    takes no more of the disk than they do, and goes at the end.
+    takes no more of the disk than they do, and has no name any more.
 
     Args:
         path: the file, or its address.
@@ -47,12 +47,17 @@ def open_groups(
         with open_listed(path, identity) as file:
             yield RowGroups(file, footer, image, others, kept)
         return
-    with tempfile.NamedTemporaryFile(prefix="mnist-batch-") as sparse:
-        os.truncate(sparse.fileno(), footer.file_size)
-        with open_native(Path(sparse.name)) as file:
-            opened = RowGroups(file, footer, image, others, kept)
-            _fill(sparse.fileno(), path, identity, opened.spans(groups))
-            yield opened
+    descriptor, name = tempfile.mkstemp(prefix="mnist-batch-")
+    with ExitStack() as entered:
+        entered.callback(os.close, descriptor)
+        try:
+            os.truncate(descriptor, footer.file_size)
+            file = entered.enter_context(open_native(Path(name)))
+        finally:
+            Path(name).unlink()  # from here on, the end of the process frees it, however it comes
+        opened = RowGroups(file, footer, image, others, kept)
+        _fill(descriptor, path, identity, opened.spans(groups))
+        yield opened
 
 
 def _fill(descriptor: int, path: str, identity: bytes, spans: Sequence[tuple[int, int]]) -> None:
