@@ -93,8 +93,12 @@ def listed_here(folder: str) -> list[RemoteObject]:
     ]
 
 
+SPAN = 2**23
+"""Bytes of one request's answer, at most: 8 MiB pass in a minute at 1.2 Mbit/s."""
+
+
 def read(address: str, etag: str = "", span: tuple[int, int] | None = None) -> bytes:
-    """Return the content of a small object, or a span of a large one's, by one request.
+    """Return the content of an object, or a span of it, by a request for each 8 MiB.
 
     Args:
         address: the object.
@@ -111,7 +115,20 @@ def read(address: str, etag: str = "", span: tuple[int, int] | None = None) -> b
     options: GetOptions = {"if_match": etag} if etag else {}
     if span is not None:
         options["range"] = span
-    return asked(address, lambda: obstore.get(store, place.key, options=options).bytes().to_bytes())
+
+    def ask() -> "bytes | ObjectMeta":
+        reply = obstore.get(store, place.key, options=options)
+        first, last = reply.range
+        # What the head of a reply says comes before its content, which may be left there.
+        return reply.meta if last - first > SPAN else reply.bytes().to_bytes()
+
+    found = asked(address, ask)
+    if isinstance(found, bytes):
+        return found
+    first, last = span or (0, found["size"])
+    starts = range(first, min(last, found["size"]), SPAN)
+    spans = [(start, min(start + SPAN, last)) for start in starts]
+    return b"".join(read(address, etag or found["e_tag"] or "", one) for one in spans)
 
 
 def read_ranges(address: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:

@@ -48,7 +48,7 @@ def _settings(scheme: str, endpoint: str, most: int) -> dict[str, Any]:
         "client_options": {
             "allow_http": endpoint.startswith("http://"),
             "connect_timeout": "5s",
-            "timeout": "60s",  # of a whole request; none asks for over 8 MiB
+            "timeout": "60s",  # of a whole request; none takes over `objects.SPAN`
         },
         "retry_config": {
             "max_retries": most - 1,

@@ -6,11 +6,11 @@ from pathlib import Path
 from mnist_batch.remote.addresses import parsed, type_of
 from mnist_batch.remote.attempts import asked
 from mnist_batch.remote.fetching import in_threads
-from mnist_batch.remote.objects import RemoteObject, read, stat
+from mnist_batch.remote.objects import SPAN, RemoteObject, read, stat
 from mnist_batch.remote.stores import store_of
 
-CHUNK = 2**23
-"""Bytes of one request for a large object: 8 MiB pass in a minute at 1.2 Mbit/s."""
+CHUNK = SPAN
+"""Bytes of one request of an upload."""
 
 _SPAN, _AHEAD_BYTES = 2**22, 2**25
 """Bytes of one request of a download, and of the requests that are under way for one."""

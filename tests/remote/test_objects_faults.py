@@ -135,3 +135,14 @@ def test_what_is_cut_off_is_no_object(bucket: Bucket, proxy: FaultProxy, tmp_pat
         with pytest.raises(MachineError):
             transfers.upload(tmp_path / "large", f"{bucket.url}/large")
     assert bucket.objects() == {}
+
+
+def test_no_request_takes_the_whole_of_a_large_object(bucket: Bucket, proxy: FaultProxy) -> None:
+    """Of a reply of over 8 MiB only the head is waited for; spans follow, of the same object."""
+    address = bucket.put("large", LARGE)
+    assert objects.read(address) == LARGE
+    ranges = [request.headers.get("range") for request in proxy.requests]
+    assert ranges == [None, "bytes=0-8388607", f"bytes=8388608-{len(LARGE) - 1}"]
+    proxy.requests.clear()
+    assert objects.read(address, span=(5, 2**23 + 9)) == LARGE[5 : 2**23 + 9]
+    assert len(proxy.requests) == 3
