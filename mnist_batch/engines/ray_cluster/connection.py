@@ -52,7 +52,8 @@ def cluster_address(named: str | None) -> str:
     parts = _ADDRESS.fullmatch(address)
     if not parts:
         raise MachineError(
-            f"--ray-address {address[:80]!r}: expected HOST:PORT, as `ray start` prints it"
+            f"{'--ray-address' if named else 'RAY_ADDRESS'} {address[:80]!r}: expected HOST:PORT, "
+            "as `ray start` prints it; auto and ray:// are not taken"
         )
     try:
         with socket.create_connection((parts["host"], int(parts["port"])), _PATIENCE_S):

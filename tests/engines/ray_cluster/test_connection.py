@@ -50,10 +50,13 @@ def test_a_cluster_is_named_by_an_argument_or_the_environment(
 
 
 @pytest.mark.parametrize("address", ["auto", "ray://127.0.0.1:10001", "127.0.0.1", "a b:c"])
-def test_an_address_is_a_host_and_a_port(address: str) -> None:
-    """Ray's other words for one lead to what it finds itself."""
-    with pytest.raises(MachineError, match="expected HOST:PORT"):
+def test_an_address_is_a_host_and_a_port(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's other words for one lead to what it finds itself; the line names where it stands."""
+    with pytest.raises(MachineError, match=r"ray_address .*expected HOST:PORT"):
         cluster_address(address)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(MachineError, match=r"RAY_ADDRESS .*expected HOST:PORT"):
+        cluster_address(None)
 
 
 def test_a_port_at_which_nothing_listens_is_refused_at_once() -> None:
