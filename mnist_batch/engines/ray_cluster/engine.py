@@ -30,6 +30,7 @@ from mnist_batch.engines.ray_cluster.nodes import (
     kernel_notes,
     usable_nodes,
 )
+from mnist_batch.engines.ray_cluster.on_node import Made, sees_what_was_listed
 from mnist_batch.engines.window import Window
 from mnist_batch.errors import MachineError
 from mnist_batch.options import Device
@@ -255,11 +256,27 @@ class _Tasks:
         if task.node is None:
             task.node, task.deadline = value, time.monotonic() + self._timeout_s
             return None
+        made: Made = value
+        # Else the files have changed since, and each row says what became of its own.
+        if made.sees_others and sees_what_was_listed(task.attempt.part):
+            self._not_seen(generator)
+            return None
         del self._under_way[generator]
-        if value is None:
+        if made.done is None:
             self._again.appendleft(task.attempt.after_probe())
-        done: PartDone | None = value
-        return done
+        return made.done
+
+    def _not_seen(self, generator: Any) -> None:  # noqa: ANN401 - see above
+        """Try elsewhere what a node has predicted without the files that this machine sees."""
+        task = self._under_way[generator]
+        if not self._may_try_again(task.attempt):
+            source, _ = task.attempt.part.shards[0].place(0)
+            raise MachineError(
+                f"nodes do not see the files from {source} on as this machine does; name INPUTs "
+                "that all nodes see under the same paths"
+            )
+        self._lost["a node did not see the INPUT"] += 1
+        self._give_up(generator, task.attempt)
 
     def _failed(self, generator: Any, error: BaseException) -> None:  # noqa: ANN401 - see above
         """Try again elsewhere what a machine's failure ended; raise anything else."""

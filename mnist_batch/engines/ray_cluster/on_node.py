@@ -47,11 +47,33 @@ def job_of(key: str, job: Sequence[Any]) -> PartJob:
     return _jobs[key]
 
 
-def make(job: PartJob, attempt: bytes) -> PartDone | None:
+class Made(NamedTuple):
+    """What comes of an attempt on a node.
+
+    Attributes:
+        done: the part; None where the attempt was a probe.
+        sees_others: whether rows have errors, and the files are others there than those listed.
+    """
+
+    done: PartDone | None
+    sees_others: bool = False
+
+
+def make(job: PartJob, attempt: bytes) -> Made:
     """Make a pickled attempt, as `make_attempt` does."""
     one: Attempt = pickle.loads(attempt)
     with machine_errors(), memory.within(job.options.memory):
-        return make_attempt(job, one)
+        done = make_attempt(job, one)
+        has_errors = done is not None and done.findings.evaluator.errors > 0
+        return Made(done, has_errors and not sees_what_was_listed(one.part))
+
+
+def sees_what_was_listed(part: Part) -> bool:
+    """Tell whether the files of a part are here as they were when the driver listed them.
+
+    That is by names, sizes and times; no file is read.
+    """
+    return all(piece.shard.fingerprint() == piece.fingerprint for piece in part.pieces)
 
 
 def look(job: PartJob, asked: bytes) -> Seen:

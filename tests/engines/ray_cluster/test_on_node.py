@@ -1,11 +1,13 @@
 """A node tells what it sees, as this machine would."""
 
 import pickle
+import shutil
 from pathlib import Path
 
 from mnist_batch.commands.runs.run import Run
+from mnist_batch.engines.crashes import Attempt
 from mnist_batch.engines.ray_cluster import on_node
-from mnist_batch.options import PredictOptions
+from mnist_batch.options import EngineChoice, EngineOptions, PredictOptions
 
 
 def _seen(run: Run, folder: Path, probe: Path) -> on_node.Seen:
@@ -40,3 +42,25 @@ def test_a_node_says_what_it_does_not_see(tmp_path: Path, digits_folder: Path) -
     finally:
         for image in digits_folder.rglob("*.gone"):
             image.rename(image.with_suffix(".png"))
+
+
+def test_a_node_tells_rows_with_errors_of_files_that_it_does_not_see(
+    tmp_path: Path, digits_folder: Path
+) -> None:
+    """A picture that is no picture for the driver either is a row with an error like any other."""
+    digits, moved = tmp_path / "digits", tmp_path / "moved"
+    shutil.copytree(digits_folder, digits)
+    (digits / "0" / "no-image.png").write_bytes(b"no image")
+    run = Run([digits], None, PredictOptions(engine=EngineOptions(EngineChoice.RAY)))
+    job = run.part_job(tmp_path / "out.parquet", tmp_path, for_report=False)
+    attempt = pickle.dumps(Attempt(run.parts[0]))
+    here = on_node.make(job, attempt)
+    digits.rename(moved)
+    there = on_node.make(job, attempt)
+    assert here.done is not None
+    assert there.done is not None
+    assert (here.done.findings.evaluator.errors, here.sees_others) == (1, False)
+    assert (there.done.findings.evaluator.errors, there.sees_others) == (31, True)
+    assert not on_node.sees_what_was_listed(run.parts[0])
+    moved.rename(digits)
+    assert on_node.sees_what_was_listed(run.parts[0])
