@@ -5,7 +5,7 @@ the file of a part has the same bytes each time. The caller's thread takes what 
 publishes the parts in order.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -84,7 +84,7 @@ class Engine(Protocol):
     def kernels(self) -> Mapping[str, str]:
         """What computed, as of `Predictor.kernels`; empty for what computes in this process."""
 
-    def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
+    def run(self, job: PartJob, parts: Sequence[Part]) -> Generator[PartDone, None, None]:
         """Yield each part once it is done, in any order; `window.Window` bounds what waits.
 
         To close it ends what is under way.

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import traceback
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe, wait
@@ -88,7 +88,7 @@ class Processes:
         count, how = self._deaths.total(), ", ".join(sorted(self._deaths))
         return [f"worker processes that ended in mid-work, by {how}: {count:,}"]
 
-    def run(self, job: PartJob, parts: Iterable[Part]) -> Generator[PartDone, None, None]:
+    def run(self, job: PartJob, parts: Sequence[Part]) -> Generator[PartDone, None, None]:
         """Yield each part once it is done, in any order.
 
         Raises:
@@ -99,8 +99,10 @@ class Processes:
         # Keras keeps all cores busy from one process, and a GPU's memory is for one.
         alone = not job.predictor.in_workers
         limit = job.options.memory or allowed_memory()
-        self._most = 1 if alone else max(1, min(self._wanted, limit // _PROCESS - 1))
-        job = replace(job, threads=self._wanted if alone else 1)
+        useful = 1 if alone else max(1, min(self._wanted, len(parts)))
+        self._most = max(1, min(useful, limit // _PROCESS - 1))
+        # One thread each, or more where there are few parts: photographs may be a single one.
+        job = replace(job, threads=self._wanted // useful)
         content = pickle.dumps((job, self._most + 1))
         window = Window(parts, _AHEAD * self._most)
         temporary = _temporary_folder()

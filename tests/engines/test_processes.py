@@ -73,6 +73,27 @@ def test_processes_predict_what_threads_do(digits: Path, workers: int) -> None:
     assert isolated.notes == threads.notes
 
 
+def test_processes_have_threads_where_there_are_fewer_parts_than_cores(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four parts and nine cores: two threads in each process, beside its first."""
+    expected = _table(_in_threads(digits))
+    told = digits.parent / "threads"
+    crashing.mark([min(digits.rglob("*.png"))])
+    deed = f"tell_threads({str(told)!r})"
+    waiting = """
+def tell_threads(path):
+    import threading, time
+    until = time.monotonic() + 60
+    while threading.active_count() < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    open(path, "w").write(str(threading.active_count()))
+"""
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(deed, waiting))
+    assert _table(_isolated(digits, workers=9, report=False)).equals(expected)
+    assert told.read_text() == "3"
+
+
 def test_an_image_that_crashes_the_decoder_is_a_row_with_an_error(
     digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
