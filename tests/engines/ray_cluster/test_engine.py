@@ -57,6 +57,12 @@ def _over(image: Path, flag: Path) -> str:
     return f"content == {image.read_bytes()!r} and once({str(flag)!r})"
 
 
+def _held_up(digits: Path) -> str:
+    """Return what workers do so that a run ends only by force: its last part takes an hour."""
+    last = max(digits.rglob("*.png"))
+    return f"content == {last.read_bytes()!r} and time.sleep(3600)"
+
+
 def _wait_for(is_there: Callable[[], bool]) -> None:
     until = time.monotonic() + 300
     while not is_there():
@@ -181,7 +187,7 @@ def test_a_run_whose_driver_is_terminated_goes_on_from_its_parts(
     """It ends with the status and the lines that threads have, though Ray takes over SIGTERM."""
     out, staging = tmp_path / "out.parquet", tmp_path / "out.parquet.staging"
     how = "predict", digits, "--out", out, "--no-report"
-    process = cluster.start(*how, deed="time.sleep(0.2)")
+    process = cluster.start(*how, deed=_held_up(digits))
     _wait_for(lambda: len([*staging.glob("part-*.arrow")]) >= 2)
     process.terminate()
     _, said = process.communicate()
@@ -208,7 +214,7 @@ def test_from_object_storage_to_object_storage(
     _with_store(cluster, "handwriting", "put", digits)
     before, after = tmp_path / "before", tmp_path / "after"
     how = "predict", "s3://handwriting/digits", "--out", "s3://handwriting/out/", "--no-report"
-    process = cluster.start(*how, deed="time.sleep(0.3)")
+    process = cluster.start(*how, deed=_held_up(digits))
     _with_store(cluster, "handwriting", "wait", 2)
     process.kill()
     process.wait()
