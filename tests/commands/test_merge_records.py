@@ -81,7 +81,8 @@ def test_an_earlier_report_is_none_of_new_predictions(tmp_path: Path, digits_fol
     folders = _shards(digits_folder, tmp_path)
     mnist_batch.merge(folders, tmp_path / "all.parquet")
     (tmp_path / "other").mkdir()
-    shutil.copy2(next(digits_folder.rglob("*.png")), tmp_path / "other" / "x.png")
+    for number, image in enumerate(digits_folder.rglob("*.png")):  # as many, but others
+        shutil.copy2(image, tmp_path / "other" / f"x{number}.png")
     summary = mnist_batch.merge(
         folders, tmp_path / "all.parquet", images=tmp_path / "other", overwrite=True
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parent.parent.parent / "support" / "killed_datasets.py"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -22,7 +22,8 @@ def test_a_kill_before_any_step_loses_nothing(
     out = tmp_path / "out" / "all"
     order = {"images": str(digits_folder), "out": str(out), "overwrite": overwrite}
     ended = subprocess.run(
-        [sys.executable, PROGRAM, json.dumps(order)],
+        [sys.executable, "-m", "tests.support.killed_datasets", json.dumps(order)],
+        cwd=ROOT,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # in a fork they start anew
         capture_output=True,
         text=True,
