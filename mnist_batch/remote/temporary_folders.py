@@ -49,10 +49,13 @@ def _made(above: Path) -> tuple[Path, int]:
     """Make a folder and lock it; return it with the descriptor that holds the lock."""
     while True:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=above))
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # who removes what is left was quicker
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # who removes what is left was quicker
+        except BlockingIOError:  # or is at it
             os.close(descriptor)
             continue
         except OSError:  # no locks in this file system: nobody takes one there

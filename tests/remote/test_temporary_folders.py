@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,3 +50,21 @@ def test_the_next_one_removes_what_a_killed_process_left(tmp_path: Path) -> None
     assert theirs.exists()
     with TemporaryFolder() as ours:
         assert sorted(tmp_path.iterdir()) == sorted([ours, other])
+
+
+def test_a_folder_that_another_run_removes_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In that moment it looks like what a killed process has left."""
+    make, made = tempfile.mkdtemp, list[str]()
+
+    def made_and_removed_once(**named: Any) -> str:  # noqa: ANN401 - as of mkdtemp
+        made.append(make(**named))
+        if len(made) == 1:
+            Path(made[0]).rmdir()
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made_and_removed_once)
+    with TemporaryFolder() as folder:
+        assert [*tmp_path.iterdir()] == [folder]
+    assert len(made) == 2
