@@ -56,16 +56,4 @@ def merge(
         format=output_format,
     )
     terminal.show_result(summary, evaluation_page, quiet=quiet, as_json=as_json)
-    metrics = summary.metrics
-    accurate = gates.reaches(min_accuracy, metrics)
-    gates.check_errors(
-        budget,
-        metrics.errors,
-        metrics.rows,
-        summary.uncounted_sources,
-        lacking="a prediction",
-        examples=gates.first_of_each(summary.unreadable),
-        out=out.rstrip("/"),
-    )
-    if not accurate:
-        raise typer.Exit(gates.GATE_STATUS)
+    gates.check_predictions(summary, budget, min_accuracy, out)

@@ -1,6 +1,6 @@
 """Shards of which some rows, or all, are not read or not decoded: that would end the process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,38 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch.inputs.shards import Shard
+from mnist_batch.inputs.shards import WrappedShard
 from mnist_batch.schema import ImageBatch, Reason, error_text
 
 
 @dataclass(frozen=True, eq=False)
-class _Wrapped(Shard):
-    """A shard that has the rows of another one."""
-
-    shard: Shard
-
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return self.shard.rows
-
-    @property
-    def encoded(self) -> bool:
-        """Whether the images have to be decoded."""
-        return self.shard.encoded
-
-    @property
-    def source(self) -> str:
-        """The source of the shard."""
-        return self.shard.source
-
-    def read_from(self) -> Sequence[str | bytes]:
-        """Return what the shard is read from."""
-        return self.shard.read_from()
-
-
-@dataclass(frozen=True, eq=False)
-class UnreadRows(_Wrapped):
+class UnreadRows(WrappedShard):
     """A shard that is not read: each of its rows has the error `Reason.UNREADABLE_FILE`."""
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
@@ -49,7 +23,7 @@ class UnreadRows(_Wrapped):
 
 
 @dataclass(frozen=True, eq=False)
-class CrashedRows(_Wrapped):
+class CrashedRows(WrappedShard):
     """A shard of which some rows have the error `Reason.CRASHED`, and are not decoded."""
 
     places: npt.NDArray[np.int64]  # of these rows in it, ascending int64 (k,)

@@ -195,16 +195,15 @@ def sha256_of(contents: Iterable[str | bytes]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class TakenRows(Shard):
-    """Some rows of a shard that is read whole."""
+class WrappedShard(Shard):
+    """A shard that reads another one; what it changes of that, it overrides."""
 
     shard: Shard
-    places: npt.NDArray[np.int64]  # where the rows stand in it, ascending int64 (k,)
 
     @property
     def rows(self) -> int:
-        """The number of rows that are taken."""
-        return len(self.places)
+        """The number of rows."""
+        return self.shard.rows
 
     @property
     def encoded(self) -> bool:
@@ -213,8 +212,24 @@ class TakenRows(Shard):
 
     @property
     def source(self) -> str:
-        """The source of the whole shard."""
+        """The source of the shard that is read."""
         return self.shard.source
+
+    def read_from(self) -> Sequence[str | bytes]:
+        """Return what that is read from."""
+        return self.shard.read_from()
+
+
+@dataclass(frozen=True, eq=False)
+class TakenRows(WrappedShard):
+    """Some rows of a shard that is read whole."""
+
+    places: npt.NDArray[np.int64]  # where the rows stand in it, ascending int64 (k,)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that are taken."""
+        return len(self.places)
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return what the whole shard is read from, and the places."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.inputs.shards import Piece, Shard
+from mnist_batch.inputs.shards import Piece, Shard, WrappedShard
 from mnist_batch.options import Orientation
 from mnist_batch.schema import ImageBatch
 
@@ -20,25 +20,8 @@ def oriented(shards: Sequence[Shard], orientation: Orientation) -> Sequence[Shar
 
 
 @dataclass(frozen=True, eq=False)
-class TransposedShard(Shard):
+class TransposedShard(WrappedShard):
     """A shard of any format whose images are transposed when they are decoded."""
-
-    shard: Shard
-
-    @property
-    def rows(self) -> int:
-        """That of the shard."""
-        return self.shard.rows
-
-    @property
-    def encoded(self) -> bool:
-        """That of the shard."""
-        return self.shard.encoded
-
-    @property
-    def source(self) -> str:
-        """That of the shard."""
-        return self.shard.source
 
     @property
     def kept(self) -> Sequence[pa.Field]:

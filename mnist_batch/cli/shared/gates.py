@@ -12,7 +12,7 @@ from mnist_batch.options import ErrorBudget
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mnist_batch import Metrics
+    from mnist_batch import Metrics, Summary
     from mnist_batch.evaluation.evaluator import Unreadable
 
 ERRORS_STATUS, GATE_STATUS, WORSE_STATUS = 3, 4, 5
@@ -107,3 +107,25 @@ def reaches(min_accuracy: float | None, metrics: "Metrics") -> bool:
         say(f"error: accuracy {metrics.accuracy:.4f} is below --min-accuracy {min_accuracy}")
         return False
     return True
+
+
+def check_predictions(
+    summary: "Summary", budget: ErrorBudget, min_accuracy: float | None, out: str
+) -> None:
+    """Exit with the status of a gate that predictions miss, with a message for each.
+
+    `out` is the output as the user named it.
+    """
+    metrics = summary.metrics
+    accurate = reaches(min_accuracy, metrics)
+    check_errors(
+        budget,
+        metrics.errors,
+        metrics.rows,
+        summary.uncounted_sources,
+        lacking="a prediction",
+        examples=first_of_each(summary.unreadable),
+        out=out.rstrip("/"),
+    )
+    if not accurate:
+        raise typer.Exit(GATE_STATUS)
