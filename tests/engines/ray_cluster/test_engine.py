@@ -129,6 +129,24 @@ def test_a_node_that_is_lost_in_mid_part_costs_nothing(
     assert _rows(out) == _rows(expected)
 
 
+def test_a_part_is_tried_elsewhere_where_a_node_does_not_see_its_files(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """Its rows would say that good images are missing. One worker sees none after its first."""
+    out = tmp_path / "out.parquet"
+    deed = f"""
+if once({str(tmp_path / "blind")!r}):
+    import numpy as np
+    from mnist_batch.inputs import image_files
+    image_files._read_at_once = lambda paths: None
+    image_files.read_file = lambda path: (None, "missing file")
+    image_files.file_states = lambda paths, portable: np.full((len(paths), 4), -1)
+"""
+    done = cluster.run("predict", digits, "--out", out, "--no-report", "--json", deed=deed)
+    assert _retried(done).startswith("a node did not see the INPUT ")
+    assert _rows(out) == _rows(expected)
+
+
 def test_an_attempt_that_ends_late_changes_nothing(
     cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
 ) -> None:
