@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from mnist_batch.errors import MachineError
@@ -55,6 +56,7 @@ def cluster_address(named: str | None) -> str:
             f"{'--ray-address' if named else 'RAY_ADDRESS'} {address[:80]!r}: expected HOST:PORT, "
             "as `ray start` prints it; auto and ray:// are not taken"
         )
+    _check_token()
     try:
         with socket.create_connection((parts["host"], int(parts["port"])), _PATIENCE_S):
             return address
@@ -64,6 +66,20 @@ def cluster_address(named: str | None) -> str:
             f"{address}: no Ray cluster answers there ({why}); pass another --ray-address; to "
             "start one: ray start --head"
         ) from error
+
+
+def _check_token() -> None:
+    """Refuse a mode of Ray in which, without a token, it ends the process without a word.
+
+    Where Ray looks for one: https://docs.ray.io/en/latest/ray-security/token-auth.html
+    """
+    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    is_there = named or Path("~/.ray/auth_token").expanduser().is_file()
+    if os.environ.get("RAY_AUTH_MODE") == "token" and not is_there:
+        raise MachineError(
+            "RAY_AUTH_MODE=token: no token is found; set RAY_AUTH_TOKEN, or put that of the "
+            "cluster into ~/.ray/auth_token"
+        )
 
 
 def _connected_to() -> str | None:
@@ -130,8 +146,8 @@ def _check_cluster(address: str) -> None:
     nodes = _node_addresses(address)
     if nodes is None:
         raise MachineError(
-            f"{address}: something else than a Ray cluster answers there, or one that is stuck; "
-            "pass another --ray-address"
+            f"{address}: something else than a Ray cluster answers there, or one that is stuck, or "
+            "that asks for a token; pass another --ray-address, or set RAY_AUTH_MODE=token"
         )
     if not any(map(_is_of_this_machine, nodes)):
         raise MachineError(

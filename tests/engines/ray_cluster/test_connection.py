@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,19 @@ def test_a_node_is_of_this_machine_if_its_address_is() -> None:
     assert _is_of_this_machine("127.0.0.1")
     assert not _is_of_this_machine("192.0.2.1")
     assert not _is_of_this_machine("2001:db8::1")
+
+
+def test_a_cluster_that_asks_for_a_token_is_not_tried_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray ends the process without a word then."""
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(MachineError, match=r"RAY_AUTH_MODE=token: no token is found; set"):
+        cluster_address("127.0.0.1:1")
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("a" * 64)
+    with pytest.raises(MachineError, match=r"127\.0\.0\.1:1: no Ray cluster answers there"):
+        cluster_address("127.0.0.1:1")
