@@ -79,17 +79,16 @@ def test_processes_have_threads_where_there_are_fewer_parts_than_cores(
     """Four parts and nine cores: two threads in each process, beside its first."""
     expected = _table(_in_threads(digits))
     told = digits.parent / "threads"
-    crashing.mark([min(digits.rglob("*.png"))])
-    deed = f"tell_threads({str(told)!r})"
-    waiting = """
-def tell_threads(path):
-    import threading, time
-    until = time.monotonic() + 60
-    while threading.active_count() < 3 and time.monotonic() < until:
-        time.sleep(0.01)
-    open(path, "w").write(str(threading.active_count()))
+    crashing.mark(sorted(digits.rglob("*.png"))[0:8:4])  # one in each shard of the first part
+    waiting = f"""
+import threading
+
+def tell():
+    open({str(told)!r}, "w").write(str(threading.active_count()))
+
+both = threading.Barrier(2, tell, timeout=60)
 """
-    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(deed, waiting))
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program("both.wait()", waiting))
     assert _table(_isolated(digits, workers=9, report=False)).equals(expected)
     assert told.read_text() == "3"
 
