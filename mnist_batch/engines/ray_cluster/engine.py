@@ -1,55 +1,17 @@
-"""Predict the parts of a run by tasks of a Ray cluster, any of which may be lost with its node.
+"""Predict the parts of a run on a Ray cluster.
 
-Tasks, not actors: where a node goes, a new actor may never get its CPU. Ray tries nothing again,
-since only this engine knows what a death means: see `crashes`. A task says where it runs as soon as
-it begins, by which its deadline starts; Ray itself waits for ever for a process that is stopped.
 Images never pass through Ray: a task writes the file of its part, and returns its name and what it
 found.
 """
 
-import math
-import pickle
-import secrets
-import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable
 from itertools import chain
-from typing import Any
 
-from mnist_batch.engines.crashes import Attempt
 from mnist_batch.engines.part_job import PartDone, PartJob
-from mnist_batch.engines.ray_cluster import sent
 from mnist_batch.engines.ray_cluster.connection import cluster_address, connected
-from mnist_batch.engines.ray_cluster.nodes import (
-    Node,
-    SharedJob,
-    all_kernels,
-    check_nodes,
-    kernel_notes,
-    usable_nodes,
-)
-from mnist_batch.engines.ray_cluster.on_node import Made, sees_what_was_listed
-from mnist_batch.engines.window import Window
-from mnist_batch.errors import MachineError
-from mnist_batch.options import Device
+from mnist_batch.engines.ray_cluster.nodes import all_kernels, check_nodes, kernel_notes
+from mnist_batch.engines.ray_cluster.tasks import Tasks
 from mnist_batch.outputs.parts.parts import Part
-
-_TRIES = 3
-"""How often a part may meet its deadline, or a machine's failure, before the run ends."""
-
-_QUEUED = 2
-"""Tasks per core of the cluster: a worker that has done its part finds the next one waiting."""
-
-_AHEAD = 4
-"""Parts per task that may be done before one that is not."""
-
-_WAIT_S = 1.0
-"""Seconds between looks at deadlines."""
-
-_NODES_S = 5.0
-"""Seconds after which the nodes are asked for again: some go, and some come."""
 
 
 class RayEngine:
@@ -90,7 +52,7 @@ class RayEngine:
         if first is None:
             return
         with connected(self._address):
-            tasks = _Tasks(job, self._part_timeout_s, self._workers)
+            tasks = Tasks(job, self._part_timeout_s, self._workers)
             kernels = check_nodes(tasks.nodes(), job, tasks.job, first)
             self.kernels = all_kernels(kernels)
             self.notes += kernel_notes(kernels, job.predictor.kernels())
@@ -99,223 +61,3 @@ class RayEngine:
             finally:
                 tasks.cancel()
                 self.notes += tasks.notes()
-
-
-@dataclass(eq=False)
-class _Task:
-    """A task under way.
-
-    Attributes:
-        attempt: what it does.
-        node: the id of the node where it has begun; None before.
-        deadline: when it has to be done, as of `time.monotonic`.
-    """
-
-    attempt: Attempt
-    node: str | None = None
-    deadline: float = math.inf
-
-
-class _Tasks:
-    """The tasks of a run on a cluster.
-
-    Attributes:
-        job: what they share.
-    """
-
-    def __init__(self, job: PartJob, timeout_s: float, workers: int | None) -> None:
-        import ray
-
-        self._resource = "GPU" if job.predictor.device is Device.GPU else "CPU"
-        self._alone = self._resource == "CPU" and not job.predictor.in_workers  # Keras: all cores
-        self._timeout_s = timeout_s
-        self._workers = workers
-        self._nodes: list[Node] = []
-        self._asked = -math.inf
-        self.job = SharedJob.of(job, secrets.token_hex(8))
-        self._predict: Any = ray.remote(sent.predict)
-        self._under_way: dict[Any, _Task] = {}  # by their generator
-        self._again: deque[Attempt] = deque()  # attempts that come before those at further parts
-        self._failures = Counter[int]()  # by part: deadlines met, and failures of machines
-        self._avoided = defaultdict[int, set[str]](set)  # by part: nodes that did not do it
-        self._lost = Counter[str]()  # tasks, by what became of them
-
-    def notes(self) -> list[str]:
-        """Return what became of tasks that were tried again: one sentence, if there were any."""
-        if not self._lost:
-            return []
-        how = ", ".join(f"{why} {count:,}" for why, count in sorted(self._lost.items()))
-        return [f"tasks that were tried again: {how}"]
-
-    def nodes(self) -> Sequence[Node]:
-        """Return the nodes that may predict now.
-
-        Raises:
-            MachineError: there is none.
-        """
-        if time.monotonic() > self._asked + _NODES_S:
-            self._nodes = usable_nodes(self._resource)
-            self._asked = time.monotonic()
-            if not self._nodes:
-                raise MachineError(
-                    f"no node of the Ray cluster has a {self._resource} for this; to start one: "
-                    f"ray start --address=HOST:PORT --num-{self._resource.lower()}s=1"
-                )
-        return self._nodes
-
-    def run(self, parts: Iterable[Part]) -> Iterator[PartDone]:
-        """Yield each part once it is done; errors are those of `RayEngine.run`."""
-        import ray
-
-        window = Window(parts, _AHEAD * self._most())
-        while True:
-            self._begin(window)
-            if not self._under_way:
-                return
-            ready, _ = ray.wait([*self._under_way], num_returns=1, timeout=_WAIT_S)
-            for generator in ready:
-                done = self._received(generator)
-                if done and window.finish(done.number):
-                    yield done
-            self._end_overdue()
-
-    def cancel(self) -> None:
-        """End all tasks."""
-        import ray
-
-        for generator in self._under_way:
-            with suppress(Exception):  # of a cluster that is gone
-                ray.cancel(generator, force=True)
-        self._under_way.clear()
-
-    def _most(self) -> int:
-        """Return how many tasks may be under way."""
-        cores = len(self.nodes()) if self._alone else sum(node.cores for node in self.nodes())
-        return min(self._workers or cores * _QUEUED, cores * _QUEUED)
-
-    def _begin(self, window: Window) -> None:
-        """Begin as many tasks as there may be."""
-        most = self._most()
-        while len(self._under_way) < most:
-            if any(task.attempt.is_alone for task in self._under_way.values()):
-                return
-            if not self._again:
-                part = window.begin()
-                if part is None:
-                    return
-                self._again.append(Attempt(part))
-            if self._again[0].is_alone and self._under_way:
-                return
-            self._submit(self._again.popleft())
-
-    def _submit(self, attempt: Attempt) -> None:
-        options: dict[str, Any] = {"num_cpus": 1}
-        if self._resource == "GPU":
-            options["num_gpus"] = 1
-        elif self._alone:
-            options["num_cpus"] = min(node.cores for node in self.nodes())
-        avoided = self._avoided[attempt.part.number]
-        if any(node.id not in avoided for node in self.nodes()) and avoided:
-            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(avoided))})"}
-        task = self._predict.options(max_retries=0, num_returns="streaming", **options)
-        shared = self.job
-        generator = task.remote(shared.folders, shared.key, shared.job, pickle.dumps(attempt))
-        self._under_way[generator] = _Task(attempt)
-
-    def _received(self, generator: Any) -> PartDone | None:  # noqa: ANN401 - of Ray's own types
-        """Take what a task has to say; return the part if one is done."""
-        import ray
-        from ray import exceptions
-
-        task = self._under_way[generator]
-        try:
-            value = ray.get(next(generator))
-        except exceptions.RayTaskError as error:
-            self._failed(generator, error.cause)
-            return None
-        except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError, StopIteration):
-            self._lost["a worker died"] += 1
-            if task.node:
-                self._give_up(generator, task.attempt.after_death())
-                return None
-            # It has seen no image yet.
-            if not self._may_try_again(task.attempt):
-                raise MachineError(
-                    f"workers of the Ray cluster ended before they could begin, {_TRIES} times; "
-                    "nothing is wrong with the data; look at Ray's logs, and mend or stop the node"
-                ) from None
-            self._give_up(generator, task.attempt)
-            return None
-        except (exceptions.NodeDiedError, exceptions.ObjectLostError):
-            self._lost["a node was lost"] += 1
-            self._give_up(generator, task.attempt)
-            return None
-        except exceptions.RayError as error:
-            why = " ".join(str(error).split())[:300]
-            raise MachineError(f"the Ray cluster failed: {why}; --resume goes on") from error
-        if task.node is None:
-            task.node, task.deadline = value, time.monotonic() + self._timeout_s
-            return None
-        made: Made = value
-        # Else the files have changed since, and each row says what became of its own.
-        if made.sees_others and sees_what_was_listed(task.attempt.part):
-            self._not_seen(generator)
-            return None
-        del self._under_way[generator]
-        if made.done is None:
-            self._again.appendleft(task.attempt.after_probe())
-        return made.done
-
-    def _not_seen(self, generator: Any) -> None:  # noqa: ANN401 - see above
-        """Try elsewhere what a node has predicted without the files that this machine sees."""
-        task = self._under_way[generator]
-        if not self._may_try_again(task.attempt):
-            source, _ = task.attempt.part.shards[0].place(0)
-            raise MachineError(
-                f"nodes do not see the files from {source} on as this machine does; name INPUTs "
-                "that all nodes see under the same paths"
-            )
-        self._lost["a node did not see the INPUT"] += 1
-        self._give_up(generator, task.attempt)
-
-    def _failed(self, generator: Any, error: BaseException) -> None:  # noqa: ANN401 - see above
-        """Try again elsewhere what a machine's failure ended; raise anything else."""
-        task = self._under_way[generator]
-        if not isinstance(error, MachineError) or not self._may_try_again(task.attempt):
-            raise error
-        self._lost["a machine failed"] += 1
-        self._give_up(generator, task.attempt)
-
-    def _end_overdue(self) -> None:
-        """End the tasks that have met their deadlines, and try their attempts again.
-
-        Raises:
-            MachineError: one has met it too often.
-        """
-        import ray
-
-        now = time.monotonic()
-        for generator, task in [*self._under_way.items()]:
-            if now < task.deadline:
-                continue
-            ray.cancel(generator, force=True)
-            if not self._may_try_again(task.attempt):
-                source, row = task.attempt.part.shards[0].place(0)
-                raise MachineError(
-                    f"{task.attempt.part.rows:,} rows from {source}, row {row}, on were not done "
-                    f"within {self._timeout_s:g} s, {_TRIES} times; pass a longer --part-timeout"
-                )
-            self._lost["met its deadline"] += 1
-            self._give_up(generator, task.attempt)
-
-    def _may_try_again(self, attempt: Attempt) -> bool:
-        self._failures[attempt.part.number] += 1
-        return self._failures[attempt.part.number] < _TRIES
-
-    def _give_up(self, generator: Any, next_attempt: Attempt) -> None:  # noqa: ANN401 - see above
-        """Forget a task, of which the next attempt comes first; on another node if there is one."""
-        task = self._under_way.pop(generator)
-        if task.node:
-            self._avoided[task.attempt.part.number].add(task.node)
-        self._again.appendleft(next_attempt)
-        self._asked = -math.inf  # a node may be gone

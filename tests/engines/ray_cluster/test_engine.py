@@ -1,73 +1,19 @@
-"""A cluster of three nodes predicts what threads predict, whatever becomes of its processes."""
+"""A cluster of three nodes predicts what threads predict."""
 
 import hashlib
 import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mnist_batch.synthetic import generator
 from tests.support.command import run
-from tests.support.crashing import KILL, mark
-from tests.support.ray_cluster import RayCluster, why_not
-
-if _why := why_not():
-    pytest.skip(_why, allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[RayCluster]:
-    """Three nodes of one CPU."""
-    with RayCluster(3) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty digits, seven parts of eight and one of four, all of them marked for deeds."""
-    folder = tmp_path_factory.mktemp("marked") / "digits"
-    generator.write_folder(folder, 60)
-    mark([*folder.rglob("*.png")])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def expected(digits: Path) -> pa.Table:
-    """What threads predict."""
-    out = digits.parent / "here.parquet"
-    assert run("predict", digits, "--out", out).returncode == 0
-    return pq.read_table(out)
-
-
-def _rows(predictions: Path | pa.Table) -> list[dict[str, object]]:
-    table = predictions if isinstance(predictions, pa.Table) else pq.read_table(predictions)
-    rows: list[dict[str, object]] = table.to_pylist()
-    return rows
-
-
-def _over(image: Path, flag: Path) -> str:
-    """Return the condition that a worker is the first to decode an image."""
-    return f"content == {image.read_bytes()!r} and once({str(flag)!r})"
-
-
-def _held_up(digits: Path) -> str:
-    """Return what workers do so that a run ends only by force: its last part takes an hour."""
-    last = max(digits.rglob("*.png"))
-    return f"content == {last.read_bytes()!r} and time.sleep(3600)"
-
-
-def _wait_for(is_there: Callable[[], bool]) -> None:
-    until = time.monotonic() + 300
-    while not is_there():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+from tests.support.ray_cluster import RayCluster
+from tests.support.ray_runs import held_up, rows, wait_for
 
 
 def test_a_cluster_predicts_what_threads_do(
@@ -87,126 +33,14 @@ def test_a_cluster_predicts_what_threads_do(
     assert not (tmp_path / "out.parquet.staging").exists()
 
 
-def _retried(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the note on tasks that were tried again, of a run that says nothing else."""
-    assert done.returncode == 0, done.stderr
-    (note,) = json.loads(done.stdout)["notes"]
-    assert done.stderr == f"note: {note}\n"
-    return str(note).removeprefix("tasks that were tried again: ")
-
-
-def test_workers_that_are_killed_or_stopped_in_mid_part_cost_nothing(
-    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
-) -> None:
-    """Their parts are predicted again: at once, and when the deadline is met. Ray says nothing."""
-    out = tmp_path / "out.parquet"
-    killed = _over(digits / "1" / "00011.png", tmp_path / "killed")
-    stopped = _over(digits / "4" / "00044.png", tmp_path / "stopped")
-    done = cluster.run(
-        *("predict", digits, "--out", out, "--no-report", "--json", "--part-timeout", 4),
-        deed=f"if {killed}: {KILL}\nif {stopped}: {KILL.replace('KILL', 'STOP')}",
-    )
-    assert _retried(done) == "a worker died 1, met its deadline 1"
-    assert _rows(out) == _rows(expected)
-
-
-def test_a_node_that_is_lost_in_mid_part_costs_nothing(
-    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
-) -> None:
-    """Its part is predicted on another one."""
-    out, flag = tmp_path / "out.parquet", tmp_path / "flag"
-    # The driver is connected to the first node, and would be lost with it.
-    first, whole = f"node != {cluster.nodes[0]!r} and once({str(flag) + '-'!r})", f"{flag}.tmp"
-    tell = f"open({whole!r}, 'w').write(node); os.rename({whole!r}, {str(flag)!r})"
-    deed = f"if {first}: {tell}; time.sleep(600)"
-    process = cluster.start("predict", digits, "--out", out, "--no-report", "--json", deed=deed)
-    _wait_for(flag.exists)
-    cluster.remove(flag.read_text())
-    cluster.nodes.append(cluster.add())
-    said = process.communicate()
-    done = subprocess.CompletedProcess("predict", process.returncode, *said)
-    assert _retried(done) == "a node was lost 1"
-    assert _rows(out) == _rows(expected)
-
-
-def test_a_part_is_tried_elsewhere_where_a_node_does_not_see_its_files(
-    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
-) -> None:
-    """Its rows would say that good images are missing. One worker sees none after its first."""
-    out = tmp_path / "out.parquet"
-    deed = f"""
-if once({str(tmp_path / "blind")!r}):
-    import numpy as np
-    from mnist_batch.inputs import image_files
-    image_files._read_at_once = lambda paths: None
-    image_files.read_file = lambda path: (None, "missing file")
-    image_files.file_states = lambda paths, portable: np.full((len(paths), 4), -1)
-"""
-    done = cluster.run("predict", digits, "--out", out, "--no-report", "--json", deed=deed)
-    assert _retried(done).startswith("a node did not see the INPUT ")
-    assert _rows(out) == _rows(expected)
-
-
-def test_an_attempt_that_ends_late_changes_nothing(
-    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
-) -> None:
-    """It writes the file that the one in its place writes, while that is being written."""
-    out = tmp_path / "out.parquet"
-    image, second = digits / "2" / "00022.png", tmp_path / "second"
-    deed = f"""
-if {_over(image, tmp_path / "first")}:
-    while not os.path.exists({str(second)!r}):
-        time.sleep(0.02)
-elif {_over(image, second)}:
-    time.sleep(1.5)
-"""
-    done = cluster.run(
-        *("predict", digits, "--out", out, "--no-report", "--json", "--part-timeout", 3),
-        deed=deed,
-        cancels=False,
-    )
-    assert _retried(done) == "met its deadline 1"
-    assert _rows(out) == _rows(expected)
-
-
-def test_a_part_that_meets_its_deadline_each_time_ends_the_run(
-    cluster: RayCluster, tmp_path: Path, digits: Path
-) -> None:
-    """In one line; what is finished stays."""
-    out = tmp_path / "out.parquet"
-    done = cluster.run(
-        *("predict", digits, "--out", out, "--part-timeout", 1, "--workers", 1),
-        deed="time.sleep(60)",
-    )
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: 8 rows from 0/")
-    assert line.endswith("were not done within 1 s, 3 times; pass a longer --part-timeout")
-    assert not out.exists()
-
-
-def test_an_image_that_kills_each_worker_is_a_row_with_an_error(
-    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
-) -> None:
-    """All other rows are as they were."""
-    out = tmp_path / "out.parquet"
-    crashing = (digits / "3" / "00033.png").read_bytes()
-    deed = f"if content == {crashing!r}: {KILL}"
-    done = cluster.run("predict", digits, "--out", out, "--no-report", "--json", deed=deed)
-    assert done.returncode == 3
-    before, after = _rows(expected), _rows(out)
-    changed = [row for row, old in zip(after, before, strict=True) if row != old]
-    assert [row["error"] for row in changed] == ["crashed the decoder"]
-
-
 def test_a_run_whose_driver_is_terminated_goes_on_from_its_parts(
     cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
 ) -> None:
     """It ends with the status and the lines that threads have, though Ray takes over SIGTERM."""
     out, staging = tmp_path / "out.parquet", tmp_path / "out.parquet.staging"
     how = "predict", digits, "--out", out, "--no-report"
-    process = cluster.start(*how, deed=_held_up(digits))
-    _wait_for(lambda: len([*staging.glob("part-*.arrow")]) >= 2)
+    process = cluster.start(*how, deed=held_up(digits))
+    wait_for(lambda: len([*staging.glob("part-*.arrow")]) >= 2)
     process.terminate()
     _, said = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM
@@ -216,7 +50,7 @@ def test_a_run_whose_driver_is_terminated_goes_on_from_its_parts(
     done = cluster.run(*how, "--resume", "--json")
     assert done.returncode == 0
     assert any(note.startswith("resumed: ") for note in json.loads(done.stdout)["notes"])
-    assert _rows(out) == _rows(expected)
+    assert rows(out) == rows(expected)
     assert not staging.exists()
 
 
@@ -232,7 +66,7 @@ def test_from_object_storage_to_object_storage(
     _with_store(cluster, "handwriting", "put", digits)
     before, after = tmp_path / "before", tmp_path / "after"
     how = "predict", "s3://handwriting/digits", "--out", "s3://handwriting/out/", "--no-report"
-    process = cluster.start(*how, deed=_held_up(digits))
+    process = cluster.start(*how, deed=held_up(digits))
     _with_store(cluster, "handwriting", "wait", 2)
     process.kill()
     process.wait()
@@ -243,7 +77,7 @@ def test_from_object_storage_to_object_storage(
     assert any(note.startswith("resumed: ") for note in json.loads(done.stdout)["notes"])
     _with_store(cluster, "handwriting", "get", after)
     assert {path.name for path in after.iterdir()} == {"digits", "out"}
-    assert _rows(pq.read_table([*sorted(after.glob("out/*.parquet"))])) == _rows(expected)
+    assert rows(pq.read_table([*sorted(after.glob("out/*.parquet"))])) == rows(expected)
     parts = json.loads((after / "out" / "_manifest.json").read_bytes())["parts"]
     sums = [hashlib.sha256((after / "out" / one["name"]).read_bytes()) for one in parts]
     assert [one.hexdigest() for one in sums] == [one["sha256"] for one in parts]
