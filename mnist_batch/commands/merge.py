@@ -22,7 +22,7 @@ from mnist_batch.options import (
     output_format,
 )
 from mnist_batch.outputs.dataset.shards import DatasetShards
-from mnist_batch.outputs.kinds import dataset_sink, output_place
+from mnist_batch.outputs.kinds import dataset_sink, locked, output_place
 from mnist_batch.outputs.places import (
     Claim,
     check_apart,
@@ -67,7 +67,7 @@ def merge(
 
     Raises:
         PredictionsError: a shard is missing, there twice, of another run, or damaged.
-        OutputError: an output exists or cannot be written.
+        OutputError: an output exists or cannot be written, or another run is writing it.
         InputError: `images` cannot be read, or have another number of rows than the shards.
     """
     for one in [*input_list(folders), out]:
@@ -83,6 +83,7 @@ def merge(
     files = files_written(place, of_report, is_dataset=is_dataset)
     check_outside(files, [folder] if folder else [], wanted or [])
     with ExitStack() as entered:
+        of_lock = entered.enter_context(locked(place))
         writer = report_at(folder, overwrite=overwrite) if folder else None
         if writer:
             entered.enter_context(writer)
@@ -93,7 +94,7 @@ def merge(
         if writer:
             writer.retire()  # it is on other predictions now
         summary = _evaluated(place, writer, wanted, image_column, record)
-        notes = [*summary.notes]
+        notes = [*of_lock, *summary.notes]
         if len({*map(str, (one.get("kernels") for one in shards.records))}) > 1:
             notes.append(_NOTE)
     return replace(summary, run=record, notes=notes)

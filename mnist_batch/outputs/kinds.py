@@ -5,13 +5,15 @@ and what writes folders, is imported where it is wanted: most runs do without.
 """
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from mnist_batch.outputs.atomic import StagedFile
+from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.parts import parts_folder
 from mnist_batch.outputs.parts.manifest import Manifest
 from mnist_batch.outputs.parts.part_file import PartIdentity, PartKind, PartWriter, write_part
@@ -63,6 +65,23 @@ def is_file(place: Place) -> bool:
 
         return is_there(place)
     return os.path.isfile(place)  # noqa: PTH113 - `Path.is_file` raises where it may not look
+
+
+@contextmanager
+def locked(place: Place) -> Iterator[list[str]]:
+    """Keep other runs from an output, as `OutputLock` does, and yield the notes on that.
+
+    Object storage has no locks.
+
+    Raises:
+        OutputInUseError: another run holds the lock.
+        OutputError: the system refuses.
+    """
+    if isinstance(place, str):
+        yield []
+        return
+    with OutputLock(place) as held:
+        yield held.notes
 
 
 def check_place(place: Place, *, overwrite: bool) -> None:

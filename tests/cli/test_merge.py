@@ -34,6 +34,15 @@ def test_shards_are_joined_and_evaluated(tmp_path: Path, shards: list[Path]) -> 
     assert result["run"]["shards"] == 2
 
 
+def test_the_result_of_a_shard_names_it(tmp_path: Path, digits_folder: Path) -> None:
+    """What all shards make together names none."""
+    where = ("--out", f"{tmp_path}/second/", "--no-report", "--json", "--quiet")
+    shard = run("predict", digits_folder, *where, "--shard", "2/2")
+    assert json.loads(shard.stdout)["shard"] == "2/2"
+    whole = run("predict", digits_folder, *where, "--overwrite")
+    assert json.loads(whole.stdout)["shard"] is None
+
+
 def test_a_missing_shard_is_one_line(tmp_path: Path, shards: list[Path]) -> None:
     """It names the shard, and says what to do; nothing is written."""
     ended = run("merge", shards[1], "--out", tmp_path / "all.parquet")

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 import mnist_batch
-from mnist_batch.errors import InputError, OutputError, PredictionsError
+from mnist_batch.errors import InputError, OutputError, OutputInUseError, PredictionsError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files, joined
 from mnist_batch.inputs.parquet import files
 from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS
+from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.parts import parts
 from tests.support.s3_server import Bucket
 
@@ -209,6 +210,21 @@ def test_an_output_lies_in_no_shard(tmp_path: Path, digits_folder: Path, out: st
     with pytest.raises(OutputError, match="shard-2"):
         mnist_batch.merge(folders, f"{tmp_path}/{out}", overwrite=True, report=False)
     assert (folders[1] / SUCCESS).exists()
+
+
+@pytest.mark.parametrize("out", ["all.parquet", "all.csv", "all/"])
+def test_a_second_merge_is_refused_while_one_writes(
+    tmp_path: Path, digits_folder: Path, out: str
+) -> None:
+    """It leaves nothing; once the first has ended, it is made."""
+    folders = _predict_shards(digits_folder, tmp_path)
+    with OutputLock(tmp_path / out):
+        there = sorted(tmp_path.iterdir())
+        with pytest.raises(OutputInUseError, match="another run is writing it"):
+            mnist_batch.merge(folders, f"{tmp_path}/{out}")
+        assert sorted(tmp_path.iterdir()) == there
+    merged = mnist_batch.merge(folders, f"{tmp_path}/{out}", report=False)
+    assert (merged.metrics.rows, merged.notes) == (30, [])
 
 
 def test_a_damaged_part_leaves_nothing(tmp_path: Path, digits_folder: Path) -> None:

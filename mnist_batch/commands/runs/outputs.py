@@ -117,8 +117,7 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
         """Begin the predictions, of a schema, in the folder of the parts or from its files."""
         may_replace = self._may_replace(self.out)
         if self._is_dataset:
-            shard = str(self._options.share) if self._options.share else None
-            return dataset_sink(self.out, schema, staging, overwrite=may_replace, shard=shard)
+            return dataset_sink(self.out, schema, staging, overwrite=may_replace, shard=self._shard)
         return Sink(self.out, schema, overwrite=may_replace, folder=staging.path)
 
     def complete(
@@ -173,7 +172,12 @@ class RunOutputs(AbstractContextManager["RunOutputs", None]):
             prepared_folder=pictures.target if pictures and has_pictures else None,
             prepared_pictures=pictures.written if pictures else 0,
             uncounted_sources=len(run.opened.uncounted),
+            shard=self._shard,
         )
+
+    @property
+    def _shard(self) -> str | None:
+        return str(self._options.share) if self._options.share else None
 
     def _may_replace(self, place: Place) -> bool:
         return self._options.output.overwrite or absolute(place) in self._committed

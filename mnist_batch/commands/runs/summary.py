@@ -37,6 +37,7 @@ class Summary:
             knows how many rows they hold.
         further_predictions: the others where several files were evaluated as one.
         report_missing: the names of files of the report that could not be made; a note says why.
+        shard: which share of the parts was predicted, as `2/3`; None for all.
     """
 
     predictions: Place
@@ -52,6 +53,7 @@ class Summary:
     uncounted_sources: int = 0
     report_missing: Sequence[str] = ()
     further_predictions: Sequence[Place] = ()
+    shard: str | None = None
 
     def __repr__(self) -> str:
         """Return the file and what was counted, in one line."""
@@ -70,6 +72,7 @@ class Summary:
             "notes": list(self.notes),
             "predictions_file": str(self.predictions),
             "further_predictions_files": [str(path) for path in self.further_predictions],
+            "shard": self.shard,
             "report_files": [str(path) for path in self.report_files],
             "report_missing": list(self.report_missing),
             "prepared_folder": str(self.prepared_folder) if self.prepared_folder else None,
