@@ -18,6 +18,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY, packed_schema
+from mnist_batch.inputs.remote.read_ahead import fetched_ahead
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.machine.memory import within
@@ -238,7 +239,7 @@ def _write(
     with output_errors(staged.target):
         writer = PackedWriter(staged.path, classes)
     for batch in map_batches(
-        opened.shards,
+        fetched_ahead(opened.shards),
         lambda shard: shard.read(BATCH_ROWS),
         lambda batch: _packed_batch(batch, prepare, schema),
         workers=workers,

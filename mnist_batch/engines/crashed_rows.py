@@ -8,13 +8,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mnist_batch.inputs.shards import WrappedShard
+from mnist_batch.inputs.shards import Shard, WrappedShard
 from mnist_batch.schema import ImageBatch, Reason, error_text
 
 
 @dataclass(frozen=True, eq=False)
 class UnreadRows(WrappedShard):
     """A shard that is not read: each of its rows has the error `Reason.UNREADABLE_FILE`."""
+
+    def fetching(self) -> Shard:
+        """Return it as it is."""
+        return self
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield rows with the error."""

@@ -18,6 +18,7 @@ from mnist_batch.inference.content import content_hashes
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.kept import columns_as, further_columns
+from mnist_batch.inputs.remote.read_ahead import fetched_ahead
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import BATCH_ROWS, Prepare, Several
@@ -114,17 +115,16 @@ def predict_batches(
     def read(shard: Shard) -> Iterator[ImageBatch]:
         return shard.read(batch_size)
 
+    shards = fetched_ahead(inputs.shards)
     if not predictor.in_workers:
         decode = partial(_decoded, prepare=prepared)
-        decoded = partial(map_batches, inputs.shards, read, decode, workers=workers)
+        decoded = partial(map_batches, shards, read, decode, workers=workers)
         with closing(_run_on_keras(decoded, predictor, block_ends)) as results:
             for batch, probabilities in results:
                 yield predicted(batch, probabilities)
     else:
         run = partial(_run_in_workers, predictor=predictor, prepare=prepared)
-        yield from map_batches(
-            inputs.shards, read, lambda batch: predicted(*run(batch)), workers=workers
-        )
+        yield from map_batches(shards, read, lambda one: predicted(*run(one)), workers=workers)
 
 
 def _schema(

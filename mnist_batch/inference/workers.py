@@ -8,7 +8,7 @@ for the shard of another while there is work.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -52,7 +52,7 @@ def available_workers() -> int:
 
 
 def map_batches(
-    shards: Sequence[ShardT],
+    shards: Iterable[ShardT],
     read: Callable[[ShardT], Iterator[BatchT]],
     work: Callable[[BatchT], ResultT],
     *,
@@ -61,7 +61,7 @@ def map_batches(
     """Yield `work(batch)` for each batch of each shard, in order.
 
     Args:
-        shards: in the order of their results.
+        shards: in the order of their results; the next one is taken once a worker opens it.
         read: opens a shard; one thread at a time uses its iterator, not always the same.
         work: processes a batch; any worker calls it.
         workers: the number of threads, at least 1; fewer where the system allows no more, or where

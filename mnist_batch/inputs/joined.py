@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mnist_batch.inputs.remote.read_ahead import fetched_ahead
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_BYTES,
@@ -113,6 +114,12 @@ class JoinedShards(Shard):
         size = sum(piece.size_bytes for piece in pieces)
         yield Piece(self, fingerprint, size, sum(piece.cost for piece in pieces))
 
+    def fetching(self) -> Shard:
+        """Return them with the first being fetched; `read` fetches the others ahead."""
+        first, *others = self.shards
+        shard = first.fetching()
+        return self if shard is first else JoinedShards([shard, *others])
+
     def take(self, places: npt.NDArray[np.int64]) -> Shard:
         """Return a shard of some rows; of the others nothing is read."""
         starts = self._starts()
@@ -145,7 +152,7 @@ class JoinedShards(Shard):
         kind: _Kind | None = None
         rows, size = 0, 0
         fields = _of_one_type(self.kept)
-        for shard in self.shards:
+        for shard in fetched_ahead(self.shards):
             for batch in shard.read(batch_size):
                 batch = _with_all(batch, fields)
                 own = _kind(batch)

@@ -91,6 +91,13 @@ class Shard(Protocol):
             LabelError: while iterating, where a label is of no class.
         """
 
+    def fetching(self) -> "Shard":
+        """Return the shard while what it reads is fetched, where that lies in object storage.
+
+        It is to be read once, soon. Here, and on this machine's disk, it is the shard as it is.
+        """
+        return self
+
     @abstractmethod
     def read_from(self) -> Sequence[str | bytes]:
         """Return what the predictions of the rows depend on, for the fingerprint.
@@ -214,6 +221,11 @@ class WrappedShard(Shard):
     def source(self) -> str:
         """The source of the shard that is read."""
         return self.shard.source
+
+    def fetching(self) -> Shard:
+        """Return it with the other shard being fetched."""
+        shard = self.shard.fetching()
+        return self if shard is self.shard else replace(self, shard=shard)
 
     def read_from(self) -> Sequence[str | bytes]:
         """Return what that is read from."""

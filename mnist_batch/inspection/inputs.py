@@ -10,6 +10,7 @@ import numpy.typing as npt
 from mnist_batch import _kernels
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.formats import IMAGES, PARQUET
+from mnist_batch.inputs.remote.read_ahead import fetched_ahead
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.images import (
     FEW,
@@ -136,7 +137,10 @@ def inspect_input(
     totals = _Totals(opened.rows, opened.classes or DIGITS)
     workers, progress = workers or available_workers(), progress or image_bar()
     for findings in map_batches(
-        opened.shards, lambda shard: shard.read(BATCH_ROWS), inspect_batch, workers=workers
+        fetched_ahead(opened.shards),
+        lambda shard: shard.read(BATCH_ROWS),
+        inspect_batch,
+        workers=workers,
     ):
         totals.add(findings)
         if progress:

@@ -22,6 +22,7 @@ from mnist_batch.inputs.finding.find import HUB
 from mnist_batch.inputs.formats import PARQUET, file_kinds, glob_inputs, list_inputs
 from mnist_batch.inputs.listing import Folder, FolderListing, suffix_of
 from mnist_batch.inputs.parquet.files import packed_sources
+from mnist_batch.inputs.remote.read_ahead import fetched_ahead
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare, ReadOptions
@@ -234,7 +235,7 @@ def read_images(
     unreadable: Counter[str] = Counter()
     rows = 0
     batches = map_batches(
-        opened.shards,
+        fetched_ahead(opened.shards),
         lambda shard: shard.read(BATCH_ROWS),
         lambda batch: _readable_rows(batch, prepare),
         workers=available_workers(),

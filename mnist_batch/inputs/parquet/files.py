@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,13 +47,13 @@ from mnist_batch.inputs.parquet.footers import (
 )
 from mnist_batch.inputs.parquet.label_sources import hint_of_file, label_of_name
 from mnist_batch.inputs.parquet.named_files import with_named_files
-from mnist_batch.inputs.parquet.open_groups import open_groups
+from mnist_batch.inputs.parquet.open_groups import ComingGroups, open_groups
 from mnist_batch.inputs.parquet.row_groups import RowSlice
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS, SIDE
-from mnist_batch.remote.addresses import Place
+from mnist_batch.remote.addresses import Place, is_remote
 from mnist_batch.schema import PATH, ImageBatch, Images
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class ParquetShard(Shard):
     rows: int  # the number of rows in them
     size: int  # bytes of all their columns, decompressed, as the footer says
     labels: pa.Array | None = None  # of the rows, as a file of labels says, once it was asked
+    coming: ComingGroups | None = field(default=None, compare=False)  # where they are fetched ahead
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what is pickled: the labels of its rows in place of a whole file of labels."""
@@ -144,6 +145,12 @@ class ParquetShard(Shard):
         """Those of the file."""
         stated = self.file.content.numbering.stated
         return [] if stated is None else [stated]
+
+    def fetching(self) -> Shard:
+        """Return the shard while its row groups are fetched."""
+        if not is_remote(self.file.path):
+            return self
+        return replace(self, coming=ComingGroups(*self._wanted()))
 
     def label_texts(self) -> Iterable[str]:
         """Return the labels in the row groups, of which no other column is read."""
@@ -212,15 +219,19 @@ class ParquetShard(Shard):
                 yield batch
                 start, first_row = start + len(batch), first_row + len(batch)
 
+    def _wanted(self) -> tuple[str, bytes, range, ImageColumn, Sequence[str], Sequence[str]]:
+        """Return what `open_groups` is asked for."""
+        file, content = self.file, self.file.content
+        columns = content.image, content.others, [*content.kept_from.values()]
+        return file.path, file.identity, self.row_groups, *columns
+
     def _read(self, batch_size: int) -> Iterator[RowSlice]:
-        path, identity, content = self.file.path, self.file.identity, self.file.content
         with ExitStack() as stack:
             try:
-                columns = content.image, content.others, [*content.kept_from.values()]
-                opened = open_groups(path, identity, self.row_groups, *columns)
+                opened = open_groups(*self._wanted(), coming=self.coming)
                 groups = stack.enter_context(opened)
             except UNREADABLE as error:
-                raise_if_of_machine(error, text_of_path(str(path)))
+                raise_if_of_machine(error, text_of_path(self.file.path))
                 yield RowSlice(self.rows, None, unreadable(error))
                 return
             yield from groups.read(self.row_groups, batch_size)

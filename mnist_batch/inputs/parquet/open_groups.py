@@ -2,9 +2,14 @@
 
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+
+import pyarrow as pa
 
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.inputs.parquet.columns import ImageColumn
@@ -16,6 +21,33 @@ _GAP = 2**20
 """Bytes between two columns that are fetched with them: they take less time than a request."""
 
 
+_AT_ONCE = 8
+"""Files or parts of them that are fetched ahead at once. Each is fetched by several requests."""
+
+
+class ComingGroups:
+    """Row groups of a file in object storage that are fetched ahead, to be read once."""
+
+    def __init__(
+        self,
+        path: str,
+        identity: bytes,
+        groups: range,
+        image: ImageColumn,
+        others: Sequence[str] = (),
+        kept: Sequence[str] = (),
+    ) -> None:
+        """Begin to fetch what `open_groups` would, and return at once."""
+        coming = _pool().submit(_fetched, path, identity, groups, image, others, kept)
+        self._coming: Future[_Fetched] | None = coming
+        weakref.finalize(self, coming.cancel)  # where nobody waits for it
+
+    def take(self) -> "_Fetched | None":
+        """Wait for them, and return them the first time; raise what fetching them failed of."""
+        coming, self._coming = self._coming, None
+        return coming.result() if coming else None
+
+
 @contextmanager
 def open_groups(
     path: str,
@@ -24,11 +56,10 @@ def open_groups(
     image: ImageColumn,
     others: Sequence[str] = (),
     kept: Sequence[str] = (),
+    *,
+    coming: ComingGroups | None = None,
 ) -> Iterator[RowGroups]:
     """Open some row groups of a file, of which `RowGroups.read` may then read those alone.
-
-    Of a file in object storage, the columns that are wanted come into a sparse local file, which
-    takes no more of the disk than they do, and has no name any more.
 
     Args:
         path: the file, or its address.
@@ -37,27 +68,55 @@ def open_groups(
         image: the column of images, as `RowGroups` takes it.
         others: the same of further columns.
         kept: the same of those without which rows are whole.
+        coming: the same, where they are fetched ahead.
 
     Raises:
         OSError: or another of `UNREADABLE`: it cannot be opened, or is another file by now.
         MachineError: the network, the credentials or the disk refuse.
     """
-    footer = read_footer(path, identity)
-    if not is_remote(path):
-        with open_listed(path, identity) as file:
-            yield RowGroups(file, footer, image, others, kept)
+    if is_remote(path):
+        fetched = coming and coming.take()
+        file, opened = fetched or _fetched(path, identity, groups, image, others, kept)
+        with file:
+            yield opened
         return
+    footer = read_footer(path, identity)
+    with open_listed(path, identity) as file:
+        yield RowGroups(file, footer, image, others, kept)
+
+
+_Fetched = tuple[pa.NativeFile, RowGroups]
+
+
+def _fetched(
+    path: str,
+    identity: bytes,
+    groups: range,
+    image: ImageColumn,
+    others: Sequence[str],
+    kept: Sequence[str],
+) -> _Fetched:
+    """Fetch the columns that are wanted into a sparse local file, which is open.
+
+    It takes no more of the disk than they do, and has no name any more.
+    """
+    footer = read_footer(path, identity)
     descriptor, name = tempfile.mkstemp(prefix="mnist-batch-")
     with ExitStack() as entered:
         entered.callback(os.close, descriptor)
         try:
             os.truncate(descriptor, footer.file_size)
-            file = entered.enter_context(open_native(Path(name)))
+            file = open_native(Path(name))
         finally:
             Path(name).unlink()  # from here on, the end of the process frees it, however it comes
         opened = RowGroups(file, footer, image, others, kept)
         _fill(descriptor, path, identity, opened.spans(groups))
-        yield opened
+    return file, opened
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_AT_ONCE, "read-ahead")
 
 
 def _fill(descriptor: int, path: str, identity: bytes, spans: Sequence[tuple[int, int]]) -> None:
