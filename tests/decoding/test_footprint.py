@@ -4,8 +4,6 @@ import io
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from PIL import Image
 
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.decoding.footprint import footprint
-from mnist_batch.machine.memory import alone
+from mnist_batch.machine import memory
 from mnist_batch.schema import ImageBatch, Images
 
 SIZE = 2000, 1800
@@ -160,16 +158,5 @@ def test_memory_is_held_until_only_28x28_is_left() -> None:
 
 
 def _is_held() -> bool:
-    """Tell whether another thread would wait to be alone."""
-    free = threading.Event()
-
-    def ask() -> None:
-        with alone():
-            free.set()
-
-    _start(ask)
-    return not free.wait(0.2)
-
-
-def _start(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True).start()
+    """Tell whether any thread holds memory for a picture."""
+    return bool(memory._pictures._reserved)

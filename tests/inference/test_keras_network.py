@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -271,14 +270,13 @@ def test_no_thread_goes_on_when_the_rest_is_not_wanted(
 ) -> None:
     """Neither the one that runs the network nor those that decode."""
     predictor = load_model(cnn_file, batch_size=100)
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     batches = predict_batches(open_inputs([digits_parquet]), predictor, batch_size=10, workers=3)
     assert len(next(batches).images) == 10
     batches.close()
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    for thread in {*threading.enumerate()} - before:
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 class Greedy:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -47,7 +48,8 @@ def test_one_worker_goes_on_where_address_space_is_short(monkeypatch: pytest.Mon
 
     shards = [list(range(start, start + 20)) for start in range(0, 100, 20)]
     assert list(map_batches(shards, iter, work, workers=4)) == list(range(100))
-    assert len(set(seen[10:])) == 1  # four may have been at work
+    *others, _ = sorted(Counter(seen[6:]).values())
+    assert all(batches == 1 for batches in others)  # those that they were at
 
 
 def test_a_run_stops_where_a_batch_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +65,7 @@ def test_a_run_stops_where_a_batch_has_no_room(monkeypatch: pytest.MonkeyPatch) 
 
 def test_one_large_shard_is_shared_by_all_workers() -> None:
     """Two workers are inside `work` at the same time although there is but one shard."""
-    both_inside = threading.Barrier(2, timeout=10)
+    both_inside = threading.Barrier(2, timeout=60)
 
     def work(number: int) -> int:
         both_inside.wait()
@@ -74,7 +76,7 @@ def test_one_large_shard_is_shared_by_all_workers() -> None:
 
 def test_two_shards_are_read_at_the_same_time() -> None:
     """A worker does not wait for the shard that another one is reading."""
-    both_inside = threading.Barrier(2, timeout=10)
+    both_inside = threading.Barrier(2, timeout=60)
 
     def read(shard: Shard) -> Iterator[int]:
         both_inside.wait()
@@ -154,14 +156,13 @@ def test_what_precedes_a_failure_is_yielded() -> None:
 
 def test_workers_end_when_the_results_are_not_wanted() -> None:
     """Closing the iterator half-way leaves no thread running."""
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     results = map_batches([list(range(1000))], iter, lambda number: number, workers=4)
     assert next(iter(results)) == 0
     results.close()
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    for thread in {*threading.enumerate()} - before:
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def test_a_shard_that_cannot_be_opened_is_a_failure_in_its_place() -> None:

@@ -120,14 +120,19 @@ def test_small_requests_do_not_starve_a_large_one() -> None:
 
 
 @pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let SIGINT be raised as Python does by itself, whatever other tests left."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupted_once() -> Iterator[None]:
+    """Let the first SIGINT be raised as Python does by itself, and no further one."""
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("interruptible")
+@pytest.mark.usefixtures("interrupted_once")
 def test_one_who_gives_up_waiting_keeps_nobody_waiting() -> None:
     """Ctrl-C interrupts who waits, and the queue goes on without it."""
     budget = Budget(lambda: 10)
@@ -135,10 +140,9 @@ def test_one_who_gives_up_waiting_keeps_nobody_waiting() -> None:
 
     def interrupt() -> None:
         _wait_for(lambda: this in budget._waiting)
-        while this in budget._waiting:  # a signal right before a thread waits is lost on it
-            time.sleep(0.2)
+        while this in budget._waiting:  # a signal right before a thread waits does not wake it
             signal.pthread_kill(this, signal.SIGINT)
-            time.sleep(0.2)
+            time.sleep(0.02)
 
     with _held(budget.reserve(10)) as let_go:
         thread = threading.Thread(target=interrupt, daemon=True)

@@ -109,8 +109,8 @@ def test_the_name_of_a_killed_run_is_free_once_its_claim_is_deleted(
 
     def kill(request: Request) -> Fault | None:
         if request.method == "PUT" and "/a/predictions.report/" in request.path:
-            process.kill()
             killed.set()
+            process.kill()
             return Fault(reset_after=0)
         return None
 
