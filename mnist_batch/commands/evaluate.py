@@ -18,6 +18,7 @@ from mnist_batch.evaluation.evaluator import Evaluation, Evaluator
 from mnist_batch.evaluation.found_images import FoundImage, find_images
 from mnist_batch.evaluation.found_images import Place as ImagePlace
 from mnist_batch.evaluation.late_labels import LateLabels
+from mnist_batch.inputs.dataset.layout import is_dataset
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.nights.night_folder import around_report
 from mnist_batch.options import (
@@ -29,7 +30,6 @@ from mnist_batch.options import (
     Several,
     input_list,
 )
-from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.kinds import place_in
 from mnist_batch.outputs.places import (
     check_apart,

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.dataset.layout import is_dataset
 from mnist_batch.inputs.kept import as_text
 from mnist_batch.inputs.labelling.labels import shown
 from mnist_batch.inputs.labelling.names import classes_of, whole_number
-from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.formats.csv_predictions import CsvPredictions
 from mnist_batch.outputs.formats.dataset_predictions import DatasetPredictions
 from mnist_batch.outputs.formats.opened import Opened, predictions_errors

@@ -15,8 +15,8 @@ import mnist_batch
 from mnist_batch.errors import InputError, OutputError, OutputInUseError, PredictionsError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files, joined
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS
 from mnist_batch.inputs.parquet import files
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.parts import parts
 from tests.support.s3_server import Bucket

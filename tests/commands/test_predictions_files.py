@@ -6,7 +6,7 @@ import pytest
 
 from mnist_batch.commands.predictions_files import find_predictions
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, part_name
 from tests.support.dataset_folders import write_dataset
 from tests.support.predictions_files import write_predictions
 

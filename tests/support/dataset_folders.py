@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
-from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, part_name
+from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
 from tests.support.predictions_files import Digits, write_predictions
 
 

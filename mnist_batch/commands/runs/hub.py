@@ -17,11 +17,11 @@ from urllib.parse import quote
 from mnist_batch.commands.command_lines import shell_line
 from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import InputError, MachineError, OutputError
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, is_part_name
 from mnist_batch.inputs.finding.find import HUB
 from mnist_batch.inputs.hub import OddReplyError, cause, parsed, quiet, replies_checked
 from mnist_batch.machine import extras
 from mnist_batch.options import OutputFormat, OutputOptions
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name
 from mnist_batch.outputs.targets import output_errors
 from mnist_batch.reports.report import report_folder
 

@@ -13,8 +13,8 @@ from mnist_batch.commands.runs.summary import Summary
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.found_images import find_images
+from mnist_batch.inputs.dataset.layout import MANIFEST
 from mnist_batch.options import OutputFormat, PredictOptions
-from mnist_batch.outputs.dataset.layout import MANIFEST
 from mnist_batch.outputs.kinds import (
     absolute,
     check_folder,

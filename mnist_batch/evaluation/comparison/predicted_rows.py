@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import is_dataset
+from mnist_batch.inputs.dataset.layout import is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
 from mnist_batch.schema import (
     CONTENT,

@@ -6,12 +6,12 @@ from itertools import islice
 from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.dataset.layout import is_dataset
 from mnist_batch.nights.baseline.changes import Setting
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.new_night import WORDS
 from mnist_batch.nights.night import Night
 from mnist_batch.nights.runs import Runs
-from mnist_batch.outputs.dataset.layout import is_dataset
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile
 from mnist_batch.remote.addresses import is_remote
 

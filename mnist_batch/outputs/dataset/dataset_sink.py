@@ -11,11 +11,10 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
-from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, part_name
+from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
 from mnist_batch.machine.file_modes import output_mode
 from mnist_batch.outputs.atomic import StagedFolder
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
-from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_manifest
 from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.parts.parquet_part import COUNTS
 from mnist_batch.outputs.targets import behind_links, flush, flush_names, output_errors
@@ -167,7 +166,10 @@ class _Ours:
 
     @cached_property
     def _written(self) -> frozenset[str]:
-        try:
-            return frozenset([MANIFEST, *(part.name for part in read_manifest(self._out).parts)])
-        except PredictionsError:
+        if not (self._out / SUCCESS).is_file():
             return frozenset()
+        try:
+            manifest = DatasetManifest.of((self._out / MANIFEST).read_bytes())
+        except (OSError, ValueError):
+            return frozenset()
+        return frozenset([MANIFEST, *(part.name for part in manifest.parts)])

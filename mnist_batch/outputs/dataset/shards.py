@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.dataset.layout import is_dataset, part_name
+from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
 from mnist_batch.inputs.listing import UNREADABLE, cause, open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import Share
-from mnist_batch.outputs.dataset.layout import is_dataset, part_name
-from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart, read_dataset
+from mnist_batch.outputs.dataset.whole_folder import read_dataset
 
 
 @dataclass(frozen=True)

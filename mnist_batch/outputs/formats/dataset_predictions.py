@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import MANIFEST
-from mnist_batch.outputs.dataset.manifest import DatasetPart, read_dataset
+from mnist_batch.inputs.dataset.layout import MANIFEST
+from mnist_batch.inputs.dataset.manifest import DatasetPart
+from mnist_batch.outputs.dataset.whole_folder import read_dataset
 from mnist_batch.outputs.formats.opened import is_run, predictions_errors
 from mnist_batch.outputs.formats.parquet_predictions import ParquetPredictions
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
+from mnist_batch.inputs.dataset import layout
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
-from mnist_batch.outputs.dataset import layout
 from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
 from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
 from mnist_batch.outputs.parts.part_file import (

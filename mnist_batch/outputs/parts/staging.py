@@ -42,7 +42,7 @@ from mnist_batch.outputs.targets import output_errors
 from mnist_batch.remote.addresses import Place, joined
 
 if TYPE_CHECKING:
-    from mnist_batch.outputs.dataset.manifest import DatasetPart
+    from mnist_batch.inputs.dataset.manifest import DatasetPart
 
 MANIFEST, COMMITTED = "manifest.json", "committed"
 
@@ -135,8 +135,8 @@ class Staging(AbstractContextManager["Staging", None], ABC):
 
     def files(self) -> Iterator[tuple[Place, "DatasetPart"]]:
         """Yield each file here that stays one, in order, and what it is in a folder of these."""
-        from mnist_batch.outputs.dataset.layout import part_name  # late: a single file has none
-        from mnist_batch.outputs.dataset.manifest import DatasetPart
+        from mnist_batch.inputs.dataset.layout import part_name  # late: a single file has none
+        from mnist_batch.inputs.dataset.manifest import DatasetPart
 
         for number, content in sorted(self._contents.items()):
             identity = self._identity(self._manifest.parts[number])

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import MANIFEST, NOT_WHOLE, SUCCESS, is_part_name
+from mnist_batch.inputs.dataset.layout import MANIFEST, NOT_WHOLE, SUCCESS, is_part_name
 from mnist_batch.outputs.dataset.shards import DatasetShards, read_shards
 from mnist_batch.outputs.stored.stored_file import temporary_folder
 from mnist_batch.outputs.targets import output_errors

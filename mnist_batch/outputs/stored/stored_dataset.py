@@ -13,9 +13,9 @@ from typing import Any, Self
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, part_name
+from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
 from mnist_batch.outputs.dataset.dataset_sink import FinishedParts, write_empty_part
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, part_name
-from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart
 from mnist_batch.outputs.parts.staging import COMMITTED
 from mnist_batch.outputs.stored.stored_file import (
     names_in,

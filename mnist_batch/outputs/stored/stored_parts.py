@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mnist_batch.errors import MnistBatchError, OutputError
-from mnist_batch.outputs.dataset import layout
+from mnist_batch.inputs.dataset import layout
 from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
 from mnist_batch.outputs.parts.part_file import (
     PART_NAME,

@@ -16,6 +16,7 @@ from mnist_batch.engines.part_job import Engine, PartDone, PartJob
 from mnist_batch.errors import InputError, OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
+from mnist_batch.inputs.dataset.layout import MANIFEST
 from mnist_batch.options import (
     Orientation,
     OutputFormat,
@@ -25,7 +26,6 @@ from mnist_batch.options import (
     Several,
     Share,
 )
-from mnist_batch.outputs.dataset.layout import MANIFEST
 from mnist_batch.outputs.parts import parts, staging
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.synthetic.generator import draw_digits

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.errors import PredictionsError
+from mnist_batch.inputs.dataset.layout import SUCCESS
 from mnist_batch.nights.baseline.choice import HeldAgainst, check_against, hold_against
 from mnist_batch.nights.baseline.contents import Contents, read_contents
 from mnist_batch.nights.night import GateResult, Night
 from mnist_batch.nights.night_folder import PREDICTIONS
 from mnist_batch.nights.runs import Runs
-from mnist_batch.outputs.dataset.layout import SUCCESS
 from tests.support.dataset_folders import write_dataset
 from tests.support.nights import DOUBTFUL, night, write_night
 from tests.support.predictions_files import write_predictions

@@ -16,7 +16,7 @@ import mnist_batch
 from mnist_batch.errors import OutputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS
 from mnist_batch.outputs.parts import parts
 from mnist_batch.outputs.parts.parts_folder import staging_folder
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
-from mnist_batch.outputs.dataset.manifest import DatasetManifest, DatasetPart
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, part_name
+from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
 from mnist_batch.outputs.dataset.shards import DatasetShards, _ranges, read_shards
 
 RECORD: dict[str, Any] = {

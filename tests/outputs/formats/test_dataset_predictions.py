@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.outputs.dataset.layout import MANIFEST, SUCCESS, part_name
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, part_name
 from mnist_batch.outputs.reader import PredictionsFile
 from tests.support.dataset_folders import write_dataset
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_batch.outputs.dataset.layout import MANIFEST, is_dataset, is_part_name, part_name
+from mnist_batch.inputs.dataset.layout import MANIFEST, is_dataset, is_part_name, part_name
 
 
 def test_parts_sort_by_their_numbers() -> None:

@@ -1,4 +1,4 @@
-"""What a folder of predictions holds: `part-00000.parquet` and on, and two files about them.
+"""What a folder of parts holds: `part-00000.parquet` and on, and two files about them.
 
 Readers of data sets pass over names that begin with `_`, as Spark and Hadoop write them, too:
 https://arrow.apache.org/docs/python/generated/pyarrow.dataset.dataset.html (ignore_prefixes).
@@ -39,7 +39,7 @@ def is_part_name(name: str) -> bool:
 
 
 def is_dataset(path: Path) -> bool:
-    """Tell whether a folder is one of predictions, whole or not, by its manifest.
+    """Tell whether a folder is one of parts, whole or not, by its manifest.
 
     Spark leaves `_SUCCESS` too, where it writes predictions again.
     """
