@@ -24,7 +24,7 @@ from mnist_batch.inputs.parquet import files as parquet_files
 from mnist_batch.outputs.parts import parts
 from mnist_batch.reports.records import metrics_record
 from mnist_batch.synthetic import generator
-from tests.support import crashing
+from tests.support import crashing, live_processes
 from tests.support.command import COMMAND
 
 
@@ -192,17 +192,7 @@ def test_a_process_that_is_killed_in_mid_part_costs_nothing(
 
 def _workers_of(process: int) -> list[int]:
     """Return the worker processes that a process has started."""
-    found = Path(f"/proc/{process}/task").glob("*/children")
-    children = [int(child) for one in found for child in one.read_text().split()]
-    return [one for one in children if b"processes.serve" in _read(one, "cmdline")]
-
-
-def _read(process: int, name: str) -> bytes:
-    """Read what `/proc` has of a process; nothing where it has ended."""
-    try:
-        return Path(f"/proc/{process}/{name}").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
+    return live_processes.children(process, b"processes.serve")
 
 
 def test_processes_that_are_killed_over_an_image_alone_accuse_it_only_with_memory_to_spare(
@@ -326,13 +316,8 @@ def test_no_process_outlives_the_run(running: "subprocess.Popen[str]") -> None:
     assert workers
     running.kill()
     running.wait()
-    while any(_is_running(worker) for worker in workers):
+    while any(map(live_processes.is_running, workers)):
         time.sleep(0.01)
-
-
-def _is_running(process: int) -> bool:
-    state = _read(process, "stat").rpartition(b")")[2].split()[:1]
-    return state not in ([], [b"Z"], [b"X"])
 
 
 def test_ctrl_c_ends_a_run_once_and_quietly(
@@ -345,5 +330,5 @@ def test_ctrl_c_ends_a_run_once_and_quietly(
     assert running.returncode == 130
     assert said.splitlines()[0].endswith("--resume goes on from there")
     assert said.splitlines()[1:] == ["interrupted"]
-    assert not any(_is_running(worker) for worker in workers)
+    assert not any(map(live_processes.is_running, workers))
     assert not list((tmp_path / "out.parquet.staging").glob("*.tmp"))

@@ -19,6 +19,7 @@ from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.models import reading_process
 from mnist_batch.models.formats import read_stored_network
 from mnist_batch.models.reading_process import read_in_child
+from tests.support.live_processes import children, is_running
 from tests.support.model_files import CONFIG, FORMATS, hdf5_model, stored_in
 
 
@@ -262,11 +263,11 @@ def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
         "r.read_in_child(Path(sys.argv[2]).read_bytes())"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(program), str(model)])
-    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-    wait_for(children.read_text)
-    child = Path("/proc", children.read_text().split()[0])
+    wait_for(lambda: children(parent.pid))
+    (child,) = children(parent.pid)
     # Its limits are set last, before it reads.
-    wait_for(lambda: re.search(r"Max open files +0 ", (child / "limits").read_text()))
+    limits = Path(f"/proc/{child}/limits")
+    wait_for(lambda: re.search(r"Max open files +0 ", limits.read_text()))
     parent.kill()
     parent.wait()
-    wait_for(lambda: not child.exists() or "Z (zombie)" in (child / "status").read_text())
+    wait_for(lambda: not is_running(child))

@@ -8,7 +8,9 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +23,32 @@ from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.synthetic import generator
 from tests.support.command import COMMAND, run
 from tests.support.confined import run_confined
+from tests.support.live_processes import listens
 
 DIGIT = generator.draw_digit(4, np.random.default_rng(0))
 PART_FILES = SHARD_ROWS * PART_SHARDS
 """Small image files of a part of the output."""
 
 
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 1,000 photographs: more than a minute of work for two cores."""
+    folder = tmp_path_factory.mktemp("photographs")
+    noise = np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8)
+    Image.fromarray(noise).save(folder / "0.jpg", quality=80)
+    for i in range(1, 1000):
+        (folder / f"{i}.jpg").hardlink_to(folder / "0.jpg")
+    return folder
+
+
+def _wait_for(process: "subprocess.Popen[str]", happened: Callable[[], object]) -> None:
+    """Wait until something has happened in a process that goes on."""
+    while not happened():
+        assert process.poll() is None, "it has ended before"
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells that it listens")
 def test_a_signal_ends_a_benchmark(model: Path) -> None:
     """While it starts as well as while it measures."""
     arguments = ("benchmark", "--model", model, "--batch-sizes", "256", "--seconds", 60)
@@ -36,44 +58,34 @@ def test_a_signal_ends_a_benchmark(model: Path) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    time.sleep(3)
+    _wait_for(process, lambda: listens(process.pid))
+    time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, messages = process.communicate(timeout=30)
+    _, messages = process.communicate(timeout=60)
     assert (process.returncode, messages) == (130, "interrupted\n")
 
 
 @pytest.mark.parametrize("command", ["predict", "pack"])
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_within_a_second_and_leaves_nothing(
-    tmp_path: Path, command: str, sent: signal.Signals, status: int
+def test_a_signal_stops_a_run_and_leaves_nothing(
+    tmp_path: Path, photographs: Path, command: str, sent: signal.Signals, status: int
 ) -> None:
     """In the middle of pictures that take long to decode; SIGTERM as Ctrl-C."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8)
-    Image.fromarray(noise).save(folder / "0.jpg", quality=80)
-    for i in range(1, 60):
-        shutil.copy(folder / "0.jpg", folder / f"{i}.jpg")
     process = subprocess.Popen(
-        [*COMMAND, command, str(folder), "--out", "out.parquet"],
+        [*COMMAND, command, str(photographs), "--out", "out.parquet"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background job is born with SIGINT ignored, and so would this test's child.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.rglob(".out.parquet.*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.5)
-    assert process.poll() is None, "it ended before it could be interrupted"
+    _wait_for(process, lambda: list(tmp_path.rglob(".out.parquet.*")))
+    time.sleep(0.2)  # by now it decodes
     process.send_signal(sent)
-    started = time.monotonic()
-    _, messages = process.communicate(timeout=30)
+    _, messages = process.communicate(timeout=60)
     assert process.returncode == status
     assert messages == "interrupted\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
-    assert time.monotonic() - started < 10  # a second on an idle machine; this one may be busy
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -89,19 +101,17 @@ def test_after_a_signal_a_run_can_be_resumed(
         (folder / f"{i}.png").hardlink_to(folder / "0.png")
     noise = np.random.default_rng(0).integers(0, 256, (1000, 1000), np.uint8)
     Image.fromarray(noise).save(folder / "a.jpg", quality=80)
-    for i in range(120):  # seconds of work, during which the signal comes
+    for i in range(40):  # seconds of work for one thread, during which the signal comes
         (folder / f"a{i}.jpg").hardlink_to(folder / "a.jpg")
     command = [*COMMAND, "predict", str(folder), "--out", "out.csv", "--no-report"]
     process = subprocess.Popen(
-        command,
+        [*command, "--workers", "1"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("part-*.arrow")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    _wait_for(process, lambda: list(tmp_path.rglob("part-*.arrow")))
     process.send_signal(sent)
     _, messages = process.communicate(timeout=60)
     assert process.returncode == status
@@ -115,7 +125,7 @@ def test_after_a_signal_a_run_can_be_resumed(
         text=True,
         check=True,
     )
-    files = PART_FILES + 121
+    files = PART_FILES + 41
     assert f"note: resumed: {PART_FILES:,} of {files:,} rows were there already" in ended.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.csv"]
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + files
@@ -284,6 +294,7 @@ def test_several_signals_end_a_run_as_quietly_as_one(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(moment_s)
+    has_begun = listens(process.pid) or sys.platform != "linux"
     for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGINT, signal.SIGHUP):
         process.send_signal(sent)
         time.sleep(0.01)
@@ -292,7 +303,7 @@ def test_several_signals_end_a_run_as_quietly_as_one(
     if process.returncode == 0:  # it was done before
         assert (messages, left) == ("", ["out.csv", "out.report"])
         return
-    if process.returncode == -signal.SIGINT:  # Python had not begun to run the command
+    if not has_begun:  # then Python may have ended as it does
         assert left == []
         return
     # Of signals that wait until a library in C returns, Python raises the lowest number first.
@@ -305,22 +316,18 @@ def test_several_signals_end_a_run_as_quietly_as_one(
         assert left == []
 
 
-def test_a_terminal_that_goes_away_ends_a_run(tmp_path: Path, model: Path) -> None:
+def test_a_terminal_that_goes_away_ends_a_run(
+    tmp_path: Path, photographs: Path, model: Path
+) -> None:
     """As Ctrl-C, by SIGHUP; the progress bar and the messages on it find nobody."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8)
-    Image.fromarray(noise).save(folder / "0.jpg", quality=80)
-    for i in range(1, 1000):  # many seconds of work, so that the signal comes during it
-        (folder / f"{i}.jpg").hardlink_to(folder / "0.jpg")
-    arguments = ["predict", folder, "--model", model, "--out", tmp_path / "out.csv"]
+    arguments = ["predict", photographs, "--model", model, "--out", tmp_path / "out.csv"]
     process, terminal = pty.fork()
     if process == 0:
         os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.rglob(".out.csv.*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while not list(tmp_path.rglob(".out.csv.*")):
+        assert os.waitpid(process, os.WNOHANG) == (0, 0), "it has ended before"
+        time.sleep(0.01)
     os.close(terminal)
     _, status = os.waitpid(process, 0)
     assert os.waitstatus_to_exitcode(status) == 129
-    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+    assert [*tmp_path.iterdir()] == []
