@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.plain_network import Images
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 
 ROWS = 10_000
 """Digits to train on: enough for 0.95 and more of them right."""

@@ -17,7 +17,7 @@ from benchmarks.devices import (
 )
 from benchmarks.recording import Measure, NotRun
 from benchmarks.results import NETWORK, Row
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.models.model_file import DEFAULT_MODEL
 
 

@@ -19,7 +19,7 @@ from mnist_batch.commands.command_lines import shell_line, train_line
 from mnist_batch.errors import InputError, LabelError, MachineError
 from mnist_batch.evaluation.evaluator import Evaluation, Evaluator, counts_of_images
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.finding.find import HUB

@@ -183,9 +183,9 @@ class Predictor:
         """Return the versions of what runs the network, beside NumPy's."""
         # Each is imported already, by what loaded the model.
         if self.name is PredictorChoice.KERAS:
-            from mnist_batch.inference import keras_network
+            from mnist_batch.inference.keras import network
 
-            return keras_network.versions()
+            return network.versions()
         if self.name is PredictorChoice.ONNX:
             from mnist_batch.inference.onnx import runtime
 
@@ -443,7 +443,7 @@ def _keras_or_numpy(
     # Keras takes seconds to import; a Dense network gets here on a GPU alone.
     try:
         extras.require(f"{file.path}: {needing}", *extras.for_keras())
-        from mnist_batch.inference.keras_gpu import keras_network
+        from mnist_batch.inference.keras.gpu import keras_network
 
         network = keras_network(file, device, batch_size, notes.append)
     except (ModelError, MissingExtraError) as error:

@@ -233,7 +233,7 @@ def _renamed(class_name: str, settings: KerasConfig) -> tuple[str, KerasConfig]:
             return "ReLU", settings
         case "GRU":  # Keras before 2.1.3 had no other, and did not write it
             return "GRU", {"reset_after": False, **settings}
-        case "CuDNNLSTM":  # gone in Keras 3; `keras_builder` converts the arrays of both
+        case "CuDNNLSTM":  # gone in Keras 3; `keras/builder` converts the arrays of both
             return "LSTM", settings
         case "CuDNNGRU":
             return "GRU", {**settings, "reset_after": True}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import InputError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import scaled
 from mnist_batch.schema import Classes, Images
 from mnist_batch.training.augmentation import Augmentation, augmented_batches

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.mnist import PIXELS
 from mnist_batch.models.formats import ATTRIBUTE
 from mnist_batch.options import Scale

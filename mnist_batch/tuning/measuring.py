@@ -121,7 +121,7 @@ class Bench:
         if self._first.name is PredictorChoice.ONNX:
             reason = "pass --device gpu to measure ONNX Runtime there"
         if self._first.name is PredictorChoice.KERAS:
-            from mnist_batch.inference.keras_network import sees_gpu
+            from mnist_batch.inference.keras.network import sees_gpu
 
             if sees_gpu():
                 return [Device.CPU, Device.GPU]

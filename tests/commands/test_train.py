@@ -23,7 +23,7 @@ import pytest
 
 from mnist_batch.commands.train import TrainingResult, train
 from mnist_batch.errors import InputError, LabelError, OutputError, OutputInUseError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from mnist_batch.training.data import read_images
@@ -612,7 +612,7 @@ def test_two_epochs_of_mnist_are_enough_for_95_percent(mnist: Path, tmp_path: Pa
 _TRAIN_WITHIN = """
 import resource, sys
 from mnist_batch.errors import OutputError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.commands.train import train
 import_keras()
 data, *outs = sys.argv[1:]

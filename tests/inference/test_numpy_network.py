@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 from mnist_batch._kernels import library
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.numpy_network import (
     DenseNetwork,
     UnsupportedNetworkError,

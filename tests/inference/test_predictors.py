@@ -15,7 +15,7 @@ from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
 
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import load_model, log_losses, scaled
 from mnist_batch.models.model_file import DEFAULT_MODEL
 from mnist_batch.options import Scale

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.models.network_config import TRAINING_ONLY
 from mnist_batch.options import PredictorChoice

@@ -18,7 +18,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mnist_batch.errors import InputError, LabelError, ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inspection.models import ModelInspection, inspect_model
 from mnist_batch.models.model_file import DEFAULT_MODEL, read_model_file
 from mnist_batch.options import Scale

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.models.layers import Layer
 from mnist_batch.options import PredictorChoice

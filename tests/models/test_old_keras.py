@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.models.old_keras import HARD_SIGMOID, translated
 from tests.support.old_keras_files import Json
 

@@ -20,7 +20,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.models.model_file import read_model_file
 from mnist_batch.models.other_kinds import in_shell, with_names
 from tests.support.onnx_files import dense

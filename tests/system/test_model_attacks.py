@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import load_model
 from tests.support.model_files import DENSE, INPUT, config_of, hdf5_model, keras_model
 

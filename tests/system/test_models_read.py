@@ -14,7 +14,7 @@ from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import load_model
 from tests.support.model_files import DENSE, KERNEL, config_of, hdf5_model, keras_model
 from tests.support.onnx_files import dense

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.models.model_file import read_model_file
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.training.network import (

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from mnist_batch.errors import MachineError, ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.onnx.network import OnnxNetwork
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.models.model_file import OnnxFile, read_model_file

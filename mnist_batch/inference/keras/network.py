@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_batch.errors import MachineError, ModelError
-from mnist_batch.inference.keras_builder import built_model, cause, output_shape, unnested
+from mnist_batch.inference.keras.builder import built_model, cause, output_shape, unnested
 from mnist_batch.machine import environment, streams
 from mnist_batch.machine.failures import is_out_of_memory, out_of_memory
 from mnist_batch.models.layers import Layer, as_taken, count_classes, digit_shape

@@ -16,8 +16,8 @@ import pytest
 
 from mnist_batch.commands.predict import predict
 from mnist_batch.errors import MachineError, ModelError
-from mnist_batch.inference.keras_gpu import KerasGpuNetwork
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.gpu import KerasGpuNetwork
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import open_inputs

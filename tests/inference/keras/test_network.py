@@ -17,7 +17,7 @@ import pytest
 
 from mnist_batch.commands.predict import predict
 from mnist_batch.errors import MachineError, ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.pipeline import predict_batches
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.sources import open_inputs
@@ -419,7 +419,7 @@ def test_a_closed_standard_error_does_not_keep_keras_from_starting() -> None:
     """In a program that calls the library; the command has none that is closed."""
     code = (
         "import os; os.close(2)\n"
-        "from mnist_batch.inference.keras_network import _silent_stderr\n"
+        "from mnist_batch.inference.keras.network import _silent_stderr\n"
         "with _silent_stderr(): print('imported')"
     )
     ended = subprocess.run(
@@ -445,7 +445,7 @@ def test_what_is_left_of_keras_is_named_on_one_line(tmp_path: Path) -> None:
     (tmp_path / "keras" / "__init__.py").touch()
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from mnist_batch.inference.keras_network import import_keras; import_keras()"
+        "from mnist_batch.inference.keras.network import import_keras; import_keras()"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False

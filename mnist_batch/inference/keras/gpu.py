@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.inference.keras_network import KerasNetwork, sees_gpu
+from mnist_batch.inference.keras.network import KerasNetwork, sees_gpu
 from mnist_batch.machine.failures import is_out_of_memory
 from mnist_batch.models.layers import COLOURS, colour_axis
 from mnist_batch.models.model_file import ModelFile

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from mnist_batch.errors import ModelError
-from mnist_batch.inference.keras_network import import_keras
+from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import build_predictor, load_model
 from mnist_batch.models.model_file import read_model_file
 from mnist_batch.synthetic.generator import draw_digits

@@ -1,0 +1,1 @@
+"""Run networks of Keras files on Keras."""
