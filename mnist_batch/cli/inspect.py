@@ -20,7 +20,7 @@ from mnist_batch.cli.printing.terminal import UNKNOWN, facts, page, table, text,
 from mnist_batch.cli.shared import groups, parameters
 
 if TYPE_CHECKING:
-    from mnist_batch.inference.scale_search import ScaleTrials
+    from mnist_batch.inference.trials.scale_trials import ScaleTrials
     from mnist_batch.inspection.images import Place
     from mnist_batch.inspection.inputs import Sizes
 

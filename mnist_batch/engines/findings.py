@@ -4,7 +4,7 @@ from typing import Self
 
 from mnist_batch.engines.part_rows import PartRows
 from mnist_batch.evaluation.evaluator import Evaluator
-from mnist_batch.inference.scale_search import KeptImages
+from mnist_batch.inference.trials.kept_images import KeptImages
 from mnist_batch.options import OutputOptions
 from mnist_batch.outputs.mistakes import Mistakes, WrongRows
 from mnist_batch.schema import Classes

@@ -270,7 +270,7 @@ class PredictionCounts:
         self, column: pa.Array, labels: NDArray[np.int64], scored: NDArray[np.bool_]
     ) -> None:
         # Imported here, so that the process that draws does without it.
-        from mnist_batch.inference.predictors import log_losses
+        from mnist_batch.inference.probabilities import log_losses
 
         given = scored & column.is_valid().to_numpy(zero_copy_only=False)
         values = column.filter(pa.array(given)).flatten().to_numpy(zero_copy_only=False)

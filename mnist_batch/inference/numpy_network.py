@@ -49,7 +49,7 @@ class UnsupportedNetworkError(ModelError):
 
 @dataclass(frozen=True)
 class DenseNetwork:
-    """A chain of operations from pixels to an output per class; see `predictors.Network`."""
+    """A chain of operations from pixels to an output per class; see `networks.Network`."""
 
     input_shape: Shape
     # Applied in turn, float32 (n, *shape) to float32 (n, *next shape). One of them scales the

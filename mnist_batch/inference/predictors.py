@@ -4,114 +4,25 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.errors import MissingExtraError, ModelError
-from mnist_batch.inference.numpy_network import (
-    DenseNetwork,
-    UnsupportedNetworkError,
-    blas_kernel,
-    dense_network,
-    softmax,
-)
-from mnist_batch.inputs.labelling.names import digits_of
-from mnist_batch.machine import extras
+from mnist_batch.errors import ModelError
+from mnist_batch.inference.classes import classes_of_network
+from mnist_batch.inference.networks import GpuNetwork, Network, network_of
+from mnist_batch.inference.numpy_network import DenseNetwork, blas_kernel
+from mnist_batch.inference.probabilities import as_probabilities
+from mnist_batch.inference.scaling import FACTORS, scale_of, scaled
 from mnist_batch.mnist import PIXELS, SIDE
-from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.layers import Layer, colour_axis
-from mnist_batch.models.model_file import (
-    DEFAULT_MODEL,
-    AnyModelFile,
-    ModelFile,
-    OnnxFile,
-    ScaleSource,
-    read_model_file,
-)
+from mnist_batch.models.model_file import DEFAULT_MODEL, AnyModelFile, read_model_file
 from mnist_batch.options import BATCH_ROWS, Device, ModelOptions, PredictorChoice, Scale
 from mnist_batch.remote.addresses import place_of
 from mnist_batch.schema import DIGITS, Classes, Images
 
 Array = npt.NDArray[np.float32]
-
-# The factor that scales a pixel from 0 to 255, and the offset that is then added.
-_SCALES = {
-    Scale.ZERO_TO_ONE: (np.float32(1 / 255), np.float32(0)),
-    Scale.BYTES: (np.float32(1), np.float32(0)),
-    Scale.MINUS_ONE_TO_ONE: (np.float32(2 / 255), np.float32(-1)),
-    Scale.MINUS_HALF_TO_HALF: (np.float32(1 / 255), np.float32(-0.5)),
-}
-
-
-def scaled(images: Images, scale: Scale, out: Array | None = None) -> Array:
-    """Scale images uint8 (n, 28, 28) to the inputs of a network, float32 (n, 784).
-
-    With many images this is several times as fast where the inputs are written to `out`, because
-    new memory has to be mapped and cleared first.
-    """
-    factor, offset = _SCALES[scale]
-    inputs = np.empty((len(images), PIXELS), np.float32) if out is None else out
-    inputs[:] = images.reshape(-1, PIXELS)
-    if factor != 1:
-        inputs *= factor
-    if offset:
-        inputs += offset
-    return inputs
-
-
-def log_losses(
-    probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[np.float64]:
-    """Return the negative logarithm (base e) of the probability of each row's true class.
-
-    Probabilities (n, classes) are clipped to [eps, 1 - eps] with eps = 2**-23, float32's, as
-    scikit-learn clips float32 probabilities.
-    """
-    # float64, because the difference to 1 of a confident float32 has few digits left.
-    truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    eps = float(np.finfo(np.float32).eps)
-    losses: npt.NDArray[np.float64] = -np.log(truth.clip(eps, 1 - eps))
-    return losses
-
-
-class Network(Protocol):
-    """A network that can be run."""
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one input, 784 values, or three times as many for a colour image."""
-
-    @property
-    def layers(self) -> Sequence[Layer]:
-        """The layers in order, those of networks within it too, without its input."""
-
-    @property
-    def class_count(self) -> int:
-        """How many classes it tells apart."""
-
-    @property
-    def activation(self) -> str:
-        """The activation of its outputs, as `softmax`; `linear` for none."""
-
-    @property
-    def block_rows(self) -> int:
-        """How many rows `outputs` takes."""
-
-    def outputs(self, inputs: Array) -> Array:
-        """Return the outputs, float32 (n, class_count), for scaled pixels, float32 (n, 784)."""
-
-
-@runtime_checkable
-class GpuNetwork(Protocol):
-    """A network on a GPU, to which pixels are copied as they are."""
-
-    def outputs_on_gpu(self, images: Images, factor: np.float32, offset: np.float32) -> Array:
-        """Return the outputs, float32 (n, class_count), for images uint8 (n, 28, 28).
-
-        Each pixel is multiplied by a factor, then an offset is added, on the GPU.
-        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +136,7 @@ class Predictor:
             block = images[start : start + self.block_rows]
             outputs = self._outputs(block)
             columns = slice(None) if self._columns is None else self._columns
-            shares = _as_probabilities(outputs, self.activation)
+            shares = as_probabilities(outputs, self.activation)
             result[start : start + len(block), columns] = shares
         return result
 
@@ -234,7 +145,7 @@ class Predictor:
         if isinstance(self._network, DenseNetwork) and self._network.product:
             return self._network.outputs_by_product(block)  # which has the scale in its weights
         if isinstance(self._network, GpuNetwork):
-            return self._network.outputs_on_gpu(block, *_SCALES[self._input_scale])
+            return self._network.outputs_on_gpu(block, *FACTORS[self._input_scale])
         inputs = self._own_inputs()
         scaled(block, self._input_scale, out=inputs[: len(block)])
         inputs[len(block) :] = 0
@@ -359,8 +270,8 @@ def build_predictor(
     if device is Device.GPU and choice is PredictorChoice.NUMPY:
         raise ModelError("--predictor numpy has no --device gpu; pass --predictor keras")
     notes = list(file.notes)
-    wanted = _scale(file, scale, notes)
-    network, name, why = _network(file, choice, device, wanted, batch_size, notes)
+    wanted = scale_of(file, scale, notes)
+    network, name, why = network_of(file, choice, device, wanted, batch_size, notes)
     if colour_axis(network.input_shape) is not None:
         notes.append("takes images in colour: it gets the grey picture three times")
     activation = network.activation
@@ -369,7 +280,7 @@ def build_predictor(
         notes.append(f"its {count} sigmoid outputs were divided by their sum to give probabilities")
     elif activation != "softmax":
         notes.append(f"its outputs ({activation}) were taken as logits: softmax was applied")
-    classes, columns = _classes(file, network.class_count, notes)
+    classes, columns = classes_of_network(file, network.class_count, notes)
     return Predictor(
         model=file,
         name=name,
@@ -384,127 +295,3 @@ def build_predictor(
         _columns=columns,
         classes=classes,
     )
-
-
-def _network(
-    file: AnyModelFile,
-    choice: PredictorChoice,
-    device: Device,
-    scale: Scale,
-    batch_size: int,
-    notes: list[str],
-) -> tuple[Network, PredictorChoice, str]:
-    """Return the network, what runs it, and why that does; add to the notes."""
-    if isinstance(file, OnnxFile):
-        if choice not in (PredictorChoice.AUTO, PredictorChoice.ONNX):
-            raise ModelError(f"{file.path}: an ONNX file, not run by {choice}; {_ONNX_RUNS}")
-        from mnist_batch.inference.onnx.network import OnnxNetwork
-
-        found = OnnxNetwork(file, device, batch_size, notes.append)
-        return found, PredictorChoice.ONNX, "it is an ONNX file"
-    return _keras_or_numpy(file, choice, device, scale, batch_size, notes)
-
-
-_ONNX_RUNS = "pass --predictor onnx or auto"
-
-
-def _keras_or_numpy(
-    file: ModelFile,
-    choice: PredictorChoice,
-    device: Device,
-    scale: Scale,
-    batch_size: int,
-    notes: list[str],
-) -> tuple[Network, PredictorChoice, str]:
-    """Do what `_network` does for a model of Keras."""
-    if choice is PredictorChoice.ONNX:
-        why = "a model of Keras, which ONNX Runtime does not run"
-        raise ModelError(f"{file.path}: {why}; pass --predictor numpy, keras or auto")
-    why = "it was asked for"
-    dense = None
-    if choice is not PredictorChoice.KERAS:
-        try:
-            dense = dense_network(file, None if scale is Scale.BYTES else _SCALES[scale])
-        except UnsupportedNetworkError as error:
-            why = str(error)
-            if choice is PredictorChoice.NUMPY:
-                raise ModelError(f"{file.path}: {why}; pass --predictor keras") from error
-            notes.insert(0, f"runs on Keras: {why}")
-        except ModelError as error:
-            raise ModelError(f"{file.path}: {error}") from error
-        else:
-            if device is not Device.GPU:
-                return dense, PredictorChoice.NUMPY, "all of its layers are ones that NumPy runs"
-            why = "the GPU was asked for; NumPy runs it too, on the CPU"
-            notes.insert(0, f"runs on Keras: {why}")
-    needing = f"its network ({why})" if dense is None else "--device gpu"
-    if choice is PredictorChoice.KERAS:
-        needing = "--predictor keras"
-    # Keras takes seconds to import; a Dense network gets here on a GPU alone.
-    try:
-        extras.require(f"{file.path}: {needing}", *extras.for_keras())
-        from mnist_batch.inference.keras.gpu import keras_network
-
-        network = keras_network(file, device, batch_size, notes.append)
-    except (ModelError, MissingExtraError) as error:
-        if dense is None:
-            raise
-        way = "with --device cpu NumPy runs this model, without Keras"
-        raise type(error)(f"{error.args[0]}; {way}") from error
-    return network, PredictorChoice.KERAS, why
-
-
-def _classes(
-    file: AnyModelFile, count: int, notes: list[str]
-) -> tuple[Classes, Sequence[int] | None]:
-    """Return the classes that a network tells apart, by the names that its file gives them.
-
-    Those of an ONNX file that are digits, in any order or some of them, are these digits: then the
-    digit of each output is returned too.
-    """
-    names = file.class_names()
-    if not isinstance(file, OnnxFile):
-        if names is not None and len(names) != count:
-            why = f"names {len(names):,} classes, and tells {count:,} apart"
-            raise ModelError(f"{file.path}: {why}")
-        return Classes.of(count, names), None
-    known = len(file.labels)
-    if known > 3 and count == known * (known - 1) // 2:
-        raise ModelError(
-            f"{file.path}: gives {count} numbers for its {known} classes, one for each pair; "
-            "export one for each class: SVC(decision_function_shape='ovr')"
-        )
-    if names is not None and len(names) != count:  # in the metadata anything may stand
-        notes.append(f"names {len(names):,} classes and tells {count:,} apart: goes without names")
-        return Classes(count), None
-    digits = names and digits_of(names)
-    if digits:
-        return DIGITS, None if digits == tuple(range(DIGITS.count)) else digits
-    if names is not None:
-        first = ", ".join(f"{place} is {quoted(name)}" for place, name in enumerate(names[:3]))
-        notes.append(f"numbers its classes as its file names them: {first}; so do labels")
-    return Classes.of(count, names), None
-
-
-def _scale(file: AnyModelFile, wanted: Scale | str | None, notes: list[str]) -> Scale:
-    if wanted is not None:
-        try:
-            return Scale(wanted)
-        except ValueError as error:
-            raise ValueError(f"scale {wanted!r}: expected one of {', '.join(Scale)}") from error
-    scale, source = file.stated_scale() or (Scale.ZERO_TO_ONE, None)
-    if source is not None and source is not ScaleSource.RECORD:
-        notes.append(f"takes pixels as {scale.value}, as {source.says}")
-    return scale
-
-
-def _as_probabilities(outputs: Array, activation: str) -> Array:
-    if activation == "softmax":
-        return outputs
-    if activation == "sigmoid":
-        totals = outputs.sum(axis=1, keepdims=True)
-        # Zeros alone tell nothing: each class is as likely as another.
-        shares = np.full_like(outputs, 1 / outputs.shape[1])
-        np.divide(outputs, totals, out=shares, where=totals > 0)
-        return shares
-    return softmax(outputs)

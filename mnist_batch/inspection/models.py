@@ -8,7 +8,8 @@ from typing import Any, Unpack
 from mnist_batch.errors import MissingExtraError, ModelError
 from mnist_batch.inference.predictors import build_predictor
 from mnist_batch.inference.preparing import wanted_prepare
-from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, try_ways
+from mnist_batch.inference.trials.sample import try_ways
+from mnist_batch.inference.trials.scale_trials import ScaleTrial, ScaleTrials
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.models.layers import Layer

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mnist_batch.errors import InputError
 from mnist_batch.inference.keras.network import import_keras
-from mnist_batch.inference.predictors import scaled
+from mnist_batch.inference.scaling import scaled
 from mnist_batch.schema import Classes, Images
 from mnist_batch.training.augmentation import Augmentation, augmented_batches
 from mnist_batch.training.data import LabelledImages, Labels

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_batch.cli.inspect import input_page, model_page
-from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials
+from mnist_batch.inference.trials.scale_trials import ScaleTrial, ScaleTrials
 from mnist_batch.inspection.images import Place, Rows
 from mnist_batch.inspection.inputs import InputInspection, Pairs, Size, Sizes
 from mnist_batch.inspection.models import ModelInspection

@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.special import softmax as scipy_softmax
-from sklearn.metrics import log_loss
 
 from mnist_batch.errors import ModelError
 from mnist_batch.inference.keras.network import import_keras
-from mnist_batch.inference.predictors import load_model, log_losses, scaled
+from mnist_batch.inference.predictors import load_model
 from mnist_batch.models.model_file import DEFAULT_MODEL
 from mnist_batch.options import Scale
 from mnist_batch.schema import Images
@@ -154,19 +153,6 @@ def test_scale_is_the_range_of_pixels(
     np.testing.assert_allclose(model.probabilities(IMAGES), expected, rtol=0, atol=atol)
 
 
-def test_scale_of_the_file_is_said_and_can_be_overruled(tmp_path: Path) -> None:
-    """A model that rescales takes pixels as 0-255 and the notes say so; --scale is stronger."""
-    rescaling = keras.layers.Rescaling(1 / 255)
-    Sequential([Input((784,)), rescaling, Dense(10, "softmax")]).save(tmp_path / "model.keras")
-    model = load_model(tmp_path / "model.keras")
-    assert (model.scale, model.notes) == (
-        "0-255",
-        ["takes pixels as 0-255, as its first layers say"],
-    )
-    named = load_model(tmp_path / "model.keras", scale="0-1")
-    assert (named.scale, named.notes) == ("0-1", [])
-
-
 @pytest.mark.parametrize("name", ["softmax.h5", "softmax.keras", "logits.h5", "sigmoid.h5"])
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(0, len(IMAGES)), max_size=12).map(sorted))
@@ -254,44 +240,3 @@ def test_dense_model_needs_no_tensorflow(name: str, folder: Path) -> None:
         [sys.executable, "-c", code, str(folder / name)], capture_output=True, text=True, check=True
     )
     assert (result.stdout, result.stderr) == ("[]\n", "")
-
-
-@pytest.mark.parametrize(
-    ("scale", "black", "middle", "white"),
-    [
-        (Scale.ZERO_TO_ONE, 0, 0.2, 1),
-        (Scale.BYTES, 0, 51, 255),
-        (Scale.MINUS_ONE_TO_ONE, -1, -0.6, 1),
-        (Scale.MINUS_HALF_TO_HALF, -0.5, -0.3, 0.5),
-    ],
-)
-def test_scales_run_from_black_to_white(
-    scale: Scale, black: float, middle: float, white: float
-) -> None:
-    """Pixels 0, 51 (a fifth) and 255 land at the ends and a fifth of each scale, as float32."""
-    images = np.zeros((2, 28, 28), np.uint8)
-    images[1, 0, :2] = (51, 255)
-    inputs = scaled(images, scale)
-    assert inputs.shape == (2, 784)
-    assert inputs.dtype == np.float32
-    assert inputs[1, :3] == pytest.approx([middle, white, black], abs=1e-6)
-    assert images[1, 0, 1] == 255  # the images themselves stay
-
-
-def test_log_losses_are_those_of_scikit_learn() -> None:
-    """Their mean, also where the true digit gets the probability 0 or 1, which are clipped."""
-    random = np.random.default_rng(7)
-    probabilities = random.dirichlet(np.ones(10), 50).astype(np.float32)
-    probabilities[:2] = np.eye(10, dtype=np.float32)[[3, 4]]
-    digits = random.integers(0, 10, 50)
-    digits[:2] = (3, 5)  # certain and right, certain and wrong
-    losses = log_losses(probabilities, digits)
-    assert losses.dtype == np.float64
-    assert losses[:2] == pytest.approx([2**-23, 23 * np.log(2)], rel=1e-6)
-    assert losses.mean() == pytest.approx(log_loss(digits, probabilities, labels=range(10)))
-
-
-def test_an_unknown_scale_is_answered_with_the_known_ones() -> None:
-    """In the words of the option."""
-    with pytest.raises(ValueError, match=r"^scale '0-2': expected one of 0-1, 0-255, -1-1, -0.5-"):
-        load_model(scale="0-2")

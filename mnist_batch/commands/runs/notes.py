@@ -9,8 +9,8 @@ from mnist_batch import _kernels
 from mnist_batch.commands.runs.run import Run
 from mnist_batch.evaluation.evaluator import Evaluation
 from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.inference.scale_search import (
-    KeptImages,
+from mnist_batch.inference.trials.kept_images import KeptImages
+from mnist_batch.inference.trials.notes import (
     is_settled,
     orientation_note,
     prepare_note,

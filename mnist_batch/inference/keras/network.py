@@ -137,7 +137,7 @@ def sees_gpu() -> bool:
 
 
 class KerasNetwork:
-    """A network that Keras runs, on one device, one batch at a time; see `predictors.Network`."""
+    """A network that Keras runs, on one device, one batch at a time; see `networks.Network`."""
 
     def __init__(
         self, file: ModelFile, device: Device, batch_size: int, note: Callable[[str], None]

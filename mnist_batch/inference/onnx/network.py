@@ -1,4 +1,4 @@
-"""Run the network of an ONNX file; see `predictors.Network`."""
+"""Run the network of an ONNX file; see `networks.Network`."""
 
 import threading
 from collections.abc import Callable

@@ -168,17 +168,6 @@ def test_gpu_that_is_not_there_is_an_error(cnn_file: Path) -> None:
         load_model(cnn_file, device="gpu")
 
 
-def test_a_model_that_numpy_runs_needs_no_gpu() -> None:
-    """Where there is none, the error says how the model runs."""
-    if keras.distribution.list_devices("gpu"):
-        pytest.skip("this machine has a GPU")
-    said = (
-        'no GPU here; pass device="cpu" or auto; with device="cpu" NumPy runs this model, without'
-    )
-    with pytest.raises(ModelError, match=said):
-        load_model(device="gpu")
-
-
 def test_numpy_has_no_gpu(cnn_file: Path) -> None:
     """NumPy is not to be asked for a GPU."""
     with pytest.raises(ModelError, match='numpy" has no device="gpu"; pass predictor="keras"'):

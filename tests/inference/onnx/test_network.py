@@ -241,16 +241,6 @@ def test_names_of_classes_come_from_the_file(tmp_path: Path) -> None:
     assert load_model(path).classes.names == tuple("abcd")
 
 
-def test_another_predictor_is_refused(tmp_path: Path) -> None:
-    """With the one to pass."""
-    path = written(dense(), tmp_path)
-    for predictor in ("numpy", "keras"):
-        with pytest.raises(ModelError, match=f"an ONNX file, not run by {predictor}; pass"):
-            load_model(path, predictor=predictor)
-    with pytest.raises(ModelError, match="a model of Keras, which ONNX Runtime does not run"):
-        load_model(predictor="onnx")
-
-
 def test_other_tasks_are_refused_with_what_they_are(tmp_path: Path) -> None:
     """By shapes, as with models of Keras."""
     with pytest.raises(ModelError, match=r"model\.onnx: takes images of 8x8; expected grey"):
@@ -290,57 +280,6 @@ def test_where_memory_runs_out_batches_get_half_as_many(tmp_path: Path) -> None:
     network._session.most = 0
     with pytest.raises(MachineError, match="even at batches of 1; free memory"):
         network.outputs(inputs)
-
-
-@pytest.mark.parametrize(
-    ("labels", "digits"),
-    [
-        ("{'0': 'one', '1': 'zero', '2': '2', '3': '7'}", [1, 0, 2, 7]),
-        ("1,7,9", [1, 7, 9]),
-        ("9, 8, 7, 6, 5, 4, 3, 2, 1, 0", [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]),
-    ],
-)
-def test_names_that_are_digits_mean_these_digits(
-    labels: str, digits: list[int], tmp_path: Path
-) -> None:
-    """In any order, and some of them: the others have a probability of 0."""
-    count = len(digits)
-    path = written(dense(kernel=KERNEL[:, :count], metadata={"names": labels}), tmp_path)
-    loaded = load_model(path)
-    assert loaded.classes.are_digits
-    found = loaded.probabilities(IMAGES)
-    np.testing.assert_allclose(found[:, digits], softmax(LOGITS[:, :count]), atol=1e-6)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
-    assert found.shape == (300, 10)
-
-
-def test_labels_of_a_classifier_that_are_some_digits_mean_them(tmp_path: Path) -> None:
-    """As scikit-learn has learnt them."""
-    digits = np.array([1, 7, 9])[np.arange(300) % 3]
-    forest = RandomForestClassifier(5, random_state=0).fit(PIXELS.astype(np.float32), digits)
-    content = to_onnx(forest, PIXELS[:1].astype(np.float32)).SerializeToString()
-    found = load_model(written(content, tmp_path)).probabilities(IMAGES)
-    expected = forest.predict(PIXELS.astype(np.float32))
-    assert np.mean(found.argmax(axis=1) == expected) > 0.9
-
-
-def test_numbers_for_pairs_of_classes_are_refused(tmp_path: Path) -> None:
-    """45 are no 45 classes."""
-    digits = np.arange(300) % 10
-    pixels = PIXELS.astype(np.float32)
-    classifier = SVC(decision_function_shape="ovo").fit(pixels, digits)
-    content = to_onnx(classifier, pixels[:1], options={"zipmap": False}).SerializeToString()
-    with pytest.raises(ModelError, match="45 numbers for its 10 classes, one for each pair; exp"):
-        load_model(written(content, tmp_path))
-
-
-def test_a_note_says_how_names_are_numbered_or_left_out(tmp_path: Path) -> None:
-    """Labels that are numbers are places of the names."""
-    path = written(dense(metadata={"names": "a,b,c,d,e,f,g,h,i,j"}), tmp_path)
-    [note] = load_model(path).notes
-    assert "as its file names them: 0 is 'a', 1 is 'b', 2 is 'c'; so do labels" in note
-    path = written(dense(metadata={"names": "a,b,c"}), tmp_path)
-    assert load_model(path).notes == ["names 3 classes and tells 10 apart: goes without names"]
 
 
 @pytest.mark.parametrize("largest", [1, 255])

@@ -11,7 +11,8 @@ from sklearn.metrics import log_loss
 
 from mnist_batch.errors import InputError
 from mnist_batch.inference.predictors import load_model
-from mnist_batch.inference.scale_search import TRIAL_ROWS, ScaleTrials, try_ways
+from mnist_batch.inference.trials.sample import TRIAL_ROWS, try_ways
+from mnist_batch.inference.trials.scale_trials import ScaleTrials
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import Prepare, ReadOptions, Scale

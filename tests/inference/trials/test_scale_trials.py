@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from mnist_batch.inference.scale_search import ScaleTrial, ScaleTrials, differ_by_chance
+from mnist_batch.inference.trials.scale_trials import ScaleTrial, ScaleTrials, differ_by_chance
 from mnist_batch.options import Prepare, Scale
 
 

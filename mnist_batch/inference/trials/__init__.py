@@ -1,0 +1,1 @@
+"""Try on labelled images how a network wants them: scaled, prepared, transposed."""
