@@ -38,6 +38,14 @@ def received() -> signal.Signals | None:
     return _first
 
 
+def is_ending() -> bool:
+    """Tell whether code runs that cleans up after a signal, in a command or around a library call.
+
+    A library call is interrupted by a `KeyboardInterrupt` of whoever calls it.
+    """
+    return _first is not None or _cleans_up(sys.exception())
+
+
 def _stop(number: int, _: object) -> None:
     global _first
     if _is_over:
@@ -49,11 +57,11 @@ def _stop(number: int, _: object) -> None:
     # A library may swallow the exception: some catch all that an import raises. So it is raised
     # again and again, until the command ends.
     signal.setitimer(signal.ITIMER_REAL, _REPEAT_S)
-    if not _is_ending(sys.exception()):
+    if not _cleans_up(sys.exception()):
         raise KeyboardInterrupt
 
 
-def _is_ending(error: BaseException | None) -> bool:
+def _cleans_up(error: BaseException | None) -> bool:
     """Tell whether code runs that cleans up after an exception which ends the command.
 
     It must be let finish, so that no output is left half removed.

@@ -10,7 +10,6 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -34,6 +33,7 @@ from mnist_batch.nights.night_folder import (
 from mnist_batch.nights.runs import Runs
 from mnist_batch.remote import objects, transfers
 from mnist_batch.remote.addresses import is_remote, joined, name_of, refuse_unknown
+from mnist_batch.remote.fetching import Requests
 from mnist_batch.remote.temporary_folders import TemporaryFolder
 
 _AT_ONCE = 16
@@ -164,7 +164,7 @@ class RemoteRuns(Runs):
                 path.write_text(self.told(text), encoding="utf-8")
         record = folder / RECORD
         try:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
+            with Requests(_AT_ONCE) as pool:
                 guests = (path for path in paths if path != record)
                 list(pool.map(lambda path: transfers.upload(path, self._shown(path)), guests))
             objects.put(self._shown(record), record.read_bytes(), create=True)
@@ -228,7 +228,7 @@ class RemoteRuns(Runs):
             elif rest in PAGES.values() and not path.exists():  # only that it is there counts
                 path.parent.mkdir(exist_ok=True)
                 path.touch()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with Requests(_AT_ONCE) as pool:
             list(pool.map(lambda found: _bring(*found), wanted))
 
 

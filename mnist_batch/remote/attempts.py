@@ -15,6 +15,7 @@ from itertools import count
 from typing import TypeVar
 
 from mnist_batch.errors import MachineError
+from mnist_batch.machine import signals
 from mnist_batch.remote.failures import is_broken, told
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=0.1), timedelta(seconds=5)
@@ -22,6 +23,10 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=0.1), timedelta(seconds=5)
 
 PATIENCE = timedelta(minutes=2)
 """After which there is no further attempt."""
+
+LAST_PATIENCE = timedelta(seconds=5)
+"""For which a request is waited for once the run is interrupted: who waits for the end kills it
+after ten seconds (Docker) or thirty (Kubernetes, Slurm), and the next run can clean up too."""
 
 _ATTEMPTS = 9
 """Requests for one thing where the first ones fail; the pauses between take 15 seconds together."""
@@ -38,6 +43,11 @@ def attempts() -> int:
     return max(1, int(told_attempts)) if told_attempts.isdecimal() else _ATTEMPTS
 
 
+def patience_s() -> float | None:
+    """Return for how long an answer is waited for; None for as long as it takes."""
+    return LAST_PATIENCE.total_seconds() if signals.is_ending() else None
+
+
 def asked(address: str, ask: Callable[[], _T]) -> _T:
     """Return what a request returns, made again where its connection breaks.
 
@@ -47,21 +57,26 @@ def asked(address: str, ask: Callable[[], _T]) -> _T:
 
     Raises:
         Exception: as `failures.told` lists.
+        MachineError: also where the run is interrupted, and the store does not answer soon.
     """
     started, most = time.monotonic(), attempts()
     for attempt in count(1):
         try:
             with told(address):
-                return _interruptible(ask)
+                return _interruptible(address, ask)
         except MachineError as error:
             elapsed = time.monotonic() - started
-            if not is_broken(error) or attempt >= most or elapsed > PATIENCE.total_seconds():
+            if (
+                not is_broken(error)
+                or attempt >= most
+                or elapsed > (patience_s() or PATIENCE.total_seconds())
+            ):
                 raise
             time.sleep(min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE).total_seconds())
     raise AssertionError("an attempt returns or raises")
 
 
-def _interruptible(ask: Callable[[], _T]) -> _T:
+def _interruptible(address: str, ask: Callable[[], _T]) -> _T:
     """Return what a request returns; in the main thread, signals are handled while it waits.
 
     Python handles signals in the main thread, between two of its instructions: not within obstore.
@@ -72,7 +87,11 @@ def _interruptible(ask: Callable[[], _T]) -> _T:
     answer = Future[_T]()
     threading.Thread(target=_give, args=(answer, ask), name="object-storage", daemon=True).start()
     try:
-        return answer.result()
+        return answer.result(patience_s())
+    except TimeoutError as error:
+        if answer.done():  # it is the answer
+            raise
+        raise MachineError(f"{address}: the store does not answer; run again") from error
     finally:
         del answer  # which an exception's frames would hold, and it them
 

@@ -6,6 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
+from mnist_batch.remote.attempts import patience_s
+
 AT_ONCE = 64
 """Requests of the process that are under way at most. With 60 ms a request, 16 threads read 251
 objects a second and 64 read 957 (against moto's server, November 2026)."""
@@ -46,6 +48,17 @@ def in_threads(
     finally:
         for future, _ in waiting:
             future.cancel()
+
+
+class Requests(ThreadPoolExecutor):
+    """Threads that make requests; the end of the context waits for those that are under way.
+
+    Others are cancelled. Where the run is interrupted nobody waits: a store may hang.
+    """
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the context."""
+        self.shutdown(wait=patience_s() is None, cancel_futures=True)
 
 
 @cache

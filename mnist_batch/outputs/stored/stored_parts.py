@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -37,6 +37,8 @@ from mnist_batch.outputs.stored.stored_file import (
 )
 from mnist_batch.remote import objects, transfers
 from mnist_batch.remote.addresses import joined
+from mnist_batch.remote.attempts import patience_s
+from mnist_batch.remote.fetching import Requests
 
 _AT_ONCE, _WAITING = 4, 16
 """Parts that are uploaded at once, and those that wait for it at most."""
@@ -73,7 +75,7 @@ class StoredParts(Staging):
         with ExitStack() as entered:
             self.path = entered.enter_context(temporary_folder(out))
             self._uploads = entered.enter_context(_Uploads())
-            self._reads = entered.enter_context(ThreadPoolExecutor(_AHEAD, "read"))
+            self._reads = entered.enter_context(Requests(_AHEAD, "read"))
             with stored_errors(out):
                 names = self._names()
                 self._refuse_others(names)
@@ -185,12 +187,12 @@ class _Uploads(AbstractContextManager["_Uploads", None]):
     """Uploads files and removes them, a few at once, while the caller goes on."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_AT_ONCE, "upload")
+        self._pool = Requests(_AT_ONCE, "upload")
         self._pending = deque[Future[None]]()
 
     def __exit__(self, *_: object) -> None:
-        """Wait for what is under way."""
-        self._pool.shutdown(cancel_futures=True)
+        """Wait for what is under way, unless the run is interrupted."""
+        self._pool.__exit__()
 
     def add(self, path: Path, address: str) -> None:
         """Upload a file soon; raise what an earlier one failed of, as `transfers.upload` does."""
@@ -199,9 +201,13 @@ class _Uploads(AbstractContextManager["_Uploads", None]):
         self._pending.append(self._pool.submit(_move, path, address))
 
     def wait(self) -> None:
-        """Wait for all, and raise what one failed of."""
+        """Wait for all, and raise what one failed of.
+
+        Raises:
+            TimeoutError: the run is interrupted, and one takes too long.
+        """
         while self._pending:
-            self._pending.popleft().result()
+            self._pending.popleft().result(patience_s())
 
 
 def _move(path: Path, address: str) -> None:

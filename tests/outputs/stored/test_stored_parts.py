@@ -3,6 +3,8 @@
 import io
 import threading
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs.parts import parts
+from mnist_batch.remote import attempts
 from tests.support.fault_proxy import FaultProxy, Request
 from tests.support.s3_server import Bucket
 
@@ -192,3 +195,40 @@ def test_of_two_runs_that_end_at_once_one_commits(
     # It ended, so that the next run has the output to itself.
     mnist_batch.predict(digits_folder, out, model=model, report=False, resume=True)
     assert [*bucket.objects()] == ["out.csv"]
+
+
+@pytest.mark.parametrize("out", ["out.parquet", "out/"])
+def test_an_interrupted_run_does_not_wait_for_a_store_that_hangs(
+    digits_folder: Path,
+    model: Path,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    out: str,
+) -> None:
+    """What it cleans up may stay: it ends after a moment, and the next run goes on from there."""
+    monkeypatch.setattr(attempts, "LAST_PATIENCE", timedelta(seconds=0.1))
+    interrupted, over = threading.Event(), threading.Event()
+    waited_for = list[Request]()
+
+    def hang(request: Request) -> None:
+        if interrupted.is_set() and not over.wait(50):
+            waited_for.append(request)
+
+    def stop(progress: Progress) -> None:
+        if progress.done >= 20:
+            interrupted.set()
+            raise KeyboardInterrupt
+
+    address = f"{bucket.url}/{out}"
+    predict = partial(mnist_batch.predict, digits_folder, address, model=model, report=False)
+    with FaultProxy(bucket.endpoint, faults=hang) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                predict(progress=stop, workers=1)
+            assert not waited_for
+        finally:
+            over.set()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.endpoint)
+    predict(resume=True)
+    assert not any(".staging" in name for name in bucket.objects())
