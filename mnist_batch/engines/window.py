@@ -10,12 +10,15 @@ class Window:
     """Hands out parts in order, a bounded number ahead of the first that is not done.
 
     What comes back early waits for that one, so this bounds the memory of whoever takes it.
+
+    Attributes:
+        ahead: how many parts may be done or under way from the first undone one on.
     """
 
     def __init__(self, parts: Iterable[Part], ahead: int) -> None:
         """Begin; no part begins while `ahead` parts before it, from the first undone one on, do."""
         self._parts = iter(parts)
-        self._ahead = ahead
+        self.ahead = ahead
         self._begun: dict[int, bool] = {}  # by number, in order: whether it is done
 
     @property
@@ -25,7 +28,7 @@ class Window:
 
     def begin(self) -> Part | None:
         """Return the next part; None where it has to wait, or where there is none."""
-        if len(self._begun) >= self._ahead:
+        if len(self._begun) >= self.ahead:
             return None
         part = next(self._parts, None)
         if part is not None:

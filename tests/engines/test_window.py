@@ -34,6 +34,19 @@ def test_no_part_begins_far_ahead_of_one_that_is_not_done() -> None:
     assert window.begin() is None
 
 
+def test_more_parts_begin_where_there_are_more_to_do_them() -> None:
+    """And none as long as fewer do them than before."""
+    window = Window(_parts([0, 1, 2, 3]), ahead=1)
+    assert [window.begin() for _ in range(2)] == [*_parts([0]), None]
+    window.ahead = 3
+    assert [window.begin() for _ in range(3)] == [*_parts([1, 2]), None]
+    window.ahead = 2
+    window.finish(0)
+    assert window.begin() is None
+    window.finish(1)
+    assert window.begin() == Part(3, [])
+
+
 def test_a_part_is_finished_once() -> None:
     """An attempt that comes late, and one of a part that never began, are nothing new."""
     window = Window(_parts([0, 1]), ahead=9)

@@ -27,6 +27,7 @@ from tests.support.s3_server import environment_of, s3_server
 _IS_ROOT = os.geteuid() == 0
 _UNSHARE = ["unshare", "--net", *([] if _IS_ROOT else ["--map-root-user"])]
 _STORE = 80 * 2**20
+_LOOKS_OFTEN = {"health_check_period_ms": 500}  # of which five have to fail
 _ROOT = Path(__file__).parent.parent.parent
 
 
@@ -48,8 +49,13 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
         nodes: the ids of its nodes, the first one last to be removed: drivers connect to it.
     """
 
-    def __init__(self, nodes: int) -> None:
-        """Start nodes of one CPU each."""
+    def __init__(self, nodes: int, *, looks_often: bool = False) -> None:
+        """Start nodes of one CPU each.
+
+        Args:
+            nodes: how many.
+            looks_often: whether the cluster takes a node for lost after 2.5 s, not 15 s.
+        """
         self._folder = tempfile.TemporaryDirectory(prefix="ray-")  # paths of sockets are short
         # Drivers work where whoever looks for modules finds a wrong one.
         self._working = Path(self._folder.name, "working")
@@ -72,7 +78,7 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
                 text=True,
                 env=self.environ,
             )
-        first = self._ask("add")
+        first = self._ask("add", "", json.dumps(_LOOKS_OFTEN if looks_often else {}))
         self.address, self.endpoint = str(first["address"]), str(first["endpoint"])
         self.environ |= environment_of(self.endpoint)
         self.nodes = [self._last, *(self.add() for _ in range(nodes - 1))]
@@ -84,15 +90,23 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
         self._process.wait()
         self._folder.cleanup()
 
-    def add(self) -> str:
-        """Start a node, and return its id."""
-        self._ask("add")
+    def add(self, path: Path | None = None) -> str:
+        """Start a node, and return its id.
+
+        Args:
+            path: a folder in which its workers find modules first.
+        """
+        self._ask("add", str(path or ""))
         return self._last
 
     def remove(self, node: str) -> None:
         """Kill all processes of a node."""
         self._ask("remove", node)
         self.nodes.remove(node)
+
+    def kill_first_daemon(self) -> None:
+        """Kill the daemon of the first node, to which drivers are connected; the head stays."""
+        self._ask("kill", "raylet")
 
     def inside(self, arguments: Sequence[str]) -> list[str]:
         """Return a command line that runs another one within the network of the cluster."""
@@ -110,10 +124,13 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
             cancels: whether it reaches the tasks that it gives up.
         """
         faults = json.dumps({"deed": deed, "cancels": cancels})
-        module = ["-P", "-m", "tests.support.ray_driver"]
-        driver = [sys.executable, *module, faults, *map(str, arguments)]
+        module = ["-m", "tests.support.ray_driver"]
+        return self._python(*module, faults, *arguments, "--engine", "ray")
+
+    def _python(self, *words: object) -> "subprocess.Popen[str]":
+        """Start a Python within the network, for which `RAY_ADDRESS` names the cluster."""
         return subprocess.Popen(
-            self.inside([*driver, "--engine", "ray"]),
+            self.inside([sys.executable, "-P", *map(str, words)]),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -123,9 +140,11 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
 
     def run(self, *arguments: object, **how: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401
         """Do what `start` does, and wait for the end."""
-        process = self.start(*arguments, **how)
-        out, said = process.communicate()
-        return subprocess.CompletedProcess(COMMAND, process.returncode, out, said)
+        return _ended(self.start(*arguments, **how))
+
+    def run_program(self, program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a program of Python within the network."""
+        return _ended(self._python("-c", program, *arguments))
 
     def _ask(self, *words: str) -> dict[str, Any]:
         assert self._process.stdin
@@ -137,6 +156,11 @@ class RayCluster(AbstractContextManager["RayCluster", None]):
         answer: dict[str, Any] = json.loads(line)
         self._last = str(answer["node"])
         return answer
+
+
+def _ended(process: "subprocess.Popen[str]") -> subprocess.CompletedProcess[str]:
+    out, said = process.communicate()
+    return subprocess.CompletedProcess(COMMAND, process.returncode, out, said)
 
 
 def main() -> None:
@@ -156,16 +180,22 @@ def main() -> None:
         cluster.shutdown()
 
 
-def _done(cluster: Any, what: str, node: str = "") -> dict[str, str]:  # noqa: ANN401 - of Ray
-    """Start or kill a node."""
+def _done(cluster: Any, what: str, which: str, settings: str = "") -> dict[str, str]:  # noqa: ANN401 - of Ray
+    """Start or kill a node or a daemon."""
+    node = which
     if what == "add":
         node = cluster.add_node(
+            env_vars={"PYTHONPATH": which} if which else None,
+            **({"_system_config": json.loads(settings)} if settings else {}),
             num_cpus=1,
             object_store_memory=_STORE,
             include_dashboard=False,
             node_ip_address="127.0.0.1",
             temp_dir=sys.argv[1],
         ).node_id
+    elif what == "kill":
+        (daemon,) = cluster.head_node.all_processes[which]
+        daemon.process.kill()
     else:
         (lost,) = [one for one in cluster.worker_nodes if one.node_id == node]
         cluster.remove_node(lost, allow_graceful=False)

@@ -21,6 +21,8 @@ def predict(folders: list[str], key: str, job: list[Any], attempt: bytes) -> Ite
     from importlib import import_module
 
     settle(folders)
+    making = undisturbed(folders, key, job, attempt)
+    yield next(making)  # that it has begun
     pipeline: Any = import_module("mnist_batch.inference.pipeline")
     whole = pipeline.prepare_batch
     os: Any = import_module("os")
@@ -45,6 +47,6 @@ def predict(folders: list[str], key: str, job: list[Any], attempt: bytes) -> Ite
 
     pipeline.prepare_batch = crashing
     try:
-        yield from undisturbed(folders, key, job, attempt)
+        yield from making
     finally:
         pipeline.prepare_batch = whole

@@ -5,6 +5,7 @@ takes over SIGTERM, and prints what its daemons have to say into standard output
 happens here.
 """
 
+import faulthandler
 import logging
 import os
 import queue
@@ -22,6 +23,7 @@ from mnist_batch.errors import MachineError
 from mnist_batch.machine.extras import RAY, require
 
 _ADDRESS = re.compile(r"\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>[0-9]{1,5})", re.ASCII)
+_USAGE = "RAY_USAGE_STATS_ENABLED"
 _PATIENCE_S = 4.0
 """Seconds that a cluster has to accept a connection, and as many to say which nodes it has."""
 
@@ -105,9 +107,19 @@ def connected(address: str) -> Iterator[None]:
         yield
         return
     _check_cluster(address)
+    with _silenced():
+        _connect(address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    import ray
+
     in_main_thread = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
-    _silence()
     try:
         ray.init(
             address=address,
@@ -121,20 +133,45 @@ def connected(address: str) -> Iterator[None]:
     finally:
         if in_main_thread:
             signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Let Ray print nothing in this process meanwhile, and send no statistics of its use.
+
+    After that all is as it was: a program may connect to Ray itself.
+    """
+    from ray._private import worker
+
+    logger, is_dumping = logging.getLogger("ray"), faulthandler.is_enabled()
+    level, printed, usage = logger.level, worker.print_to_stdstream, os.environ.get(_USAGE)
+    os.environ[_USAGE] = "0"
+    logger.setLevel(logging.CRITICAL)
+    # What daemons say of workers that die goes to standard output, `log_to_driver` or not (2.60).
+    worker.print_to_stdstream = lambda *_, **__: None
     try:
         yield
     finally:
-        ray.shutdown()
+        worker.print_to_stdstream = printed
+        logger.setLevel(level)
+        if usage is None:
+            del os.environ[_USAGE]
+        else:
+            os.environ[_USAGE] = usage
+        if not is_dumping:
+            faulthandler.disable()
 
 
-def _silence() -> None:
-    """Let Ray print nothing in this process, and send no statistics of its use."""
-    from ray._private import worker
+@contextmanager
+def cluster_errors() -> Iterator[None]:
+    """Raise what Ray raises, as of a full object store or a lost daemon, as a `MachineError`."""
+    from ray.exceptions import RayError
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    # What daemons say of workers that die goes to standard output, `log_to_driver` or not (2.60).
-    worker.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    except RayError as error:
+        why = " ".join(str(error).split())[:300] or type(error).__name__
+        raise MachineError(f"the Ray cluster failed: {why}; --resume goes on") from error
 
 
 def _check_cluster(address: str) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Generator, Iterable
 from itertools import chain
 
 from mnist_batch.engines.part_job import PartDone, PartJob
-from mnist_batch.engines.ray_cluster.connection import cluster_address, connected
-from mnist_batch.engines.ray_cluster.nodes import all_kernels, check_nodes, kernel_notes
-from mnist_batch.engines.ray_cluster.tasks import Tasks
+from mnist_batch.engines.ray_cluster.connection import cluster_address, cluster_errors, connected
+from mnist_batch.engines.ray_cluster.daemons import Daemons
+from mnist_batch.engines.ray_cluster.looks import Looks
+from mnist_batch.engines.ray_cluster.nodes import Nodes, all_kernels
+from mnist_batch.engines.ray_cluster.shared_job import shared
+from mnist_batch.engines.ray_cluster.tasks import Tasks, resource_of
 from mnist_batch.outputs.parts.parts import Part
 
 
@@ -43,21 +46,23 @@ class RayEngine:
         """Yield each part once it is done, in any order.
 
         Raises:
-            MachineError: the cluster cannot be used: see `connected` and `check_nodes`; a part met
-                its deadline, or processes died over it, too often.
+            MachineError: the cluster cannot be used (see `connected` and `Nodes`), or has failed; a
+                part met its deadline, or processes died over it, too often.
             MnistBatchError: whatever `make_attempt` raises.
         """
         parts = iter(parts)
         first = next(parts, None)
         if first is None:
             return
-        with connected(self._address):
-            tasks = Tasks(job, self._part_timeout_s, self._workers)
-            kernels = check_nodes(tasks.nodes(), job, tasks.job, first)
-            self.kernels = all_kernels(kernels)
-            self.notes += kernel_notes(kernels, job.predictor.kernels())
+        with connected(self._address), cluster_errors(), shared(job) as shared_job:
+            looks = Looks(job, shared_job, first)
+            nodes = Nodes(resource_of(job), looks, Daemons.connected())
+            tasks = Tasks(job, shared_job, nodes, self._part_timeout_s, self._workers)
             try:
+                nodes.check()
                 yield from tasks.run(chain([first], parts))
             finally:
                 tasks.cancel()
-                self.notes += tasks.notes()
+                looks.end()
+                self.kernels = all_kernels(nodes.kernels)
+                self.notes += [*nodes.notes(job.predictor.kernels()), *tasks.notes()]

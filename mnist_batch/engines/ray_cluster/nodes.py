@@ -1,39 +1,19 @@
-"""The nodes of a cluster: which may predict, and whether each sees what this machine sees."""
+"""The nodes of a cluster that may predict, as they come and go.
 
-import os
-import pickle
-import sys
+A node gets parts once it has looked, see `looks`. At the start of a run each has to be as it
+should. One that joins later, and is not, is left out, and so is one that begins no task any more.
+"""
+
+import math
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from mnist_batch import __version__
-from mnist_batch.engines.part_job import PartJob
-from mnist_batch.engines.ray_cluster import sent
-from mnist_batch.engines.ray_cluster.on_node import Seen, first_error
-from mnist_batch.engines.versions import versions_of
+from mnist_batch.engines.ray_cluster.daemons import Daemons
+from mnist_batch.engines.ray_cluster.looks import Looks, Node
 from mnist_batch.errors import MachineError
-from mnist_batch.outputs.parts.parts import Part
-from mnist_batch.outputs.parts.probe import probe_in
-from mnist_batch.remote.addresses import Place
 
-_PATIENCE_S = 60
-"""Seconds that a node has to start a worker and to look."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A node that may predict.
-
-    Attributes:
-        id: what Ray calls it.
-        address: where it is.
-        cores: how many CPUs, or GPUs where these predict, it offers.
-    """
-
-    id: str
-    address: str
-    cores: int
+_NODES_S = 5.0
+"""Seconds after which the nodes are asked for again."""
 
 
 def usable_nodes(resource: str) -> list[Node]:
@@ -47,61 +27,99 @@ def usable_nodes(resource: str) -> list[Node]:
     ]
 
 
-@dataclass(frozen=True, eq=False)
-class SharedJob:
-    """A job as tasks take it.
+class Nodes:
+    """The nodes of a cluster during a run.
 
     Attributes:
-        folders: what `sent.settle` takes.
-        key: names the run.
-        job: the job pickled, an object of Ray in a list.
+        fit: those that are alive and may predict; none before `check`.
+        not_fit: the ids of those that are alive and may not, or not yet.
+        left_out: the ids of those that may not any more.
+        trusted: the ids of those whose parts are taken, alive or not.
+        kernels: of all that may have predicted.
     """
 
-    folders: list[str]
-    key: str
-    job: list[Any]
+    def __init__(self, resource: str, looks: Looks, daemons: Daemons) -> None:
+        """Ask nothing yet; nodes without a resource, `CPU` or `GPU`, cannot predict."""
+        self.fit: Sequence[Node] = ()
+        self.not_fit = self.left_out = self.trusted = frozenset[str]()
+        self.kernels = dict[Node, Mapping[str, str]]()
+        self._resource = resource
+        self._looks = looks
+        self._daemons = daemons
+        self._alive: list[Node] = []
+        self._errors = dict[Node, MachineError]()  # why nodes are left out
+        self._asked = -math.inf
 
-    @classmethod
-    def of(cls, job: PartJob, key: str) -> "SharedJob":
-        """Put a job where all nodes can fetch it."""
-        import ray
+    def notes(self, here: Mapping[str, str]) -> list[str]:
+        """Return what the user should know of nodes, where this machine has some kernels."""
+        left_out = [f"a node was left out: {error}" for error in self._errors.values()]
+        return [*kernel_notes(self.kernels, here), *left_out]
 
-        # By value, not by the names of their module: see there.
-        ray.cloudpickle.register_pickle_by_value(sent)
-        folders = [os.path.dirname(os.path.realpath(sys.argv[0])), os.path.abspath(os.curdir)]  # noqa: PTH100, PTH120 - as Ray does
-        return cls(folders, key, [ray.put(pickle.dumps(job))])
+    def check(self) -> None:
+        """Let all nodes look.
 
+        Raises:
+            MachineError: one may not predict, or there is none.
+        """
+        self._ask()
+        while self._looks.under_way:
+            self._take(1.0)
+            for error in self._errors.values():
+                raise error
+        self.refresh()
 
-def check_nodes(
-    nodes: Sequence[Node], job: PartJob, shared: SharedJob, part: Part
-) -> dict[Node, Mapping[str, str]]:
-    """Let each node look whether it sees what this machine sees; return the kernels of each.
+    def refresh(self) -> bool:
+        """Ask for the nodes if it is time; return whether others than before may predict, or not.
 
-    Raises:
-        MachineError: one does not, or has other versions, or does not answer.
-    """
-    with probe_in(job.staging, job.out) as probe:
-        looked = _looks(nodes, shared, probe, part)
-    row, versions = first_error(part), versions_of(job.predictor)
-    kernels = dict[Node, Mapping[str, str]]()
-    for node, seen in looked.items():
-        _check_versions(node, {"mnist-batch": __version__}, seen)
-        assert isinstance(seen, Seen)
-        _check_versions(node, versions, seen.versions)
-        if seen.staging:
+        Raises:
+            MachineError: none may, or `Daemons.answer` raises it.
+        """
+        before = self.fit, self.left_out
+        if time.monotonic() > self._asked + _NODES_S and self._daemons.answer():
+            self._ask()
+        self._take(0)
+        while not self.fit and self._looks.under_way:
+            self._take(1.0)
+        if not self.fit:
+            for error in self._errors.values():
+                raise error
             raise MachineError(
-                f"node {node.address} does not see {job.staging} as this machine does "
-                f"({seen.staging}); name an output in a folder that all nodes share"
+                f"no node of the Ray cluster has a {self._resource} for this; to start one: "
+                f"ray start --address=HOST:PORT --num-{self._resource.lower()}s=1"
             )
-        if seen.row != row:
-            source, _ = part.shards[0].place(0)
-            raise MachineError(
-                f"node {node.address} does not read {source} as this machine does "
-                f"({seen.row or 'no error'} there, {row or 'no error'} here); name an INPUT that "
-                "all nodes see under the same path"
-            )
-        kernels[node] = seen.kernels
-    return kernels
+        return (self.fit, self.left_out) != before
+
+    def ask_soon(self) -> None:
+        """Ask for the nodes with the next `refresh`: one may have come or gone."""
+        self._asked = -math.inf
+
+    def look_again(self) -> None:
+        """Let the nodes that may predict look again: one that does not answer is left out."""
+        if not self._looks.under_way:
+            self._looks.begin(self.fit)
+
+    def _ask(self) -> None:
+        """Ask for the nodes, and let those look that are new."""
+        self._alive = usable_nodes(self._resource)
+        self._asked = time.monotonic()
+        known = {*self.kernels, *self._errors, *self._looks.under_way}
+        self._looks.begin([node for node in self._alive if node not in known])
+        self._settle()
+
+    def _take(self, timeout_s: float) -> None:
+        """Take what nodes have answered."""
+        for node, answer in self._looks.answers(timeout_s):
+            if isinstance(answer, MachineError):
+                self._errors[node] = answer
+            else:
+                self.kernels[node] = answer
+            self._settle()
+
+    def _settle(self) -> None:
+        self.left_out = frozenset(node.id for node in self._errors)
+        self.trusted = frozenset(node.id for node in self.kernels) - self.left_out
+        self.fit = [node for node in self._alive if node.id in self.trusted]
+        self.not_fit = frozenset(node.id for node in self._alive) - self.trusted
 
 
 def all_kernels(kernels: Mapping[Node, Mapping[str, str]]) -> dict[str, str]:
@@ -126,57 +144,3 @@ def kernel_notes(kernels: Mapping[Node, Mapping[str, str]], here: Mapping[str, s
         "nodes compute with other kernels than this machine, so the last bits of confidences may "
         f"be others than of a run here ({', '.join(here.values())}): {', '.join(others)}"
     ]
-
-
-def _looks(
-    nodes: Sequence[Node], shared: SharedJob, probe: Place, part: Part
-) -> dict[Node, Seen | Mapping[str, str]]:
-    """Return what each node sees, or the other version of this package that it has."""
-    import ray
-    from ray.exceptions import GetTimeoutError, RayError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    task, asked = ray.remote(sent.look), pickle.dumps((probe, part))
-    looking = {
-        node: task.options(
-            num_cpus=0,
-            max_retries=0,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-        ).remote(shared.folders, __version__, shared.key, shared.job, asked)
-        for node in nodes
-    }
-    looked = dict[Node, Seen | Mapping[str, str]]()
-    for node, reference in looking.items():
-        try:
-            seen = ray.get(reference, timeout=_PATIENCE_S)
-        except GetTimeoutError as error:
-            raise MachineError(
-                f"node {node.address} has not answered within {_PATIENCE_S} s; mend it, or stop "
-                "it (ray stop)"
-            ) from error
-        except RayTaskError as error:
-            why = f"{type(error.cause).__name__}: {error.cause}"
-            raise MachineError(
-                f"node {node.address} cannot run mnist-batch ({' '.join(why.split())[:300]}); "
-                f"install {__version__} there with the extras that it has here"
-            ) from error
-        except RayError as error:
-            if not any(one["NodeID"] == node.id and one["Alive"] for one in ray.nodes()):
-                continue  # it has gone meanwhile
-            raise MachineError(
-                f"node {node.address} does not start a worker ({type(error).__name__}); mend it, "
-                "or stop it (ray stop)"
-            ) from error
-        looked[node] = {"mnist-batch": seen} if isinstance(seen, str) else seen
-    return looked
-
-
-def _check_versions(node: Node, here: Mapping[str, str], there: Seen | Mapping[str, str]) -> None:
-    if isinstance(there, Seen):
-        return
-    for name, version in here.items():
-        if there.get(name) != version:
-            raise MachineError(
-                f"node {node.address} has {name} {there.get(name)}, and this machine has "
-                f"{version}; install the same on all nodes"
-            )

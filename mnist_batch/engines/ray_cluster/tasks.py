@@ -7,10 +7,9 @@ it begins, by which its deadline starts; Ray itself waits for ever for a process
 
 import math
 import pickle
-import secrets
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,10 @@ from typing import Any
 from mnist_batch.engines.crashes import Attempt
 from mnist_batch.engines.part_job import PartDone, PartJob
 from mnist_batch.engines.ray_cluster import sent
-from mnist_batch.engines.ray_cluster.nodes import Node, SharedJob, usable_nodes
+from mnist_batch.engines.ray_cluster.looks import Node
+from mnist_batch.engines.ray_cluster.nodes import Nodes
 from mnist_batch.engines.ray_cluster.on_node import Made, sees_what_was_listed
+from mnist_batch.engines.ray_cluster.shared_job import SharedJob
 from mnist_batch.engines.window import Window
 from mnist_batch.errors import MachineError
 from mnist_batch.options import Device
@@ -37,8 +38,9 @@ _AHEAD = 4
 _WAIT_S = 1.0
 """Seconds between looks at deadlines."""
 
-_NODES_S = 5.0
-"""Seconds after which the nodes are asked for again: some go, and some come."""
+_PATIENCE_S = 60.0
+"""Seconds that a task may wait before the nodes are asked whether they begin any: it may wait for a
+node that cannot, or for whatever else runs on the cluster."""
 
 
 @dataclass(eq=False)
@@ -47,32 +49,44 @@ class _Task:
 
     Attributes:
         attempt: what it does.
+        cores: how many it takes of a node.
+        excluded: the ids of the nodes on which it may not begin.
+        waits_since: when it was given to Ray, or the nodes were asked about it.
         node: the id of the node where it has begun; None before.
         deadline: when it has to be done, as of `time.monotonic`.
     """
 
     attempt: Attempt
+    cores: int
+    excluded: frozenset[str]
+    waits_since: float
     node: str | None = None
     deadline: float = math.inf
 
+    def may_begin_on(self, node: Node) -> bool:
+        return node.id not in self.excluded and node.cores >= self.cores
+
+
+def resource_of(job: PartJob) -> str:
+    """Return what Ray calls the resource that a task of a job takes: `CPU` or `GPU`."""
+    return "GPU" if job.predictor.device is Device.GPU else "CPU"
+
 
 class Tasks:
-    """The tasks of a run on a cluster.
+    """The tasks of a run on a cluster."""
 
-    Attributes:
-        job: what they share.
-    """
-
-    def __init__(self, job: PartJob, timeout_s: float, workers: int | None) -> None:
+    def __init__(
+        self, job: PartJob, shared: SharedJob, nodes: Nodes, timeout_s: float, workers: int | None
+    ) -> None:
+        """Begin none yet; `workers` is how many there may be at once, None for what is useful."""
         import ray
 
-        self._resource = "GPU" if job.predictor.device is Device.GPU else "CPU"
+        self._resource = resource_of(job)
         self._alone = self._resource == "CPU" and not job.predictor.in_workers  # Keras: all cores
         self._timeout_s = timeout_s
         self._workers = workers
-        self._nodes: list[Node] = []
-        self._asked = -math.inf
-        self.job = SharedJob.of(job, secrets.token_hex(8))
+        self._nodes = nodes
+        self._shared = shared
         self._predict: Any = ray.remote(sent.predict)
         self._under_way: dict[Any, _Task] = {}  # by their generator
         self._again: deque[Attempt] = deque()  # attempts that come before those at further parts
@@ -87,28 +101,15 @@ class Tasks:
         how = ", ".join(f"{why} {count:,}" for why, count in sorted(self._lost.items()))
         return [f"tasks that were tried again: {how}"]
 
-    def nodes(self) -> Sequence[Node]:
-        """Return the nodes that may predict now.
-
-        Raises:
-            MachineError: there is none.
-        """
-        if time.monotonic() > self._asked + _NODES_S:
-            self._nodes = usable_nodes(self._resource)
-            self._asked = time.monotonic()
-            if not self._nodes:
-                raise MachineError(
-                    f"no node of the Ray cluster has a {self._resource} for this; to start one: "
-                    f"ray start --address=HOST:PORT --num-{self._resource.lower()}s=1"
-                )
-        return self._nodes
-
     def run(self, parts: Iterable[Part]) -> Iterator[PartDone]:
         """Yield each part once it is done; errors are those of `RayEngine.run`."""
         import ray
 
         window = Window(parts, _AHEAD * self._most())
         while True:
+            if self._nodes.refresh():
+                self._withdraw()
+                window.ahead = _AHEAD * self._most()
             self._begin(window)
             if not self._under_way:
                 return
@@ -118,6 +119,7 @@ class Tasks:
                 if done and window.finish(done.number):
                     yield done
             self._end_overdue()
+            self._ask_about_waiting()
 
     def cancel(self) -> None:
         """End all tasks."""
@@ -128,9 +130,25 @@ class Tasks:
                 ray.cancel(generator, force=True)
         self._under_way.clear()
 
+    def _withdraw(self) -> None:
+        """Take back the tasks of nodes that are left out, and those that wait for a lost one."""
+        import ray
+
+        left_out, attempts = self._nodes.left_out, list[Attempt]()
+        for generator, task in [*self._under_way.items()]:
+            if task.node:
+                stays = task.node not in left_out
+            else:
+                stays = left_out <= task.excluded and any(map(task.may_begin_on, self._nodes.fit))
+            if not stays:
+                ray.cancel(generator, force=True)
+                attempts.append(self._under_way.pop(generator).attempt)
+        self._again.extendleft(reversed(attempts))
+
     def _most(self) -> int:
         """Return how many tasks may be under way."""
-        cores = len(self.nodes()) if self._alone else sum(node.cores for node in self.nodes())
+        nodes = self._nodes.fit
+        cores = len(nodes) if self._alone else sum(node.cores for node in nodes)
         return min(self._workers or cores * _QUEUED, cores * _QUEUED)
 
     def _begin(self, window: Window) -> None:
@@ -149,18 +167,22 @@ class Tasks:
             self._submit(self._again.popleft())
 
     def _submit(self, attempt: Attempt) -> None:
-        options: dict[str, Any] = {"num_cpus": 1}
+        cores = min(node.cores for node in self._nodes.fit) if self._alone else 1
+        options: dict[str, Any] = {"num_cpus": cores}
         if self._resource == "GPU":
             options["num_gpus"] = 1
-        elif self._alone:
-            options["num_cpus"] = min(node.cores for node in self.nodes())
-        avoided = self._avoided[attempt.part.number]
-        if any(node.id not in avoided for node in self.nodes()) and avoided:
-            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(avoided))})"}
+        excluded = self._excluded(attempt.part)
+        if excluded:
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(excluded))})"}
         task = self._predict.options(max_retries=0, num_returns="streaming", **options)
-        shared = self.job
+        shared = self._shared
         generator = task.remote(shared.folders, shared.key, shared.job, pickle.dumps(attempt))
-        self._under_way[generator] = _Task(attempt)
+        self._under_way[generator] = _Task(attempt, cores, excluded, time.monotonic())
+
+    def _excluded(self, part: Part) -> frozenset[str]:
+        """Return the ids of the nodes on which a part may not begin; some node is left."""
+        fit, avoided = {node.id for node in self._nodes.fit}, self._avoided[part.number]
+        return self._nodes.not_fit | (fit & avoided if fit - avoided else set())
 
     def _received(self, generator: Any) -> PartDone | None:  # noqa: ANN401 - of Ray's own types
         """Take what a task has to say; return the part if one is done."""
@@ -168,6 +190,10 @@ class Tasks:
         from ray import exceptions
 
         task = self._under_way[generator]
+        if task.node and task.node not in self._nodes.trusted:
+            # It joined after Ray was given the task, and has not answered yet.
+            self._again.appendleft(self._under_way.pop(generator).attempt)
+            return None
         try:
             value = ray.get(next(generator))
         except exceptions.RayTaskError as error:
@@ -190,11 +216,10 @@ class Tasks:
             self._lost["a node was lost"] += 1
             self._give_up(generator, task.attempt)
             return None
-        except exceptions.RayError as error:
-            why = " ".join(str(error).split())[:300]
-            raise MachineError(f"the Ray cluster failed: {why}; --resume goes on") from error
         if task.node is None:
             task.node, task.deadline = value, time.monotonic() + self._timeout_s
+            if value not in self._nodes.trusted:
+                self._nodes.ask_soon()
             return None
         made: Made = value
         # Else the files have changed since, and each row says what became of its own.
@@ -219,9 +244,11 @@ class Tasks:
         self._give_up(generator, task.attempt)
 
     def _failed(self, generator: Any, error: BaseException) -> None:  # noqa: ANN401 - see above
-        """Try again elsewhere what a machine's failure ended; raise anything else."""
-        task = self._under_way[generator]
-        if not isinstance(error, MachineError) or not self._may_try_again(task.attempt):
+        """Try again elsewhere what a failure of a machine or of Ray ended; raise anything else."""
+        from ray.exceptions import RayError
+
+        task, of_machine = self._under_way[generator], isinstance(error, MachineError | RayError)
+        if not of_machine or not self._may_try_again(task.attempt):
             raise error
         self._lost["a machine failed"] += 1
         self._give_up(generator, task.attempt)
@@ -248,6 +275,15 @@ class Tasks:
             self._lost["met its deadline"] += 1
             self._give_up(generator, task.attempt)
 
+    def _ask_about_waiting(self) -> None:
+        """Let the nodes look again once tasks have waited for long."""
+        now = time.monotonic()
+        waiting = [task for task in self._under_way.values() if task.node is None]
+        if any(now > task.waits_since + _PATIENCE_S for task in waiting):
+            self._nodes.look_again()
+            for task in waiting:
+                task.waits_since = now
+
     def _may_try_again(self, attempt: Attempt) -> bool:
         self._failures[attempt.part.number] += 1
         return self._failures[attempt.part.number] < _TRIES
@@ -258,4 +294,4 @@ class Tasks:
         if task.node:
             self._avoided[task.attempt.part.number].add(task.node)
         self._again.appendleft(next_attempt)
-        self._asked = -math.inf  # a node may be gone
+        self._nodes.ask_soon()

@@ -18,7 +18,7 @@ def cluster() -> Iterator[RayCluster]:
     """Three nodes of one CPU."""
     if why := why_not():
         pytest.skip(why)
-    with RayCluster(3) as started:
+    with RayCluster(3, looks_often=True) as started:
         yield started
 
 

@@ -33,6 +33,41 @@ def test_a_cluster_predicts_what_threads_do(
     assert not (tmp_path / "out.parquet.staging").exists()
 
 
+_PROGRAM = """
+import faulthandler, logging, os, signal, sys
+import ray
+from ray._private import worker
+import mnist_batch
+
+def state():
+    level, handler = logging.getLogger("ray").level, signal.getsignal(signal.SIGTERM)
+    usage, printed = os.environ.get("RAY_USAGE_STATS_ENABLED"), worker.print_to_stdstream
+    by_value = ray.cloudpickle.list_registry_pickle_by_value()
+    return level, handler, usage, printed, by_value, faulthandler.is_enabled(), ray.is_initialized()
+
+digits, one, other = sys.argv[1:]
+os.environ["RAY_USAGE_STATS_ENABLED"] = "of the program"
+before = state()
+mnist_batch.predict(digits, one, engine="ray", report=False)
+assert state() == before, (state(), before)
+ray.init(os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level="WARNING")
+before = state()
+mnist_batch.predict(digits, other, engine="ray", report=False)
+assert state() == before, (state(), before)
+assert ray.is_initialized()
+"""
+
+
+def test_a_program_finds_its_ray_as_it_was(
+    cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
+) -> None:
+    """Whether it is connected to the cluster itself, or not; what Ray logs is its own affair."""
+    one, other = tmp_path / "one.parquet", tmp_path / "other.parquet"
+    done = cluster.run_program(_PROGRAM, digits, one, other)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert rows(one) == rows(other) == rows(expected)
+
+
 def test_a_run_whose_driver_is_terminated_goes_on_from_its_parts(
     cluster: RayCluster, tmp_path: Path, digits: Path, expected: pa.Table
 ) -> None:
