@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mnist_batch.commands.pack import PackSummary, pack
     from mnist_batch.commands.predict import predict, stream
     from mnist_batch.commands.runs.summary import Summary
-    from mnist_batch.commands.train import TrainingResult, train
+    from mnist_batch.commands.train import train
     from mnist_batch.errors import (
         ColumnError,
         InputError,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mnist_batch.inspection.models import ModelInspection, inspect_model
     from mnist_batch.nights.night import GateResult, Night
     from mnist_batch.training.fitting import TrainingProgress
+    from mnist_batch.training.result import TrainingResult
     from mnist_batch.tuning.benchmark import benchmark
     from mnist_batch.tuning.recommendation import BenchmarkResult
 
@@ -61,7 +62,7 @@ _MODULES = {
         "commands.pack": "PackSummary pack",
         "commands.predict": "predict stream",
         "commands.runs.summary": "Summary",
-        "commands.train": "TrainingResult train",
+        "commands.train": "train",
         "errors": "ColumnError InputError LabelError MachineError MnistBatchError ModelError "
         "OutputError PredictionsError",
         "evaluation.metrics": "Metrics",
@@ -71,6 +72,7 @@ _MODULES = {
         "inspection.models": "ModelInspection inspect_model",
         "nights.night": "GateResult Night",
         "training.fitting": "TrainingProgress",
+        "training.result": "TrainingResult",
         "tuning.benchmark": "benchmark",
         "tuning.recommendation": "BenchmarkResult",
     }.items()

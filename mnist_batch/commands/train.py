@@ -3,27 +3,19 @@
 import hashlib
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import numpy as np
-import pyarrow.compute as pc
 
 from mnist_batch import __version__
 from mnist_batch.commands.command_lines import shell_line, train_line
 from mnist_batch.errors import InputError, LabelError, MachineError
-from mnist_batch.evaluation.evaluator import Evaluation, Evaluator, counts_of_images
-from mnist_batch.evaluation.metrics import Metrics
-from mnist_batch.inference.keras.network import import_keras
-from mnist_batch.inference.pipeline import predict_batches
-from mnist_batch.inference.predictors import load_model
 from mnist_batch.inputs.finding.find import HUB
-from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.machine import extras
 from mnist_batch.options import (
     AUGMENTED,
@@ -39,138 +31,20 @@ from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.places import Claim, check_apart, check_outside
 from mnist_batch.outputs.targets import check_writable
 from mnist_batch.remote.addresses import path_here
-from mnist_batch.reports.notebook import BarState, bar, result_html, scores
-from mnist_batch.reports.records import metrics_record
+from mnist_batch.reports.notebook import BarState, bar
 from mnist_batch.reports.report import Report, claims_of_report, report_folder
-from mnist_batch.schema import DIGITS, Classes
-from mnist_batch.training.data import (
-    DigitsHash,
-    LabelledImages,
-    UnlabelledError,
-    find_splits,
-    has_labels,
-    read_images,
-)
-from mnist_batch.training.fitting import (
-    Fitted,
-    History,
-    Settings,
-    TrainingProgress,
-    fit,
-    fit_augmented,
-)
+from mnist_batch.training.data import LabelledImages
+from mnist_batch.training.digits import Digits, read_digits
+from mnist_batch.training.fitting import Fitted, Settings, TrainingProgress, fit, fit_augmented
 from mnist_batch.training.network import (
-    SCALE,
     build_network,
     check_model_suffix,
     describe_model,
     write_model,
 )
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingResult:
-    """The result of `train`.
-
-    Attributes:
-        out: the model file.
-        sha256: SHA-256 of the model file.
-        rows: rows to train on, those for validation included.
-        test_rows: rows to test on; 0 without a test split.
-        unreadable: rows of both that were left out, per reason.
-        data_sha256: names the digits of the training split, see `LabelledImages.sha256`.
-        history: loss and accuracy of each epoch.
-        epoch: the epoch, from 1, after which the weights were taken.
-        recipe: how the network was fitted, as its file says under `training`.
-        metrics: of the saved file on the test split; None without one, or where it could not be
-            read any more, as a note says then.
-        report_files: the files of the report that are in place; empty without one.
-        elapsed_s: seconds for all of it.
-        report_missing: the names of files of the report that could not be made; a note says why.
-        notes: what the user should know, one sentence each.
-        classes: what was learned: the digits, or other classes.
-    """
-
-    out: Path
-    sha256: str
-    rows: int
-    test_rows: int
-    unreadable: Mapping[str, int]
-    data_sha256: str
-    history: History
-    epoch: int
-    recipe: Mapping[str, Any]
-    metrics: Metrics | None
-    report_files: Sequence[Path]
-    elapsed_s: float
-    report_missing: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    classes: Classes = DIGITS
-
-    @property
-    def accuracy(self) -> float | None:
-        """Accuracy on the test split, 0 to 1; None without one."""
-        return self.metrics.accuracy if self.metrics else None
-
-    def __repr__(self) -> str:
-        """Return the model file and how it was tested, in one line."""
-        tested = f"tested on {scores(self.metrics)}" if self.metrics else "not tested"
-        return f"<TrainingResult of {self.out}: {self.rows:,} rows, {tested}>"
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the figures of the test too."""
-        return result_html(str(self.out), self.metrics, self.report_files, self.notes)
-
-    def record(self) -> dict[str, Any]:
-        """Return all but the history as `--json` prints it; `test` holds the metrics."""
-        return {
-            "model_file": str(self.out),
-            "sha256": self.sha256,
-            "rows": self.rows,
-            "test_rows": self.test_rows,
-            "unreadable": dict(self.unreadable),
-            "data_sha256": self.data_sha256,
-            "epoch": self.epoch,
-            "training": dict(self.recipe),
-            "elapsed_s": round(self.elapsed_s, 3),
-            "test": metrics_record(self.metrics, None) if self.metrics else None,
-            "report_files": [str(path) for path in self.report_files],
-            "report_missing": list(self.report_missing),
-            "notes": list(self.notes),
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class _Digits:
-    """The labelled digits to train on and to test on."""
-
-    name: str  # a data set of the hub as the user wrote it; of a path the last part
-    training: LabelledImages  # those for validation included
-    test: LabelledImages | None  # None without a test split
-    test_inputs: Sequence[str]  # of the test, for the pipeline that tests the saved file
-    read: ReadOptions  # how the inputs are read
-    notes: Sequence[str]  # what the user should know of them
-
-    @property
-    def rows(self) -> int:
-        return len(self.training.labels)
-
-    @property
-    def unreadable(self) -> Counter[str]:
-        return Counter(self.training.unreadable) + Counter(
-            self.test.unreadable if self.test else {}
-        )
-
-
-class _Tested(NamedTuple):
-    """The test of a saved model."""
-
-    evaluation: Evaluation
-    # Of the digits that were tested: those that were read before the training may be others.
-    data_sha256: str | None
-
-
-_UNTESTED = _Tested(Evaluator().evaluation(), None)
+from mnist_batch.training.record import model_record
+from mnist_batch.training.result import TrainingResult
+from mnist_batch.training.testing import UNTESTED, evaluate_saved
 
 
 def train(
@@ -236,7 +110,7 @@ def train(
     report_writer = _check_outputs(path, report, data, overwrite=overwrite)
     with OutputLock(path) as out_lock, report_writer or nullcontext():
         check_writable(path, overwrite=overwrite)  # another run may have been faster
-        digits = _read(os.fspath(data), read, Prepare(prepare) if prepare else None)
+        digits = read_digits(os.fspath(data), read, Prepare(prepare) if prepare else None)
         settings.check_enough(digits.rows)
         progress = progress or bar(_epoch)
         fitted = (fit_augmented if augment else fit)(digits.training, settings, progress)
@@ -275,35 +149,10 @@ def _check_outputs(
     return Report(folder, overwrite=overwrite) if folder else None
 
 
-def _read(data: str, read: ReadOptions, prepare: Prepare | None) -> _Digits:
-    splits = find_splits(data)
-    training = read_images(splits.train, read, prepare=prepare)
-    test, test_inputs, notes = None, splits.test, list[str]()
-    try:
-        if test_inputs:
-            test = read_images(test_inputs, read, training.classes, training.prepare)
-    except UnlabelledError:
-        if has_labels(test_inputs, read, training.classes):
-            raise
-        test_inputs = []  # as test.csv of Kaggle's contests
-        names = ", ".join(Path(one).name for one in splits.test[:_NAMED])
-        more = f" and {len(splits.test) - _NAMED} more" if len(splits.test) > _NAMED else ""
-        notes.append(f"the model is complete, but not tested: no row of {names}{more} has a label")
-    return _Digits(
-        # Model files go to other people; a whole path would show them this machine's folders.
-        name=data if data.startswith(HUB) else Path(data).absolute().name,
-        training=training,
-        test=test,
-        test_inputs=test_inputs,
-        read=read,
-        notes=notes,
-    )
-
-
 def _save(
     staged: StagedFile,
     fitted: Fitted,
-    digits: _Digits,
+    digits: Digits,
     report_writer: Report | None,
     seed: int,
     command: str,
@@ -316,13 +165,13 @@ def _save(
     network = build_network(digits.training.classes)
     network.set_weights(fitted.weights)  # compiled, without the state of its optimizer
     write_model(network, staged)
-    tested, notes = _UNTESTED, [*digits.notes]
+    tested, notes = UNTESTED, [*digits.notes]
     try:
-        tested = _test(staged.path, digits, seed, report_writer)
+        tested = evaluate_saved(staged.path, digits, seed, report_writer)
     except (InputError, MachineError) as error:  # hours of training are worth more
         notes.append(f"the model is complete, but not tested: {error}")
     notes += _notes_of_classes(digits.training)
-    record = _record(fitted, digits, tested)
+    record = model_record(fitted, digits, tested, __version__)
     describe_model(staged, record)
     sha256 = hashlib.sha256(staged.path.read_bytes()).hexdigest()
     run = {"model": {"name": staged.target.name, "sha256": sha256}, **record, **_time(started)}
@@ -359,7 +208,7 @@ def _time(started: float) -> dict[str, Any]:
     }
 
 
-def _how_again(out: Path, digits: _Digits) -> str:
+def _how_again(out: Path, digits: Digits) -> str:
     """Return how to see what a report that could not be made would have said of the test."""
     if not digits.test_inputs:
         return "the model is complete"
@@ -367,24 +216,6 @@ def _how_again(out: Path, digits: _Digits) -> str:
     words = ["mnist-batch", "predict", *digits.test_inputs, "--model", str(out)]
     command = shell_line([*words, "--out", str(predictions)])
     return f"the model is complete; to test it again, with a report: {command}"
-
-
-def _test(model: Path, digits: _Digits, seed: int, report: Report | None) -> _Tested:
-    """Test a saved model; without inputs nothing is tested."""
-    if not digits.test_inputs:
-        return _UNTESTED
-    classes, prepare = digits.training.classes, digits.training.prepare
-    mistakes = report.mistakes if report else None
-    evaluator, tested = Evaluator(seed, mistakes=mistakes, classes=classes), DigitsHash()
-    network, wanted = load_model(model, scale=SCALE), report is not None
-    opened = open_inputs(digits.test_inputs, digits.read, classes)
-    for batch in predict_batches(opened, network, prepare=prepare, for_report=wanted):
-        evaluator.add(batch.predictions, batch, counts_of_images(batch))
-        errors, labels = (batch.predictions.column(name) for name in ("error", "label"))
-        scored = pc.and_(errors.is_null(), labels.is_valid())
-        images = batch.images[scored.to_numpy(zero_copy_only=False)]
-        tested.add(images, labels.filter(scored).to_numpy())
-    return _Tested(evaluator.evaluation(), tested.hexdigest())
 
 
 def _notes_of_classes(training: LabelledImages) -> list[str]:
@@ -409,41 +240,4 @@ def _notes_of_classes(training: LabelledImages) -> list[str]:
 
 
 _NAMED = 3
-"""Classes or files that are named in a note, at most."""
-
-
-def _told_classes(training: LabelledImages) -> dict[str, Any]:
-    """Return what a model file tells of its classes, and how their images were prepared.
-
-    Of digits it tells their names alone, as in every file before there were other classes.
-    """
-    classes = training.classes
-    names = [*classes.names] if classes.names else None
-    if classes.are_digits:
-        names = [str(digit) for digit in range(classes.count)]
-    told = {} if names is None else {"class_names": names}
-    default = Prepare.AUTO if classes.are_digits else None
-    return told if training.prepare is default else {**told, "prepare": str(training.prepare)}
-
-
-def _record(fitted: Fitted, digits: _Digits, tested: _Tested) -> dict[str, Any]:
-    """Return the record that goes into the model file."""
-    keras = import_keras()
-    return {
-        "version": __version__,
-        "scale": str(SCALE),
-        **_told_classes(digits.training),
-        "training": {
-            **fitted.recipe,
-            "backend": keras.backend.backend(),
-            "keras": keras.__version__,
-        },
-        "data": {
-            "name": digits.name,
-            "rows": digits.rows,
-            "sha256": digits.training.sha256,
-            "test_rows": tested.evaluation.metrics.scored,
-            "test_sha256": tested.data_sha256,
-        },
-        "test_accuracy": tested.evaluation.metrics.accuracy,
-    }
+"""Classes that are named in a note, at most."""

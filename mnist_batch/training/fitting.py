@@ -28,7 +28,7 @@ Weights = list[npt.NDArray[np.float32]]
 Logits = npt.NDArray[np.float32]
 """What the network gives before its softmax, float32 (n, classes)."""
 
-_Digits = tuple[Images, Labels]
+Digits = tuple[Images, Labels]
 
 AUGMENTATION = Augmentation()
 
@@ -197,8 +197,8 @@ class BestEpoch:
 
 
 def _fit_best(
-    training: _Digits,
-    validation: _Digits,
+    training: Digits,
+    validation: Digits,
     classes: Classes,
     settings: Settings,
     progress: OnEpoch | None,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mnist_batch.cli.train import epoch_bar, training_page
-from mnist_batch.commands.train import TrainingResult
 from mnist_batch.schema import Classes
 from mnist_batch.training.fitting import TrainingProgress
+from mnist_batch.training.result import TrainingResult
 from tests.support.command import printed, run
 from tests.support.example_metrics import METRICS
 

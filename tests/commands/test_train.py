@@ -21,13 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mnist_batch.commands.train import TrainingResult, train
+from mnist_batch.commands.train import train
 from mnist_batch.errors import InputError, LabelError, OutputError, OutputInUseError
 from mnist_batch.inference.keras.network import import_keras
 from mnist_batch.inference.predictors import load_model
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from mnist_batch.training.data import read_images
 from mnist_batch.training.fitting import TrainingProgress
+from mnist_batch.training.result import TrainingResult
 from tests.support.command import run
 
 TRAIN_ROWS, TEST_ROWS = 1000, 200
