@@ -21,7 +21,7 @@ CREDENTIALS = {
 
 
 class ReplacedError(OSError):
-    """An object is not the one any more that was listed."""
+    """An object, or a file of this machine, is not the one any more that was listed."""
 
 
 @contextmanager
@@ -34,7 +34,6 @@ def told(address: str) -> Iterator[None]:
     Raises:
         FileNotFoundError: there is no such object, or no such bucket.
         FileExistsError: an object that was to be created is there already.
-        ReplacedError: it is not the one that was asked for any more.
         ImpossibleNameError: no object can have the address.
         MachineError: the store cannot be reached or refuses, for want of a permission say.
     """
@@ -47,8 +46,6 @@ def told(address: str) -> Iterator[None]:
         raise FileNotFoundError(errno.ENOENT, what, address) from error
     except exceptions.AlreadyExistsError as error:
         raise FileExistsError(errno.EEXIST, "exists already", address) from error
-    except exceptions.PreconditionError as error:
-        raise ReplacedError("replaced after it was listed") from error
     except exceptions.InvalidPathError as error:
         key = re.search(r'\n\s*path: ("(?:[^"\\]|\\.)*")', str(error))  # with escapes
         raise ImpossibleNameError(

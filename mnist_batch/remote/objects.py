@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mnist_batch.remote.addresses import parsed, type_of
 from mnist_batch.remote.attempts import asked
+from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.remote.stores import store_of
 
 if TYPE_CHECKING:
@@ -117,7 +118,12 @@ def read(address: str, etag: str = "", span: tuple[int, int] | None = None) -> b
         options["range"] = span
 
     def ask() -> "bytes | ObjectMeta":
-        reply = obstore.get(store, place.key, options=options)
+        try:
+            reply = obstore.get(store, place.key, options=options)
+        except obstore.exceptions.PreconditionError as error:
+            if not etag:
+                raise
+            raise ReplacedError("replaced after it was listed") from error
         first, last = reply.range
         # What the head of a reply says comes before its content, which may be left there.
         return reply.meta if last - first > SPAN else reply.bytes().to_bytes()

@@ -7,6 +7,7 @@ import pytest
 
 from mnist_batch.errors import MachineError
 from mnist_batch.remote import objects, transfers
+from mnist_batch.remote.failures import ReplacedError
 from tests.support.fault_proxy import Fault, FaultProxy, always, first
 from tests.support.s3_server import Bucket
 
@@ -146,3 +147,16 @@ def test_no_request_takes_the_whole_of_a_large_object(bucket: Bucket, proxy: Fau
     proxy.requests.clear()
     assert objects.read(address, span=(5, 2**23 + 9)) == LARGE[5 : 2**23 + 9]
     assert len(proxy.requests) == 3
+
+
+def test_only_what_was_listed_can_be_replaced(bucket: Bucket, proxy: FaultProxy) -> None:
+    """A server may answer 412 to any request; without a condition that says nothing of the data."""
+    address = bucket.put("a", b"digits")
+    found = objects.stat(address)
+    bucket.put("a", b"others")
+    with pytest.raises(ReplacedError, match=r"^replaced after it was listed$"):
+        objects.read(address, found.etag)
+    proxy.faults = always(Fault(status=412))
+    for ask in (objects.stat, objects.read):
+        with pytest.raises(MachineError, match=f"^{address}: .*412.*; nothing is wrong with the"):
+            ask(address)

@@ -54,6 +54,7 @@ from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS, SIDE
 from mnist_batch.remote.addresses import Place, is_remote
+from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.schema import PATH, ImageBatch, Images
 
 if TYPE_CHECKING:
@@ -490,6 +491,8 @@ def _as_input_error(path: Place) -> Iterator[None]:
     """Raise what pyarrow and the operating system say of a file as an `InputError`."""
     try:
         yield
+    except ReplacedError as error:
+        raise InputError(f"{path}: {error}; run again") from error
     except UNREADABLE as error:
         raise_if_of_machine(error, str(path))
         raise InputError(

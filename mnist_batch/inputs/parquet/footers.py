@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from mnist_batch._kernels.parquet import find_chunks
 from mnist_batch.inputs.listing import open_native
 from mnist_batch.remote.addresses import is_remote
+from mnist_batch.remote.failures import ReplacedError
 
 if TYPE_CHECKING:
     from mnist_batch.remote.objects import RemoteObject
@@ -67,7 +68,8 @@ def open_listed(path: str, identity: bytes) -> pa.NativeFile:
     """Open a file that had an identity, portable or not, when it was listed.
 
     Raises:
-        OSError: it cannot be opened, or is another file by now.
+        ReplacedError: it is another file by now.
+        OSError: or it cannot be opened.
     """
     # Asked before it is opened, since opening a pipe would wait for ever; and of what is open.
     if identity_of(path).startswith(identity):
@@ -75,7 +77,7 @@ def open_listed(path: str, identity: bytes) -> pa.NativeFile:
         if _identity(os.fstat(file.fileno())).startswith(identity):
             return file
         file.close()
-    raise OSError("replaced after it was listed")
+    raise ReplacedError("replaced after it was listed")
 
 
 # The shards of a file follow one another, so a few footers are kept; all of a long list of files

@@ -8,8 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mnist_batch.errors import InputError
+from mnist_batch.inputs.parquet.files import open_remote_parquet
 from mnist_batch.inputs.parquet.footers import identity_of, open_listed, read_chunks, read_footer
+from mnist_batch.inputs.shards import ReadSettings
+from mnist_batch.remote import objects
 from tests.support.parquet_files import numbered, opened, read, write
+from tests.support.s3_server import Bucket
 
 
 def test_a_footer_is_that_of_pyarrow_and_its_bytes(tmp_path: Path) -> None:
@@ -106,3 +111,15 @@ def test_footers_of_very_many_files_are_not_kept(tmp_path: Path) -> None:
         pq.write_table(pa.table({"image": [b"x"]}), tmp_path / f"{number}.parquet")
         assert len(read(opened(tmp_path / f"{number}.parquet"))[0]) == 1
     assert read_footer.cache_info().currsize == read_chunks.cache_info().currsize == 4
+
+
+def test_an_object_that_is_replaced_after_it_was_listed_is_told(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    """It is no damaged file: to run again helps."""
+    path = write(tmp_path / "a.parquet", numbered(10))
+    address = bucket.put("a.parquet", path.read_bytes())
+    listed = objects.stat(address)
+    bucket.put("a.parquet", write(path, numbered(11)).read_bytes())
+    with pytest.raises(InputError, match=f"^{address}: replaced after it was listed; run again$"):
+        open_remote_parquet(listed, address, "a.parquet", ReadSettings())
