@@ -86,7 +86,7 @@ def parsed(text: str) -> Address:
     """Return an address in its parts.
 
     Raises:
-        InputError: it names no bucket, or holds credentials.
+        InputError: it names no bucket, holds credentials, or names a version of an object.
         ImpossibleNameError: its key has an empty part or one that is `.` or `..`, which not every
             store takes.
     """
@@ -99,6 +99,12 @@ def parsed(text: str) -> Address:
         )
     if not _NAME.fullmatch(bucket):
         raise InputError(f"{text}: names no bucket; expected {scheme}://BUCKET/KEY")
+    plain, version, _ = key.partition("?versionId=")
+    if version:
+        raise InputError(
+            f"{scheme}://{bucket}/{plain}: of an object its newest version is read and no other; "
+            "remove ?versionId=, or copy that version to an object of its own"
+        )
     key = key.removesuffix("/")
     if key and not {"", ".", ".."}.isdisjoint(key.split("/")):
         raise ImpossibleNameError(

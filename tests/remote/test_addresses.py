@@ -44,6 +44,14 @@ def test_credentials_in_an_address_are_not_repeated() -> None:
     assert "SECRET" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a/b.png"])
+def test_a_version_of_an_object_is_refused(name: str) -> None:
+    """As AWS's console and some tools write it; it would pass for a pattern of one character."""
+    with pytest.raises(InputError, match=rf"^s3://digits/{name}: of an object its newest version"):
+        parsed(f"s3://digits/{name}?versionId=3sL4kqtJlcpXroDTDmJ")
+    assert parsed("s3://digits/a?.png").key == "a?.png"
+
+
 def test_names_are_joined_to_folders() -> None:
     """A folder may end in a slash, and the name of what lies in it is its last part."""
     assert joined("s3://digits/a/", "b.png") == joined("s3://digits/a", "b.png")
