@@ -15,7 +15,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.finding.find import STDIN
-from mnist_batch.inputs.listing import glob_root
+from mnist_batch.inputs.finding.listing import glob_root
 from mnist_batch.nights.baseline.choice import PASSED, check_against
 from mnist_batch.nights.gates import GateLimits
 from mnist_batch.nights.history.index import read_history

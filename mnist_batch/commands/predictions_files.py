@@ -10,7 +10,8 @@ import numpy as np
 
 from mnist_batch.errors import InputError, PredictionsError
 from mnist_batch.inputs.dataset.layout import NOT_WHOLE, has_parts_alone, is_dataset
-from mnist_batch.inputs.listing import list_glob, naturally_sorted
+from mnist_batch.inputs.finding.listing import list_glob
+from mnist_batch.inputs.finding.natural_order import naturally_sorted
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.outputs.reader import FORMATS, PredictionsFile, holds_predictions
 from mnist_batch.outputs.targets import behind_links

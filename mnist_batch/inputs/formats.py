@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_batch.decoding.kinds import IMAGE_BEGINNINGS
 from mnist_batch.errors import ColumnError, InputError, LabelError
-from mnist_batch.inputs.joined import joined
-from mnist_batch.inputs.listing import (
+from mnist_batch.inputs.files.path_texts import text_of_path
+from mnist_batch.inputs.finding.listing import (
     Folder,
     FolderListing,
     is_underscored,
     list_folder,
     list_glob,
-    suffix_of,
-    text_of_path,
 )
+from mnist_batch.inputs.finding.suffixes import suffix_of
+from mnist_batch.inputs.joined import joined
 from mnist_batch.inputs.shards import Held, NamedFiles, ReadSettings, Shard, UnreadableSource
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.remote.addresses import Place, is_remote

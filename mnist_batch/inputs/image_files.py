@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 
 from mnist_batch import _kernels
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
+from mnist_batch.inputs.files.path_texts import text_of_path, texts_of_paths
+from mnist_batch.inputs.files.states import FileStates, file_states
 from mnist_batch.inputs.labelling.folders import folder_labels, folder_names, partition_values
 from mnist_batch.inputs.labelling.hints import hint_of_files
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
 from mnist_batch.inputs.labelling.metadata import metadata_columns, metadata_labels
-from mnist_batch.inputs.listing import FileStates, file_states, text_of_path, texts_of_paths
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_ROWS,

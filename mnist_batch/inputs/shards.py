@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.labelling.pattern import LabelPattern
-from mnist_batch.inputs.listing import text_of_path
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS
 from mnist_batch.remote.addresses import Place

@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.dataset.layout import part_name
+from mnist_batch.inputs.finding.listing import glob_root
 from mnist_batch.inputs.formats import IMAGE_SUFFIXES, read_from_any_folder
-from mnist_batch.inputs.listing import glob_root
 from mnist_batch.outputs.kinds import absolute, name_at, place_in, staging_place, suffix_of
 from mnist_batch.outputs.targets import behind_links
 from mnist_batch.remote.addresses import Place, is_remote, place_of

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.files.opening import open_native
 from mnist_batch.outputs.kinds import check_place, staged_file, suffix_of
 from mnist_batch.outputs.parquet_writer import ParquetWriter
 from mnist_batch.outputs.targets import output_errors

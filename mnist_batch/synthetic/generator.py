@@ -157,7 +157,7 @@ def write_parquet(
     import pyarrow as pa  # here, so that drawing needs NumPy alone
     import pyarrow.parquet as pq
 
-    from mnist_batch.inputs.listing import open_native
+    from mnist_batch.inputs.files.opening import open_native
 
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     # The columns as the `datasets` library declares them in a file's schema metadata.

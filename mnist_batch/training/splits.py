@@ -11,8 +11,9 @@ from typing import NamedTuple
 from mnist_batch.errors import InputError
 from mnist_batch.inputs.arrays.numpy_files import split_arrays
 from mnist_batch.inputs.finding.find import HUB
+from mnist_batch.inputs.finding.listing import Folder, FolderListing
+from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.inputs.formats import PARQUET, file_kinds, glob_inputs, list_inputs
-from mnist_batch.inputs.listing import Folder, FolderListing, suffix_of
 from mnist_batch.remote.addresses import is_remote
 from mnist_batch.remote.folders import list_remote
 

@@ -3,8 +3,8 @@
 import pytest
 
 from mnist_batch.inputs.arrays.headers import IDX_TYPES
+from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.inputs.formats import FORMATS, IDX, IDX_SUFFIXES, IMAGES
-from mnist_batch.inputs.listing import suffix_of
 from mnist_batch.schema import holds_rows
 
 

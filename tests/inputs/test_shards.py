@@ -14,8 +14,9 @@ import mnist_batch
 from mnist_batch.errors import InputError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import formats, sources
+from mnist_batch.inputs.files.path_texts import text_of_path
+from mnist_batch.inputs.files.states import file_states
 from mnist_batch.inputs.formats import Format, one_by_one
-from mnist_batch.inputs.listing import file_states, text_of_path
 from mnist_batch.inputs.shards import ReadSettings, Shard, sha256_of
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.outputs.parts import parts

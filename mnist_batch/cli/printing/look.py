@@ -84,7 +84,7 @@ def _without(record: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def as_typed(source: str, inputs: Sequence[str]) -> str:
     """Return the path of a source, from the INPUT that named it; the source where none is known."""
-    from mnist_batch.inputs.listing import glob_root  # pyarrow: not for --help
+    from mnist_batch.inputs.finding.listing import glob_root  # pyarrow: not for --help
 
     for item in inputs:
         if item.rpartition("/")[2] == source:

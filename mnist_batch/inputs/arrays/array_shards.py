@@ -14,8 +14,9 @@ from mnist_batch.errors import LabelError
 from mnist_batch.inputs.arrays.headers import StoredArray
 from mnist_batch.inputs.arrays.picture_shapes import Pictures
 from mnist_batch.inputs.arrays.stored_bytes import Reader
+from mnist_batch.inputs.files.opening import unreadable
+from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.labelling.labels import INSTEAD, class_numbers, texts_of
-from mnist_batch.inputs.listing import text_of_path, unreadable
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_BYTES,

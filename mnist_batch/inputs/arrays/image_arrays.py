@@ -20,8 +20,8 @@ from mnist_batch.inputs.arrays.picture_shapes import (
     of_lines,
     pictures_of,
 )
+from mnist_batch.inputs.files.opening import UNREADABLE, cause
 from mnist_batch.inputs.labelling.labels import INSTEAD
-from mnist_batch.inputs.listing import UNREADABLE, cause
 from mnist_batch.inputs.shards import ReadSettings
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.schema import shortened

@@ -18,8 +18,8 @@ from mnist_batch.inputs.finding.found_files import (
     files_of_glob,
     named_files,
 )
+from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.inputs.formats import IMAGES, NUMPY, file_kinds, first_bytes, kind_of
-from mnist_batch.inputs.listing import suffix_of
 from mnist_batch.inputs.shards import NamedFiles
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.machine.failures import raise_if_of_machine

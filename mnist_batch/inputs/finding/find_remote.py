@@ -10,8 +10,8 @@ from mnist_batch.inputs.finding.found_files import (
     files_in_folder,
     files_of_glob,
 )
+from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.inputs.formats import NUMPY, file_kinds, first_bytes, kind_of
-from mnist_batch.inputs.listing import suffix_of
 from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import NamedFiles
 from mnist_batch.remote.addresses import name_of, parsed

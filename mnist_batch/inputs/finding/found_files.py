@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from mnist_batch.errors import InputError
+from mnist_batch.inputs.finding.listing import Folder, FolderListing
+from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.inputs.formats import FORMATS, IMAGES, PARQUET, glob_inputs, list_inputs
 from mnist_batch.inputs.labelling.metadata import metadata_by_folder
-from mnist_batch.inputs.listing import Folder, FolderListing, suffix_of
 from mnist_batch.inputs.shards import NamedFiles
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.remote.addresses import Place

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
+from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.labelling.folders import folder_names
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.numbering import Numbering, listed
 from mnist_batch.inputs.labelling.pattern import LabelPattern
 from mnist_batch.inputs.labelling.spellings import find_spellings
 from mnist_batch.inputs.labelling.tables import read_table
-from mnist_batch.inputs.listing import text_of_path
 from mnist_batch.remote.addresses import Place, is_remote
 from mnist_batch.schema import DIGITS, Classes, shortened
 

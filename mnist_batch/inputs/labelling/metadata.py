@@ -12,10 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mnist_batch.errors import ColumnError
+from mnist_batch.inputs.files.path_texts import text_of_path
+from mnist_batch.inputs.finding.listing import Folder
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.spellings import find_spellings, same_path
 from mnist_batch.inputs.labelling.tables import JSON_LINES, name_column, read_table
-from mnist_batch.inputs.listing import Folder, text_of_path
 from mnist_batch.remote.addresses import Place, place_of
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.listing import cause
+from mnist_batch.inputs.files.opening import cause
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import CLASSES
 from mnist_batch.schema import DIGITS, MOST_CLASSES, Classes, shortened

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch.errors import LabelError
-from mnist_batch.inputs.listing import texts_of_paths
+from mnist_batch.inputs.files.path_texts import texts_of_paths
 from mnist_batch.schema import shortened
 
 _LONGEST = 1000

@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 
 from mnist_batch.errors import LabelError
+from mnist_batch.inputs.files.opening import cause
 from mnist_batch.inputs.labelling.labels import shown
-from mnist_batch.inputs.listing import cause
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.remote.addresses import Place
 

@@ -16,15 +16,11 @@ import pyarrow.parquet as pq
 
 from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.errors import InputError, LabelError
+from mnist_batch.inputs.files.opening import UNREADABLE, cause, unreadable
+from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.labels import check_type, class_numbers, texts_of
 from mnist_batch.inputs.labelling.numbering import Numbering
-from mnist_batch.inputs.listing import (
-    UNREADABLE,
-    cause,
-    text_of_path,
-    unreadable,
-)
 from mnist_batch.inputs.parquet.columns import (
     ORIGINS,
     ImageColumn,
@@ -39,12 +35,7 @@ from mnist_batch.inputs.parquet.columns import (
     read_origins,
     values_type,
 )
-from mnist_batch.inputs.parquet.footers import (
-    Footer,
-    identity_of,
-    identity_of_object,
-    read_footer,
-)
+from mnist_batch.inputs.parquet.footers import Footer, identity_of, identity_of_object, read_footer
 from mnist_batch.inputs.parquet.label_sources import hint_of_file, label_of_name
 from mnist_batch.inputs.parquet.named_files import with_named_files
 from mnist_batch.inputs.parquet.open_groups import ComingGroups, open_groups

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import find_chunks
-from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.files.opening import open_native
 from mnist_batch.remote.addresses import is_remote
 from mnist_batch.remote.failures import ReplacedError
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mnist_batch.inputs.files.opening import UNREADABLE
+from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.labelling.folders import partition_values
 from mnist_batch.inputs.labelling.hints import NAMES, hint_of_columns
 from mnist_batch.inputs.labelling.labels import class_numbers
-from mnist_batch.inputs.listing import UNREADABLE, text_of_path
 from mnist_batch.inputs.parquet.columns import ImageColumn, values_type
 from mnist_batch.inputs.parquet.footers import read_footer
 from mnist_batch.inputs.parquet.open_groups import open_groups

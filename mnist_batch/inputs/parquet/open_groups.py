@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.files.opening import open_native
 from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.footers import listed_object, open_listed, read_footer
 from mnist_batch.inputs.parquet.row_groups import RowGroups

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import DATA_PAGE, DICTIONARY_PAGE, NULLS, STORED_BYTES, VALUES
 from mnist_batch.decoding.pixels import all_whole
-from mnist_batch.inputs.listing import UNREADABLE, cause, text_of_path
+from mnist_batch.inputs.files.opening import UNREADABLE, cause
+from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.footers import Footer, read_chunks
 from mnist_batch.inputs.parquet.pages import MAX_PAGE_BYTES, CheckedPages, check_chunks, find_leaves

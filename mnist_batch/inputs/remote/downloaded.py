@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import InputError, MnistBatchError
 from mnist_batch.inputs.arrays.picture_shapes import is_label_name
-from mnist_batch.inputs.listing import suffix_of
+from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.inputs.shards import Piece, ReadSettings, Shard
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.remote.addresses import name_of

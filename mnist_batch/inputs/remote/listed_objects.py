@@ -8,7 +8,7 @@ from itertools import starmap
 import numpy as np
 import numpy.typing as npt
 
-from mnist_batch.inputs.listing import FileStates
+from mnist_batch.inputs.files.states import FileStates
 from mnist_batch.inputs.texts import Texts
 from mnist_batch.remote.objects import RemoteObject
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from mnist_batch.errors import ColumnError, InputError, LabelError
 from mnist_batch.inputs.arrays.stored_bytes import GZIP, Checkpoints, StoredBytes
+from mnist_batch.inputs.files.opening import UNREADABLE, cause, unreadable
+from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.labelling.hints import hint_of_columns
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
-from mnist_batch.inputs.listing import UNREADABLE, cause, text_of_path, unreadable
 from mnist_batch.inputs.parquet.footers import identity_of
 from mnist_batch.inputs.shards import BATCH_BYTES, SHARD_ROWS, Held, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.csv_layout import (
@@ -22,12 +23,7 @@ from mnist_batch.inputs.tables.csv_layout import (
     layout_of,
     with_label_at_end,
 )
-from mnist_batch.inputs.tables.csv_lines import (
-    MAX_LINE,
-    LineIndex,
-    LineTooLongError,
-    index_lines,
-)
+from mnist_batch.inputs.tables.csv_lines import MAX_LINE, LineIndex, LineTooLongError, index_lines
 from mnist_batch.inputs.tables.csv_rows import parse_rows
 from mnist_batch.inputs.tables.pixel_columns import table_images
 from mnist_batch.machine.failures import raise_if_of_machine

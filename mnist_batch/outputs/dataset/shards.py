@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mnist_batch.errors import PredictionsError
 from mnist_batch.inputs.dataset.layout import is_dataset, part_name
 from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
-from mnist_batch.inputs.listing import UNREADABLE, cause, open_native
+from mnist_batch.inputs.files.opening import UNREADABLE, cause, open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.options import Share
 from mnist_batch.outputs.dataset.whole_folder import read_dataset

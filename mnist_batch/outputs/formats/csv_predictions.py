@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.files.opening import open_native
 from mnist_batch.schema import DIGITS, FORMULA, PREDICTIONS, PROBABILITIES
 
 

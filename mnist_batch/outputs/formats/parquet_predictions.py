@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mnist_batch.inputs.files.opening import open_native
 from mnist_batch.inputs.kept import kept_type
-from mnist_batch.inputs.listing import open_native
 from mnist_batch.outputs.formats.opened import is_run
 from mnist_batch.schema import BOX, DIGITS, METADATA_KEY, PROBABILITIES
 

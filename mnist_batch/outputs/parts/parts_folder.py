@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.dataset import layout
-from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.files.opening import open_native
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.outputs.file_lock import HeldLock, NoLocksError, lock
 from mnist_batch.outputs.parts.manifest import Manifest, is_manifest
@@ -33,19 +33,8 @@ from mnist_batch.outputs.parts.part_file import (
     temporary_file,
     write_part,
 )
-from mnist_batch.outputs.parts.staging import (
-    COMMITTED,
-    MANIFEST,
-    Staging,
-    outputs_in,
-    rows_in,
-)
-from mnist_batch.outputs.targets import (
-    Parents,
-    behind_links,
-    name_with_room,
-    output_errors,
-)
+from mnist_batch.outputs.parts.staging import COMMITTED, MANIFEST, Staging, outputs_in, rows_in
+from mnist_batch.outputs.targets import Parents, behind_links, name_with_room, output_errors
 
 _LOCK = "lock"
 _TEMPORARY = re.compile(r"(manifest\.json|committed|part|\..*)\.\w{8}\.tmp", re.DOTALL)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mnist_batch.errors import MnistBatchError
-from mnist_batch.inputs.listing import cause
+from mnist_batch.inputs.files.opening import cause
 from mnist_batch.outputs.parts.part_file import temporary_file
 from mnist_batch.outputs.targets import output_errors
 from mnist_batch.remote import objects

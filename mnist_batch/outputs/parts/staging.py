@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mnist_batch.errors import OutputError, OutputInUseError
-from mnist_batch.inputs.listing import cause
+from mnist_batch.inputs.files.opening import cause
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.outputs.parts.manifest import Manifest
 from mnist_batch.outputs.parts.part_file import (

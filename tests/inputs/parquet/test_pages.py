@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mnist_batch.inputs.listing import open_native
+from mnist_batch.inputs.files.opening import open_native
 from mnist_batch.inputs.parquet.footers import identity_of, read_chunks, read_footer
 from mnist_batch.inputs.parquet.pages import CheckedPages, check_chunks
 from tests.support.encrypted_parquet import encrypted

@@ -1,153 +1,28 @@
-"""List folders and globs in natural order, tell how files are known again, and open them."""
+"""List folders and globs in natural order."""
 
 import os
 import re
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from fnmatch import fnmatchcase
 from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
-from string import digits
-from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-from mnist_batch import _kernels
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.texts import Texts
+from mnist_batch.inputs.finding.natural_order import natural_key, naturally_sorted
+from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.remote.addresses import is_remote
-from mnist_batch.schema import Reason, error_text, shortened
 
 if TYPE_CHECKING:
     from mnist_batch.remote.folders import Entry, RemoteFolder
-
-FileStates = npt.NDArray[np.int64]
-"""Size in bytes, time of the last change in seconds and nanoseconds, and inode of n files: int64
-(n, 4), -1 where there is no file. The inode tells a file from another of the same size and time
-that was unpacked in its place. As one number, nanoseconds would end in the year 2262."""
 
 Folder: TypeAlias = "Path | RemoteFolder"
 """A folder that can be listed, on this machine or in object storage."""
 
 _AnyEntry: TypeAlias = "os.DirEntry[str] | Entry"
-
-UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
-"""What pyarrow raises on a damaged file; names in a footer may not be UTF-8."""
-
-_NO_FILE = (-1, -1, -1, -1)
-
-
-def open_native(path: str | Path, mode: str = "rb") -> pa.NativeFile:
-    """Open a file for pyarrow's readers (`rb`) or writers (`wb`), whatever bytes its name has.
-
-    Given a path they ask for UTF-8, and take one with a colon for a URI; given a file of Python's
-    they need the interpreter lock for each read.
-
-    Raises:
-        OSError: the file cannot be opened.
-    """
-    return pa.OSFile(os.fsencode(path), mode)
-
-
-def unreadable(error: BaseException) -> str:
-    """Return the text of the column `error` for the rows of a file that cannot be opened."""
-    if isinstance(error, FileNotFoundError):
-        return error_text(Reason.MISSING_FILE)
-    return error_text(Reason.UNREADABLE_FILE, cause(error))
-
-
-def cause(error: BaseException) -> str:
-    """Return what pyarrow or the operating system says of a file, on one line."""
-    number = getattr(error, "errno", None)
-    text = os.strerror(number) if number else str(error)
-    line = shortened(" ".join(text.split()), 300)  # it may quote the file
-    return line.rstrip(".") or type(error).__name__
-
-
-def text_of_path(path: str) -> str:
-    r"""Return a path as text that Arrow can hold; no two paths have the same.
-
-    A byte that is not UTF-8 becomes `\udcXX`, as Python writes it, where XX is the byte in
-    hexadecimal. Backslashes right before such a byte, and before the text of one, are doubled: so
-    an odd number of them stands before a byte, and an even number before text. All other paths stay
-    as they are, with their backslashes.
-    """
-    if path.isascii() and _ESCAPE not in path:
-        return path
-    # By way of the bytes, since with an odd locale Python holds other characters.
-    whole = os.fsencode(path).decode("utf-8", "surrogateescape")
-    return _BEFORE_ESCAPE.sub(r"\1\1", whole).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-_ESCAPE = r"\udc"
-_BEFORE_ESCAPE = re.compile(r"(\\+)(?=[\udc80-\udcff]|udc[89a-f][0-9a-f])")
-
-
-def texts_of_paths(paths: Sequence[str]) -> pa.Array:
-    """Return paths as Arrow strings, as `text_of_path` does."""
-    texts = Texts.joined([paths])
-    if _ESCAPE.encode() not in texts.joined_bytes()[0].tobytes():
-        with suppress(pa.ArrowInvalid):  # as nearly always all is UTF-8; it takes a hundredth
-            return texts.encoded.cast(pa.string())
-    return pa.array(map(text_of_path, texts), pa.string())
-
-
-def file_states(paths: Sequence[str | Path], *, portable: bool = False) -> FileStates:
-    """Return size, time and inode of files; `portable` ones have no inode, which is 0."""
-    states = np.full((len(paths), 4), -1, np.int64)
-    if _kernels.ready() and sys.getfilesystemencoding() == "utf-8":
-        _ask_for_states(paths if isinstance(paths, Texts) else Texts(map(str, paths)), states)
-    for place in np.flatnonzero(states[:, 0] < 0).tolist():
-        states[place] = _state(paths[place])
-    if portable:
-        states[states[:, 0] >= 0, 3] = 0
-    return states
-
-
-_MANY = 1024
-"""Files from which on two threads ask for their states, each for half of them."""
-
-
-def _ask_for_states(paths: Texts, states: FileStates) -> None:
-    """Fill in the states of files, by compiled code; -1 where there is none."""
-    from mnist_batch._kernels.files import file_states as ask
-
-    if len(paths) < _MANY:
-        ask(*paths.joined_bytes(), states)
-        return
-    half = len(paths) // 2
-    first, second = paths[:half].joined_bytes(), paths[half:].joined_bytes()
-
-    def ask_for_first() -> None:
-        with suppress(MemoryError):  # `file_states` asks for what is left, and says what fails
-            ask(*first, states[:half])
-
-    other = Thread(target=ask_for_first)
-    try:
-        other.start()
-    except RuntimeError:  # the system allows no more threads
-        ask(*paths.joined_bytes(), states)
-        return
-    ask(*second, states[half:])
-    other.join()
-
-
-def _state(path: str | Path) -> tuple[int, int, int, int]:
-    try:
-        # Path objects for 60,000 files would take a second.
-        status = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError) as error:  # a null character in the path
-        raise_if_of_machine(error, text_of_path(str(path)))
-        return _NO_FILE
-    inode = status.st_ino if status.st_ino < 2**63 else status.st_ino - 2**64  # all 64 bits
-    return status.st_size, *divmod(status.st_mtime_ns, 10**9), inode
 
 
 class FolderListing:
@@ -229,26 +104,6 @@ class FolderListing:
             raise next(iter(self._unreadable.values()))
 
 
-def suffix_of(path: str) -> str:
-    """Return the suffix of a file in lower case, by which its format is known; empty for none.
-
-    That is the name from its last dot on, or of a packed file from the dot before, as `.csv.gz`. Of
-    `train-images-idx3-ubyte` it is `.idx3-ubyte`, as if it were written with a dot. `Path` takes a
-    tenth of a listing.
-    """
-    name = path[path.rfind("/", 0, len(path) - 1) + 1 :].lower()
-    dot = name.rfind(".")
-    if name.endswith(".gz") and dot > 0:
-        return f"{suffix_of(name[:dot])}.gz"
-    if "idx" in name and (found := _IDX.search(name)):
-        return f".{found[1]}"
-    return name[dot:].rstrip("/") if dot > 0 else ""
-
-
-_IDX = re.compile(r"[-._](idx[1-4]-[a-z]+)$")
-"""How names of MNIST's files end, and of those made after them."""
-
-
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 """Files of labels in folders of images, as Hugging Face's `imagefolder` has them."""
 
@@ -268,53 +123,6 @@ def is_underscored(name: str) -> bool:
 
 
 _UNDERSCORED = re.compile(r"(?:^|/)_[^/=]*(?:/|$)")
-
-
-def natural_key(name: str) -> tuple[str, str]:
-    """Return a sort key that puts 2.png before 10.png, and `01` beside `1` in a fixed order.
-
-    In the key, each number is preceded by its length, after a null character, which is in no name
-    and sorts first. So keys compare as texts and numbers in turn would.
-    """
-    return _NUMBER.sub(_by_length, name), name
-
-
-def _by_length(match: re.Match[str]) -> str:
-    digits = match[0].lstrip("0")
-    return f"\0{chr(len(digits))}{digits}"
-
-
-_NUMBER = re.compile("[0-9]+")
-
-
-def naturally_sorted(names: Iterable[str]) -> list[str]:
-    """Return names in the order of `natural_key`.
-
-    Names that differ in one number only, as in most large folders, are sorted by length and then
-    as text, which takes a sixth of the time; names that differ in digits alone as text.
-    """
-    in_order = sorted(names)
-    if _differ_in_digits(in_order):
-        return in_order
-    front = os.path.commonprefix(in_order).rstrip(digits)  # noqa: RUF071 - by character
-    end = os.path.splitext(in_order[0])[1] if in_order else ""  # noqa: PTH122 - text in, text out
-    numbers = [name[len(front) : len(name) - len(end)] for name in in_order if name.endswith(end)]
-    joined = "".join(numbers)
-    if len(numbers) < len(in_order) or not all(numbers) or joined.strip(digits):
-        return sorted(in_order, key=natural_key)
-    if any(number[0] == "0" < number for number in numbers):
-        return sorted(in_order, key=natural_key)
-    return sorted(in_order, key=len)
-
-
-def _differ_in_digits(names: Sequence[str]) -> bool:
-    """Tell whether all names are of one length, and alike but for digits, in the same places."""
-    if len({*map(len, names)}) != 1:
-        return False
-    return "".join(names).translate(_ALIKE) == names[0].translate(_ALIKE) * len(names)
-
-
-_ALIKE = dict.fromkeys(map(ord, digits), "0")
 
 
 def list_folder(folder: Folder, kinds: Mapping[str, str]) -> FolderListing:

@@ -1,32 +1,21 @@
-"""Files: what is found in folders and by globs, in which order; links, pipes and any name."""
+"""What is found in folders and by globs, in which order; links, pipes and any name."""
 
 import os
-import re
 import socket
-import threading
 from collections.abc import Iterator
-from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_batch._kernels import files
 from mnist_batch.errors import InputError
-from mnist_batch.inputs import listing as folder_listing
+from mnist_batch.inputs.finding import listing as folder_listing
+from mnist_batch.inputs.finding.listing import FolderListing
+from mnist_batch.inputs.finding.natural_order import natural_key
 from mnist_batch.inputs.formats import file_kinds
 from mnist_batch.inputs.image_files import ImageFileShard
-from mnist_batch.inputs.listing import (
-    FolderListing,
-    file_states,
-    natural_key,
-    naturally_sorted,
-    text_of_path,
-    texts_of_paths,
-)
 from tests.support.small_files import touch
 
 
@@ -61,102 +50,6 @@ def row_of(path: Path | str, source: str = "a") -> tuple[str, bytes | None, str 
 def error_of(path: Path | str) -> str | None:
     """Return the error of reading one file."""
     return row_of(path)[2]
-
-
-# Names
-
-# What escapes are made of, so that many names nearly read as one.
-BYTES = st.lists(
-    st.sampled_from([b"\\", b"udc", b"u", b"dc", b"ff", b"80", b"\xff", b"\x80", b"/", b"z"])
-)
-
-
-@settings(max_examples=500)
-@given(BYTES.map(b"".join), BYTES.map(b"".join))
-@example(b"\xff", rb"\udcff")
-@example(b"\\\xff", rb"\\udcff")
-def test_no_two_names_have_one_text(first: bytes, second: bytes) -> None:
-    """Bytes that are no UTF-8, and text that reads as their escapes, are told apart."""
-    texts = [text_of_path(os.fsdecode(name)) for name in (first, second)]
-    assert (texts[0] == texts[1]) == (first == second)
-    assert texts_of_paths([*map(os.fsdecode, (first, second))]).to_pylist() == texts
-
-
-@given(BYTES.map(b"".join))
-def test_the_bytes_of_a_name_can_be_had_from_its_text(name: bytes) -> None:
-    """As the documentation says: of the backslashes before an escape, one in two counts.
-
-    Where their number is odd, the last one and what follows it stand for a byte.
-    """
-
-    def unescaped(match: re.Match[str]) -> str:
-        count, code = len(match[1]), match[2]
-        return "\\" * (count // 2) + (chr(int(code[1:], 16)) if count % 2 else code)
-
-    text = text_of_path(os.fsdecode(name))
-    back = re.sub(r"(\\+)(udc[89a-f][0-9a-f])", unescaped, text)
-    assert os.fsencode(back) == name
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: "udc" not in text))
-def test_other_names_are_their_own_text(name: str) -> None:
-    """Backslashes, control characters, marks from right to left: all stay."""
-    assert text_of_path(name) == name
-
-
-# Order
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["2.png", "10.png"],
-        ["img1.png", "img2.png", "img10.png", "img11.png"],
-        ["1.png", "2.png", "a.png", "b1.png", "b2.png"],
-        ["01", "1", "02", "2", "10"],
-        ["1a2", "1a10", "1b1", "2a1"],
-        ["9" * 100 + ".png", "1" + "0" * 100 + ".png"],
-    ],
-)
-def test_natural_order_is_that_of_the_numbers(names: list[str]) -> None:
-    """Numbers in names sort by value, however the names came."""
-    for order in permutations(names):
-        assert sorted(order, key=natural_key) == names
-
-
-NAMES = st.text(st.sampled_from("019a.-é٣²\n\udcff"), max_size=6)
-
-
-@settings(deadline=None)
-@given(NAMES, NAMES, NAMES)
-def test_natural_order_is_total(a: str, b: str, c: str) -> None:
-    """Any names can be compared, only equal ones are equal, and order is transitive."""
-    first, second, third = natural_key(a), natural_key(b), natural_key(c)
-    assert (first == second) == (a == b)
-    assert (first < second) + (second < first) + (a == b) == 1
-    if first <= second <= third:
-        assert first <= third
-
-
-STARTS, ENDS = st.sampled_from(["", "a", "a1-"]), st.sampled_from([".png", ".jp2"])
-NUMBERED = st.tuples(STARTS, st.text("0129", max_size=3), ENDS).map("".join)
-
-
-@settings(deadline=None, max_examples=1000)
-@given(st.lists(NUMBERED, max_size=6, unique=True) | st.lists(NAMES, max_size=6, unique=True))
-def test_many_names_are_sorted_as_one_by_one(names: list[str]) -> None:
-    """The quick way for names that differ in one number gives the same order."""
-    assert naturally_sorted(names) == sorted(names, key=natural_key)
-
-
-@settings(deadline=None)
-@given(st.integers(0), st.integers(0), st.sampled_from(["", "x", "a-"]))
-def test_natural_order_is_consistent_with_numbers(a: int, b: int, start: str) -> None:
-    """Names that differ in one number are in the order of that number."""
-    assert (natural_key(f"{start}{a}.png") < natural_key(f"{start}{b}.png")) == (a < b)
-
-
-# Folders
 
 
 @settings(deadline=None)
@@ -421,76 +314,3 @@ def test_glob_below_no_folder_is_an_error(tmp_path: Path, pattern: str) -> None:
     touch(tmp_path, "a.png")
     with pytest.raises(InputError, match=r"(gone|a\.png): folder cannot be read"):
         list_glob(f"{tmp_path}/{pattern}")
-
-
-def test_states_are_size_time_and_inode(tmp_path: Path) -> None:
-    """As the system tells them; -1 for a file that is not there, or cannot be."""
-    touch(tmp_path, "a.png")
-    status = (tmp_path / "a.png").stat()
-    states = file_states([tmp_path / "a.png", str(tmp_path / "b.png"), "a\0b"])
-    time_s, nanoseconds = divmod(status.st_mtime_ns, 10**9)
-    assert states.tolist() == [[1, time_s, nanoseconds, status.st_ino], [-1] * 4, [-1] * 4]
-    assert file_states([]).shape == (0, 4)
-
-
-@pytest.mark.parametrize("can_start", [True, False])
-def test_states_of_many_files_are_in_their_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_start: bool
-) -> None:
-    """Two threads ask, or one where the system allows no more; files that are missing have none."""
-    sizes = [number % 7 for number in range(1500)]
-    for number, size in enumerate(sizes):
-        if size:
-            (tmp_path / str(number)).write_bytes(bytes(size))
-
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    if not can_start:
-        monkeypatch.setattr(threading.Thread, "start", refuse)
-    states = file_states([f"{tmp_path}/{number}" for number in range(len(sizes))])
-    assert states[:, 0].tolist() == [size or -1 for size in sizes]
-
-
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_lacks_memory_leaves_its_files_to_the_caller(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a traceback of its own: one by one, which tells what the system says."""
-    ask, threads = files.file_states, []
-
-    def short_of_memory(*arguments: Any) -> None:  # noqa: ANN401 - arrays
-        threads.append(threading.current_thread())
-        if threads[-1] is not threading.main_thread():
-            raise MemoryError
-        ask(*arguments)
-
-    monkeypatch.setattr(files, "file_states", short_of_memory)
-    touch(tmp_path, "a.png")
-    states = file_states([tmp_path / "a.png"] * 1024)
-    assert len(threads) == 2
-    assert states[:, 0].tolist() == [1] * 1024
-
-
-@pytest.mark.parametrize("seconds", [-(2**40), -1, 0, 2**33, 9_223_372_037, 10_413_792_000, 2**37])
-def test_any_time_of_a_file_is_told_from_the_next(tmp_path: Path, seconds: int) -> None:
-    """Long before 1970, and past 2262-04-11, where 64 bits of nanoseconds end."""
-    touch(tmp_path, "a.png")
-    found = set()
-    for nanoseconds in (0, 1, 999_999_999):
-        time = seconds * 10**9 + nanoseconds
-        os.utime(tmp_path / "a.png", ns=(time, time))
-        found.add(file_states([tmp_path / "a.png"]).tobytes())
-    if (tmp_path / "a.png").stat().st_mtime_ns != time:
-        pytest.skip("this file system does not hold the time")
-    assert len(found) == 3
-
-
-def test_an_inode_may_have_all_64_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Network file systems make them so; no two are taken for one."""
-    inodes = [1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1]
-    status = [os.stat_result([0, inode, *[0] * 8], {"st_mtime_ns": 7}) for inode in inodes]
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "stat", lambda number: status[int(number)])
-        states = file_states([*map(str, range(len(inodes)))])
-    assert [number % 2**64 for number in states[:, 3].tolist()] == inodes

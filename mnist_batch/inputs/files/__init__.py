@@ -1,0 +1,1 @@
+"""Files whatever they hold: opening them, their paths as text, and how they are known again."""
