@@ -323,6 +323,11 @@ PART_TIMEOUT_S = 600.0
 """Seconds that a task of a cluster may take by default: a part of MNIST takes 0.3 s, and one of
 large photographs a minute."""
 
+PROCESS_TIMEOUT_S = 3600.0
+"""Seconds that a part may take in a worker process by default. The slowest part that was found is
+64 MiB of blank scans of 12 megapixels, PNG of 16 KB each: 310 s on a core (2026-11-28). A machine
+may be busy with other work, and a part that is given up too early ends a run that would be done."""
+
 
 @dataclass(frozen=True)
 class EngineOptions:
@@ -330,14 +335,12 @@ class EngineOptions:
 
     engine: EngineChoice = EngineChoice.THREADS
     ray_address: str | None = None  # of the cluster; None for what `RAY_ADDRESS` says
-    part_timeout: float | None = None  # seconds that a task may take; None for `PART_TIMEOUT_S`
+    part_timeout: float | None = None  # seconds that a part may take; None for the two above
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, and what is of another engine, by a `ValueError`."""
-        if self.engine is not EngineChoice.RAY:
-            for name in ("ray_address", "part_timeout"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f'{name}: is about engine="ray" alone')
+        if self.engine is not EngineChoice.RAY and self.ray_address is not None:
+            raise ValueError('ray_address: is about engine="ray" alone')
         if self.part_timeout is not None and not 0 < self.part_timeout < float("inf"):
             raise ValueError(f"part_timeout {self.part_timeout}: expected seconds, more than 0")
 
@@ -362,6 +365,12 @@ class PredictOptions:
     isolate: bool = False  # whether worker processes predict, which may die
     share: Share | None = None  # of the parts; None for all
     engine: EngineOptions = EngineOptions()
+
+    def __post_init__(self) -> None:
+        """Refuse a time for parts that nobody can end, by a `ValueError`."""
+        may_end = self.isolate or self.engine.engine is EngineChoice.RAY
+        if self.engine.part_timeout is not None and not may_end:
+            raise ValueError('part_timeout: needs isolate=True or engine="ray" too')
 
     @property
     def is_portable(self) -> bool:

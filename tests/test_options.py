@@ -155,9 +155,12 @@ def test_what_is_about_a_cluster_needs_one() -> None:
     assert PredictOptions(engine=EngineOptions(EngineChoice.RAY)).is_portable
     for arguments, message in (
         ((EngineChoice.THREADS, "a:1", None), 'ray_address: is about engine="ray" alone'),
-        ((EngineChoice.THREADS, None, 9.0), 'part_timeout: is about engine="ray" alone'),
         ((EngineChoice.RAY, None, 0.0), "part_timeout 0.0: expected seconds, more than 0"),
         ((EngineChoice.RAY, None, float("nan")), "expected seconds, more than 0"),
     ):
         with pytest.raises(ValueError, match=message):
             EngineOptions(*arguments)
+    timed = EngineOptions(part_timeout=9.0)
+    assert PredictOptions(isolate=True, engine=timed).engine.part_timeout == 9
+    with pytest.raises(ValueError, match='part_timeout: needs isolate=True or engine="ray" too'):
+        PredictOptions(engine=timed)

@@ -39,6 +39,7 @@ from mnist_batch.nights.tonight import Predicted, Tonight
 from mnist_batch.options import (
     BATCH_ROWS,
     Device,
+    EngineOptions,
     ErrorBudget,
     Inputs,
     ModelOptions,
@@ -152,6 +153,7 @@ def nightly(
     patience: int = 1,
     keep_nights: int | None = None,
     isolate: bool = True,
+    part_timeout: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     **predicting: Unpack[PredictArguments],
 ) -> NightlyResult:
@@ -171,6 +173,8 @@ def nightly(
         patience: nights in a row on which a gate has to be missed to fail.
         keep_nights: how many nights keep their predictions; None for all.
         isolate: whether worker processes predict, as `predict` says; here they do by default.
+        part_timeout: seconds after which a process is ended, and its part tried again; None for
+            3600.
         progress: called after each batch, in the calling thread.
         **predicting: arguments of `predict`, see `PredictArguments`.
 
@@ -180,7 +184,12 @@ def nightly(
     """
     limits = GateLimits(ErrorBudget.parse(max_errors), min_accuracy, require_labels, patience)
     options = NightlyOptions(limits, name, str(against), max_drop, keep_nights)
-    model, how = predicting.get("model"), _predict_options(isolate=isolate, **predicting)
+    how = replace(
+        _predict_options(**predicting),
+        isolate=isolate,
+        engine=EngineOptions(part_timeout=part_timeout),
+    )
+    model = predicting.get("model")
     progress = progress or image_bar()
     with runs_at(runs) as there, there.telling():
         return nightly_with(input_list(inputs), there, model, how, options, progress)
@@ -188,7 +197,6 @@ def nightly(
 
 def _predict_options(
     *,
-    isolate: bool,
     model: object = None,
     predictor: PredictorChoice | str = PredictorChoice.AUTO,
     scale: Scale | str | None = None,
@@ -215,7 +223,6 @@ def _predict_options(
         memory=memory_size(memory),
         content_hash=True,
         several=Several(several),
-        isolate=isolate,
     )
 
 

@@ -25,6 +25,7 @@ from mnist_batch.machine.memory import within
 from mnist_batch.options import (
     BATCH_ROWS,
     PART_TIMEOUT_S,
+    PROCESS_TIMEOUT_S,
     Device,
     EngineChoice,
     EngineOptions,
@@ -152,7 +153,7 @@ def predict(
         several: what becomes of a picture of several digits, see `options.Several`.
         engine: who predicts: `threads` here, or `ray`, tasks on a cluster, see Scale.
         ray_address: `HOST:PORT` of the Ray cluster; None for what `RAY_ADDRESS` says.
-        part_timeout: seconds that a task may take before it is tried elsewhere; None for 600.
+        part_timeout: seconds until a part is tried again; None for 600 on Ray, 3600 in a process.
         format: `dataset` for a folder of Parquet files, as a slash at the end of `out` says.
         shard: a share of the parts, as `1/3`, into a folder for `merge`; None for all.
         isolate: predict in worker processes, as many as `workers`: an image that ends one is a row
@@ -270,7 +271,8 @@ def _engine(options: PredictOptions) -> "Engine | None":
         return RayEngine(wanted.ray_address, timeout_s, options.workers)
     from mnist_batch.engines.processes import Processes  # which few runs need
 
-    return Processes(options.workers)
+    timeout_s = PROCESS_TIMEOUT_S if wanted.part_timeout is None else wanted.part_timeout
+    return Processes(options.workers, timeout_s)
 
 
 def predict_run(

@@ -8,13 +8,19 @@ engine gives each of its processes an `Attempt` at a time, and asks the attempt 
                                     was a probe
     attempt.after_probe()           the next attempt, after None
     attempt.after_death()           the next attempt, after the process died over it
+    attempt.after_timeout(seconds)  the next attempt, after the process was ended for it took longer
 
 A part that a process dies over is tried again. Once it has ended `DEATHS` processes, its rows are
-searched by halves: probes predict some of them and write nothing. A row that ends `DEATHS`
-processes alone, where it may have all the memory that a picture may take, is what does it; or the
-shard that is read with it, where to read that is enough. In the end the whole part is predicted
-once more, with these as rows with the error `Reason.CRASHED`, or `Reason.UNREADABLE_FILE` for all
-rows of a shard. The batches are the same, so that no other row changes in any bit.
+searched in pieces, and pieces of these: probes predict some and write nothing. A row that ends
+`DEATHS` processes alone, where it may have all the memory that a picture may take, is what does it;
+or the shard that is read with it, where to read that is enough. In the end the whole part is
+predicted once more, with these as rows with the error `Reason.CRASHED`, or `Reason.UNREADABLE_FILE`
+for all rows of a shard. The batches are the same, so that no other row changes in any bit.
+
+An image may also hang the decoder. So an engine may end a process that takes too long, which counts
+as a death. But machines and disks of a network hang too: before such a search all of the part but
+the decoding is tried, and where that takes too long, no image is to blame. A reader that hangs is
+the machine's failure.
 
 What an engine knows not to come of the attempt, as a machine of a cluster that is gone, is no death
 of it: the same attempt is made again. `Attempt.is_alone` asks that nothing else runs beside it on
@@ -38,6 +44,10 @@ from mnist_batch.outputs.parts.parts import Part
 DEATHS = 3
 """Processes that have to die over the same before it is held to be the cause."""
 
+_PIECES = 16
+"""In how many pieces rows are searched: among 32,768 rows one is found after 4 deaths more, each of
+which may last as long as a part may take; by halves, after 15."""
+
 _MOST_CRASHED = 64
 """Rows of a part that may crash: each takes some seconds to find, and where there are more, a
 library is broken, or somebody made the files."""
@@ -55,6 +65,7 @@ class Attempt:
             those that the part's shards join, ascending.
         probe: the places of the rows to predict, of which nothing is written; None for the part.
         reads: whether the shard of the row is to be read, whole, and nothing predicted.
+        decodes: whether images are decoded; without, all rows of the part are predicted as errors.
         unsearched: the probes after it, the next one last.
         known: how many causes were known when the search began; None before any search.
     """
@@ -65,6 +76,7 @@ class Attempt:
     unreadable: tuple[int, ...] = ()
     probe: range | None = None
     reads: bool = False
+    decodes: bool = True
     unsearched: tuple[range, ...] = ()
     known: int | None = None
 
@@ -79,6 +91,8 @@ class Attempt:
         Raises:
             MachineError: too many rows are known to crash.
         """
+        if not self.decodes:
+            return self._search()
         if not self.reads or self.probe is None:
             return self._next(self.unsearched)
         if len(self.crashed) == _MOST_CRASHED:
@@ -96,26 +110,65 @@ class Attempt:
         Raises:
             MachineError: neither a row alone nor the reading of a shard is what does it.
         """
-        deaths = self.deaths + 1
-        if self.probe is not None and len(self.probe) > 1:
-            return self._next((*self.unsearched, *_halves(self.probe)))
-        if deaths < DEATHS:
-            return replace(self, deaths=deaths)
-        if self.probe is not None:
-            return self._without_shard() if self.reads else replace(self, deaths=0, reads=True)
-        known = len(self.crashed) + len(self.unreadable)
-        if self.known == known:
+        if not self.decodes:
+            return self._search()
+        if self._is_last and self.reads:
+            return self._without_shard()
+        if self._is_last and self.probe is None:
+            if self._is_searched:
+                raise MachineError(
+                    f"{self._where}: the processes that predict these rows ended {DEATHS} times, "
+                    "and no image alone does it; nothing is wrong with the data; allow more memory "
+                    "(the container's limit), or pass fewer --workers"
+                )
+            return self._search()
+        return self._narrowed()
+
+    def after_timeout(self, seconds: float) -> "Attempt":
+        """Return the attempt after the process was ended, since it took more than `seconds`.
+
+        Raises:
+            MachineError: no row alone takes so long, or all but the decoding does.
+        """
+        is_whole = self.probe is None
+        if not self.decodes or (self._is_last and (self.reads or (is_whole and self._is_searched))):
             raise MachineError(
-                f"{self._where}: the processes that predict these rows ended {DEATHS} times, and "
-                "no image alone does it; nothing is wrong with the data; allow more memory (the "
-                "container's limit), or pass fewer --workers"
+                f"{self._where}: not done within {seconds:g} s, {DEATHS} times, and no image alone "
+                "takes so long; the machine, or what it reads from, hangs or is slow; mend that, "
+                "or pass a longer --part-timeout"
             )
-        return replace(self, known=known)._next(_halves(range(self.part.rows)))
+        if self._is_last and is_whole:
+            return replace(self, deaths=0, probe=range(self.part.rows), decodes=False)
+        return self._narrowed()
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether one death more is enough to say what does it."""
+        return self.deaths + 1 == DEATHS
+
+    @property
+    def _is_searched(self) -> bool:
+        """Whether a search has found nothing more than is known."""
+        return self.known == len(self.crashed) + len(self.unreadable)
+
+    def _narrowed(self) -> "Attempt":
+        """Return the attempt after a death that says nothing yet of any row."""
+        if self.probe is not None and len(self.probe) > 1:
+            return self._next((*self.unsearched, *_pieces(self.probe)))
+        if self._is_last:
+            return replace(self, deaths=0, reads=True)
+        return replace(self, deaths=self.deaths + 1)
+
+    def _search(self) -> "Attempt":
+        """Return the first probe of a search for the rows that the whole part dies over."""
+        known = len(self.crashed) + len(self.unreadable)
+        return replace(self, known=known)._next(_pieces(range(self.part.rows)))
 
     def _next(self, probes: tuple[range, ...]) -> "Attempt":
         """Return the last of some probes, or the whole part after them."""
         *unsearched, probe = probes or (None,)
-        return replace(self, deaths=0, probe=probe, reads=False, unsearched=tuple(unsearched))
+        rest = tuple(unsearched)
+        return replace(self, deaths=0, probe=probe, reads=False, decodes=True, unsearched=rest)
 
     def _without_shard(self) -> "Attempt":
         """Return the attempt after the shard of the probe's row is known to be unreadable."""
@@ -130,10 +183,10 @@ class Attempt:
         return f"{self.part.rows:,} rows from those of {self.part.pieces[0].shard.source} on"
 
 
-def _halves(rows: range) -> tuple[range, ...]:
-    """Return the second and the first half of some rows; of one row the row."""
-    middle = len(rows) // 2
-    return tuple(half for half in (rows[middle:], rows[:middle]) if half)
+def _pieces(rows: range) -> tuple[range, ...]:
+    """Return consecutive pieces of some rows, the last one first; of one row the row."""
+    size = -(-len(rows) // _PIECES)
+    return tuple(rows[start : start + size] for start in reversed(range(0, len(rows), size)))
 
 
 def make_attempt(job: PartJob, attempt: Attempt) -> PartDone | None:
@@ -145,6 +198,8 @@ def make_attempt(job: PartJob, attempt: Attempt) -> PartDone | None:
     """
     if attempt.is_alone:
         require_most_memory()
+    if not attempt.decodes:
+        attempt = replace(attempt, crashed=tuple(range(attempt.part.rows)))
     part = _with_errors(attempt)
     if attempt.probe is None:
         return predict_part(job, part)

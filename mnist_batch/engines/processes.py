@@ -10,10 +10,13 @@ main module of the calling program again.
 """
 
 import gc
+import math
 import os
 import pickle
 import resource
 import signal
+import socket
+import struct
 import subprocess
 import traceback
 from collections import Counter, deque
@@ -22,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
+from time import monotonic
 from types import MappingProxyType
 
 from mnist_batch.engines.crashes import DEATHS, Attempt, make_attempt
@@ -32,6 +36,7 @@ from mnist_batch.inference.workers import available_workers
 from mnist_batch.machine import isolated_python, memory, module_folders
 from mnist_batch.machine.failures import machine_errors, not_started
 from mnist_batch.machine.memory_limits import allowed_memory
+from mnist_batch.options import PROCESS_TIMEOUT_S
 from mnist_batch.outputs.parts.parts import Part
 from mnist_batch.remote.temporary_folders import TemporaryFolder
 
@@ -40,6 +45,12 @@ _PROCESS = 256 * 2**20
 
 _AHEAD = 16
 """Parts per process that may be done before one that is not: a search takes a while."""
+
+_LOOK_S = 60.0
+"""Seconds between looks at deadlines, at most."""
+
+_LONGEST_S = 10**6
+"""Seconds; some systems take no longer timeout of a socket."""
 
 _READY = "ready"
 """The first answer of a process: its modules are imported, and it has built the model."""
@@ -55,6 +66,7 @@ class _Worker:
         attempt: what it is to do; None where it has nothing to do.
         has_job: whether it was sent the job.
         is_ready: whether it has said `_READY`.
+        deadline: when it has to answer, as of `time.monotonic`.
     """
 
     process: "subprocess.Popen[bytes]"
@@ -62,6 +74,7 @@ class _Worker:
     attempt: Attempt | None = None
     has_job: bool = False
     is_ready: bool = False
+    deadline: float = math.inf
 
 
 class Processes:
@@ -69,8 +82,16 @@ class Processes:
 
     kernels: Mapping[str, str] = MappingProxyType({})  # of this machine
 
-    def __init__(self, workers: int | None = None) -> None:
-        """Start nothing yet; `workers` are at least 1, None for one a core."""
+    def __init__(
+        self, workers: int | None = None, part_timeout_s: float = PROCESS_TIMEOUT_S
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            workers: processes, at least 1; None for one a core.
+            part_timeout_s: seconds that an attempt may take, or a process until it is ready.
+        """
+        self._part_timeout_s = part_timeout_s
         self._wanted = workers or available_workers()
         self._most = self._wanted  # processes at once, from now on
         self._workers: list[_Worker] = []
@@ -113,10 +134,11 @@ class Processes:
                 busy = {worker.pipe: worker for worker in self._workers if worker.attempt}
                 if not busy:
                     return
-                for pipe in wait([*busy]):
+                for pipe in wait([*busy], self._until_deadline()):
                     if done := self._received(busy[pipe]):  # type: ignore[index] # of ours all
                         window.finish(done.number)
                         yield done
+                self._end_overdue()
         finally:
             for worker in self._workers:
                 worker.process.kill()
@@ -138,6 +160,7 @@ class Processes:
             if worker is None:
                 break
             worker.attempt = self._again.popleft()
+            worker.deadline = monotonic() + self._part_timeout_s
             given.append(worker)
         # Only now: a process takes its job when it has imported its modules, and all do that at
         # once.
@@ -156,7 +179,7 @@ class Processes:
         if len(self._workers) >= self._most:
             return None
         try:
-            self._workers.append(_started(self._variables))
+            self._workers.append(_started(self._variables, self._part_timeout_s))
         except MachineError:
             if not self._workers:
                 raise
@@ -170,8 +193,12 @@ class Processes:
         assert attempt
         try:
             reply = worker.pipe.recv()
+        except BlockingIOError:  # it hangs in mid-answer, see `_bounded`
+            self._end_late(worker)
+            return None
         except (EOFError, OSError):
-            self._again.appendleft(self._after_death(worker, attempt))
+            how = self._end(worker)
+            self._again.appendleft(self._after_death(worker, attempt, how))
             return None
         if isinstance(reply, MachineError) and len(self._workers) > 1:
             self._end(worker)  # which it does itself, and leaves to the others what it lacked
@@ -182,6 +209,7 @@ class Processes:
             raise reply
         if reply == _READY:
             worker.is_ready, self._unready = True, 0
+            worker.deadline = monotonic() + self._part_timeout_s
             return None
         worker.attempt = None
         if isinstance(reply, PartDone):
@@ -191,14 +219,34 @@ class Processes:
         self._again.appendleft(attempt.after_probe())
         return None
 
-    def _after_death(self, worker: _Worker, attempt: Attempt) -> Attempt:
+    def _until_deadline(self) -> float:
+        """Return the seconds until a process has to answer; not too many for the system."""
+        first = min(worker.deadline for worker in self._workers if worker.attempt)
+        return min(max(0.0, first - monotonic()), _LOOK_S)
+
+    def _end_overdue(self) -> None:
+        """End the processes that have not answered in time."""
+        for worker in [*self._workers]:
+            is_late = worker.attempt and monotonic() >= worker.deadline
+            # What waits in the pipe came in time: who takes the parts may have been slow.
+            if is_late and not worker.pipe.poll():
+                self._end_late(worker)
+
+    def _end_late(self, worker: _Worker) -> None:
+        """End a process that does not answer, and let its attempt be followed by the next."""
+        attempt = worker.attempt
+        assert attempt
+        worker.process.kill()
+        self._end(worker)
+        self._again.appendleft(self._after_death(worker, attempt, _TIMEOUT))
+
+    def _after_death(self, worker: _Worker, attempt: Attempt, how: str) -> Attempt:
         """Return what is to be done after a process died.
 
         Raises:
-            MachineError: as `Attempt.after_death`, or several processes ended before they were
-                ready, one after another and with none beside them.
+            MachineError: as `Attempt.after_death` or `after_timeout`, or several processes ended
+                before they were ready, one after another and with none beside them.
         """
-        how = self._end(worker)
         if worker.is_ready:
             self._deaths[how] += 1
             # As where memory is short: go on with fewer. What probes die over is known.
@@ -207,6 +255,8 @@ class Processes:
             if how == _KILLED and attempt.probe is None and may_slow:
                 self._slowed.add(number)
                 self._most -= 1
+            if how == _TIMEOUT:
+                return attempt.after_timeout(self._part_timeout_s)
             return attempt.after_death()
         if self._workers:
             self._most = len(self._workers)  # and leave the attempt to the others
@@ -228,7 +278,8 @@ class Processes:
         return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
-_KILLED = signal.SIGKILL.name
+_KILLED, _TIMEOUT = signal.SIGKILL.name, "timeout"
+"""How processes end, among other ways: the system kills one, and this one does."""
 
 _PROGRAM = """
 from mnist_batch.engines import processes
@@ -246,14 +297,17 @@ def _temporary_folder() -> TemporaryFolder | None:
     return None
 
 
-def _started(variables: dict[str, str]) -> _Worker:
+def _started(variables: dict[str, str], timeout_s: float) -> _Worker:
     """Start a process, whose environment has some more variables than this one's.
+
+    Where it stops in the middle of a message, `timeout_s` bounds the waiting for the rest.
 
     Raises:
         MachineError: the system allows none.
     """
     try:
         ours, theirs = Pipe()
+        _bound(ours, timeout_s)
     except OSError as error:
         raise not_started(error, "a worker process") from error
     try:
@@ -272,6 +326,17 @@ def _started(variables: dict[str, str]) -> _Worker:
     finally:
         theirs.close()
     return _Worker(process, ours)
+
+
+def _bound(pipe: Connection, timeout_s: float) -> None:
+    """Let sending and receiving raise `BlockingIOError` where nothing moves for so long.
+
+    A message is larger than what the system keeps of it, so even to send one may wait for ever.
+    """
+    seconds = min(max(1, math.ceil(timeout_s)), _LONGEST_S)
+    with socket.socket(fileno=os.dup(pipe.fileno())) as same:
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            same.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", seconds, 0))  # timeval
 
 
 def serve(descriptor: int) -> None:

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +13,19 @@ from hypothesis import strategies as st
 
 from mnist_batch.commands.runs.run import Run
 from mnist_batch.decoding import attempts
+from mnist_batch.decoding.decode import DecodedBatch
 from mnist_batch.engines.crashes import DEATHS, Attempt, make_attempt
 from mnist_batch.engines.part_job import PartJob
 from mnist_batch.errors import MachineError
+from mnist_batch.inference import pipeline
 from mnist_batch.inputs import image_files
 from mnist_batch.inputs.shards import Piece, TakenRows, UnreadableSource
 from mnist_batch.options import PredictOptions
 from mnist_batch.outputs.parts import parts
 from mnist_batch.outputs.parts.part_file import PartIdentity, read_part
 from mnist_batch.outputs.parts.parts import Part
+from mnist_batch.preprocessing.mnist_form import prepare_batch
+from mnist_batch.schema import ImageBatch
 
 
 def _part(*rows: int) -> Part:
@@ -30,9 +35,12 @@ def _part(*rows: int) -> Part:
 
 
 def _processes(
-    attempt: Attempt, crashing: Collection[int], unreadable: Collection[int] = ()
+    attempt: Attempt,
+    crashing: Collection[int],
+    unreadable: Collection[int] = (),
+    hanging: Collection[int] = (),
 ) -> tuple[Attempt, int]:
-    """Run attempts in processes that die over some rows, and as they read some shards.
+    """Run attempts in processes that die over some rows, hang over some, or die as they read some.
 
     Returns:
         The last attempt, and how many died.
@@ -43,10 +51,13 @@ def _processes(
         rows = range(attempt.part.rows) if attempt.probe is None else attempt.probe
         read = [row for row in rows if numbers[row] not in attempt.unreadable]
         dies = any(numbers[row] in unreadable for row in read)
-        if not attempt.reads:
-            dies |= bool({*read}.intersection(crashing).difference(attempt.crashed))
-        if dies:
+        decoded = {*read}.difference(attempt.crashed)
+        if attempt.reads or not attempt.decodes:
+            decoded = set()
+        if dies or decoded.intersection(crashing):
             attempt, deaths = attempt.after_death(), deaths + 1
+        elif decoded.intersection(hanging):
+            attempt, deaths = attempt.after_timeout(9.0), deaths + 1
         elif attempt.probe is None:
             return attempt, deaths
         else:
@@ -58,14 +69,15 @@ def test_just_the_rows_and_the_shards_that_crash_are_found(data: st.DataObject) 
     """However many they are and wherever; the whole part is predicted last."""
     sizes = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=6))
     unreadable = data.draw(st.sets(st.integers(0, len(sizes) - 1), max_size=2))
-    crashing = data.draw(st.sets(st.integers(0, sum(sizes) - 1), max_size=5))
-    attempt, deaths = _processes(Attempt(_part(*sizes)), crashing, unreadable)
-    numbers = np.repeat(np.arange(len(sizes)), sizes)
-    assert attempt.unreadable == tuple(sorted(unreadable))
-    assert attempt.crashed == tuple(
-        row for row in sorted(crashing) if numbers[row] not in unreadable
+    crashing, hanging = (
+        data.draw(st.sets(st.integers(0, sum(sizes) - 1), max_size=5)) for _ in range(2)
     )
-    causes, levels = len(crashing) + len(unreadable), sum(sizes).bit_length()
+    attempt, deaths = _processes(Attempt(_part(*sizes)), crashing, unreadable, hanging)
+    numbers = np.repeat(np.arange(len(sizes)), sizes)
+    found = crashing | hanging
+    assert attempt.unreadable == tuple(sorted(unreadable))
+    assert attempt.crashed == tuple(row for row in sorted(found) if numbers[row] not in unreadable)
+    causes, levels = len(found) + len(unreadable), 2  # of up to 240 rows, 16 pieces of 15
     assert deaths <= (DEATHS + causes * (levels + 2 * DEATHS) if causes else 0)
 
 
@@ -81,6 +93,7 @@ def test_a_row_is_held_to_be_the_cause_only_after_as_many_deaths_alone() -> None
     for _ in range(DEATHS):
         assert not attempt.is_alone
         attempt = attempt.after_death()
+    assert attempt.decodes
     assert (attempt.probe, attempt.is_alone) == (range(1), True)
     for _ in range(DEATHS):
         assert not attempt.reads
@@ -100,6 +113,45 @@ def test_where_no_row_alone_does_it_the_machine_is_what_lacks_something() -> Non
         attempt = attempt.after_death()
     with pytest.raises(MachineError, match=r"2 rows from those of a/1\.png on: .* no image"):
         attempt.after_death()
+
+
+def _timed_out(attempt: Attempt, times: int = DEATHS) -> Attempt:
+    for _ in range(times):
+        attempt = attempt.after_timeout(9.0)
+    return attempt
+
+
+def test_rows_that_take_too_long_are_searched_only_where_it_is_their_decoding() -> None:
+    """All the rest is tried first; where that takes too long too, the machine hangs."""
+    attempt = _timed_out(Attempt(_part(2)))
+    assert (attempt.probe, attempt.decodes) == (range(2), False)
+    assert attempt.after_probe().probe == range(1)
+    assert attempt.after_death().probe == range(1)  # it is not slow, and dies over something
+    with pytest.raises(MachineError) as raised:
+        attempt.after_timeout(9.0)
+    assert str(raised.value) == (
+        "2 rows from those of a/1.png on: not done within 9 s, 3 times, and no image alone takes "
+        "so long; the machine, or what it reads from, hangs or is slow; mend that, or pass a "
+        "longer part_timeout"
+    )
+
+
+def test_a_reader_that_hangs_is_the_failure_of_the_machine() -> None:
+    """As a disk of the network does: no row is accused."""
+    attempt = _timed_out(_timed_out(Attempt(_part(2))).after_probe())
+    assert (attempt.reads, attempt.probe) == (True, range(1))
+    attempt = _timed_out(attempt, DEATHS - 1)
+    with pytest.raises(MachineError, match="what it reads from, hangs"):
+        attempt.after_timeout(9.0)
+
+
+def test_a_part_that_is_slow_as_a_whole_accuses_no_row() -> None:
+    """Each of its rows is done in time."""
+    attempt = _timed_out(Attempt(_part(2))).after_probe().after_probe().after_probe()
+    assert (attempt.probe, attempt.crashed) == (None, ())
+    attempt = _timed_out(attempt, DEATHS - 1)
+    with pytest.raises(MachineError, match="pass a longer part_timeout"):
+        attempt.after_timeout(9.0)
 
 
 def test_a_part_of_which_each_image_crashes_stops_the_run() -> None:
@@ -152,6 +204,22 @@ def test_a_probe_writes_nothing(job: tuple[PartJob, list[Part]], tmp_path: Path)
     for probe in (range(8), range(2, 7), range(3, 4)):
         assert make_attempt(shared, Attempt(part, probe=probe)) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_a_part_can_be_tried_without_its_decoding(
+    job: tuple[PartJob, list[Part]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row comes to it with an error; all else is done, and nothing is written."""
+    shared, (part, *_) = job
+    errors = list[str | None]()
+
+    def prepare(batch: ImageBatch, **named: Any) -> DecodedBatch:  # noqa: ANN401
+        errors.extend(batch.error.to_pylist())
+        return prepare_batch(batch, **named)
+
+    monkeypatch.setattr(pipeline, "prepare_batch", prepare)
+    assert make_attempt(shared, Attempt(part, probe=range(8), decodes=False)) is None
+    assert errors == ["crashed the decoder"] * 8
 
 
 def test_a_probe_reads_none_but_its_rows(

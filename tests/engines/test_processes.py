@@ -184,10 +184,69 @@ def test_a_process_that_is_killed_in_mid_part_costs_nothing(
     expected = _table(_in_threads(digits))
     crashing.mark([min(digits.rglob("*.png"))])
     once = digits.parent / "once"
-    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.kill_once(once)))
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.once(once, crashing.KILL)))
     summary = _isolated(digits, report=False)
     assert _table(summary).equals(expected)
     assert "worker processes that ended in mid-work, by SIGKILL: 1" in summary.notes
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a process is stopped, a day passes at each look at the clock; else no time does.
+
+    So just the processes that hang meet deadlines, however slow the machine is.
+    """
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 86_400 * any(map(live_processes.is_stopped, _workers_of(os.getpid())))
+        return now[0]
+
+    monkeypatch.setattr(processes, "monotonic", clock)
+    monkeypatch.setattr(processes, "_LOOK_S", 0.02)
+
+
+_HANGING = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for what is stopped")
+
+
+@_HANGING
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("place", ["in mid-part", "as it starts"])
+def test_a_process_that_hangs_costs_nothing(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """It is ended, and another predicts its part; nor does who sends it a job wait for ever."""
+    expected = _table(_in_threads(digits))
+    hang = crashing.once(digits.parent / "once", crashing.HANG)
+    if place == "in mid-part":
+        crashing.mark([min(digits.rglob("*.png"))])
+        program = crashing.program(hang)
+    else:
+        monkeypatch.setattr(processes, "_LONGEST_S", 1)  # a job is more than the system keeps of it
+        program = crashing.program("pass", hang)
+    monkeypatch.setattr(processes, "_PROGRAM", program)
+    summary = _isolated(digits, workers=1, report=False)
+    assert _table(summary).equals(expected)
+    said = [note for note in summary.notes if note.startswith("worker processes")]
+    in_work = "worker processes that ended in mid-work, by timeout: 1"
+    assert said == ([in_work] if place == "in mid-part" else [])
+
+
+@_HANGING
+@pytest.mark.usefixtures("impatient")
+def test_an_image_that_hangs_the_decoder_is_a_row_with_an_error(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all others no bit changes."""
+    expected = _table(_in_threads(digits)).to_pylist()
+    crashing.mark([sorted(digits.rglob("*.png"))[3]])
+    monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.HANG))
+    summary = _isolated(digits, workers=1, report=False)
+    lost = {"prediction": None, "confidence": None, "prepared": False, "probabilities": None}
+    expected[3] |= lost | {"error": "crashed the decoder"}
+    assert _table(summary).to_pylist() == expected
+    # Three times in its part, and three times alone.
+    assert "worker processes that ended in mid-work, by timeout: 6" in summary.notes
 
 
 def _workers_of(process: int) -> list[int]:
@@ -216,7 +275,7 @@ def test_an_image_that_is_killed_leaves_as_many_processes_as_before(
     crashing.mark([min(digits.rglob("*.png"))])
     monkeypatch.setattr(processes, "_PROGRAM", crashing.program(crashing.KILL))
     engine = processes.Processes(3)
-    monkeypatch.setattr(processes, "Processes", lambda _: engine)
+    monkeypatch.setattr(processes, "Processes", lambda *_: engine)
     assert _isolated(digits, report=False).metrics.errors == 1
     assert engine._most == 3
 

@@ -13,12 +13,13 @@ _PROGRAM = processes._PROGRAM
 
 SEGFAULT = "faulthandler._sigsegv()"
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
-"""What the decoder does: as by a flaw, and as the system does where memory is short."""
+HANG = "os.kill(os.getpid(), signal.SIGSTOP)"
+"""What the decoder does: it crashes by a flaw, is killed as where memory is short, or hangs."""
 
 
-def kill_once(flag: Path) -> str:
-    """Return a deed that kills the process unless a file is there, which it makes before."""
-    return f"if not os.path.exists({str(flag)!r}): open({str(flag)!r}, 'w').close(); {KILL}"
+def once(flag: Path, deed: str) -> str:
+    """Return a deed that is done unless a file is there, which it makes before."""
+    return f"if not os.path.exists({str(flag)!r}): open({str(flag)!r}, 'w').close(); {deed}"
 
 
 def mark(paths: Sequence[Path]) -> None:

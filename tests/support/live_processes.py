@@ -7,8 +7,12 @@ from pathlib import Path
 
 def is_running(process: int) -> bool:
     """Tell whether a process is there and has not ended; one that nobody waited for has ended."""
-    state = _told(process, "stat").rpartition(b")")[2].split()[:1]
-    return state not in ([], [b"Z"], [b"X"])
+    return _state(process) not in (b"", b"Z", b"X")
+
+
+def is_stopped(process: int) -> bool:
+    """Tell whether a signal has stopped a process, and none has let it go on."""
+    return _state(process) == b"T"
 
 
 def children(process: int, name: bytes = b"") -> list[int]:
@@ -22,6 +26,11 @@ def listens(process: int) -> bool:
     """Tell whether a process has a handler for SIGTERM, as the command has once it has begun."""
     caught = re.search(rb"SigCgt:\s*(\w+)", _told(process, "status"))
     return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def _state(process: int) -> bytes:
+    """Return the letter of a process's state, proc_pid_stat(5); none where it has ended."""
+    return _told(process, "stat").rpartition(b")")[2].strip()[:1]
 
 
 def _told(process: int, name: str) -> bytes:

@@ -93,7 +93,7 @@ def nightly(
     running: groups.Running,
     reading: groups.Reading,
     predicting: groups.Predicting,
-    isolate: parameters.Isolate = True,
+    isolating: groups.Isolating,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:
@@ -114,7 +114,7 @@ def nightly(
             **vars(running),
             **vars(reading),
             **predicting.arguments(),
-            isolate=isolate,
+            **vars(isolating),
             progress=progress,
         )
     terminal.show_result(result, night_page, quiet=quiet, as_json=as_json)

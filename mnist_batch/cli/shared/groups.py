@@ -69,20 +69,38 @@ class Predicting:
 class Spreading:
     """Who predicts the parts of a run; the fields are arguments of `predict`."""
 
+    isolate: parameters.Isolate = False
+    part_timeout: parameters.PartTimeout = None
     engine: parameters.EngineName = EngineChoice.THREADS
     ray_address: parameters.RayAddress = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is about a cluster or about processes where there are none."""
+        if self.engine is not EngineChoice.RAY and self.ray_address is not None:
+            raise typer.BadParameter("needs --engine ray too", param_hint="'--ray-address'")
+        _check_part_timeout(
+            self.part_timeout, has_processes=self.isolate or self.engine is EngineChoice.RAY
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isolating:
+    """What predicts a night; the fields are arguments of `nightly`."""
+
+    isolate: parameters.Isolate = True
     part_timeout: parameters.PartTimeout = None
 
     def __post_init__(self) -> None:
-        """Refuse what is about a cluster where there is none."""
-        if self.engine is EngineChoice.RAY:
-            return
-        for name, value in (
-            ("--ray-address", self.ray_address),
-            ("--part-timeout", self.part_timeout),
-        ):
-            if value is not None:
-                raise typer.BadParameter("needs --engine ray too", param_hint=f"'{name}'")
+        """Refuse what is about processes where there are none."""
+        _check_part_timeout(self.part_timeout, has_processes=self.isolate)
+
+
+def _check_part_timeout(seconds: float | None, *, has_processes: bool) -> None:
+    """Refuse a time for parts where threads predict them, which nobody can end."""
+    if seconds is not None and not has_processes:
+        raise typer.BadParameter(
+            "needs --isolate or --engine ray too", param_hint="'--part-timeout'"
+        )
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:

@@ -243,11 +243,21 @@ RayAddress = Annotated[
         help="The Ray cluster; by default what RAY_ADDRESS says.",
     ),
 ]
+
+
+def _seconds(value: float | None) -> float | None:
+    """Refuse what is no time before anything starts."""
+    if value is not None and not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value:g}: expected seconds, more than 0")
+    return value
+
+
 PartTimeout = Annotated[
     float | None,
-    spreading(
-        min=0.001,
+    reading(
         metavar="SECONDS",
-        help="Time that a task of a cluster may take before it is tried elsewhere; by default 600.",
+        callback=_seconds,
+        help="Time after which a worker process is ended, or a task of Ray, and its part tried "
+        "again; by default 3600 and 600.",
     ),
 ]
