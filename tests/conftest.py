@@ -5,6 +5,7 @@ Environment variables name the folders of real data; tests of it skip where they
 
 import gzip
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,17 @@ from tests.support.fault_proxy import Fault, FaultProxy, first
 from tests.support.linear_model import write_linear_model
 from tests.support.object_stores import AZURE_ACCOUNT, AZURE_KEY, AZURITE, azurite, google_storage
 from tests.support.s3_server import Bucket, environment_of, s3_server
+
+
+def pytest_configure() -> None:
+    """Let no program that a test starts be born with signals ignored.
+
+    A shell's background job ignores SIGINT, and one of `nohup` SIGHUP. This process still does
+    nothing about them; but what it starts inherits no handler.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def _folder_of(variable: str) -> Path:

@@ -245,8 +245,6 @@ def test_a_run_that_is_stopped_while_it_draws_has_predicted(
     ended = run_failing(
         _STOPPED.format(int(sent)),
         *(*arguments, "--overwrite"),
-        # A shell's background job is born with SIGINT ignored, and so would this test's child.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert ended.returncode == status, ended.stderr
     assert out.read_bytes() != before

@@ -56,7 +56,6 @@ def test_a_signal_ends_a_benchmark(model: Path) -> None:
         [*COMMAND, *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_for(process, lambda: listens(process.pid))
     time.sleep(2)
@@ -76,8 +75,6 @@ def test_a_signal_stops_a_run_and_leaves_nothing(
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background job is born with SIGINT ignored, and so would this test's child.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_for(process, lambda: list(tmp_path.rglob(".out.parquet.*")))
     time.sleep(0.2)  # by now it decodes
@@ -109,7 +106,6 @@ def test_after_a_signal_a_run_can_be_resumed(
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_for(process, lambda: list(tmp_path.rglob("part-*.arrow")))
     process.send_signal(sent)
@@ -291,7 +287,6 @@ def test_several_signals_end_a_run_as_quietly_as_one(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(moment_s)
     has_begun = listens(process.pid) or sys.platform != "linux"
