@@ -1,4 +1,4 @@
-"""Decode images once, into a Parquet file that gives the same predictions but faster.
+"""Decode images once, into Parquet that gives the same predictions but faster.
 
 Every image is a row of raw pixels, in input order, with its source, label and, where it cannot be
 read, the reason. The predictions of the file are those of the INPUT, prepared so: for other classes
@@ -17,7 +17,13 @@ from mnist_batch.cli.printing.summary import speed
 from mnist_batch.cli.shared import gates, groups, parameters
 from mnist_batch.options import Prepare
 
-_Out = Annotated[str, parameters.writing(metavar="FILE", help="The packed file: .parquet.")]
+_Out = Annotated[
+    str,
+    parameters.writing(
+        metavar="FILE|DIR/",
+        help="The packed file, .parquet, or a folder of such files, here or s3://BUCKET/...",
+    ),
+]
 
 
 def pack(
@@ -28,6 +34,7 @@ def pack(
     reading: groups.Reading,
     workers: parameters.Workers = None,
     memory: parameters.Memory = None,
+    output_format: parameters.FormatChoice = None,
     max_errors: parameters.MaxErrors = "0",
     overwrite: parameters.Overwrite = False,
     quiet: parameters.Quiet = False,
@@ -44,6 +51,7 @@ def pack(
             memory=memory,
             overwrite=overwrite,
             progress=progress,
+            format=output_format,
         )
     terminal.show_result(summary, pack_page, quiet=quiet, as_json=as_json)
     gates.check_errors(

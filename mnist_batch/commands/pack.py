@@ -1,4 +1,4 @@
-"""Pack inputs: decode every image once, into one Parquet file of raw pixels."""
+"""Pack inputs: decode every image once, into Parquet of raw pixels, a file or a folder."""
 
 import time
 from collections import Counter
@@ -17,33 +17,36 @@ from mnist_batch.commands.runs.notes import reading_notes, without_digit_note
 from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
-from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY, packed_schema
-from mnist_batch.inputs.remote.read_ahead import fetched_ahead
-from mnist_batch.inputs.shards import SHARD_ROWS
+from mnist_batch.inputs.dataset.layout import part_name
+from mnist_batch.inputs.parquet.columns import PACKED, packed_schema
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.machine.memory import within
 from mnist_batch.options import (
     BATCH_ROWS,
     Inputs,
+    OutputFormat,
     Prepare,
     ReadArguments,
     ReadOptions,
     input_list,
     memory_size,
+    output_format,
 )
-from mnist_batch.outputs.atomic import StagedFile
-from mnist_batch.outputs.output_lock import OutputLock
-from mnist_batch.outputs.parquet_writer import ParquetWriter
+from mnist_batch.outputs.kinds import (
+    check_folder,
+    check_place,
+    locked,
+    output_place,
+    place_in,
+    suffix_of,
+)
+from mnist_batch.outputs.packed.packed_file import PackedFile
+from mnist_batch.outputs.packed.packed_folder import PackedFolder
 from mnist_batch.outputs.places import check_not_read, check_outside
-from mnist_batch.outputs.targets import check_writable, output_errors
 from mnist_batch.preprocessing.mnist_form import prepare_batch
-from mnist_batch.remote.addresses import path_here
+from mnist_batch.remote.addresses import Place, refuse_unknown
 from mnist_batch.reports.notebook import image_bar
 from mnist_batch.schema import DIGITS, Classes, ImageBatch, reason
-
-ROW_GROUP_ROWS = SHARD_ROWS
-"""Rows of a row group: a shard is one, and shards of raw pixels are cut where batches are. Larger
-ones read no faster, and writing them takes more memory."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,12 @@ class PackSummary:
     """The result of `pack`.
 
     Attributes:
-        out: the packed file.
+        out: the packed file, or the folder of such files.
         rows: all rows.
         labelled: rows with a label.
         prepared: rows whose image was brought to MNIST form, or resized with `prepare` never.
         errors_by_reason: rows without an image per reason, most frequent first.
-        size_bytes: the size of the file.
+        size_bytes: the size of the file, or of all files.
         elapsed_s: seconds from the first read to the last write.
         notes: what the user should know, one sentence each.
         uncounted_sources: the number of sources that are one row with an error each, since nobody
@@ -64,7 +67,7 @@ class PackSummary:
         unreadable: the first rows without an image.
     """
 
-    out: Path
+    out: Place
     rows: int
     labelled: int
     prepared: int
@@ -113,18 +116,20 @@ def pack(
     memory: str | None = None,
     overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    format: OutputFormat | str | None = None,
     **reading: Unpack[ReadArguments],
 ) -> PackSummary:
-    """Decode all images of the inputs into one Parquet file, which predicts as they do but faster.
+    """Decode all images of the inputs into Parquet of pixels, which predicts as they do but faster.
 
-    Every row of the input is a row of the file, in input order, with its source, row, label and
+    Every row of the input is a row of it, in input order, with its source, row, label and
     error: predictions of the file are those of the inputs, prepared so. Other classes than digits
     need `prepare` never where neither data nor `class_names` name them. Nothing is at `out` before
     all of it is; on an error nothing is left.
 
-    The arguments are those of `predict`. Inputs may be packed files too; `out` has the suffix
-    `.parquet`. The file does not depend on `workers` and `memory`. It records `prepare`: what was
-    prepared once is not prepared again.
+    The arguments are those of `predict`. Inputs may be packed files too. `out` has the suffix
+    `.parquet`, or is a folder of such files (`packed/`, or `format` `dataset`), which is one INPUT
+    as a file is. Neither depends on `workers` and `memory`. It records `prepare`: what was prepared
+    once is not prepared again.
 
     Raises:
         OutputError: the output exists, cannot be written, or lies within an input folder.
@@ -134,36 +139,37 @@ def pack(
     most, read = memory_size(memory), ReadOptions.of(**reading)
     if workers is not None and workers < 1:
         raise ValueError(f"workers {workers}: expected at least 1")
-    inputs, out, prepare = input_list(inputs), path_here(out, "a packed file is"), Prepare(prepare)
-    if out.suffix.lower() != ".parquet":
-        raise OutputError(f"{out}: a packed file is Parquet; give it the suffix .parquet")
-    check_writable(out, overwrite=overwrite)
-    check_outside([out], [], inputs)
-    with OutputLock(out) as out_lock:
+    refuse_unknown(out)
+    kind, place = output_format(out, format), output_place(out)
+    inputs, prepare = input_list(inputs), Prepare(prepare)
+    written = _checked_place(place, kind, inputs, overwrite=overwrite)
+    with locked(place) as of_lock:
         opened = open_inputs(inputs, read, None)
         prepare = _prepare_of(prepare, opened)
-        check_not_read([out], [*opened.files, *([read.labels] if read.labels else [])])
+        check_not_read([written], [*opened.files, *([read.labels] if read.labels else [])])
         started = time.perf_counter()
-        with within(most), StagedFile(out, overwrite=overwrite) as staged:
+        with (
+            within(most),
+            _output(place, kind, opened.classes or DIGITS, prepare, overwrite=overwrite) as packed,
+        ):
             options = {"inputs": list(map(str, inputs)), "prepare": str(prepare), **read.record()}
             workers = workers or available_workers()
             progress = progress or image_bar()
-            counts = _write(staged, opened, prepare, workers, options, progress)
+            counts = _write(packed, opened, prepare, workers, options, progress)
             elapsed_s = time.perf_counter() - started
-            size_bytes = staged.path.stat().st_size
-            staged.commit()
+            packed.commit()
     read_rows = counts.rows, counts.labelled, counts.prepared
     return PackSummary(
-        out=out,
+        out=place,
         rows=counts.rows,
         labelled=counts.labelled,
         prepared=counts.prepared,
         errors_by_reason=dict(counts.errors.most_common()),
         unreadable=counts.unreadable[:EXAMPLES],
-        size_bytes=size_bytes,
+        size_bytes=packed.size_bytes,
         elapsed_s=elapsed_s,
         notes=[
-            *out_lock.notes,
+            *of_lock,
             *reading_notes(opened, prepare, *read_rows),
             *without_digit_note(prepare, counts.rows, counts.errors),
         ],
@@ -171,35 +177,34 @@ def pack(
     )
 
 
+def _checked_place(
+    out: Place, kind: OutputFormat, inputs: Sequence[str | Path], *, overwrite: bool
+) -> Place:
+    """Return a file that is written by its name, once all that can be told at once is checked."""
+    is_folder = kind is OutputFormat.DATASET
+    if not is_folder and suffix_of(out) != ".parquet":
+        raise OutputError(
+            f"{out}: a packed file is Parquet; give it the suffix .parquet, or a slash at its end "
+            "for a folder of such files"
+        )
+    (check_folder if is_folder else check_place)(out, overwrite=overwrite)
+    written = place_in(out, part_name(0)) if is_folder else out
+    check_outside([written], [], inputs)
+    return written
+
+
+def _output(
+    out: Place, kind: OutputFormat, classes: Classes, prepare: Prepare, *, overwrite: bool
+) -> PackedFile | PackedFolder:
+    if kind is OutputFormat.DATASET:
+        return PackedFolder(out, classes, prepare, overwrite=overwrite)
+    return PackedFile(out, classes, overwrite=overwrite)
+
+
 def _prepare_of(choice: Prepare, opened: OpenInputs) -> Prepare:
     """Return how images are prepared: only digits are brought to MNIST form unless asked for."""
     are_digits = opened.classes is None or opened.classes.are_digits
     return choice if are_digits or choice is not Prepare.AUTO else Prepare.NEVER
-
-
-class PackedWriter(ParquetWriter):
-    """Writes rows of `packed_schema`, in order.
-
-    Level 1 of zstd makes MNIST's pixels as small as levels 2 and 3, 166 bytes an image, in less
-    time. Without checksums of the pages most damage would be read as other pixels.
-    """
-
-    def __init__(self, path: Path, classes: Classes = DIGITS) -> None:
-        """Begin a file, whose labels are numbers of some classes."""
-        super().__init__(
-            path,
-            packed_schema(classes),
-            PACKED_KEY,
-            ROW_GROUP_ROWS,
-            compression_level=1,
-            # The least and the greatest image say nothing, and are 1,568 bytes a row group.
-            write_statistics=[name for name in PACKED.names if name != "image"],
-            write_page_checksum=True,
-        )
-
-    def close(self, run: Mapping[str, Any]) -> None:
-        """Write the last row group, and how the file was made: JSON of any keys but `format`."""
-        super().close({"format": FORMAT, **run})
 
 
 @dataclass
@@ -225,7 +230,7 @@ class _Counts:
 
 
 def _write(
-    staged: StagedFile,
+    packed: PackedFile | PackedFolder,
     opened: OpenInputs,
     prepare: Prepare,
     workers: int,
@@ -234,18 +239,14 @@ def _write(
 ) -> _Counts:
     """Read, decode and write all rows, and count them; `options` go into the metadata."""
     counts = _Counts()
-    classes = opened.classes or DIGITS
-    schema = packed_schema(classes)
-    with output_errors(staged.target):
-        writer = PackedWriter(staged.path, classes)
+    schema = packed_schema(opened.classes or DIGITS)
     for batch in map_batches(
-        fetched_ahead(opened.shards),
+        opened.shards,
         lambda shard: shard.read(BATCH_ROWS),
         lambda batch: _packed_batch(batch, prepare, schema),
         workers=workers,
     ):
-        with output_errors(staged.target):
-            writer.write(batch)
+        packed.write(batch)
         counts.add(batch)
         if progress:
             progress(Progress(counts.rows, opened.rows, counts.errors.total()))
@@ -258,8 +259,7 @@ def _write(
         "options": options,
         "created_utc": created,
     }
-    with output_errors(staged.target):
-        writer.close({"version": __version__, **record})
+    packed.finish({"version": __version__, **record})
     return counts
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mnist_batch.errors import InputError, PredictionsError
-from mnist_batch.inputs.dataset.layout import NOT_WHOLE, has_parts_alone, is_dataset
+from mnist_batch.inputs.dataset.layout import has_parts_alone, is_dataset, not_whole
 from mnist_batch.inputs.finding.listing import list_glob
 from mnist_batch.inputs.finding.natural_order import naturally_sorted
 from mnist_batch.machine.failures import raise_if_of_machine
@@ -63,7 +63,7 @@ def _in_folder(folder: Path) -> Sequence[Path]:
     except OSError as error:
         raise PredictionsError(f"{folder}: cannot be listed: {error.strerror}") from error
     if has_parts_alone(names):
-        raise PredictionsError(f"{folder}: {NOT_WHOLE}")
+        raise PredictionsError(f"{folder}: {not_whole()}")
     found = list(_predictions_among(folder / name for name in names))
     if not found:
         raise PredictionsError(

@@ -4,7 +4,7 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from itertools import chain
@@ -74,28 +74,48 @@ def one_by_one(
             requests alone, so that several are opened at once; None to download the file.
     """
 
-    def open_each(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
+    def open_each(files: NamedFiles, settings: ReadSettings) -> Iterator[list[Shard]]:
+        each = zip(files.paths, files.sources, strict=True)
+        if files.objects is None:
+            for path, source in each:
+                yield _or_unreadable(path, source, settings, _of_path(open_file))
+            return
+
+        from mnist_batch.remote.fetching import in_threads  # late: local runs do without
+
+        def open_one(found: tuple[tuple[str, str], "RemoteObject"]) -> list[Shard]:
+            (path, source), known = found
+            if known.size < 0:
+                open_it = partial(_missing, known)
+            else:
+                open_it = partial(open_remote or partial(_downloaded, open_file), known)
+            return _or_unreadable(path, source, settings, open_it)
+
+        opened = in_threads if open_remote else map
+        yield from opened(open_one, zip(each, files.objects, strict=True))
+
+    def open_all(groups: Sequence[NamedFiles], settings: ReadSettings) -> Iterator[Shard]:
         for files in groups:
-            each = zip(files.paths, files.sources, strict=True)
-            if files.objects is None:
-                for path, source in each:
-                    yield from _or_unreadable(path, source, settings, _of_path(open_file))
+            if files.parts is None:
+                yield from chain.from_iterable(open_each(files, settings))
                 continue
+            opened = open_each(files, replace(settings, folder=files.parts.folder))
+            for shards, path, rows in zip(opened, files.paths, files.parts.rows, strict=True):
+                _check_part(shards, path, rows)
+                yield from shards
 
-            from mnist_batch.remote.fetching import in_threads  # late: local runs do without
+    return lambda groups, settings: joined(open_all(groups, settings))
 
-            def open_one(found: tuple[tuple[str, str], "RemoteObject"]) -> list[Shard]:
-                (path, source), known = found
-                if known.size < 0:
-                    open_it = partial(_missing, known)
-                else:
-                    open_it = partial(open_remote or partial(_downloaded, open_file), known)
-                return _or_unreadable(path, source, settings, open_it)
 
-            opened = in_threads if open_remote else map
-            yield from chain.from_iterable(opened(open_one, zip(each, files.objects, strict=True)))
-
-    return lambda groups, settings: joined(open_each(groups, settings))
+def _check_part(shards: Sequence[Shard], path: str, rows: int) -> None:
+    """Refuse a part of a packed folder that cannot be opened, or is another than was written."""
+    if failures := [failure for shard in shards for failure in shard.failures]:
+        raise InputError(failures[0])
+    if (found := sum(shard.rows for shard in shards)) != rows:
+        raise InputError(
+            f"{path}: has {found:,} rows, and the manifest of its folder says {rows:,}; copy all "
+            "of the folder, or pack again"
+        )
 
 
 def _of_path(open_file: OpenFile) -> Callable[[str, str, ReadSettings], Iterable[Shard]]:

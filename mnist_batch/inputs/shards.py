@@ -324,6 +324,14 @@ class UnreadableSource(Shard):
 
 
 @dataclass(frozen=True)
+class PackedParts:
+    """That files are the parts of one packed folder, which is one source as a packed file is."""
+
+    folder: str  # what the output calls the folder, without a slash at its end
+    rows: Sequence[int]  # of each file, as the manifest says
+
+
+@dataclass(frozen=True)
 class NamedFiles:
     """Files of one format that one INPUT names."""
 
@@ -336,6 +344,7 @@ class NamedFiles:
     # to the INPUT, with a `/` at its end, or empty.
     metadata: Mapping[str, Place] = field(default_factory=dict)
     objects: "ListedObjects | None" = None  # what is known of images that lie in object storage
+    parts: PackedParts | None = None  # that they belong together; None where each is for itself
 
 
 @dataclass(frozen=True)
@@ -358,6 +367,8 @@ class ReadSettings:
     # No other file is read. Then the rows of a packed file have just the sources that they were
     # packed from; else the packed file's own source and a `/` stand in front of them.
     alone: bool = True
+    # The packed folder that a file is a part of, whose name stands there then in place of its own.
+    folder: str | None = None
 
     @property
     def partition_key(self) -> str:

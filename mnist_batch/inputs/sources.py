@@ -204,7 +204,7 @@ def _settings(
         image_root=None if options.image_root is None else _checked_root(options.image_root),
         label_pattern=None if pattern is None else LabelPattern(pattern),
         classes=classes,
-        alone=sum(len(one.files.names) for one in found) == 1,
+        alone=sum(len(one.taken) for one in found) == 1,
         keep=options.keep_columns,
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mnist_batch.inputs.dataset.manifest import Contents
 from mnist_batch.outputs.atomic import StagedFile
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.parts import parts_folder
@@ -95,7 +96,7 @@ def check_place(place: Place, *, overwrite: bool) -> None:
 
 
 def check_folder(place: Place, *, overwrite: bool) -> None:
-    """Raise `OutputError` where a folder of predictions cannot be put there; touch nothing."""
+    """Raise `OutputError` where a folder of parts cannot be put there; touch nothing."""
     if isinstance(place, str):
         from mnist_batch.outputs.stored.stored_dataset import check_stored_dataset
 
@@ -113,15 +114,16 @@ def dataset_sink(
     *,
     overwrite: bool,
     shard: str | None = None,
+    holds: Contents = Contents.PREDICTIONS,
 ) -> "DatasetSink | StoredDataset":
-    """Begin a folder of predictions; arguments and errors are those of the kind's class."""
+    """Begin a folder of parts; arguments and errors are those of the kind's class."""
     if isinstance(place, str):
         from mnist_batch.outputs.stored.stored_dataset import StoredDataset
 
-        return StoredDataset(place, schema, parts, overwrite=overwrite, shard=shard)
+        return StoredDataset(place, schema, parts, overwrite=overwrite, shard=shard, holds=holds)
     from mnist_batch.outputs.dataset.dataset_sink import DatasetSink
 
-    return DatasetSink(place, schema, parts, overwrite=overwrite, shard=shard)
+    return DatasetSink(place, schema, parts, overwrite=overwrite, shard=shard, holds=holds)
 
 
 def staged_file(

@@ -63,6 +63,12 @@ class RemoteFolder:
         """Return its address, without a slash at the end."""
         return f"{self._found.root}/{self._above}".rstrip("/")
 
+    def holds(self, name: str) -> bool:
+        """Tell whether an object of a name lies right in it."""
+        names, wanted = self._found.names, self._above + name
+        place = bisect_left(names, wanted)
+        return place < len(names) and names[place] == wanted
+
     @property
     def is_empty(self) -> bool:
         """Whether no object lies in it or below."""

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import pyarrow.compute as pc
 
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
+from mnist_batch.inputs.dataset.layout import is_part_name
 from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.remote.read_ahead import fetched_ahead
 from mnist_batch.inputs.sources import open_inputs
@@ -85,9 +88,8 @@ def read_images(
     _check_classes(classes, inputs[0])
     if prepare is None:
         prepare = Prepare.AUTO if classes.are_digits else Prepare.NEVER
-    for file in opened.files:
-        if file.lower().endswith(".parquet"):
-            _refuse_packed_together(Path(file))
+    for name, files in groupby(filter(_is_parquet, opened.files), _packed_as):
+        _refuse_packed_together(name, map(Path, files))
     images = np.empty((opened.rows, SIDE, SIDE), np.uint8)
     labels = np.empty(opened.rows, classes.dtype.to_pandas_dtype())
     unreadable: Counter[str] = Counter()
@@ -141,16 +143,26 @@ def _check_classes(classes: Classes, where: str) -> None:
         )
 
 
-def _refuse_packed_together(file: Path) -> None:
-    """Raise `InputError` for a file that is packed from both training and test data."""
-    try:
-        sources = packed_sources(file)
-    except InputError:  # it is one row with an error
-        return
+def _is_parquet(file: str) -> bool:
+    return file.lower().endswith(".parquet")
+
+
+def _packed_as(file: str) -> str:
+    """Return the folder of a part of a packed folder, or else the file."""
+    folder, _, name = file.rpartition("/")
+    return folder if is_part_name(name) else file
+
+
+def _refuse_packed_together(name: str, files: Iterable[Path]) -> None:
+    """Raise `InputError` for a file or a folder that is packed from training and from test data."""
+    sources = list[str]()
+    for file in files:
+        with suppress(InputError):  # it is one row with an error
+            sources += packed_sources(file)
     splits = by_split(sources, whole=True)
     if TRAIN in splits and TEST in splits:
         raise InputError(
-            f"{file}: is packed from data for training ({splits[TRAIN][0]}) and for the test "
+            f"{name}: is packed from data for training ({splits[TRAIN][0]}) and for the test "
             f"({splits[TEST][0]}); pack each into its own file, as train.parquet and test.parquet"
         )
 

@@ -205,7 +205,7 @@ def test_every_row_is_packed_once_and_in_order(
     """However the batches are cut, whatever the row groups, good images between bad ones."""
     out = tmp_path_factory.mktemp("property") / "property.parquet"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mnist_batch.commands.pack.ROW_GROUP_ROWS", group_rows)
+        patch.setattr("mnist_batch.outputs.packed.packed_file.ROW_GROUP_ROWS", group_rows)
         patch.setattr(pack, "open_inputs", lambda *_: _Opened(rows, cuts))
         summary = mnist_batch.pack("unused", out, prepare="never", overwrite=True)
     assert pq.read_table(out).to_pylist() == [

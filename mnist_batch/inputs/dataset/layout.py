@@ -15,11 +15,6 @@ MANIFEST = "_manifest.json"
 SUCCESS = "_SUCCESS"
 """An empty file, the last one written: without it a folder is not whole."""
 
-NOT_WHOLE = (
-    f"is not whole: {MANIFEST} and {SUCCESS} have to be there; copy all of the folder, or predict "
-    "again"
-)
-"""What is said of a folder that a run has not finished, or of which something was lost."""
 
 _PART = re.compile(r"part-([0-9]{5,})\.parquet")
 
@@ -36,6 +31,14 @@ def part_name(number: int, number_of_parts: int = 1) -> str:
 def is_part_name(name: str) -> bool:
     """Tell whether a file is called as a part is."""
     return _PART.fullmatch(name) is not None
+
+
+def not_whole(command: str = "predict") -> str:
+    """Return what is said of a folder that a command has not finished, or that lost something."""
+    return (
+        f"is not whole: {MANIFEST} and {SUCCESS} have to be there; copy all of the folder, or "
+        f"{command} again"
+    )
 
 
 def is_dataset(path: Path) -> bool:

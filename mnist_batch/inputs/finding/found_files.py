@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_batch.errors import InputError
+from mnist_batch.inputs.finding.find_packed import packed_folder, refuse_lone_parts
 from mnist_batch.inputs.finding.listing import Folder, FolderListing
 from mnist_batch.inputs.finding.suffixes import suffix_of
 from mnist_batch.inputs.formats import FORMATS, IMAGES, PARQUET, glob_inputs, list_inputs
@@ -30,6 +31,11 @@ class Found:
     notes: Sequence[str] = ()  # as in `OpenInputs`
 
     @property
+    def taken(self) -> Sequence[str]:
+        """The sources that no other file may have: of a packed folder its own name."""
+        return [self.files.parts.folder] if self.files.parts else self.files.sources
+
+    @property
     def is_remote(self) -> bool:
         """Whether they lie in object storage."""
         return self.files.objects is not None
@@ -40,16 +46,24 @@ class Found:
             return self
         folder = self.typed.rstrip("/")
         sources = Texts(f"{folder}/{name}" for name in self.files.names)
-        return replace(self, files=replace(self.files, sources=sources))
+        parts = self.files.parts
+        if parts:
+            parts = replace(parts, folder=f"{folder}/{parts.folder}")
+        return replace(self, files=replace(self.files, sources=sources, parts=parts))
 
 
 def files_in_folder(folder: Folder, typed: str) -> Found:
     """Return the files of a folder and of those in it, all of one format.
 
+    Of a packed folder these are its parts.
+
     Raises:
-        InputError: it holds none, or files of several formats.
+        InputError: it holds none, files of several formats, or a part of a packed folder.
     """
+    if packed := packed_folder(folder, typed):
+        return Found(PARQUET.name, *packed)
     listing = list_inputs(folder)
+    refuse_lone_parts(folder, listing.files.get(PARQUET.name, []), typed)
     if len(listing.files) > 1:
         raise InputError(
             f"{typed}: holds {_counts(listing)}, which may be the same digits twice; name the "
@@ -151,7 +165,7 @@ def _twin(found: Sequence[Found]) -> str | None:
 
     A file that holds sources is the folder of them: no other file may lie in it.
     """
-    sources = Texts.joined([one.files.sources for one in found])
+    sources = Texts.joined([one.taken for one in found])
     # A hash takes 8 bytes; a set of a million names takes 200 MB.
     hashes = np.fromiter(map(hash, sources), np.int64, len(sources))
     places = np.argsort(hashes, kind="stable")
@@ -161,7 +175,7 @@ def _twin(found: Sequence[Found]) -> str | None:
         if first == second:
             return first
     holding = {one.name for one in FORMATS if one.holds_sources}
-    holders = {name for one in found if one.format in holding for name in one.files.sources}
+    holders = {name for one in found if one.format in holding for name in one.taken}
     if not holders:
         return None
     return next((name for name in sources if _lies_in(name, holders)), None)

@@ -72,6 +72,9 @@ selection of rows or a join of several files, is plain Parquet, whose rows are c
 FORMAT = 1
 """The `format` in that JSON; other releases may write others."""
 
+PART = "part"
+"""True there in a file that is a part of a folder, see `inputs.dataset`."""
+
 ORIGINS = ["source", "row", "prepared", "error"]
 """The columns that say where a row came from, and what was done to its image."""
 
@@ -191,6 +194,11 @@ def is_formed(metadata: pq.FileMetaData) -> bool:
     options = _run(metadata.metadata[PACKED_KEY]).get("options")
     prepare = options.get("prepare") if isinstance(options, dict) else None
     return prepare in (Prepare.AUTO, Prepare.ALWAYS)
+
+
+def is_part(metadata: pq.FileMetaData) -> bool:
+    """Tell whether a file is a part of a packed folder, whether or not the others are there."""
+    return _run((metadata.metadata or {}).get(PACKED_KEY, b"{}")).get(PART) is True
 
 
 def _run(text: bytes) -> dict[str, Any]:

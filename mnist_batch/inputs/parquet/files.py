@@ -93,7 +93,8 @@ class ParquetFile:
     @property
     def folder(self) -> str:
         """What is put before the sources that the rows of a packed file name."""
-        return "" if self.settings.alone else f"{text_of_path(self.source)}/"
+        settings = self.settings
+        return "" if settings.alone else f"{text_of_path(settings.folder or self.source)}/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Make a folder of predictions from the parts of a run, whole or not at all."""
+"""Make a folder of the parts of a run, whole or not at all."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import pyarrow as pa
 
 from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, part_name
-from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
+from mnist_batch.inputs.dataset.manifest import Contents, DatasetManifest, DatasetPart
 from mnist_batch.machine.file_modes import output_mode
 from mnist_batch.outputs.atomic import StagedFolder
 from mnist_batch.outputs.parquet_writer import ParquetWriter
@@ -41,7 +41,7 @@ class FinishedParts(Protocol):
 
 
 class DatasetSink(StagedFolder):
-    """The folder of a run's predictions, invisible until `commit`.
+    """The folder of a run's predictions or packed images, invisible until `commit`.
 
     Every method raises `OutputError` where the disk refuses.
 
@@ -60,21 +60,25 @@ class DatasetSink(StagedFolder):
         *,
         overwrite: bool,
         shard: str | None = None,
+        holds: Contents = Contents.PREDICTIONS,
     ) -> None:
         """Check that the folder can be written, as `check_dataset` does.
 
         Args:
             out: the folder.
-            schema: of the predictions.
+            schema: of the rows.
             parts: in the end these are all that belong into the folder.
             overwrite: replace an earlier one.
             shard: see `DatasetManifest`.
+            holds: what the parts hold.
         """
         super().__init__(out, overwrite=overwrite, ours=_Ours(out))
         self.path = out / MANIFEST
         self._schema = schema
         self._parts = parts
         self._shard = shard
+        self._holds = holds
+        self._folder: Path | None = None
 
     def __enter__(self) -> Self:
         """Return the folder, to be written."""
@@ -84,11 +88,17 @@ class DatasetSink(StagedFolder):
         """Remove what is not in place."""
         self.discard()
 
+    def begin(self) -> Path:
+        """Return the folder that will be the output; parts may be written right into it."""
+        if self._folder is None:
+            self._folder = super().begin()
+        return self._folder
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Do nothing."""
 
     def finish(self, run: Mapping[str, Any]) -> None:
-        """Make the folder, with the record of the run: the parts stay where they are, too."""
+        """Make the folder, with the record of the run: parts elsewhere stay there, too."""
         folder = self.begin()
         with output_errors(self.target):
             count = self._parts.number_of_parts
@@ -97,7 +107,7 @@ class DatasetSink(StagedFolder):
                 if count
                 else [write_empty_part(folder / part_name(0), self._schema)]
             )
-            manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run)
+            manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run, self._holds)
             self.path = folder / MANIFEST
             self.path.write_text(manifest.text(), encoding="utf-8")
             flush(self.path)
@@ -114,10 +124,10 @@ class DatasetSink(StagedFolder):
         """Put the parts into the folder, and yield them."""
         for path, part in self._parts.files():
             target = folder / part.name
-            if self._parts.are_own:
-                _link(Path(path), target)
-            else:
+            if not self._parts.are_own:
                 _copy(Path(path), target)
+            elif path != target:
+                _link(Path(path), target)
             target.chmod(output_mode())
             yield part
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.inputs.dataset.layout import MANIFEST, NOT_WHOLE, SUCCESS, is_part_name
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, not_whole
 from mnist_batch.inputs.dataset.manifest import Contents, DatasetManifest
 from mnist_batch.machine.failures import raise_if_of_machine
 
@@ -34,7 +34,7 @@ def read_manifest(folder: Path) -> DatasetManifest:
                 f"{path}: cannot be read: {error.strerror}; check the path"
             ) from error
     if not is_whole:
-        raise PredictionsError(f"{folder}: {NOT_WHOLE}")
+        raise PredictionsError(f"{folder}: {not_whole()}")
     try:
         manifest = DatasetManifest.of(content)
     except ValueError as error:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.inputs.dataset.layout import MANIFEST, NOT_WHOLE, SUCCESS, is_part_name
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, not_whole
 from mnist_batch.outputs.dataset.shards import DatasetShards, read_shards
 from mnist_batch.outputs.stored.stored_file import temporary_folder
 from mnist_batch.outputs.targets import output_errors
@@ -78,6 +78,6 @@ def _copy(address: str, copy: Path) -> None:
                 f"{address} does not exist; name a predictions file, or a folder that predict wrote"
             )
         if not {MANIFEST, SUCCESS} <= named.keys():
-            raise PredictionsError(f"{address}: {NOT_WHOLE}")
+            raise PredictionsError(f"{address}: {not_whole()}")
         for name in wanted:
             transfers.download_listed(named[name], copy / name)

@@ -1,4 +1,4 @@
-"""A folder of predictions on object storage: the parts of a run, copied there by the store itself.
+"""A folder of parts on object storage: those of a run, copied there by the store itself.
 
 An object has its name or has not, but a folder comes object by object: what lies there is not whole
 before `_SUCCESS`. Before that comes the manifest, which only one run can create.
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mnist_batch.errors import OutputError
 from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, part_name
-from mnist_batch.inputs.dataset.manifest import DatasetManifest, DatasetPart
+from mnist_batch.inputs.dataset.manifest import Contents, DatasetManifest, DatasetPart
 from mnist_batch.outputs.dataset.dataset_sink import FinishedParts, write_empty_part
 from mnist_batch.outputs.parts.staging import COMMITTED
 from mnist_batch.outputs.stored.stored_file import (
@@ -30,7 +30,7 @@ from mnist_batch.remote.fetching import in_threads
 
 
 class StoredDataset(AbstractContextManager["StoredDataset", None]):
-    """The folder of a run's predictions, not whole until `commit` has ended.
+    """The folder of a run's predictions or packed images, not whole until `commit` has ended.
 
     Every method raises `OutputError` where the disk refuses, and `MachineError` where the store
     does.
@@ -50,6 +50,7 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         *,
         overwrite: bool,
         shard: str | None = None,
+        holds: Contents = Contents.PREDICTIONS,
     ) -> None:
         """Check that the folder can be written; the arguments are those of `DatasetSink`."""
         check_stored_dataset(out, overwrite=overwrite)
@@ -60,6 +61,7 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         self._parts = parts
         self._overwrite = overwrite
         self._shard = shard
+        self._holds = holds
         self._names: dict[str, Place] = {}  # where each part is now
 
     def __enter__(self) -> Self:
@@ -72,6 +74,10 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
     def __exit__(self, *_: object) -> None:
         """Remove what is on this machine; a run that resumes publishes the rest again."""
         self._here.close()
+
+    def begin(self) -> Path:
+        """Return a folder of this machine, where parts may lie until they are uploaded."""
+        return self._folder
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Do nothing."""
@@ -86,7 +92,7 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
             if not count:
                 parts = [write_empty_part(self._folder / part_name(0), self._schema)]
                 self._names = {part_name(0): self._folder / part_name(0)}
-            manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run)
+            manifest = DatasetManifest(self._parts.run, count, self._shard, parts, run, self._holds)
             self.path.write_text(manifest.text(), encoding="utf-8")
 
     def commit(self) -> None:

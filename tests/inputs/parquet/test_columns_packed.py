@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 import mnist_batch
-from mnist_batch.commands.pack import PackedWriter
 from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inputs.parquet.columns import PACKED
 from mnist_batch.inputs.parquet.files import packed_sources
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
+from mnist_batch.outputs.packed.packed_file import PackedWriter
 from mnist_batch.synthetic import generator
 from tests.support.damaged_files import damaged_variants
 from tests.support.linear_model import linear_probabilities
