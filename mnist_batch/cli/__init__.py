@@ -54,11 +54,13 @@ class _Command(TyperCommand):
         return _flags_without_value(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
-        """Parse; a message begins with what is wrong, not with pydantic's `Value error, `."""
+        """Parse; a value that does not fit is told in the words of the other messages."""
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
+            from mnist_batch.cli.shared.usage import told  # only what is wrong needs it
+
+            error.message = told(error)
             raise
 
 

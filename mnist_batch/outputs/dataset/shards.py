@@ -212,9 +212,22 @@ def _difference(first: DatasetShard, other: DatasetShard) -> str:
     for name in ("options", "versions"):
         before, after = (_entries(record.get(name)) for record in (one, two))
         for key in {**before, **after}:
-            if key not in _OF_MACHINE and before.get(key) != after.get(key):
+            if key in _OF_MACHINE or before.get(key) == after.get(key):
+                continue
+            if name == "versions":
                 return f"its {key} is {after.get(key)}, not {before.get(key)}"
+            texts = (_with_option(key, found.get(key)) for found in (after, before))
+            return "it was predicted {}, and the other {}".format(*texts)
     return "names, sizes or times of the files that were read differ"
+
+
+def _with_option(key: str, value: object) -> str:
+    """Return that a run had an option, or that it had it not."""
+    option = "--keep-column" if key == "keep_columns" else f"--{key.replace('_', '-')}"
+    if value is None or value is False:
+        return f"without {option}"
+    values = value if isinstance(value, list) else [value]
+    return f"with {option}" if value is True else f"with {option} {' '.join(map(str, values))}"
 
 
 def _entries(found: object) -> dict[str, Any]:

@@ -204,13 +204,24 @@ def test_parts_of_another_share_are_refused(tmp_path: Path) -> None:
     ("changes", "difference"),
     [
         ({"version": "1.2.4"}, "its version is 1.2.4, not 1.2.3"),
-        ({"options": {**RECORD["options"], "prepare": "never"}}, "its prepare is never, not auto"),
+        (
+            {"options": {**RECORD["options"], "prepare": "never"}},
+            'it was predicted with prepare="never", and the other with prepare="auto"',
+        ),
+        (
+            {"options": {**RECORD["options"], "probabilities": True}},
+            "it was predicted with probabilities=True, and the other without probabilities=True",
+        ),
+        (
+            {"options": {**RECORD["options"], "keep_columns": ["a", "b"]}},
+            "it was predicted with keep_columns a b, and the other without keep_columns",
+        ),
         ({"versions": {"python": "3.13.1", "numpy": "2.2"}}, "its numpy is 2.2, not 2.1"),
         (
             {"options": {**RECORD["options"], "inputs": ["/d"], "workers": 1}},
             "names, sizes or times of the files",
         ),
-        ({"options": None}, "its prepare is None"),
+        ({"options": None}, "it was predicted without prepare, and the other with prepare="),
     ],
 )
 def test_a_foreign_shard_is_named_with_what_differs(
