@@ -8,6 +8,7 @@ from mnist_batch.engines.crashes import Attempt, make_attempt
 from mnist_batch.engines.part_job import PartDone, PartJob
 from mnist_batch.engines.versions import versions_of
 from mnist_batch.errors import MnistBatchError, tell_options
+from mnist_batch.inference.workers import available_workers
 from mnist_batch.machine import memory, module_folders
 from mnist_batch.machine.failures import machine_errors
 from mnist_batch.outputs.parts.parts import Part
@@ -60,9 +61,13 @@ class Made(NamedTuple):
 
 
 def make(job: PartJob, attempt: bytes) -> Made:
-    """Make a pickled attempt, as `make_attempt` does."""
+    """Make a pickled attempt, as `make_attempt` does.
+
+    The workers of a node share its memory: one a core, or where Keras takes all cores a single one.
+    """
     one: Attempt = pickle.loads(attempt)
-    with machine_errors(), memory.within(job.options.memory):
+    workers = available_workers() if job.predictor.in_workers else 1
+    with machine_errors(), memory.within(job.options.memory, workers):
         done = make_attempt(job, one)
         has_errors = done is not None and done.findings.evaluator.errors > 0
         return Made(done, has_errors and not sees_what_was_listed(one.part))

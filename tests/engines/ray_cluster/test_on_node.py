@@ -4,9 +4,12 @@ import pickle
 import shutil
 from pathlib import Path
 
+import pytest
+
 from mnist_batch.commands.runs.run import Run
 from mnist_batch.engines.crashes import Attempt
 from mnist_batch.engines.ray_cluster import on_node
+from mnist_batch.machine import memory
 from mnist_batch.options import EngineChoice, EngineOptions, PredictOptions
 
 
@@ -64,3 +67,22 @@ def test_a_node_tells_rows_with_errors_of_files_that_it_does_not_see(
     assert not on_node.sees_what_was_listed(run.parts[0])
     moved.rename(digits)
     assert on_node.sees_what_was_listed(run.parts[0])
+
+
+def test_the_workers_of_a_node_share_its_memory(
+    tmp_path: Path, digits_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is one of as many as there are cores, and pictures have less than its share."""
+    whole, sizes = 2**36, list[int]()
+
+    def make_attempt(*_: object) -> None:
+        sizes.append(memory._pictures._size())
+
+    run = Run([digits_folder], None, PredictOptions(memory=whole))
+    job = run.part_job(tmp_path / "out.parquet", tmp_path, for_report=False)
+    monkeypatch.setattr(on_node, "make_attempt", make_attempt)
+    for cores in (1, 8):
+        monkeypatch.setattr(on_node, "available_workers", lambda cores=cores: cores)
+        on_node.make(job, pickle.dumps(Attempt(run.parts[0])))
+    assert whole / 2 < sizes[0] < whole
+    assert whole / 16 < sizes[1] < whole / 8
