@@ -75,3 +75,16 @@ def test_packing_says_rows_errors_size_and_speed() -> None:
         "size         99.6 MB",
         "speed        240,000 images/s, 2.50 s from the first read to the last write",
     ]
+
+
+def test_a_slash_at_the_end_of_the_output_is_a_folder(tmp_path: Path, digits_folder: Path) -> None:
+    """`--format dataset` says so too; the summary names the folder."""
+    for out in (("--out", f"{tmp_path}/a/"), ("--out", f"{tmp_path}/b", "--format", "dataset")):
+        ended = run("pack", digits_folder, *out)
+        assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"packed       {tmp_path / 'b'}\n" in ended.stdout
+    names = [path.name for path in sorted((tmp_path / "a").iterdir())]
+    assert names == ["_SUCCESS", "_manifest.json", "part-00000.parquet"]
+    refused = run("pack", digits_folder, "--out", f"{tmp_path}/c/", "--format", "file")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "leave one of the two out" in refused.stderr

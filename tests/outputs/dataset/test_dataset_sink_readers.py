@@ -54,10 +54,11 @@ def test_pandas_reads_it(folder: Path) -> None:
 
 
 def test_polars_reads_its_parquet_files(folder: Path) -> None:
-    """By a glob: of a folder, Polars takes each file for a table, the manifest too."""
+    """By a glob, or by a prefix: else Polars takes each file for a table, the manifest too."""
     one = pl.read_parquet(folder.with_name("one.parquet"))
     assert pl.read_parquet(folder / "*.parquet").equals(one)
     assert pl.scan_parquet(folder / "*.parquet").collect().equals(one)
+    assert pl.scan_parquet(folder, hidden_file_prefix="_").collect().equals(one)
 
 
 def test_duckdb_reads_it(folder: Path, sources: list[str]) -> None:
