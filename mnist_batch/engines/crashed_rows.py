@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 from mnist_batch.inputs.shards import Shard, WrappedShard
 from mnist_batch.schema import ImageBatch, Reason, error_text
 
+UNREAD = error_text(Reason.UNREADABLE_FILE, "reading it ends the process")
+"""The error of rows whose reader crashes."""
+
 
 @dataclass(frozen=True, eq=False)
 class UnreadRows(WrappedShard):
@@ -22,8 +25,7 @@ class UnreadRows(WrappedShard):
 
     def read(self, batch_size: int) -> Iterator[ImageBatch]:
         """Yield rows with the error."""
-        error = error_text(Reason.UNREADABLE_FILE, "reading it ends the process")
-        return self.shard.lost(error, batch_size)
+        return self.shard.lost(UNREAD, batch_size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,11 +124,11 @@ def test_row_groups_that_crash_their_reader_are_rows_with_an_error(
     assert _table(summary).column("row").to_pylist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("last", ["isolate=True, workers=1", "resume=True"])
 def test_what_crashes_its_reader_is_not_read_when_all_is_predicted(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
-    """Neither for the advice on a low accuracy, when resumed too, nor for the report."""
+    """Neither for advice nor for the report, when resumed too, be it on threads."""
     monkeypatch.setattr(parquet_files, "SHARD_ROWS", 1)
     images = [one.read_bytes() for one in sorted(digits.rglob("*.png"))[:3]]
     path, out = tmp_path / "digits.parquet", tmp_path / "out.parquet"
@@ -146,18 +146,23 @@ processes._PROGRAM = {program!r}
 {reader}
 def stop(*_):
     raise KeyboardInterrupt
-if {resume}:
+if {last!r} != {first!r}:
     notes_of, module.notes_of = module.notes_of, stop
     try:
-        mnist_batch.predict({path!r}, {out!r}, isolate=True, workers=1)
+        mnist_batch.predict({path!r}, {out!r}, {first})
     except KeyboardInterrupt:
         module.notes_of = notes_of
-summary = mnist_batch.predict({path!r}, {out!r}, isolate=True, workers=1, resume={resume})
+summary = mnist_batch.predict({path!r}, {out!r}, {last})
 assert summary.metrics.accuracy == 0
 assert summary.report_files
 """
     script = here.format(
-        program=program, reader=_CRASHING_READER, resume=resume, path=str(path), out=str(out)
+        program=program,
+        reader=_CRASHING_READER,
+        path=str(path),
+        out=str(out),
+        first="isolate=True, workers=1",
+        last=last,
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mnist_batch import __version__
+from mnist_batch.engines.crashed_rows import UNREAD
 from mnist_batch.engines.part_rows import PartRows, write_rows
 from mnist_batch.engines.versions import versions_of
 from mnist_batch.errors import InputError
@@ -284,7 +285,10 @@ class Run:
 def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
     """Tell whether rows that an earlier run predicted have to be predicted again.
 
-    A file may be readable now; and a picture needs the original, which no part holds.
+    A file may be readable now, but not one whose reader crashes: it would end this process. And a
+    picture needs the original, which no part holds.
     """
-    unreadable = pc.starts_with(kept.column("error"), str(Reason.UNREADABLE_FILE))
-    return bool(pc.any(unreadable).as_py()) or (with_pictures and has_pictures(kept))
+    errors = kept.column("error")
+    unreadable = pc.starts_with(errors, str(Reason.UNREADABLE_FILE))
+    may_be_read = pc.and_(unreadable, pc.not_equal(errors, UNREAD))
+    return bool(pc.any(may_be_read).as_py()) or (with_pictures and has_pictures(kept))
