@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -23,8 +23,9 @@ from mnist_batch.remote.objects import RemoteObject
 from mnist_batch.remote.temporary_folders import TemporaryFolder, files_of_all, shared_folder
 from mnist_batch.remote.transfers import download_listed
 
-_KEPT = 4
-"""Objects whose copies are kept though nobody uses them: what is read soon is read again."""
+_KEPT, _KEPT_BYTES = 4, 2**29
+"""Objects whose copies are kept though nobody uses them, and bytes up to which more are: all files
+of a folder are opened before the first of them is read."""
 
 _PAUSE_S = 0.05
 """Between two looks whether another process has downloaded an object."""
@@ -59,12 +60,14 @@ class LocalCopy:
 def local_copy(*found: RemoteObject) -> LocalCopy:
     """Return a copy of objects; that of the last few is there already."""
     with _lock:  # so that two threads do not download the same
-        return _kept_copy(found)
+        copy = _kept.pop(found, None) or LocalCopy(*found)
+        _kept[found] = copy
+        while len(_kept) > _KEPT and sum(one.size for key in _kept for one in key) > _KEPT_BYTES:
+            del _kept[next(iter(_kept))]
+        return copy
 
 
-@lru_cache(_KEPT)
-def _kept_copy(found: tuple[RemoteObject, ...]) -> LocalCopy:
-    return LocalCopy(*found)
+_kept: dict[tuple[RemoteObject, ...], LocalCopy] = {}  # the one that was asked for last comes last
 
 
 def _copy(found: RemoteObject, path: Path) -> None:

@@ -49,6 +49,22 @@ def test_the_last_copies_are_kept(bucket: Bucket) -> None:
     assert local_copy(changed).path.read_bytes() == b"y"
 
 
+def test_of_many_objects_those_are_kept_that_are_small_together(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand, of up to ten bytes: six of two bytes, of which the first goes; four in any case."""
+    monkeypatch.setattr(local_copies, "_KEPT_BYTES", 10)
+    local_copies._kept.clear()
+    small = [objects.stat(bucket.put(f"{number}", b"xx")) for number in range(6)]
+    large = [objects.stat(bucket.put(f"large-{number}", bytes(9))) for number in range(5)]
+    copies = [local_copy(one) for one in small]
+    assert [*local_copies._kept] == [(one,) for one in small[1:]]
+    assert local_copy(small[1]) is copies[1]  # and is the last one now
+    for one in large:
+        local_copy(one)
+    assert [*local_copies._kept] == [(one,) for one in large[1:]]
+
+
 def test_processes_of_a_machine_download_an_object_once(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ def test_a_shard_is_read_in_another_process(bucket: Bucket, tmp_path: Path) -> N
     shards = open_inputs([_array(bucket, tmp_path, 20_000)]).shards
     sent = pickle.dumps(shards[-1])
     downloaded._kept_opened.cache_clear()
-    local_copies._kept_copy.cache_clear()
+    local_copies._kept.clear()
     there = pickle.loads(sent)
     assert sum(len(batch) for batch in there.read(1000)) == there.rows == 20_000 % 8192
     assert there.fingerprint() == shards[-1].fingerprint()
@@ -35,7 +35,7 @@ def test_a_file_that_changed_ends_the_run(bucket: Bucket, tmp_path: Path) -> Non
     address = _array(bucket, tmp_path, 3)
     (shard,) = open_inputs([address]).shards
     downloaded._kept_opened.cache_clear()
-    local_copies._kept_copy.cache_clear()
+    local_copies._kept.clear()
     bucket.put("a.npy", b"another")
     with pytest.raises(InputError, match=f"^{address}: replaced after it was listed; run again"):
         next(shard.read(10))
