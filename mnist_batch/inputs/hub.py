@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mnist_batch.errors import InputError
+from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS
 from mnist_batch.machine import extras
 from mnist_batch.schema import shortened
 
@@ -42,17 +43,22 @@ class Location:
     revision: str  # a branch, tag or commit
     path: str  # a file or folder in the data set; empty for all of it
 
-    def pattern(self) -> str:
-        """Return which files to download; `*` matches across folders in huggingface_hub."""
+    def patterns(self) -> list[str]:
+        """Return which files to download; `*` matches across folders in huggingface_hub.
+
+        With the Parquet files of a folder comes what tells that a packed folder is whole.
+        """
         if self.path.lower().endswith(".parquet"):
-            return glob.escape(self.path)
-        return f"{glob.escape(self.path)}/*.parquet".lstrip("/")
+            return [glob.escape(self.path)]
+        folder = glob.escape(self.path)
+        return [f"{folder}/{name}".lstrip("/") for name in ("*.parquet", MANIFEST, SUCCESS)]
 
 
 def local_copy(uri: str) -> Path:
     """Return where the Parquet files of a data set on the hub lie on this machine.
 
-    Parquet files that are not in the cache are downloaded, and nothing else. Where the hub does not
+    Parquet files that are not in the cache are downloaded, and with them nothing but the manifest
+    and the mark of a folder of parts. Where the hub does not
     answer, the cache is used as it is.
 
     Args:
@@ -110,7 +116,7 @@ def _download(location: Location) -> str:
             location.dataset,
             repo_type="dataset",
             revision=location.revision,
-            allow_patterns=location.pattern(),
+            allow_patterns=location.patterns(),
             local_files_only=unreachable is not None,
         )
     except OddReplyError:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import mnist_batch
 from mnist_batch.errors import InputError
 from mnist_batch.inputs.hub import OddReplyError, _check_object, local_copy
 from mnist_batch.synthetic.generator import write_parquet
@@ -117,6 +118,18 @@ def test_a_folder_in_the_data_set_may_be_named(tmp_path: Path, dataset: Path) ->
         "mnist/test-00000-of-00001.parquet",
         "mnist/train-00000-of-00001.parquet",
     ]
+
+
+def test_a_packed_folder_in_the_data_set_is_read_as_one(tmp_path: Path, dataset: Path) -> None:
+    """Its manifest comes with its parts, or it would not be whole."""
+    mnist_batch.pack(dataset / "mnist", f"{dataset}/packed/")
+    script = """
+from mnist_batch.inputs.sources import open_inputs
+opened = open_inputs(["hf://datasets/a/b/packed"])
+print(opened.rows, opened.place(0)[0])
+"""
+    with HubServer({"a/b": dataset}) as hub:
+        assert printed(script, tmp_path, hub.url) == "20 test-00000-of-00001.parquet"
 
 
 def test_splits_of_a_data_set_are_found_by_its_names(tmp_path: Path, dataset: Path) -> None:

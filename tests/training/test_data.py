@@ -10,6 +10,7 @@ import pytest
 
 from mnist_batch import pack
 from mnist_batch.errors import InputError, LabelError
+from mnist_batch.outputs.packed import packed_folder
 from mnist_batch.synthetic.generator import draw_digits, write_folder, write_parquet
 from mnist_batch.training.data import LabelledImages, read_images
 from mnist_batch.training.splits import find_splits
@@ -144,8 +145,13 @@ def test_the_same_seed_mixes_alike() -> None:
     assert first == again != other
 
 
-def test_packed_training_and_test_data_are_refused_together(tmp_path: Path) -> None:
-    """A packed file remembers what it was packed from; one of either is as good as the original."""
+def test_packed_training_and_test_data_are_refused_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A packed file remembers what it was packed from, and so does a folder of such files.
+
+    One of either is as good as the original.
+    """
     folder = tmp_path / "mnist"
     folder.mkdir()
     write_parquet(folder / "train-00000-of-00001.parquet", 30)
@@ -155,11 +161,20 @@ def test_packed_training_and_test_data_are_refused_together(tmp_path: Path) -> N
         InputError, match=r"all\.parquet: is packed from data for training \(train-"
     ):
         read_images([str(tmp_path / "all.parquet")])
+    monkeypatch.setattr(packed_folder, "PART_ROWS", 20)  # the test's twenty are a part
+    pack(folder, f"{tmp_path}/all/")
+    with pytest.raises(InputError, match=r"all: is packed from data for training \(train-"):
+        read_images([f"{tmp_path}/all/"])
     (tmp_path / "packed").mkdir()
     for split in ("train", "test"):
         pack(folder / f"{split}-00000-of-00001.parquet", tmp_path / "packed" / f"{split}.parquet")
     packed, original = find_splits(str(tmp_path / "packed")), find_splits(str(folder))
     assert read_images(packed.train).sha256 == read_images(original.train).sha256
+    for split in ("train", "test"):
+        pack(folder / f"{split}-00000-of-00001.parquet", f"{tmp_path}/folders/{split}/")
+    folders = find_splits(f"{tmp_path}/folders/")
+    assert read_images(folders.train).sha256 == read_images(original.train).sha256
+    assert len(read_images(folders.test).images) == 20
     assert read_images(packed.test).sha256 == read_images(original.test).sha256
 
 
