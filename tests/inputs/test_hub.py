@@ -135,7 +135,7 @@ print(opened.rows, opened.place(0)[0])
 def test_splits_of_a_data_set_are_found_by_its_names(tmp_path: Path, dataset: Path) -> None:
     """As in ylecun/mnist itself: `mnist/train-00000-of-00001.parquet`, and test alike."""
     script = """
-from mnist_batch.training.data import find_splits
+from mnist_batch.training.splits import find_splits
 splits = find_splits("hf://datasets/ylecun/mnist")
 print(*(name.rpartition("/mnist/")[2] for name in [*splits.train, *splits.test]))
 """
