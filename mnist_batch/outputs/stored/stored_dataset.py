@@ -4,6 +4,8 @@ An object has its name or has not, but a folder comes object by object: what lie
 before `_SUCCESS`. Before that comes the manifest, which only one run can create.
 """
 
+import json
+import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping, Set
 from contextlib import AbstractContextManager, ExitStack
@@ -12,7 +14,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from mnist_batch.errors import OutputError
+from mnist_batch.errors import OutputError, OutputInUseError
 from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS, is_part_name, part_name
 from mnist_batch.inputs.dataset.manifest import Contents, DatasetManifest, DatasetPart
 from mnist_batch.outputs.dataset.dataset_sink import FinishedParts, write_empty_part
@@ -62,6 +64,8 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         self._overwrite = overwrite
         self._shard = shard
         self._holds = holds
+        # Packed images have no staging folder, whose run would say what it does.
+        self._mark = _Mark(out) if holds is Contents.PACKED else None
         self._names: dict[str, Place] = {}  # where each part is now
 
     def __enter__(self) -> Self:
@@ -99,10 +103,13 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         """Give the parts their names; then the manifest comes, and the mark that all is there.
 
         Raises:
-            OutputError: there is a folder by now that may not be replaced.
+            OutputError: there is a folder by now that may not be replaced, or another run publishes
+                one of packed images there.
         """
         earlier = check_stored_dataset(self._out, overwrite=self._overwrite)
         with stored_errors(self._out):
+            if self._mark:
+                self._mark.put()
             if self._overwrite:
                 # One after the other: one request for both promises readers no order.
                 self._delete([SUCCESS])
@@ -115,6 +122,8 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
             except FileExistsError as error:
                 raise _exists(self._out) from error
             objects.put(joined(self._out, SUCCESS), b"")
+            if self._mark:
+                self._mark.remove()
 
     def _put_part(self, named: tuple[str, Place]) -> None:
         """Give a part its name: by a copy within the store where it is there already."""
@@ -127,6 +136,41 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
 
     def _delete(self, names: Iterable[str]) -> None:
         objects.delete(joined(self._out, name) for name in names)
+
+
+class _Mark:
+    """Says that a run publishes parts: those of one that was killed meanwhile are replaced."""
+
+    def __init__(self, out: str) -> None:
+        self._out = out
+        self._address = joined(staging_address(out), COMMITTED)
+        with stored_errors(out):
+            self._earlier = self._content()
+
+    def put(self) -> None:
+        """Put it there, in the place of one that was there when this run began.
+
+        Raises:
+            OutputInUseError: another run has put one there since.
+        """
+        if self._earlier and self._earlier == self._content():
+            objects.delete([self._address])
+        try:
+            objects.put(self._address, json.dumps(secrets.token_hex(8)).encode(), create=True)
+        except FileExistsError as error:
+            raise OutputInUseError(
+                f"{self._out}: another run is writing it; wait for its end, or name another place"
+            ) from error
+
+    def remove(self) -> None:
+        """Remove it: all is published."""
+        objects.delete([self._address])
+
+    def _content(self) -> bytes:
+        try:
+            return objects.read(self._address)
+        except FileNotFoundError:
+            return b""
 
 
 def check_stored_dataset(out: str, *, overwrite: bool) -> frozenset[str]:

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import mnist_batch
-from mnist_batch.errors import LabelError, OutputError, OutputInUseError
+from mnist_batch.errors import InputError, LabelError, OutputError, OutputInUseError
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS
+from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.outputs.packed import packed_folder
+from mnist_batch.remote import objects, transfers
 from tests.support.s3_server import Bucket
 
 NAMES = [MANIFEST, SUCCESS, *(f"part-0000{number}.parquet" for number in range(4))]
@@ -25,6 +29,26 @@ NAMES = [MANIFEST, SUCCESS, *(f"part-0000{number}.parquet" for number in range(4
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty images are three parts of eight rows and one of six."""
     monkeypatch.setattr(packed_folder, "PART_ROWS", 8)
+
+
+class _Killed(BaseException):
+    """The end of a process, which nothing that it runs may catch."""
+
+
+def _before(patch: pytest.MonkeyPatch, last: str, killed: Callable[..., None]) -> None:
+    """Let `killed` be called in place of the writing of one object."""
+    for module, name, place in ((objects, "put", 0), (transfers, "upload", 1)):
+        write = getattr(module, name)
+
+        def guarded(
+            *arguments: Any,  # noqa: ANN401 - those of the function
+            write: Callable[..., None] = write,
+            place: int = place,
+            **options: Any,  # noqa: ANN401
+        ) -> None:
+            (killed if str(arguments[place]).endswith(last) else write)(*arguments, **options)
+
+        patch.setattr(module, name, guarded)
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -128,6 +152,39 @@ def test_one_run_at_a_time_packs_into_a_folder(tmp_path: Path, digits_folder: Pa
 
     mnist_batch.pack(digits_folder, f"{tmp_path}/packed/", progress=pack_again)
     assert os.listdir(tmp_path) == ["packed"]  # noqa: PTH208 - hidden ones too
+
+
+@pytest.mark.parametrize("last", ["part-00001.parquet", MANIFEST, SUCCESS])
+def test_what_a_killed_run_has_published_is_no_input_and_is_replaced(
+    bucket: Bucket, digits_folder: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """Whichever object was to be written when it ended; then only the new folder is there."""
+    out = f"{bucket.url}/packed/"
+
+    def killed(address: str, *_: object, **__: object) -> None:
+        raise _Killed(address)
+
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        _before(patch, last, killed)
+        mnist_batch.pack(digits_folder, out)
+    with pytest.raises(InputError, match="is not whole"):
+        open_inputs([out])
+    overwrite = last == SUCCESS  # all but the mark is there
+    mnist_batch.pack(digits_folder, out, overwrite=overwrite)
+    assert open_inputs([out]).rows == 30
+    assert {*bucket.objects()} == {f"packed/{name}" for name in NAMES}
+
+
+def test_of_two_runs_that_publish_one_ends_with_a_line(bucket: Bucket, digits_folder: Path) -> None:
+    """Else parts of both would lie in one folder."""
+    out = f"{bucket.url}/packed/"
+
+    def begin_another(_: Progress) -> None:
+        bucket.put("packed.staging/committed", b"another")
+
+    with pytest.raises(OutputInUseError, match="another run is writing it"):
+        mnist_batch.pack(digits_folder, out, progress=begin_another)
+    assert [*bucket.objects()] == ["packed.staging/committed"]
 
 
 def test_it_may_lie_in_object_storage(bucket: Bucket, tmp_path: Path, digits_folder: Path) -> None:
