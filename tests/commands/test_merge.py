@@ -16,7 +16,7 @@ from mnist_batch.errors import InputError, OutputError, OutputInUseError, Predic
 from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files, joined
 from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS
-from mnist_batch.inputs.parquet import files
+from mnist_batch.inputs.parquet import files, shard
 from mnist_batch.outputs.output_lock import OutputLock
 from mnist_batch.outputs.parts import parts
 from tests.support.s3_server import Bucket
@@ -25,10 +25,11 @@ from tests.support.s3_server import Bucket
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty images are three parts of eight rows and one of six; a row group of Parquet is one."""
-    for module in (image_files, files):
+    for module in (image_files, shard):
         monkeypatch.setattr(module, "SHARD_ROWS", 8)
         monkeypatch.setattr(module, "PART_SHARDS", 1)
-    monkeypatch.setattr(joined, "SHARD_ROWS", 8)
+    for module in (files, joined):
+        monkeypatch.setattr(module, "SHARD_ROWS", 8)
     monkeypatch.setattr(parts, "BLOCKS", 0)
 
 

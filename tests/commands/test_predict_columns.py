@@ -96,8 +96,9 @@ def test_a_resumed_run_has_them_in_all_rows(
 ) -> None:
     """Bit for bit as one that was not interrupted; with other columns it does not go on."""
     monkeypatch.setattr("mnist_batch.inputs.parquet.files.SHARD_ROWS", 200)
+    monkeypatch.setattr("mnist_batch.inputs.parquet.shard.SHARD_ROWS", 200)
     monkeypatch.setattr("mnist_batch.inputs.joined.SHARD_ROWS", 200)
-    monkeypatch.setattr("mnist_batch.inputs.parquet.files.PART_SHARDS", 1)
+    monkeypatch.setattr("mnist_batch.inputs.parquet.shard.PART_SHARDS", 1)
     monkeypatch.setattr("mnist_batch.inputs.shards.SHARD_ROWS", 200)
     monkeypatch.setattr("mnist_batch.outputs.parts.parts.BLOCKS", 0)
     whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"

@@ -190,6 +190,7 @@ def test_a_part_holds_as_many_rows_of_small_files_as_of_large_ones(
         pq.write_table(digits(2), tmp_path / f"{number}.parquet")
     monkeypatch.setattr(module, "SHARD_ROWS", 4)
     monkeypatch.setattr("mnist_batch.inputs.parquet.files.SHARD_ROWS", 4)
+    monkeypatch.setattr("mnist_batch.inputs.parquet.shard.SHARD_ROWS", 4)
     found = parts_of(open_inputs([tmp_path]).shards, block_rows=0)
     assert [(part.rows, len(part.shards)) for part in found] == [(16, 4), (16, 4), (8, 2)]
 

@@ -15,7 +15,8 @@ from PIL import Image
 from mnist_batch.decoding.decode import decode_batch
 from mnist_batch.errors import InputError
 from mnist_batch.inputs.labelling.label_file import LabelFile
-from mnist_batch.inputs.parquet.files import ParquetShard, open_parquet
+from mnist_batch.inputs.parquet.files import open_parquet
+from mnist_batch.inputs.parquet.shard import ParquetShard
 from mnist_batch.inputs.shards import ReadSettings
 
 RAMP: NDArray[np.uint8] = (np.arange(784) % 256).astype(np.uint8)

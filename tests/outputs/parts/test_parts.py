@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mnist_batch.inputs import image_files, joined
-from mnist_batch.inputs.parquet import files
+from mnist_batch.inputs.parquet import files, shard
 from mnist_batch.inputs.shards import Piece, UnreadableSource
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.outputs.parts import parts
@@ -68,7 +68,7 @@ def test_parquet_makes_parts_of_four_shards_or_of_fewer_large_ones(
     """Of photographs less is lost, if a shard can be cut at all: between row groups of 8 rows."""
     images = [bytes([row]) * (group_bytes // 8) for row in range(144)]
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet", row_group_size=8)
-    for module in (files, joined):
+    for module in (files, shard, joined):
         monkeypatch.setattr(module, "SHARD_ROWS", 16)
     for module in (files, joined, parts):
         monkeypatch.setattr(module, "SHARD_BYTES", 8000)
