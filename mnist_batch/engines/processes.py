@@ -33,7 +33,7 @@ from mnist_batch.engines.part_job import PartDone, PartJob
 from mnist_batch.engines.window import Window
 from mnist_batch.errors import MachineError, MnistBatchError, tell_options
 from mnist_batch.inference.workers import available_workers
-from mnist_batch.machine import isolated_python, memory, module_folders
+from mnist_batch.machine import isolated_python, memory
 from mnist_batch.machine.failures import machine_errors, not_started
 from mnist_batch.machine.memory_limits import allowed_memory
 from mnist_batch.options import PROCESS_TIMEOUT_S
@@ -282,6 +282,8 @@ _KILLED, _TIMEOUT = signal.SIGKILL.name, "timeout"
 """How processes end, among other ways: the system kills one, and this one does."""
 
 _PROGRAM = """
+from mnist_batch.machine import module_folders
+module_folders.leave_out_pandas()
 from mnist_batch.engines import processes
 processes.serve(int(sys.argv[1]))
 """
@@ -346,7 +348,6 @@ def serve(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     _give_way()
     gc.set_threshold(200_000)  # as the command does
-    module_folders.leave_out_pandas()
     tell_options()  # in messages; the first process tells them as it wants
     pipe = Connection(descriptor)
     with suppress(EOFError):

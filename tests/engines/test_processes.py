@@ -285,6 +285,16 @@ def test_an_image_that_is_killed_leaves_as_many_processes_as_before(
     assert engine._most == 3
 
 
+def test_a_process_begins_without_pandas(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyArrow imports it where it is installed, and that takes as long as all the rest."""
+    told = digits.parent / "pandas"
+    tell = f"open({str(told)!r}, 'w').write(str('pandas' in sys.modules))"
+    program = processes._PROGRAM.replace("processes.serve", f"{tell}\nprocesses.serve")
+    monkeypatch.setattr(processes, "_PROGRAM", program)
+    assert _isolated(digits, workers=1, report=False).metrics.rows == 30
+    assert told.read_text() == "False"
+
+
 def test_a_process_that_cannot_begin_leaves_its_work_to_another(
     digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
