@@ -13,6 +13,7 @@ from mnist_batch.engines.ray_cluster.connection import (
     _check_cluster,
     _is_of_this_machine,
     cluster_address,
+    cluster_errors,
 )
 from mnist_batch.errors import MachineError
 
@@ -105,3 +106,16 @@ def test_a_cluster_that_asks_for_a_token_is_not_tried_without_one(
     (tmp_path / ".ray" / "auth_token").write_text("a" * 64)
     with pytest.raises(MachineError, match=r"127\.0\.0\.1:1: no Ray cluster answers there"):
         cluster_address("127.0.0.1:1")
+
+
+def test_what_ray_raises_is_one_line() -> None:
+    """Of a full object store it writes several; what is finished is kept."""
+    exceptions = pytest.importorskip("ray.exceptions")
+    with pytest.raises(MachineError) as raised, cluster_errors():
+        raise exceptions.ObjectStoreFullError("no room for the job\n  on 10.0.0.2")
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith("the Ray cluster failed: ")
+    assert "no room for the job on 10.0.0.2" in line
+    assert line.endswith("; resume=True goes on")
+    with pytest.raises(KeyError), cluster_errors():
+        raise KeyError
