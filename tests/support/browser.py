@@ -13,6 +13,9 @@ from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
 
 Colours = Literal["light", "dark"]
 
+_PATIENCE_MS = 120_000
+"""How long a browser on a busy machine may take to start, or to do anything."""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -22,7 +25,9 @@ def chromium() -> Iterator[Browser]:
         pytest.skip("no chromium on the PATH, which opens the pages; apt-get install chromium")
     with sync_playwright() as playwright:
         sandbox = os.geteuid() != 0  # Chromium refuses to start as root with its sandbox
-        browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=sandbox)
+        browser = playwright.chromium.launch(
+            executable_path=found, chromium_sandbox=sandbox, timeout=_PATIENCE_MS
+        )
         with browser:
             yield browser
 
@@ -87,7 +92,7 @@ def opened(
         color_scheme=colours,
         java_script_enabled=scripts,
     ) as context:
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(_PATIENCE_MS)
         view = Opened(context.new_page())
         view.page.goto(path.resolve().as_uri())
         yield view

@@ -107,7 +107,7 @@ _PEAK = """
 import re, sys
 from pathlib import Path
 import mnist_batch
-mnist_batch.predict(sys.argv[1], sys.argv[2], report=False)
+mnist_batch.predict(sys.argv[1], sys.argv[2], report=False, workers=2)
 # Not ru_maxrss, which begins at the size of the process that started this one.
 print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
 """

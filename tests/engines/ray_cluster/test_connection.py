@@ -16,6 +16,7 @@ from mnist_batch.engines.ray_cluster.connection import (
     cluster_errors,
 )
 from mnist_batch.errors import MachineError
+from tests.support.closed_port import closed_port
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +30,6 @@ def _silent_server() -> Iterator[str]:
     """Accept connections and say nothing; yield the address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
-
-
-@contextmanager
-def _closed_port() -> Iterator[str]:
-    """Yield an address at which nothing listens, and no other program begins to."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{bound.getsockname()[1]}"
 
 
 def test_a_cluster_is_named_by_an_argument_or_the_environment(
@@ -67,7 +60,7 @@ def test_an_address_is_a_host_and_a_port(address: str, monkeypatch: pytest.Monke
 def test_a_port_at_which_nothing_listens_is_refused_at_once() -> None:
     """Ray would wait for minutes."""
     with (
-        _closed_port() as address,
+        closed_port() as address,
         pytest.raises(MachineError, match=f"{address}: no Ray cluster answers there"),
     ):
         cluster_address(address)
