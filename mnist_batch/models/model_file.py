@@ -15,7 +15,8 @@ from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.formats import SIGNATURES, StoredNetwork
 from mnist_batch.models.layers import Layer, described
 from mnist_batch.models.network_config import output_activation, own_scale, unnested
-from mnist_batch.models.onnx.graph import WHOLE_NUMBERS, OnnxGraph, is_onnx
+from mnist_batch.models.onnx.graph import WHOLE_NUMBERS, OnnxGraph
+from mnist_batch.models.onnx.reading import is_onnx
 from mnist_batch.models.other_kinds import said_of_file, said_of_folder, with_names
 from mnist_batch.models.packaged import read_packaged
 from mnist_batch.models.reading_process import read_in_child
@@ -180,7 +181,7 @@ def read_model_file(path: Place) -> AnyModelFile:
     Raises:
         ModelError: there is no such file, it is of no format that is read, too large or damaged,
             holds weights without a configuration, or something that `allowlist`, `containers` or
-            `onnx.graph` refuse.
+            `onnx.reading` refuses.
     """
     content = _content(path)
     if not (content.startswith(SIGNATURES) or is_onnx(content)):

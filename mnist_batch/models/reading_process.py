@@ -23,7 +23,8 @@ from mnist_batch.errors import MachineError, ModelError
 from mnist_batch.machine import isolated_python
 from mnist_batch.machine.failures import not_started
 from mnist_batch.models.formats import ArrayOrder, StoredNetwork, read_stored_network, room_for
-from mnist_batch.models.onnx.graph import OnnxGraph, is_onnx, read_onnx
+from mnist_batch.models.onnx.graph import OnnxGraph
+from mnist_batch.models.onnx.reading import is_onnx, read_onnx
 
 CPU_S = 30
 WALL_S = 300
