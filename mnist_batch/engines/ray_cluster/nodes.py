@@ -33,7 +33,7 @@ class Nodes:
     Attributes:
         fit: those that are alive and may predict; none before `check`.
         not_fit: the ids of those that are alive and may not, or not yet.
-        left_out: the ids of those that may not any more.
+        left_out: the ids of those among these that may not any more.
         trusted: the ids of those whose parts are taken, alive or not.
         kernels: of all that may have predicted.
     """
@@ -116,10 +116,11 @@ class Nodes:
             self._settle()
 
     def _settle(self) -> None:
-        self.left_out = frozenset(node.id for node in self._errors)
-        self.trusted = frozenset(node.id for node in self.kernels) - self.left_out
+        refused = {node.id for node in self._errors}
+        self.trusted = frozenset(node.id for node in self.kernels) - refused
         self.fit = [node for node in self._alive if node.id in self.trusted]
         self.not_fit = frozenset(node.id for node in self._alive) - self.trusted
+        self.left_out = self.not_fit & refused
 
 
 def all_kernels(kernels: Mapping[Node, Mapping[str, str]]) -> dict[str, str]:

@@ -84,6 +84,10 @@ def test_a_node_that_joins_and_may_not_predict_is_left_out(cluster: _Cluster) ->
     assert _state(known) == ([_ONE], {"b2"}, {"b2"})
     assert known.notes(_KERNELS) == [f"a node was left out: {_OLD}"]
     assert not _asked(known), "it is asked once"
+    cluster.alive = (_ONE,)
+    assert _asked(known)
+    assert _state(known) == ([_ONE], set(), set())
+    cluster.alive = _ONE, _OTHER
     with pytest.raises(MachineError, match=r"10\.0\.0\.3 has numpy 1\.0"):
         _checked(cluster)
 
