@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -65,16 +66,18 @@ def test_works_take_turns_after_a_warm_up(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("seconds", [-1, 2])
 def test_nothing_is_begun_that_would_not_end_in_time(
-    capsys: pytest.CaptureFixture[str], seconds: float
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """What took 0.7 s to warm up takes 2.8 s more to measure."""
-    calls: list[float] = []
+    now, calls = [0.0], list[float]()
+    clock = SimpleNamespace(time=lambda: now[0], perf_counter=lambda: now[0])
+    monkeypatch.setattr("benchmarks.gpu.rows.time", clock)
 
     def work() -> None:
         calls.append(seconds)
-        time.sleep(0.7)
+        now[0] += 0.7
 
-    [row] = measure([ROW], {"network": work}, 1, soon(seconds))
+    [row] = measure([ROW], {"network": work}, 1, Deadline(seconds))
     assert len(calls) == (seconds > 0)
     assert (row.per_s, row.reason) == (None, "no time left")
     assert said(capsys) == [row]

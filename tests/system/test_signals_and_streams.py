@@ -60,7 +60,7 @@ def test_a_signal_ends_a_benchmark(model: Path) -> None:
     _wait_for(process, lambda: listens(process.pid))
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=300)
     assert (process.returncode, messages) == (130, "interrupted\n")
 
 
@@ -79,7 +79,7 @@ def test_a_signal_stops_a_run_and_leaves_nothing(
     _wait_for(process, lambda: list(tmp_path.rglob(".out.parquet.*")))
     time.sleep(0.2)  # by now it decodes
     process.send_signal(sent)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=300)
     assert process.returncode == status
     assert messages == "interrupted\n"
     assert [*tmp_path.iterdir()] == []
@@ -109,7 +109,7 @@ def test_after_a_signal_a_run_can_be_resumed(
     )
     _wait_for(process, lambda: list(tmp_path.rglob("part-*.arrow")))
     process.send_signal(sent)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=300)
     assert process.returncode == status
     kept = f"note: {PART_FILES:,} rows are finished and kept; --resume goes on from there"
     assert messages.splitlines() == [kept, "interrupted"]
@@ -293,7 +293,7 @@ def test_several_signals_end_a_run_as_quietly_as_one(
     for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGINT, signal.SIGHUP):
         process.send_signal(sent)
         time.sleep(0.01)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=300)
     left = sorted(path.name for path in tmp_path.iterdir())
     if process.returncode == 0:  # it was done before
         assert (messages, left) == ("", ["out.csv", "out.report"])

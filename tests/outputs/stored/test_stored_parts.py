@@ -166,7 +166,7 @@ def test_parts_that_are_left_are_read_several_at_once(
     def meet(request: Request) -> None:
         is_part = request.method == "GET" and "/part-" in request.path
         if is_part and next(first_two, None) is not None:
-            met.append(together.wait(timeout=30))
+            met.append(together.wait(timeout=120))
 
     with FaultProxy(bucket.endpoint, meet) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
