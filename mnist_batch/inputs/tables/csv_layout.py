@@ -12,7 +12,7 @@ from mnist_batch.inputs.tables.pixel_columns import (
     find_pixel_columns,
     side_of,
 )
-from mnist_batch.schema import shortened
+from mnist_batch.schema import PREDICTIONS, shortened
 
 BOM = b"\xef\xbb\xbf"
 """How UTF-8 may begin, as Excel writes it."""
@@ -130,6 +130,11 @@ def _by_place(names: Sequence[str], wanted: str | None) -> tuple[tuple[int, ...]
     if not side_of(count) and not side_of(count - 1):
         shown = ", ".join(repr(shortened(name, 20)) for name in names[:_SHOWN])
         more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
+        if {*PREDICTIONS.names} <= {*names}:
+            raise LayoutError(
+                f"no table of pixels: its columns are {shown}{more}; these are predictions: name "
+                "the images that were predicted"
+            )
         if names_images(names):
             raise LayoutError(
                 f"no table of pixels but a list of paths: its columns are {shown}{more}; pass the "

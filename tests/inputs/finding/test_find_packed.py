@@ -133,7 +133,7 @@ def test_predictions_are_no_images_and_packed_images_no_predictions(
     made: Path, digits_folder: Path, tmp_path: Path
 ) -> None:
     """Each is one line that says what it is, be it a file or a folder."""
-    for out in ("predicted.parquet", "predicted/"):
+    for out in ("predicted.parquet", "predicted.csv", "predicted/"):
         mnist_batch.predict(digits_folder, f"{tmp_path}/{out}", report=False)
         with pytest.raises(InputError, match="these are predictions: name the images"):
             mnist_batch.pack(f"{tmp_path}/{out}", tmp_path / "packed.parquet")
