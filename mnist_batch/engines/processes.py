@@ -193,7 +193,7 @@ class Processes:
         assert attempt
         try:
             reply = worker.pipe.recv()
-        except BlockingIOError:  # it hangs in mid-answer, see `_bounded`
+        except BlockingIOError:  # it hangs in mid-answer, see `_bound`
             self._end_late(worker)
             return None
         except (EOFError, OSError):

@@ -1,6 +1,5 @@
 """Import ONNX Runtime, and open networks in it."""
 
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -73,6 +72,3 @@ def cause(error: Exception) -> str:
     """Return the message of an exception of ONNX Runtime as one short line that prints."""
     text = " ".join(str(error).rpartition("Status Message: ")[2].split()) or type(error).__name__
     return "".join(one if one.isprintable() else "?" for one in text[:200])
-
-
-Given = Mapping[str, Any]

@@ -40,7 +40,6 @@ class OnnxGraph:
         extra_output: bytes to add to those of the file so that it gives that tensor.
         nodes: its operations in order.
         sizes: the number of values in each stored array, by its name.
-        producer: the program that wrote it and its version.
         names: of the classes, in order, as the metadata tell; empty where they do not.
         labels: of a classifier's classes, in order; empty where there is none.
         has_learnt_bytes: whether the operation that takes the input holds thresholds, support
@@ -53,7 +52,6 @@ class OnnxGraph:
     extra_output: bytes = field(repr=False)
     nodes: Sequence[Node] = field(repr=False)
     sizes: Mapping[str, int] = field(repr=False)
-    producer: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
     has_learnt_bytes: bool

@@ -75,13 +75,10 @@ class _Reader:
         self._within_scan = False
 
     def model(self, content: memoryview) -> OnnxGraph:
-        about: dict[int, str] = {}
         metadata: dict[str, str] = {}
         graphs = []
         for number, value in self._fields.of(content):
-            if number in (2, 3):
-                about[number] = _printable(value)
-            elif number == 7:
+            if number == 7:
                 graphs.append(message(value))
             elif number == 14:
                 key, said = self._entry(message(value))
@@ -105,7 +102,6 @@ class _Reader:
             extra_output=extra,
             nodes=self._nodes,
             sizes=self._sizes,
-            producer=" ".join(about.values()),
             names=_stated_names(metadata),
             labels=self._labels,
             has_learnt_bytes=taken[0].name in self._learnt_bytes,

@@ -16,7 +16,7 @@ NAMES = tuple("abcdefghij")
 
 
 def test_a_network_is_described() -> None:
-    """Its input, its output, its operations with the values that they store, who wrote it."""
+    """Its input, its output, its operations with the values that they store."""
     content = dense(("n", 1, 28, 28), metadata={"note": "any"})
     assert is_onnx(content)
     graph = read_onnx(content)
@@ -24,7 +24,7 @@ def test_a_network_is_described() -> None:
     assert graph.output == Tensor("ended", "float32", (None, 10))
     assert [node.operator for node in graph.nodes] == ["Cast", "Reshape", "Gemm", "Softmax"]
     assert [graph.values_of(node) for node in graph.nodes] == [0, 2, KERNEL.size + BIAS.size, 0]
-    assert (graph.producer, graph.activation, graph.names) == ("tests", "softmax", ())
+    assert (graph.activation, graph.names) == ("softmax", ())
     assert graph.metadata == {"note": "any"}
     assert OnnxGraph.of(graph.record()) == graph
 
