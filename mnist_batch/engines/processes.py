@@ -9,32 +9,29 @@ that is under way is lost, and nobody knows over what it died. Those of `multipr
 main module of the calling program again.
 """
 
-import gc
 import math
 import os
 import pickle
-import resource
 import signal
 import socket
 import struct
 import subprocess
-import traceback
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
 
-from mnist_batch.engines.crashes import DEATHS, Attempt, make_attempt
+from mnist_batch.engines.crashes import DEATHS, Attempt
 from mnist_batch.engines.part_job import PartDone, PartJob
+from mnist_batch.engines.serving import READY
 from mnist_batch.engines.window import Window
-from mnist_batch.errors import MachineError, MnistBatchError, tell_options
+from mnist_batch.errors import MachineError
 from mnist_batch.inference.workers import available_workers
-from mnist_batch.machine import isolated_python, memory
-from mnist_batch.machine.failures import machine_errors, not_started
+from mnist_batch.machine import isolated_python
+from mnist_batch.machine.failures import not_started
 from mnist_batch.machine.memory_limits import allowed_memory
 from mnist_batch.options import PROCESS_TIMEOUT_S
 from mnist_batch.outputs.parts.parts import Part
@@ -52,9 +49,6 @@ _LOOK_S = 60.0
 _LONGEST_S = 10**6
 """Seconds; some systems take no longer timeout of a socket."""
 
-_READY = "ready"
-"""The first answer of a process: its modules are imported, and it has built the model."""
-
 
 @dataclass(eq=False)
 class _Worker:
@@ -65,7 +59,7 @@ class _Worker:
         pipe: to it.
         attempt: what it is to do; None where it has nothing to do.
         has_job: whether it was sent the job.
-        is_ready: whether it has said `_READY`.
+        is_ready: whether it has said `READY`.
         deadline: when it has to answer, as of `time.monotonic`.
     """
 
@@ -207,7 +201,7 @@ class Processes:
             return None
         if isinstance(reply, BaseException):
             raise reply
-        if reply == _READY:
+        if reply == READY:
             worker.is_ready, self._unready = True, 0
             worker.deadline = monotonic() + self._part_timeout_s
             return None
@@ -284,8 +278,8 @@ _KILLED, _TIMEOUT = signal.SIGKILL.name, "timeout"
 _PROGRAM = """
 from mnist_batch.machine import module_folders
 module_folders.leave_out_pandas()
-from mnist_batch.engines import processes
-processes.serve(int(sys.argv[1]))
+from mnist_batch.engines import serving
+serving.serve(int(sys.argv[1]))
 """
 
 
@@ -339,55 +333,3 @@ def _bound(pipe: Connection, timeout_s: float) -> None:
     with socket.socket(fileno=os.dup(pipe.fileno())) as same:
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             same.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", seconds, 0))  # timeval
-
-
-def serve(descriptor: int) -> None:
-    """Make the attempts that come through a pipe until it is closed, in a worker process."""
-    isolated_python.end_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the first process ends this one
-        signal.signal(number, signal.SIG_IGN)
-    _give_way()
-    gc.set_threshold(200_000)  # as the command does
-    tell_options()  # in messages; the first process tells them as it wants
-    pipe = Connection(descriptor)
-    with suppress(EOFError):
-        for answer in _answers(pipe):
-            pipe.send(answer)
-
-
-def _give_way() -> None:
-    """Let no crash leave a copy of the memory on disk, and no lack of it end the first process."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")  # of 1000, proc_pid_oom_score_adj(5)
-
-
-def _answers(pipe: Connection) -> Iterator[object]:
-    """Yield what a process answers: that it is ready, then what becomes of each attempt.
-
-    That is its part, None of a probe, or at last an exception.
-    """
-    try:
-        with machine_errors():
-            job, processes = pickle.loads(pipe.recv_bytes())
-            yield _READY
-            with memory.within(job.options.memory, processes):
-                while True:
-                    yield make_attempt(job, pipe.recv())
-    except (EOFError, GeneratorExit):  # nothing more comes
-        return
-    except BaseException as error:  # noqa: BLE001 - the first process raises it
-        yield _to_send(error)
-
-
-def _to_send(error: BaseException) -> BaseException:
-    """Return an exception that can be pickled; one that nobody meant notes where it was raised."""
-    if isinstance(error, MnistBatchError):
-        return error
-    where = "".join(traceback.format_exception(error))
-    error.add_note(f"In a worker process:\n{where}")
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - its type is not known elsewhere, or takes other arguments
-        return RuntimeError(where)
-    return error

@@ -256,7 +256,7 @@ def test_an_image_that_hangs_the_decoder_is_a_row_with_an_error(
 
 def _workers_of(process: int) -> list[int]:
     """Return the worker processes that a process has started."""
-    return live_processes.children(process, b"processes.serve")
+    return live_processes.children(process, b"serving.serve")
 
 
 def test_processes_that_are_killed_over_an_image_alone_accuse_it_only_with_memory_to_spare(
@@ -289,7 +289,7 @@ def test_a_process_begins_without_pandas(digits: Path, monkeypatch: pytest.Monke
     """PyArrow imports it where it is installed, and that takes as long as all the rest."""
     told = digits.parent / "pandas"
     tell = f"open({str(told)!r}, 'w').write(str('pandas' in sys.modules))"
-    program = processes._PROGRAM.replace("processes.serve", f"{tell}\nprocesses.serve")
+    program = processes._PROGRAM.replace("serving.serve", f"{tell}\nserving.serve")
     monkeypatch.setattr(processes, "_PROGRAM", program)
     assert _isolated(digits, workers=1, report=False).metrics.rows == 30
     assert told.read_text() == "False"
