@@ -18,7 +18,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.dataset.layout import part_name
-from mnist_batch.inputs.parquet.columns import PACKED, packed_schema
+from mnist_batch.inputs.parquet.packed import PACKED, packed_schema
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.machine.memory import within
 from mnist_batch.options import (

@@ -16,7 +16,7 @@ import mnist_batch
 from mnist_batch import Progress, Summary
 from mnist_batch.decoding.decode import decode_image
 from mnist_batch.errors import OutputError, OutputInUseError
-from mnist_batch.inputs.parquet.columns import PACKED
+from mnist_batch.inputs.parquet.packed import PACKED
 from mnist_batch.outputs.packed.packed_file import PackedWriter
 from mnist_batch.preprocessing.mnist_form import to_mnist_form
 from mnist_batch.synthetic import generator

@@ -126,8 +126,8 @@ def _name(folder: Folder, typed: str) -> str:
 
 def _is_of_folder(folder: Folder, name: str) -> bool:
     """Tell whether a Parquet file says that it is a part of a packed folder."""
-    from mnist_batch.inputs.parquet.columns import is_part  # late, as all of a format
     from mnist_batch.inputs.parquet.footers import identity_of, identity_of_object, read_footer
+    from mnist_batch.inputs.parquet.packed import is_part  # late, as all of a format
 
     path = str(folder / name)
     try:

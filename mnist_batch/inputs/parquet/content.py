@@ -17,17 +17,15 @@ from mnist_batch.inputs.labelling.label_file import LabelFile
 from mnist_batch.inputs.labelling.labels import check_type
 from mnist_batch.inputs.labelling.numbering import Numbering
 from mnist_batch.inputs.parquet.columns import (
-    ORIGINS,
     ImageColumn,
     find_image_column,
     find_image_names,
     find_kept_columns,
     find_label_column,
     find_stated_names,
-    is_formed,
-    is_packed,
     values_type,
 )
+from mnist_batch.inputs.parquet.packed import ORIGINS, is_formed, is_packed
 from mnist_batch.inputs.shards import ReadSettings
 from mnist_batch.machine.failures import raise_if_of_machine
 from mnist_batch.mnist import PIXELS

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from mnist_batch.errors import InputError
-from mnist_batch.inputs.parquet.columns import ImageColumn, is_packed
+from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.content import as_input_error, content_of
 from mnist_batch.inputs.parquet.footers import Footer, identity_of, identity_of_object, read_footer
 from mnist_batch.inputs.parquet.label_sources import label_of_name
 from mnist_batch.inputs.parquet.open_groups import open_groups
+from mnist_batch.inputs.parquet.packed import is_packed
 from mnist_batch.inputs.parquet.shard import ParquetFile, ParquetShard
 from mnist_batch.inputs.shards import SHARD_BYTES, SHARD_ROWS, ReadSettings
 from mnist_batch.remote.addresses import Place

@@ -14,11 +14,12 @@ from mnist_batch.decoding.pixels import is_pixel_type, pixels_of
 from mnist_batch.inputs.files.opening import UNREADABLE, unreadable
 from mnist_batch.inputs.files.path_texts import text_of_path
 from mnist_batch.inputs.labelling.labels import class_numbers, texts_of
-from mnist_batch.inputs.parquet.columns import ImageColumn, is_text, read_origins
+from mnist_batch.inputs.parquet.columns import ImageColumn, is_text
 from mnist_batch.inputs.parquet.content import Content, lacks_rows
 from mnist_batch.inputs.parquet.label_sources import hint_of_file
 from mnist_batch.inputs.parquet.named_files import with_named_files
 from mnist_batch.inputs.parquet.open_groups import ComingGroups, open_groups
+from mnist_batch.inputs.parquet.packed import read_origins
 from mnist_batch.inputs.parquet.row_groups import RowSlice
 from mnist_batch.inputs.shards import SHARD_ROWS, Piece, ReadSettings, Shard
 from mnist_batch.inputs.tables.pixel_columns import table_images

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mnist_batch.inputs.parquet.columns import FORMAT, PACKED, PACKED_KEY, packed_schema
+from mnist_batch.inputs.parquet.packed import FORMAT, PACKED, PACKED_KEY, packed_schema
 from mnist_batch.inputs.shards import SHARD_ROWS
 from mnist_batch.outputs.kinds import staged_file
 from mnist_batch.outputs.parquet_writer import ParquetWriter

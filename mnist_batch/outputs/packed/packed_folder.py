@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mnist_batch.inputs.dataset.layout import part_name
 from mnist_batch.inputs.dataset.manifest import Contents, DatasetPart
-from mnist_batch.inputs.parquet.columns import FORMAT, PART, packed_schema
+from mnist_batch.inputs.parquet.packed import FORMAT, PART, packed_schema
 from mnist_batch.options import Prepare
 from mnist_batch.outputs.kinds import dataset_sink
 from mnist_batch.outputs.packed.packed_file import ROW_GROUP_ROWS, PackedWriter

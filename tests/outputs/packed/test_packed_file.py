@@ -10,7 +10,7 @@ import pytest
 
 import mnist_batch
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.parquet.columns import PACKED, PACKED_KEY
+from mnist_batch.inputs.parquet.packed import PACKED, PACKED_KEY
 from mnist_batch.outputs.packed.packed_file import PackedFile
 from mnist_batch.schema import DIGITS
 from tests.support.s3_server import Bucket

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 import mnist_batch
 from mnist_batch.errors import InputError, LabelError
-from mnist_batch.inputs.parquet.columns import PACKED
 from mnist_batch.inputs.parquet.files import packed_sources
+from mnist_batch.inputs.parquet.packed import PACKED
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.options import ReadOptions
 from mnist_batch.outputs.packed.packed_file import PackedWriter
