@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mnist_batch.errors import OtherClassesError, PredictionsError
-from mnist_batch.evaluation.comparison.comparing import Change, Compared, compare_predictions
+from mnist_batch.evaluation.comparison.changes import Change
+from mnist_batch.evaluation.comparison.comparing import Compared, compare_predictions
 from mnist_batch.evaluation.comparison.result import Comparison
 from mnist_batch.evaluation.drift.distance import Drift, input_drift
 from mnist_batch.evaluation.drift.suspicion import Earlier, excused, other_labels, suspicions

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Never
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mnist_batch.errors import OtherClassesError, PredictionsError
+from mnist_batch.errors import PredictionsError
+from mnist_batch.evaluation.comparison.changes import OF_CLASSES, Change, changes_schema
+from mnist_batch.evaluation.comparison.common_classes import common_classes
 from mnist_batch.evaluation.comparison.pairing import Pairing, has_repeated, pair_rows
 from mnist_batch.evaluation.comparison.predicted_rows import (
     KNOWN_BY,
@@ -29,69 +30,10 @@ from mnist_batch.evaluation.comparison.verdict import (
     reservations,
     verdict_of,
 )
-from mnist_batch.schema import CONTENT, DIGIT, DIGITS, PATH, Classes, renumbered, shortened
+from mnist_batch.schema import CONTENT, PATH, Classes, renumbered
 
 MAX_DROP = 0.001
 """The drop of accuracy, 0 to 1, that is let pass unless another is named."""
-
-
-class Change(StrEnum):
-    """How the new run reads an image otherwise than the base, in the order of importance."""
-
-    NEWLY_WRONG = "newly wrong"
-    NEWLY_RIGHT = "newly right"
-    OTHERWISE_WRONG = "wrong in another way"
-    UNLABELLED = "read otherwise, no label"
-    LOST = "no prediction any more"
-    GAINED = "a prediction now"
-
-
-CHANGES = pa.schema(
-    [
-        ("change", pa.string()),
-        ("source", pa.string()),
-        ("row", pa.int64()),
-        ("label", pa.int8()),
-        ("base_prediction", pa.int8()),
-        ("new_prediction", pa.int8()),
-        ("base_confidence", pa.float32()),
-        ("new_confidence", pa.float32()),
-        ("prepared", pa.bool_()),
-        ("error", pa.string()),
-        ("base_source", pa.string()),
-        ("base_row", pa.int64()),
-        ("index", pa.int64()),
-        ("content_key", pa.int64()),
-    ]
-)
-"""Columns of the rows that changed, of digits; see `changes_schema` for other classes.
-
-- change: a `Change`.
-- source, row, label, prepared: of the new run; label of the base where the new run has none.
-- base_prediction, new_prediction, base_confidence, new_confidence: null without a prediction.
-- error: why one of the runs has no prediction.
-- base_source, base_row: where the image is in the base.
-- index: the row's place in the new file, from 0.
-- content_key: of the new run, see `predicted_rows.key_of`; null where it is not known.
-"""
-
-
-_NAMED = ("label", "base_prediction", "new_prediction")
-"""Columns of classes: of those that have names, columns as `label_name` follow."""
-
-
-OF_SPLIT = [DIGIT, pa.field("picture", pa.int64())]
-"""Columns of the rows that changed where the new run split pictures: the number of the digit, and
-the place of its picture among those of the input."""
-
-
-def changes_schema(classes: Classes = DIGITS, *, split: bool = False) -> pa.Schema:
-    """Return the columns of the rows that changed, with the names of classes that have any."""
-    columns = [
-        field.with_type(classes.dtype) if field.name in _NAMED else field for field in CHANGES
-    ]
-    names = [pa.field(f"{name}_name", pa.string()) for name in _NAMED] if classes.names else []
-    return pa.schema([*columns, *names, *(OF_SPLIT if split else [])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +88,7 @@ def compare_rows(
         PredictionsError: these are not runs over the same images.
         OtherClassesError: they do not tell the same classes apart.
     """
-    classes, numbers = _common_classes(base, new)
+    classes, numbers = common_classes(base, new)
     if numbers is not None:
         batches = [renumbered(batch, numbers) for batch in base.table.to_batches()]
         table = pa.Table.from_batches(batches, base.table.schema)
@@ -301,83 +243,13 @@ class _Pairs:
             }
             if self.classes.names:
                 names = pa.array(self.classes.names)
-                for name in _NAMED:
+                for name in OF_CLASSES:
                     columns[f"{name}_name"] = pc.take(names, columns[name])
             if digits is not None and pictures is not None:
                 columns["digit"] = digits.take(columns["index"])
                 columns["picture"] = pa.array(pictures[self.pairing.new[places]])
             tables.append(pa.table(columns, schema=schema))
         return pa.concat_tables(tables)
-
-
-def _common_classes(
-    base: PredictedRows, new: PredictedRows
-) -> tuple[Classes, NDArray[np.int64] | None]:
-    """Return the classes of both, by their numbers in the new run: names of either.
-
-    With them the number in the new run of each class of the base, int64 (classes,); None where the
-    base has them in the same order.
-
-    Raises:
-        OtherClassesError: they are not the same ones.
-    """
-    first, second = base.classes, new.classes
-    if first.count != second.count and base.run and new.run:
-        raise OtherClassesError(
-            f"{new.path} has {second.count:,} classes, {base.path} {first.count:,}; compare runs "
-            "of models that tell the same classes apart"
-        )
-    if first.names and second.names and not (_may_be(base, second) or _may_be(new, first)):
-        numbers = first.numbers_in(second)
-        if numbers is None:
-            _refuse_names(base, new)
-        return second, numbers
-    for one, other in ((base, new), (new, base)):
-        if one.run and one.classes.are_digits and other.classes.names:
-            raise OtherClassesError(
-                f"{one.path} has the digits 0 to 9, {other.path} classes with names, such as "
-                f"{shortened(other.classes.names[0])!r}; compare runs of models that tell the same "
-                "classes apart: of one, predict again with --class-names where its model knows no "
-                "names"
-            )
-    # A file that does not say how many there are has at least those that it holds.
-    return max(first, second, key=lambda one: (one.count, one.names is not None)), None
-
-
-def _may_be(rows: PredictedRows, classes: Classes) -> bool:
-    """Tell whether the classes of a file are these in their order, as far as the file says.
-
-    One without a record, as CSV is, names those of its rows, and the others by their numbers.
-    """
-    if rows.classes == classes or rows.run is not None:
-        return rows.classes == classes
-    names = enumerate(rows.classes.names or ())
-    return rows.classes.count <= classes.count and all(
-        name in (str(number), classes.name(number)) for number, name in names
-    )
-
-
-def _refuse_names(base: PredictedRows, new: PredictedRows) -> Never:
-    """Refuse classes with other names: the message tells one that only one of them has."""
-    first, second = base.classes.names or (), new.classes.names or ()
-    for rows, names, others in ((new, second, first), (base, first, second)):
-        for name in names:
-            if name not in others:
-                other = base if rows is new else new
-                raise OtherClassesError(
-                    f"{rows.path} has a class {shortened(name)!r}, and {other.path} has not; "
-                    "compare runs of models that tell the same classes apart"
-                )
-    raise OtherClassesError(
-        f"{new.path} and {base.path} have a class of the same name twice; name each another with "
-        "--class-names, and predict again"
-    )
-
-
-def _data_of(rows: PredictedRows) -> str | None:
-    """Return what names the input that was predicted; None where the file does not say."""
-    named = (rows.run or {}).get("data_fingerprint")
-    return named if isinstance(named, str) else None
 
 
 def _notes(
@@ -416,3 +288,9 @@ def _notes(
         )
     if changed := int(pairs.other_label.sum()):
         yield f"rows whose label changed: {changed:,}; the labels of the new run count"
+
+
+def _data_of(rows: PredictedRows) -> str | None:
+    """Return what names the input that was predicted; None where the file does not say."""
+    named = (rows.run or {}).get("data_fingerprint")
+    return named if isinstance(named, str) else None

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from mnist_batch.evaluation.comparison.comparing import Change, Compared
+from mnist_batch.evaluation.comparison.changes import Change
+from mnist_batch.evaluation.comparison.comparing import Compared
 from mnist_batch.evaluation.comparison.result import Comparison, PairedScores, Verdict
 from mnist_batch.evaluation.found_images import FoundImage, Place
 from mnist_batch.reports import charts
@@ -50,7 +51,7 @@ _STATES = {
 }
 
 Row = dict[str, Any]
-"""A row of `comparing.CHANGES`."""
+"""A row of `changes.CHANGES`."""
 
 _ID = {
     Change.NEWLY_WRONG: "newly-wrong",

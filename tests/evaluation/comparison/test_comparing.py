@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import mnist_batch
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.comparison.comparing import CHANGES, Change, compare_predictions
+from mnist_batch.evaluation.comparison.changes import CHANGES, Change
+from mnist_batch.evaluation.comparison.comparing import compare_predictions
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.schema import METADATA_KEY
 from tests.support.paired_statistics import interval, mid_p

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from mnist_batch.errors import PredictionsError
-from mnist_batch.evaluation.comparison.comparing import Change, changes_schema, compare_rows
+from mnist_batch.evaluation.comparison.comparing import compare_rows
 from mnist_batch.evaluation.comparison.predicted_rows import SOURCE_AND_ROW
 from mnist_batch.evaluation.comparison.result import Verdict
 from mnist_batch.schema import DIGITS, Classes
-from tests.support.class_comparison import class_comparison, predicted_rows
+from tests.support.class_comparison import predicted_rows
 from tests.support.class_predictions import CHARACTERS, GARMENTS
 
 
@@ -33,19 +33,6 @@ def test_each_class_is_counted(classes: Classes) -> None:
     true, read, rows = found.newly_confused[0]
     confused = (base.labels == true) & (new.predictions == read) & was
     assert rows == int(confused.sum())
-
-
-def test_rows_that_changed_have_names() -> None:
-    """Beside the numbers, which are wide enough for 200 classes."""
-    compared = class_comparison(GARMENTS, 500)
-    assert compared.changes.schema == changes_schema(GARMENTS)
-    for row in compared.changes.to_pylist():
-        for name in ("label", "base_prediction", "new_prediction"):
-            assert row[f"{name}_name"] == GARMENTS.name(row[name])
-    numbered = class_comparison(Classes(200), 3000).changes
-    newly_wrong = [row for row in numbered.to_pylist() if row["change"] == Change.NEWLY_WRONG]
-    assert max(row["label"] for row in newly_wrong) > 127
-    assert "label_name" not in numbered.column_names
 
 
 def run_of(classes: Classes, **changes: Any) -> Any:  # noqa: ANN401 - a record
