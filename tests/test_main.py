@@ -68,7 +68,7 @@ import os, sys
 from mnist_batch import __main__
 from mnist_batch.reports import drawing_process
 drawing_process.available_workers = lambda: 2
-os._exit = lambda status: print(status, drawing_process._drawer.process.wait(30))
+os._exit = lambda status: print(status, drawing_process._drawer.process.wait(120))
 sys.argv[1:] = ["evaluate", "gone.csv"]
 __main__.main()
 """

@@ -17,7 +17,7 @@ from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs import image_files
 from mnist_batch.outputs.parts import parts
 from mnist_batch.remote import attempts
-from tests.support.fault_proxy import FaultProxy, Request
+from tests.support.fault_proxy import Fault, FaultProxy, Request
 from tests.support.s3_server import Bucket
 
 
@@ -210,9 +210,12 @@ def test_an_interrupted_run_does_not_wait_for_a_store_that_hangs(
     interrupted, over = threading.Event(), threading.Event()
     waited_for = list[Request]()
 
-    def hang(request: Request) -> None:
-        if interrupted.is_set() and not over.wait(50):
+    def hang(request: Request) -> Fault | None:
+        if not interrupted.is_set():
+            return None
+        if not over.wait(50):
             waited_for.append(request)
+        return Fault(is_refused=True)  # the store carries out nothing late, in the next run's midst
 
     def stop(progress: Progress) -> None:
         if progress.done >= 20:
