@@ -18,7 +18,7 @@ from mnist_batch.inference.content import content_hashes
 from mnist_batch.inference.predictors import Predictor
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.kept import columns_as, further_columns
-from mnist_batch.inputs.remote.read_ahead import fetched_ahead
+from mnist_batch.inputs.read_ahead import fetched_ahead
 from mnist_batch.inputs.shards import Shard
 from mnist_batch.inputs.sources import OpenInputs
 from mnist_batch.options import BATCH_ROWS, Prepare, Several

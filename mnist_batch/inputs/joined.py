@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mnist_batch.inputs.remote.read_ahead import fetched_ahead
+from mnist_batch.inputs.read_ahead import fetched_ahead
 from mnist_batch.inputs.shards import (
     BATCH_BYTES,
     SHARD_BYTES,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mnist_batch import _kernels
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.formats import IMAGES, PARQUET
-from mnist_batch.inputs.remote.read_ahead import fetched_ahead
+from mnist_batch.inputs.read_ahead import fetched_ahead
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.inspection.images import (
     FEW,

@@ -229,3 +229,7 @@ def _told(lack: _Lack, error: BaseException, where: str) -> MachineError:
     return MachineError(
         f"{prefix}{lack.what} ({found}); nothing is wrong with the data; {lack.remedy}"
     )
+
+
+class ReplacedError(OSError):
+    """An object, or a file of this machine, is not the one any more that was listed."""

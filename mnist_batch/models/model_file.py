@@ -10,7 +10,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from mnist_batch.errors import MachineError, ModelError
-from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.machine.failures import ReplacedError, raise_if_of_machine
 from mnist_batch.models.allowlist import quoted
 from mnist_batch.models.formats import SIGNATURES, StoredNetwork
 from mnist_batch.models.layers import Layer, described
@@ -222,7 +222,6 @@ def _content(path: Place) -> bytes:
 
 
 def _content_of_object(address: str) -> bytes:
-    from mnist_batch.remote.failures import ReplacedError  # late: local runs do without
     from mnist_batch.remote.objects import stat
     from mnist_batch.remote.transfers import fetched_spans
 

@@ -20,10 +20,6 @@ CREDENTIALS = {
 """The variables of the environment that a user sets first; there are other ways."""
 
 
-class ReplacedError(OSError):
-    """An object, or a file of this machine, is not the one any more that was listed."""
-
-
 @contextmanager
 def told(address: str) -> Iterator[None]:
     """Translate what requests raise.

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from mnist_batch.machine.failures import ReplacedError
 from mnist_batch.remote.addresses import parsed, type_of
 from mnist_batch.remote.attempts import asked
-from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.remote.stores import store_of
 
 if TYPE_CHECKING:

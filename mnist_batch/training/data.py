@@ -16,7 +16,7 @@ from mnist_batch.errors import InputError, LabelError
 from mnist_batch.inference.workers import available_workers, map_batches
 from mnist_batch.inputs.dataset.layout import is_part_name
 from mnist_batch.inputs.parquet.files import packed_sources
-from mnist_batch.inputs.remote.read_ahead import fetched_ahead
+from mnist_batch.inputs.read_ahead import fetched_ahead
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.mnist import SIDE
 from mnist_batch.options import BATCH_ROWS, Prepare, ReadOptions

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_batch.machine.failures import ReplacedError
 from mnist_batch.remote import local_copies, objects
-from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.remote.local_copies import LocalCopy, local_copy
 from mnist_batch.remote.temporary_folders import TemporaryFolder
 from tests.support.command import COMMAND, run

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mnist_batch.errors import MachineError
+from mnist_batch.machine.failures import ReplacedError
 from mnist_batch.remote import objects, transfers
-from mnist_batch.remote.failures import ReplacedError
 from tests.support.fault_proxy import Fault, FaultProxy, always, first
 from tests.support.s3_server import Bucket
 

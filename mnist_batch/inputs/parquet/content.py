@@ -27,10 +27,9 @@ from mnist_batch.inputs.parquet.columns import (
 )
 from mnist_batch.inputs.parquet.packed import ORIGINS, is_formed, is_packed
 from mnist_batch.inputs.shards import ReadSettings
-from mnist_batch.machine.failures import raise_if_of_machine
+from mnist_batch.machine.failures import ReplacedError, raise_if_of_machine
 from mnist_batch.mnist import PIXELS
 from mnist_batch.remote.addresses import Place
-from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.schema import PATH
 
 

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from mnist_batch._kernels.parquet import find_chunks
 from mnist_batch.inputs.files.opening import open_native
+from mnist_batch.machine.failures import ReplacedError
 from mnist_batch.remote.addresses import is_remote
-from mnist_batch.remote.failures import ReplacedError
 
 if TYPE_CHECKING:
     from mnist_batch.remote.objects import RemoteObject

@@ -7,8 +7,8 @@ import pyarrow as pa
 from mnist_batch.decoding.limits import MAX_FILE_BYTES
 from mnist_batch.inputs.remote.listed_objects import ListedObjects
 from mnist_batch.inputs.shards import BATCH_BYTES
+from mnist_batch.machine.failures import ReplacedError
 from mnist_batch.remote.addresses import ImpossibleNameError
-from mnist_batch.remote.failures import ReplacedError
 from mnist_batch.remote.fetching import in_threads
 from mnist_batch.remote.objects import RemoteObject, read
 from mnist_batch.schema import Reason, error_text

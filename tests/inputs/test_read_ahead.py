@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mnist_batch.inputs import joined
 from mnist_batch.inputs.joined import JoinedShards
-from mnist_batch.inputs.remote.read_ahead import fetched_ahead
+from mnist_batch.inputs.read_ahead import fetched_ahead
 from mnist_batch.inputs.shards import SHARD_BYTES, Shard
 from mnist_batch.inputs.sources import open_inputs
 from tests.inputs.test_shards_spread import Numbered
