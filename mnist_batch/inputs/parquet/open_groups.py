@@ -4,10 +4,10 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -16,6 +16,9 @@ from mnist_batch.inputs.parquet.columns import ImageColumn
 from mnist_batch.inputs.parquet.footers import listed_object, open_listed, read_footer
 from mnist_batch.inputs.parquet.row_groups import RowGroups
 from mnist_batch.remote.addresses import is_remote
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _GAP = 2**20
 """Bytes between two columns that are fetched with them: they take less time than a request."""
@@ -115,7 +118,9 @@ def _fetched(
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _pool() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # late: local runs do without
+
     return ThreadPoolExecutor(_AT_ONCE, "read-ahead")
 
 
