@@ -516,10 +516,16 @@ def _over(ground: str, image: Image.Image, mode: str) -> Image.Image:
     plain = Image.new(mode, image.size)
     for box in _strips(image):
         piece = image.crop(box).convert("RGBA")
-        whole = Image.new("RGBA", piece.size, ground)
-        whole.alpha_composite(piece)
-        plain.paste(whole.convert(mode), box)
+        if piece.getchannel("A").getextrema() != _OPAQUE:  # most screenshots are all opaque
+            whole = Image.new("RGBA", piece.size, ground)
+            whole.alpha_composite(piece)
+            piece = whole
+        plain.paste(piece.convert(mode), box)
     return plain
+
+
+_OPAQUE = (255, 255)
+"""The smallest and the largest alpha of what hides all of the ground below it."""
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

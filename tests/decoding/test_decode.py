@@ -218,10 +218,21 @@ def test_transparency_is_black_where_all_else_is_white() -> None:
 def test_transparency_is_laid_over_white_piece_by_piece(
     monkeypatch: pytest.MonkeyPatch, lines: int
 ) -> None:
-    """However many lines a piece has: the same picture."""
-    content = saved(Image.fromarray(NOISE, "RGBA"), "PNG")
-    monkeypatch.setattr(decode, "_PIXELS_AT_ONCE", 28 * lines)
-    assert_close(decoded(content), luma(over_white(NOISE[..., :3], NOISE[..., 3])))
+    """However many lines a piece has, and where some pieces are opaque: the same picture."""
+    alpha = NOISE[..., 3].copy()
+    alpha[5:15] = 255
+    alpha[10, 27] = 254
+    content = saved(Image.fromarray(np.dstack([NOISE[..., :3], alpha]), "RGBA"), "PNG")
+    monkeypatch.setattr(decode, "_STRIP_PIXELS", 28 * lines)
+    assert_close(decoded(content), luma(over_white(NOISE[..., :3], alpha)))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_opaque_alpha_changes_nothing(mode: str) -> None:
+    """An alpha channel of 255 throughout: the grey that Pillow makes of the picture without it."""
+    image = Image.fromarray(NOISE[..., :3], "RGB").convert(mode)
+    assert image.getchannel("A").getextrema() == (255, 255)
+    np.testing.assert_array_equal(decoded(saved(image, "PNG")), np.array(image.convert("L")))
 
 
 def test_white_without_any_transparency_stays_white() -> None:
