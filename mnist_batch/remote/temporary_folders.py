@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 _PREFIX = "mnist-batch-held-"
@@ -44,21 +43,6 @@ class TemporaryFolder:
     def __exit__(self, *_: object) -> None:
         """Remove it."""
         self.remove()
-
-
-def shared_folder() -> Path:
-    """Return the folder of this machine's temporary files; worker processes have one within."""
-    here = Path(tempfile.gettempdir())
-    return here.parent if here.name.startswith(_PREFIX) else here
-
-
-def files_of_all(pattern: str) -> Iterator[Path]:
-    """Yield the files of a pattern in the folders of all processes of this user."""
-    for folders in (f"{_PREFIX}*", f"{_PREFIX}*/{_PREFIX}*"):
-        for path in shared_folder().glob(f"{folders}/{pattern}"):
-            with contextlib.suppress(OSError):  # it is removed just now
-                if path.parent.stat().st_uid == os.getuid():
-                    yield path
 
 
 def _made(above: Path) -> tuple[Path, int]:

@@ -42,7 +42,6 @@ def test_what_only_this_machine_holds_is_refused(
     monkeypatch.chdir(tmp_path)
     there = bucket.url
     for line in (
-        ["pack", digits_folder, "--out", f"{there}/a.parquet"],
         ["predict", digits_folder, "--out", f"{there}/a.csv", "--save-prepared", f"{there}/p"],
         ["train", "--data", digits_folder, "--out", f"{there}/a.h5"],
     ):

@@ -18,24 +18,28 @@ def _array(bucket: Bucket, tmp_path: Path, rows: int) -> str:
     return bucket.put("a.npy", (tmp_path / "a.npy").read_bytes())
 
 
-def test_a_shard_is_read_in_another_process(bucket: Bucket, tmp_path: Path) -> None:
+def test_a_shard_is_read_in_another_process(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pickled it knows the object alone, and brings a copy of its own there."""
     shards = open_inputs([_array(bucket, tmp_path, 20_000)]).shards
     sent = pickle.dumps(shards[-1])
     downloaded._kept_opened.cache_clear()
-    local_copies._kept.clear()
+    monkeypatch.setattr(local_copies, "_kept", local_copies._Kept())
     there = pickle.loads(sent)
     assert sum(len(batch) for batch in there.read(1000)) == there.rows == 20_000 % 8192
     assert there.fingerprint() == shards[-1].fingerprint()
     assert there.place(3) == ("a.npy", 2 * 8192 + 3)
 
 
-def test_a_file_that_changed_ends_the_run(bucket: Bucket, tmp_path: Path) -> None:
+def test_a_file_that_changed_ends_the_run(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its rows cannot be told from those of the one that was listed."""
     address = _array(bucket, tmp_path, 3)
     (shard,) = open_inputs([address]).shards
     downloaded._kept_opened.cache_clear()
-    local_copies._kept.clear()
+    monkeypatch.setattr(local_copies, "_kept", local_copies._Kept())
     bucket.put("a.npy", b"another")
     with pytest.raises(InputError, match=f"^{address}: replaced after it was listed; run again"):
         next(shard.read(10))
