@@ -34,7 +34,7 @@ from mnist_batch.outputs.parts.parts import Part, parts_of, parts_of_share
 from mnist_batch.outputs.parts.staging import Staging
 from mnist_batch.outputs.prepared_folder import has_pictures
 from mnist_batch.remote.addresses import Place
-from mnist_batch.schema import Reason, predictions_schema
+from mnist_batch.schema import Reason, error_text, predictions_schema
 
 if TYPE_CHECKING:
     from mnist_batch.engines.part_job import PartJob
@@ -174,9 +174,15 @@ class Run:
             part.number
             for part in self.parts
             if part.number in staging.found
-            and not any(
-                _is_stale(rows.predictions, with_pictures=with_pictures)
-                for rows in staging.read(part)
+            and (
+                not any(
+                    _is_stale(rows.predictions, with_pictures=with_pictures)
+                    for rows in staging.read(part)
+                )
+                or (
+                    not with_pictures
+                    and any(_has_crashed(rows.predictions) for rows in staging.read(part))
+                )
             )
         )
 
@@ -285,10 +291,15 @@ class Run:
 def _is_stale(kept: pa.RecordBatch, *, with_pictures: bool) -> bool:
     """Tell whether rows that an earlier run predicted have to be predicted again.
 
-    A file may be readable now, but not one whose reader crashes: it would end this process. And a
-    picture needs the original, which no part holds.
+    A file may be readable now. And a picture needs the original, which no part holds.
     """
     errors = kept.column("error")
     unreadable = pc.starts_with(errors, str(Reason.UNREADABLE_FILE))
     may_be_read = pc.and_(unreadable, pc.not_equal(errors, UNREAD))
     return bool(pc.any(may_be_read).as_py()) or (with_pictures and has_pictures(kept))
+
+
+def _has_crashed(kept: pa.RecordBatch) -> bool:
+    """Tell whether rows ended the process that read or decoded them, as they would end this one."""
+    known = pa.array([UNREAD, error_text(Reason.CRASHED)], pa.string())
+    return bool(pc.any(pc.is_in(kept.column("error"), known)).as_py())

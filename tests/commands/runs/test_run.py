@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -131,3 +133,29 @@ def test_a_run_is_resumed_by_what_rounds_alike_alone(
     assert run
     assert run["resumed_rows"] >= 8
     assert run["kernels"]["first_layer"] == "compiled code, rounding 1"
+
+
+@pytest.mark.parametrize(
+    ("errors", "is_kept"),
+    [
+        ([None, "corrupt image: x"], True),
+        ([None, "unreadable file: gone"], False),
+        (["crashed the decoder", "unreadable file: gone"], True),
+        (["unreadable file: reading it ends the process", "unreadable file: gone"], True),
+    ],
+)
+def test_a_part_with_rows_that_crash_is_not_read_again(
+    errors: list[str | None], is_kept: bool
+) -> None:
+    """An unreadable file is tried again, but not where that would end this process."""
+    batch = pa.record_batch({"error": pa.array(errors, pa.string())})
+    staging = SimpleNamespace(
+        found={3: None},
+        read=lambda _: [
+            SimpleNamespace(predictions=batch.slice(0, 1)),
+            SimpleNamespace(predictions=batch.slice(1)),
+        ],
+    )
+    run: Any = SimpleNamespace(parts=[SimpleNamespace(number=3)])
+    kept = Run.kept(run, cast("Any", staging), with_pictures=False)
+    assert kept == (frozenset([3]) if is_kept else frozenset())
