@@ -24,4 +24,5 @@ def fetched_ahead(shards: Iterable[Shard]) -> Iterator[Shard]:
             ahead -= waiting[0].size
         ahead += shard.size if waiting else 0
         waiting.append(shard.fetching())
-    yield from waiting
+    while waiting:  # whose files are freed as soon as each was worked on
+        yield waiting.popleft()

@@ -1,9 +1,12 @@
 """The next shards in object storage come while one is worked on."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from mnist_batch.inputs import joined
 from mnist_batch.inputs.joined import JoinedShards
+from mnist_batch.inputs.parquet import open_groups
 from mnist_batch.inputs.read_ahead import fetched_ahead
 from mnist_batch.inputs.shards import SHARD_BYTES, Shard
 from mnist_batch.inputs.sources import open_inputs
@@ -115,3 +119,32 @@ def test_what_is_replaced_meanwhile_is_told_of_its_rows(bucket: Bucket, folder: 
         "unreadable file: replaced after it was listed" if place // 20 == 2 else None
         for place in range(100)
     ]
+
+
+def test_what_is_fetched_ahead_of_shards_joined_comes_once(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of them too, which comes before the others are asked for."""
+    paths: list[str] = []
+    fetched = open_groups._fetched
+
+    def note(path: str, *wanted: Any) -> open_groups._Fetched:  # noqa: ANN401 - passed on
+        paths.append(path)
+        return fetched(path, *wanted)
+
+    monkeypatch.setattr(open_groups, "_fetched", note)
+    (shard,) = open_inputs([folder]).shards
+    assert isinstance(shard, JoinedShards)
+    (coming,) = fetched_ahead([shard])
+    assert len([*coming.read(10)]) == 10
+    assert sorted(paths) == [f"{folder}{number}.parquet" for number in range(5)]
+
+
+def test_shards_that_were_worked_on_are_freed() -> None:
+    """The last ones too, while others of them wait."""
+    shards = fetched_ahead(Sized(0, 1) for _ in range(3))
+    first = weakref.ref(next(shards))
+    second = weakref.ref(next(shards))
+    gc.collect()
+    assert first() is None
+    assert second() is None

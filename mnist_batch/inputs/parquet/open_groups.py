@@ -45,6 +45,11 @@ class ComingGroups:
         self._coming: Future[_Fetched] | None = coming
         weakref.finalize(self, coming.cancel)  # where nobody waits for it
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether `take` was called."""
+        return self._coming is None
+
     def take(self) -> "_Fetched | None":
         """Wait for them, and return them the first time; raise what fetching them failed of."""
         coming, self._coming = self._coming, None

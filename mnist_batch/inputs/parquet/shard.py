@@ -93,8 +93,9 @@ class ParquetShard(Shard):
         return [] if stated is None else [stated]
 
     def fetching(self) -> Shard:
-        """Return the shard while its row groups are fetched."""
-        if not is_remote(self.file.path):
+        """Return the shard while its row groups are fetched, which is itself where they are."""
+        is_coming = self.coming is not None and not self.coming.is_taken
+        if is_coming or not is_remote(self.file.path):
             return self
         return replace(self, coming=ComingGroups(*self._wanted()))
 
