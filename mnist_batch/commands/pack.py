@@ -19,6 +19,7 @@ from mnist_batch.evaluation.evaluator import EXAMPLES, Unreadable
 from mnist_batch.inference.workers import Progress, available_workers, map_batches
 from mnist_batch.inputs.dataset.layout import part_name
 from mnist_batch.inputs.parquet.packed import PACKED, packed_schema
+from mnist_batch.inputs.read_ahead import fetched_ahead
 from mnist_batch.inputs.sources import OpenInputs, open_inputs
 from mnist_batch.machine.memory import within
 from mnist_batch.options import (
@@ -42,7 +43,7 @@ from mnist_batch.outputs.kinds import (
 )
 from mnist_batch.outputs.packed.packed_file import PackedFile
 from mnist_batch.outputs.packed.packed_folder import PackedFolder
-from mnist_batch.outputs.places import check_not_read, check_outside
+from mnist_batch.outputs.places import check_folder_not_read, check_not_read, check_outside
 from mnist_batch.preprocessing.mnist_form import prepare_batch
 from mnist_batch.remote.addresses import Place, refuse_unknown
 from mnist_batch.reports.notebook import image_bar
@@ -146,6 +147,8 @@ def pack(
     with locked(place) as of_lock:
         opened = open_inputs(inputs, read, None)
         prepare = _prepare_of(prepare, opened)
+        if kind is OutputFormat.DATASET:
+            check_folder_not_read(place, opened.files)
         check_not_read([written], [*opened.files, *([read.labels] if read.labels else [])])
         started = time.perf_counter()
         with (
@@ -241,7 +244,7 @@ def _write(
     counts = _Counts()
     schema = packed_schema(opened.classes or DIGITS)
     for batch in map_batches(
-        opened.shards,
+        fetched_ahead(opened.shards),
         lambda shard: shard.read(BATCH_ROWS),
         lambda batch: _packed_batch(batch, prepare, schema),
         workers=workers,

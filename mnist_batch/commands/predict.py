@@ -46,7 +46,7 @@ from mnist_batch.options import (
     output_format,
 )
 from mnist_batch.outputs.kinds import output_place, staging_of
-from mnist_batch.outputs.places import check_not_read
+from mnist_batch.outputs.places import check_folder_not_read, check_not_read
 from mnist_batch.remote.addresses import Place
 from mnist_batch.reports.evaluation.places import AnyReport
 from mnist_batch.reports.notebook import image_bar
@@ -242,6 +242,8 @@ def predict_with(
     with RunOutputs(out, inputs, options, around) as outputs:
         run = Run(inputs, model, options)
         labels, file = options.read.labels, run.predictor.model.path
+        if options.output.format is OutputFormat.DATASET:
+            check_folder_not_read(out, run.opened.files)
         check_not_read(outputs.files, [*run.opened.files, file, *([labels] if labels else [])])
         command = command or predict_line(inputs, out, model, options)
         return predict_run(run, outputs, command, progress, engine)

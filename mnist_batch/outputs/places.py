@@ -8,7 +8,7 @@ from itertools import accumulate, permutations, takewhile
 from pathlib import Path, PurePath
 
 from mnist_batch.errors import OutputError
-from mnist_batch.inputs.dataset.layout import part_name
+from mnist_batch.inputs.dataset.layout import is_part_name, part_name
 from mnist_batch.inputs.finding.listing import glob_root
 from mnist_batch.inputs.formats import IMAGE_SUFFIXES, read_from_any_folder
 from mnist_batch.outputs.kinds import absolute, name_at, place_in, staging_place, suffix_of
@@ -88,7 +88,7 @@ def _identity(path: str | Path) -> _Identity | None:
     An object is identified by its address, be it there or not.
     """
     if is_remote(path):
-        return (path,)
+        return (str(path).rstrip("/"),)
     try:
         status = os.stat(path)  # noqa: PTH116 - paths by the hundred thousand
     except (OSError, ValueError):  # a null character in the path
@@ -112,6 +112,22 @@ def check_not_read(outputs: Iterable[Place], files: Iterable[str | Path]) -> Non
     for file in map(str, files):
         if file.endswith(ends) and (found := _identity(file)) in there:
             raise OutputError(f"{there[found]}: is read by this run; name another place")
+
+
+def check_folder_not_read(folder: Place, files: Iterable[str | Path]) -> None:
+    """Raise `OutputError` where a run would replace a folder of parts and reads one of them.
+
+    Of a million files only those with a part's name are looked at.
+    """
+    place = _identity(folder)
+    for file in map(str, files):
+        if is_part_name(name_at(file)) and _identity(_folder_of(file)) == place is not None:
+            raise OutputError(f"{folder}: {file} in it is read by this run; name another folder")
+
+
+def _folder_of(file: str) -> str:
+    """Return the folder of a file, on this machine or in object storage."""
+    return file.rpartition("/")[0] if is_remote(file) else str(Path(file).parent)
 
 
 def check_outside(

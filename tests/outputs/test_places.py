@@ -9,6 +9,7 @@ from mnist_batch.errors import OutputError
 from mnist_batch.outputs.places import (
     Claim,
     check_apart,
+    check_folder_not_read,
     check_not_read,
     check_outside,
     claims_of_predictions,
@@ -41,6 +42,23 @@ def test_an_output_that_is_read_is_refused(tmp_path: Path) -> None:
     check_not_read([out], [tmp_path / "sub" / "a.parquet", tmp_path / "b.parquet"])
     with pytest.raises(OutputError, match=r"a\.parquet: is read by this run; name another place"):
         check_not_read([out], ["other.png", "\0.parquet", tmp_path / "sub" / ".." / "a.parquet"])
+
+
+def test_a_folder_of_parts_is_not_replaced_while_one_is_read(tmp_path: Path) -> None:
+    """Here or in object storage; a folder beside it is, and one that is not there yet."""
+    folder = tmp_path / "parts"
+    check_folder_not_read(folder, [folder / "part-00001.parquet"])
+    folder.mkdir()
+    (tmp_path / "other").symlink_to(folder)
+    check_folder_not_read(folder, [tmp_path / "part-00001.parquet", folder / "0.png"])
+    check_folder_not_read("s3://b/parts/", ["s3://b/part-00001.parquet", "s3://c/parts/0.png"])
+    for file in (folder / "part-00001.parquet", f"{tmp_path}/other/part-00002.parquet"):
+        with pytest.raises(OutputError, match=r"is read by this run; name another folder"):
+            check_folder_not_read(folder, [folder / "0.png", file])
+    with pytest.raises(
+        OutputError, match=r"^s3://b/parts/: s3://b/parts/part-00001\.parquet in it"
+    ):
+        check_folder_not_read("s3://b/parts/", ["s3://b/parts/part-00001.parquet"])
 
 
 @pytest.mark.parametrize("kind", ["symlink", "hardlink", "dots"])

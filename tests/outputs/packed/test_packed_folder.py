@@ -138,6 +138,9 @@ def test_only_an_earlier_folder_is_replaced(tmp_path: Path, digits_folder: Path)
     mnist_batch.pack(digits_folder, out, overwrite=True)
     with pytest.raises(OutputError, match="lies in the INPUT folder"):
         mnist_batch.pack(out, out, overwrite=True)
+    for write in (mnist_batch.pack, mnist_batch.predict):
+        with pytest.raises(OutputError, match=r"part-00000\.parquet in it is read by this run"):
+            write(f"{out}part-00000.parquet", out, overwrite=True)
     (tmp_path / "packed" / "notes.txt").touch()
     with pytest.raises(OutputError, match=r"holds notes\.txt, which no earlier run wrote"):
         mnist_batch.pack(digits_folder, out, overwrite=True)
