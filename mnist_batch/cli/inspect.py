@@ -52,7 +52,7 @@ def inspect(
     data: _Data = None,
     *,
     reading: groups.Reading,
-    workers: parameters.Workers = None,
+    workers: parameters.Threads = None,
     quiet: parameters.Quiet = False,
     as_json: parameters.AsJson = False,
 ) -> None:

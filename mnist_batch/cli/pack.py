@@ -32,7 +32,7 @@ def pack(
     prepare: parameters.PrepareChoice = Prepare.AUTO,
     *,
     reading: groups.Reading,
-    workers: parameters.Workers = None,
+    workers: parameters.Threads = None,
     memory: parameters.Memory = None,
     output_format: parameters.FormatChoice = None,
     max_errors: parameters.MaxErrors = "0",

@@ -257,6 +257,11 @@ class Processes:
             return attempt
         self._unready += 1
         if self._unready == DEATHS:
+            if how == _TIMEOUT:
+                raise MachineError(
+                    f"{DEATHS} worker processes one after another could not begin within "
+                    f"{self._part_timeout_s:g} s; pass a longer --part-timeout"
+                )
             raise MachineError(
                 f"{DEATHS} worker processes one after another ended before they could begin "
                 f"({how}); nothing is wrong with the data; allow more memory (ulimit -v, the "

@@ -321,6 +321,15 @@ def test_processes_that_cannot_begin_stop_the_run(
     assert not (digits.parent / "isolated.parquet").exists()
 
 
+def test_processes_that_begin_too_late_name_the_time(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is not to blame."""
+    monkeypatch.setattr(processes, "_PROGRAM", "import time; time.sleep(600)")
+    with pytest.raises(MachineError, match=r"could not begin within 0\.2 s; pass a longer"):
+        _isolated(digits, part_timeout=0.2)
+
+
 def test_what_a_process_raises_is_raised_here(tmp_path: Path) -> None:
     """As threads raise it."""
     table = {"image": [bytes(784)] * 3, "label": [1, 2, 11]}

@@ -96,6 +96,10 @@ PrepareChoice = Annotated[
         "it; never only resizes."
     ),
 ]
+Threads = Annotated[
+    int | None,
+    reading("--workers", min=1, max=MOST_WORKERS, help="Threads; by default one per core."),
+]
 Workers = Annotated[
     int | None,
     reading(
