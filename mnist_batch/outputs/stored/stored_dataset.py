@@ -65,7 +65,7 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
         self._shard = shard
         self._holds = holds
         # Packed images have no staging folder, whose run would say what it does.
-        self._mark = _Mark(out) if holds is Contents.PACKED else None
+        self._mark = _Mark(out, overwrite=overwrite) if holds is Contents.PACKED else None
         self._names: dict[str, Place] = {}  # where each part is now
 
     def __enter__(self) -> Self:
@@ -116,6 +116,8 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
             if self._overwrite or self._has_left:
                 self._delete([MANIFEST])
             deque(in_threads(self._put_part, self._names.items()), maxlen=0)
+            if self._mark:
+                self._mark.check()
             self._delete(earlier.difference(self._names))
             try:
                 objects.put(joined(self._out, MANIFEST), self.path.read_bytes(), create=True)
@@ -127,6 +129,8 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
 
     def _put_part(self, named: tuple[str, Place]) -> None:
         """Give a part its name: by a copy within the store where it is there already."""
+        if self._mark:
+            self._mark.check()
         name, place = named
         target = joined(self._out, name)
         if isinstance(place, str) and parsed(place)[:2] == parsed(target)[:2]:
@@ -141,11 +145,23 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
 class _Mark:
     """Says that a run publishes parts: those of one that was killed meanwhile are replaced."""
 
-    def __init__(self, out: str) -> None:
+    def __init__(self, out: str, *, overwrite: bool) -> None:
+        """Look for that of another run.
+
+        Raises:
+            OutputInUseError: there is one, and `overwrite` is false: nothing tells whether that run
+                goes on.
+        """
         self._out = out
         self._address = joined(staging_address(out), COMMITTED)
+        self._own = json.dumps(secrets.token_hex(8)).encode()
         with stored_errors(out):
             self._earlier = self._content()
+        if self._earlier and not overwrite:
+            raise OutputInUseError(
+                f"{out}: another run is writing it, or was killed as it did; wait for its end, or "
+                "pass --overwrite"
+            )
 
     def put(self) -> None:
         """Put it there, in the place of one that was there when this run began.
@@ -156,11 +172,18 @@ class _Mark:
         if self._earlier and self._earlier == self._content():
             objects.delete([self._address])
         try:
-            objects.put(self._address, json.dumps(secrets.token_hex(8)).encode(), create=True)
+            objects.put(self._address, self._own, create=True)
         except FileExistsError as error:
-            raise OutputInUseError(
-                f"{self._out}: another run is writing it; wait for its end, or name another place"
-            ) from error
+            raise self._in_use() from error
+
+    def check(self) -> None:
+        """Check that it is still there, before another object is written.
+
+        Raises:
+            OutputInUseError: another run has replaced it.
+        """
+        if self._content() != self._own:
+            raise self._in_use()
 
     def remove(self) -> None:
         """Remove it: all is published."""
@@ -171,6 +194,11 @@ class _Mark:
             return objects.read(self._address)
         except FileNotFoundError:
             return b""
+
+    def _in_use(self) -> OutputInUseError:
+        return OutputInUseError(
+            f"{self._out}: another run is writing it; wait for its end, or name another place"
+        )
 
 
 def check_stored_dataset(out: str, *, overwrite: bool) -> frozenset[str]:

@@ -19,6 +19,7 @@ from mnist_batch.inference.workers import Progress
 from mnist_batch.inputs.dataset.layout import MANIFEST, SUCCESS
 from mnist_batch.inputs.sources import open_inputs
 from mnist_batch.outputs.packed import packed_folder
+from mnist_batch.outputs.stored import stored_dataset
 from mnist_batch.remote import objects, transfers
 from tests.support.s3_server import Bucket
 
@@ -172,8 +173,9 @@ def test_what_a_killed_run_has_published_is_no_input_and_is_replaced(
         mnist_batch.pack(digits_folder, out)
     with pytest.raises(InputError, match="is not whole"):
         open_inputs([out])
-    overwrite = last == SUCCESS  # all but the mark is there
-    mnist_batch.pack(digits_folder, out, overwrite=overwrite)
+    with pytest.raises(OutputInUseError, match="was killed as it did"):
+        mnist_batch.pack(digits_folder, out)
+    mnist_batch.pack(digits_folder, out, overwrite=True)
     assert open_inputs([out]).rows == 30
     assert {*bucket.objects()} == {f"packed/{name}" for name in NAMES}
 
@@ -187,6 +189,24 @@ def test_of_two_runs_that_publish_one_ends_with_a_line(bucket: Bucket, digits_fo
 
     with pytest.raises(OutputInUseError, match="another run is writing it"):
         mnist_batch.pack(digits_folder, out, progress=begin_another)
+    assert [*bucket.objects()] == ["packed.staging/committed"]
+
+
+def test_a_run_whose_mark_another_replaced_writes_nothing_more(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, digits_folder: Path
+) -> None:
+    """Else it would write over parts of the other, which began with --overwrite meanwhile."""
+    out, uploaded = f"{bucket.url}/packed/", list[str]()
+
+    def upload(path: Path, target: str) -> None:
+        uploaded.append(target)
+        bucket.put("packed.staging/committed", b"another")
+
+    monkeypatch.setattr(stored_dataset, "in_threads", map)
+    monkeypatch.setattr(transfers, "upload", upload)
+    with pytest.raises(OutputInUseError, match="another run is writing it"):
+        mnist_batch.pack(digits_folder, out)
+    assert uploaded == [f"{out}part-00000.parquet"]
     assert [*bucket.objects()] == ["packed.staging/committed"]
 
 
