@@ -1,5 +1,6 @@
 """Read a folder of predictions, part by part, as one table."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class DatasetPredictions:
         """Read the manifest, and the columns in the first part.
 
         Raises:
-            PredictionsError: the folder is not whole, or holds no part.
+            PredictionsError: the folder is not whole, lacks a part, or holds none.
         """
         self._path = path
         # Before the manifest is read: a folder that replaces this one meanwhile is another one.
@@ -32,6 +33,14 @@ class DatasetPredictions:
                 "name the shards that have some, or what mnist-batch merge makes of all"
             )
         self._parts = manifest.parts
+        with predictions_errors(path):
+            there = set(os.listdir(path))  # noqa: PTH208 - names, by the ten thousand
+        for part in self._parts:
+            if part.name not in there:
+                raise PredictionsError(
+                    f"{path / part.name}: is missing, and {MANIFEST} names it; copy all of the "
+                    "folder, or predict again"
+                )
         self.run = manifest.record if is_run(manifest.record) else None
         first = self._open(self._parts[0])
         self.columns, self.probabilities = first.columns, first.probabilities

@@ -45,12 +45,12 @@ def test_a_file_that_no_part_is_does_not_count(folder: Path) -> None:
 
 
 def test_a_missing_part_is_named(folder: Path) -> None:
-    """Rows before it may have been read."""
+    """Before any row is read: a night is held against the whole folder, or refused."""
     (folder / part_name(1)).unlink()
     with pytest.raises(
-        PredictionsError, match=r"part-00001\.parquet cannot be read: No such file or directory"
+        PredictionsError, match=r"part-00001\.parquet: is missing, and _manifest\.json names it"
     ):
-        _rows(folder)
+        PredictionsFile(folder)
 
 
 def test_a_part_with_other_rows_is_named(folder: Path) -> None:
