@@ -241,8 +241,12 @@ class _Run(Generic[ShardT, BatchT, ResultT]):
         enough = len(self.open) > self.workers or (self.open and not self._has_room())
         if self.all_opened or enough:
             return None
-        for shard in self.unopened:
-            self.open.append(_OpenShard(_batches(self.read, shard)))
+        try:
+            for shard in self.unopened:
+                self.open.append(_OpenShard(_batches(self.read, shard)))
+                return self.open[-1]
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread, in its place
+            self.open.append(_OpenShard(_raising(error)))
             return self.open[-1]
         self.all_opened = True
         self.changed.notify_all()
@@ -254,3 +258,9 @@ def _batches(
 ) -> Generator[BatchT, None, None]:
     """Read a shard as a generator, so that a failure to open it comes with the first batch."""
     yield from read(shard)
+
+
+def _raising(error: BaseException) -> Generator[Any, None, None]:
+    """Raise what fetching the next shard raised, as if reading that shard did."""
+    raise error
+    yield

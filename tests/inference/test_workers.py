@@ -187,3 +187,16 @@ def test_no_kind_of_exception_is_lost() -> None:
 
     with pytest.raises(SystemExit):
         list(map_batches([[1]], iter, work, workers=2))
+
+
+def test_what_the_shards_themselves_raise_is_raised_after_those_before() -> None:
+    """As fetching the next one may: the run would end as if there were no more."""
+
+    def shards() -> Iterator[int]:
+        yield 1
+        raise OSError("no thread")
+
+    results = map_batches(shards(), lambda shard: iter([shard]), lambda batch: batch, workers=2)
+    assert next(results) == 1
+    with pytest.raises(OSError, match="no thread"):
+        next(results)
