@@ -43,6 +43,9 @@ _PROCESS = 256 * 2**20
 _AHEAD = 16
 """Parts per process that may be done before one that is not: a search takes a while."""
 
+_END_S = 30.0
+"""Seconds that a process may take to end once it has said its last, or was killed."""
+
 _LOOK_S = 60.0
 """Seconds between looks at deadlines, at most."""
 
@@ -270,8 +273,15 @@ class Processes:
         return attempt
 
     def _end(self, worker: _Worker) -> str:
-        """Wait for a process that is about to end, and return what ended it."""
-        status = worker.process.wait()
+        """Wait for a process that is about to end, and return what ended it.
+
+        One that hangs on its way out, as in what a library does at its exit, is killed.
+        """
+        try:
+            status = worker.process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            status = worker.process.wait()
         worker.pipe.close()
         self._workers.remove(worker)
         return signal.Signals(-status).name if status < 0 else f"status {status}"

@@ -88,6 +88,14 @@ class PredictionsFile(AbstractContextManager["PredictionsFile", None]):
         """Close the file."""
         self._opened.close()
 
+    def check(self) -> None:
+        """Check that each part of a folder can be opened.
+
+        Raises:
+            PredictionsError: one is damaged, or has not the rows that the manifest says.
+        """
+        self._opened.check()
+
     def batches(self, further: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the rows in the file's order, with or without the column of probabilities.
 
@@ -286,12 +294,15 @@ def _opened(path: Path) -> Opened:
     with predictions_errors(path):
         if is_dataset(path):
             return DatasetPredictions(path)
-        if path.suffix.lower() not in FORMATS:
+        # What has no suffix may be meant to be a folder.
+        if path.suffix.lower() not in FORMATS and (path.suffix or path.exists()):
             raise PredictionsError(
                 f"{path} is no predictions file: the suffix is {path.suffix or 'missing'}, "
                 f"expected {' or '.join(FORMATS)}"
             )
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "does not exist"
-            raise PredictionsError(f"{path} {problem}; name a predictions file")
+            raise PredictionsError(
+                f"{path} {problem}; name a predictions file, or a folder of them"
+            )
         return FORMATS[path.suffix.lower()](path)

@@ -240,8 +240,8 @@ class Report(AbstractContextManager["Report", None]):
             for name in FILES:
                 if (self.folder / name).exists() and not self._overwrite:
                     raise OutputError(
-                        f"{self.folder} holds a report already ({name}); name another folder or "
-                        "pass --overwrite"
+                        f"{self.folder} holds a report already ({name}); name another by "
+                        "--report, or pass --overwrite"
                     )
                 check_writable(self.folder / name, overwrite=self._overwrite)
 

@@ -321,6 +321,17 @@ def test_processes_that_cannot_begin_stop_the_run(
     assert not (digits.parent / "isolated.parquet").exists()
 
 
+def test_a_process_that_hangs_on_its_way_out_is_killed(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pipe is closed, so no deadline counts for it."""
+    monkeypatch.setattr(processes, "_END_S", 0.1)
+    program = "import os, time; os.close(int(sys.argv[1])); time.sleep(600)"
+    monkeypatch.setattr(processes, "_PROGRAM", program)
+    with pytest.raises(MachineError, match=r"before they could begin \(SIGKILL\)"):
+        _isolated(digits)
+
+
 def test_processes_that_begin_too_late_name_the_time(
     digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

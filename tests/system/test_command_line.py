@@ -35,6 +35,7 @@ from tests.support.command import run
         (["evaluate", "absent.parquet"], r"absent\.parquet"),
         (["evaluate", "bad.parquet"], r"bad\.parquet"),
         (["evaluate", "a.txt"], r"a\.txt is no predictions file"),
+        (["evaluate", "gone"], r"gone does not exist; name a predictions file"),
         (["generate", "--out", "full"], r"full"),
         (["benchmark", "absent"], r"absent: no such file or folder"),
         (["benchmark", "a.png", "--model", "a.txt"], r"a\.txt: not a Keras model"),

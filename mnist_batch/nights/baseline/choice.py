@@ -61,8 +61,8 @@ def check_against(runs: Runs, nights: Sequence[Night], against: str) -> None:
             f"one, or give {', '.join(WORDS)}"
         )
     try:
-        with PredictionsFile(runs.predictions(against) if is_night else Path(against)):
-            pass
+        with PredictionsFile(runs.predictions(against) if is_night else Path(against)) as file:
+            file.check()
     except PredictionsError as error:
         raise PredictionsError(f"--against {against}: {error}") from error
 

@@ -54,6 +54,9 @@ class CsvPredictions:
             for batch in reader:
                 yield _typed(batch.rename_columns([*columns]))
 
+    def check(self) -> None:
+        """Do nothing: the file is open."""
+
     def state(self) -> tuple[int, ...]:
         """Return size and time of the file that is open."""
         status = os.fstat(self._file.fileno())

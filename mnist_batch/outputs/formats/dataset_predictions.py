@@ -61,6 +61,11 @@ class DatasetPredictions:
                 finally:
                     opened.close()
 
+    def check(self) -> None:
+        """Open each part once; raise as `batches` does."""
+        for part in self._parts:
+            self._open(part).close()
+
     def state(self) -> tuple[int, ...]:
         """Return which manifest is there, and its size and time."""
         status = self._manifest.stat()

@@ -35,6 +35,9 @@ class Opened(Protocol):
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield all rows, with at least the given columns, the probabilities as one."""
 
+    def check(self) -> None:
+        """Check that all files can be opened."""
+
     def state(self) -> tuple[int, ...]:
         """Return what changes where the predictions do."""
 

@@ -39,6 +39,9 @@ class ParquetPredictions:
         with pq.ParquetFile(self._file) as file:
             yield from file.iter_batches(columns=[*columns])
 
+    def check(self) -> None:
+        """Do nothing: the file is open."""
+
     def state(self) -> tuple[int, ...]:
         """Return size and time of the file that is open."""
         status = os.fstat(self._file.fileno())

@@ -123,6 +123,8 @@ class StoredDataset(AbstractContextManager["StoredDataset", None]):
                 objects.put(joined(self._out, MANIFEST), self.path.read_bytes(), create=True)
             except FileExistsError as error:
                 raise _exists(self._out) from error
+            if self._mark:
+                self._mark.check()
             objects.put(joined(self._out, SUCCESS), b"")
             if self._mark:
                 self._mark.remove()
@@ -186,8 +188,9 @@ class _Mark:
             raise self._in_use()
 
     def remove(self) -> None:
-        """Remove it: all is published."""
-        objects.delete([self._address])
+        """Remove it, all being published; another run's stays."""
+        if self._content() == self._own:
+            objects.delete([self._address])
 
     def _content(self) -> bytes:
         try:

@@ -126,8 +126,8 @@ class StoredReport(AbstractContextManager["StoredReport", None]):
                 raise OutputError(f"{self.folder}: names a bucket, and no folder in it; name one")
             if not self._overwrite and (there := self._there()):
                 raise OutputError(
-                    f"{self.folder} holds a report already ({there[0]}); name another folder or "
-                    "pass --overwrite"
+                    f"{self.folder} holds a report already ({there[0]}); name another by "
+                    "--report, or pass --overwrite"
                 )
 
     def _there(self) -> list[str]:

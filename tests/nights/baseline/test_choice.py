@@ -178,6 +178,17 @@ def test_a_base_that_cannot_be_read_is_refused_before_anything_is_predicted(
             check_against(Runs(nights.folder), nights.made, wrong)
 
 
+def test_each_part_of_a_folder_has_to_be_readable_before_anything_is_predicted(
+    nights: _Nights,
+) -> None:
+    """The first is whole, and the second is cut."""
+    folder = write_dataset(nights.folder / "all", [([1], [1]), ([2], [2])])
+    check_against(Runs(nights.folder), nights.made, str(folder))
+    (folder / "part-00001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(PredictionsError, match=r"^against .*part-00001\.parquet cannot be read"):
+        check_against(Runs(nights.folder), nights.made, str(folder))
+
+
 def test_what_is_no_night_and_no_file_is_refused_before_anything_is_predicted(
     nights: _Nights,
 ) -> None:

@@ -29,6 +29,11 @@ def _rows(folder: Path) -> list[int]:
         return [row for batch in file.batches() for row in batch.column("row").to_pylist()]
 
 
+def _check(folder: Path) -> None:
+    with PredictionsFile(folder) as file:
+        file.check()
+
+
 def test_rows_come_part_by_part_in_order(folder: Path) -> None:
     """With the record of the run, which no part has."""
     assert _rows(folder) == [0, 1, 2, 3, 4]
@@ -65,8 +70,11 @@ def test_a_part_with_other_rows_is_named(folder: Path) -> None:
 def test_a_damaged_part_is_named(folder: Path) -> None:
     """In one line, whatever Arrow says."""
     (folder / part_name(1)).write_bytes(b"PAR1 no more")
-    with pytest.raises(PredictionsError, match=r"part-00001\.parquet cannot be read: .*damaged"):
-        _rows(folder)
+    for read in (_rows, _check):
+        with pytest.raises(
+            PredictionsError, match=r"part-00001\.parquet cannot be read: .*damaged"
+        ):
+            read(folder)
 
 
 def test_a_folder_that_is_replaced_meanwhile_ends_the_reading(folder: Path, tmp_path: Path) -> None:

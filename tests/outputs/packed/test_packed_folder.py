@@ -210,6 +210,24 @@ def test_a_run_whose_mark_another_replaced_writes_nothing_more(
     assert [*bucket.objects()] == ["packed.staging/committed"]
 
 
+def test_a_mark_that_is_replaced_at_last_stays_and_nothing_is_whole(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, digits_folder: Path
+) -> None:
+    """The manifest is there by then."""
+    out = f"{bucket.url}/packed/"
+
+    def put(address: str, content: bytes, *, create: bool = False, put: Any = objects.put) -> None:  # noqa: ANN401
+        put(address, content, create=create)
+        if address.endswith(MANIFEST):
+            bucket.put("packed.staging/committed", b"another")
+
+    monkeypatch.setattr(objects, "put", put)
+    with pytest.raises(OutputInUseError, match="another run is writing it"):
+        mnist_batch.pack(digits_folder, out)
+    assert "packed.staging/committed" in bucket.objects()
+    assert f"packed/{SUCCESS}" not in bucket.objects()
+
+
 def test_it_may_lie_in_object_storage(bucket: Bucket, tmp_path: Path, digits_folder: Path) -> None:
     """With the same parts; what is there is replaced on demand, by fewer parts too."""
     out = f"{bucket.url}/packed/"
