@@ -206,7 +206,8 @@ def test_every_row_is_packed_once_and_in_order(
     out = tmp_path_factory.mktemp("property") / "property.parquet"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mnist_batch.outputs.packed.packed_file.ROW_GROUP_ROWS", group_rows)
-        patch.setattr(pack, "open_inputs", lambda *_: _Opened(rows, cuts))
+        opened = _Opened(rows, cuts)
+        patch.setattr(pack, "open_inputs", lambda *_: opened)
         summary = mnist_batch.pack("unused", out, prepare="never", overwrite=True)
     assert pq.read_table(out).to_pylist() == [
         {
@@ -224,6 +225,7 @@ def test_every_row_is_packed_once_and_in_order(
     whole, rest = divmod(len(rows), group_rows)
     assert groups == [group_rows] * whole + ([rest] if rest else [])
     assert summary.errors == sum(error is not None for *_, error in rows)
+    assert opened.is_fetched
 
 
 class _Opened:
@@ -240,13 +242,15 @@ class _Opened:
         """No note."""
 
     def fetching(self) -> "_Opened":
-        """Nothing is far away."""
+        """Nothing is far away, but what is has to be asked for ahead."""
+        self.is_fetched = True
         return self
 
     def __init__(self, rows: list[_Row], cuts: list[int]) -> None:
         self.rows = len(rows)
         self.passed_over: Counter[str] = Counter()
         self.shards = [self]
+        self.is_fetched = False
         self._rows = rows
         self._cuts = cuts
 

@@ -182,7 +182,9 @@ def test_each_part_of_a_folder_has_to_be_readable_before_anything_is_predicted(
     nights: _Nights,
 ) -> None:
     """The first is whole, and the second is cut."""
-    folder = write_dataset(nights.folder / "all", [([1], [1]), ([2], [2])])
+    options = {"sample_seed": 7, "prepare": "never"}
+    record = {"options": options, "elapsed_s": 1.5, "images_per_s": None}
+    folder = write_dataset(nights.folder / "all", [([1], [1]), ([2], [2])], record)
     check_against(Runs(nights.folder), nights.made, str(folder))
     (folder / "part-00001.parquet").write_bytes(b"PAR1")
     with pytest.raises(PredictionsError, match=r"^against .*part-00001\.parquet cannot be read"):
