@@ -104,9 +104,15 @@ class Bucket:
         return content
 
     def objects(self, prefix: str = "") -> Mapping[str, bytes]:
-        """Return the content of every object by its key, in byte order."""
+        """Return the content of every object by its key, in byte order.
+
+        What a killed process has asked for may still be carried out: then all is looked at again.
+        """
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=prefix
         )
         keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
-        return {key: self.get(key) for key in keys}
+        try:
+            return {key: self.get(key) for key in keys}
+        except self.client.exceptions.NoSuchKey:
+            return self.objects(prefix)
